@@ -1,0 +1,139 @@
+/* api/api.h: the client API under /v1 (interfaces.md), one file per resource.
+ *
+ * The API knows HTTP and JSON; what it asks for goes through `struct api_host`, which the daemon's
+ * driver implements. It checks shape, size and schema of what comes in before the host is called;
+ * nothing is half done. Errors are application/problem+json (RFC 9457). */
+#ifndef API_API_H
+#define API_API_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <definition/definition.h>
+#include <http/server.h>
+#include <protocol/clock.h>
+#include <troth/id.h>
+#include <troth/span.h>
+#include <txn/txn.h>
+
+#define API_IDEMPOTENCY_KEY_MAX 255u
+#define API_LABELS_BYTES_MAX    4096u
+#define API_WAIT_MAX_US         UINT64_C(300000000)
+
+/* What a refusal says (RFC 9457): type is "https://troth.dev/problems/<slug>". */
+struct api_problem {
+    int status;
+    const char *slug;                       /* "unknown-definition"; static */
+    const char *title;                      /* static */
+    char detail[512];                       /* names what is wrong and where */
+    uint32_t retry_after_s;                 /* 0: none */
+    const struct definition_faults *faults; /* more than one fault: listed as "errors"; or NULL */
+};
+
+/* A transaction as GET shows it. Borrowed for the callback. */
+struct api_view {
+    const struct txn_origin *origin;
+    uint32_t attempt;
+    const char *state;
+    enum txn_outcome outcome;
+    struct wall ended_at;      /* 0: not yet */
+    struct troth_span steps;   /* JSON array */
+    struct troth_span failure; /* JSON or absent */
+    struct troth_span history; /* JSON array or absent */
+};
+/* Exactly once a call, perhaps from inside it. problem NULL: view is there. `fresh` (submit): false
+ * when an earlier transaction under the same idempotency key is shown. */
+typedef void (*api_view_fn)(void *arg, const struct api_problem *problem,
+                            const struct api_view *view, bool fresh);
+typedef void (*api_done_fn)(void *arg, const struct api_problem *problem);
+
+enum api_reply { API_REPLY_COMPLETED, API_REPLY_DECIDED, API_REPLY_ACCEPTED };
+
+struct api_submit {
+    const struct definition *definition; /* NULL: interactive */
+    struct troth_span input;             /* checked; {} when absent in the request */
+    struct troth_span labels;
+    struct troth_span idempotency_key;
+    char request_hash[65]; /* SHA-256 of the request's body, hex */
+    struct troth_span traceparent;
+    uint64_t timeout_us; /* interactive; orchestrated: the definition's, or shorter */
+    enum api_reply reply;
+    uint64_t wait_us; /* answer with the state reached after so long; 0: the host's default */
+};
+
+struct api_enlist {
+    uint32_t branch;
+    const char *participant;
+    const char *operation;
+    bool prepared; /* enlisting as already prepared is a vote */
+};
+
+struct api_list {
+    const char *state, *outcome, *definition, *participant; /* NULL: any */
+    struct wall before;
+    bool has_cursor;
+    troth_gtid cursor;
+    uint32_t limit;
+};
+
+struct api_participant {
+    const char *name;
+    const char *binding; /* "http" or "batch" */
+    const char *urls[8];
+    uint32_t slots; /* 0: the default */
+};
+
+struct api_answer {
+    const char *decision; /* "committed", "aborted", "undecided", "unknown" */
+    uint32_t epoch;       /* the shard's, as known here */
+};
+typedef void (*api_answer_fn)(void *arg, const struct api_problem *problem,
+                              const struct api_answer *answer);
+
+struct api_host {
+    void *ctx;
+    /* transactions; all strings borrowed for the call, the host copies */
+    void (*submit)(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
+    void (*enlist)(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
+                   api_view_fn fn, void *arg);
+    void (*commit)(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
+                   enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
+    void (*abort)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+    void (*get)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+    /* fn for each, then once with view NULL and problem NULL */
+    void (*list)(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
+    void (*inquire)(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
+                    struct troth_span journal, api_answer_fn fn, void *arg);
+    /* definitions: from memory; version 0: the newest. NULL: none */
+    const struct definition *(*definition)(void *ctx, const char *name, uint32_t version);
+    /* i = 0, 1, … in name and version order; NULL: the end */
+    const struct definition *(*definition_at)(void *ctx, uint32_t i);
+    void (*definition_put)(void *ctx, struct definition *taken, api_done_fn fn, void *arg);
+    void (*definition_delete)(void *ctx, const char *name, uint32_t version, api_done_fn fn,
+                              void *arg);
+    /* participants: from memory. false: none */
+    bool (*participant)(void *ctx, const char *name, struct api_participant *ret_participant);
+    bool (*participant_at)(void *ctx, uint32_t i, struct api_participant *ret_participant);
+    /* appends what is known of it now, `"slots":16,…`, as members of a JSON object, or nothing */
+    void (*participant_status)(void *ctx, const char *name, struct buffer *ret_members);
+    void (*participant_put)(void *ctx, const struct api_participant *participant, api_done_fn fn,
+                            void *arg);
+    void (*participant_delete)(void *ctx, const char *name, api_done_fn fn, void *arg);
+    /* appends a JSON object with details; true: ready */
+    bool (*ready)(void *ctx, struct buffer *ret_details);
+};
+
+struct api;
+TROTH_MUST_CHECK int api_create(const struct api_host *host, struct api **ret_api);
+void api_destroy(
+    struct api *api); /* takes NULL; calls under way are answered by their host first */
+
+/* An http_handler: arg is the api. */
+void api_handle(void *arg, struct http_exchange *exchange);
+/* An http_problem: the server's own refusals as problem+json. */
+const char *api_server_problem(int status, const char *what, struct buffer *body);
+
+/* The OpenAPI file, compiled in from coordinator/api/openapi.json. */
+struct troth_span api_openapi(void);
+
+#endif

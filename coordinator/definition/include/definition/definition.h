@@ -1,0 +1,127 @@
+/* definition/definition.h: definition files: parse, validate, check an input, fill the templates.
+ *
+ * Works on the file's own text (protocol/json.h), so every fault has its line and column and
+ * payloads pass through byte for byte. Pure: no I/O. A definition never changes after parsing and
+ * may be shared. */
+#ifndef DEFINITION_DEFINITION_H
+#define DEFINITION_DEFINITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protocol/buffer.h>
+#include <troth/error.h>
+#include <troth/id.h>
+#include <troth/span.h>
+
+#define DEFINITION_BYTES_MAX                  (256u << 10)
+#define DEFINITION_STEPS_MAX                  TROTH_BRANCHES_MAX
+#define DEFINITION_RETRIES_MAX                32u
+#define DEFINITION_FAULTS_MAX                 100u /* further ones are counted, not listed */
+#define DEFINITION_PREPARE_TIMEOUT_DEFAULT_US 10000000u
+#define DEFINITION_TIMEOUT_DEFAULT_US         UINT64_C(300000000)
+#define DEFINITION_STEP_TIMEOUT_DEFAULT_US    10000000u
+
+enum definition_mode { DEFINITION_2PC, DEFINITION_SAGA, DEFINITION_2PC_THEN_SAGA };
+enum definition_kind { DEFINITION_COMPENSATABLE, DEFINITION_PIVOT, DEFINITION_RETRIABLE };
+
+struct definition_retry {
+    char name[TROTH_NAME_LEN_MAX + 1];
+    uint64_t interval_us;
+    double backoff; /* 1.0 … 10.0 */
+    uint64_t max_interval_us;
+    uint32_t max_attempts; /* counts the first try; 0: without end */
+    bool full_jitter;
+};
+
+struct definition_step {
+    char name[TROTH_NAME_LEN_MAX + 1];
+    char participant[TROTH_NAME_LEN_MAX + 1];
+    char operation[TROTH_NAME_LEN_MAX + 1];
+    enum definition_kind kind;
+    uint64_t timeout_us;
+    struct troth_span input; /* template, in the definition's text; absent: {} */
+    uint64_t after; /* bit i: runs behind steps[i] (explicit or the default: the step before) */
+    uint64_t needs; /* bit i: input, when or compensation names the output of steps[i] */
+    uint64_t input_needs;   /* bit i: the input alone does */
+    struct troth_span when; /* condition object, or absent */
+    int32_t retry;          /* index into retries; -1: default policy */
+    bool has_compensation;
+    char compensate_operation[TROTH_NAME_LEN_MAX + 1];
+    struct troth_span compensate_input; /* absent: {} */
+    int32_t compensate_retry;
+};
+
+struct definition {
+    struct troth_span text; /* the file, owned by the definition */
+    char name[TROTH_NAME_LEN_MAX + 1];
+    uint32_t version;
+    enum definition_mode mode;
+    struct troth_span description; /* JSON string or absent */
+    uint64_t timeout_us;
+    uint64_t prepare_timeout_us;
+    struct troth_span input_schema; /* JSON Schema subset (see schema.h) or absent */
+    uint32_t retries_count;
+    struct definition_retry retries[DEFINITION_RETRIES_MAX];
+    uint32_t steps_count;
+    struct definition_step steps[DEFINITION_STEPS_MAX];
+    struct troth_span topic;        /* plain text inside the quotes, or absent: host's default */
+    struct troth_span key_template; /* JSON string with its quotes, or absent: the gtid */
+};
+
+struct definition_fault {
+    bool warning;
+    uint32_t line, column; /* from 1; 0 when it has no place */
+    char *pointer;         /* JSON pointer, "" is the whole document */
+    char *text;            /* what is wrong, and the nearest right name where there is one */
+};
+
+struct definition_faults {
+    uint32_t count;
+    uint32_t errors; /* without warnings, also those beyond DEFINITION_FAULTS_MAX */
+    struct definition_fault list[DEFINITION_FAULTS_MAX];
+};
+void definition_faults_finish(struct definition_faults *faults);
+/* "file:line:column: pointer: text", one a line. */
+void definition_faults_format(const struct definition_faults *faults, const char *file,
+                              struct buffer *ret_text);
+
+/* Copies the text. 0, or TROTH_ERROR_SYNTAX with faults->errors > 0 (warnings may come with 0), or
+ * TROTH_ERROR_NO_MEMORY. `faults` must be zero-initialised and finished by the caller. */
+TROTH_MUST_CHECK int definition_parse(struct troth_span text, struct definition_faults *faults,
+                                      struct definition **ret_definition);
+void definition_destroy(struct definition *definition); /* takes NULL */
+
+/* Same name and version, same meaning: compares the texts without insignificant white space. */
+bool definition_same(const struct definition *a, const struct definition *b);
+
+/* An input against input_schema; `input` is a checked JSON text. Faults carry pointers into the
+ * input. */
+TROTH_MUST_CHECK int definition_check_input(const struct definition *definition,
+                                            struct troth_span input,
+                                            struct definition_faults *faults);
+
+/* What a template can name. */
+struct definition_values {
+    struct troth_span input;
+    struct troth_span outputs[DEFINITION_STEPS_MAX]; /* absent: not known */
+};
+
+/* Fills a template: "${input.a.b}", "${steps.name.output.id}" by path; a string that is one whole
+ * expression becomes that value with its JSON type, byte for byte; inside a longer string, strings
+ * are inserted as text and other scalars as their own text. Appends to ret_text.
+ * TROTH_ERROR_NOT_FOUND: a path is not there; *ret_pointer names it (static memory until the next
+ * call). */
+TROTH_MUST_CHECK int definition_render(const struct definition *definition,
+                                       struct troth_span template_text,
+                                       const struct definition_values *values,
+                                       struct buffer *ret_text, const char **ret_path);
+/* The event key as plain text; the caller falls back to the gtid when there is none. */
+TROTH_MUST_CHECK int definition_render_key(const struct definition *definition,
+                                           const struct definition_values *values,
+                                           struct buffer *ret_text);
+
+/* The nearest of `names` (NULL-terminated) to a wrong one, or NULL when none is near. */
+const char *definition_nearest(const char *wrong, const char *const *names);
+
+#endif

@@ -1,0 +1,191 @@
+/* journal/journal.h: the durable memory, in PostgreSQL.
+ *
+ * Writes go through one lane: a libpq connection in pipeline mode. While a batch is in flight the
+ * next one gathers; when its verdicts are there, the gathered one leaves. One COMMIT a batch; no
+ * timer, no size to tune. Every write locks its shard's row, checks the epoch and gets its verdict
+ * per row (protocol.md, section 1, rules 2 and 3); an unknown COMMIT is written again, by the
+ * journal itself, until it has a verdict. Reads go over a second connection, so that a long list
+ * never holds up a decision.
+ *
+ * Single-threaded, from the loop's thread; callbacks never come from inside a call unless it says
+ * so. A lost connection is made again with backoff, without end; `state` callback says so. */
+#ifndef JOURNAL_JOURNAL_H
+#define JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protocol/clock.h>
+#include <troth/error.h>
+#include <troth/id.h>
+#include <troth/span.h>
+#include <txn/record.h>
+
+struct event_base;
+struct journal;
+
+#define JOURNAL_SCHEMA_VERSION 1
+#define JOURNAL_SHARDS_DEFAULT 16u
+#define JOURNAL_BATCH_ROWS_MAX 512u /* rows of one kind in one batch; the rest waits for the next  \
+                                     */
+#define JOURNAL_QUEUE_ROWS_MAX      200000u /* rows gathered; beyond: TROTH_ERROR_FULL */
+#define JOURNAL_IDEMPOTENCY_KEY_MAX 255u
+
+/* --- set-up: these block; for `trothd migrate` and the start --------------------------------- */
+
+/* Applies what is missing of the migrations that are compiled in from sql/journal, each in a
+ * transaction of its own, under a lock that makes two at once safe; creates the journal's id and
+ * `shards` shards the first time (0: JOURNAL_SHARDS_DEFAULT; later another number is
+ * TROTH_ERROR_INVALID). TROTH_ERROR_SCHEMA: the database is newer than this program. `why` (may be
+ * NULL) gets a sentence on failure. */
+struct buffer;
+TROTH_MUST_CHECK int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
+                                     uint32_t *ret_applied);
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+enum journal_state {
+    JOURNAL_CONNECTING, /* first connection, or again after a loss; writes gather */
+    JOURNAL_WAITING,    /* another live node holds the lease: standby */
+    JOURNAL_LEADING,    /* shards acquired under a new epoch: writes go */
+    JOURNAL_FENCED,     /* somebody else took over: no write will ever succeed; end this process */
+    JOURNAL_STOPPED
+};
+
+struct journal_verdict {
+    troth_gtid gtid;
+    enum txn_record_kind kind;
+    uint32_t attempt;
+    enum txn_verdict verdict;
+    enum txn_decision standing; /* with TXN_ALREADY */
+};
+
+struct journal_callbacks {
+    /* `why`: a sentence, static or borrowed for the call. */
+    void (*state)(void *arg, enum journal_state state, const char *why);
+    /* One for each record appended, in the order of the batches. */
+    void (*verdict)(void *arg, const struct journal_verdict *verdict);
+    /* Before JOURNAL_LEADING is told: every open transaction, and every outbox row still there, in
+     * order. */
+    void (*loaded)(void *arg, const struct txn_image *image);
+    void (*outbox)(void *arg, const struct record_outbox_row *row);
+};
+
+struct journal_config {
+    const char *conninfo;
+    const char *node;       /* this node's name; taking over its own lease needs no waiting */
+    uint64_t lease_us;      /* length; renewed at a third */
+    uint64_t lazy_delay_us; /* how long lazy rows may wait for company */
+    struct journal_callbacks callbacks;
+    void *arg;
+};
+
+/* Starts connecting, checks the schema version (TROTH_ERROR_SCHEMA through `state` FENCED with the
+ * command to run), takes all shards: raises each epoch by one (protocol.md, rule 4), ends older
+ * sessions of this journal's lanes, loads, then tells JOURNAL_LEADING. */
+TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journal_config *config,
+                                    struct journal **ret_journal);
+/* Gives the lease back if it can at once. What is in flight gets no verdict. Takes NULL. */
+void journal_destroy(struct journal *journal);
+
+enum journal_state journal_state(const struct journal *journal);
+const char *journal_id(
+    const struct journal *journal); /* 16 hex digits; "" before the first connection */
+uint32_t journal_shards(const struct journal *journal);
+uint32_t journal_epoch(const struct journal *journal, uint32_t shard);
+
+/* --- writes ---------------------------------------------------------------------------------- */
+
+/* Copies. `row` goes with the record's statement when record->publishes, else NULL. The same gtid
+ * may be appended again before its first verdict came: the journal keeps their order and puts them
+ * into different batches where one statement could not hold both. TROTH_ERROR_FULL: nothing was
+ * taken. */
+TROTH_MUST_CHECK int journal_append(struct journal *journal, const struct txn_record *record,
+                                    const struct record_outbox_row *row);
+/* The next outbox number of a shard, from 1 in each epoch. */
+uint64_t journal_outbox_seq(struct journal *journal, uint32_t shard);
+/* Lazy: the row was confirmed by Kafka. By id, under the epoch check. */
+void journal_outbox_delete(struct journal *journal, const troth_gtid *gtid,
+                           const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
+/* Sends the gathered batch if the lane is free. Call in every turn, after the stepping. */
+void journal_flush(struct journal *journal);
+
+struct journal_stats {
+    uint64_t batches;
+    uint64_t rows;
+    uint32_t gathered;
+    uint64_t unknown_commits; /* written again because the answer was lost */
+    bool connected;
+};
+void journal_stats(const struct journal *journal, struct journal_stats *ret_stats);
+
+/* --- reads: answered by callback, exactly once, never from inside the call -------------------- */
+/* error: 0, TROTH_ERROR_UNAVAILABLE (connection down: nothing is known), TROTH_ERROR_NOT_FOUND. */
+
+struct journal_row {
+    struct txn_image image;
+    struct troth_span state;   /* "open" or "ended" */
+    struct troth_span steps;   /* of the END record; absent before */
+    struct troth_span history; /* likewise */
+    struct wall ended_at;      /* 0: not yet */
+    struct wall decided_at;    /* 0: not yet */
+};
+typedef void (*journal_row_fn)(void *arg, int error, const struct journal_row *row);
+void journal_get(struct journal *journal, const troth_gtid *gtid, journal_row_fn fn, void *arg);
+
+/* Inquiry: epoch and rows in one statement (protocol.md, section 2 [INQ2STEP]). */
+struct journal_inquiry {
+    bool found;               /* a row of any kind */
+    bool forgotten;           /* at or below the shard's forgotten mark */
+    uint32_t shard_epoch;     /* now */
+    struct txn_image image;   /* when found; decision is the one of the attempt asked for */
+    uint32_t highest_attempt; /* when found */
+};
+typedef void (*journal_inquiry_fn)(void *arg, int error, const struct journal_inquiry *inquiry);
+void journal_inquire(struct journal *journal, const troth_gtid *gtid, uint32_t attempt,
+                     journal_inquiry_fn fn, void *arg);
+
+/* found: TROTH_OK with the gtid and the hash of the request; else TROTH_ERROR_NOT_FOUND. */
+typedef void (*journal_key_fn)(void *arg, int error, const troth_gtid *gtid,
+                               struct troth_span hash);
+void journal_key_find(struct journal *journal, uint32_t shard, struct troth_span key,
+                      journal_key_fn fn, void *arg);
+
+struct journal_filter {
+    const char *state;       /* "open", "ended", NULL: any */
+    const char *outcome;     /* NULL: any */
+    const char *definition;  /* NULL: any */
+    const char *participant; /* NULL: any */
+    struct wall before;      /* began before; 0: any */
+    bool has_cursor;
+    troth_gtid cursor; /* continue behind this one; newest first, by began_at then gtid */
+    uint32_t limit;    /* 1 … 1000 */
+};
+/* `row` for each, then `fn` with row NULL and the error (0: the end). */
+void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
+                  void *arg);
+
+/* --- registry: definitions and participants. Small; the daemon keeps them in memory ------------
+ */
+
+enum journal_registry { JOURNAL_DEFINITION, JOURNAL_PARTICIPANT };
+struct journal_entry {
+    enum journal_registry what;
+    struct troth_span name;
+    uint32_t version;       /* definitions; 0 for participants */
+    struct troth_span body; /* JSON as it was put */
+    struct wall updated_at;
+};
+typedef void (*journal_entry_fn)(void *arg, int error, const struct journal_entry *entry);
+/* All entries, then fn with entry NULL. */
+void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *arg);
+/* Definition: inserted once; TROTH_ERROR_EXISTS when another body stands under name and version
+ * (the same body is 0). Participant: inserted or replaced. Durable when fn comes. */
+void journal_registry_put(struct journal *journal, const struct journal_entry *entry,
+                          journal_entry_fn fn, void *arg);
+/* version 0: all versions. TROTH_ERROR_NOT_FOUND. */
+void journal_registry_delete(struct journal *journal, enum journal_registry what,
+                             struct troth_span name, uint32_t version, journal_entry_fn fn,
+                             void *arg);
+
+#endif

@@ -1,0 +1,92 @@
+/* net/channel.h: the way to one participant: bindings, batching, slots.
+ *
+ * Whatever is queued when a connection becomes free goes out as one request: a batch of one when
+ * idle, large under load, no timers. Phase 1 (prepare, execute) and phase 2 (commit, abort,
+ * compensate, status) have queues, connections and in-flight limits of their own: phase 2 must
+ * never starve behind phase 1, whose work waits for locks that only phase 2 frees (protocol.md,
+ * section 4; faults.md 40). A request that is held up holds up no other: the next goes out on
+ * another connection.
+ *
+ * Exactly one result comes for each command taken, also when nothing was heard: RESULT_UNKNOWN with
+ * a reason. From the loop's thread; never blocks; results never come from inside channel_send(). */
+#ifndef NET_CHANNEL_H
+#define NET_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <http/loop.h>
+#include <protocol/buffer.h>
+#include <protocol/message.h>
+#include <troth/error.h>
+
+enum channel_binding { CHANNEL_HTTP, CHANNEL_BATCH };
+
+#define CHANNEL_URLS_MAX           8u
+#define CHANNEL_BATCH_COMMANDS_MAX 256u         /* commands of one request */
+#define CHANNEL_BATCH_BYTES_MAX    (256u << 10) /* soft: one command may be larger */
+#define CHANNEL_QUEUE_MAX          100000u      /* commands waiting; beyond: TROTH_ERROR_FULL */
+#define CHANNEL_SLOTS_DEFAULT      16u
+#define CHANNEL_SLOTS_MAX          10000u
+
+/* What every request carries, asked for as it is written. Appends the oldest open gtids. */
+typedef void (*channel_oldest_open)(void *arg, struct buffer *ret_list);
+/* `result` and its spans are valid during the call. `sent` false: nothing left this process
+ * (unreachable). */
+typedef void (*channel_result)(void *arg, const struct result *result, bool sent);
+
+struct channel_config {
+    const char *name;
+    enum channel_binding binding;
+    const char *urls[CHANNEL_URLS_MAX]; /* replicas over one database; NULL-terminated when fewer */
+    uint32_t slots;                     /* phase 1 until the participant announces its own number */
+    uint32_t phase2_connections;
+    uint64_t connect_timeout_us;
+    const char *journal; /* the journal's id */
+    channel_oldest_open oldest_open;
+    channel_result result;
+    void *arg;
+};
+
+struct channel;
+
+TROTH_MUST_CHECK int channel_create(struct http_loop *loop, const struct channel_config *config,
+                                    struct channel **ret_channel);
+/* Commands not yet answered get no result any more. Takes NULL. */
+void channel_destroy(struct channel *channel);
+
+/* Copies. TROTH_ERROR_FULL, TROTH_ERROR_TOO_LARGE (the command can never be sent): no result comes
+ * then. */
+TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command *command);
+/* Turns the queues into requests: call at the end of the turn, before http_loop_flush(). */
+void channel_flush(struct channel *channel);
+
+struct channel_stats {
+    uint32_t slots;
+    uint32_t slots_used;
+    uint32_t queued;
+    uint32_t in_flight; /* commands sent, not answered */
+    bool reachable;     /* the last request was answered */
+};
+void channel_stats(const struct channel *channel, struct channel_stats *ret_stats);
+
+/* Slots, all or none, first come first served: `granted` is called, never from inside, once there
+ * is one at every channel; a waiter behind another that wants the same participant waits its turn.
+ * A channel that occurs twice needs two. */
+struct slots;
+struct slots_waiter {
+    struct slots_waiter *next, *prev; /* the module's own */
+    struct channel *const *channels;  /* host memory, alive until granted or cancelled */
+    uint32_t count;
+    void (*granted)(struct slots_waiter *waiter);
+    bool waiting;
+};
+TROTH_MUST_CHECK int slots_create(struct slots **ret_slots);
+void slots_destroy(struct slots *slots);
+void slots_reserve(struct slots *slots, struct slots_waiter *waiter);
+void slots_cancel(struct slots *slots, struct slots_waiter *waiter); /* only while waiting */
+void slots_release(struct slots *slots, struct channel *channel);
+/* Grants what can be granted; call in the turn after releases and announcements. */
+void slots_run(struct slots *slots);
+
+#endif

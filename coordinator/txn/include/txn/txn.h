@@ -1,0 +1,304 @@
+/* txn/txn.h: the transaction core. Pure: no I/O, no clock, no randomness, no allocation.
+ *
+ *     txn_step(txn, event, now) -> effects
+ *
+ * The host (daemon/driver or tests/sim) turns what happens into events and effects into calls.
+ * Ordering lives here: the step that decides emits only PERSIST; the step that handles DURABLE
+ * emits the sends, the reply and the publishing. A host must handle the effects of one step in
+ * their order and may not handle any of a later step before.
+ *
+ * Memory is the host's: a txn and its branches, every string and span given in, and the buffers the
+ * core writes record texts into. Spans given with an event (outputs, reasons) must stay alive as
+ * long as the txn. Single-threaded.
+ *
+ * The way of a two-phase commit (orchestrated; every edge stands in txn/states.c):
+ *
+ *   NEW -> BEGINNING* -> RESERVING -> PREPARING -> DECIDING -> COMMITTING -> PUBLISHING -> ENDED
+ *                                        │            └─(the row said abort)─┐
+ *                                        └─ no, timeout, cancel ─> ABORTING ─┴─> PUBLISHING ->
+ * ENDED one branch, one phase: RESERVING -> DELEGATING (row) -> DELEGATED (sent) -> DECIDING …
+ *   interactive:           NEW -> OPEN -> (commit) -> BEGINNING* …             * when forced first
+ */
+#ifndef TXN_TXN_H
+#define TXN_TXN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protocol/clock.h>
+#include <protocol/message.h>
+#include <troth/error.h>
+#include <troth/id.h>
+#include <txn/record.h>
+
+enum txn_state {
+    TXN_NEW,
+    TXN_OPEN,       /* interactive: services may enlist */
+    TXN_BEGINNING,  /* a begin row is being forced */
+    TXN_RESERVING,  /* waits for a slot at every participant, all or none */
+    TXN_PREPARING,  /* prepares are out; votes come in */
+    TXN_DELEGATING, /* the row that lets one branch decide is being forced */
+    TXN_DELEGATED,  /* that branch was told to execute: its answer is the decision */
+    TXN_DECIDING,   /* a commit decision is in flight to the journal: nothing may abort now */
+    TXN_COMMITTING, /* commit is durable: phase 2, without end */
+    TXN_ABORTING,   /* aborts are out; the abort row is in flight or durable */
+    TXN_RESTARTING, /* a new leader's ATTEMPT write is in flight (what was accepted is driven again)
+                     */
+    TXN_PUBLISHING, /* all acknowledged; waits a bounded time to note Kafka's confirmation */
+    TXN_PARKED,     /* an answer that makes no sense: waits for an operator; the decision stands */
+    TXN_LOST,       /* the shard is led by somebody else: no effect ever comes from here again */
+    TXN_ENDED,
+    TXN_STATE_COUNT
+};
+
+enum txn_branch_state {
+    TXN_BRANCH_IDLE,      /* known, nothing sent */
+    TXN_BRANCH_PREPARING, /* sent, or to be sent again at retry_at */
+    TXN_BRANCH_PREPARED,  /* voted yes: in doubt until told */
+    TXN_BRANCH_READ_ONLY, /* voted read_only: done */
+    TXN_BRANCH_REFUSED,   /* voted no: rolled back by itself, tombstone written */
+    TXN_BRANCH_EXECUTING, /* delegated: one phase */
+    TXN_BRANCH_COMMITTING,
+    TXN_BRANCH_COMMITTED,
+    TXN_BRANCH_ABORTING,
+    TXN_BRANCH_ABORTED,
+    TXN_BRANCH_PARKED, /* phase 2 was answered with what makes no sense (409): an operator looks */
+    TXN_BRANCH_HEURISTIC, /* ended otherwise than decided */
+    TXN_BRANCH_STATE_COUNT
+};
+
+/* Why a transaction did not commit. */
+enum txn_cause {
+    TXN_CAUSE_NONE,
+    TXN_CAUSE_REFUSED,      /* a business no */
+    TXN_CAUSE_TIMEOUT,      /* a prepare, or the whole transaction, was not done in time */
+    TXN_CAUSE_UNREACHABLE,  /* the same, and the participant's last try could not be sent at all */
+    TXN_CAUSE_CANCELLED,    /* the client or an operator said abort */
+    TXN_CAUSE_NOT_ENLISTED, /* commit named a branch that never enlisted */
+    TXN_CAUSE_RESTARTED,    /* the coordinator was restarted before the decision */
+    TXN_CAUSE_INPUT,        /* a step's input could not be made from the outputs before it */
+    TXN_CAUSE_COUNT
+};
+
+struct txn_branch {
+    uint32_t number;  /* 1 … TROTH_BRANCH_NUMBER_MAX, unique in the txn */
+    const char *name; /* step name or ""; this and the next two: zero-terminated, host memory */
+    const char *participant;
+    const char *operation;
+    bool inquires;       /* false: plain http binding [NOINQ] */
+    uint64_t needs;      /* bit i: its input names the output of branches[i] */
+    uint64_t timeout_us; /* of one call; 0: what is left of the prepare timeout */
+    /* From here on the core's own. */
+    enum txn_branch_state state;
+    enum message_vote vote;
+    bool reserved;        /* holds a slot at its participant */
+    bool reachable;       /* the last try could be sent */
+    uint32_t tries;       /* of the present operation */
+    struct mono retry_at; /* 0: not waiting */
+    struct troth_span output;
+    struct troth_span reason; /* the participant's own words, last */
+};
+
+/* One line of the timeline: what happened, when, since the transaction began. */
+enum txn_moment {
+    TXN_MOMENT_BEGAN,
+    TXN_MOMENT_ENLISTED,
+    TXN_MOMENT_SENT,     /* detail: enum message_op */
+    TXN_MOMENT_ANSWERED, /* detail: enum message_result; op in `op` */
+    TXN_MOMENT_WRITING,  /* detail: enum txn_record_kind */
+    TXN_MOMENT_DURABLE,  /* detail: enum txn_record_kind */
+    TXN_MOMENT_REPLIED,
+    TXN_MOMENT_PUBLISHED, /* Kafka has confirmed the outcome event */
+    TXN_MOMENT_TIMEOUT,
+    TXN_MOMENT_CANCELLED,
+    TXN_MOMENT_RECOVERED, /* another incarnation of the coordinator took it up */
+    TXN_MOMENT_PARKED,
+    TXN_MOMENT_ENDED,
+    TXN_MOMENT_COUNT
+};
+
+struct txn_history_entry {
+    uint64_t at_us;  /* since origin->began_at, on the host's monotonic clock */
+    uint16_t branch; /* number; 0: the transaction */
+    uint16_t attempt;
+    uint8_t moment; /* enum txn_moment */
+    uint8_t detail;
+    uint8_t op; /* enum message_op where moment is SENT or ANSWERED */
+};
+
+/* Entries kept of one transaction; the first half and the last half of a longer one, and a count of
+ * what was left out between them. */
+#define TXN_HISTORY_MAX 96u
+
+struct txn {
+    const struct txn_origin *origin;
+    uint32_t epoch; /* of the shard, in this memory */
+    uint32_t attempt;
+    enum txn_protocol protocol;
+    enum txn_state state;
+    enum txn_decision
+        decision; /* durable ones only; see states.c for the invariant of each state */
+    enum txn_outcome outcome;
+    enum txn_cause cause;
+    uint32_t cause_branch; /* number; 0: the transaction itself */
+    uint32_t delegated_branch;
+    struct mono began;            /* monotonic twin of origin->began_at in this memory */
+    struct mono deadline;         /* whole transaction; 0: none */
+    struct mono prepare_deadline; /* 0: none yet */
+    struct mono publish_deadline;
+    uint64_t random; /* seeded by the host; drives the jitter */
+    uint32_t branches_count;
+    uint32_t branches_cap;
+    struct txn_branch *branches; /* host memory, branches_cap of them */
+    uint32_t history_count;
+    uint32_t history_dropped;
+    struct txn_history_entry history[TXN_HISTORY_MAX];
+};
+
+/* What came in. */
+enum txn_event_kind {
+    TXN_EVENT_SUBMITTED, /* orchestrated: all branches are there */
+    TXN_EVENT_OPENED,    /* interactive */
+    TXN_EVENT_ENLISTED,  /* interactive: .branch says whom; a vote of yes means already prepared */
+    TXN_EVENT_CLOSED,    /* interactive: the client says commit; .named are the branches it knows */
+    TXN_EVENT_CANCELLED, /* client or operator says abort */
+    TXN_EVENT_RESERVED,  /* all slots asked for were granted */
+    TXN_EVENT_RESULT,    /* a participant's answer, or the host's word that none came */
+    TXN_EVENT_UNSENDABLE, /* the input of .number could not be made (a template's path is not there)
+                           */
+    TXN_EVENT_DURABLE,    /* the journal's verdict on one record */
+    TXN_EVENT_PUBLISHED,  /* Kafka confirmed the outcome event */
+    TXN_EVENT_TIMER,      /* now >= txn_wake_at() */
+    TXN_EVENT_RECOVERED,  /* after txn_recover(): go on */
+    TXN_EVENT_FENCED,     /* the shard was lost */
+    TXN_EVENT_COUNT
+};
+
+struct txn_event {
+    enum txn_event_kind kind;
+    union {
+        const struct txn_branch *branch; /* ENLISTED: number … timeout_us and vote are copied */
+        struct {
+            const uint32_t *numbers;
+            uint32_t count;
+        } named;                     /* CLOSED */
+        const struct result *result; /* RESULT: attempt and branch inside; spans stay alive */
+        uint32_t number;             /* UNSENDABLE */
+        struct {
+            enum txn_record_kind record;
+            uint32_t attempt; /* of the record */
+            enum txn_verdict verdict;
+            enum txn_decision standing; /* with TXN_ALREADY */
+        } durable;
+    } of;
+};
+
+/* What to do. */
+enum txn_effect_kind {
+    TXN_EFFECT_PERSIST, /* write .record; answer with TXN_EVENT_DURABLE (lazy ones too) */
+    TXN_EFFECT_RESERVE, /* a slot at the participant of every branch with !reserved, all or none;
+                           answer with RESERVED. Not granted yet: nothing is sent */
+    TXN_EFFECT_RELEASE, /* give back the slot of .branch */
+    TXN_EFFECT_SEND,    /* .op to .branch, attempt of the txn */
+    TXN_EFFECT_REPLY,   /* the client may be told: .reply */
+    TXN_EFFECT_PUBLISH, /* the outbox row of the outcome is durable: send it to Kafka */
+    TXN_EFFECT_ENDED, /* nothing more will come; the memory may go once the END record is durable */
+    TXN_EFFECT_COUNT
+};
+
+enum txn_reply_level {
+    TXN_REPLY_ENLISTED, /* the enlistment of .branch is acknowledged */
+    TXN_REPLY_REFUSED, /* the enlistment of .branch, or the CLOSED or CANCELLED request, is refused:
+                          the member list is closed or the transaction has ended */
+    TXN_REPLY_ACCEPTED,  /* begun durably; the outcome comes later */
+    TXN_REPLY_DECIDED,   /* the outcome is durable */
+    TXN_REPLY_COMPLETED, /* every participant has acknowledged, or could not be reached in phase 2
+                          */
+    TXN_REPLY_COUNT
+};
+
+struct txn_effect {
+    enum txn_effect_kind kind;
+    struct txn_branch *branch; /* RELEASE, SEND, REPLY of an enlistment */
+    enum message_op op;        /* SEND */
+    uint64_t timeout_us;       /* SEND: of the call */
+    enum txn_reply_level reply;
+    struct txn_record record; /* PERSIST; its texts stand in the effects' `texts` buffer */
+};
+
+/* A step emits at most this many. */
+#define TXN_EFFECTS_MAX (3u * TROTH_BRANCHES_MAX + 8u)
+
+struct txn_effects {
+    uint32_t count;
+    struct buffer *texts; /* host memory, reserved up front (TXN_TEXTS_BYTES_MAX): record texts are
+                             put here and must be copied before the next step */
+    struct txn_effect list[TXN_EFFECTS_MAX];
+};
+
+struct txn_now {
+    struct mono mono;
+    struct wall wall;
+};
+
+/* How often and how long. One for all transactions of a host; host memory. */
+struct txn_policy {
+    uint64_t call_timeout_us;   /* of one call of phase 2 */
+    uint64_t retry_interval_us; /* first wait before phase 2 or a prepare is tried again */
+    uint64_t retry_interval_max_us;
+    uint64_t publish_grace_us; /* how long an ended transaction waits to note Kafka's word */
+    bool always_force_begin;
+};
+
+#define TXN_POLICY_DEFAULT                                                                         \
+    {                                                                                              \
+        .call_timeout_us = 10000000, .retry_interval_us = 100000,                                  \
+        .retry_interval_max_us = 10000000, .publish_grace_us = 1000000                             \
+    }
+
+/* `branches` has room for `cap`; the first `count` are filled up to timeout_us. Orchestrated: count
+ * is final. All borrowed for the life of the txn. */
+void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn_policy *policy,
+              uint32_t epoch, uint64_t seed, struct txn_branch *branches, uint32_t count,
+              uint32_t cap);
+
+/* One event. Total: every (state, event) pair stands in txn/states.c, also those that are ignored.
+ * `effects` is cleared first. Never fails. */
+void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now,
+              struct txn_effects *effects);
+
+/* When TXN_EVENT_TIMER is wanted next; 0: never. Look after every step. */
+struct mono txn_wake_at(const struct txn *txn);
+
+/* Instead of txn_init when a leader took the shard over: branches_cap must hold the image's members
+ * (txn_image_members()); strings are put into `texts`, host memory that lives as long as the txn.
+ * Then step TXN_EVENT_RECOVERED. For an attempt to be driven again (accepted, orchestrated) the
+ * host must have filled `needs` and `timeout_us` from the definition before that step.
+ * TROTH_ERROR_SYNTAX: the image is damaged: park it, go on with the others. */
+TROTH_MUST_CHECK int txn_image_members(const struct txn_image *image, uint32_t *ret_count);
+TROTH_MUST_CHECK int txn_recover(struct txn *txn, const struct txn_image *image,
+                                 const struct txn_policy *policy, uint32_t epoch, uint64_t seed,
+                                 struct txn_branch *branches, uint32_t cap, struct buffer *texts,
+                                 struct txn_now now);
+
+/* What the leader's memory says to an inquiry (protocol.md, section 2). */
+enum txn_answer { TXN_ANSWER_UNDECIDED, TXN_ANSWER_COMMITTED, TXN_ANSWER_ABORTED };
+enum txn_answer txn_inquire(const struct txn *txn, uint32_t branch, uint32_t attempt);
+/* The same from the journal's row alone (decision row of that attempt present). */
+enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch, uint32_t attempt);
+
+struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number);
+
+/* JSON for people, the same text in memory, in the END record and in the API. */
+void txn_steps_append(const struct txn *txn, struct buffer *list);
+void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
+void txn_history_append(const struct txn *txn, struct buffer *list);
+
+const char *txn_state_name(enum txn_state state); /* as the API shows it: "preparing", … */
+const char *txn_branch_state_name(enum txn_branch_state state);
+const char *txn_cause_name(enum txn_cause cause);
+const char *txn_event_kind_name(enum txn_event_kind kind);
+const char *txn_effect_kind_name(enum txn_effect_kind kind);
+const char *txn_moment_name(enum txn_moment moment);
+
+#endif

@@ -1,0 +1,156 @@
+/* txn/record.h: the durable form of a transaction: what the journal is asked to write, and what
+ * recovery reads back. All that a new leader knows comes from here (protocol.md, section 1, rule
+ * 4).
+ *
+ * A record borrows all its spans: they live until the step that emitted it has been handled; the
+ * journal copies. Lists (members, steps, history, failure) are JSON text made by the core, so that
+ * a DBA can read a journal with psql; record_*_append writes them, record_*_next reads them back.
+ */
+#ifndef TXN_RECORD_H
+#define TXN_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protocol/buffer.h>
+#include <protocol/clock.h>
+#include <protocol/message.h>
+#include <troth/id.h>
+#include <troth/span.h>
+
+enum txn_mode { TXN_MODE_2PC, TXN_MODE_SAGA, TXN_MODE_2PC_THEN_SAGA, TXN_MODE_COUNT };
+/* What one attempt runs as. */
+enum txn_protocol { TXN_PROTOCOL_2PC, TXN_PROTOCOL_SAGA, TXN_PROTOCOL_COUNT };
+enum txn_decision { TXN_UNDECIDED, TXN_COMMIT, TXN_ABORT, TXN_DECISION_COUNT };
+enum txn_outcome {
+    TXN_OUTCOME_NONE,
+    TXN_OUTCOME_COMMITTED,
+    TXN_OUTCOME_ABORTED,
+    TXN_OUTCOME_COMPENSATED,
+    TXN_OUTCOME_MIXED,
+    TXN_OUTCOME_COUNT
+};
+
+enum txn_record_kind {
+    TXN_RECORD_BEGIN,    /* it exists: what recovery needs to drive or to end it */
+    TXN_RECORD_DELEGATE, /* one branch, one phase: that branch decides (protocol.md, [ONEPHASE0]) */
+    TXN_RECORD_DECISION, /* commit or abort of this attempt, written once, with its outbox row */
+    TXN_RECORD_ATTEMPT,  /* ends attempt `attempt` with abort and begins `attempt` + 1, one write */
+    TXN_RECORD_OUTCOME,  /* a later outcome (a heuristic found: mixed), with its outbox row */
+    TXN_RECORD_END,      /* all acknowledged: the final form, for people */
+    TXN_RECORD_KIND_COUNT
+};
+
+/* What the journal answers to a write, per row. Never for an unknown COMMIT: the journal writes the
+ * same again until it has one of these (protocol.md, section 1, rule 3). */
+enum txn_verdict {
+    TXN_WRITTEN, /* durable as asked */
+    TXN_ALREADY, /* a row was there; `standing` says what it decided: that holds */
+    TXN_FENCED,  /* wrong epoch: somebody else leads the shard. Stop */
+    TXN_VERDICT_COUNT
+};
+
+/* The parts of a transaction that never change after it began. Host memory, alive as long as the
+ * txn. */
+struct txn_origin {
+    troth_gtid gtid;
+    enum txn_mode mode;
+    bool interactive;
+    bool accepted; /* acknowledged before its outcome (respond-async): must be driven to an outcome
+                      by every later leader, as a new attempt (protocol.md, section 1, rule 5) */
+    struct troth_span definition; /* name; absent when interactive */
+    uint32_t definition_version;
+    struct troth_span input;           /* JSON, byte for byte; absent when interactive */
+    struct troth_span labels;          /* JSON object or absent */
+    struct troth_span idempotency_key; /* absent when none was given */
+    struct troth_span request_hash;    /* of the request under that key: 64 hex digits */
+    struct troth_span traceparent;     /* as the client sent it, or absent */
+    uint64_t timeout_us;               /* the whole transaction; 0: none */
+    uint64_t prepare_timeout_us;
+    struct wall began_at;
+};
+
+struct txn_record {
+    enum txn_record_kind kind;
+    bool forced; /* somebody waits: flush now; false: with the next batch that goes anyway, or soon
+                  */
+    const struct txn_origin *origin;
+    uint32_t epoch;
+    uint32_t attempt;
+    enum txn_protocol protocol;
+    enum txn_decision decision; /* DECISION; ATTEMPT implies abort */
+    enum txn_outcome outcome;   /* DECISION that makes it final, OUTCOME, END */
+    uint32_t delegated_branch;  /* DELEGATE, and the DECISION that follows it; 0: none */
+    bool publishes;             /* an outbox row is inserted by the same statement */
+    struct troth_span
+        members;             /* JSON array, see record_member; BEGIN, DELEGATE, DECISION, ATTEMPT */
+    struct troth_span steps; /* JSON array for people: END */
+    struct troth_span failure; /* JSON object or absent: DECISION, OUTCOME, END */
+    struct troth_span history; /* JSON array, the timeline: END */
+    struct wall at;            /* when the step was made */
+};
+
+/* One member as stored:
+ *   {"branch":1,"name":"debit","participant":"bank_a","operation":"debit","inquires":true,"vote":"yes"}
+ */
+struct record_member {
+    uint32_t branch;
+    struct troth_span name; /* step name; absent when interactive */
+    struct troth_span participant;
+    struct troth_span operation;
+    bool inquires; /* false: plain http, can not ask for the decision [NOINQ] */
+    enum message_vote vote;
+};
+
+void record_members_begin(struct buffer *list);
+void record_member_append(struct buffer *list, const struct record_member *member);
+void record_members_end(struct buffer *list);
+/* Reads back what record_member_append wrote. Start with json_cursor(list). TROTH_ERROR_NOT_FOUND
+ * at the end; TROTH_ERROR_SYNTAX: damaged; the transaction is parked and reported, it stops nobody
+ * else. */
+struct json_cursor;
+TROTH_MUST_CHECK int record_member_next(struct json_cursor *cursor,
+                                        struct record_member *ret_member);
+
+/* What the journal holds of one open transaction, for recovery. Spans live in the reader's memory.
+ */
+struct txn_image {
+    struct txn_origin origin;
+    uint32_t attempt;
+    enum txn_protocol protocol;
+    enum txn_decision decision; /* of that attempt */
+    enum txn_outcome outcome;
+    uint32_t delegated_branch;
+    struct troth_span members; /* of the decision row when there is one, else of the txn row */
+    struct troth_span failure;
+};
+
+/* One row of the outbox: an outcome event as Kafka will get it (interfaces.md, outcome events).
+ * Made by outbox/, inserted by journal/ in the statement that writes the outcome, sent by outbox/.
+ * Debezium's outbox columns. `id` is derived from gtid and outcome, so a republished event keeps
+ * it. */
+#define RECORD_OUTBOX_ID_BYTES 16
+
+struct record_outbox_row {
+    uint8_t id[RECORD_OUTBOX_ID_BYTES]; /* a UUID: ce_id */
+    troth_gtid gtid;                    /* ce_subject */
+    uint32_t epoch;
+    uint64_t seq;              /* handed out by the shard's leader, in the order of sending */
+    struct troth_span topic;   /* aggregatetype */
+    struct troth_span key;     /* aggregateid: Kafka's message key */
+    struct troth_span type;    /* ce_type */
+    struct troth_span payload; /* JSON, never empty */
+    struct troth_span headers; /* JSON object of strings: the ce_ headers and traceparent */
+};
+
+const char *txn_mode_name(enum txn_mode mode); /* "2pc", "saga", "2pc_then_saga" */
+const char *txn_protocol_name(enum txn_protocol protocol);
+const char *txn_decision_name(enum txn_decision decision); /* "undecided", "commit", "abort" */
+const char *txn_outcome_name(enum txn_outcome outcome);    /* "none", "committed", … */
+const char *txn_record_kind_name(enum txn_record_kind kind);
+TROTH_MUST_CHECK int txn_mode_parse(struct troth_span name, enum txn_mode *ret_mode);
+TROTH_MUST_CHECK int txn_protocol_parse(struct troth_span name, enum txn_protocol *ret_protocol);
+TROTH_MUST_CHECK int txn_decision_parse(struct troth_span name, enum txn_decision *ret_decision);
+TROTH_MUST_CHECK int txn_outcome_parse(struct troth_span name, enum txn_outcome *ret_outcome);
+
+#endif

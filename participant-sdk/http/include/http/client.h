@@ -1,0 +1,76 @@
+/* http/client.h: the HTTP/1.1 client: a peer is one origin with its pool of keep-alive connections.
+ *
+ * One request at a time on a connection (no pipelining). A request goes to an idle connection or
+ * opens one; when `connections_max` are busy it is refused at once (TROTH_ERROR_FULL) and the
+ * caller queues. An idle connection may be stale: a request that is safe to repeat is sent once
+ * more on a new connection when the old one closed before a single byte of the answer came. */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <http/loop.h>
+#include <troth/error.h>
+#include <troth/span.h>
+
+struct http_peer;
+struct http_call; /* one request under way */
+
+struct http_reply {
+    int status; /* 0 when error != 0 and no status line came */
+    /* Headers and body, valid during the callback; body empty when on_piece took it. */
+    struct troth_span body;
+    const struct http_call *call;
+};
+
+/* A streamed answer: called for each complete line without its line feed (2xx only). */
+typedef void (*http_line)(void *arg, struct troth_span line);
+/* Exactly once a call. error: 0; TROTH_ERROR_UNAVAILABLE (refused, no route, name not found:
+ * nothing was sent); TROTH_ERROR_TIMEOUT; TROTH_ERROR_LOST; TROTH_ERROR_PROTOCOL;
+ * TROTH_ERROR_TOO_LARGE. */
+typedef void (*http_done)(void *arg, int error, const struct http_reply *reply);
+/* A connection became free, or one may be opened again. */
+typedef void (*http_ready)(void *arg);
+
+struct http_peer_config {
+    const char *url;          /* http://host[:port][/base]; base is put before every target */
+    uint32_t connections_max; /* 1 … */
+    uint64_t connect_timeout_us;
+    struct http_limits limits;
+    http_ready ready; /* may be NULL */
+    void *arg;
+};
+
+/* Resolves a name by getaddrinfo once, at creation: numeric addresses never block. Several peers
+ * for several addresses. TROTH_ERROR_CONFIG: not a URL we can call. */
+TROTH_MUST_CHECK int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
+                                      struct http_peer **ret_peer);
+/* Calls under way end with TROTH_ERROR_SHUTTING_DOWN. Takes NULL. */
+void http_peer_destroy(struct http_peer *peer);
+uint32_t http_peer_free(const struct http_peer *peer); /* calls that may be made now */
+
+struct http_request {
+    const char *method;
+    const char *target;                /* path and query, put behind the URL's base */
+    const struct http_header *headers; /* ends with a NULL name; may be NULL */
+    const char *type;                  /* of the body; NULL: none */
+    struct troth_span body;
+    uint64_t timeout_us; /* for the whole call; > 0 */
+    bool repeatable;     /* may be sent twice */
+    http_line on_line;   /* NULL: the body is gathered */
+    http_done on_done;
+    void *arg;
+};
+
+/* Copies. TROTH_ERROR_FULL: no connection free. on_done is never called before this returns. */
+TROTH_MUST_CHECK int http_peer_call(struct http_peer *peer, const struct http_request *request,
+                                    struct http_call **ret_call);
+/* on_done is not called any more; the connection is closed. */
+void http_call_cancel(struct http_call *call);
+/* During on_line and on_done only. */
+bool http_reply_header(const struct http_reply *reply, const char *name,
+                       struct troth_span *ret_value);
+int http_call_status(const struct http_call *call);
+
+#endif

@@ -1,0 +1,52 @@
+/* http/loop.h: what all HTTP connections of one event loop share.
+ *
+ * Both sides of Troth speak HTTP/1.1 through this library: llhttp on plain libevent events
+ * (libraries.md says why neither evhttp nor bufferevents). Replies and requests made during a turn
+ * of the loop leave together, one write per connection, when the host calls http_loop_flush() at
+ * the turn's end: that order is what keeps a reply behind the journal write that it depends on.
+ * Single-threaded: every call from the loop's thread. Never blocks. */
+#ifndef HTTP_LOOP_H
+#define HTTP_LOOP_H
+
+#include <stdint.h>
+
+#include <troth/error.h>
+
+struct event_base;
+struct http_loop;
+
+/* `base` is borrowed and outlives the loop. */
+TROTH_MUST_CHECK int http_loop_create(struct event_base *base, struct http_loop **ret_loop);
+/* Every server and peer of the loop must be gone. Takes NULL. */
+void http_loop_destroy(struct http_loop *loop);
+
+/* Writes what connections have to send. Call at the end of every turn. */
+void http_loop_flush(struct http_loop *loop);
+
+/* Flush by itself after each event instead (an SDK service that has no turn of its own). */
+void http_loop_autoflush(struct http_loop *loop);
+
+struct http_limits {
+    uint32_t header_bytes_max; /* request or status line and headers together; 431 */
+    uint32_t headers_max;      /* 431 */
+    uint32_t body_bytes_max;   /* 413 */
+    uint32_t target_bytes_max; /* 414 */
+    uint64_t head_timeout_us;  /* from the first byte to the end of the headers; 408 */
+    uint64_t body_timeout_us;  /* for the whole body; 408 */
+    uint64_t idle_timeout_us;  /* keep-alive without a request: closed silently */
+    uint64_t write_timeout_us; /* a peer that takes nothing for so long: closed */
+};
+
+#define HTTP_LIMITS_DEFAULT                                                                        \
+    {                                                                                              \
+        .header_bytes_max = 16384, .headers_max = 64, .body_bytes_max = 1u << 20,                  \
+        .target_bytes_max = 4096, .head_timeout_us = 10000000, .body_timeout_us = 30000000,        \
+        .idle_timeout_us = 75000000, .write_timeout_us = 30000000                                  \
+    }
+
+struct http_header {
+    const char *name;
+    const char *value; /* zero-terminated; CR, LF or NUL in it is a programming error */
+};
+
+#endif

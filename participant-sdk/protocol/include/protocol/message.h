@@ -1,0 +1,120 @@
+/* protocol/message.h: what coordinator and participant say to each other (interfaces.md).
+ *
+ * A command and a result each are one line of JSON in the batch binding. In the http binding the
+ * same fields travel as path, headers and body. Everything that holds for all commands of one
+ * request (journal, epochs, oldest open gtids) travels in that request's headers, in both bindings.
+ *
+ *   command  {"op":"prepare","gtid":"…","branch":1,"attempt":1,"operation":"debit",
+ *             "timeout":"4.8s","traceparent":"…","input":{…}}
+ *   result   {"op":"prepare","gtid":"…","branch":1,"attempt":1,"result":"vote","vote":"yes",
+ *             "output":{…}}
+ *            {…,"result":"refused","reason":"insufficient funds","output":{…}}
+ *            {…,"result":"retry","retry_after":"200ms","reason":"…"}
+ *            {…,"result":"done","state":"committed","output":{…}}
+ *
+ * Unknown members are ignored, so that either side may be newer. Pure: no I/O. */
+#ifndef PROTOCOL_MESSAGE_H
+#define PROTOCOL_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protocol/buffer.h>
+#include <troth/error.h>
+#include <troth/id.h>
+#include <troth/span.h>
+
+/* Request headers, both bindings. */
+#define HEADER_JOURNAL     "Troth-Journal"     /* the journal's id */
+#define HEADER_OLDEST_OPEN "Troth-Oldest-Open" /* gtids, comma separated, one a shard spoken for   \
+                                                */
+#define HEADER_GTID    "Troth-Gtid"            /* http binding only, from here … */
+#define HEADER_BRANCH  "Troth-Branch"
+#define HEADER_ATTEMPT "Troth-Attempt"
+#define HEADER_TIMEOUT "Troth-Timeout"
+#define HEADER_STATE   "Troth-State" /* reply: what became of the branch */
+#define HEADER_VOTE    "Troth-Vote"  /* reply to prepare: "yes" (default of a 2xx) or "read_only" */
+#define HEADER_SLOTS   "Troth-Slots" /* reply, both bindings: commands of phase 1 taken at a time */
+
+#define MESSAGE_LINE_MAX        (1u << 20) /* bytes of one command or result; longer is refused */
+#define MESSAGE_REASON_MAX      512u       /* bytes of a reason kept; the rest is cut off */
+#define MESSAGE_TRACEPARENT_LEN 55u        /* W3C trace context, version 00 */
+
+enum message_op {
+    OP_PREPARE, /* do the work, be ready to commit: vote, refused, retry, unknown */
+    OP_COMMIT,  /* done, retry, unknown, heuristic */
+    OP_ABORT,   /* done (state aborted, or committed when a delegated branch or pivot had acted) */
+    OP_EXECUTE, /* do the work and commit it: done, refused, retry, unknown */
+    OP_COMPENSATE, /* done, refused, retry, unknown */
+    OP_STATUS,     /* done with the state, changes nothing */
+    OP_COUNT
+};
+
+enum message_result {
+    RESULT_DONE,
+    RESULT_VOTE,
+    RESULT_REFUSED, /* a business no: never retried; to a prepare it is the vote "no" */
+    RESULT_RETRY,   /* not now; nothing is proven about an earlier try */
+    RESULT_UNKNOWN, /* timeout, lost connection, anything not understood */
+    RESULT_HEURISTIC,
+    RESULT_COUNT
+};
+
+enum message_vote { VOTE_NONE, VOTE_YES, VOTE_READ_ONLY, VOTE_NO, VOTE_COUNT };
+
+/* What a branch is in, as its participant knows it. */
+enum message_state {
+    BRANCH_IS_UNSAID,
+    BRANCH_IS_PREPARED,
+    BRANCH_IS_COMMITTED,
+    BRANCH_IS_ABORTED,
+    BRANCH_IS_COMPENSATED,
+    BRANCH_IS_UNKNOWN,
+    BRANCH_IS_COUNT
+};
+
+struct command {
+    enum message_op op;
+    troth_gtid gtid;
+    uint32_t branch;               /* 1 … TROTH_BRANCH_NUMBER_MAX */
+    uint32_t attempt;              /* 1 … TROTH_ATTEMPT_MAX */
+    struct troth_span operation;   /* a name */
+    uint64_t timeout_us;           /* what is left of it when this was written; 0: none */
+    struct troth_span input;       /* a JSON value, byte for byte; absent for commit, abort */
+    struct troth_span traceparent; /* absent or 55 bytes */
+};
+
+struct result {
+    enum message_op op;
+    troth_gtid gtid;
+    uint32_t branch;
+    uint32_t attempt;
+    enum message_result result;
+    enum message_vote vote;   /* with RESULT_VOTE: yes or read_only */
+    enum message_state state; /* with RESULT_DONE of abort and status */
+    uint64_t retry_after_us;  /* with RESULT_RETRY; 0: the sender's choice */
+    struct troth_span output; /* a JSON value, byte for byte; may be absent */
+    struct troth_span reason; /* plain text, for people; may be absent */
+};
+
+const char *message_op_name(enum message_op op); /* "prepare", … */
+const char *message_result_name(enum message_result result);
+const char *message_vote_name(enum message_vote vote);    /* "yes", "read_only", "no", "none" */
+const char *message_state_name(enum message_state state); /* "unsaid", "prepared", … */
+TROTH_MUST_CHECK int message_op_parse(struct troth_span name, enum message_op *ret_op);
+TROTH_MUST_CHECK int message_state_parse(struct troth_span name, enum message_state *ret_state);
+
+/* Appends one line with its line feed. */
+void message_command_append(struct buffer *buffer, const struct command *command);
+void message_result_append(struct buffer *buffer, const struct result *result);
+
+/* One line without its line feed. Spans in the outcome point into `line`, but a reason with escapes
+ * is unescaped into `scratch` (cleared first). TROTH_ERROR_SYNTAX, _TYPE or _TOO_LARGE, and
+ * *ret_why (may be NULL) names the member and what is wrong, static text. */
+TROTH_MUST_CHECK int message_command_parse(struct troth_span line, struct buffer *scratch,
+                                           struct command *ret_command, const char **ret_why);
+TROTH_MUST_CHECK int message_result_parse(struct troth_span line, struct buffer *scratch,
+                                          struct result *ret_result, const char **ret_why);
+
+#endif
