@@ -292,7 +292,8 @@ class Process:
         raise NotImplementedError
 
     def environment(self):
-        return dict(os.environ)
+        """Without what configures Troth: only the test says that."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("TROTH_")}
 
     def launch(self):
         """Starts it and does not wait. Output is appended, so that a restart keeps what went before."""
@@ -432,12 +433,17 @@ class Trothd(HttpServer):
         self.options = {"node": name, **options}
 
     def migrate(self):
-        subprocess.run([program("trothd"), "migrate", "--journal", self.options["journal"]], check=True,
+        subprocess.run([program("trothd"), "migrate", "--config", self.write_config()], check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
+    def write_config(self):
+        path = self.folder / "trothd.conf"
+        lines = {"listen": self.listen, **self.options}
+        path.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
+        return path
+
     def command(self):
-        flags = [f"--{key.replace('_', '-')}={value}" for key, value in self.options.items()]
-        return [program("trothd"), "run", f"--listen={self.listen}", *flags]
+        return [program("trothd"), "run", "--config", self.write_config()]
 
     # What tests ask it most.
 
