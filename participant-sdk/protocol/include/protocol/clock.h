@@ -20,7 +20,8 @@ struct wall {
 
 #define WALL_TEXT_LEN 27 /* 2026-11-21T05:34:49.112233Z */
 
-/* RFC 3339 with microseconds, zero-terminated. */
+/* RFC 3339 with microseconds, zero-terminated. What is behind the year 9999 is written as its last
+ * microsecond. */
 void wall_format(struct wall time, char ret_text[WALL_TEXT_LEN + 1]);
 /* RFC 3339, UTC ("Z") only, 0 to 6 digits of fraction; TROTH_ERROR_SYNTAX. */
 TROTH_MUST_CHECK int wall_parse(const char *text, size_t len, struct wall *ret_time);

@@ -3,7 +3,8 @@
  * json_check() proves once that a text is one JSON value (RFC 8259, valid UTF-8, no NUL, nesting at
  * most JSON_DEPTH_MAX, no duplicate keys within an object when asked); everything else here walks
  * a checked text without allocating and gives spans into it. Numbers stay text. A span of a value
- * has no white space around it. */
+ * has no white space around it. \u0000 and halves of surrogate pairs, which the grammar allows, are
+ * refused too: neither is text, and PostgreSQL's jsonb would not take them. */
 #ifndef PROTOCOL_JSON_H
 #define PROTOCOL_JSON_H
 
@@ -35,7 +36,8 @@ struct json_fault {
 enum json_check_flags { JSON_CHECK_DEFAULT = 0, JSON_CHECK_UNIQUE_KEYS = 1 };
 
 /* TROTH_ERROR_SYNTAX with *ret_fault (may be NULL) filled; otherwise *ret_value is the value
- * without the white space around it. */
+ * without the white space around it. Never allocates by default; with JSON_CHECK_UNIQUE_KEYS it
+ * does (n log n in the keys of an object) and may say TROTH_ERROR_NO_MEMORY. */
 TROTH_MUST_CHECK int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
                                 struct json_fault *ret_fault);
 
@@ -51,7 +53,8 @@ struct json_cursor {
 };
 
 /* Walks an object (key and value) or an array (value only; key absent). Start with json_cursor();
- * false at the end. A key span includes its quotes. */
+ * false at the end. A key span includes its quotes. What is neither walks as empty. ret_key and
+ * ret_value may be NULL. */
 struct json_cursor json_cursor(struct troth_span container);
 bool json_next(struct json_cursor *cursor, struct troth_span *ret_key,
                struct troth_span *ret_value);
@@ -72,7 +75,7 @@ TROTH_MUST_CHECK int json_string_copy(struct troth_span value, char *ret_text, s
 TROTH_MUST_CHECK int json_int64(struct troth_span value, int64_t *ret_value);
 TROTH_MUST_CHECK int json_bool(struct troth_span value, bool *ret_value);
 
-/* Appends a JSON string, quoted and escaped; invalid UTF-8 becomes U+FFFD. */
+/* Appends a JSON string, quoted and escaped; invalid UTF-8 and NUL become U+FFFD. */
 void json_append_string(struct buffer *buffer, struct troth_span plain);
 void json_append_text(struct buffer *buffer, const char *plain);
 

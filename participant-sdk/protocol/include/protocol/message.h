@@ -26,10 +26,11 @@
 #include <troth/span.h>
 
 /* Request headers, both bindings. */
-#define HEADER_JOURNAL     "Troth-Journal"     /* the journal's id */
-#define HEADER_OLDEST_OPEN "Troth-Oldest-Open" /* gtids, comma separated, one a shard spoken for   \
-                                                */
-#define HEADER_GTID    "Troth-Gtid"            /* http binding only, from here … */
+#define HEADER_JOURNAL "Troth-Journal" /* the journal's id */
+#define HEADER_OLDEST_OPEN                                                                         \
+    "Troth-Oldest-Open"             /* gtids, comma separated, one a shard spoken for              \
+                                     */
+#define HEADER_GTID    "Troth-Gtid" /* http binding only, from here … */
 #define HEADER_BRANCH  "Troth-Branch"
 #define HEADER_ATTEMPT "Troth-Attempt"
 #define HEADER_TIMEOUT "Troth-Timeout"
@@ -102,16 +103,26 @@ const char *message_op_name(enum message_op op); /* "prepare", … */
 const char *message_result_name(enum message_result result);
 const char *message_vote_name(enum message_vote vote);    /* "yes", "read_only", "no", "none" */
 const char *message_state_name(enum message_state state); /* "unsaid", "prepared", … */
+/* From a name, exactly as above; TROTH_ERROR_SYNTAX. */
 TROTH_MUST_CHECK int message_op_parse(struct troth_span name, enum message_op *ret_op);
+TROTH_MUST_CHECK int message_result_name_parse(struct troth_span name,
+                                               enum message_result *ret_result);
+TROTH_MUST_CHECK int message_vote_parse(struct troth_span name, enum message_vote *ret_vote);
 TROTH_MUST_CHECK int message_state_parse(struct troth_span name, enum message_state *ret_state);
 
-/* Appends one line with its line feed. */
+/* Appends one line with its line feed. Payloads must be checked JSON (json_check) and the numbers
+ * in their ranges; line feeds between the tokens of a payload become spaces, so that it stays one
+ * line. A reason is cut to MESSAGE_REASON_MAX. Nothing limits the line: whoever takes a payload in
+ * does. */
 void message_command_append(struct buffer *buffer, const struct command *command);
 void message_result_append(struct buffer *buffer, const struct result *result);
 
 /* One line without its line feed. Spans in the outcome point into `line`, but a reason with escapes
  * is unescaped into `scratch` (cleared first). TROTH_ERROR_SYNTAX, _TYPE or _TOO_LARGE, and
- * *ret_why (may be NULL) names the member and what is wrong, static text. */
+ * *ret_why (may be NULL) names the member and what is wrong, static text. Also
+ * TROTH_ERROR_NO_MEMORY, for scratch. A member that is known and comes twice is refused; one that
+ * is not known is ignored, as is a traceparent that is none. A timeout of "0s" is read as 1 µs: 0
+ * would mean there is none. */
 TROTH_MUST_CHECK int message_command_parse(struct troth_span line, struct buffer *scratch,
                                            struct command *ret_command, const char **ret_why);
 TROTH_MUST_CHECK int message_result_parse(struct troth_span line, struct buffer *scratch,

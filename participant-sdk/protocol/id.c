@@ -1,0 +1,221 @@
+#include <troth/id.h>
+
+#include <assert.h>
+#include <string.h>
+
+/* Bits of the two halves, as the header draws them. */
+#define SHARD_BITS   12
+#define VERSION_BITS 4
+#define COUNTER_BITS 38
+#define UNIX_MS_MAX  ((UINT64_C(1) << 48) - 1u)
+
+static uint64_t half_load(const uint8_t *bytes)
+{
+    uint64_t half = 0;
+    for (int i = 0; i < 8; i++)
+        half = half << 8 | bytes[i];
+    return half;
+}
+
+static void half_store(uint64_t half, uint8_t *bytes)
+{
+    for (int i = 7; i >= 0; i--) {
+        bytes[i] = (uint8_t)(half & 0xff);
+        half >>= 8;
+    }
+}
+
+int troth_gtid_make(const struct troth_gtid_parts *parts, troth_gtid *ret_gtid)
+{
+    if (parts->unix_ms > UNIX_MS_MAX || parts->shard >= TROTH_SHARDS_MAX)
+        return TROTH_ERROR_INVALID;
+    if (parts->epoch == 0 || parts->epoch > TROTH_EPOCH_MAX)
+        return TROTH_ERROR_INVALID;
+    if (parts->counter == 0 || parts->counter > TROTH_COUNTER_MAX)
+        return TROTH_ERROR_INVALID;
+    half_store(parts->unix_ms << (VERSION_BITS + SHARD_BITS) | UINT64_C(8) << SHARD_BITS |
+                   parts->shard,
+               ret_gtid->bytes);
+    half_store(UINT64_C(2) << 62 | (uint64_t)parts->epoch << COUNTER_BITS | parts->counter,
+               ret_gtid->bytes + 8);
+    return 0;
+}
+
+void troth_gtid_split(const troth_gtid *gtid, struct troth_gtid_parts *ret_parts)
+{
+    uint64_t high = half_load(gtid->bytes);
+    uint64_t low = half_load(gtid->bytes + 8);
+    ret_parts->unix_ms = high >> (VERSION_BITS + SHARD_BITS);
+    ret_parts->shard = (uint16_t)(high & (TROTH_SHARDS_MAX - 1u));
+    ret_parts->epoch = (uint32_t)(low >> COUNTER_BITS & TROTH_EPOCH_MAX);
+    ret_parts->counter = low & TROTH_COUNTER_MAX;
+}
+
+uint64_t troth_gtid_order(const troth_gtid *gtid)
+{
+    return half_load(gtid->bytes + 8) & ((UINT64_C(1) << 62) - 1u);
+}
+
+bool troth_gtid_equal(const troth_gtid *a, const troth_gtid *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* -1 for anything but a lower-case hexadecimal digit. */
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+/* Where RFC 9562 puts the hyphens: before these bytes. */
+static bool hyphen_before(size_t byte)
+{
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+int troth_gtid_parse(const char *text, size_t len, troth_gtid *ret_gtid)
+{
+    if (len != TROTH_GTID_TEXT_LEN)
+        return TROTH_ERROR_SYNTAX;
+    troth_gtid gtid;
+    for (size_t i = 0; i < sizeof(gtid.bytes); i++) {
+        if (hyphen_before(i) && *text++ != '-')
+            return TROTH_ERROR_SYNTAX;
+        int high = hex_digit(text[0]);
+        int low = hex_digit(text[1]);
+        if (high < 0 || low < 0)
+            return TROTH_ERROR_SYNTAX;
+        gtid.bytes[i] = (uint8_t)(high << 4 | low);
+        text += 2;
+    }
+    if (gtid.bytes[6] >> 4 != 8 || gtid.bytes[8] >> 6 != 2)
+        return TROTH_ERROR_SYNTAX;
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&gtid, &parts);
+    if (parts.epoch == 0 || parts.counter == 0)
+        return TROTH_ERROR_SYNTAX;
+    *ret_gtid = gtid;
+    return 0;
+}
+
+void troth_gtid_format(const troth_gtid *gtid, char ret_text[TROTH_GTID_TEXT_LEN + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *at = ret_text;
+    for (size_t i = 0; i < sizeof(gtid->bytes); i++) {
+        if (hyphen_before(i))
+            *at++ = '-';
+        *at++ = digits[gtid->bytes[i] >> 4];
+        *at++ = digits[gtid->bytes[i] & 15];
+    }
+    *at = '\0';
+}
+
+bool troth_name_valid(const char *text, size_t len)
+{
+    if (len == 0 || len > TROTH_NAME_LEN_MAX || text[0] < 'a' || text[0] > 'z')
+        return false;
+    for (size_t i = 1; i < len; i++) {
+        char c = text[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return true;
+}
+
+bool troth_journal_id_valid(const char *text, size_t len)
+{
+    if (len != TROTH_JOURNAL_ID_LEN)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (hex_digit(text[i]) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* --- names of prepared transactions ----------------------------------------------------------- */
+
+#define PREPARED_PREFIX     "troth_"
+#define PREPARED_PREFIX_LEN (sizeof(PREPARED_PREFIX) - 1)
+
+static char *number_write(char *at, uint32_t number)
+{
+    char digits[10];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+void troth_prepared_name_format(const struct troth_prepared_name *name,
+                                char ret_text[TROTH_PREPARED_NAME_LEN_MAX + 1])
+{
+    assert(troth_journal_id_valid(name->journal, strlen(name->journal)));
+    assert(name->branch >= 1 && name->branch <= TROTH_BRANCH_NUMBER_MAX);
+    assert(name->attempt >= 1 && name->attempt <= TROTH_ATTEMPT_MAX);
+    char *at = ret_text;
+    memcpy(at, PREPARED_PREFIX, PREPARED_PREFIX_LEN);
+    at += PREPARED_PREFIX_LEN;
+    memcpy(at, name->journal, TROTH_JOURNAL_ID_LEN);
+    at += TROTH_JOURNAL_ID_LEN;
+    *at++ = '_';
+    troth_gtid_format(&name->gtid, at);
+    at += TROTH_GTID_TEXT_LEN;
+    *at++ = '_';
+    at = number_write(at, name->branch);
+    *at++ = '_';
+    at = number_write(at, name->attempt);
+    *at = '\0';
+}
+
+/* A decimal without leading zero, 1 … max, up to `end` or an underscore. NULL: it is none. */
+static const char *number_read(const char *at, const char *end, uint32_t max, uint32_t *ret_number)
+{
+    if (at == end || *at < '1' || *at > '9')
+        return NULL;
+    uint32_t number = 0;
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        number = number * 10 + (uint32_t)(*at - '0');
+        if (number > max)
+            return NULL;
+    }
+    *ret_number = number;
+    return at;
+}
+
+int troth_prepared_name_parse(const char *text, size_t len, struct troth_prepared_name *ret_name)
+{
+    const size_t fixed = PREPARED_PREFIX_LEN + TROTH_JOURNAL_ID_LEN + 1 + TROTH_GTID_TEXT_LEN + 1;
+    if (len <= fixed || len > TROTH_PREPARED_NAME_LEN_MAX)
+        return TROTH_ERROR_SYNTAX;
+    struct troth_prepared_name name = {.branch = 0};
+    const char *end = text + len;
+    const char *at = text + PREPARED_PREFIX_LEN;
+    if (memcmp(text, PREPARED_PREFIX, PREPARED_PREFIX_LEN) != 0 ||
+        !troth_journal_id_valid(at, TROTH_JOURNAL_ID_LEN))
+        return TROTH_ERROR_SYNTAX;
+    memcpy(name.journal, at, TROTH_JOURNAL_ID_LEN);
+    at += TROTH_JOURNAL_ID_LEN;
+    if (*at++ != '_' || troth_gtid_parse(at, TROTH_GTID_TEXT_LEN, &name.gtid) != 0)
+        return TROTH_ERROR_SYNTAX;
+    at += TROTH_GTID_TEXT_LEN;
+    if (*at++ != '_')
+        return TROTH_ERROR_SYNTAX;
+    at = number_read(at, end, TROTH_BRANCH_NUMBER_MAX, &name.branch);
+    if (at == NULL || at == end || *at++ != '_')
+        return TROTH_ERROR_SYNTAX;
+    at = number_read(at, end, TROTH_ATTEMPT_MAX, &name.attempt);
+    if (at == NULL || at != end)
+        return TROTH_ERROR_SYNTAX;
+    *ret_name = name;
+    return 0;
+}
