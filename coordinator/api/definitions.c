@@ -91,7 +91,7 @@ static int publish(const struct request *request, struct definition *definition,
     int error = 0;
     problem_faults_append(&list, warnings);
     if (old != NULL && !definition_same(old, definition)) {
-        error = api_problem_set(ret_problem, API_PROBLEM_DEFINITION_EXISTS,
+        error = api_problem_set(ret_problem, API_PROBLEM_VERSION_PUBLISHED,
                                 "%s version %u is published with other content and never changes; "
                                 "publish the new one under another version",
                                 definition->name, definition->version);

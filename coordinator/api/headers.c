@@ -139,7 +139,7 @@ bool headers_preference_applied(const struct preference *preference, bool later,
 
 static int wrong_key(struct api_problem *ret_problem, const char *why)
 {
-    return api_problem_set(ret_problem, API_PROBLEM_INVALID_IDEMPOTENCY_KEY,
+    return api_problem_set(ret_problem, API_PROBLEM_INVALID_KEY,
                            "Idempotency-Key: %s; give one string of 1 to %u printable ASCII "
                            "characters, such as \"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
                            why, API_IDEMPOTENCY_KEY_MAX);

@@ -80,7 +80,7 @@ static const char *check_url(const char *url)
 static int wrong_url(uint32_t i, struct troth_span value, const char *why,
                      struct api_problem *ret_problem)
 {
-    return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY, "/urls/%u: %.*s: %s", i,
+    return api_problem_set(ret_problem, API_PROBLEM_WRONG_URL, "/urls/%u: %.*s: %s", i,
                            SHOWN(value), why);
 }
 
@@ -90,7 +90,8 @@ static int read_url(struct registration *registration, struct troth_span value,
     uint32_t i = registration->urls_count;
     struct buffer *text = &registration->texts[i];
     if (json_string(value, text) != 0)
-        return wrong_url(i, value, "it is not a string", ret_problem);
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
+                               "/urls/%u: %.*s is not a string", i, SHOWN(value));
     registration->urls_count++;
     const char *url = buffer_text(text);
     if (url == NULL)

@@ -15,7 +15,8 @@
 
 struct api_problem;
 
-/* X(kind, status, slug, title) */
+/* X(kind, status, slug, title). One slug may come with two statuses: 404 when the path names what
+ * is not there, 422 when the body does. */
 #define API_PROBLEMS(X)                                                                            \
     X(MALFORMED_REQUEST, 400, "malformed-request", "The request is not well-formed HTTP")          \
     X(MALFORMED_JSON, 400, "malformed-json", "The body is not well-formed JSON")                   \
@@ -25,20 +26,18 @@ struct api_problem;
     X(INVALID_PARAMETER, 400, "invalid-parameter", "A query parameter has a wrong value")          \
     X(INVALID_GTID, 400, "invalid-gtid", "That is not a gtid")                                     \
     X(INVALID_NAME, 400, "invalid-name", "That is not a name")                                     \
-    X(INVALID_IDEMPOTENCY_KEY, 400, "invalid-idempotency-key", "The Idempotency-Key is wrong")     \
+    X(INVALID_KEY, 400, "invalid-idempotency-key", "The Idempotency-Key is wrong")                 \
     X(NO_SUCH_PATH, 404, "no-such-path", "There is nothing at this path")                          \
-    X(NO_SUCH_TRANSACTION, 404, "no-such-transaction", "There is no such transaction")             \
-    X(NO_SUCH_DEFINITION, 404, "no-such-definition", "There is no such definition")                \
-    X(NO_SUCH_PARTICIPANT, 404, "no-such-participant", "There is no such participant")             \
+    X(NO_SUCH_TRANSACTION, 404, "unknown-transaction", "There is no such transaction")             \
+    X(NO_SUCH_DEFINITION, 404, "unknown-definition", "There is no such definition")                \
+    X(NO_SUCH_PARTICIPANT, 404, "unknown-participant", "There is no such participant")             \
     X(METHOD_NOT_ALLOWED, 405, "method-not-allowed", "The path does not take this method")         \
     X(REQUEST_TIMEOUT, 408, "request-timeout", "The request did not arrive in time")               \
-    X(TRANSACTION_ENDED, 409, "transaction-ended", "The transaction has ended")                    \
-    X(TRANSACTION_CLOSED, 409, "transaction-closed", "The transaction takes no more branches")     \
-    X(TRANSACTION_DECIDED, 409, "transaction-decided", "The transaction is decided already")       \
+    X(ENDED, 409, "ended", "The transaction has ended")                                            \
+    X(WRONG_STATE, 409, "wrong-state", "The transaction is not in a state for this")               \
     X(NOT_INTERACTIVE, 409, "not-interactive", "The transaction is not interactive")               \
-    X(BRANCH_EXISTS, 409, "branch-exists", "The branch is enlisted already, as another one")       \
-    X(DEFINITION_EXISTS, 409, "definition-exists",                                                 \
-      "This version is published, with other content")                                             \
+    X(BRANCH_EXISTS, 409, "branch-exists", "The branch has enlisted already, as another one")      \
+    X(VERSION_PUBLISHED, 409, "version-published", "A published version never changes")            \
     X(IN_USE, 409, "in-use", "It is in use by transactions that have not ended")                   \
     X(TOO_LARGE, 413, "too-large", "Larger than its limit")                                        \
     X(TARGET_TOO_LONG, 414, "target-too-long", "The request target is too long")                   \
@@ -46,18 +45,17 @@ struct api_problem;
     X(INVALID_INPUT, 422, "invalid-input", "The input breaks the definition's input_schema")       \
     X(INVALID_DEFINITION, 422, "invalid-definition", "The definition has faults")                  \
     X(NAME_MISMATCH, 422, "name-mismatch", "The name in the path is not the name in the body")     \
-    X(UNKNOWN_DEFINITION, 422, "unknown-definition", "The definition named is not there")          \
-    X(UNKNOWN_PARTICIPANT, 422, "unknown-participant", "The participant named is not registered")  \
-    X(UNKNOWN_OPERATION, 422, "unknown-operation", "The participant has no such operation")        \
-    X(UNSUPPORTED_MODE, 422, "unsupported-mode", "This mode can not be started here")              \
+    X(UNKNOWN_DEFINITION, 422, "unknown-definition", "There is no such definition")                \
+    X(UNKNOWN_PARTICIPANT, 422, "unknown-participant", "There is no such participant")             \
+    X(WRONG_URL, 422, "wrong-url", "A URL can not be called")                                      \
+    X(MODE_NOT_AVAILABLE, 422, "mode-not-available", "This mode can not run here")                 \
     X(TOO_MANY_BRANCHES, 422, "too-many-branches", "More branches than a transaction may have")    \
     X(KEY_REUSED, 422, "idempotency-key-reused", "The Idempotency-Key belongs to another request") \
     X(HEADERS_TOO_LARGE, 431, "headers-too-large", "The headers are too large, or too many")       \
     X(INTERNAL, 500, "internal", "The coordinator could not do this")                              \
     X(NOT_IMPLEMENTED, 501, "not-implemented", "The coordinator does not do this")                 \
     X(FULL, 503, "full", "A limit is reached; nothing was accepted")                               \
-    X(UNAVAILABLE, 503, "unavailable", "The coordinator can not answer now; nothing was accepted") \
-    X(SHUTTING_DOWN, 503, "shutting-down", "The coordinator is shutting down")                     \
+    X(UNAVAILABLE, 503, "unavailable", "The coordinator can not do this now")                      \
     X(HTTP_VERSION, 505, "http-version", "The coordinator speaks HTTP/1.1")
 
 enum api_problem_kind {
