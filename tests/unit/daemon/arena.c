@@ -1,6 +1,7 @@
 /* The arena: what is put in stays as it is until the end, whatever comes behind it. */
 #include <check.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <arena.h>
