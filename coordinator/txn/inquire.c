@@ -14,7 +14,7 @@ const char *txn_answer_name(enum txn_answer answer)
     case TXN_ANSWER_ABORTED:
         return "aborted";
     }
-    assert(!"an answer");
+    assert(false && "an answer");
     return "";
 }
 

@@ -90,7 +90,7 @@ uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch
     case OP_COUNT:
         break;
     }
-    assert(!"an op");
+    assert(false && "an op");
     return 0;
 }
 
