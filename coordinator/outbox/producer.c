@@ -339,6 +339,28 @@ static rd_kafka_headers_t *make_headers(const struct row *row)
     return headers;
 }
 
+/* Takes the headers if it succeeds. The payload is not copied: the row stays where it is until its
+ * delivery report. */
+static rd_kafka_resp_err_t produce(struct producer *producer, struct row *row,
+                                   rd_kafka_headers_t *headers)
+{
+    void *key = (void *)(uintptr_t)row->key.data; /* copied by librdkafka */
+    rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = row->topic},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key, row->key.len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {row->payload, row->payload_len}},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = row},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0},
+    };
+    rd_kafka_error_t *error =
+        rd_kafka_produceva(producer->kafka, parts, sizeof(parts) / sizeof(parts[0]));
+    rd_kafka_resp_err_t code =
+        error != NULL ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_error_destroy(error);
+    return code;
+}
+
 int producer_send(struct producer *producer, struct row *row, const char **ret_why)
 {
     if (row->payload_len == 0) {
@@ -350,11 +372,7 @@ int producer_send(struct producer *producer, struct row *row, const char **ret_w
         *ret_why = "the headers are not a JSON object of strings";
         return TROTH_ERROR_REFUSED;
     }
-    /* The payload is not copied: the row stays where it is until its delivery report. */
-    rd_kafka_resp_err_t error = rd_kafka_producev(
-        producer->kafka, RD_KAFKA_V_TOPIC(row->topic), RD_KAFKA_V_KEY(row->key.data, row->key.len),
-        RD_KAFKA_V_VALUE(row->payload, row->payload_len), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_OPAQUE(row), RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_END);
+    rd_kafka_resp_err_t error = produce(producer, row, headers);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         producer->in_flight++;
         return 0;

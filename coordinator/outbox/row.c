@@ -12,7 +12,7 @@
 #define TYPE_SUFFIX      ".v1"
 #define DATASCHEMA       "https://troth.dev/schemas/outcome-1.json"
 #define OUTCOME_NAME_MAX 32u
-#define ID_DOMAIN        "troth outcome event" /* so that no other use of the hash gives the same id */
+#define ID_DOMAIN        "troth outcome event" /* no other use of the hash gives the same id */
 
 /* A UUID of version 8 (RFC 9562) from SHA-256 over gtid and outcome: the same event, the same id,
  * whoever makes it and whenever. */

@@ -23,7 +23,8 @@
 struct event_base;
 struct outbox;
 
-#define OUTBOX_WINDOW_MAX 10000u /* rows handed to librdkafka and not yet confirmed; others wait   \
+#define OUTBOX_WINDOW_MAX                                                                          \
+    10000u                       /* rows handed to librdkafka and not yet confirmed; others wait   \
                                   */
 #define OUTBOX_ROWS_MAX 1000000u /* rows in memory; beyond: TROTH_ERROR_FULL */
 
