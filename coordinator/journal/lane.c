@@ -99,33 +99,43 @@ static bool lane_due(const struct lane *lane, uint64_t now, uint64_t lazy_delay_
            (lane->queue.first != NULL && now >= lane->queue.first->queued_us + lazy_delay_us);
 }
 
+/* A new batch out of the queue, when something is due. */
+static struct batch *lane_gather(struct journal *journal, uint64_t now)
+{
+    struct lane *lane = &journal->lane;
+    struct batch *batch;
+
+    if (lane->queue.first == NULL)
+        return NULL;
+    if (!lane_due(lane, now, journal->lazy_delay_us)) {
+        event_in(lane->timer, lane->queue.first->queued_us + journal->lazy_delay_us - now);
+        return NULL;
+    }
+    batch = batch_form(&lane->queue, &lane->index);
+    if (batch == NULL)
+        event_in(lane->timer, RETRY_MIN_US); /* no memory now */
+    return batch;
+}
+
 /* The batch to send next, in lane->flight; false: none, or not yet. */
 static bool lane_next(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
     uint64_t now = clock_mono_us();
 
-    while (lane->flight == NULL || lane->flight->count == 0) {
-        if (lane->flight != NULL) {
-            struct batch *empty = lane->flight;
+    for (;;) {
+        struct batch *batch = lane->flight;
 
-            lane->flight = empty->next;
-            batch_destroy(empty);
-        } else {
-            if (lane->queue.first == NULL)
-                return false;
-            if (!lane_due(lane, now, journal->lazy_delay_us)) {
-                event_in(lane->timer, lane->queue.first->queued_us + journal->lazy_delay_us - now);
-                return false;
-            }
-            lane->flight = batch_form(&lane->queue, &lane->index);
-            if (lane->flight == NULL) {
-                event_in(lane->timer, RETRY_MIN_US);
-                return false;
-            }
-        }
-        if (lane->flight != NULL && lane->poisoned_count > 0)
-            lane_sift(journal, lane->flight);
+        if (batch == NULL)
+            batch = lane->flight = lane_gather(journal, now);
+        if (batch == NULL)
+            return false;
+        if (lane->poisoned_count > 0)
+            lane_sift(journal, batch);
+        if (batch->count > 0)
+            break;
+        lane->flight = batch->next;
+        batch_destroy(batch);
     }
     if (now < lane->not_before_us) {
         event_in(lane->timer, lane->not_before_us - now);
