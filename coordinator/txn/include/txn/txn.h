@@ -11,13 +11,13 @@
  * core writes record texts into. Spans given with an event (outputs, reasons) must stay alive as
  * long as the txn. Single-threaded.
  *
- * The way of a two-phase commit (orchestrated; every edge stands in txn/states.c):
+ * The way of a two-phase commit (every edge stands in txn/states.c, with the diagram):
  *
  *   NEW -> BEGINNING* -> RESERVING -> PREPARING -> DECIDING -> COMMITTING -> PUBLISHING -> ENDED
- *                                        │            └─(the row said abort)─┐
- *                                        └─ no, timeout, cancel ─> ABORTING ─┴─> PUBLISHING ->
- * ENDED one branch, one phase: RESERVING -> DELEGATING (row) -> DELEGATED (sent) -> DECIDING …
- *   interactive:           NEW -> OPEN -> (commit) -> BEGINNING* …             * when forced first
+ *                            |            '- no, timeout, cancel -> ABORTING -> PUBLISHING -> ENDED
+ *                            '- one branch, one phase: DELEGATING (row) -> DELEGATED (sent)
+ *                                                       -> DECIDING | FENCING | ABORTING
+ *   interactive: NEW -> OPEN -> (commit) -> BEGINNING* or RESERVING …         * when forced first
  */
 #ifndef TXN_TXN_H
 #define TXN_TXN_H
@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <protocol/buffer.h>
 #include <protocol/clock.h>
 #include <protocol/message.h>
 #include <troth/error.h>
@@ -39,6 +40,8 @@ enum txn_state {
     TXN_PREPARING,  /* prepares are out; votes come in */
     TXN_DELEGATING, /* the row that lets one branch decide is being forced */
     TXN_DELEGATED,  /* that branch was told to execute: its answer is the decision */
+    TXN_FENCING,    /* delegated, then timeout or cancel: abort was sent to it as a fence, and its
+                       answer (committed with output, or aborted) is the decision */
     TXN_DECIDING,   /* a commit decision is in flight to the journal: nothing may abort now */
     TXN_COMMITTING, /* commit is durable: phase 2, without end */
     TXN_ABORTING,   /* aborts are out; the abort row is in flight or durable */
@@ -53,6 +56,8 @@ enum txn_state {
 
 enum txn_branch_state {
     TXN_BRANCH_IDLE,      /* known, nothing sent */
+    TXN_BRANCH_ENLISTING, /* interactive, can not inquire: the row that names it is being forced;
+                             acknowledged when that is durable [NOINQ] */
     TXN_BRANCH_PREPARING, /* sent, or to be sent again at retry_at */
     TXN_BRANCH_PREPARED,  /* voted yes: in doubt until told */
     TXN_BRANCH_READ_ONLY, /* voted read_only: done */
@@ -77,6 +82,7 @@ enum txn_cause {
     TXN_CAUSE_NOT_ENLISTED, /* commit named a branch that never enlisted */
     TXN_CAUSE_RESTARTED,    /* the coordinator was restarted before the decision */
     TXN_CAUSE_INPUT,        /* a step's input could not be made from the outputs before it */
+    TXN_CAUSE_HEURISTIC,    /* a branch ended otherwise than decided: outcome mixed */
     TXN_CAUSE_COUNT
 };
 
@@ -94,6 +100,7 @@ struct txn_branch {
     bool reserved;        /* holds a slot at its participant */
     bool reachable;       /* the last try could be sent */
     uint32_t tries;       /* of the present operation */
+    uint32_t begin_write; /* ENLISTING: the begin write it waits for, counted from 1 */
     struct mono retry_at; /* 0: not waiting */
     struct troth_span output;
     struct troth_span reason; /* the participant's own words, last */
@@ -123,7 +130,8 @@ struct txn_history_entry {
     uint16_t attempt;
     uint8_t moment; /* enum txn_moment */
     uint8_t detail;
-    uint8_t op; /* enum message_op where moment is SENT or ANSWERED */
+    uint8_t op;   /* enum message_op where moment is SENT or ANSWERED */
+    uint8_t vote; /* enum message_vote where moment is ENLISTED or ANSWERED */
 };
 
 /* Entries kept of one transaction; the first half and the last half of a longer one, and a count of
@@ -132,6 +140,7 @@ struct txn_history_entry {
 
 struct txn {
     const struct txn_origin *origin;
+    const struct txn_policy *policy;
     uint32_t epoch; /* of the shard, in this memory */
     uint32_t attempt;
     enum txn_protocol protocol;
@@ -142,7 +151,8 @@ struct txn {
     enum txn_cause cause;
     uint32_t cause_branch; /* number; 0: the transaction itself */
     uint32_t delegated_branch;
-    struct mono began;            /* monotonic twin of origin->began_at in this memory */
+    struct mono began;            /* monotonic twin of origin->began_at in this memory; may lie
+                                     before the clock's zero: subtract modulo 2^64 */
     struct mono deadline;         /* whole transaction; 0: none */
     struct mono prepare_deadline; /* 0: none yet */
     struct mono publish_deadline;
@@ -150,8 +160,15 @@ struct txn {
     uint32_t branches_count;
     uint32_t branches_cap;
     struct txn_branch *branches; /* host memory, branches_cap of them */
-    uint32_t history_count;
-    uint32_t history_dropped;
+    /* From here on the core's own accounts. A mask has bit i for branches[i]. */
+    uint64_t in[TXN_BRANCH_STATE_COUNT]; /* which branches are in which state */
+    uint64_t asking;                     /* a RESERVE is out for these */
+    uint64_t unanswered; /* told in phase 2 and not once answered, also not by "unknown" */
+    uint32_t begin_writes, begins_durable;
+    uint32_t unpublished;                    /* events handed to Kafka and not yet confirmed */
+    uint16_t writing[TXN_RECORD_KIND_COUNT]; /* records given to the journal without verdict */
+    uint32_t history_count;   /* entries kept: the first half in order, then a ring */
+    uint32_t history_dropped; /* left out between the two halves */
     struct txn_history_entry history[TXN_HISTORY_MAX];
 };
 
@@ -176,6 +193,7 @@ enum txn_event_kind {
 
 struct txn_event {
     enum txn_event_kind kind;
+    bool unsent; /* RESULT: nothing left this process (channel_result's !sent): unreachable */
     union {
         const struct txn_branch *branch; /* ENLISTED: number … timeout_us and vote are copied */
         struct {
@@ -195,23 +213,28 @@ struct txn_event {
 
 /* What to do. */
 enum txn_effect_kind {
-    TXN_EFFECT_PERSIST, /* write .record; answer with TXN_EVENT_DURABLE (lazy ones too) */
-    TXN_EFFECT_RESERVE, /* a slot at the participant of every branch with !reserved, all or none;
-                           answer with RESERVED. Not granted yet: nothing is sent */
-    TXN_EFFECT_RELEASE, /* give back the slot of .branch */
-    TXN_EFFECT_SEND,    /* .op to .branch, attempt of the txn */
-    TXN_EFFECT_REPLY,   /* the client may be told: .reply */
-    TXN_EFFECT_PUBLISH, /* the outbox row of the outcome is durable: send it to Kafka */
+    TXN_EFFECT_PERSIST,   /* write .record; answer with TXN_EVENT_DURABLE (lazy ones too) */
+    TXN_EFFECT_RESERVE,   /* a slot at the participant of every branch in .mask, all or none; answer
+                             with RESERVED. Not granted yet: nothing is sent */
+    TXN_EFFECT_UNRESERVE, /* the RESERVE that was not granted yet is not wanted any more. When it
+                             has been granted meanwhile, step RESERVED all the same: RELEASEs follow
+                           */
+    TXN_EFFECT_RELEASE,   /* give back the slot of .branch */
+    TXN_EFFECT_SEND,      /* .op to .branch, attempt of the txn. Exactly one RESULT is owed for it,
+                             RESULT_UNKNOWN when none came or it could not be queued; or UNSENDABLE */
+    TXN_EFFECT_REPLY,     /* the client may be told: .reply */
+    TXN_EFFECT_PUBLISH,   /* the outbox row of the outcome is durable: send it to Kafka */
     TXN_EFFECT_ENDED, /* nothing more will come; the memory may go once the END record is durable */
     TXN_EFFECT_COUNT
 };
 
 enum txn_reply_level {
     TXN_REPLY_ENLISTED, /* the enlistment of .branch is acknowledged */
-    TXN_REPLY_REFUSED, /* the enlistment of .branch, or the CLOSED or CANCELLED request, is refused:
-                          the member list is closed or the transaction has ended */
-    TXN_REPLY_ACCEPTED,  /* begun durably; the outcome comes later */
-    TXN_REPLY_DECIDED,   /* the outcome is durable */
+    TXN_REPLY_REFUSED,  /* the enlistment of .number, or (.number 0) the CLOSED or CANCELLED request
+                           just stepped, is refused: see .error. A CLOSED or CANCELLED that is not
+                           refused is answered by DECIDED and COMPLETED, now or later */
+    TXN_REPLY_ACCEPTED, /* begun durably; the outcome comes later */
+    TXN_REPLY_DECIDED,  /* the outcome is durable */
     TXN_REPLY_COMPLETED, /* every participant has acknowledged, or could not be reached in phase 2
                           */
     TXN_REPLY_COUNT
@@ -219,21 +242,37 @@ enum txn_reply_level {
 
 struct txn_effect {
     enum txn_effect_kind kind;
-    struct txn_branch *branch; /* RELEASE, SEND, REPLY of an enlistment */
+    struct txn_branch *branch; /* RELEASE, SEND, REPLY ENLISTED */
+    uint64_t mask;             /* RESERVE: bit i for txn->branches[i] */
     enum message_op op;        /* SEND */
-    uint64_t timeout_us;       /* SEND: of the call */
+    uint64_t timeout_us;       /* SEND: of the call; 0: none */
     enum txn_reply_level reply;
+    uint32_t number; /* REPLY ENLISTED, REFUSED: the branch's number; 0: CLOSED or CANCELLED */
+    int error;       /* REPLY REFUSED: TROTH_ERROR_ENDED (closed or ended), _EXISTS (that number is
+                        enlisted with other content), _FULL (no room for another branch),
+                        _INVALID (not an interactive transaction) */
     struct txn_record record; /* PERSIST; its texts stand in the effects' `texts` buffer */
 };
 
-/* A step emits at most this many. */
-#define TXN_EFFECTS_MAX (3u * TROTH_BRANCHES_MAX + 8u)
+/* A step emits at most this many, and of them at most so many PERSIST. */
+#define TXN_EFFECTS_MAX  (3u * TROTH_BRANCHES_MAX + 8u)
+#define TXN_PERSISTS_MAX 4u
+
+/* Bytes to reserve in `texts` before the first step: enough for everything that a decision rests
+ * on. The steps of a record (outputs up to MESSAGE_LINE_MAX each) may need more; where that memory
+ * is not to be had, the record goes without its steps. */
+#define TXN_TEXTS_BYTES_MAX (160u << 10)
 
 struct txn_effects {
     uint32_t count;
-    struct buffer *texts; /* host memory, reserved up front (TXN_TEXTS_BYTES_MAX): record texts are
-                             put here and must be copied before the next step */
+    struct buffer *texts; /* host memory, reserved up front: record texts are put here and must be
+                             copied before the next step, which clears it */
     struct txn_effect list[TXN_EFFECTS_MAX];
+    uint32_t persists; /* the core's own, from here on */
+    struct {
+        uint32_t effect;
+        size_t at[4]; /* where members, steps, failure, history begin in texts */
+    } persist[TXN_PERSISTS_MAX];
 };
 
 struct txn_now {
@@ -263,7 +302,7 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
               uint32_t cap);
 
 /* One event. Total: every (state, event) pair stands in txn/states.c, also those that are ignored.
- * `effects` is cleared first. Never fails. */
+ * `effects` is cleared first (not its `texts` pointer, which the host sets). Never fails. */
 void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now,
               struct txn_effects *effects);
 
@@ -271,10 +310,13 @@ void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now
 struct mono txn_wake_at(const struct txn *txn);
 
 /* Instead of txn_init when a leader took the shard over: branches_cap must hold the image's members
- * (txn_image_members()); strings are put into `texts`, host memory that lives as long as the txn.
- * Then step TXN_EVENT_RECOVERED. For an attempt to be driven again (accepted, orchestrated) the
- * host must have filled `needs` and `timeout_us` from the definition before that step.
- * TROTH_ERROR_SYNTAX: the image is damaged: park it, go on with the others. */
+ * (txn_image_members()); strings are put into `texts`, an empty buffer that lives as long as the
+ * txn and is touched by nobody else. image->origin is borrowed: it must live as long as the txn,
+ * too; the rest of the image is not kept. Then step TXN_EVENT_RECOVERED. For an attempt to be
+ * driven again (accepted, orchestrated) the host must have filled `needs` and `timeout_us` from the
+ * definition before that step.
+ * TROTH_ERROR_SYNTAX: the image is damaged: park it, go on with the others.
+ * TROTH_ERROR_NO_MEMORY; TROTH_ERROR_FULL: `cap` is too small. */
 TROTH_MUST_CHECK int txn_image_members(const struct txn_image *image, uint32_t *ret_count);
 TROTH_MUST_CHECK int txn_recover(struct txn *txn, const struct txn_image *image,
                                  const struct txn_policy *policy, uint32_t epoch, uint64_t seed,
@@ -284,6 +326,7 @@ TROTH_MUST_CHECK int txn_recover(struct txn *txn, const struct txn_image *image,
 /* What the leader's memory says to an inquiry (protocol.md, section 2). */
 enum txn_answer { TXN_ANSWER_UNDECIDED, TXN_ANSWER_COMMITTED, TXN_ANSWER_ABORTED };
 enum txn_answer txn_inquire(const struct txn *txn, uint32_t branch, uint32_t attempt);
+const char *txn_answer_name(enum txn_answer answer); /* "undecided", "committed", "aborted" */
 /* The same from the journal's row alone (decision row of that attempt present). */
 enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch, uint32_t attempt);
 
@@ -294,6 +337,7 @@ void txn_steps_append(const struct txn *txn, struct buffer *list);
 void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
 void txn_history_append(const struct txn *txn, struct buffer *list);
 
+const char *txn_reply_level_name(enum txn_reply_level level);
 const char *txn_state_name(enum txn_state state); /* as the API shows it: "preparing", … */
 const char *txn_branch_state_name(enum txn_branch_state state);
 const char *txn_cause_name(enum txn_cause cause);

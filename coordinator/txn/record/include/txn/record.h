@@ -32,7 +32,10 @@ enum txn_outcome {
 };
 
 enum txn_record_kind {
-    TXN_RECORD_BEGIN,    /* it exists: what recovery needs to drive or to end it */
+    TXN_RECORD_BEGIN,    /* it exists: what recovery needs to drive or to end it. Written again,
+                            forced,    when a member that can not inquire enlists in an open interactive
+                            transaction: the row's member list is replaced by the longer one [NOINQ].
+                            Behind a decision of its attempt it changes nothing */
     TXN_RECORD_DELEGATE, /* one branch, one phase: that branch decides (protocol.md, [ONEPHASE0]) */
     TXN_RECORD_DECISION, /* commit or abort of this attempt, written once, with its outbox row */
     TXN_RECORD_ATTEMPT,  /* ends attempt `attempt` with abort and begins `attempt` + 1, one write */
@@ -45,7 +48,9 @@ enum txn_record_kind {
  * same again until it has one of these (protocol.md, section 1, rule 3). */
 enum txn_verdict {
     TXN_WRITTEN, /* durable as asked */
-    TXN_ALREADY, /* a row was there; `standing` says what it decided: that holds */
+    TXN_ALREADY, /* a row was there; `standing` says what it decided: that holds. Also the verdict
+                    on the same row written again after an unknown COMMIT that had reached the disk.
+                    An ATTEMPT found written stands for abort */
     TXN_FENCED,  /* wrong epoch: somebody else leads the shard. Stop */
     TXN_VERDICT_COUNT
 };
@@ -84,7 +89,8 @@ struct txn_record {
     bool publishes;             /* an outbox row is inserted by the same statement */
     struct troth_span
         members;             /* JSON array, see record_member; BEGIN, DELEGATE, DECISION, ATTEMPT */
-    struct troth_span steps; /* JSON array for people: END */
+    struct troth_span steps; /* JSON array for people and the event: DECISION, OUTCOME, END. Absent
+                                when there was no memory for it */
     struct troth_span failure; /* JSON object or absent: DECISION, OUTCOME, END */
     struct troth_span history; /* JSON array, the timeline: END */
     struct wall at;            /* when the step was made */
