@@ -1,0 +1,421 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <definition/definition.h>
+#include <protocol/duration.h>
+
+#define LINE_MAX_BYTES 4096
+#define US_PER_S       UINT64_C(1000000)
+
+/* One line a key: field, default, range, what it does. */
+#define TEXT_KEY(field, fallback, help)                                                            \
+    {                                                                                              \
+#field, CONFIG_TEXT, offsetof(struct config, field), fallback, 0, 0, NULL, help            \
+    }
+#define CHOICE_KEY(field, fallback, choices, help)                                                 \
+    {                                                                                              \
+#field, CONFIG_CHOICE, offsetof(struct config, field), fallback, 0, 0, choices, help       \
+    }
+#define COUNT_KEY(field, fallback, min, max, help)                                                 \
+    {                                                                                              \
+#field, CONFIG_COUNT, offsetof(struct config, field), fallback, min, max, NULL, help       \
+    }
+#define DURATION_KEY(field, fallback, min, max, help)                                              \
+    {                                                                                              \
+#field, CONFIG_DURATION, offsetof(struct config, field##_us), fallback, min, max, NULL,    \
+            help                                                                                   \
+    }
+
+const struct config_key config_keys[] = {
+    {"listen", CONFIG_ADDRESS, offsetof(struct config, listen), "127.0.0.1:7800", 0, 0, NULL,
+     "numeric address and port of the client API; port 0 takes a free one. Anything but loopback "
+     "is reachable by others: there is no authentication yet"},
+    TEXT_KEY(journal, "dbname=troth", "libpq conninfo or URI of the journal's database"),
+    TEXT_KEY(node, "", "this node's name in the lease table; default: the host's name"),
+    DURATION_KEY(lease, "10s", US_PER_S, 3600 * US_PER_S,
+                 "how long the shards stay ours without renewal; another node waits for so long"),
+    DURATION_KEY(lazy_delay, "50ms", 0, 10 * US_PER_S,
+                 "how long rows that nobody waits for may wait for company"),
+    CHOICE_KEY(outbox, "auto", "auto|kafka|table|off",
+               "where outcome events go: kafka; table: the rows stay for another publisher such "
+               "as Debezium; off: none are written; auto: kafka if kafka_brokers is set, else off"),
+    TEXT_KEY(kafka_brokers, "", "host:port, several separated by commas"),
+    TEXT_KEY(kafka_topic, "troth.outcomes", "topic for definitions that name none"),
+    COUNT_KEY(open_transactions_max, "40000", 1, 1000000,
+              "transactions not ended; beyond it new ones get 503 with Retry-After"),
+    COUNT_KEY(connections_max, "4000", 1, 100000, "client connections; beyond it 503"),
+    COUNT_KEY(body_bytes_max, "1048576", 1024, 67108864,
+              "bytes of a request's body; beyond it 413"),
+    DURATION_KEY(reply_wait, "30s", 1000, 300 * US_PER_S,
+                 "how long a request waits for its outcome when the client does not say "
+                 "(Prefer: wait=N); then 202 and the state reached"),
+    DURATION_KEY(call_timeout, "10s", 1000, 3600 * US_PER_S,
+                 "of one call to a participant in phase 2"),
+    DURATION_KEY(connect_timeout, "2s", 1000, 60 * US_PER_S, "of connecting to a participant"),
+    DURATION_KEY(retry_interval, "100ms", 1000, 3600 * US_PER_S,
+                 "first wait before a participant is called again; doubles, with full jitter"),
+    DURATION_KEY(retry_interval_max, "10s", 1000, 3600 * US_PER_S, "longest such wait"),
+    DURATION_KEY(publish_grace, "1s", 0, 60 * US_PER_S,
+                 "how long a finished transaction is kept to note Kafka's confirmation"),
+    COUNT_KEY(participant_slots, "16", 1, 10000,
+              "transactions at a time at a participant that announces no number of its own"),
+    COUNT_KEY(phase2_connections, "8", 1, 1000,
+              "connections to each participant for commit and abort"),
+    DURATION_KEY(drain_timeout, "10s", 0, 3600 * US_PER_S,
+                 "on SIGTERM: how long transactions under way may take to end"),
+    CHOICE_KEY(log_level, "info", "error|warn|info|debug", "diagnostics on standard error"),
+    CHOICE_KEY(log_format, "logfmt", "logfmt|json", "key=value or JSON lines"),
+};
+const size_t config_keys_count = sizeof config_keys / sizeof config_keys[0];
+
+static char **text_field(struct config *config, const struct config_key *key)
+{
+    return (char **)(void *)((char *)config + key->offset);
+}
+
+static uint64_t *number_field(struct config *config, const struct config_key *key)
+{
+    return (uint64_t *)(void *)((char *)config + key->offset);
+}
+
+static bool is_number(const struct config_key *key)
+{
+    return key->kind == CONFIG_COUNT || key->kind == CONFIG_DURATION;
+}
+
+static int set_text(struct config *config, const struct config_key *key, const char *value)
+{
+    char *copy = strdup(value);
+    if (copy == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    char **field = text_field(config, key);
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+static bool among(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+    for (const char *at = choices; *at != '\0';) {
+        size_t part = strcspn(at, "|");
+        if (part == len && memcmp(at, value, len) == 0) {
+            return true;
+        }
+        at += part + (at[part] == '|');
+    }
+    return false;
+}
+
+static int parse_count(const char *value, uint64_t *ret_count)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0' || !isdigit((unsigned char)value[0])) {
+        return TROTH_ERROR_SYNTAX;
+    }
+    *ret_count = number;
+    return 0;
+}
+
+static void say_range(const struct config_key *key, const char *value, struct buffer *why)
+{
+    if (key->kind == CONFIG_DURATION) {
+        char min[DURATION_TEXT_MAX], max[DURATION_TEXT_MAX];
+        duration_format(key->min, min);
+        duration_format(key->max, max);
+        buffer_append_format(why,
+                             "%s: \"%s\" is not a duration from %s to %s (like 200ms, 1.5s, 2m)",
+                             key->name, value, min, max);
+    } else {
+        buffer_append_format(why, "%s: \"%s\" is not a whole number from %llu to %llu", key->name,
+                             value, (unsigned long long)key->min, (unsigned long long)key->max);
+    }
+}
+
+static int set_number(struct config *config, const struct config_key *key, const char *value,
+                      struct buffer *why)
+{
+    uint64_t number = 0;
+    int error = key->kind == CONFIG_DURATION ? duration_parse(value, strlen(value), &number)
+                                             : parse_count(value, &number);
+    if (error != 0 || number < key->min || number > key->max) {
+        say_range(key, value, why);
+        return TROTH_ERROR_CONFIG;
+    }
+    *number_field(config, key) = number;
+    return 0;
+}
+
+int config_address(const char *text, char *ret_address, size_t cap, uint16_t *ret_port)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port = 0;
+    if (colon == NULL || parse_count(colon + 1, &port) != 0 || port > UINT16_MAX) {
+        return TROTH_ERROR_SYNTAX;
+    }
+    const char *from = text;
+    size_t len = (size_t)(colon - text);
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+        from = text + 1;
+        len -= 2;
+    }
+    char address[INET6_ADDRSTRLEN];
+    if (len == 0 || len >= sizeof address || len >= cap) {
+        return TROTH_ERROR_SYNTAX;
+    }
+    memcpy(address, from, len);
+    address[len] = '\0';
+    struct in6_addr parsed;
+    if (inet_pton(AF_INET, address, &parsed) != 1 && inet_pton(AF_INET6, address, &parsed) != 1) {
+        return TROTH_ERROR_SYNTAX;
+    }
+    memcpy(ret_address, address, len + 1);
+    *ret_port = (uint16_t)port;
+    return 0;
+}
+
+static int set_address(struct config *config, const struct config_key *key, const char *value,
+                       struct buffer *why)
+{
+    char address[INET6_ADDRSTRLEN];
+    uint16_t port;
+    if (config_address(value, address, sizeof address, &port) != 0) {
+        buffer_append_format(why,
+                             "%s: \"%s\" is not a numeric address and a port "
+                             "(like 127.0.0.1:7800 or [::1]:7800)",
+                             key->name, value);
+        return TROTH_ERROR_CONFIG;
+    }
+    return set_text(config, key, value);
+}
+
+static int set_choice(struct config *config, const struct config_key *key, const char *value,
+                      struct buffer *why)
+{
+    if (!among(key->choices, value)) {
+        buffer_append_format(why, "%s: \"%s\" is not one of %s", key->name, value, key->choices);
+        return TROTH_ERROR_CONFIG;
+    }
+    return set_text(config, key, value);
+}
+
+static const struct config_key *find_key(const char *name)
+{
+    for (size_t i = 0; i < config_keys_count; i++) {
+        if (strcmp(config_keys[i].name, name) == 0) {
+            return &config_keys[i];
+        }
+    }
+    return NULL;
+}
+
+static void say_unknown(const char *name, struct buffer *why)
+{
+    const char *names[sizeof config_keys / sizeof config_keys[0] + 1];
+    for (size_t i = 0; i < config_keys_count; i++) {
+        names[i] = config_keys[i].name;
+    }
+    names[config_keys_count] = NULL;
+    buffer_append_format(why, "unknown key \"%s\"", name);
+    const char *near = definition_nearest(name, names);
+    if (near != NULL) {
+        buffer_append_format(why, "; did you mean \"%s\"?", near);
+    }
+}
+
+int config_set(struct config *config, const char *name, const char *value, struct buffer *why)
+{
+    const struct config_key *key = find_key(name);
+    if (key == NULL) {
+        say_unknown(name, why);
+        return TROTH_ERROR_CONFIG;
+    }
+    switch (key->kind) {
+    case CONFIG_TEXT:
+        return set_text(config, key, value);
+    case CONFIG_CHOICE:
+        return set_choice(config, key, value, why);
+    case CONFIG_ADDRESS:
+        return set_address(config, key, value, why);
+    case CONFIG_COUNT:
+    case CONFIG_DURATION:
+        return set_number(config, key, value, why);
+    }
+    return TROTH_ERROR_CONFIG;
+}
+
+int config_init(struct config *config)
+{
+    memset(config, 0, sizeof *config);
+    BUFFER_SCOPED struct buffer why = {0};
+    for (size_t i = 0; i < config_keys_count; i++) {
+        int error = config_set(config, config_keys[i].name, config_keys[i].fallback, &why);
+        assert(error == 0 || error == TROTH_ERROR_NO_MEMORY); /* a default is always in range */
+        if (error != 0) {
+            config_finish(config);
+            return error;
+        }
+    }
+    return 0;
+}
+
+void config_finish(struct config *config)
+{
+    for (size_t i = 0; i < config_keys_count; i++) {
+        if (!is_number(&config_keys[i])) {
+            free(*text_field(config, &config_keys[i]));
+            *text_field(config, &config_keys[i]) = NULL;
+        }
+    }
+}
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1])) {
+        text[--len] = '\0';
+    }
+    return text;
+}
+
+static int read_line(struct config *config, char *line, struct buffer *why)
+{
+    char *text = trim(line);
+    if (*text == '\0' || *text == '#') {
+        return 0;
+    }
+    char *equals = strchr(text, '=');
+    if (equals == NULL) {
+        buffer_append_format(why, "\"%s\" is not \"key = value\"", text);
+        return TROTH_ERROR_CONFIG;
+    }
+    *equals = '\0';
+    return config_set(config, trim(text), trim(equals + 1), why);
+}
+
+int config_read_file(struct config *config, const char *path, struct buffer *why)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        buffer_append_format(why, "%s: %s", path, strerror(errno));
+        return TROTH_ERROR_CONFIG;
+    }
+    char line[LINE_MAX_BYTES];
+    unsigned number = 0;
+    int error = 0;
+    while (error == 0 && fgets(line, sizeof line, file) != NULL) {
+        number++;
+        BUFFER_SCOPED struct buffer what = {0};
+        if (strchr(line, '\n') == NULL && !feof(file)) {
+            buffer_append_format(&what, "the line is longer than %d bytes", LINE_MAX_BYTES - 2);
+            error = TROTH_ERROR_CONFIG;
+        } else {
+            error = read_line(config, line, &what);
+        }
+        if (error != 0) {
+            buffer_append_format(why, "%s:%u: %s", path, number,
+                                 what.len > 0 ? buffer_text(&what) : troth_error_text(error));
+        }
+    }
+    if (error == 0 && ferror(file) != 0) {
+        buffer_append_format(why, "%s: can not be read", path);
+        error = TROTH_ERROR_CONFIG;
+    }
+    (void)fclose(file);
+    return error;
+}
+
+int config_read_environment(struct config *config, struct buffer *why)
+{
+    for (size_t i = 0; i < config_keys_count; i++) {
+        char name[64] = "TROTH_";
+        size_t len = strlen(name);
+        for (const char *c = config_keys[i].name; *c != '\0' && len + 1 < sizeof name; c++) {
+            name[len++] = (char)toupper((unsigned char)*c);
+        }
+        name[len] = '\0';
+        const char *value = getenv(name);
+        if (value == NULL) {
+            continue;
+        }
+        BUFFER_SCOPED struct buffer what = {0};
+        int error = config_set(config, config_keys[i].name, value, &what);
+        if (error != 0) {
+            buffer_append_format(why, "environment %s: %s", name,
+                                 what.len > 0 ? buffer_text(&what) : troth_error_text(error));
+            return error;
+        }
+    }
+    return 0;
+}
+
+int config_check(const struct config *config, struct buffer *why)
+{
+    if (config->retry_interval_us > config->retry_interval_max_us) {
+        buffer_append_text(why, "retry_interval is longer than retry_interval_max");
+        return TROTH_ERROR_CONFIG;
+    }
+    if (strcmp(config->outbox, "kafka") == 0 && config->kafka_brokers[0] == '\0') {
+        buffer_append_text(why, "outbox = kafka needs kafka_brokers");
+        return TROTH_ERROR_CONFIG;
+    }
+    return 0;
+}
+
+enum config_outbox config_outbox(const struct config *config)
+{
+    if (strcmp(config->outbox, "off") == 0) {
+        return CONFIG_OUTBOX_OFF;
+    }
+    if (strcmp(config->outbox, "table") == 0) {
+        return CONFIG_OUTBOX_TABLE;
+    }
+    return config->kafka_brokers[0] != '\0' ? CONFIG_OUTBOX_KAFKA : CONFIG_OUTBOX_OFF;
+}
+
+/* A conninfo or URI may hold a password: it is replaced before anybody sees it. */
+static void print_without_password(const char *conninfo, FILE *to)
+{
+    const char *word = strstr(conninfo, "password=");
+    const char *at = strchr(conninfo, '@');
+    const char *scheme = strstr(conninfo, "://");
+    if (word != NULL) {
+        size_t skip = strcspn(word, " \t&");
+        (void)fprintf(to, "%.*spassword=***%s", (int)(word - conninfo), conninfo, word + skip);
+    } else if (scheme != NULL && at != NULL && at > scheme) {
+        (void)fprintf(to, "%.*s***%s", (int)(scheme + 3 - conninfo), conninfo, at);
+    } else {
+        (void)fputs(conninfo, to);
+    }
+}
+
+void config_print(const struct config *config, FILE *to)
+{
+    for (size_t i = 0; i < config_keys_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        const char *field = (const char *)config + key->offset;
+        (void)fprintf(to, "# %s\n%s = ", key->help, key->name);
+        if (key->kind == CONFIG_DURATION) {
+            char text[DURATION_TEXT_MAX];
+            duration_format(*(const uint64_t *)(const void *)field, text);
+            (void)fputs(text, to);
+        } else if (key->kind == CONFIG_COUNT) {
+            (void)fprintf(to, "%llu", (unsigned long long)*(const uint64_t *)(const void *)field);
+        } else {
+            print_without_password(*(char *const *)(const void *)field, to);
+        }
+        (void)fputs("\n", to);
+    }
+}

@@ -1,0 +1,83 @@
+/* config.h: trothd's configuration: one file, with environment and flags over it.
+ *
+ * Every key stands in one table (config.c) with its default, its range and a sentence; --help,
+ * --print-config, the environment's names (TROTH_<KEY>) and the file's parser are all made from it.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <protocol/buffer.h>
+#include <troth/error.h>
+
+enum config_outbox { CONFIG_OUTBOX_KAFKA, CONFIG_OUTBOX_TABLE, CONFIG_OUTBOX_OFF };
+enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
+
+struct config {
+    char *listen;
+    char *journal;
+    char *node;
+    uint64_t lease_us;
+    uint64_t lazy_delay_us;
+    char *outbox; /* "kafka", "table", "off" or "auto" */
+    char *kafka_brokers;
+    char *kafka_topic;
+    uint64_t open_transactions_max;
+    uint64_t connections_max;
+    uint64_t body_bytes_max;
+    uint64_t reply_wait_us;
+    uint64_t call_timeout_us;
+    uint64_t connect_timeout_us;
+    uint64_t retry_interval_us;
+    uint64_t retry_interval_max_us;
+    uint64_t publish_grace_us;
+    uint64_t participant_slots;
+    uint64_t phase2_connections;
+    uint64_t drain_timeout_us;
+    char *log_level;
+    char *log_format;
+};
+
+enum config_kind { CONFIG_TEXT, CONFIG_DURATION, CONFIG_COUNT, CONFIG_CHOICE, CONFIG_ADDRESS };
+
+struct config_key {
+    const char *name; /* listen, open_transactions_max, … */
+    enum config_kind kind;
+    size_t offset; /* into struct config */
+    const char *fallback;
+    uint64_t min, max;   /* counts; durations in µs */
+    const char *choices; /* "a|b|c" */
+    const char *help;
+};
+
+extern const struct config_key config_keys[];
+extern const size_t config_keys_count;
+
+/* All defaults. TROTH_ERROR_NO_MEMORY. */
+TROTH_MUST_CHECK int config_init(struct config *config);
+void config_finish(struct config *config);
+
+/* One key. `why` gets a sentence on TROTH_ERROR_CONFIG. */
+TROTH_MUST_CHECK int config_set(struct config *config, const char *name, const char *value,
+                                struct buffer *why);
+/* A file of "key = value" lines; '#' begins a comment line. An unknown key or a wrong value is
+ * TROTH_ERROR_CONFIG, and `why` names file, line and the nearest right key. */
+TROTH_MUST_CHECK int config_read_file(struct config *config, const char *path, struct buffer *why);
+/* TROTH_<KEY> for every key. */
+TROTH_MUST_CHECK int config_read_environment(struct config *config, struct buffer *why);
+/* What depends on more than one key. */
+TROTH_MUST_CHECK int config_check(const struct config *config, struct buffer *why);
+
+/* The whole configuration as a file that config_read_file takes. Passwords are left out. */
+void config_print(const struct config *config, FILE *to);
+
+enum config_outbox config_outbox(const struct config *config);
+/* "127.0.0.1:7800", "[::1]:7800" into a numeric address and a port. */
+TROTH_MUST_CHECK int config_address(const char *text, char *ret_address, size_t cap,
+                                    uint16_t *ret_port);
+
+#endif

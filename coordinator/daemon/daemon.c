@@ -1,0 +1,226 @@
+/* daemon.c: the loop. See daemon.h. */
+#include "daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <api/api.h>
+#include <http/server.h>
+#include <journal/journal.h>
+
+#include "driver.h"
+#include "log.h"
+
+#define ADDRESS_BYTES 64
+
+struct daemon {
+    const struct config *config;
+    struct event_base *base;
+    struct http_loop *http;
+    struct driver *driver;
+    struct journal *journal;
+    struct api *api;
+    struct http_server *server;
+    struct event *terminate, *interrupt, *drained;
+    char address[ADDRESS_BYTES];
+    bool announced;
+    bool stopping;
+    bool stop;
+};
+
+static void stop_now(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    ((struct daemon *)arg)->stop = true;
+}
+
+/* First: no new work, and what is under way may end. Second: now. */
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    struct daemon *daemon = arg;
+    if (daemon->stopping) {
+        stop_now(fd, what, daemon);
+        return;
+    }
+    daemon->stopping = true;
+    driver_drain(daemon->driver);
+    char open[16];
+    (void)snprintf(open, sizeof open, "%u", driver_open(daemon->driver));
+    log_line(LOG_INFO, "stopping", "open_transactions", open, NULL);
+    uint64_t wait = daemon->config->drain_timeout_us;
+    struct timeval after = {.tv_sec = (time_t)(wait / 1000000u),
+                            .tv_usec = (suseconds_t)(wait % 1000000u)};
+    daemon->drained = evtimer_new(daemon->base, stop_now, daemon);
+    if (daemon->drained == NULL || evtimer_add(daemon->drained, &after) != 0) {
+        daemon->stop = true;
+    }
+}
+
+static bool catch_signals(struct daemon *daemon)
+{
+    daemon->terminate = evsignal_new(daemon->base, SIGTERM, on_signal, daemon);
+    daemon->interrupt = evsignal_new(daemon->base, SIGINT, on_signal, daemon);
+    return daemon->terminate != NULL && daemon->interrupt != NULL &&
+           evsignal_add(daemon->terminate, NULL) == 0 &&
+           evsignal_add(daemon->interrupt, NULL) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+}
+
+static int start_journal(struct daemon *daemon)
+{
+    char host[256] = "troth";
+    (void)gethostname(host, sizeof host - 1);
+    const struct config *config = daemon->config;
+    struct journal_config journal = {.conninfo = config->journal,
+                                     .node = config->node[0] != '\0' ? config->node : host,
+                                     .lease_us = config->lease_us,
+                                     .lazy_delay_us = config->lazy_delay_us,
+                                     .callbacks = driver_journal_callbacks(),
+                                     .arg = daemon->driver};
+    int error = journal_create(daemon->base, &journal, &daemon->journal);
+    if (error == 0) {
+        driver_attach(daemon->driver, daemon->journal);
+    }
+    return error;
+}
+
+static int start_server(struct daemon *daemon)
+{
+    struct api_host host = driver_api_host(daemon->driver);
+    int error = api_create(&host, &daemon->api);
+    if (error != 0) {
+        return error;
+    }
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.body_bytes_max = (uint32_t)daemon->config->body_bytes_max;
+    struct http_server_config server = {.address = daemon->address,
+                                        .connections_max =
+                                            (uint32_t)daemon->config->connections_max,
+                                        .limits = limits,
+                                        .handler = api_handle,
+                                        .problem = api_server_problem,
+                                        .arg = daemon->api};
+    char address[ADDRESS_BYTES];
+    error = config_address(daemon->config->listen, address, sizeof address, &server.port);
+    if (error != 0) {
+        return error;
+    }
+    memcpy(daemon->address, address, sizeof address);
+    errno = 0;
+    error = http_server_create(daemon->http, &server, &daemon->server);
+    if (error != 0) {
+        log_line(LOG_ERROR, "can not listen", "listen", daemon->config->listen, "reason",
+                 errno != 0 ? strerror(errno) : troth_error_text(error), NULL);
+    }
+    return error;
+}
+
+static int start(struct daemon *daemon)
+{
+    daemon->base = event_base_new();
+    if (daemon->base == NULL || !catch_signals(daemon)) {
+        return TROTH_ERROR_SYSTEM;
+    }
+    int error = http_loop_create(daemon->base, &daemon->http);
+    if (error == 0) {
+        error = driver_create(daemon->base, daemon->http, daemon->config, &daemon->driver);
+    }
+    if (error == 0) {
+        error = start_server(daemon);
+    }
+    if (error == 0) {
+        error = start_journal(daemon);
+    }
+    return error;
+}
+
+static void finish(struct daemon *daemon)
+{
+    driver_destroy(daemon->driver); /* answers who waits, so before the connections go */
+    if (daemon->http != NULL) {
+        http_loop_flush(daemon->http);
+    }
+    journal_destroy(daemon->journal);
+    http_server_destroy(daemon->server);
+    api_destroy(daemon->api);
+    http_loop_destroy(daemon->http);
+    if (daemon->terminate != NULL) {
+        event_free(daemon->terminate);
+    }
+    if (daemon->interrupt != NULL) {
+        event_free(daemon->interrupt);
+    }
+    if (daemon->drained != NULL) {
+        event_free(daemon->drained);
+    }
+    if (daemon->base != NULL) {
+        event_base_free(daemon->base);
+    }
+}
+
+/* One line on standard output, for people and for scripts that wait for it. */
+static void announce(struct daemon *daemon)
+{
+    bool six = strchr(daemon->address, ':') != NULL;
+    (void)printf("trothd ready listen=%s%s%s:%u journal=%s epoch=%u open=%u pid=%ld\n",
+                 six ? "[" : "", daemon->address, six ? "]" : "", http_server_port(daemon->server),
+                 journal_id(daemon->journal), journal_epoch(daemon->journal, 0),
+                 driver_open(daemon->driver), (long)getpid());
+    (void)fflush(stdout);
+    daemon->announced = true;
+}
+
+/* The turn. Its order is what keeps a reply behind the write it depends on:
+ *   1  take what arrived, and step the transactions with it (the callbacks)
+ *   2  step what was put off during the steps: granted slots, sends that could not be made
+ *   3  flush the journal: one batch, one COMMIT
+ *   4  send: commands to participants, then everything HTTP has to say. What stands there was made
+ * true by verdicts that came in step 1 of this turn or an earlier one */
+static void turn(struct daemon *daemon)
+{
+    (void)event_base_loop(daemon->base, EVLOOP_ONCE);
+    driver_turn(daemon->driver);
+    journal_flush(daemon->journal);
+    driver_flush(daemon->driver);
+    http_loop_flush(daemon->http);
+}
+
+static int loop(struct daemon *daemon)
+{
+    const char *why = NULL;
+    while (!daemon->stop) {
+        turn(daemon);
+        if (!daemon->announced && driver_leading(daemon->driver)) {
+            announce(daemon);
+        }
+        if (driver_failed(daemon->driver, &why)) {
+            log_line(LOG_ERROR, "can not go on", "reason", why, NULL);
+            return DAEMON_FENCED;
+        }
+        if (daemon->stopping && driver_open(daemon->driver) == 0) {
+            daemon->stop = true;
+        }
+    }
+    char open[16];
+    (void)snprintf(open, sizeof open, "%u", driver_open(daemon->driver));
+    log_line(LOG_INFO, "stopped", "open_transactions", open, NULL);
+    return DAEMON_OK;
+}
+
+int daemon_run(const struct config *config)
+{
+    struct daemon daemon = {.config = config};
+    int error = start(&daemon);
+    int code = DAEMON_FAILED;
+    if (error == 0) {
+        code = loop(&daemon);
+    } else {
+        log_line(LOG_ERROR, "can not start", "reason", troth_error_text(error), NULL);
+    }
+    finish(&daemon);
+    return code;
+}

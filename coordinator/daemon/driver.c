@@ -1,0 +1,394 @@
+/* driver.c: the driver's life, its step, and what was put off until the turn's end. */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <protocol/buffer.h>
+
+#define SCRATCH_BYTES (64u << 10)
+
+static uint64_t clock_us(clockid_t id)
+{
+    struct timespec now;
+    (void)clock_gettime(id, &now); /* can not fail for these clocks */
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+struct txn_now driver_now(void)
+{
+    return (struct txn_now){.mono = {clock_us(CLOCK_MONOTONIC)},
+                            .wall = {clock_us(CLOCK_REALTIME)}};
+}
+
+/* xorshift64*: for jitter and seeds, not for secrets. */
+uint64_t driver_random(struct driver *driver)
+{
+    uint64_t x = driver->random;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    driver->random = x;
+    return x * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+static struct txn_policy policy_from(const struct config *config)
+{
+    struct txn_policy policy = TXN_POLICY_DEFAULT;
+    policy.call_timeout_us = config->call_timeout_us;
+    policy.retry_interval_us = config->retry_interval_us;
+    policy.retry_interval_max_us = config->retry_interval_max_us;
+    policy.publish_grace_us = config->publish_grace_us;
+    return policy;
+}
+
+static bool allocate(struct driver *driver)
+{
+    driver->by_gtid = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
+    driver->by_key = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
+    driver->effects = calloc(1, sizeof *driver->effects);
+    return driver->by_gtid != NULL && driver->by_key != NULL && driver->effects != NULL &&
+           buffer_reserve(&driver->texts, TXN_TEXTS_BYTES_MAX) &&
+           buffer_reserve(&driver->scratch, SCRATCH_BYTES) && slots_create(&driver->slots) == 0;
+}
+
+int driver_create(struct event_base *base, struct http_loop *http, const struct config *config,
+                  struct driver **ret_driver)
+{
+    struct driver *driver = calloc(1, sizeof *driver);
+    if (driver == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    driver->base = base;
+    driver->http = http;
+    driver->config = config;
+    driver->policy = policy_from(config);
+    driver->outbox_mode = config_outbox(config);
+    driver->random = clock_us(CLOCK_REALTIME) | 1u;
+    if (!allocate(driver)) {
+        driver_destroy(driver);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    driver->effects->texts = &driver->texts;
+    *ret_driver = driver;
+    return 0;
+}
+
+static void drop_entries(struct driver *driver)
+{
+    struct api_problem problem;
+    problem_unavailable(&problem, "the coordinator stops");
+    for (uint32_t i = 0; driver->by_gtid != NULL && i < DRIVER_BUCKETS; i++) {
+        while (driver->by_gtid[i] != NULL) {
+            struct entry *entry = driver->by_gtid[i];
+            answer_all(entry, &problem);
+            entry_bury(driver, entry);
+        }
+    }
+    entry_bury_all(driver);
+}
+
+void driver_destroy(struct driver *driver)
+{
+    if (driver == NULL) {
+        return;
+    }
+    outbox_destroy(driver->outbox, 0);
+    drop_entries(driver);
+    registry_finish(driver);
+    slots_destroy(driver->slots);
+    buffer_finish(&driver->texts);
+    buffer_finish(&driver->scratch);
+    buffer_finish(&driver->row_texts);
+    buffer_finish(&driver->row_topic_key);
+    free(driver->by_gtid);
+    free(driver->by_key);
+    free(driver->effects);
+    free(driver->deferred);
+    free(driver);
+}
+
+void driver_attach(struct driver *driver, struct journal *journal)
+{
+    driver->journal = journal;
+}
+
+void driver_fail(struct driver *driver, const char *why)
+{
+    if (!driver->failed) {
+        driver->failed = true;
+        (void)snprintf(driver->why, sizeof driver->why, "%s", why);
+    }
+}
+
+bool driver_failed(const struct driver *driver, const char **ret_why)
+{
+    if (driver->failed) {
+        *ret_why = driver->why;
+    }
+    return driver->failed;
+}
+
+void driver_drain(struct driver *driver)
+{
+    driver->draining = true;
+}
+
+uint32_t driver_open(const struct driver *driver)
+{
+    return driver->open;
+}
+
+bool driver_leading(const struct driver *driver)
+{
+    return driver->leading && driver->registry_loaded && driver->recovered;
+}
+
+static void log_step(const struct entry *entry, const struct txn_event *event, enum txn_state from)
+{
+    if (!log_wants(LOG_DEBUG)) {
+        return;
+    }
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&entry->origin.gtid, gtid);
+    log_line(LOG_DEBUG, "step", "txn", gtid, "event", txn_event_kind_name(event->kind), "from",
+             txn_state_name(from), "to", txn_state_name(entry->txn.state), NULL);
+}
+
+/* The one way into the core. The entry may be gone by the end of the turn, never before. */
+void driver_step(struct driver *driver, struct entry *entry, const struct txn_event *event)
+{
+    assert(!entry->dead);
+    enum txn_state from = entry->txn.state;
+    txn_step(&entry->txn, event, driver_now(), driver->effects);
+    log_step(entry, event, from);
+    effects_handle(driver, entry);
+    if (entry->ended && entry->writes == 0 && entry->waiters == NULL) {
+        entry_bury(driver, entry);
+    } else {
+        entry_arm(entry);
+    }
+}
+
+void driver_defer(struct driver *driver, const struct deferred *deferred)
+{
+    if (driver->deferred_count == driver->deferred_cap) {
+        size_t cap = driver->deferred_cap == 0 ? 256 : driver->deferred_cap * 2;
+        struct deferred *grown = realloc(driver->deferred, cap * sizeof *grown);
+        if (grown == NULL) {
+            return; /* the core's timers come round to the same place */
+        }
+        driver->deferred = grown;
+        driver->deferred_cap = cap;
+    }
+    driver->deferred[driver->deferred_count++] = *deferred;
+}
+
+static void step_deferred(struct driver *driver, struct entry *entry, const struct deferred *what)
+{
+    struct result result = {.op = what->op,
+                            .gtid = what->gtid,
+                            .branch = what->branch,
+                            .attempt = what->attempt,
+                            .result = what->result};
+    if (what->reason != NULL) {
+        result.reason = (struct troth_span){what->reason, strlen(what->reason)};
+    }
+    struct txn_event event = {.kind = what->kind};
+    if (what->kind == TXN_EVENT_RESULT) {
+        event.of.result = &result;
+        event.unsent = what->unsent;
+    } else if (what->kind == TXN_EVENT_UNSENDABLE) {
+        event.of.number = what->branch;
+    }
+    driver_step(driver, entry, &event);
+}
+
+static void run_deferred(struct driver *driver)
+{
+    for (size_t i = 0; i < driver->deferred_count; i++) { /* steps may add more behind */
+        struct deferred what = driver->deferred[i];
+        struct entry *entry = entry_find(driver, &what.gtid);
+        if (entry != NULL) {
+            step_deferred(driver, entry, &what);
+        }
+    }
+    driver->deferred_count = 0;
+}
+
+void driver_turn(struct driver *driver)
+{
+    recovery_run(driver);
+    run_deferred(driver);
+    slots_run(driver->slots);
+    run_deferred(driver);
+    entry_bury_all(driver);
+}
+
+void driver_flush(struct driver *driver)
+{
+    participants_flush(driver);
+}
+
+/* A participant's answer. Its spans end with this call: what the core may keep is copied first. */
+void driver_on_result(void *arg, const struct result *result, bool sent)
+{
+    struct driver *driver = arg;
+    struct entry *entry = entry_find(driver, &result->gtid);
+    int64_t index = entry == NULL ? -1 : entry_branch_index(entry, result->branch);
+    if (index < 0) {
+        return; /* ended: a late answer changes nothing */
+    }
+    struct result kept = *result;
+    bool failed = false;
+    struct txn_branch *branch = &entry->branches[index];
+    if (result->output.data != NULL && branch->output.data != NULL) {
+        kept.output = branch->output; /* the guard answers what it stored: the first stands */
+    } else {
+        kept.output = arena_copy(&entry->arena, result->output, &failed);
+    }
+    kept.reason = entry_keep_reason(entry, (uint32_t)index, result->reason);
+    if (failed) {
+        kept.result = RESULT_UNKNOWN; /* no memory for the answer: it is asked for again */
+    }
+    struct txn_event event = {.kind = TXN_EVENT_RESULT, .of.result = &kept, .unsent = !sent};
+    driver_step(driver, entry, &event);
+}
+
+/* --- what the journal says ------------------------------------------------------------------- */
+
+static const char *journal_state_text(enum journal_state state)
+{
+    switch (state) {
+    case JOURNAL_CONNECTING:
+        return "connecting";
+    case JOURNAL_WAITING:
+        return "waiting";
+    case JOURNAL_LEADING:
+        return "leading";
+    case JOURNAL_FENCED:
+        return "fenced";
+    case JOURNAL_STOPPED:
+        return "stopped";
+    }
+    return "?";
+}
+
+static void on_journal_state(void *arg, enum journal_state state, const char *why)
+{
+    struct driver *driver = arg;
+    log_line(state == JOURNAL_LEADING ? LOG_INFO : LOG_WARN, "journal", "state",
+             journal_state_text(state), "reason", why, NULL);
+    if (state == JOURNAL_FENCED) {
+        driver_fail(driver, why != NULL ? why : "somebody else leads");
+    }
+    if (state == JOURNAL_LEADING && !driver->leading) {
+        driver->leading = true;
+        driver->shards_count = journal_shards(driver->journal);
+        if (driver_make_outbox(driver)) {
+            registry_load(driver);
+        }
+    }
+}
+
+static void on_verdict(void *arg, const struct journal_verdict *verdict)
+{
+    struct driver *driver = arg;
+    struct entry *entry = entry_find(driver, &verdict->gtid);
+    if (entry == NULL) {
+        return;
+    }
+    assert(entry->writes > 0);
+    entry->writes--;
+    struct txn_event event = {.kind = TXN_EVENT_DURABLE,
+                              .of.durable = {.record = verdict->kind,
+                                             .attempt = verdict->attempt,
+                                             .verdict = verdict->verdict,
+                                             .standing = verdict->standing}};
+    driver_step(driver, entry, &event);
+}
+
+struct journal_callbacks driver_journal_callbacks(void)
+{
+    return (struct journal_callbacks){.state = on_journal_state,
+                                      .verdict = on_verdict,
+                                      .loaded = recovery_loaded,
+                                      .outbox = recovery_outbox};
+}
+
+/* --- the outbox ------------------------------------------------------------------------------ */
+
+static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
+{
+    struct driver *driver = arg;
+    journal_outbox_delete(driver->journal, gtid, id);
+    struct entry *entry = entry_find(driver, gtid);
+    if (entry != NULL && !entry->looking_up) {
+        struct txn_event event = {.kind = TXN_EVENT_PUBLISHED};
+        driver_step(driver, entry, &event);
+    }
+}
+
+static void on_set_aside(void *arg, const troth_gtid *gtid, const uint8_t *id, const char *why)
+{
+    (void)arg;
+    (void)id;
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(gtid, text);
+    log_line(LOG_ERROR, "outcome event set aside: Kafka will not take it", "txn", text, "reason",
+             why, NULL);
+}
+
+static void on_outbox_state(void *arg, bool reachable, const char *why)
+{
+    (void)arg;
+    log_line(reachable ? LOG_INFO : LOG_WARN, "kafka", "reachable", reachable ? "true" : "false",
+             "reason", why, NULL);
+}
+
+bool driver_make_outbox(struct driver *driver)
+{
+    if (driver->outbox != NULL) {
+        return true;
+    }
+    char source[64];
+    (void)snprintf(source, sizeof source, "/troth/%s", journal_id(driver->journal));
+    bool kafka = driver->outbox_mode == CONFIG_OUTBOX_KAFKA;
+    struct outbox_config config = {.brokers = kafka ? driver->config->kafka_brokers : NULL,
+                                   .source = source,
+                                   .topic_default = driver->config->kafka_topic,
+                                   .confirmed = on_confirmed,
+                                   .set_aside = on_set_aside,
+                                   .state = on_outbox_state,
+                                   .arg = driver};
+    BUFFER_SCOPED struct buffer why = {0};
+    if (outbox_create(driver->base, &config, &why, &driver->outbox) != 0) {
+        driver_fail(driver, why.len > 0 ? buffer_text(&why) : "the outbox can not be made");
+        return false;
+    }
+    return true;
+}
+
+struct api_host driver_api_host(struct driver *driver)
+{
+    return (struct api_host){.ctx = driver,
+                             .submit = submit_host,
+                             .enlist = members_enlist,
+                             .commit = members_commit,
+                             .abort = members_abort,
+                             .get = questions_get,
+                             .list = questions_list,
+                             .inquire = questions_inquire,
+                             .definition = registry_host_definition,
+                             .definition_at = registry_host_definition_at,
+                             .definition_put = registry_host_definition_put,
+                             .definition_delete = registry_host_definition_delete,
+                             .participant = registry_host_participant,
+                             .participant_at = registry_host_participant_at,
+                             .participant_status = registry_host_participant_status,
+                             .participant_put = registry_host_participant_put,
+                             .participant_delete = registry_host_participant_delete,
+                             .ready = driver_ready};
+}

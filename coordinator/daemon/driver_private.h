@@ -1,0 +1,233 @@
+/* driver_private.h: what the driver's files share. See driver.h for what it is. */
+#ifndef DAEMON_DRIVER_PRIVATE_H
+#define DAEMON_DRIVER_PRIVATE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <net/channel.h>
+#include <txn/txn.h>
+
+#include "arena.h"
+#include "driver.h"
+#include "log.h"
+
+#define DRIVER_BUCKETS               (1u << 16)
+#define DRIVER_RECOVERY_ATTEMPTS_MAX TROTH_ATTEMPT_MAX
+
+struct entry;
+
+/* --- registry: definitions and participants in memory (registry.c) --- */
+
+struct definition_slot {
+    struct definition *definition;
+    uint32_t refs; /* open transactions that run it */
+    bool deleted;  /* freed with its last reference */
+};
+
+struct participant {
+    struct participant *next; /* by name */
+    char name[TROTH_NAME_LEN_MAX + 1];
+    char binding[8];
+    char *urls[CHANNEL_URLS_MAX];
+    uint32_t slots; /* as registered; 0: the default */
+    bool inquires;
+    struct channel *channel;
+    struct channel *retired[4]; /* replaced by a new registration, not idle yet */
+};
+
+/* --- one client that waits for an outcome (answer.c) --- */
+
+struct waiter {
+    struct waiter *next;
+    api_view_fn fn;
+    void *arg;
+    enum api_reply level;
+    uint32_t enlists; /* waits for the acknowledgement of this branch; 0: for the outcome */
+    bool fresh;
+    struct mono until; /* answered with the state reached by then */
+};
+
+/* --- one open transaction (entry.c) --- */
+
+/* A participant's words about a branch come again and again; two buffers take turns, so that the
+ * one that the core still shows is never overwritten. */
+struct entry_branch {
+    struct channel *slot_at; /* where a slot is held; NULL: none */
+    char *reasons[2];
+};
+
+struct entry {
+    struct driver *driver;
+    struct txn txn;
+    struct txn_origin origin;
+    struct arena arena;
+    struct definition_slot *definition; /* NULL: interactive */
+    struct txn_branch *branches;
+    struct entry_branch *extra; /* one a branch */
+    struct slots_waiter slots;
+    struct channel **wanted; /* of slots; one a branch */
+    uint32_t *wanted_branch; /* which branch wanted[i] is for */
+    struct waiter *waiters;
+    struct event timer;
+    struct mono timer_at; /* 0: not armed */
+    struct entry *gtid_next, *key_next;
+    struct entry *older, *newer; /* of the same shard, by (epoch, counter) */
+    struct entry *dead_next;
+    uint32_t writes;                   /* records without a verdict */
+    bool accepted, decided, completed; /* the core said that clients may be told so */
+    bool looking_up;                   /* its idempotency key is being looked for; not begun */
+    bool ended;
+    bool dead; /* on the list of those to be freed at the turn's end */
+    bool has_row;
+    struct record_outbox_row row;  /* the last one made; in the arena */
+    struct buffer recovered_texts; /* the core's, after recovery */
+};
+
+/* Something that came up during a step: handled at the turn's end, never from inside. */
+struct deferred {
+    troth_gtid gtid;
+    enum txn_event_kind kind;
+    enum message_op op;
+    enum message_result result;
+    uint32_t branch;
+    uint32_t attempt;
+    bool unsent;
+    const char *reason; /* static */
+};
+
+struct shard {
+    uint64_t counter;
+    struct entry *oldest, *newest;
+};
+
+struct driver {
+    struct event_base *base;
+    struct http_loop *http;
+    const struct config *config;
+    struct journal *journal;
+    struct outbox *outbox;
+    enum config_outbox outbox_mode;
+    struct txn_policy policy;
+    struct slots *slots;
+    struct participant *participants;
+    struct definition_slot **definitions; /* by name and version */
+    uint32_t definitions_count, definitions_cap;
+    bool registry_loaded;
+    struct entry **by_gtid; /* DRIVER_BUCKETS */
+    struct entry **by_key;
+    struct entry *dead;
+    struct shard shards[TROTH_SHARDS_MAX];
+    uint32_t shards_count;
+    uint32_t next_shard;
+    uint32_t shard_to_tell;
+    uint32_t open;
+    uint64_t random;
+    bool draining;
+    bool leading;
+    bool recovered; /* the loaded transactions were stepped */
+    bool kafka_reachable;
+    bool failed;
+    char why[256];
+    struct deferred *deferred;
+    size_t deferred_count, deferred_cap;
+    /* The step under way. */
+    struct txn_effects *effects;
+    struct buffer texts, scratch, row_texts, row_topic_key;
+    bool was_refused; /* the client's request that is being stepped */
+};
+
+/* driver.c */
+struct txn_now driver_now(void);
+uint64_t driver_random(struct driver *driver);
+void driver_step(struct driver *driver, struct entry *entry, const struct txn_event *event);
+void driver_defer(struct driver *driver, const struct deferred *deferred);
+void driver_fail(struct driver *driver, const char *why);
+/* The outbox needs the journal's id, so it is made when that is known. false: driver_fail was
+ * called. */
+bool driver_make_outbox(struct driver *driver);
+
+/* effects.c */
+void effects_handle(struct driver *driver, struct entry *entry);
+
+/* entry.c */
+struct entry *entry_create(struct driver *driver, uint32_t branches_cap);
+void entry_destroy(struct entry *entry);
+void entry_insert(struct driver *driver, struct entry *entry); /* into the tables, by its origin */
+void entry_remove(struct driver *driver, struct entry *entry);
+void entry_bury(struct driver *driver, struct entry *entry); /* freed at the turn's end */
+void entry_bury_all(struct driver *driver);
+struct entry *entry_find(const struct driver *driver, const troth_gtid *gtid);
+struct entry *entry_find_key(const struct driver *driver, struct troth_span key);
+void entry_arm(struct entry *entry);
+struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct troth_span reason);
+int64_t entry_branch_index(const struct entry *entry, uint32_t number);
+uint32_t driver_shard_of_key(const struct driver *driver, struct troth_span key);
+int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, troth_gtid *ret_gtid);
+void driver_oldest_open(void *arg, struct buffer *ret_list);
+
+/* answer.c */
+void problem_unavailable(struct api_problem *problem, const char *why);
+int answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum api_reply level, bool fresh,
+                uint64_t wait_us);
+int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch);
+/* error: 0, or why the core refused the enlistment. */
+void answer_enlisted(struct entry *entry, uint32_t branch, int error);
+void answer_level(struct entry *entry, enum txn_reply_level level);
+void answer_overdue(struct entry *entry, struct mono now);
+struct mono answer_next(const struct entry *entry);
+/* What the client asked for was told already, or is due now. */
+bool answer_is_due(const struct entry *entry, enum api_reply level);
+void answer_all(struct entry *entry, const struct api_problem *problem);
+void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
+void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh);
+bool driver_ready(void *ctx, struct buffer *ret_details);
+
+/* submit.c, members.c, questions.c: what api_host asks for */
+void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
+void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
+                    api_view_fn fn, void *arg);
+void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
+                    enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
+void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
+                      bool fresh);
+void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
+void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
+                       struct troth_span journal, api_answer_fn fn, void *arg);
+
+/* registry.c */
+void registry_load(struct driver *driver);
+void registry_finish(struct driver *driver);
+struct participant *registry_participant(const struct driver *driver, const char *name);
+struct definition_slot *registry_definition(const struct driver *driver, const char *name,
+                                            uint32_t version);
+void registry_hold(struct definition_slot *slot);
+void registry_let_go(struct definition_slot *slot);
+const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version);
+const struct definition *registry_host_definition_at(void *ctx, uint32_t i);
+void registry_host_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg);
+void registry_host_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
+                                     void *arg);
+bool registry_host_participant(void *ctx, const char *name, struct api_participant *ret);
+bool registry_host_participant_at(void *ctx, uint32_t i, struct api_participant *ret);
+void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members);
+void registry_host_participant_put(void *ctx, const struct api_participant *participant,
+                                   api_done_fn fn, void *arg);
+void registry_host_participant_delete(void *ctx, const char *name, api_done_fn fn, void *arg);
+
+/* channel callback, driver.c */
+void driver_on_result(void *arg, const struct result *result, bool sent);
+
+/* participants.c */
+void participants_load(struct driver *driver, const struct journal_entry *entry);
+void participants_flush(struct driver *driver);
+void participants_finish(struct driver *driver);
+
+/* recovery.c */
+void recovery_loaded(void *arg, const struct txn_image *image);
+void recovery_outbox(void *arg, const struct record_outbox_row *row);
+void recovery_run(struct driver *driver);
+
+#endif

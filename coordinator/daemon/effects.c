@@ -1,0 +1,289 @@
+/* effects.c: each effect of the core, in its order, as a call of a module. */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+static struct deferred deferred_for(const struct entry *entry, const struct txn_effect *effect,
+                                    enum txn_event_kind kind)
+{
+    struct deferred what = {.gtid = entry->origin.gtid,
+                            .kind = kind,
+                            .op = effect->op,
+                            .result = RESULT_UNKNOWN,
+                            .attempt = entry->txn.attempt};
+    if (effect->branch != NULL) {
+        what.branch = effect->branch->number;
+    }
+    return what;
+}
+
+/* --- PERSIST --------------------------------------------------------------------------------- */
+
+static struct definition_values values_of(const struct entry *entry)
+{
+    struct definition_values values = {.input = entry->origin.input};
+    for (uint32_t i = 0; i < entry->txn.branches_count && i < DEFINITION_STEPS_MAX; i++) {
+        values.outputs[i] = entry->branches[i].output;
+    }
+    return values;
+}
+
+static struct troth_span event_key(struct driver *driver, const struct entry *entry)
+{
+    struct troth_span none = {NULL, 0};
+    if (entry->definition == NULL || entry->definition->definition->key_template.data == NULL) {
+        return none;
+    }
+    struct definition_values values = values_of(entry);
+    buffer_clear(&driver->row_topic_key);
+    int error =
+        definition_render_key(entry->definition->definition, &values, &driver->row_topic_key);
+    return error == 0 && !driver->row_topic_key.failed ? buffer_span(&driver->row_topic_key) : none;
+}
+
+/* The row outlives the step: it is sent once it is durable. */
+static bool keep_row(struct entry *entry, const struct record_outbox_row *row)
+{
+    bool failed = false;
+    entry->row = *row;
+    entry->row.topic = arena_copy(&entry->arena, row->topic, &failed);
+    entry->row.key = arena_copy(&entry->arena, row->key, &failed);
+    entry->row.type = arena_copy(&entry->arena, row->type, &failed);
+    entry->row.payload = arena_copy(&entry->arena, row->payload, &failed);
+    entry->row.headers = arena_copy(&entry->arena, row->headers, &failed);
+    entry->has_row = !failed;
+    return !failed;
+}
+
+static bool make_row(struct driver *driver, struct entry *entry, const struct txn_record *record,
+                     struct record_outbox_row *ret_row)
+{
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&entry->origin.gtid, &parts);
+    struct outbox_facts facts = {.record = record, .key = event_key(driver, entry)};
+    if (entry->definition != NULL) {
+        facts.topic = entry->definition->definition->topic;
+    }
+    uint64_t seq = journal_outbox_seq(driver->journal, parts.shard);
+    return outbox_row_make(driver->outbox, &facts, seq, &driver->row_texts, ret_row) == 0 &&
+           keep_row(entry, ret_row);
+}
+
+static void persist(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
+{
+    struct txn_record record = effect->record;
+    struct record_outbox_row row;
+    if (record.publishes && driver->outbox_mode == CONFIG_OUTBOX_OFF) {
+        record.publishes = false;
+    }
+    if (record.publishes && !make_row(driver, entry, &record, &row)) {
+        driver_fail(driver, "no memory for an outcome event");
+        return;
+    }
+    int error = journal_append(driver->journal, &record, record.publishes ? &row : NULL);
+    if (error != 0) {
+        /* open_transactions_max keeps the journal's queue from filling: this is the end of memory.
+         * What is durable is in the journal, and the next start drives it on. */
+        driver_fail(driver, troth_error_text(error));
+        return;
+    }
+    entry->writes++;
+}
+
+/* --- RESERVE, RELEASE ------------------------------------------------------------------------ */
+
+static void on_granted(struct slots_waiter *waiter)
+{
+    struct entry *entry = (struct entry *)(void *)((char *)waiter - offsetof(struct entry, slots));
+    for (uint32_t i = 0; i < waiter->count; i++) {
+        entry->extra[entry->wanted_branch[i]].slot_at = waiter->channels[i];
+    }
+    struct deferred what = {.gtid = entry->origin.gtid, .kind = TXN_EVENT_RESERVED};
+    driver_defer(entry->driver, &what);
+}
+
+static void reserve(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        if ((effect->mask >> i & 1u) == 0) {
+            continue;
+        }
+        struct participant *participant =
+            registry_participant(driver, entry->branches[i].participant);
+        if (participant == NULL) {
+            continue; /* one that is gone needs no slot: its sends fail and say so */
+        }
+        entry->wanted[count] = participant->channel;
+        entry->wanted_branch[count++] = i;
+    }
+    entry->slots.channels = entry->wanted;
+    entry->slots.count = count;
+    entry->slots.granted = on_granted;
+    slots_reserve(driver->slots, &entry->slots);
+}
+
+/* When it was granted meanwhile, RESERVED is on its way to the core, which releases again. */
+static void unreserve(struct driver *driver, struct entry *entry)
+{
+    if (entry->slots.waiting) {
+        slots_cancel(driver->slots, &entry->slots);
+    }
+}
+
+static void release(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
+{
+    struct entry_branch *extra = &entry->extra[effect->branch - entry->branches];
+    if (extra->slot_at != NULL) {
+        slots_release(driver->slots, extra->slot_at);
+        extra->slot_at = NULL;
+    }
+}
+
+/* --- SEND ------------------------------------------------------------------------------------ */
+
+/* The input of a step, from its template. false: a path is not there. */
+static bool render_input(struct driver *driver, const struct entry *entry, uint32_t index,
+                         struct troth_span *ret_input)
+{
+    static const struct troth_span empty = {"{}", 2};
+    if (entry->definition == NULL) {
+        *ret_input = empty;
+        return true;
+    }
+    const struct definition *definition = entry->definition->definition;
+    struct troth_span template_text = definition->steps[index].input;
+    if (template_text.data == NULL) {
+        *ret_input = empty;
+        return true;
+    }
+    struct definition_values values = values_of(entry);
+    const char *path = NULL;
+    buffer_clear(&driver->scratch);
+    int error = definition_render(definition, template_text, &values, &driver->scratch, &path);
+    if (error != 0 || driver->scratch.failed) {
+        return false;
+    }
+    *ret_input = buffer_span(&driver->scratch);
+    return true;
+}
+
+static void send_failed(struct driver *driver, struct entry *entry, const struct txn_effect *effect,
+                        enum message_result result, const char *reason)
+{
+    struct deferred what = deferred_for(entry, effect, TXN_EVENT_RESULT);
+    what.result = result;
+    what.reason = reason;
+    what.unsent = true;
+    driver_defer(driver, &what);
+}
+
+static void send_command(struct driver *driver, struct entry *entry,
+                         const struct txn_effect *effect)
+{
+    uint32_t index = (uint32_t)(effect->branch - entry->branches);
+    struct participant *participant = registry_participant(driver, effect->branch->participant);
+    if (participant == NULL) {
+        send_failed(driver, entry, effect, RESULT_UNKNOWN, "the participant is not registered");
+        return;
+    }
+    const char *operation = effect->branch->operation;
+    struct command command = {.op = effect->op,
+                              .gtid = entry->origin.gtid,
+                              .branch = effect->branch->number,
+                              .attempt = entry->txn.attempt,
+                              .operation = {operation, strlen(operation)},
+                              .timeout_us = effect->timeout_us,
+                              .traceparent = entry->origin.traceparent};
+    bool works = effect->op == OP_PREPARE || effect->op == OP_EXECUTE;
+    if (works && !render_input(driver, entry, index, &command.input)) {
+        struct deferred what = deferred_for(entry, effect, TXN_EVENT_UNSENDABLE);
+        driver_defer(driver, &what);
+        return;
+    }
+    int error = channel_send(participant->channel, &command);
+    if (error == TROTH_ERROR_TOO_LARGE) {
+        send_failed(driver, entry, effect, RESULT_REFUSED,
+                    "the input is larger than a message may be");
+    } else if (error != 0) {
+        send_failed(driver, entry, effect, RESULT_RETRY, troth_error_text(error));
+    }
+}
+
+/* --- REPLY, PUBLISH, ENDED ------------------------------------------------------------------- */
+
+static void reply(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
+{
+    switch (effect->reply) {
+    case TXN_REPLY_ENLISTED:
+        answer_enlisted(entry, effect->number, 0);
+        break;
+    case TXN_REPLY_REFUSED:
+        if (effect->number != 0) {
+            answer_enlisted(entry, effect->number, effect->error);
+        } else {
+            driver->was_refused = true;
+        }
+        break;
+    case TXN_REPLY_ACCEPTED:
+    case TXN_REPLY_DECIDED:
+    case TXN_REPLY_COMPLETED:
+        answer_level(entry, effect->reply);
+        break;
+    case TXN_REPLY_COUNT:
+        assert(false);
+    }
+}
+
+static void publish(struct driver *driver, struct entry *entry)
+{
+    if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA && entry->has_row) {
+        if (outbox_send(driver->outbox, &entry->row) != 0) {
+            log_line(LOG_ERROR, "no memory to send an outcome event: it stays in the outbox", NULL);
+        }
+        return;
+    }
+    /* Nobody here confirms it: the transaction need not wait. */
+    struct deferred what = {.gtid = entry->origin.gtid, .kind = TXN_EVENT_PUBLISHED};
+    driver_defer(driver, &what);
+}
+
+static void handle(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
+{
+    switch (effect->kind) {
+    case TXN_EFFECT_PERSIST:
+        persist(driver, entry, effect);
+        break;
+    case TXN_EFFECT_RESERVE:
+        reserve(driver, entry, effect);
+        break;
+    case TXN_EFFECT_UNRESERVE:
+        unreserve(driver, entry);
+        break;
+    case TXN_EFFECT_RELEASE:
+        release(driver, entry, effect);
+        break;
+    case TXN_EFFECT_SEND:
+        send_command(driver, entry, effect);
+        break;
+    case TXN_EFFECT_REPLY:
+        reply(driver, entry, effect);
+        break;
+    case TXN_EFFECT_PUBLISH:
+        publish(driver, entry);
+        break;
+    case TXN_EFFECT_ENDED:
+        entry->ended = true;
+        break;
+    case TXN_EFFECT_COUNT:
+        assert(false);
+    }
+}
+
+void effects_handle(struct driver *driver, struct entry *entry)
+{
+    for (uint32_t i = 0; i < driver->effects->count; i++) {
+        handle(driver, entry, &driver->effects->list[i]);
+    }
+}

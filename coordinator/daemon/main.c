@@ -1,0 +1,175 @@
+/* main.c: trothd's command line. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <journal/journal.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "log.h"
+
+#ifndef TROTH_VERSION
+#define TROTH_VERSION "0.1.0"
+#endif
+
+const char *argp_program_version = "trothd " TROTH_VERSION;
+
+enum { OPTION_CONFIG = 'c', OPTION_PRINT = 1000, OPTION_SHARDS, OPTION_KEYS = 2000 };
+enum main_command { COMMAND_RUN, COMMAND_MIGRATE };
+
+/* Flags stand over the environment, which stands over the file: they are kept until both are read.
+ */
+struct flags {
+    enum main_command command;
+    const char *file;
+    bool print;
+    uint64_t shards;
+    const char *values[64]; /* one a key */
+};
+
+static const char before[] =
+    "The coordinator of Troth: drives every global transaction to exactly one outcome.\v"
+    "Commands:\n"
+    "  run       (default) serve until SIGTERM or SIGINT; both let open transactions end first\n"
+    "  migrate   create or update the journal's schema in the database of --journal\n"
+    "\n"
+    "Each key may stand in the file (key = value), in the environment (TROTH_KEY) and as a flag "
+    "(--key value or --key=value); the later of these three wins. Durations have a unit: 200ms, "
+    "1.5s, 2m.\n"
+    "\n"
+    "Examples:\n"
+    "  trothd migrate --journal 'host=127.0.0.1 dbname=troth user=troth'\n"
+    "  trothd --config /etc/troth/trothd.conf\n"
+    "  trothd --journal 'dbname=troth' --kafka_brokers 127.0.0.1:9092 --listen 127.0.0.1:7800\n"
+    "  TROTH_LOG_LEVEL=debug trothd --config trothd.conf --print-config\n"
+    "\n"
+    "Exit codes: 0 stopped as asked; 1 could not start; 2 wrong usage or configuration; 3 another "
+    "node leads, or the journal's schema is not this program's.";
+
+static error_t on_option(int key, char *value, struct argp_state *state)
+{
+    struct flags *flags = state->input;
+    if (key >= OPTION_KEYS && key < OPTION_KEYS + (int)config_keys_count) {
+        flags->values[key - OPTION_KEYS] = value;
+        return 0;
+    }
+    switch (key) {
+    case OPTION_CONFIG:
+        flags->file = value;
+        return 0;
+    case OPTION_PRINT:
+        flags->print = true;
+        return 0;
+    case OPTION_SHARDS:
+        flags->shards = strtoull(value, NULL, 10);
+        if (flags->shards < 1 || flags->shards > TROTH_SHARDS_MAX) {
+            argp_error(state, "--shards: \"%s\" is not a number from 1 to %u", value,
+                       TROTH_SHARDS_MAX);
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num == 0 && strcmp(value, "run") == 0) {
+            flags->command = COMMAND_RUN;
+        } else if (state->arg_num == 0 && strcmp(value, "migrate") == 0) {
+            flags->command = COMMAND_MIGRATE;
+        } else {
+            argp_error(state, "unknown command \"%s\"; commands are run and migrate", value);
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void parse_flags(int argc, char **argv, struct flags *flags)
+{
+    struct argp_option options[64] = {
+        {"config", OPTION_CONFIG, "FILE", 0, "read this configuration file", 1},
+        {"print-config", OPTION_PRINT, NULL, 0,
+         "print the configuration as it would be used, as a file, and exit", 1},
+        {"shards", OPTION_SHARDS, "N", 0,
+         "migrate: how many slices a new journal has (16); fixed from then on", 1},
+        {NULL, 0, NULL, 0, "Keys:", 2}};
+    for (size_t i = 0; i < config_keys_count; i++) {
+        options[4 + i] = (struct argp_option){
+            config_keys[i].name, OPTION_KEYS + (int)i, "VALUE", 0, config_keys[i].help, 2};
+    }
+    struct argp argp = {options, on_option, "[run|migrate]", before, NULL, NULL, NULL};
+    argp_err_exit_status = DAEMON_USAGE;
+    (void)argp_parse(&argp, argc, argv, 0, NULL, flags);
+}
+
+static int configure(struct config *config, const struct flags *flags, struct buffer *why)
+{
+    int error = config_init(config);
+    if (error == 0 && flags->file != NULL) {
+        error = config_read_file(config, flags->file, why);
+    }
+    if (error == 0) {
+        error = config_read_environment(config, why);
+    }
+    for (size_t i = 0; error == 0 && i < config_keys_count; i++) {
+        if (flags->values[i] != NULL) {
+            buffer_append_text(why, "--");
+            error = config_set(config, config_keys[i].name, flags->values[i], why);
+            if (error == 0) {
+                buffer_clear(why);
+            }
+        }
+    }
+    return error == 0 ? config_check(config, why) : error;
+}
+
+static int migrate(const struct config *config, uint32_t shards)
+{
+    BUFFER_SCOPED struct buffer why = {0};
+    uint32_t applied = 0;
+    int error = journal_migrate(config->journal, shards, &why, &applied);
+    if (error != 0) {
+        (void)fprintf(stderr, "trothd migrate: %s\n",
+                      why.len > 0 ? buffer_text(&why) : troth_error_text(error));
+        return error == TROTH_ERROR_SCHEMA ? DAEMON_FENCED : DAEMON_FAILED;
+    }
+    (void)printf("trothd migrate: %u migrations applied, the journal has schema version %d\n",
+                 applied, JOURNAL_SCHEMA_VERSION);
+    return DAEMON_OK;
+}
+
+static void configure_log(const struct config *config)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    enum log_level level = LOG_INFO;
+    for (int i = 0; i <= LOG_DEBUG; i++) {
+        if (strcmp(config->log_level, names[i]) == 0) {
+            level = (enum log_level)i;
+        }
+    }
+    log_configure(level, strcmp(config->log_format, "json") == 0);
+}
+
+int main(int argc, char **argv)
+{
+    struct flags flags = {0};
+    parse_flags(argc, argv, &flags);
+    struct config config;
+    BUFFER_SCOPED struct buffer why = {0};
+    int error = configure(&config, &flags, &why);
+    if (error != 0) {
+        (void)fprintf(stderr, "trothd: %s\n",
+                      why.len > 0 ? buffer_text(&why) : troth_error_text(error));
+        return DAEMON_USAGE;
+    }
+    int code = DAEMON_OK;
+    if (flags.print) {
+        config_print(&config, stdout);
+    } else if (flags.command == COMMAND_MIGRATE) {
+        code = migrate(&config, (uint32_t)flags.shards);
+    } else {
+        configure_log(&config);
+        code = daemon_run(&config);
+    }
+    config_finish(&config);
+    return code;
+}

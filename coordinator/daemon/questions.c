@@ -1,0 +1,227 @@
+/* questions.c: what changes nothing: one transaction, a list, and the inquiry of a branch in doubt
+ * (protocol.md, section 2: who may answer, and what silence means). */
+#include "driver_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- one, and lists -------------------------------------------------------------------------- */
+
+struct view_question {
+    api_view_fn fn;
+    void *arg;
+    troth_gtid gtid;
+    bool fresh;
+};
+
+static void on_row(void *arg, int error, const struct journal_row *row)
+{
+    struct view_question *question = arg;
+    struct api_problem problem;
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&question->gtid, text);
+    if (error == 0) {
+        answer_row(row, question->fn, question->arg, question->fresh);
+    } else {
+        if (error == TROTH_ERROR_NOT_FOUND) {
+            (void)api_problem_set(
+                &problem, API_PROBLEM_NO_SUCH_TRANSACTION,
+                "the journal has no row of %s: it never was, or was aborted before anything "
+                "was written",
+                text);
+        } else {
+            problem_unavailable(&problem, "the journal can not be asked");
+        }
+        question->fn(question->arg, &problem, NULL, question->fresh);
+    }
+    free(question);
+}
+
+void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
+                      bool fresh)
+{
+    struct entry *entry = entry_find(driver, gtid);
+    if (entry != NULL && !entry->looking_up) {
+        answer_entry(entry, fn, arg, fresh);
+        return;
+    }
+    struct view_question *question = malloc(sizeof *question);
+    if (question == NULL) {
+        struct api_problem problem;
+        problem_unavailable(&problem, "out of memory");
+        fn(arg, &problem, NULL, fresh);
+        return;
+    }
+    *question = (struct view_question){.fn = fn, .arg = arg, .gtid = *gtid, .fresh = fresh};
+    journal_get(driver->journal, gtid, on_row, question);
+}
+
+void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+{
+    questions_get_as(ctx, gtid, fn, arg, false);
+}
+
+struct list_question {
+    struct driver *driver;
+    api_view_fn fn;
+    void *arg;
+};
+
+static void on_list_row(void *arg, int error, const struct journal_row *row)
+{
+    struct list_question *question = arg;
+    if (error == 0 && row != NULL) {
+        /* The journal may lag behind the memory by a lazy write: the memory knows better. */
+        struct entry *entry = entry_find(question->driver, &row->image.origin.gtid);
+        if (entry != NULL && !entry->looking_up) {
+            answer_entry(entry, question->fn, question->arg, false);
+        } else {
+            answer_row(row, question->fn, question->arg, false);
+        }
+        return;
+    }
+    struct api_problem problem;
+    if (error != 0) {
+        problem_unavailable(&problem, "the journal can not be asked");
+    }
+    question->fn(question->arg, error != 0 ? &problem : NULL, NULL, false);
+    free(question);
+}
+
+void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct list_question *question = malloc(sizeof *question);
+    if (question == NULL) {
+        struct api_problem problem;
+        problem_unavailable(&problem, "out of memory");
+        fn(arg, &problem, NULL, false);
+        return;
+    }
+    *question = (struct list_question){.driver = driver, .fn = fn, .arg = arg};
+    struct journal_filter filter = {.state = list->state,
+                                    .outcome = list->outcome,
+                                    .definition = list->definition,
+                                    .participant = list->participant,
+                                    .before = list->before,
+                                    .has_cursor = list->has_cursor,
+                                    .cursor = list->cursor,
+                                    .limit = list->limit};
+    journal_list(driver->journal, &filter, on_list_row, question);
+}
+
+/* --- inquiry --------------------------------------------------------------------------------- */
+
+struct inquiry {
+    struct driver *driver;
+    troth_gtid gtid;
+    uint32_t branch;
+    uint32_t attempt;
+    api_answer_fn fn;
+    void *arg;
+};
+
+static const char *answer_name(enum txn_answer answer)
+{
+    switch (answer) {
+    case TXN_ANSWER_UNDECIDED:
+        return "undecided";
+    case TXN_ANSWER_COMMITTED:
+        return "committed";
+    case TXN_ANSWER_ABORTED:
+        return "aborted";
+    }
+    return "unknown";
+}
+
+/* Section 2, rules 1 to 7, in this order; the memory was asked before the journal. */
+static const char *from_journal(const struct inquiry *inquiry, const struct journal_inquiry *said)
+{
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&inquiry->gtid, &parts);
+    if (parts.epoch > said->shard_epoch) {
+        return "unknown"; /* 1: an epoch this journal never had */
+    }
+    if (said->found && said->image.decision != TXN_UNDECIDED) {
+        return answer_name(
+            txn_inquire_image(&said->image, inquiry->branch, inquiry->attempt)); /* 2 */
+    }
+    if (said->found) {
+        return said->highest_attempt > inquiry->attempt ? "aborted" : "undecided"; /* 3 */
+    }
+    if (said->forgotten) {
+        return "unknown"; /* 4: what was forgotten is never called aborted */
+    }
+    if (parts.epoch < said->shard_epoch) {
+        return "aborted"; /* 5: for ever */
+    }
+    /* 6: no row, same epoch: the leader is asked (again). It did not know the gtid before the
+     * journal was read, and only it hands them out. */
+    bool here = journal_epoch(inquiry->driver->journal, parts.shard) == parts.epoch;
+    bool known = entry_find(inquiry->driver, &inquiry->gtid) != NULL;
+    bool given = inquiry->driver->shards[parts.shard].counter >= parts.counter;
+    return here && !known && given ? "aborted" : "undecided"; /* 7 */
+}
+
+static void on_inquiry(void *arg, int error, const struct journal_inquiry *said)
+{
+    struct inquiry *inquiry = arg;
+    struct api_problem problem;
+    if (error != 0) {
+        problem_unavailable(&problem, "the journal can not be asked");
+        inquiry->fn(inquiry->arg, &problem, NULL);
+    } else {
+        struct api_answer answer = {.decision = from_journal(inquiry, said),
+                                    .epoch = said->shard_epoch};
+        inquiry->fn(inquiry->arg, NULL, &answer);
+    }
+    free(inquiry);
+}
+
+static bool names_this_journal(const struct driver *driver, struct troth_span journal)
+{
+    const char *id = journal_id(driver->journal);
+    return journal.data == NULL ||
+           (journal.len == strlen(id) && memcmp(journal.data, id, journal.len) == 0);
+}
+
+void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
+                       struct troth_span journal, api_answer_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct api_problem problem;
+    struct troth_gtid_parts parts;
+    troth_gtid_split(gtid, &parts);
+    if (!driver_leading(driver)) {
+        problem_unavailable(&problem, "this node does not lead yet");
+        fn(arg, &problem, NULL);
+        return;
+    }
+    if (!names_this_journal(driver, journal) || parts.shard >= driver->shards_count) {
+        struct api_answer answer = {.decision = "unknown"};
+        fn(arg, NULL, &answer);
+        return;
+    }
+    const struct entry *entry = entry_find(driver, gtid);
+    if (entry != NULL) {
+        enum txn_answer said =
+            entry->looking_up ? TXN_ANSWER_UNDECIDED : txn_inquire(&entry->txn, branch, attempt);
+        struct api_answer answer = {.decision = answer_name(said),
+                                    .epoch = journal_epoch(driver->journal, parts.shard)};
+        fn(arg, NULL, &answer);
+        return;
+    }
+    struct inquiry *inquiry = malloc(sizeof *inquiry);
+    if (inquiry == NULL) {
+        problem_unavailable(&problem, "out of memory");
+        fn(arg, &problem, NULL);
+        return;
+    }
+    *inquiry = (struct inquiry){.driver = driver,
+                                .gtid = *gtid,
+                                .branch = branch,
+                                .attempt = attempt,
+                                .fn = fn,
+                                .arg = arg};
+    journal_inquire(driver->journal, gtid, attempt, on_inquiry, inquiry);
+}

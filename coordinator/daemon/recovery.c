@@ -1,0 +1,129 @@
+/* recovery.c: after the shards were taken: every open transaction of the journal becomes one in
+ * memory, and goes on (protocol.md, section 1, rule 5). One that can not be loaded is reported and
+ * stops nobody else (faults.md 15). */
+#include "driver_private.h"
+
+#include <string.h>
+
+static bool copy_origin(struct entry *entry, const struct txn_origin *origin)
+{
+    bool failed = false;
+    entry->origin = *origin;
+    entry->origin.definition = arena_copy(&entry->arena, origin->definition, &failed);
+    entry->origin.input = arena_copy(&entry->arena, origin->input, &failed);
+    entry->origin.labels = arena_copy(&entry->arena, origin->labels, &failed);
+    entry->origin.idempotency_key = arena_copy(&entry->arena, origin->idempotency_key, &failed);
+    entry->origin.request_hash = arena_copy(&entry->arena, origin->request_hash, &failed);
+    entry->origin.traceparent = arena_copy(&entry->arena, origin->traceparent, &failed);
+    return !failed;
+}
+
+static int load(struct driver *driver, const struct txn_image *image)
+{
+    uint32_t members = 0;
+    int error = txn_image_members(image, &members);
+    if (error != 0) {
+        return error;
+    }
+    struct entry *entry = entry_create(driver, members > 0 ? members : 1);
+    if (entry == NULL || !copy_origin(entry, &image->origin)) {
+        if (entry != NULL) {
+            entry_destroy(entry);
+        }
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    struct txn_image mine = *image;
+    mine.origin = entry->origin;
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&entry->origin.gtid, &parts);
+    error = txn_recover(&entry->txn, &mine, &driver->policy,
+                        journal_epoch(driver->journal, parts.shard), driver_random(driver),
+                        entry->branches, members, &entry->recovered_texts, driver_now());
+    if (error != 0) {
+        entry_destroy(entry);
+        return error;
+    }
+    entry->txn.origin = &entry->origin;
+    entry_insert(driver, entry);
+    return 0;
+}
+
+void recovery_loaded(void *arg, const struct txn_image *image)
+{
+    struct driver *driver = arg;
+    int error = load(driver, image);
+    if (error != 0) {
+        char gtid[TROTH_GTID_TEXT_LEN + 1];
+        troth_gtid_format(&image->origin.gtid, gtid);
+        log_line(LOG_ERROR, "a transaction of the journal can not be loaded: it stays as it is",
+                 "txn", gtid, "reason", troth_error_text(error), NULL);
+    }
+}
+
+void recovery_outbox(void *arg, const struct record_outbox_row *row)
+{
+    struct driver *driver = arg;
+    if (driver->outbox_mode != CONFIG_OUTBOX_KAFKA || !driver_make_outbox(driver)) {
+        return;
+    }
+    if (outbox_send(driver->outbox, row) != 0) {
+        driver_fail(driver, "no memory to load the outbox");
+    }
+}
+
+/* A step's needs and timeout are not in the journal: they come from the definition, which keeps
+ * every version that an open transaction runs. */
+static bool fill_from_definition(struct driver *driver, struct entry *entry)
+{
+    char name[TROTH_NAME_LEN_MAX + 1] = "";
+    struct troth_span text = entry->origin.definition;
+    if (text.len >= sizeof name) {
+        return false;
+    }
+    memcpy(name, text.data, text.len);
+    struct definition_slot *slot =
+        registry_definition(driver, name, entry->origin.definition_version);
+    if (slot == NULL || slot->definition->steps_count != entry->txn.branches_count) {
+        return false;
+    }
+    entry->definition = slot;
+    registry_hold(slot);
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        const struct definition_step *step = &slot->definition->steps[i];
+        entry->branches[i].needs = step->input_needs | step->after;
+        entry->branches[i].timeout_us = step->timeout_us;
+    }
+    return true;
+}
+
+static void resume(struct driver *driver, struct entry *entry)
+{
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&entry->origin.gtid, gtid);
+    if (!entry->origin.interactive && !fill_from_definition(driver, entry)) {
+        log_line(LOG_ERROR, "a transaction's definition is gone: it stays as it is", "txn", gtid,
+                 NULL);
+        entry_bury(driver, entry);
+        return;
+    }
+    log_line(LOG_INFO, "recovered", "txn", gtid, "decision", txn_decision_name(entry->txn.decision),
+             NULL);
+    struct txn_event event = {.kind = TXN_EVENT_RECOVERED};
+    driver_step(driver, entry, &event);
+}
+
+void recovery_run(struct driver *driver)
+{
+    if (driver->recovered || !driver->leading || !driver->registry_loaded) {
+        return;
+    }
+    driver->recovered = true;
+    for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
+        struct entry *entry = driver->shards[shard].oldest;
+        while (entry != NULL) {
+            struct entry *newer = entry->newer; /* resume() may bury it */
+            resume(driver, entry);
+            entry = newer;
+        }
+    }
+}

@@ -1,0 +1,280 @@
+/* submit.c: a client's POST /v1/transactions becomes an open transaction, once per idempotency key.
+ */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The answer to "was this key there before?" comes later; the transaction may be gone by then. */
+struct key_question {
+    struct driver *driver;
+    troth_gtid gtid;
+};
+
+static bool admit(struct driver *driver, struct api_problem *problem)
+{
+    if (!driver_leading(driver)) {
+        problem_unavailable(problem, "this node does not lead yet");
+    } else if (driver->draining || driver->failed) {
+        problem_unavailable(problem, "this node is stopping");
+    } else if (driver->open >= driver->config->open_transactions_max) {
+        (void)api_problem_set(
+            problem, API_PROBLEM_FULL,
+            "%u transactions are open, open_transactions_max is %llu; nothing was done, "
+            "try again",
+            driver->open, (unsigned long long)driver->config->open_transactions_max);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* What the definition asks for must be there before anything begins. */
+static bool can_run(const struct driver *driver, const struct definition *definition,
+                    struct api_problem *problem)
+{
+    if (definition->mode != DEFINITION_2PC) {
+        (void)api_problem_set(
+            problem, API_PROBLEM_MODE_NOT_AVAILABLE,
+            "definition \"%s\" version %u: sagas, and falling back to one, are not part of "
+            "this version of trothd; mode 2pc is",
+            definition->name, definition->version);
+        return false;
+    }
+    for (uint32_t i = 0; i < definition->steps_count; i++) {
+        const struct definition_step *step = &definition->steps[i];
+        if (registry_participant(driver, step->participant) == NULL) {
+            (void)api_problem_set(
+                problem, API_PROBLEM_UNKNOWN_PARTICIPANT,
+                "definition \"%s\" version %u, step \"%s\": participant \"%s\" is not "
+                "registered (PUT /v1/participants/%s)",
+                definition->name, definition->version, step->name, step->participant,
+                step->participant);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool fill_origin(struct entry *entry, const struct api_submit *submit)
+{
+    bool failed = false;
+    struct txn_origin *origin = &entry->origin;
+    const struct definition *definition = submit->definition;
+    origin->mode = TXN_MODE_2PC;
+    origin->interactive = definition == NULL;
+    origin->accepted = definition != NULL && submit->reply == API_REPLY_ACCEPTED;
+    origin->labels = arena_copy(&entry->arena, submit->labels, &failed);
+    origin->idempotency_key = arena_copy(&entry->arena, submit->idempotency_key, &failed);
+    origin->request_hash = arena_copy(
+        &entry->arena, (struct troth_span){submit->request_hash, strlen(submit->request_hash)},
+        &failed);
+    origin->traceparent = arena_copy(&entry->arena, submit->traceparent, &failed);
+    origin->timeout_us =
+        submit->timeout_us != 0 ? submit->timeout_us : DEFINITION_TIMEOUT_DEFAULT_US;
+    origin->prepare_timeout_us = DEFINITION_PREPARE_TIMEOUT_DEFAULT_US;
+    if (definition != NULL) {
+        origin->definition = (struct troth_span){definition->name, strlen(definition->name)};
+        origin->definition_version = definition->version;
+        origin->input = arena_copy(&entry->arena, submit->input, &failed);
+        bool shorter = submit->timeout_us != 0 && submit->timeout_us < definition->timeout_us;
+        origin->timeout_us = shorter ? submit->timeout_us : definition->timeout_us;
+        origin->prepare_timeout_us = definition->prepare_timeout_us;
+    }
+    return !failed;
+}
+
+static void fill_branches(struct driver *driver, struct entry *entry,
+                          const struct definition *definition)
+{
+    for (uint32_t i = 0; i < definition->steps_count; i++) {
+        const struct definition_step *step = &definition->steps[i];
+        const struct participant *participant = registry_participant(driver, step->participant);
+        entry->branches[i] = (struct txn_branch){.number = i + 1,
+                                                 .name = step->name,
+                                                 .participant = step->participant,
+                                                 .operation = step->operation,
+                                                 .inquires = participant->inquires,
+                                                 .needs = step->input_needs | step->after,
+                                                 .timeout_us = step->timeout_us};
+    }
+}
+
+static struct entry *make_entry(struct driver *driver, const struct api_submit *submit)
+{
+    const struct definition *definition = submit->definition;
+    uint32_t cap = definition != NULL ? definition->steps_count : TROTH_BRANCHES_MAX;
+    struct entry *entry = entry_create(driver, cap);
+    if (entry == NULL) {
+        return NULL;
+    }
+    uint32_t shard = submit->idempotency_key.data != NULL
+                         ? driver_shard_of_key(driver, submit->idempotency_key)
+                         : driver->next_shard++ % driver->shards_count;
+    struct txn_now now = driver_now();
+    entry->origin.began_at = now.wall;
+    if (!fill_origin(entry, submit) ||
+        driver_next_gtid(driver, shard, now.wall, &entry->origin.gtid) != 0) {
+        entry_destroy(entry);
+        return NULL;
+    }
+    if (definition != NULL) {
+        entry->definition = registry_definition(driver, definition->name, definition->version);
+        registry_hold(entry->definition);
+        fill_branches(driver, entry, definition);
+    }
+    txn_init(&entry->txn, &entry->origin, &driver->policy, journal_epoch(driver->journal, shard),
+             driver_random(driver), entry->branches,
+             definition != NULL ? definition->steps_count : 0, cap);
+    entry_insert(driver, entry);
+    return entry;
+}
+
+static void begin(struct driver *driver, struct entry *entry)
+{
+    struct txn_event event = {.kind = entry->origin.interactive ? TXN_EVENT_OPENED
+                                                                : TXN_EVENT_SUBMITTED};
+    driver_step(driver, entry, &event);
+    if (entry->origin.interactive) {
+        answer_all(entry, NULL); /* it is open; its members come next */
+    }
+}
+
+static bool same_request(struct troth_span hash, const char *other)
+{
+    return hash.len == strlen(other) && memcmp(hash.data, other, hash.len) == 0;
+}
+
+static void problem_key(struct api_problem *problem, const troth_gtid *gtid)
+{
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(gtid, text);
+    (void)api_problem_set(problem, API_PROBLEM_KEY_REUSED,
+                          "this Idempotency-Key began transaction %s with another request", text);
+}
+
+/* The key is that of a transaction which is open here: its client waits with the first one. */
+static void join(struct entry *entry, const struct api_submit *submit, api_view_fn fn, void *arg)
+{
+    struct api_problem problem;
+    if (!same_request(entry->origin.request_hash, submit->request_hash)) {
+        problem_key(&problem, &entry->origin.gtid);
+        fn(arg, &problem, NULL, false);
+    } else if (!entry->looking_up &&
+               (entry->origin.interactive || answer_is_due(entry, submit->reply))) {
+        answer_entry(entry, fn, arg, false);
+    } else if (answer_wait(entry, fn, arg, submit->reply, false, submit->wait_us) != 0) {
+        problem_unavailable(&problem, "out of memory");
+        fn(arg, &problem, NULL, false);
+    } else {
+        entry_arm(entry);
+    }
+}
+
+/* The key belongs to an earlier transaction: whoever waits is shown that one. */
+static void show_earlier(struct driver *driver, struct entry *entry, const troth_gtid *gtid,
+                         struct troth_span hash)
+{
+    char text[65] = "";
+    struct troth_span mine = entry->origin.request_hash;
+    memcpy(text, mine.data, mine.len < sizeof text ? mine.len : sizeof text - 1);
+    bool same = same_request(hash, text);
+    while (entry->waiters != NULL) {
+        struct waiter *waiter = entry->waiters;
+        entry->waiters = waiter->next;
+        if (same) {
+            questions_get_as(driver, gtid, waiter->fn, waiter->arg, false);
+        } else {
+            struct api_problem problem;
+            problem_key(&problem, gtid);
+            waiter->fn(waiter->arg, &problem, NULL, false);
+        }
+        free(waiter);
+    }
+}
+
+static void on_key(void *arg, int error, const troth_gtid *gtid, struct troth_span hash)
+{
+    struct key_question question = *(struct key_question *)arg;
+    free(arg);
+    struct entry *entry = entry_find(question.driver, &question.gtid);
+    if (entry == NULL) {
+        return;
+    }
+    assert(entry->looking_up);
+    if (error == TROTH_ERROR_NOT_FOUND) {
+        entry->looking_up = false;
+        begin(question.driver, entry);
+        return;
+    }
+    if (error == 0) {
+        show_earlier(question.driver, entry, gtid, hash);
+    } else {
+        struct api_problem problem;
+        problem_unavailable(&problem, "the journal can not be asked for the idempotency key");
+        answer_all(entry, &problem);
+    }
+    entry_bury(question.driver, entry);
+}
+
+static bool look_up_key(struct driver *driver, struct entry *entry)
+{
+    struct key_question *question = malloc(sizeof *question);
+    if (question == NULL) {
+        return false;
+    }
+    *question = (struct key_question){.driver = driver, .gtid = entry->origin.gtid};
+    entry->looking_up = true;
+    entry_arm(entry);
+    journal_key_find(driver->journal, driver_shard_of_key(driver, entry->origin.idempotency_key),
+                     entry->origin.idempotency_key, on_key, question);
+    return true;
+}
+
+static void start(struct driver *driver, const struct api_submit *submit, api_view_fn fn, void *arg)
+{
+    struct api_problem problem;
+    struct entry *entry = make_entry(driver, submit);
+    bool keyed = submit->idempotency_key.data != NULL;
+    if (entry == NULL) {
+        problem_unavailable(&problem, "out of memory");
+        fn(arg, &problem, NULL, false);
+        return;
+    }
+    if (answer_wait(entry, fn, arg, submit->reply, true, submit->wait_us) != 0 ||
+        (keyed && !look_up_key(driver, entry))) {
+        problem_unavailable(&problem, "out of memory");
+        if (entry->waiters == NULL) {
+            fn(arg, &problem, NULL, false);
+        }
+        answer_all(entry, &problem);
+        entry_bury(driver, entry);
+        return;
+    }
+    if (!keyed) {
+        begin(driver, entry);
+    }
+}
+
+void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct api_problem problem;
+    if (!admit(driver, &problem)) {
+        fn(arg, &problem, NULL, false);
+        return;
+    }
+    if (submit->idempotency_key.data != NULL) {
+        struct entry *first = entry_find_key(driver, submit->idempotency_key);
+        if (first != NULL) {
+            join(first, submit, fn, arg);
+            return;
+        }
+    }
+    if (submit->definition != NULL && !can_run(driver, submit->definition, &problem)) {
+        fn(arg, &problem, NULL, false);
+        return;
+    }
+    start(driver, submit, fn, arg);
+}

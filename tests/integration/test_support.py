@@ -1,0 +1,122 @@
+"""The test support does what it says: servers keep their data over stops and crashes, a proxy's faults are real, and
+nothing of a test process is left behind."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from troth_test import Kafka, Postgres, TcpProxy, TrothTest, main, wait_until  # noqa: E402
+
+
+class PostgresServer(TrothTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.postgres = cls.run_folder.start(Postgres())
+        cls.postgres.database("bank")
+        cls.postgres.execute("bank", "create table account (id int primary key, balance bigint)")
+
+    def test_what_was_committed_is_there_after_a_crash_on_the_same_port(self):
+        self.postgres.execute("bank", "insert into account values (1, 100)")
+        port = self.postgres.port
+        self.postgres.kill()
+        with self.assertRaises(psycopg2.OperationalError):
+            self.postgres.value("bank", "select 1")
+        self.postgres.start()
+        self.assertEqual(port, self.postgres.port)
+        self.assertEqual(100, self.postgres.value("bank", "select balance from account where id = 1"))
+
+    def test_prepared_transactions_are_listed_across_databases(self):
+        self.postgres.execute("bank", "begin; insert into account values (2, 1); prepare transaction 'troth_x'")
+        self.assertEqual(["troth_x"], self.postgres.prepared())
+        self.postgres.execute("bank", "rollback prepared 'troth_x'")
+        self.assertEqual([], self.postgres.prepared())
+
+    def connect_through(self, proxy):
+        connection = psycopg2.connect(self.postgres.to("bank", proxy.port))
+        self.addCleanup(connection.close)
+        self.addCleanup(proxy.close)
+        return connection
+
+    def test_a_reply_that_is_cut_off_leaves_the_work_done_and_the_client_without_an_answer(self):
+        proxy = TcpProxy(self.postgres.port)
+        connection = self.connect_through(proxy)
+        connection.cursor().execute("insert into account values (10, 5)")
+        proxy.cut_at("reply", b"COMMIT\0")
+        with self.assertRaises(psycopg2.OperationalError):
+            connection.commit()
+        self.assertTrue(proxy.triggered.is_set())
+        self.assertEqual(5, self.postgres.value("bank", "select balance from account where id = 10"))
+
+    def test_a_request_that_is_cut_off_never_reaches_the_server(self):
+        proxy = TcpProxy(self.postgres.port)
+        connection = self.connect_through(proxy)
+        connection.cursor().execute("insert into account values (11, 5)")
+        proxy.cut_at("request", b"COMMIT")
+        with self.assertRaises(psycopg2.OperationalError):
+            connection.commit()
+        self.assertEqual([], self.postgres.query("bank", "select * from account where id = 11"))
+
+    def test_a_proxy_refuses_and_accepts_again(self):
+        proxy = TcpProxy(self.postgres.port)
+        connection = self.connect_through(proxy)
+        proxy.refuse()
+        with self.assertRaises(psycopg2.OperationalError):
+            connection.cursor().execute("select 1")
+        with self.assertRaises(psycopg2.OperationalError):
+            psycopg2.connect(self.postgres.to("bank", proxy.port))
+        proxy.accept()
+        self.connect_through(proxy).cursor().execute("select 1")
+
+    def test_a_proxy_delays(self):
+        proxy = TcpProxy(self.postgres.port)
+        connection = self.connect_through(proxy)
+        proxy.delay(0.1)
+        began = time.monotonic()
+        connection.cursor().execute("select 1")
+        self.assertGreaterEqual(time.monotonic() - began, 0.2)
+
+
+class KafkaServer(TrothTest):
+    def test_messages_with_key_and_headers_are_there_after_a_stop_and_a_start(self):
+        kafka = self.run_folder.start(Kafka())
+        subprocess.run(["kcat", "-P", "-b", kafka.brokers, "-t", "t", "-K", "|", "-H", "ce_id=7", "-H", "a=ü"],
+                       input="key|{\"amount\":0.10}\n", text=True, check=True)
+        kafka.restart()
+        events = kafka.consume("t")
+        self.assertEqual([("key", '{"amount":0.10}', {"ce_id": "7", "a": "ü"})],
+                         [(event["key"], event["payload"], event["headers"]) for event in events])
+        self.assertEqual([], kafka.consume("no_such_topic"))
+
+
+class CleanUp(TrothTest):
+    def test_nothing_is_left_when_a_test_process_is_killed(self):
+        script = textwrap.dedent("""
+            import json, sys, signal
+            from troth_test import run_folder, Postgres
+            postgres = run_folder().start(Postgres())
+            pid = int((postgres.folder / "postgres.process").read_text().split()[0])
+            print(json.dumps({"folder": str(run_folder().path), "pid": pid}), flush=True)
+            signal.pause()
+        """)
+        support = Path(__file__).resolve().parents[1] / "support"
+        child = subprocess.Popen([sys.executable, "-c", script], cwd=support, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(child.stdout.close)
+        made = json.loads(child.stdout.readline())
+        os.kill(made["pid"], 0)
+        child.kill()
+        child.wait()
+        wait_until(lambda: not Path(made["folder"]).exists(), 20, "the folder removed")
+        status = Path(f"/proc/{made['pid']}/stat")
+        self.assertTrue(not status.exists() or ") Z " in status.read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+#!/usr/bin/python3
+"""Modules include only what architecture allows: a second net below the per-target include paths.
+
+Besides: nobody reaches into another folder with "../", and every header compiles by itself with the
+include paths of what its module may use, the public ones (<troth/…>) also as C++."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from style_check import c_files, main  # noqa: E402
+
+# A module's own folder (the longest that fits a file counts), and what may stand between its <>.
+# A name that ends in "/" allows the folder. What no row mentions (libc) is free.
+BASE = ["troth/", "protocol/"]
+RECORD = [*BASE, "txn/record.h"]
+DAEMON = [*BASE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "api/", "event2/"]
+LAYERS = {
+    "participant-sdk/include": ["troth/"],
+    "participant-sdk/protocol": [*BASE, "cjson/"],
+    "participant-sdk/http": [*BASE, "http/", "event2/", "llhttp.h", "openssl/"],
+    "participant-sdk/src": [*BASE, "http/", "event2/", "libpq-fe.h"],
+    "participant-sdk/examples": ["troth/", "event2/", "libpq-fe.h"],
+    "coordinator/txn/record": RECORD,
+    "coordinator/txn": [*BASE, "txn/"],
+    "coordinator/definition": [*BASE, "definition/", "cjson/"],
+    "coordinator/journal": [*RECORD, "journal/", "event2/", "libpq-fe.h"],
+    "coordinator/outbox": [*RECORD, "outbox/", "event2/", "librdkafka/", "openssl/"],
+    "coordinator/net": [*BASE, "http/", "net/", "event2/"],
+    "coordinator/api": [*BASE, "txn/", "definition/", "http/", "api/", "cjson/", "openssl/"],
+    "coordinator/daemon": DAEMON,
+    "coordinator/cli": [*BASE, "curl/", "event2/"],
+}
+KNOWN = sorted({name for names in LAYERS.values() for name in names} - {"txn/record.h"} | {
+    "daemon/", "cli/", "postgresql/"})
+PUBLIC = "participant-sdk/include"
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def layer_of(name):
+    found = [layer for layer in LAYERS if name.is_relative_to(layer)]
+    return max(found, key=len, default=None)
+
+
+def fits(header, names):
+    return any(header == name or (name.endswith("/") and header.startswith(name)) for name in names)
+
+
+def include_faults(root, name):
+    layer = layer_of(name)
+    for number, line in enumerate((Path(root) / name).read_text().splitlines(), 1):
+        if not (found := INCLUDE.match(line)):
+            continue
+        mark, header = found.groups()
+        if "../" in header:
+            yield f"{name}:{number}: \"{header}\" reaches into another folder"
+        if mark == "<" and layer and fits(header, KNOWN) and not fits(header, LAYERS[layer]):
+            yield f"{name}:{number}: {layer} may not include <{header}>"
+
+
+def include_paths(root, layer):
+    """The include folders of the modules that a layer may use."""
+    paths = [Path(root) / layer]
+    for owner in LAYERS:
+        folder = Path(root) / owner / ("" if owner == PUBLIC else "include")
+        offers = {f"{path.name}/" for path in folder.glob("*") if path.is_dir()}
+        if layer == owner or any(name.split("/")[0] + "/" in offers for name in LAYERS[layer]):
+            paths.append(folder)
+    return [f"-I{path}" for path in paths]
+
+
+def outside_paths():
+    """What pkg-config adds for the libraries (libpq's headers have a folder of their own)."""
+    said = subprocess.run(["pkg-config", "--cflags-only-I", "libpq", "rdkafka", "libcjson"],
+                          capture_output=True, text=True).stdout
+    return [*said.split(), "-isystem", "/usr/share/include/llhttp"]
+
+
+def alone_faults(root, name):
+    layer = layer_of(name)
+    if layer is None or name.suffix != ".h":
+        return
+    compilers = [["gcc", "-std=c11", "-x", "c"]]
+    if layer == PUBLIC:
+        compilers.append(["g++", "-std=c++17", "-x", "c++"])
+    for compiler in compilers:
+        done = subprocess.run(
+            [*compiler, "-D_GNU_SOURCE", "-Wall", "-Werror", "-fsyntax-only", "-include",
+             str(Path(root) / name), f"-I{Path(root) / name.parent}", *include_paths(root, layer),
+             *OUTSIDE, "/dev/null"], capture_output=True, text=True)
+        if done.returncode != 0:
+            yield f"{name}: does not compile by itself ({compiler[0]}):\n{done.stderr}"
+
+
+def check(root):
+    faults = []
+    for name in c_files(root):
+        faults += include_faults(root, name)
+        faults += alone_faults(root, name)
+    return faults
+
+
+OUTSIDE = outside_paths()
+main(check,
+     bad=[{"coordinator/txn/a.c": "#include <event2/event.h>\n"},
+          {"coordinator/journal/a.c": "#include <txn/txn.h>\n"},
+          {"coordinator/net/a.c": "#include <journal/journal.h>\n"},
+          {"participant-sdk/protocol/a.c": "#include <http/server.h>\n"},
+          {"tests/unit/a.c": '#include "../b.h"\n'},
+          {"coordinator/api/include/api/a.h": "size_t a(void);\n"},
+          {"participant-sdk/include/troth/a.h": "int class(void);\n"}],
+     good={"coordinator/journal/a.c": "#include <libpq-fe.h>\n#include <txn/record.h>\n",
+           "coordinator/api/include/api/a.h": "#include <stddef.h>\nsize_t a(void);\n"})
