@@ -39,8 +39,10 @@ static char *text_take(struct buffer *buffer)
     return text == NULL ? NULL : strdup(text);
 }
 
-static void fault_add(struct check *check, const struct place *place, const char *at, bool warning,
-                      const char *format, va_list list)
+__attribute__((format(printf, 5, 0))) static void fault_add(struct check *check,
+                                                            const struct place *place,
+                                                            const char *at, bool warning,
+                                                            const char *format, va_list list)
 {
     struct definition_faults *faults = check->faults;
     if (!warning)

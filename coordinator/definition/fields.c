@@ -203,9 +203,13 @@ bool field_choice(struct check *check, const struct place *place, const char *co
     for (uint32_t i = 0; names[i] != NULL; i++)
         buffer_append_format(&list, "%s\"%s\"", i == 0 ? "" : ", ", names[i]);
     const char *text = buffer_text(&list);
+    const char *nearest = nearest_of(place->value, names);
     check_error(check, place, "%s is none of %s%s", shown(place->value).text,
-                text == NULL ? "" : text, hint(nearest_of(place->value, names)).text);
-    return false;
+                text == NULL ? "" : text, hint(nearest).text);
+    for (uint32_t i = 0; nearest != NULL && names[i] != NULL; i++)
+        if (names[i] == nearest)
+            *ret_index = i;
+    return nearest != NULL;
 }
 
 void field_integer(struct check *check, const struct place *place, int64_t least, int64_t most,

@@ -26,7 +26,8 @@ void field_name(struct check *check, const struct place *place,
 /* least_us … DURATION_MAX_US */
 void field_duration(struct check *check, const struct place *place, uint64_t least_us,
                     uint64_t *ret_us);
-/* The index into `names` (NULL-terminated), or false. */
+/* The index into `names` (NULL-terminated). A wrong word is an error and counts as its nearest;
+ * false: it is near to none. */
 bool field_choice(struct check *check, const struct place *place, const char *const *names,
                   uint32_t *ret_index);
 void field_integer(struct check *check, const struct place *place, int64_t least, int64_t most,

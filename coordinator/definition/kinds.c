@@ -30,6 +30,15 @@ static void two_phase_check(struct parse *parse, uint32_t index)
                       "commit or abort without end");
 }
 
+static bool behind_a_pivot(const struct parse *parse, uint32_t index)
+{
+    for (uint32_t i = 0; i < parse->definition->steps_count; i++)
+        if (parse->definition->steps[i].kind == DEFINITION_PIVOT &&
+            (parse->before[index] & BIT(i)) != 0)
+            return true;
+    return false;
+}
+
 static void saga_step_check(struct parse *parse, uint32_t index)
 {
     const struct place *fields = parse->steps[index].fields;
@@ -37,7 +46,8 @@ static void saga_step_check(struct parse *parse, uint32_t index)
     const struct definition_step *step = &definition->steps[index];
     struct check *check = &parse->check;
     if (step->kind == DEFINITION_COMPENSATABLE) {
-        if (absent(fields[STEP_COMPENSATE].value))
+        if (absent(fields[STEP_COMPENSATE].value) && parse->kinds_known && step->name[0] != '\0' &&
+            !behind_a_pivot(parse, index))
             check_warning(check, &parse->steps[index].place,
                           "\"%s\" has no \"compensate\": nothing undoes it when the saga turns "
                           "back",

@@ -45,6 +45,18 @@ static uint32_t distance(const char *a, size_t a_len, const char *b, size_t b_le
     return last[b_len];
 }
 
+/* "int" is short for "integer". */
+#define ABBREVIATION_LEN_MIN 3u
+static bool abbreviates(const char *wrong, size_t wrong_len, const char *name, size_t len)
+{
+    if (wrong_len < ABBREVIATION_LEN_MIN || wrong_len > len)
+        return false;
+    for (size_t i = 0; i < wrong_len; i++)
+        if (folded(wrong[i]) != folded(name[i]))
+            return false;
+    return true;
+}
+
 const char *definition_nearest(const char *wrong, const char *const *names)
 {
     size_t wrong_len = strlen(wrong);
@@ -58,7 +70,10 @@ const char *definition_nearest(const char *wrong, const char *const *names)
         /* A third of the longer one may be wrong, four letters at most: "compensation" still means
          * "compensate", and "foo" means nothing. */
         size_t allowed = ((wrong_len > len ? wrong_len : len) + 2) / 3;
-        if (d < least_distance && d <= (allowed < 4 ? allowed : 4)) {
+        allowed = allowed < 4 ? allowed : 4;
+        if (d > allowed && abbreviates(wrong, wrong_len, *name, len))
+            d = (uint32_t)allowed;
+        if (d < least_distance && d <= allowed) {
             nearest = *name;
             least_distance = d;
         }

@@ -19,6 +19,7 @@ static void after_name(struct parse *parse, uint32_t index, const struct place *
     int32_t found = step_find(parse, (struct troth_span){name, strlen(name)});
     if (found == (int32_t)index) {
         check_error(check, place, "the step names itself: it would never begin");
+        parse->order_known = false;
         return;
     }
     if (found < 0) {

@@ -63,9 +63,10 @@ static void timeouts_parse(struct parse *parse)
 static void input_schema_parse(struct parse *parse)
 {
     const struct place *schema = &parse->top[TOP_INPUT_SCHEMA];
-    if (!field_is(&parse->check, schema, JSON_OBJECT))
-        return;
-    schema_check(&parse->check, schema);
+    uint32_t errors = parse->check.faults->errors;
+    if (field_is(&parse->check, schema, JSON_OBJECT))
+        schema_check(&parse->check, schema);
+    parse->schema_known = parse->check.faults->errors == errors;
     parse->definition->input_schema = schema->value;
 }
 

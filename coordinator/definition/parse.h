@@ -73,7 +73,8 @@ struct parse {
     uint64_t before[DEFINITION_STEPS_MAX]; /* bit j: steps[j] surely ends before this one begins */
     bool mode_known;  /* false: `mode` is missing or wrong; rules that hang on it are not applied */
     bool kinds_known; /* false: some step's `kind` is wrong; the same */
-    bool order_known; /* false: some step or `after` is so wrong that the order means nothing */
+    bool schema_known; /* false: input_schema is wrong; templates are not held against it */
+    bool order_known;  /* false: some step or `after` is so wrong that the order means nothing */
 };
 
 /* The parts, in the order in which parse.c calls them. Each adds its faults and goes on. */

@@ -140,7 +140,7 @@ static void input_reference(struct parse *parse, const struct place *place, cons
 {
     struct schema_path_fault fault;
     struct troth_span schema = parse->top[TOP_INPUT_SCHEMA].value;
-    if (absent(schema) || schema_path_possible(schema, path->rest, &fault))
+    if (absent(schema) || !parse->schema_known || schema_path_possible(schema, path->rest, &fault))
         return;
     if (fault.scalar)
         check_warning(&parse->check, place,

@@ -113,6 +113,11 @@ void parse_retry_name(struct parse *parse, const struct place *place, int32_t *r
     for (uint32_t i = 0; i < count; i++)
         if (names[i] == nearest)
             parse->retries_used |= UINT32_C(1) << i; /* a misspelt use is a use */
+    if (nearest == NULL)
+        parse->retries_used = UINT32_MAX; /* it could have been any of them */
+    if (!absent(parse->top[TOP_RETRIES].value) &&
+        json_type(parse->top[TOP_RETRIES].value) != JSON_OBJECT)
+        return; /* told already, and what stands in there nobody knows */
     if (count == 0)
         check_error(&parse->check, place, "unknown retry policy %s: this file has no \"retries\"",
                     shown(place->value).text);
