@@ -3,6 +3,7 @@
 #define TEST_API_FIXTURE_H
 
 #include <check.h>
+#include <stdio.h>
 
 #include "fake_host.h"
 #include <http/loop.h>

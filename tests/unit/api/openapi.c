@@ -171,6 +171,13 @@ static const char *cause_at(uint32_t i)
     return i + 1 < TXN_CAUSE_COUNT ? txn_cause_name((enum txn_cause)(i + 1)) : NULL;
 }
 
+static const char *moment_at(uint32_t i)
+{
+    if (i < TXN_MOMENT_COUNT)
+        return txn_moment_name((enum txn_moment)i);
+    return i == TXN_MOMENT_COUNT ? "left_out" : NULL;
+}
+
 static const char *mode_at(uint32_t i)
 {
     return i < TXN_MODE_COUNT ? txn_mode_name((enum txn_mode)i) : NULL;
@@ -200,13 +207,15 @@ static const char *problem_at(uint32_t i)
 
 START_TEST(every_word_is_described)
 {
-    /* States, outcomes, modes, causes and refusals are described as they are, all of them. */
+    /* States, outcomes, modes, causes, moments and refusals are described as they are, all of them.
+     */
     struct troth_span schemas = AT(document(), "components", "schemas");
     check_words(AT(schemas, "State", "enum"), state_at);
     check_words(AT(schemas, "Outcome", "enum"), outcome_at);
     check_words(AT(schemas, "Mode", "enum"), mode_at);
     check_words(AT(schemas, "Step", "properties", "state", "enum"), branch_state_at);
     check_words(AT(schemas, "Failure", "properties", "cause", "enum"), cause_at);
+    check_words(AT(schemas, "Moment", "properties", "moment", "enum"), moment_at);
     check_words(AT(schemas, "Problem", "properties", "type", "enum"), problem_at);
 }
 END_TEST
