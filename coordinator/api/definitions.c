@@ -262,7 +262,7 @@ static int read_cursor(const struct request *request, struct list_cursor *ret_cu
     unsigned long version = dot != NULL ? strtoul(dot + 1, &end, 10) : 0;
     if (!troth_name_valid(text.data, len) || version == 0 || version > INT32_MAX || *end != '\0')
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
-                               "?cursor: \"%.*s\" is not the \"next\" of an earlier page",
+                               "?cursor: \"%.*s\" is not the \"cursor\" of an earlier page",
                                SHOWN(buffer_span(&text)));
     memcpy(cursor.name, text.data, len);
     cursor.name[len] = '\0';
@@ -295,9 +295,9 @@ static void append_page(const struct api_host *host, const struct list_cursor *c
         last = definition;
     }
     if (definition != NULL && last != NULL)
-        buffer_append_format(body, "],\"next\":\"%s.%u\"}\n", last->name, last->version);
+        buffer_append_format(body, "],\"cursor\":\"%s.%u\"}\n", last->name, last->version);
     else
-        buffer_append_text(body, "],\"next\":null}\n");
+        buffer_append_text(body, "],\"cursor\":null}\n");
 }
 
 int definitions_list(const struct request *request, struct api_problem *ret_problem)

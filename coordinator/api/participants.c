@@ -146,9 +146,9 @@ static void append_page(const struct api_host *host, const char *cursor, uint32_
         strcpy(last, participant.name);
     }
     if (more)
-        buffer_append_format(body, "],\"next\":\"%s\"}\n", last);
+        buffer_append_format(body, "],\"cursor\":\"%s\"}\n", last);
     else
-        buffer_append_text(body, "],\"next\":null}\n");
+        buffer_append_text(body, "],\"cursor\":null}\n");
 }
 
 int participants_list(const struct request *request, struct api_problem *ret_problem)
