@@ -4,8 +4,8 @@
     system.transfer(1, 2, 50)            # bank_a's account 1 -> bank_b's account 2
     system.proxies["bank_b"].drop("reply")
 
-Between trothd and each bank, and between trothd and its journal, stands a TCP proxy, so that a test can cut, hold or drop. A
-bank asks the coordinator directly.
+Between trothd and each bank, and between trothd and its journal, stands a TCP proxy, so that a test can cut, hold or
+drop. A bank asks the coordinator directly.
 """
 
 import json
