@@ -145,7 +145,7 @@ int definitions_put(const struct request *request, struct api_problem *ret_probl
     struct definition_faults faults = {0};
     char name[TROTH_NAME_LEN_MAX + 1];
     struct definition *definition = NULL;
-    struct troth_span text;
+    struct troth_span text = {NULL, 0};
     int error = request_name(request, name, ret_problem);
     if (error == 0)
         error = read_text(request, &text, ret_problem);
@@ -171,7 +171,7 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
     struct definition_faults faults = {0};
     struct definition *definition = NULL;
     BUFFER_SCOPED struct buffer body = {0};
-    struct troth_span text;
+    struct troth_span text = {NULL, 0};
     int error = read_text(request, &text, ret_problem);
     if (error != 0)
         return error;
