@@ -316,8 +316,8 @@ static void on_ended(struct http_conn *conn, int error)
         return;
     }
     struct http_call *call = link->call;
-    if (link->is_reused && !http_parse_began(&link->parse) && call->repeatable &&
-        !call->was_repeated) {
+    /* Once only: the connection that it moves to is new, and so never stale. */
+    if (link->is_reused && !http_parse_began(&link->parse) && call->repeatable) {
         call->was_repeated = true;
         move_to(link, 0);
         return;

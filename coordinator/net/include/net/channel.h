@@ -7,6 +7,11 @@
  * section 4; faults.md 40). A request that is held up holds up no other: the next goes out on
  * another connection.
  *
+ * Phase 1 has as many requests under way as the participant has slots, phase 2 as it has
+ * connections. The http binding's Idempotency-Key is "<gtid>:<branch>:<op>:<attempt>": the same for
+ * each repetition. A request may be sent a second time by itself when a kept-alive connection turns
+ * out to be stale; that is safe under the same key, or behind the guard.
+ *
  * Exactly one result comes for each command taken, also when nothing was heard: RESULT_UNKNOWN with
  * a reason. From the loop's thread; never blocks; results never come from inside channel_send(). */
 #ifndef NET_CHANNEL_H
