@@ -9,14 +9,14 @@ static int call(struct request *request, struct http_peer *peer)
 {
     struct channel *channel = request->channel;
     struct http_header headers[3] = {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
-    uint64_t now_us = lane_now_us();
+    uint64_t now_us = channel_lane_now_us();
     const struct item *item;
-    (void)request_headers(request, headers, &channel->headers);
+    (void)channel_request_headers(request, headers, &channel->headers);
     buffer_clear(&channel->body);
     TAILQ_FOREACH(item, &request->open, link)
     {
         struct command command = item->command;
-        command.timeout_us = item->has_timeout ? item_left_us(item, now_us) : 0;
+        command.timeout_us = item->has_timeout ? channel_item_left_us(item, now_us) : 0;
         message_command_append(&channel->body, &command);
     }
     if (channel->body.failed) {
@@ -28,10 +28,10 @@ static int call(struct request *request, struct http_peer *peer)
                                                  .headers = headers,
                                                  .type = "application/x-ndjson",
                                                  .body = buffer_span(&channel->body),
-                                                 .timeout_us = request_timeout_us(request),
+                                                 .timeout_us = channel_request_timeout_us(request),
                                                  .repeatable = true, /* the guard sees to it */
                                                  .on_line = on_line,
-                                                 .on_done = request_done,
+                                                 .on_done = channel_request_done,
                                                  .arg = request},
                           &request->call);
 }
@@ -71,7 +71,7 @@ static void on_line(void *arg, struct troth_span line)
     struct channel *channel = request->channel;
     struct result result;
     struct item *item;
-    request_read_slots(request, &(struct http_reply){.call = request->call});
+    channel_request_read_slots(request, &(struct http_reply){.call = request->call});
     if (message_result_parse(line, &channel->scratch, &result, NULL) != 0 ||
         !is_sensible(&result)) {
         return;
@@ -79,7 +79,7 @@ static void on_line(void *arg, struct troth_span line)
     TAILQ_FOREACH(item, &request->open, link)
     {
         if (is_answer_to(item, &result)) {
-            item_answer(channel, item, &result, true);
+            channel_item_answer(channel, item, &result, true);
             return;
         }
     }
@@ -92,13 +92,13 @@ static void answered(struct request *request, const struct http_reply *reply)
     }
     struct item *item;
     while ((item = TAILQ_FIRST(&request->open)) != NULL) {
-        struct result result = item_result(item, RESULT_RETRY);
-        result.retry_after_us = request_retry_after_us(reply);
-        item_answer(request->channel, item, &result, true);
+        struct result result = channel_item_result(item, RESULT_RETRY);
+        result.retry_after_us = channel_request_retry_after_us(reply);
+        channel_item_answer(request->channel, item, &result, true);
     }
 }
 
-const struct binding binding_batch = {
+const struct binding channel_binding_batch = {
     .commands_max = CHANNEL_BATCH_COMMANDS_MAX,
     .call = call,
     .answered = answered,

@@ -8,7 +8,7 @@
 
 #include <event2/event.h>
 
-uint64_t lane_now_us(void)
+uint64_t channel_lane_now_us(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -44,7 +44,7 @@ static void unlink_item(struct channel *channel, struct item *item)
     }
 }
 
-struct result item_result(const struct item *item, enum message_result kind)
+struct result channel_item_result(const struct item *item, enum message_result kind)
 {
     return (struct result){.op = item->command.op,
                            .gtid = item->command.gtid,
@@ -53,15 +53,16 @@ struct result item_result(const struct item *item, enum message_result kind)
                            .result = kind};
 }
 
-void item_answer(struct channel *channel, struct item *item, const struct result *result,
-                 bool was_sent)
+void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
+                         bool was_sent)
 {
     unlink_item(channel, item);
     channel->config.result(channel->config.arg, result, was_sent);
     free(item);
 }
 
-void item_fail(struct channel *channel, struct item *item, const char *reason, bool was_sent)
+void channel_item_fail(struct channel *channel, struct item *item, const char *reason,
+                       bool was_sent)
 {
     unlink_item(channel, item);
     item->reason = reason;
@@ -70,7 +71,7 @@ void item_fail(struct channel *channel, struct item *item, const char *reason, b
     event_active(channel->deliver, EV_TIMEOUT, 1);
 }
 
-uint64_t item_left_us(const struct item *item, uint64_t now_us)
+uint64_t channel_item_left_us(const struct item *item, uint64_t now_us)
 {
     return item->deadline_us > now_us ? item->deadline_us - now_us : 1;
 }
@@ -83,7 +84,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
     (void)what;
     while ((item = TAILQ_FIRST(&channel->failed)) != NULL) {
         TAILQ_REMOVE(&channel->failed, item, link);
-        struct result result = item_result(item, RESULT_UNKNOWN);
+        struct result result = channel_item_result(item, RESULT_UNKNOWN);
         result.reason = (struct troth_span){item->reason, strlen(item->reason)};
         channel->config.result(channel->config.arg, &result, item->was_sent);
         free(item);
@@ -95,7 +96,7 @@ static void sweep_by(struct channel *channel, uint64_t deadline_us)
     if (channel->sweep_at_us != 0 && channel->sweep_at_us <= deadline_us) {
         return;
     }
-    uint64_t now_us = lane_now_us();
+    uint64_t now_us = channel_lane_now_us();
     uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
     struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
                            .tv_usec = (suseconds_t)(wait_us % 1000000u)};
@@ -112,9 +113,9 @@ static void sweep_items(struct channel *channel, struct items *items, uint64_t n
         if (item->deadline_us > now_us) {
             *next_us = item->deadline_us < *next_us ? item->deadline_us : *next_us;
         } else if (item->request != NULL) {
-            item_fail(channel, item, "no answer in time", true);
+            channel_item_fail(channel, item, "no answer in time", true);
         } else {
-            item_fail(channel, item, "no connection was free in time", false);
+            channel_item_fail(channel, item, "no connection was free in time", false);
         }
         item = next;
     }
@@ -124,7 +125,7 @@ static void sweep_items(struct channel *channel, struct items *items, uint64_t n
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct channel *channel = arg;
-    uint64_t now_us = lane_now_us();
+    uint64_t now_us = channel_lane_now_us();
     uint64_t next_us = UINT64_MAX;
     struct request *request;
     (void)fd;
@@ -276,7 +277,7 @@ static struct item *create_item(const struct command *command)
     uint64_t timeout_us =
         command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
     item->request = NULL;
-    item->deadline_us = lane_now_us() + timeout_us;
+    item->deadline_us = channel_lane_now_us() + timeout_us;
     item->has_timeout = command->timeout_us != 0;
     item->was_sent = false;
     item->reason = NULL;
@@ -317,7 +318,7 @@ void channel_flush(struct channel *channel)
     for (int i = LANE_COUNT - 1; i >= 0; i--) { /* phase 2 first: it frees what phase 1 waits for */
         struct lane *lane = &channel->lanes[i];
         while (lane->queued > 0 && lane->requests < requests_max[i]) {
-            request_start(channel, (enum lane_number)i);
+            channel_request_start(channel, (enum lane_number)i);
         }
     }
 }

@@ -83,20 +83,21 @@ struct channel {
     struct buffer reason;
 };
 
-uint64_t lane_now_us(void);
+uint64_t channel_lane_now_us(void);
 
 /* channel.c. Out of whichever list it is in; freed after the host was told. */
-void item_answer(struct channel *channel, struct item *item, const struct result *result,
-                 bool was_sent);
+void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
+                         bool was_sent);
 /* The same with RESULT_UNKNOWN, from the next event on. `reason` is static. */
-void item_fail(struct channel *channel, struct item *item, const char *reason, bool was_sent);
-struct result item_result(const struct item *item, enum message_result kind);
+void channel_item_fail(struct channel *channel, struct item *item, const char *reason,
+                       bool was_sent);
+struct result channel_item_result(const struct item *item, enum message_result kind);
 /* What is left of its time, 1 at least. */
-uint64_t item_left_us(const struct item *item, uint64_t now_us);
+uint64_t channel_item_left_us(const struct item *item, uint64_t now_us);
 
 /* request.c. Takes items off the lane's queue into one request and sends it. */
-void request_start(struct channel *channel, enum lane_number lane);
-void request_free(struct request *request);
+void channel_request_start(struct channel *channel, enum lane_number lane);
+void channel_request_free(struct request *request);
 
 /* batch.c and rest.c: what the bindings do differently. */
 struct binding {
@@ -106,16 +107,16 @@ struct binding {
     /* An answer (error 0); items still open afterwards are failed by the caller. */
     void (*answered)(struct request *request, const struct http_reply *reply);
 };
-extern const struct binding binding_batch;
-extern const struct binding binding_http;
+extern const struct binding channel_binding_batch;
+extern const struct binding channel_binding_http;
 
 /* request.c, for the bindings. */
-void request_done(void *arg, int error, const struct http_reply *reply);
-uint64_t request_timeout_us(const struct request *request);
+void channel_request_done(void *arg, int error, const struct http_reply *reply);
+uint64_t channel_request_timeout_us(const struct request *request);
 /* Troth-Journal and Troth-Oldest-Open into `headers`; how many. `text` keeps their values. */
-uint32_t request_headers(struct request *request, struct http_header headers[2],
-                         struct buffer *text);
-void request_read_slots(struct request *request, const struct http_reply *reply);
-uint64_t request_retry_after_us(const struct http_reply *reply);
+uint32_t channel_request_headers(struct request *request, struct http_header headers[2],
+                                 struct buffer *text);
+void channel_request_read_slots(struct request *request, const struct http_reply *reply);
+uint64_t channel_request_retry_after_us(const struct http_reply *reply);
 
 #endif

@@ -9,17 +9,17 @@ static const struct binding *binding_of(const struct channel *channel)
 {
     switch (channel->config.binding) {
     case CHANNEL_HTTP:
-        return &binding_http;
+        return &channel_binding_http;
     case CHANNEL_BATCH:
         break;
     }
-    return &binding_batch;
+    return &channel_binding_batch;
 }
 
 /* The next in turn; one that could not be reached a moment ago only when all are like that. */
 static uint32_t replica_choose(struct channel *channel)
 {
-    uint64_t now_us = lane_now_us();
+    uint64_t now_us = channel_lane_now_us();
     uint32_t first = channel->replica_next;
     channel->replica_next = (first + 1) % channel->replica_count;
     for (uint32_t i = 0; i < channel->replica_count; i++) {
@@ -35,11 +35,11 @@ static void fail_open(struct request *request, const char *reason, bool was_sent
 {
     struct item *item;
     while ((item = TAILQ_FIRST(&request->open)) != NULL) {
-        item_fail(request->channel, item, reason, was_sent);
+        channel_item_fail(request->channel, item, reason, was_sent);
     }
 }
 
-void request_free(struct request *request)
+void channel_request_free(struct request *request)
 {
     struct channel *channel = request->channel;
     assert(TAILQ_EMPTY(&request->open));
@@ -60,16 +60,16 @@ static void request_send(struct request *request)
         }
         if (result != TROTH_ERROR_UNAVAILABLE) {
             fail_open(request, "out of memory", false);
-            request_free(request);
+            channel_request_free(request);
             return;
         }
-        replica->avoid_until_us = lane_now_us() + CHANNEL_AVOID_US;
+        replica->avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
         request->tried++;
         request->replica = (request->replica + 1) % channel->replica_count;
     }
     channel->reachable = false;
     fail_open(request, "the participant can not be reached", false);
-    request_free(request);
+    channel_request_free(request);
 }
 
 /* Items off the queue, as many as one request takes. */
@@ -95,10 +95,10 @@ static void fill(struct request *request)
 
 static void fail_first(struct channel *channel, enum lane_number lane)
 {
-    item_fail(channel, TAILQ_FIRST(&channel->lanes[lane].queue), "out of memory", false);
+    channel_item_fail(channel, TAILQ_FIRST(&channel->lanes[lane].queue), "out of memory", false);
 }
 
-void request_start(struct channel *channel, enum lane_number lane)
+void channel_request_start(struct channel *channel, enum lane_number lane)
 {
     struct request *request = calloc(1, sizeof(*request));
     if (request == NULL) {
@@ -115,21 +115,21 @@ void request_start(struct channel *channel, enum lane_number lane)
     request_send(request);
 }
 
-uint64_t request_timeout_us(const struct request *request)
+uint64_t channel_request_timeout_us(const struct request *request)
 {
-    uint64_t now_us = lane_now_us();
+    uint64_t now_us = channel_lane_now_us();
     uint64_t longest_us = 1;
     const struct item *item;
     TAILQ_FOREACH(item, &request->open, link)
     {
-        uint64_t left_us = item_left_us(item, now_us);
+        uint64_t left_us = channel_item_left_us(item, now_us);
         longest_us = left_us > longest_us ? left_us : longest_us;
     }
     return longest_us;
 }
 
-uint32_t request_headers(struct request *request, struct http_header headers[2],
-                         struct buffer *text)
+uint32_t channel_request_headers(struct request *request, struct http_header headers[2],
+                                 struct buffer *text)
 {
     const struct channel *channel = request->channel;
     headers[0] = (struct http_header){HEADER_JOURNAL, channel->journal};
@@ -161,7 +161,7 @@ static bool parse_number(struct troth_span text, uint32_t *ret_number)
     return true;
 }
 
-void request_read_slots(struct request *request, const struct http_reply *reply)
+void channel_request_read_slots(struct request *request, const struct http_reply *reply)
 {
     struct troth_span value;
     uint32_t slots = 0;
@@ -175,7 +175,7 @@ void request_read_slots(struct request *request, const struct http_reply *reply)
     }
 }
 
-uint64_t request_retry_after_us(const struct http_reply *reply)
+uint64_t channel_request_retry_after_us(const struct http_reply *reply)
 {
     struct troth_span value;
     uint32_t seconds = 0;
@@ -203,18 +203,18 @@ static const char *reason_of(int error)
 static void fail_over(struct request *request)
 {
     struct channel *channel = request->channel;
-    channel->replicas[request->replica].avoid_until_us = lane_now_us() + CHANNEL_AVOID_US;
+    channel->replicas[request->replica].avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
     request->tried++;
     request->replica = (request->replica + 1) % channel->replica_count;
     if (TAILQ_EMPTY(&request->open)) { /* all have run out of time meanwhile */
         channel->reachable = false;
-        request_free(request);
+        channel_request_free(request);
         return;
     }
     request_send(request);
 }
 
-void request_done(void *arg, int error, const struct http_reply *reply)
+void channel_request_done(void *arg, int error, const struct http_reply *reply)
 {
     struct request *request = arg;
     struct channel *channel = request->channel;
@@ -224,7 +224,7 @@ void request_done(void *arg, int error, const struct http_reply *reply)
             TAILQ_REMOVE(&request->open, item, link);
             free(item);
         }
-        request_free(request);
+        channel_request_free(request);
         return;
     }
     if (error == TROTH_ERROR_UNAVAILABLE) {
@@ -233,11 +233,11 @@ void request_done(void *arg, int error, const struct http_reply *reply)
     }
     channel->reachable = error == 0;
     if (error == 0) {
-        request_read_slots(request, reply);
+        channel_request_read_slots(request, reply);
         binding_of(channel)->answered(request, reply);
         fail_open(request, "the participant did not answer this command", true);
     } else {
         fail_open(request, reason_of(error), true);
     }
-    request_free(request);
+    channel_request_free(request);
 }

@@ -47,7 +47,7 @@ static void format_key(struct head *head, enum message_op op)
 static void format_head(struct request *request, const struct item *item, struct head *head)
 {
     const struct command *command = &item->command;
-    uint32_t count = request_headers(request, head->list, &request->channel->headers);
+    uint32_t count = channel_request_headers(request, head->list, &request->channel->headers);
     troth_gtid_format(&command->gtid, head->gtid);
     format_number(command->branch, head->branch);
     format_number(command->attempt, head->attempt);
@@ -57,7 +57,7 @@ static void format_head(struct request *request, const struct item *item, struct
     head->list[count++] = (struct http_header){HEADER_ATTEMPT, head->attempt};
     head->list[count++] = (struct http_header){"Idempotency-Key", head->key};
     if (item->has_timeout) {
-        duration_format(item_left_us(item, lane_now_us()), head->timeout);
+        duration_format(channel_item_left_us(item, channel_lane_now_us()), head->timeout);
         head->list[count++] = (struct http_header){HEADER_TIMEOUT, head->timeout};
     }
     if (command->traceparent.len == MESSAGE_TRACEPARENT_LEN) {
@@ -90,9 +90,9 @@ static int call(struct request *request, struct http_peer *peer)
                                .headers = head.list,
                                .type = item->command.input.data != NULL ? "application/json" : NULL,
                                .body = item->command.input,
-                               .timeout_us = request_timeout_us(request),
+                               .timeout_us = channel_request_timeout_us(request),
                                .repeatable = true, /* under its Idempotency-Key */
-                               .on_done = request_done,
+                               .on_done = channel_request_done,
                                .arg = request},
         &request->call);
 }
@@ -193,7 +193,7 @@ static void answered(struct request *request, const struct http_reply *reply)
     if (item == NULL) { /* too late: it was told unknown */
         return;
     }
-    struct result result = item_result(item, RESULT_UNKNOWN);
+    struct result result = channel_item_result(item, RESULT_UNKNOWN);
     if (reply->status / 100 == 2) {
         read_success(reply, &result);
     } else if (reply->status == 409) {
@@ -201,16 +201,16 @@ static void answered(struct request *request, const struct http_reply *reply)
         result.reason = refusal_reason(channel, reply->body);
     } else if (reply->status == 425 || reply->status == 503) {
         result.result = RESULT_RETRY;
-        result.retry_after_us = request_retry_after_us(reply);
+        result.retry_after_us = channel_request_retry_after_us(reply);
     } else {
         buffer_clear(&channel->reason);
         buffer_append_format(&channel->reason, "HTTP status %d", reply->status);
         result.reason = buffer_span(&channel->reason);
     }
-    item_answer(channel, item, &result, true);
+    channel_item_answer(channel, item, &result, true);
 }
 
-const struct binding binding_http = {
+const struct binding channel_binding_http = {
     .commands_max = 1,
     .call = call,
     .answered = answered,
