@@ -29,6 +29,11 @@ enum txn_decision final_decision(const struct sim_txn *txn)
     return txn->decision[txn->attempt].decision;
 }
 
+static bool by_hand(const struct guard *guard, uint32_t attempt)
+{
+    return (guard->by_hand >> attempt & 1u) != 0;
+}
+
 /* --- the decision ------------------------------------------------------------------------------
  */
 
@@ -49,7 +54,7 @@ static void check_vote(struct world *world, const struct sim_txn *txn, const str
     if (write->delegated == branch + 1)
         stands = guard->committed == write->attempt;
     else if (vote == VOTE_YES)
-        stands = guard->prepared == write->attempt;
+        stands = guard->prepared == write->attempt || by_hand(guard, write->attempt);
     else if (vote == VOTE_READ_ONLY)
         stands = guard->read_only == write->attempt;
     if (!stands)
@@ -194,15 +199,37 @@ static void drained_branch(struct world *world, const struct sim_txn *txn, uint3
     bool commits = final_decision(txn) == TXN_COMMIT &&
                    member_vote(txn->decision[txn->attempt].members, branch + 1, &vote) &&
                    vote == VOTE_YES;
-    if (guard->prepared != 0)
+    if (guard->prepared != 0 && !guard->said_409) /* parked: its operator sees it */
         world_fail(world, "invariant 5: txn %u/%u is left prepared, attempt %u", t, branch + 1,
                    guard->prepared);
     if (guard->running != 0 || guard->work)
         world_fail(world, "invariant 5: txn %u/%u still works", t, branch + 1);
-    if (commits && guard->committed != txn->attempt)
+    if (commits && guard->committed != txn->attempt && !by_hand(guard, txn->attempt) &&
+        !guard->said_409)
         world_fail(world, "invariant 3: txn %u is committed, branch %u is not", t, branch + 1);
     if (!commits && guard->committed != 0)
         world_fail(world, "invariant 3: txn %u/%u is committed, and should not be", t, branch + 1);
+}
+
+static bool says_409(const struct sim_txn *txn)
+{
+    for (uint32_t b = 0; b < txn->plan.branches; b++) {
+        if (txn->guard[b].said_409)
+            return true;
+    }
+    return false;
+}
+
+/* Decided commit, and a branch was rolled back by somebody else: a heuristic. */
+static bool ended_by_hand(const struct sim_txn *txn)
+{
+    for (uint32_t b = 0; b < txn->plan.branches; b++) {
+        enum message_vote vote;
+        if (final_decision(txn) == TXN_COMMIT && by_hand(&txn->guard[b], txn->attempt) &&
+            member_vote(txn->decision[txn->attempt].members, b + 1, &vote))
+            return true;
+    }
+    return false;
 }
 
 static void drained_outbox(struct world *world, const struct sim_txn *txn)
@@ -218,8 +245,9 @@ static void drained_outbox(struct world *world, const struct sim_txn *txn)
             world_fail(world, "invariant 4: Kafka has %s of txn %u, the journal has not",
                        txn_outcome_name((enum txn_outcome)o), t);
     }
-    if (txn->outbox_written[TXN_OUTCOME_MIXED] > 0)
-        world_fail(world, "invariant 12: txn %u is mixed and nobody interfered", t);
+    if ((txn->outbox_written[TXN_OUTCOME_MIXED] > 0) != ended_by_hand(txn) && !says_409(txn))
+        world_fail(world, "invariant 12: txn %u is %s mixed", t,
+                   ended_by_hand(txn) ? "not told to be" : "told to be");
     if (txn->outbox_written[TXN_OUTCOME_COMMITTED] > 0 && final != TXN_COMMIT)
         world_fail(world, "invariant 4: txn %u is published as committed, and is not", t);
     if (txn->outbox_written[TXN_OUTCOME_ABORTED] > 0 && final != TXN_ABORT)
@@ -235,6 +263,8 @@ static void drained_txn(struct world *world, const struct sim_txn *txn)
     drained_outbox(world, txn);
     if (txn->row && final_decision(txn) == TXN_UNDECIDED)
         world_fail(world, "invariant 5: txn %u never came to a decision", t);
+    if (live != NULL && live->txn.state == TXN_PARKED && says_409(txn))
+        return;
     if (txn->row && !txn->ended)
         world_fail(world, "invariant 5: txn %u has not ended", t);
     if (live != NULL && live->txn.state != TXN_ENDED)
@@ -248,15 +278,20 @@ static void drained_client(struct world *world, uint32_t c)
     const struct client *client = &world->clients[c];
     if (!client->finished)
         world_fail(world, "client %u was never answered", c);
-    bool committed = false, finished = client->heard == TXN_UNDECIDED;
-    for (uint32_t t = 0; t < world->txns_count; t++) {
-        if (world->txns[t].client != c)
-            continue;
-        committed = committed || final_decision(&world->txns[t]) == TXN_COMMIT;
-        finished = finished || world->txns[t].told == client->heard;
+    if (client->heard == TXN_UNDECIDED)
+        return;
+    const struct sim_txn *txn = &world->txns[client->heard_of];
+    bool never = client->heard == TXN_ABORT && !txn->row;
+    if (txn->client != c || (final_decision(txn) != client->heard && !never))
+        world_fail(world, "invariant 4: client %u heard %s of txn %u, the journal says %s", c,
+                   txn_decision_name(client->heard), client->heard_of,
+                   txn_decision_name(final_decision(txn)));
+    /* A request that was not cancelled has one outcome, however often it was sent. */
+    for (uint32_t t = 0; t < world->txns_count && !client->plan.cancels; t++) {
+        if (world->txns[t].client == c && !client->plan.interactive && client->heard == TXN_ABORT &&
+            final_decision(&world->txns[t]) == TXN_COMMIT)
+            world_fail(world, "invariant 4: client %u heard abort, and txn %u committed", c, t);
     }
-    if (!finished || (client->heard == TXN_ABORT && committed && !client->plan.interactive))
-        world_fail(world, "invariant 4: client %u heard %s", c, txn_decision_name(client->heard));
 }
 
 void check_drained(struct world *world)

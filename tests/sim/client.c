@@ -5,11 +5,13 @@
 static void plan_branches(struct world *world, struct plan *plan)
 {
     static const uint32_t counts[] = {1, 2, 2, 2, 3, 4};
+    static const enum mood moods[40] = {MOOD_REFUSE,    MOOD_REFUSE,    MOOD_UNSENDABLE,
+                                        MOOD_READ_ONLY, MOOD_READ_ONLY, MOOD_READ_ONLY,
+                                        MOOD_READ_ONLY}; /* else yes */
     plan->branches = counts[world_random(world, 6)];
     for (uint32_t i = 0; i < plan->branches; i++) {
-        uint64_t mood = world_random(world, 20);
         plan->participant[i] = (uint32_t)world_random(world, PARTICIPANTS);
-        plan->mood[i] = mood == 0 ? MOOD_REFUSE : mood < 4 ? MOOD_READ_ONLY : MOOD_YES;
+        plan->mood[i] = moods[world_random(world, 40)];
         if (i > 0 && world_random(world, 6) == 0)
             plan->needs[i] = UINT64_C(1) << world_random(world, i);
         plan->early[i] = world_random(world, 3) == 0;
@@ -29,7 +31,7 @@ void clients_plan(struct world *world)
         struct client *client = &world->clients[c];
         client->txn = TXNS_MAX;
         client->plan.interactive = world_random(world, 3) == 0;
-        client->plan.accepted = !client->plan.interactive && world_random(world, 3) == 0;
+        client->plan.accepted = !client->plan.interactive && world_random(world, 2) == 0;
         client->plan.cancels = world_random(world, 8) == 0;
         client->plan.vanishes = client->plan.interactive && world_random(world, 8) == 0;
         client->plan.names_stranger = client->plan.interactive && world_random(world, 12) == 0;
@@ -220,6 +222,7 @@ void client_on_answer(struct world *world, const struct sim_event *event)
             break;
         client->finished = true;
         client->heard = (enum txn_decision)event->id;
+        client->heard_of = event->txn;
         break;
     case ANSWER_NONE:
         break;

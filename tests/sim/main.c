@@ -22,6 +22,7 @@ struct tally {
 
 static struct txn_effects effects;
 static struct buffer texts;
+static uint64_t pairs[TXN_STATE_COUNT][TXN_EVENT_COUNT];
 
 static bool run(const struct options *options, uint64_t seed, enum mutation mutation,
                 struct tally *tally, uint64_t *ret_digest)
@@ -33,6 +34,7 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
     world->mutation = mutation;
     world->trace = options->trace;
     world->effects = &effects;
+    world->pairs = pairs;
     world->digest = UINT64_C(0xcbf29ce484222325);
     effects.texts = &texts;
     world_run(world);
@@ -60,8 +62,29 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
     return !failed;
 }
 
+/* How much of the core's table these histories came through. */
+static void report_pairs(void)
+{
+    uint32_t seen = 0;
+    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
+        for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
+            seen += pairs[s][e] > 0;
+    }
+    printf("%u of %u pairs of state and event seen; never a state:", seen,
+           (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
+    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
+        uint64_t events = 0;
+        for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
+            events += pairs[s][e];
+        if (events == 0)
+            printf(" %s", txn_state_name((enum txn_state)s));
+    }
+    printf("\n");
+}
+
 static void report(const struct tally *tally)
 {
+    report_pairs();
     printf("%llu histories, %llu events, %llu transactions: %llu committed, %llu aborted, %llu "
            "driven again, %llu delegated; %llu takeovers\n",
            (unsigned long long)tally->histories, (unsigned long long)tally->steps,

@@ -14,12 +14,14 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_READ_PROVES] = "read-proves",
     [MUTATE_NO_TOMBSTONE] = "no-tombstone",
     [MUTATE_NO_ATTEMPT_FENCE] = "no-attempt-fence",
+    [MUTATE_GUARD_IGNORES_ATTEMPT] = "guard-ignores-attempt",
     [MUTATE_ONE_PHASE_WITHOUT_ROW] = "one-phase-without-row",
     [MUTATE_OPEN_LIST] = "open-list",
     [MUTATE_NO_INQUIRY] = "no-inquiry",
     [MUTATE_LAZY_BEGIN_FOR_ALL] = "lazy-begin-for-all",
     [MUTATE_ABSENCE_ABORTS] = "absence-aborts",
     [MUTATE_UNKNOWN_IS_DONE] = "unknown-is-done",
+    [MUTATE_NOTHING_IS_DONE] = "nothing-is-done",
     [MUTATE_NO_IDEMPOTENCY_KEY] = "no-idempotency-key",
 };
 

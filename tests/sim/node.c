@@ -87,6 +87,14 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
     world->answered[id] = 0;
     world_trace(world, "node %u: txn %u/%u %s #%u", node, txn, branch + 1, message_op_name(op),
                 attempt);
+    if ((op == OP_PREPARE || op == OP_EXECUTE) &&
+        world->txns[txn].plan.mood[branch] == MOOD_UNSENDABLE) {
+        world_push(
+            world,
+            (struct sim_event){.kind = EV_UNSENDABLE, .node = node, .txn = txn, .branch = branch},
+            0);
+        return;
+    }
     if (op != OP_ABORT)
         check_sent(world, &world->txns[txn], attempt);
     world_carry(world, (struct sim_event){.kind = EV_COMMAND,
@@ -229,13 +237,32 @@ static void arm(struct world *world, uint32_t node, uint32_t txn)
                wake_us > now_us ? wake_us - now_us : 0);
 }
 
+/* Events that have no business coming now: the table ignores them. */
+static void step_stray(struct world *world, uint32_t node, uint32_t txn)
+{
+    static const enum txn_event_kind strays[] = {TXN_EVENT_TIMER, TXN_EVENT_SUBMITTED,
+                                                 TXN_EVENT_OPENED, TXN_EVENT_RECOVERED};
+    struct live *live = world->nodes[node]->live[txn];
+    struct txn_event event = {.kind = strays[world_random(world, 4)]};
+    uint64_t wake_us = txn_wake_at(&live->txn).us;
+    if (live->txn.state == TXN_NEW || (wake_us != 0 && wake_us <= world->now_us + 1))
+        return;
+    world->pairs[live->txn.state][event.kind]++;
+    txn_step(&live->txn, &event, node_now(world, node), world->effects);
+    if (world->effects->count != 0)
+        world_fail(world, "txn %u: a stray %s has effects", txn, txn_event_kind_name(event.kind));
+}
+
 void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event)
 {
     struct node *host = world->nodes[node];
     struct live *live = host->live[txn];
     if (live == NULL || !host->alive)
         return;
+    if (world_chance(world, world->duplicate))
+        step_stray(world, node, txn);
     enum txn_state from = live->txn.state;
+    world->pairs[from][event->kind]++;
     txn_step(&live->txn, event, node_now(world, node), world->effects);
     world_trace(world, "node %u: txn %u %s: %s -> %s, %u effects", node, txn,
                 txn_event_kind_name(event->kind), txn_state_name(from),
@@ -294,6 +321,13 @@ void node_on_timer(struct world *world, const struct sim_event *event)
         node_step(world, event->node, event->txn, &(struct txn_event){.kind = TXN_EVENT_TIMER});
     else
         arm(world, event->node, event->txn);
+}
+
+void node_on_unsendable(struct world *world, const struct sim_event *event)
+{
+    struct txn_event step = {.kind = TXN_EVENT_UNSENDABLE};
+    step.of.number = event->branch + 1;
+    node_step(world, event->node, event->txn, &step);
 }
 
 void node_on_granted(struct world *world, const struct sim_event *event)
@@ -368,6 +402,8 @@ static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
     txn->epoch = host->epoch;
     txn->client = client;
     txn->plan = world->clients[client].plan;
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++)
+        txn->guard[i].confused = txn->plan.branches > 1 && world_random(world, 100) == 0;
     origin_set(world, node, txn);
     struct live *live = world_alloc(world, sizeof(*live));
     host->live[index] = live;
@@ -414,11 +450,13 @@ static void on_submit(struct world *world, uint32_t node, uint32_t client)
 static void on_enlist(struct world *world, const struct sim_event *event)
 {
     const struct sim_txn *txn = &world->txns[event->txn];
-    const struct node *host = world->nodes[event->node];
-    if (host->live[event->txn] == NULL) {
-        if (final_decision(txn) == TXN_ABORT || (!txn->row && txn->epoch < host->epoch))
-            client_tell(world, event->node, event->txn, ANSWER_REFUSED, event->branch,
-                        TXN_UNDECIDED);
+    if (world->nodes[event->node]->live[event->txn] == NULL) { /* as an inquiry would be answered */
+        bool certain;
+        enum txn_answer said = journal_answer(world, txn, event->branch + 1, 1, &certain);
+        if (said != TXN_ANSWER_UNDECIDED)
+            client_tell(world, event->node, event->txn,
+                        said == TXN_ANSWER_ABORTED ? ANSWER_REFUSED : ANSWER_ENLISTED,
+                        event->branch, TXN_UNDECIDED);
         return;
     }
     struct txn_branch wanted;

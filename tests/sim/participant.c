@@ -11,6 +11,8 @@ static uint32_t at(const struct world *world, uint32_t txn, uint32_t branch)
 static void reply(struct world *world, uint32_t node, uint32_t send, struct result result,
                   uint32_t txn)
 {
+    if (world_chance(world, 100)) /* it answers whoever leads by now */
+        node = world->leader;
     world_carry(world,
                 (struct sim_event){
                     .kind = EV_RESULT, .node = node, .txn = txn, .id = send, .result = result});
@@ -36,6 +38,7 @@ void participant_prepare(struct world *world, uint32_t txn, uint32_t branch, uin
 {
     check_prepared(world, &world->txns[txn], branch, attempt);
     world->txns[txn].guard[branch].prepared = attempt;
+
     world_push(world,
                (struct sim_event){.kind = EV_ASK, .txn = txn, .branch = branch, .attempt = attempt},
                2000000 + world_random(world, 4000000));
@@ -73,7 +76,8 @@ static bool known_already(struct world *world, const struct sim_event *event)
     else if (guard->tombstone >= event->attempt || guard->prepared > event->attempt ||
              guard->running > event->attempt)
         answer(world, event, (struct result){.result = RESULT_REFUSED});
-    else if (guard->prepared == event->attempt)
+    else if (guard->prepared == event->attempt ||
+             (guard->prepared != 0 && world->mutation == MUTATE_GUARD_IGNORES_ATTEMPT))
         answer(world, event,
                execute ? (struct result){.result = RESULT_RETRY}
                        : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
@@ -159,7 +163,11 @@ static void on_commit(struct world *world, const struct sim_event *event)
     struct result done = {.result = RESULT_DONE, .state = BRANCH_IS_COMMITTED};
     if (guard->prepared == event->attempt)
         commit(world, event->txn, event->branch, event->attempt, false);
-    else if (guard->committed != event->attempt) {
+    else if ((guard->by_hand >> event->attempt & 1u) != 0 && guard->committed == 0 &&
+             world->mutation != MUTATE_NOTHING_IS_DONE) {
+        done.result = RESULT_HEURISTIC;
+        done.state = BRANCH_IS_UNSAID;
+    } else if (guard->committed != event->attempt && (guard->by_hand >> event->attempt & 1u) == 0) {
         world_fail(world, "invariant 12: commit #%u of txn %u/%u finds nothing: a heuristic",
                    event->attempt, event->txn, event->branch + 1);
         return;
@@ -176,7 +184,8 @@ static void on_abort(struct world *world, const struct sim_event *event)
         answer(world, event, done);
         return;
     }
-    if (guard->prepared != 0 && guard->prepared <= event->attempt)
+    if (guard->prepared != 0 &&
+        (guard->prepared <= event->attempt || world->mutation == MUTATE_GUARD_IGNORES_ATTEMPT))
         participant_roll_back(world, event->txn, event->branch);
     if (guard->running <= event->attempt)
         guard->running = 0;
@@ -188,9 +197,23 @@ static void on_abort(struct world *world, const struct sim_event *event)
     answer(world, event, done);
 }
 
+/* What makes no sense: the branch is parked, and an operator looks. */
+static bool says_409(struct world *world, const struct sim_event *event)
+{
+    struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    if (!guard->confused || !world_faulty(world) ||
+        (event->what != OP_COMMIT && event->what != OP_ABORT))
+        return false;
+    guard->said_409 = true;
+    answer(world, event, (struct result){.result = RESULT_REFUSED});
+    return true;
+}
+
 void participant_on_command(struct world *world, const struct sim_event *event)
 {
     if (world->participant_down[at(world, event->txn, event->branch)])
+        return;
+    if (says_409(world, event))
         return;
     switch ((enum message_op)event->what) {
     case OP_PREPARE:
@@ -244,6 +267,24 @@ void participant_on_answer(struct world *world, const struct sim_event *event)
         break;
     case TXN_ANSWER_UNDECIDED:
         break;
+    }
+}
+
+/* Whichever branch is prepared just now: ROLLBACK PREPARED, typed by somebody. */
+void participant_on_by_hand(struct world *world, const struct sim_event *event)
+{
+    (void)event;
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        for (uint32_t b = 0; b < world->txns[t].plan.branches; b++) {
+            struct guard *guard = &world->txns[t].guard[b];
+            if (guard->prepared == 0 || world_random(world, 20) != 0)
+                continue;
+            world_trace(world, "by hand: txn %u/%u #%u is rolled back", t, b + 1, guard->prepared);
+            guard->by_hand |= UINT32_C(1) << guard->prepared;
+            tombstone(guard, guard->prepared); /* its row is gone: keep late duplicates out */
+            guard->prepared = 0;
+            return;
+        }
     }
 }
 

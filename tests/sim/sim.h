@@ -40,12 +40,14 @@ enum mutation {
     MUTATE_READ_PROVES,      /* after an unknown COMMIT a row that is not seen counts as absent */
     MUTATE_NO_TOMBSTONE,     /* an abort that finds nothing leaves nothing */
     MUTATE_NO_ATTEMPT_FENCE, /* answers of an earlier attempt count in a later one */
+    MUTATE_GUARD_IGNORES_ATTEMPT, /* the guard tells prepared attempts not apart */
     MUTATE_ONE_PHASE_WITHOUT_ROW, /* execute leaves before the row that delegates is durable */
     MUTATE_OPEN_LIST,             /* enlistments are acknowledged when the list is closed */
     MUTATE_NO_INQUIRY,            /* prepared branches never ask */
     MUTATE_LAZY_BEGIN_FOR_ALL,    /* members that can not inquire get no forced begin either */
     MUTATE_ABSENCE_ABORTS,        /* inquiry: a row without a decision counts as aborted */
     MUTATE_UNKNOWN_IS_DONE,       /* no answer to a commit counts as its acknowledgement */
+    MUTATE_NOTHING_IS_DONE,       /* a commit that finds nothing is acknowledged */
     MUTATE_NO_IDEMPOTENCY_KEY,    /* a request sent again is a new transaction */
     MUTATE_COUNT
 };
@@ -61,6 +63,8 @@ enum sim_event_kind {
     EV_GIVE_UP, /* a service that was not called again */
     EV_NODE_TIMER,
     EV_GRANTED,
+    EV_UNSENDABLE,
+    EV_BY_HAND, /* somebody rolls a prepared branch back in its database */
     EV_FLUSH,
     EV_BATCH_AT_JOURNAL,
     EV_BATCH_BACK,
@@ -99,7 +103,7 @@ struct sim_event {
     struct batch *batch;
 };
 
-enum mood { MOOD_YES, MOOD_READ_ONLY, MOOD_REFUSE };
+enum mood { MOOD_YES, MOOD_READ_ONLY, MOOD_REFUSE, MOOD_UNSENDABLE };
 
 /* What a client wants: decided before anything happens. */
 struct plan {
@@ -126,10 +130,13 @@ struct guard {
     uint32_t committed;
     uint32_t tombstone; /* refuses this attempt and lower ones */
     uint32_t read_only;
+    bool confused; /* answers 409 to phase 2, as long as faults last */
     /* interactive */
     bool enlisting, acknowledged, refused;
     /* what the checkers remember */
     uint32_t abort_acknowledged;
+    uint32_t by_hand; /* bit n: attempt n was rolled back by hand */
+    bool said_409;
     bool told_ok; /* its service answered its caller */
 };
 
@@ -212,6 +219,7 @@ struct client {
     uint32_t txn; /* TXNS_MAX: not known yet */
     bool finished;
     enum txn_decision heard;
+    uint32_t heard_of; /* which txn */
     uint32_t tries, called, known;
     bool closed, cancelled;
 };
@@ -225,6 +233,7 @@ struct world {
     char why[256];
     uint64_t digest; /* of the trace */
     uint64_t steps;
+    uint64_t (*pairs)[TXN_EVENT_COUNT]; /* how often each event was stepped in each state */
     uint32_t drop, duplicate, slow, crash, lose_commit; /* per thousand, while faults last */
     uint32_t epoch;                                     /* the shard's, in the journal */
     uint32_t leader;                                    /* newest incarnation */
@@ -267,6 +276,7 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
 void node_on_result(struct world *world, const struct sim_event *event);
 void node_on_call_timeout(struct world *world, const struct sim_event *event);
 void node_on_timer(struct world *world, const struct sim_event *event);
+void node_on_unsendable(struct world *world, const struct sim_event *event);
 void node_on_granted(struct world *world, const struct sim_event *event);
 void node_on_asked(struct world *world, const struct sim_event *event);
 void node_on_kafka(struct world *world, const struct sim_event *event);
@@ -294,6 +304,7 @@ void participant_on_work_done(struct world *world, const struct sim_event *event
 void participant_on_ask(struct world *world, const struct sim_event *event);
 void participant_on_answer(struct world *world, const struct sim_event *event);
 void participant_on_crash(struct world *world, const struct sim_event *event);
+void participant_on_by_hand(struct world *world, const struct sim_event *event);
 void participant_on_give_up(struct world *world, const struct sim_event *event);
 void participant_prepare(struct world *world, uint32_t txn, uint32_t branch, uint32_t attempt);
 void participant_roll_back(struct world *world, uint32_t txn, uint32_t branch);

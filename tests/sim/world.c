@@ -174,6 +174,8 @@ static const handler handlers[EV_COUNT] = {
     [EV_GIVE_UP] = participant_on_give_up,
     [EV_NODE_TIMER] = node_on_timer,
     [EV_GRANTED] = node_on_granted,
+    [EV_UNSENDABLE] = node_on_unsendable,
+    [EV_BY_HAND] = participant_on_by_hand,
     [EV_FLUSH] = lane_on_flush,
     [EV_BATCH_AT_JOURNAL] = lane_on_journal,
     [EV_BATCH_BACK] = lane_on_back,
@@ -199,6 +201,7 @@ static bool in_node(enum sim_event_kind kind)
     case EV_ASKED:
     case EV_NODE_TIMER:
     case EV_GRANTED:
+    case EV_UNSENDABLE:
     case EV_FLUSH:
     case EV_BATCH_BACK:
     case EV_BATCH_LOST:
@@ -210,6 +213,7 @@ static bool in_node(enum sim_event_kind kind)
     case EV_ASK:
     case EV_ANSWER:
     case EV_GIVE_UP:
+    case EV_BY_HAND:
     case EV_BATCH_AT_JOURNAL:
     case EV_CRASH_NODE:
     case EV_TAKEOVER:
@@ -229,8 +233,14 @@ static void dispatch(struct world *world, const struct sim_event *event)
 {
     if (in_node(event->kind)) {
         const struct node *node = world->nodes[event->node];
-        if (!node->alive)
+        if (!node->alive) {
+            if (event->kind != EV_RESULT || event->node == world->leader)
+                return;
+            struct sim_event same = *event; /* an answer to an address that another one has now */
+            same.node = world->leader;
+            dispatch(world, &same);
             return;
+        }
         if (node->paused_until_us > world->now_us) {
             world_push(world, *event, node->paused_until_us - world->now_us);
             return;
@@ -256,6 +266,11 @@ static void weather(struct world *world)
                    (struct sim_event){.kind = EV_CRASH_PARTICIPANT,
                                       .id = (uint32_t)world_random(world, PARTICIPANTS)},
                    world_random(world, FAULTS_UNTIL_US));
+    if (world_random(world, 10) == 0) {
+        for (uint32_t i = 0; i < 200; i++)
+            world_push(world, (struct sim_event){.kind = EV_BY_HAND},
+                       world_random(world, FAULTS_UNTIL_US));
+    }
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--) /* the old one lives on */
         world_push(world, (struct sim_event){.kind = EV_TAKEOVER},
                    world_random(world, FAULTS_UNTIL_US));
