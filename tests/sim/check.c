@@ -88,6 +88,9 @@ void check_decision(struct world *world, const struct sim_txn *txn, const struct
                    index_of(world, txn), write->attempt, txn->attempt);
     if (write->decision == TXN_COMMIT)
         check_key(world, txn);
+    if (write->decision == TXN_COMMIT && txn->plan.names_stranger)
+        world_fail(world, "invariant 2: txn %u commits, and a branch it names never enlisted",
+                   index_of(world, txn));
     for (uint32_t b = 0; b < txn->plan.branches; b++) {
         if (write->decision == TXN_COMMIT)
             check_vote(world, txn, write, b);

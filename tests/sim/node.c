@@ -46,7 +46,9 @@ static void slots_run(struct world *world, uint32_t node)
                 host->slots_used[world->txns[txn]
                                      .plan.participant[host->live[txn]->branches[i].number - 1]]++;
         }
-        world_push(world, (struct sim_event){.kind = EV_GRANTED, .node = node, .txn = txn}, 0);
+        uint64_t late_us = world_chance(world, 30) ? world_random(world, 5000000) : 0;
+        world_push(world, (struct sim_event){.kind = EV_GRANTED, .node = node, .txn = txn},
+                   late_us);
     }
 }
 
