@@ -140,7 +140,7 @@ static bool check_string(struct checker *checker)
         } else if (c < 0x20) {
             return wrong(checker, "a control character in a string: write it as an escape");
         } else {
-            size_t len = c < 0x80 ? 1 : utf8_sequence(checker->at, checker->end);
+            size_t len = utf8_sequence(checker->at, checker->end);
             if (len == 0)
                 return wrong(checker, "not valid UTF-8");
             checker->at += len;

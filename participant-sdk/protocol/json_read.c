@@ -37,7 +37,7 @@ static const char *skip_string(const char *at, const char *end)
             return end;
         if (*at == '"')
             return at + 1;
-        at += *at == '\\' && end - at > 1 ? 2 : 1;
+        at += end - at > 1 ? 2 : 1; /* the backslash and what it escapes */
     }
 }
 

@@ -18,15 +18,20 @@ static inline const char *scan_space(const char *at, const char *end)
 
 #define SCAN_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Not 0 when one of eight bytes is 0. A byte above a zero one may be marked too: so the answer is
- * "somewhere here", never "nowhere" wrongly. */
+/* Marks the bytes of eight that are 0, in their highest bit. A byte above a marked one may be
+ * marked wrongly; the lowest mark is always right. */
 static inline uint64_t scan_zero(uint64_t eight)
 {
     return (eight - SCAN_EACH(0x01)) & ~eight & SCAN_EACH(0x80);
 }
 
-/* Skips eight bytes at a time as long as there is no quote and no backslash among them and, with
- * `strict`, no control character and nothing beyond ASCII. */
+static inline bool scan_stops(unsigned char c, bool strict)
+{
+    return c == '"' || c == '\\' || (strict && (c < 0x20 || c >= 0x80));
+}
+
+/* To the next quote or backslash or, with `strict`, also control character or byte beyond ASCII; to
+ * `end` when there is none. Eight bytes at a time. */
 static inline const char *scan_plain(const char *at, const char *end, bool strict)
 {
     while (end - at >= 8) {
@@ -36,10 +41,17 @@ static inline const char *scan_plain(const char *at, const char *end, bool stric
         if (strict)
             marks |=
                 ((eight - SCAN_EACH(0x20)) & ~eight & SCAN_EACH(0x80)) | (eight & SCAN_EACH(0x80));
-        if (marks != 0)
+        if (marks != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            return at + __builtin_ctzll(marks) / 8;
+#else
             break;
+#endif
+        }
         at += 8;
     }
+    while (at < end && !scan_stops((unsigned char)*at, strict))
+        at++;
     return at;
 }
 

@@ -205,7 +205,7 @@ static const char *verbatim(const char *at, const char *end)
         unsigned char c = (unsigned char)*at;
         if (c < 0x20 || c == '"' || c == '\\')
             return at;
-        size_t len = c < 0x80 ? 1 : utf8_sequence(at, end);
+        size_t len = utf8_sequence(at, end);
         if (len == 0)
             return at;
         at += len;
