@@ -368,14 +368,16 @@ void node_on_kafka(struct world *world, const struct sim_event *event)
 
 static void origin_set(struct world *world, uint32_t node, struct sim_txn *txn)
 {
+    uint64_t timeout_us = 6000000 + world_random(world, 14000000);
+    uint64_t prepare_timeout_us = 1000000 + world_random(world, 3000000);
+    if (world_random(world, 8) == 0 && !txn->plan.interactive)
+        timeout_us = 0;
     txn->origin = (struct txn_origin){
         .gtid = txn->gtid,
         .interactive = txn->plan.interactive,
         .accepted = txn->plan.accepted,
-        .timeout_us = world_random(world, 8) == 0 && !txn->plan.interactive
-                          ? 0
-                          : 6000000 + world_random(world, 14000000),
-        .prepare_timeout_us = 1000000 + world_random(world, 3000000),
+        .timeout_us = timeout_us,
+        .prepare_timeout_us = prepare_timeout_us,
         .began_at = node_now(world, node).wall,
     };
 }
@@ -559,9 +561,10 @@ void node_takeover(struct world *world)
 {
     if (world->nodes_count == NODES_MAX)
         return;
-    if (world->nodes_count > 0 && world->nodes[world->leader]->alive)
-        world->nodes[world->leader]->paused_until_us =
-            world->now_us + world_random(world, 2) * world_random(world, 6000000);
+    uint64_t pause_us = world_random(world, 6000000);
+    if (world->nodes_count > 0 && world->nodes[world->leader]->alive &&
+        world_random(world, 2) == 0) /* paused for longer than its lease, then it goes on */
+        world->nodes[world->leader]->paused_until_us = world->now_us + pause_us;
     uint32_t node = world->nodes_count++;
     struct node *host = world_alloc(world, sizeof(*host));
     world->nodes[node] = host;

@@ -82,8 +82,10 @@ void world_carry(struct world *world, struct sim_event event)
     if (world_chance(world, world->drop))
         return;
     world_push(world, event, world_delay(world));
-    if (world_chance(world, world->duplicate))
-        world_push(world, event, world_delay(world) + world_random(world, 2000000));
+    if (!world_chance(world, world->duplicate))
+        return;
+    uint64_t later_us = world_random(world, 2000000);
+    world_push(world, event, world_delay(world) + later_us);
 }
 
 struct arena_block {
@@ -249,7 +251,10 @@ static void dispatch(struct world *world, const struct sim_event *event)
     handlers[event->kind](world, event);
 }
 
-/* How bad this history is: some are calm, some are very bad. */
+/* One draw a statement, here and everywhere: in which order C evaluates two of them is the
+ * compiler's choice, and a seed must be the same history with every compiler.
+ *
+ * How bad this history is: some are calm, some are very bad. */
 static void weather(struct world *world)
 {
     uint32_t worse = (uint32_t)world_random(world, 4);
@@ -261,11 +266,11 @@ static void weather(struct world *world)
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--)
         world_push(world, (struct sim_event){.kind = EV_CRASH_NODE},
                    world_random(world, FAULTS_UNTIL_US));
-    for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--)
-        world_push(world,
-                   (struct sim_event){.kind = EV_CRASH_PARTICIPANT,
-                                      .id = (uint32_t)world_random(world, PARTICIPANTS)},
-                   world_random(world, FAULTS_UNTIL_US));
+    for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--) {
+        struct sim_event crash = {.kind = EV_CRASH_PARTICIPANT};
+        crash.id = (uint32_t)world_random(world, PARTICIPANTS);
+        world_push(world, crash, world_random(world, FAULTS_UNTIL_US));
+    }
     if (world_random(world, 10) == 0) {
         for (uint32_t i = 0; i < 200; i++)
             world_push(world, (struct sim_event){.kind = EV_BY_HAND},
