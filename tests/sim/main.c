@@ -70,16 +70,15 @@ static void report_pairs(void)
         for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
             seen += pairs[s][e] > 0;
     }
-    printf("%u of %u pairs of state and event seen; never a state:", seen,
+    printf("%u of %u pairs of state and event seen\n", seen,
            (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
     for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
         uint64_t events = 0;
         for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
             events += pairs[s][e];
         if (events == 0)
-            printf(" %s", txn_state_name((enum txn_state)s));
+            printf("never came to state %s\n", txn_state_name((enum txn_state)s));
     }
-    printf("\n");
 }
 
 static void report(const struct tally *tally)
