@@ -248,14 +248,12 @@ int arguments_parse(int argc, char **argv, struct cli *cli, struct arguments *re
 
 const struct option_values *arguments_values(const struct arguments *arguments, const char *name)
 {
-    for (unsigned i = 0; i < COMMAND_OPTIONS_MAX; i++) {
-        const char *option = arguments->command->options[i].name;
-        assert(option != NULL);
-        if (strcmp(option, name) == 0)
-            return &arguments->options[i];
-    }
-    assert(!"the command has no such option");
-    return NULL;
+    const struct option_spec *options = arguments->command->options;
+    unsigned i = 0;
+    while (options[i].name != NULL && strcmp(options[i].name, name) != 0)
+        i++;
+    assert(options[i].name != NULL);
+    return &arguments->options[i];
 }
 
 const char *arguments_value(const struct arguments *arguments, const char *name)

@@ -24,8 +24,9 @@ declare -gA _trothctl_options=(
 )
 
 # Options that take a word, which is then not a command or operand.
-_trothctl_with_value=" -o --output --url --timeout -i --input --version -w --wait -k --key -l --label -s --state
- --outcome -d --definition -p --participant --older-than -n --limit --lifetime -b --branch --binding --slots "
+_trothctl_with_value=" -o --output --url --timeout -i --input --version -w --wait -k --key
+ -l --label -s --state --slots --outcome -d --definition -p --participant --older-than -n --limit
+ --lifetime -b --branch --binding "
 
 # First words of what a list command prints: names. Empty when the coordinator does not answer.
 _trothctl_names() {
@@ -43,7 +44,8 @@ _trothctl_value() {
     -o | --output) _trothctl_words "table json" "$3" ;;
     -b | --binding) [ "$2" = "participant add" ] && _trothctl_words "http batch" "$3" ;;
     -s | --state)
-        [ "$2" = "tx list" ] && _trothctl_words "open preparing deciding committing aborting parked ended" "$3"
+        [ "$2" = "tx list" ] &&
+            _trothctl_words "open preparing deciding committing aborting parked ended" "$3"
         ;;
     --outcome) _trothctl_words "committed aborted compensated mixed" "$3" ;;
     -d | --definition) _trothctl_words "$(_trothctl_names def list)" "$3" ;;
@@ -63,7 +65,9 @@ _trothctl_operand() {
     local file=""
     case $1 in
     "tx start" | "def show" | "def delete") _trothctl_words "$(_trothctl_names def list)" "$2" ;;
-    "participant show" | "participant remove") _trothctl_words "$(_trothctl_names participant list)" "$2" ;;
+    "participant show" | "participant remove")
+        _trothctl_words "$(_trothctl_names participant list)" "$2"
+        ;;
     "tx show" | "tx abort" | "tx commit") _trothctl_words "$(_trothctl_names tx list)" "$2" ;;
     "def apply" | "def validate")
         while read -r file; do COMPREPLY+=("$file"); done < <(compgen -f -- "$2")
