@@ -3,8 +3,8 @@
 # For all: install it as /usr/share/bash-completion/completions/trothctl (cmake --install does).
 # The lists say what 'trothctl --list-commands' says; a test holds them together.
 
+_trothctl_everywhere="-o --output --url --timeout -h --help"
 declare -gA _trothctl_options=(
-    [""]="-o --output --url --timeout -h --help"
     ["tx start"]="-i --input --version -w --wait --async -k --key -l --label"
     ["tx show"]="-e --exit-code"
     ["tx list"]="-s --state --outcome -d --definition -p --participant --older-than -n --limit"
@@ -28,9 +28,17 @@ _trothctl_with_value=" -o --output --url --timeout -i --input --version -w --wai
  -l --label -s --state --slots --outcome -d --definition -p --participant --older-than -n --limit
  --lifetime -b --branch --binding "
 
-# First words of what a list command prints: names. Empty when the coordinator does not answer.
+# First words of what a list command prints: names and gtids, and nothing that compgen -W, which
+# expands its words, could run. Empty when the coordinator does not answer.
 _trothctl_names() {
-    trothctl --timeout 1s "$@" 2>/dev/null | sed -e 1d -e 's/ .*//'
+    trothctl --timeout 1s "$@" 2>/dev/null | sed -n -e 1d -e 's/^\([a-z0-9_-]\{1,\}\) .*/\1/p'
+}
+
+# File names behind a prefix, as readline shows them.
+_trothctl_files() {
+    local file=""
+    compopt -o filenames 2>/dev/null
+    while read -r file; do COMPREPLY+=("$1$file"); done < <(compgen -f -- "${2#"$1"}")
 }
 
 _trothctl_words() {
@@ -38,7 +46,7 @@ _trothctl_words() {
     while read -r words; do COMPREPLY+=("$words"); done < <(compgen -W "$1" -- "$2")
 }
 
-# What may stand behind an option. Fails where nothing can be said.
+# What may stand behind an option, where that is known.
 _trothctl_value() {
     case $1 in
     -o | --output) _trothctl_words "table json" "$3" ;;
@@ -51,27 +59,20 @@ _trothctl_value() {
     -d | --definition) _trothctl_words "$(_trothctl_names def list)" "$3" ;;
     -p | --participant) _trothctl_words "$(_trothctl_names participant list)" "$3" ;;
     -i | --input)
-        COMPREPLY=()
-        local file=""
-        case $3 in
-        @*) while read -r file; do COMPREPLY+=("@$file"); done < <(compgen -f -- "${3#@}") ;;
-        esac
+        [[ $3 == @* ]] && _trothctl_files @ "$3"
         ;;
     esac
     return 0
 }
 
 _trothctl_operand() {
-    local file=""
     case $1 in
     "tx start" | "def show" | "def delete") _trothctl_words "$(_trothctl_names def list)" "$2" ;;
     "participant show" | "participant remove")
         _trothctl_words "$(_trothctl_names participant list)" "$2"
         ;;
     "tx show" | "tx abort" | "tx commit") _trothctl_words "$(_trothctl_names tx list)" "$2" ;;
-    "def apply" | "def validate")
-        while read -r file; do COMPREPLY+=("$file"); done < <(compgen -f -- "$2")
-        ;;
+    "def apply" | "def validate") _trothctl_files "" "$2" ;;
     esac
 }
 
@@ -93,16 +94,15 @@ _trothctl() {
     if [ -n "$skip" ]; then
         _trothctl_value "$before" "$command" "$current"
     elif [[ $current == -* ]]; then
-        local own="" all=${_trothctl_options[""]}
+        local own=""
         [ -n "$command" ] && own=${_trothctl_options[$command]:-}
         [ ${#words[@]} -eq 0 ] && own="--version --list-commands"
-        _trothctl_words "$all $own" "$current"
+        _trothctl_words "$_trothctl_everywhere $own" "$current"
     elif [ -n "$command" ] && [ -n "${_trothctl_options[$command]+set}" ]; then
         _trothctl_operand "$command" "$current"
     else
-        for name in "${!_trothctl_options[@]}"; do
+        for name in "${!_trothctl_options[@]}"; do # the second word of a group, or first words
             case $name in
-            "") ;;
             "$command "*) next+=" ${name#"$command "}" ;;
             *) [ -z "$command" ] && next+=" ${name%% *}" ;;
             esac
@@ -111,4 +111,4 @@ _trothctl() {
     fi
 }
 
-complete -o filenames -F _trothctl trothctl
+complete -F _trothctl trothctl
