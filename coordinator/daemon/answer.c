@@ -1,27 +1,15 @@
 /* answer.c: what clients are told, and the clients that wait for it. */
 #include "driver_private.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <protocol/json.h>
 
-void problem_set(struct api_problem *problem, int status, const char *slug, const char *title,
-                 const char *format, ...)
-{
-    *problem = (struct api_problem){.status = status, .slug = slug, .title = title};
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(problem->detail, sizeof problem->detail, format, arguments);
-    va_end(arguments);
-}
-
 void problem_unavailable(struct api_problem *problem, const char *why)
 {
-    problem_set(problem, 503, "unavailable", "Not now", "%s; nothing was done, try again", why);
-    problem->retry_after_s = 1;
+    (void)api_problem_set(problem, API_PROBLEM_UNAVAILABLE, "%s; nothing was done, try again", why);
 }
 
 /* --- views ----------------------------------------------------------------------------------- */
@@ -34,7 +22,7 @@ void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
     txn_history_append(&entry->txn, &history);
     if (steps.failed || failure.failed || history.failed) {
         struct api_problem problem;
-        problem_set(&problem, 503, "unavailable", "Not now", "out of memory; ask again");
+        (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "out of memory; ask again");
         fn(arg, &problem, NULL, fresh);
         return;
     }
@@ -156,16 +144,16 @@ static void problem_enlist(struct api_problem *problem, const struct entry *entr
                            int error)
 {
     if (error == TROTH_ERROR_EXISTS) {
-        problem_set(problem, 409, "branch-exists", "The branch number is taken",
-                    "branch %u has enlisted already, with another participant, operation or vote",
-                    branch);
+        (void)api_problem_set(
+            problem, API_PROBLEM_BRANCH_EXISTS,
+            "branch %u has enlisted already, with another participant, operation or vote", branch);
     } else if (error == TROTH_ERROR_FULL) {
-        problem_set(problem, 422, "too-many-branches", "Too many branches",
-                    "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
+        (void)api_problem_set(problem, API_PROBLEM_TOO_MANY_BRANCHES,
+                              "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
     } else {
-        problem_set(problem, 409, "wrong-state", "Not in this state",
-                    "branch %u can not enlist: the transaction is %s; roll its work back", branch,
-                    txn_state_name(entry->txn.state));
+        (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE,
+                              "branch %u can not enlist: the transaction is %s; roll its work back",
+                              branch, txn_state_name(entry->txn.state));
     }
 }
 

@@ -167,8 +167,6 @@ int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, tro
 void driver_oldest_open(void *arg, struct buffer *ret_list);
 
 /* answer.c */
-void problem_set(struct api_problem *problem, int status, const char *slug, const char *title,
-                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 void problem_unavailable(struct api_problem *problem, const char *why);
 int answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum api_reply level, bool fresh,
                 uint64_t wait_us);

@@ -19,12 +19,13 @@ static void on_absent(void *arg, int error, const struct journal_row *row)
     troth_gtid_format(&absent->gtid, text);
     struct api_problem problem;
     if (error == 0) {
-        problem_set(&problem, 409, "ended", "The transaction has ended",
-                    "transaction %s has ended with outcome %s", text,
-                    txn_outcome_name(row->image.outcome));
+        (void)api_problem_set(&problem, API_PROBLEM_ENDED,
+                              "transaction %s has ended with outcome %s", text,
+                              txn_outcome_name(row->image.outcome));
     } else if (error == TROTH_ERROR_NOT_FOUND) {
-        problem_set(&problem, 404, "unknown-transaction", "Unknown transaction",
-                    "there is no open transaction %s, and the journal has no row of it", text);
+        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_TRANSACTION,
+                              "there is no open transaction %s, and the journal has no row of it",
+                              text);
     } else {
         problem_unavailable(&problem, "the journal can not be asked");
     }
@@ -67,10 +68,11 @@ static bool step_request(struct driver *driver, struct entry *entry, const struc
         return true;
     }
     struct api_problem problem;
-    problem_set(&problem, 409, "wrong-state", "Not in this state", "%s: the transaction is %s%s%s",
-                what, txn_state_name(entry->txn.state),
-                entry->txn.outcome != TXN_OUTCOME_NONE ? ", its outcome is " : "",
-                entry->txn.outcome != TXN_OUTCOME_NONE ? txn_outcome_name(entry->txn.outcome) : "");
+    (void)api_problem_set(
+        &problem, API_PROBLEM_WRONG_STATE, "%s: the transaction is %s%s%s", what,
+        txn_state_name(entry->txn.state),
+        entry->txn.outcome != TXN_OUTCOME_NONE ? ", its outcome is " : "",
+        entry->txn.outcome != TXN_OUTCOME_NONE ? txn_outcome_name(entry->txn.outcome) : "");
     fn(arg, &problem, NULL, false);
     return false;
 }
@@ -135,17 +137,17 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
     const struct participant *participant = registry_participant(driver, enlist->participant);
     struct txn_branch branch;
     if (!entry->origin.interactive) {
-        problem_set(&problem, 409, "not-interactive", "Not an interactive transaction",
-                    "its branches come from definition \"%.*s\"", (int)entry->origin.definition.len,
-                    entry->origin.definition.data);
+        (void)api_problem_set(&problem, API_PROBLEM_NOT_INTERACTIVE,
+                              "its branches come from definition \"%.*s\"",
+                              (int)entry->origin.definition.len, entry->origin.definition.data);
     } else if (participant == NULL) {
-        problem_set(&problem, 422, "unknown-participant", "Unknown participant",
-                    "participant \"%s\" is not registered (PUT /v1/participants/%s)",
-                    enlist->participant, enlist->participant);
+        (void)api_problem_set(&problem, API_PROBLEM_UNKNOWN_PARTICIPANT,
+                              "participant \"%s\" is not registered (PUT /v1/participants/%s)",
+                              enlist->participant, enlist->participant);
     } else if (entry_branch_index(entry, enlist->branch) < 0 &&
                entry->txn.branches_count >= TROTH_BRANCHES_MAX) {
-        problem_set(&problem, 422, "too-many-branches", "Too many branches",
-                    "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
+        (void)api_problem_set(&problem, API_PROBLEM_TOO_MANY_BRANCHES,
+                              "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
     } else if (!fill_branch(entry, participant, enlist, &branch) ||
                answer_wait_enlisted(entry, fn, arg, enlist->branch) != 0) {
         problem_unavailable(&problem, "out of memory");
@@ -167,8 +169,8 @@ void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches,
     }
     if (!entry->origin.interactive) {
         struct api_problem problem;
-        problem_set(&problem, 409, "not-interactive", "Not an interactive transaction",
-                    "a transaction of a definition commits by itself");
+        (void)api_problem_set(&problem, API_PROBLEM_NOT_INTERACTIVE,
+                              "a transaction of a definition commits by itself");
         fn(arg, &problem, NULL, false);
         return;
     }

@@ -316,10 +316,11 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
         finish_change(change, NULL);
         return;
     } else if (error == TROTH_ERROR_CONFIG) {
-        problem_set(&problem, 422, "wrong-url", "A URL can not be called",
-                    "participant \"%s\": a URL is not http://host:port[/path], or its name has no "
-                    "address",
-                    change->name);
+        (void)api_problem_set(
+            &problem, API_PROBLEM_WRONG_URL,
+            "participant \"%s\": a URL is not http://host:port[/path], or its name has no "
+            "address",
+            change->name);
     } else {
         problem_unavailable(&problem, troth_error_text(error));
     }
@@ -337,10 +338,11 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
     struct api_problem problem;
     struct channel *probe = make_channel(driver, participant);
     if (probe == NULL) {
-        problem_set(&problem, 422, "wrong-url", "A URL can not be called",
-                    "participant \"%s\": a URL is not http://host:port[/path], or its name has no "
-                    "address",
-                    participant->name);
+        (void)api_problem_set(
+            &problem, API_PROBLEM_WRONG_URL,
+            "participant \"%s\": a URL is not http://host:port[/path], or its name has no "
+            "address",
+            participant->name);
         finish_change(change, &problem);
         return;
     }
@@ -396,14 +398,14 @@ void registry_host_participant_delete(void *ctx, const char *name, api_done_fn f
     struct api_problem problem;
     const struct participant *participant = registry_participant(driver, name);
     if (participant == NULL) {
-        problem_set(&problem, 404, "unknown-participant", "Unknown participant",
-                    "participant \"%s\" is not registered", name);
+        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_PARTICIPANT,
+                              "participant \"%s\" is not registered", name);
         finish_change(change, &problem);
         return;
     }
     if (is_busy(participant)) {
-        problem_set(&problem, 409, "in-use", "In use",
-                    "open transactions have branches at participant \"%s\"", name);
+        (void)api_problem_set(&problem, API_PROBLEM_IN_USE,
+                              "open transactions have branches at participant \"%s\"", name);
         finish_change(change, &problem);
         return;
     }

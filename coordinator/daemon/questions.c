@@ -24,8 +24,8 @@ static void on_row(void *arg, int error, const struct journal_row *row)
         answer_row(row, question->fn, question->arg, question->fresh);
     } else {
         if (error == TROTH_ERROR_NOT_FOUND) {
-            problem_set(
-                &problem, 404, "unknown-transaction", "Unknown transaction",
+            (void)api_problem_set(
+                &problem, API_PROBLEM_NO_SUCH_TRANSACTION,
                 "the journal has no row of %s: it never was, or was aborted before anything "
                 "was written",
                 text);

@@ -159,9 +159,10 @@ static void finish_change(struct definition_change *change, const struct api_pro
 
 static void problem_version(struct api_problem *problem, const struct definition *definition)
 {
-    problem_set(problem, 409, "version-published", "A published version never changes",
-                "definition \"%s\" version %u is published with another body: raise \"version\"",
-                definition->name, definition->version);
+    (void)api_problem_set(
+        problem, API_PROBLEM_VERSION_PUBLISHED,
+        "definition \"%s\" version %u is published with another body: raise \"version\"",
+        definition->name, definition->version);
 }
 
 static void on_put(void *arg, int error, const struct journal_entry *entry)
@@ -270,16 +271,16 @@ void registry_host_definition_delete(void *ctx, const char *name, uint32_t versi
     struct api_problem problem;
     const struct definition_slot *used = in_use(driver, name, version);
     if (registry_definition(driver, name, version) == NULL) {
-        problem_set(&problem, 404, "unknown-definition", "Unknown definition",
-                    "there is no definition \"%s\"%s", name,
-                    version != 0 ? " of that version" : "");
+        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_DEFINITION,
+                              "there is no definition \"%s\"%s", name,
+                              version != 0 ? " of that version" : "");
         finish_change(change, &problem);
         return;
     }
     if (used != NULL) {
-        problem_set(&problem, 409, "in-use", "In use",
-                    "version %u of \"%s\" runs in %u open transactions", used->definition->version,
-                    name, used->refs);
+        (void)api_problem_set(&problem, API_PROBLEM_IN_USE,
+                              "version %u of \"%s\" runs in %u open transactions",
+                              used->definition->version, name, used->refs);
         finish_change(change, &problem);
         return;
     }

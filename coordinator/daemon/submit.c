@@ -19,11 +19,11 @@ static bool admit(struct driver *driver, struct api_problem *problem)
     } else if (driver->draining || driver->failed) {
         problem_unavailable(problem, "this node is stopping");
     } else if (driver->open >= driver->config->open_transactions_max) {
-        problem_set(problem, 503, "full", "Too many open transactions",
-                    "%u transactions are open, open_transactions_max is %llu; nothing was done, "
-                    "try again",
-                    driver->open, (unsigned long long)driver->config->open_transactions_max);
-        problem->retry_after_s = 1;
+        (void)api_problem_set(
+            problem, API_PROBLEM_FULL,
+            "%u transactions are open, open_transactions_max is %llu; nothing was done, "
+            "try again",
+            driver->open, (unsigned long long)driver->config->open_transactions_max);
     } else {
         return true;
     }
@@ -35,20 +35,22 @@ static bool can_run(const struct driver *driver, const struct definition *defini
                     struct api_problem *problem)
 {
     if (definition->mode != DEFINITION_2PC) {
-        problem_set(problem, 422, "mode-not-available", "This mode can not run yet",
-                    "definition \"%s\" version %u: sagas, and falling back to one, are not part of "
-                    "this version of trothd; mode 2pc is",
-                    definition->name, definition->version);
+        (void)api_problem_set(
+            problem, API_PROBLEM_MODE_NOT_AVAILABLE,
+            "definition \"%s\" version %u: sagas, and falling back to one, are not part of "
+            "this version of trothd; mode 2pc is",
+            definition->name, definition->version);
         return false;
     }
     for (uint32_t i = 0; i < definition->steps_count; i++) {
         const struct definition_step *step = &definition->steps[i];
         if (registry_participant(driver, step->participant) == NULL) {
-            problem_set(problem, 422, "unknown-participant", "Unknown participant",
-                        "definition \"%s\" version %u, step \"%s\": participant \"%s\" is not "
-                        "registered (PUT /v1/participants/%s)",
-                        definition->name, definition->version, step->name, step->participant,
-                        step->participant);
+            (void)api_problem_set(
+                problem, API_PROBLEM_UNKNOWN_PARTICIPANT,
+                "definition \"%s\" version %u, step \"%s\": participant \"%s\" is not "
+                "registered (PUT /v1/participants/%s)",
+                definition->name, definition->version, step->name, step->participant,
+                step->participant);
             return false;
         }
     }
@@ -148,8 +150,8 @@ static void problem_key(struct api_problem *problem, const troth_gtid *gtid)
 {
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(gtid, text);
-    problem_set(problem, 422, "idempotency-key-reused", "Idempotency key was used before",
-                "this Idempotency-Key began transaction %s with another request", text);
+    (void)api_problem_set(problem, API_PROBLEM_KEY_REUSED,
+                          "this Idempotency-Key began transaction %s with another request", text);
 }
 
 /* The key is that of a transaction which is open here: its client waits with the first one. */

@@ -1,5 +1,5 @@
-"""The test support does what it says: servers keep their data over stops and crashes, a proxy's faults are real, and nothing
-of a test process is left behind."""
+"""The test support does what it says: servers keep their data over stops and crashes, a proxy's faults are real, and
+nothing of a test process is left behind."""
 
 import json
 import os

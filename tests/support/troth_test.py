@@ -8,9 +8,9 @@
             super().setUpClass()
             cls.postgres = cls.run_folder.start(Postgres("journal"))
 
-A test process has one run folder in /tmp; every server lives below it. A cleaner process waits for the end of a pipe that
-the test process holds, then stops the servers and removes the folder: also when the test is killed. The logs' last
-lines are printed for a test that failed. TROTH_KEEP=1 keeps the folder, TROTH_BUILD names the build folder.
+A test process has one run folder in /tmp; every server lives below it. A cleaner process waits for the end of a pipe
+that the test process holds, then stops the servers and removes the folder: also when the test is killed. The logs'
+last lines are printed for a test that failed. TROTH_KEEP=1 keeps the folder, TROTH_BUILD names the build folder.
 Nothing here sleeps for a fixed time: wait_until() waits for a condition, with a bound.
 """
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <api/problem.h>
 #include <definition/definition.h>
 #include <http/server.h>
 #include <protocol/clock.h>
@@ -20,7 +21,8 @@
 #define API_LABELS_BYTES_MAX    4096u
 #define API_WAIT_MAX_US         UINT64_C(300000000)
 
-/* What a refusal says (RFC 9457): type is "https://troth.dev/problems/<slug>". */
+/* What a refusal says (RFC 9457): type is "https://troth.dev/problems/<slug>". Made by
+ * api_problem_set() from the list in api/problem.h. */
 struct api_problem {
     int status;
     const char *slug;                       /* "unknown-definition"; static */
@@ -42,7 +44,8 @@ struct api_view {
     struct troth_span history; /* JSON array or absent */
 };
 /* Exactly once a call, perhaps from inside it. problem NULL: view is there. `fresh` (submit): false
- * when an earlier transaction under the same idempotency key is shown. */
+ * when an earlier transaction under the same idempotency key is shown. What the call lent to the
+ * host may be gone once this was called. */
 typedef void (*api_view_fn)(void *arg, const struct api_problem *problem,
                             const struct api_view *view, bool fresh);
 typedef void (*api_done_fn)(void *arg, const struct api_problem *problem);
@@ -58,7 +61,10 @@ struct api_submit {
     struct troth_span traceparent;
     uint64_t timeout_us; /* interactive; orchestrated: the definition's, or shorter */
     enum api_reply reply;
-    uint64_t wait_us; /* answer with the state reached after so long; 0: the host's default */
+    /* Answer with the state reached after so long; 0: the host's default. With API_REPLY_ACCEPTED
+     * and not 0 (Prefer: respond-async, wait=10) the host may wait so long for the outcome before
+     * it says that the transaction is accepted. */
+    uint64_t wait_us;
 };
 
 struct api_enlist {
@@ -100,7 +106,8 @@ struct api_host {
                    enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
     void (*abort)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
     void (*get)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
-    /* fn for each, then once with view NULL and problem NULL */
+    /* fn for each, at most list->limit, then once with view NULL and problem NULL; a problem is
+     * the last too. In a fixed order; with a cursor what comes behind it. */
     void (*list)(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
     void (*inquire)(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
                     struct troth_span journal, api_answer_fn fn, void *arg);
@@ -108,30 +115,42 @@ struct api_host {
     const struct definition *(*definition)(void *ctx, const char *name, uint32_t version);
     /* i = 0, 1, … in name and version order; NULL: the end */
     const struct definition *(*definition_at)(void *ctx, uint32_t i);
+    /* Its name and version were not there when this was called; that it is still so is for the host
+     * to see to. */
     void (*definition_put)(void *ctx, struct definition *taken, api_done_fn fn, void *arg);
+    /* version is never 0 */
     void (*definition_delete)(void *ctx, const char *name, uint32_t version, api_done_fn fn,
                               void *arg);
     /* participants: from memory. false: none */
     bool (*participant)(void *ctx, const char *name, struct api_participant *ret_participant);
+    /* i = 0, 1, … in name order; false: the end */
     bool (*participant_at)(void *ctx, uint32_t i, struct api_participant *ret_participant);
     /* appends what is known of it now, `"slots":16,…`, as members of a JSON object, or nothing */
     void (*participant_status)(void *ctx, const char *name, struct buffer *ret_members);
     void (*participant_put)(void *ctx, const struct api_participant *participant, api_done_fn fn,
                             void *arg);
     void (*participant_delete)(void *ctx, const char *name, api_done_fn fn, void *arg);
-    /* appends a JSON object with details; true: ready */
+    /* Appends a JSON object, the body of /readyz: "ready" and whatever says why. true: ready. */
     bool (*ready)(void *ctx, struct buffer *ret_details);
 };
 
 struct api;
 TROTH_MUST_CHECK int api_create(const struct api_host *host, struct api **ret_api);
-void api_destroy(
-    struct api *api); /* takes NULL; calls under way are answered by their host first */
+/* Takes NULL. Calls under way are answered by their host first. */
+void api_destroy(struct api *api);
 
 /* An http_handler: arg is the api. */
 void api_handle(void *arg, struct http_exchange *exchange);
 /* An http_problem: the server's own refusals as problem+json. */
 const char *api_server_problem(int status, const char *what, struct buffer *body);
+
+/* The routes there are, in a fixed order; false: the end. */
+struct api_route {
+    const char *method;
+    const char *pattern;           /* "/v1/transactions/{gtid}" */
+    const char *const *parameters; /* of the query, NULL-terminated */
+};
+bool api_route_at(uint32_t i, struct api_route *ret_route);
 
 /* The OpenAPI file, compiled in from coordinator/api/openapi.json. */
 struct troth_span api_openapi(void);

@@ -21,6 +21,16 @@
 #define DEFINITION_PREPARE_TIMEOUT_DEFAULT_US 10000000u
 #define DEFINITION_TIMEOUT_DEFAULT_US         UINT64_C(300000000)
 #define DEFINITION_STEP_TIMEOUT_DEFAULT_US    10000000u
+#define DEFINITION_TIMEOUT_MIN_US             1000u /* of any timeout; shorter is refused */
+#define DEFINITION_VERSION_MAX                INT32_MAX
+#define DEFINITION_TOPIC_LEN_MAX              249u /* Kafka's own limit */
+
+/* A retry policy must say its interval; what else it leaves out. */
+#define DEFINITION_RETRY_INTERVAL_MIN_US         1000u /* shorter is refused: it would spin */
+#define DEFINITION_RETRY_BACKOFF_DEFAULT         2.0
+#define DEFINITION_RETRY_MAX_INTERVAL_DEFAULT_US 30000000u /* or the interval, when longer */
+#define DEFINITION_RETRY_ATTEMPTS_DEFAULT        5
+#define DEFINITION_RETRY_ATTEMPTS_MAX            1000000
 
 enum definition_mode { DEFINITION_2PC, DEFINITION_SAGA, DEFINITION_2PC_THEN_SAGA };
 enum definition_kind { DEFINITION_COMPENSATABLE, DEFINITION_PIVOT, DEFINITION_RETRIABLE };
@@ -41,9 +51,12 @@ struct definition_step {
     enum definition_kind kind;
     uint64_t timeout_us;
     struct troth_span input; /* template, in the definition's text; absent: {} */
-    uint64_t after; /* bit i: runs behind steps[i] (explicit or the default: the step before) */
-    uint64_t needs; /* bit i: input, when or compensation names the output of steps[i] */
+    /* bit i: runs behind steps[i]: `after`, or by default the step before. In mode 2pc the default
+     * is no order; what needs another step's output runs behind it. */
+    uint64_t after;
+    uint64_t needs;         /* bit i: input, when or compensation names the output of steps[i] */
     uint64_t input_needs;   /* bit i: the input alone does */
+    uint64_t when_needs;    /* bit i: the condition alone does */
     struct troth_span when; /* condition object, or absent */
     int32_t retry;          /* index into retries; -1: default policy */
     bool has_compensation;
@@ -82,7 +95,8 @@ struct definition_faults {
     struct definition_fault list[DEFINITION_FAULTS_MAX];
 };
 void definition_faults_finish(struct definition_faults *faults);
-/* "file:line:column: pointer: text", one a line. */
+/* "file:line:column: pointer: text", one a line, in the order of the file; without the pointer
+ * where that is "", and with "warning: " before the text of a warning. */
 void definition_faults_format(const struct definition_faults *faults, const char *file,
                               struct buffer *ret_text);
 
@@ -95,8 +109,9 @@ void definition_destroy(struct definition *definition); /* takes NULL */
 /* Same name and version, same meaning: compares the texts without insignificant white space. */
 bool definition_same(const struct definition *a, const struct definition *b);
 
-/* An input against input_schema; `input` is a checked JSON text. Faults carry pointers into the
- * input. */
+/* An input against input_schema (coordinator/definition/schema.h says which keywords there are);
+ * `input` is a checked JSON text. Faults carry pointers, lines and columns of the input. 0, or
+ * TROTH_ERROR_INVALID with faults->errors > 0, or TROTH_ERROR_NO_MEMORY. */
 TROTH_MUST_CHECK int definition_check_input(const struct definition *definition,
                                             struct troth_span input,
                                             struct definition_faults *faults);
@@ -107,16 +122,24 @@ struct definition_values {
     struct troth_span outputs[DEFINITION_STEPS_MAX]; /* absent: not known */
 };
 
-/* Fills a template: "${input.a.b}", "${steps.name.output.id}" by path; a string that is one whole
- * expression becomes that value with its JSON type, byte for byte; inside a longer string, strings
- * are inserted as text and other scalars as their own text. Appends to ret_text.
- * TROTH_ERROR_NOT_FOUND: a path is not there; *ret_pointer names it (static memory until the next
- * call). */
+/* Fills a template: "${input.a.b}", "${steps.name.output.id}" by path, "${input.list.0}" for an
+ * element; a string that is one whole expression becomes that value with its JSON type, byte for
+ * byte; inside a longer string, strings are inserted as text and other scalars as their own text.
+ * "$${" is the text "${". An absent template is {}. Appends to ret_text, nothing on failure.
+ * TROTH_ERROR_NOT_FOUND: a path is not there, TROTH_ERROR_TYPE: an object or array is to be put
+ * inside a longer string; *ret_path names it (memory of the thread, until the next call).
+ * TROTH_ERROR_NO_MEMORY. */
 TROTH_MUST_CHECK int definition_render(const struct definition *definition,
                                        struct troth_span template_text,
                                        const struct definition_values *values,
                                        struct buffer *ret_text, const char **ret_path);
-/* The event key as plain text; the caller falls back to the gtid when there is none. */
+/* Does a step's `when` let it run? Without one: yes. What the condition names and is not there
+ * counts as null for equals and not_equals; `exists` tells the two apart. TROTH_ERROR_NO_MEMORY. */
+TROTH_MUST_CHECK int definition_when(const struct definition *definition, uint32_t step,
+                                     const struct definition_values *values, bool *ret_runs);
+/* The event key as plain text; the caller falls back to the gtid when there is none:
+ * TROTH_ERROR_NOT_FOUND (no template, a path is not there, or the key is empty or null) or
+ * TROTH_ERROR_TYPE (it is an object or array). */
 TROTH_MUST_CHECK int definition_render_key(const struct definition *definition,
                                            const struct definition_values *values,
                                            struct buffer *ret_text);

@@ -5,8 +5,10 @@
  * Kafka has acknowledged it (all in-sync replicas); the host then deletes it. Delivered at least
  * once, in order per key within a shard; a republished event keeps its id.
  *
- * Kafka away: rows wait in memory up to OUTBOX_WINDOW_MAX handed to librdkafka, the others queue
- * here; nothing is lost, the table has them all. From the loop's thread; never blocks. */
+ * Kafka away: rows wait in memory, up to OUTBOX_ROWS_MAX, and the table has them all; delivery
+ * resumes by itself. Of each topic and key one row is under way at a time, so that a row that is
+ * refused stops those behind it and nobody else; keys go beside each other. From the loop's thread;
+ * never blocks. */
 #ifndef OUTBOX_OUTBOX_H
 #define OUTBOX_OUTBOX_H
 
@@ -21,7 +23,10 @@
 struct event_base;
 struct outbox;
 
-#define OUTBOX_WINDOW_MAX 10000u /* rows handed to librdkafka and not yet confirmed */
+#define OUTBOX_WINDOW_MAX                                                                          \
+    10000u                       /* rows handed to librdkafka and not yet confirmed; others wait   \
+                                  */
+#define OUTBOX_ROWS_MAX 1000000u /* rows in memory; beyond: TROTH_ERROR_FULL */
 
 struct outbox_config {
     const char *brokers;       /* bootstrap.servers; NULL or "": no Kafka, rows stay in the table */
@@ -39,6 +44,10 @@ struct outbox_config {
     void *arg;
 };
 
+/* Copies the configuration and its texts. Kafka need not be there. Callbacks come from the loop,
+ * and from outbox_destroy while it waits; never from inside another call. They may call anything
+ * here but outbox_destroy. TROTH_ERROR_CONFIG: librdkafka refused a property, `why` (may be NULL)
+ * has its words. TROTH_ERROR_NO_MEMORY, _SYSTEM. */
 TROTH_MUST_CHECK int outbox_create(struct event_base *base, const struct outbox_config *config,
                                    struct buffer *why, struct outbox **ret_outbox);
 /* Waits up to flush_us for what is in flight. Takes NULL. */
@@ -57,13 +66,18 @@ TROTH_MUST_CHECK int outbox_row_make(const struct outbox *outbox, const struct o
                                      uint64_t seq, struct buffer *texts,
                                      struct record_outbox_row *ret_row);
 
-/* The row is durable: send it. Copies. */
+/* The row is durable: send it. Copies. The same row twice is sent twice. TROTH_ERROR_FULL or
+ * _NO_MEMORY: not taken; it is still in the table, for the next load. */
 TROTH_MUST_CHECK int outbox_send(struct outbox *outbox, const struct record_outbox_row *row);
 
+/* Sends every row that was set aside once more, under the same id. Refused again: set_aside again.
+ */
+void outbox_retry(struct outbox *outbox);
+
 struct outbox_stats {
-    uint64_t waiting; /* durable, not confirmed */
-    uint64_t confirmed;
-    uint64_t set_aside;
+    uint64_t waiting;   /* durable, not confirmed; with those set aside */
+    uint64_t confirmed; /* since the start */
+    uint64_t set_aside; /* now */
     bool reachable;
 };
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats);

@@ -110,6 +110,7 @@ struct txn_branch {
 enum txn_moment {
     TXN_MOMENT_BEGAN,
     TXN_MOMENT_ENLISTED,
+    TXN_MOMENT_CLOSED,   /* the client said commit: the member list is closed */
     TXN_MOMENT_SENT,     /* detail: enum message_op */
     TXN_MOMENT_ANSWERED, /* detail: enum message_result; op in `op` */
     TXN_MOMENT_WRITING,  /* detail: enum txn_record_kind */
@@ -223,7 +224,8 @@ enum txn_effect_kind {
     TXN_EFFECT_SEND,      /* .op to .branch, attempt of the txn. Exactly one RESULT is owed for it,
                              RESULT_UNKNOWN when none came or it could not be queued; or UNSENDABLE */
     TXN_EFFECT_REPLY,     /* the client may be told: .reply */
-    TXN_EFFECT_PUBLISH,   /* the outbox row of the outcome is durable: send it to Kafka */
+    TXN_EFFECT_PUBLISH,   /* the outbox row of the outcome is durable: send it to Kafka. .record has
+                             kind and attempt of the record it went with, and nothing else */
     TXN_EFFECT_ENDED, /* nothing more will come; the memory may go once the END record is durable */
     TXN_EFFECT_COUNT
 };

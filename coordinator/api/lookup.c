@@ -1,0 +1,54 @@
+/* What a name stands for, with the nearest name where it stands for nothing. */
+#include "lookup.h"
+
+#include <string.h>
+
+static int no_such(enum api_problem_kind kind, const char *what, const char *name,
+                   const char *const *names, struct api_problem *ret_problem)
+{
+    const char *nearest = names[0] != NULL ? definition_nearest(name, names) : NULL;
+    if (nearest == NULL)
+        return api_problem_set(ret_problem, kind, "there is no %s \"%s\"", what, name);
+    return api_problem_set(ret_problem, kind, "there is no %s \"%s\"; did you mean \"%s\"?", what,
+                           name, nearest);
+}
+
+int lookup_definition(const struct api *api, enum api_problem_kind kind, const char *name,
+                      uint32_t version, const struct definition **ret_definition,
+                      struct api_problem *ret_problem)
+{
+    const struct api_host *host = &api->host;
+    const struct definition *definition = host->definition(host->ctx, name, version);
+    if (definition != NULL) {
+        *ret_definition = definition;
+        return 0;
+    }
+    definition = version != 0 ? host->definition(host->ctx, name, 0) : NULL;
+    if (definition != NULL)
+        return api_problem_set(ret_problem, kind, "%s has no version %u; its newest is %u", name,
+                               version, definition->version);
+    const char *names[LOOKUP_NAMES_MAX + 1] = {NULL};
+    for (uint32_t i = 0; i < LOOKUP_NAMES_MAX; i++) {
+        definition = host->definition_at(host->ctx, i);
+        if (definition == NULL)
+            break;
+        names[i] = definition->name;
+    }
+    return no_such(kind, "definition", name, names, ret_problem);
+}
+
+int lookup_participant(const struct api *api, enum api_problem_kind kind, const char *name,
+                       struct api_participant *ret_participant, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &api->host;
+    struct api_participant participant;
+    if (host->participant(host->ctx, name, ret_participant))
+        return 0;
+    const char *names[LOOKUP_NAMES_MAX + 1] = {NULL};
+    for (uint32_t i = 0; i < LOOKUP_NAMES_MAX; i++) {
+        if (!host->participant_at(host->ctx, i, &participant))
+            break;
+        names[i] = participant.name;
+    }
+    return no_such(kind, "participant", name, names, ret_problem);
+}

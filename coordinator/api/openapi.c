@@ -1,0 +1,17 @@
+/* /openapi.json: the description of this API, compiled in. */
+#include "openapi_data.h"
+
+#include "call.h"
+
+struct troth_span api_openapi(void)
+{
+    return (struct troth_span){(const char *)openapi_data, openapi_data_len};
+}
+
+int openapi_get(const struct request *request, struct api_problem *ret_problem)
+{
+    static const struct http_header no_headers[] = {{NULL, NULL}};
+    (void)ret_problem;
+    http_exchange_reply(request->exchange, 200, JSON_TYPE, no_headers, api_openapi());
+    return 0;
+}

@@ -1,0 +1,51 @@
+/* request.h: what a handler reads from path, query and body before it looks at any member.
+ *
+ * Every function that returns an int: 0, or TROTH_ERROR_REFUSED with *ret_problem filled. */
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
+
+#include "router.h"
+#include <api/problem.h>
+
+/* For %.*s in a detail: so much of what the client sent is shown. */
+#define SHOWN_MAX   100u
+#define SHOWN(span) (int)((span).len < SHOWN_MAX ? (span).len : SHOWN_MAX), (span).data
+
+#define LIST_LIMIT_DEFAULT 50u
+#define LIST_LIMIT_MAX     500u
+
+/* Every parameter is one of `known` (NULL-terminated), comes once and is well encoded. */
+TROTH_MUST_CHECK int request_check_query(const struct request *request, const char *const *known,
+                                         struct api_problem *ret_problem);
+
+TROTH_MUST_CHECK int request_gtid(const struct request *request, troth_gtid *ret_gtid,
+                                  struct api_problem *ret_problem);
+TROTH_MUST_CHECK int request_name(const struct request *request,
+                                  char ret_name[TROTH_NAME_LEN_MAX + 1],
+                                  struct api_problem *ret_problem);
+/* The same rules for a gtid or name from elsewhere; `what` is named in the refusal. */
+TROTH_MUST_CHECK int gtid_read(struct troth_span text, const char *what, troth_gtid *ret_gtid,
+                               struct api_problem *ret_problem);
+TROTH_MUST_CHECK int name_read(struct troth_span text, const char *what,
+                               char ret_name[TROTH_NAME_LEN_MAX + 1],
+                               struct api_problem *ret_problem);
+
+/* A body of JSON: content type and well-formedness are checked. */
+TROTH_MUST_CHECK int request_json(const struct request *request, int json_check_flags,
+                                  struct troth_span *ret_value, struct api_problem *ret_problem);
+/* The same, an object without duplicate members. Where it may be empty it is then {}. */
+TROTH_MUST_CHECK int request_object(const struct request *request, bool may_be_empty,
+                                    struct troth_span *ret_object, struct api_problem *ret_problem);
+
+/* Query parameters: untouched when absent. */
+TROTH_MUST_CHECK int query_uint(const struct request *request, const char *name, uint32_t least,
+                                uint32_t most, uint32_t *ret_value,
+                                struct api_problem *ret_problem);
+TROTH_MUST_CHECK int query_text(const struct request *request, const char *name,
+                                struct buffer *ret_text, bool *ret_there,
+                                struct api_problem *ret_problem);
+TROTH_MUST_CHECK int query_name(const struct request *request, const char *name,
+                                char ret_name[TROTH_NAME_LEN_MAX + 1],
+                                struct api_problem *ret_problem);
+
+#endif

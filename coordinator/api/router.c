@@ -1,0 +1,179 @@
+/* The table of routes, and the way from a request to its line in it. */
+#include "router.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "request.h"
+
+#define ROUTE(method, pattern, handler, ...)                                                       \
+    {                                                                                              \
+        method, pattern, handler,                                                                  \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
+/* A literal segment comes before a {…} that would match it too. */
+static const struct route routes[] = {
+    ROUTE("POST", "/v1/transactions", transactions_start, NULL),
+    ROUTE("GET", "/v1/transactions", transactions_list, "state", "outcome", "definition",
+          "participant", "older_than", "limit", "cursor", NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}", transactions_get, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/branches", branches_enlist, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/commit", branches_commit, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/abort", transactions_abort, NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}/decision", decision_get, "branch", "attempt", "journal",
+          NULL),
+    ROUTE("GET", "/v1/definitions", definitions_list, "limit", "cursor", NULL),
+    ROUTE("POST", "/v1/definitions/validate", definitions_validate, NULL),
+    ROUTE("PUT", "/v1/definitions/{name}", definitions_put, NULL),
+    ROUTE("GET", "/v1/definitions/{name}", definitions_get, "version", NULL),
+    ROUTE("DELETE", "/v1/definitions/{name}", definitions_delete, "version", NULL),
+    ROUTE("GET", "/v1/participants", participants_list, "limit", "cursor", NULL),
+    ROUTE("PUT", "/v1/participants/{name}", participants_put, NULL),
+    ROUTE("GET", "/v1/participants/{name}", participants_get, NULL),
+    ROUTE("DELETE", "/v1/participants/{name}", participants_delete, NULL),
+    ROUTE("GET", "/healthz", health_alive, NULL),
+    ROUTE("GET", "/readyz", health_ready, NULL),
+    ROUTE("GET", "/openapi.json", openapi_get, NULL),
+};
+
+#define ROUTES_COUNT (sizeof routes / sizeof routes[0])
+
+bool api_route_at(uint32_t i, struct api_route *ret_route)
+{
+    if (i >= ROUTES_COUNT)
+        return false;
+    *ret_route = (struct api_route){
+        .method = routes[i].method,
+        .pattern = routes[i].pattern,
+        .parameters = routes[i].parameters,
+    };
+    return true;
+}
+
+/* One segment for {…}, everything else letter by letter. */
+static bool pattern_matches(const char *pattern, struct troth_span path,
+                            struct troth_span *ret_named)
+{
+    struct troth_span named = {NULL, 0};
+    size_t at = 0;
+    while (*pattern != '\0') {
+        if (*pattern == '{') {
+            size_t begin = at;
+            while (at < path.len && path.data[at] != '/')
+                at++;
+            if (at == begin)
+                return false;
+            named = (struct troth_span){path.data + begin, at - begin};
+            pattern = strchr(pattern, '}') + 1;
+        } else {
+            if (at == path.len || path.data[at] != *pattern)
+                return false;
+            at++;
+            pattern++;
+        }
+    }
+    if (at != path.len)
+        return false;
+    *ret_named = named;
+    return true;
+}
+
+static bool span_is(struct troth_span span, const char *text)
+{
+    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
+}
+
+/* Appends the methods the path takes: "GET, HEAD, PUT"; nothing when there is no such path. */
+static void append_allowed(struct troth_span path, struct buffer *list)
+{
+    for (size_t i = 0; i < ROUTES_COUNT; i++) {
+        struct troth_span named;
+        if (!pattern_matches(routes[i].pattern, path, &named))
+            continue;
+        if (list->len > 0)
+            buffer_append_text(list, ", ");
+        buffer_append_text(list, routes[i].method);
+        if (strcmp(routes[i].method, "GET") == 0)
+            buffer_append_text(list, ", HEAD");
+    }
+}
+
+static void refuse_unrouted(struct http_exchange *exchange)
+{
+    struct troth_span path = http_exchange_path(exchange);
+    struct troth_span method = http_exchange_method(exchange);
+    BUFFER_SCOPED struct buffer allowed = {0};
+    struct api_problem problem;
+    append_allowed(path, &allowed);
+    const char *allow = allowed.len > 0 ? buffer_text(&allowed) : NULL;
+    if (allow != NULL)
+        api_problem_set(&problem, API_PROBLEM_METHOD_NOT_ALLOWED, "%.*s takes %s, not %.*s",
+                        SHOWN(path), allow, SHOWN(method));
+    else
+        api_problem_set(&problem, API_PROBLEM_NO_SUCH_PATH,
+                        "%.*s: see /openapi.json for the paths there are", SHOWN(path));
+    reply_problem(exchange, &problem, allow);
+}
+
+static const struct route *find_route(struct http_exchange *exchange, struct troth_span *ret_named)
+{
+    struct troth_span method = http_exchange_method(exchange);
+    struct troth_span path = http_exchange_path(exchange);
+    bool head = span_is(method, "HEAD");
+    for (size_t i = 0; i < ROUTES_COUNT; i++)
+        if (span_is(method, routes[i].method) || (head && strcmp(routes[i].method, "GET") == 0))
+            if (pattern_matches(routes[i].pattern, path, ret_named))
+                return &routes[i];
+    return NULL;
+}
+
+void api_handle(void *arg, struct http_exchange *exchange)
+{
+    struct request request = {.api = arg, .exchange = exchange};
+    struct api_problem problem;
+    const struct route *route = find_route(exchange, &request.named);
+    if (route == NULL) {
+        refuse_unrouted(exchange);
+        return;
+    }
+    int error = request_check_query(&request, route->parameters, &problem);
+    if (error == 0)
+        error = route->handler(&request, &problem);
+    if (error != 0)
+        reply_problem(exchange, &problem, NULL);
+}
+
+static void assert_complete(const struct api_host *host)
+{
+    assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
+    assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
+    assert(host->definition != NULL && host->definition_at != NULL);
+    assert(host->definition_put != NULL && host->definition_delete != NULL);
+    assert(host->participant != NULL && host->participant_at != NULL);
+    assert(host->participant_status != NULL && host->participant_put != NULL);
+    assert(host->participant_delete != NULL && host->ready != NULL);
+}
+
+int api_create(const struct api_host *host, struct api **ret_api)
+{
+    assert_complete(host);
+    struct api *api = calloc(1, sizeof *api);
+    if (api == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    api->host = *host;
+    *ret_api = api;
+    return 0;
+}
+
+void api_destroy(struct api *api)
+{
+    if (api == NULL)
+        return;
+    assert(api->calls == 0);
+    free(api);
+}

@@ -1,0 +1,51 @@
+/* router.h: which handler answers a request. */
+#ifndef API_ROUTER_H
+#define API_ROUTER_H
+
+#include <api/api.h>
+
+/* Requests that wait for their host, also those whose client has left. Beyond: 503. */
+#define API_CALLS_MAX 100000u
+
+struct api {
+    struct api_host host;
+    uint32_t calls;
+};
+
+struct request {
+    struct api *api;
+    struct http_exchange *exchange;
+    struct troth_span named; /* what stands in the place of {gtid} or {name} in the pattern */
+};
+
+/* Answers, or has a call answer later, and returns 0. Anything else: *ret_problem is the answer. */
+typedef int (*route_handler)(const struct request *request, struct api_problem *ret_problem);
+
+struct route {
+    const char *method;
+    const char *pattern; /* at most one {…}, which matches one segment */
+    route_handler handler;
+    const char *parameters[8]; /* of the query, NULL-terminated */
+};
+
+int transactions_start(const struct request *request, struct api_problem *ret_problem);
+int transactions_get(const struct request *request, struct api_problem *ret_problem);
+int transactions_abort(const struct request *request, struct api_problem *ret_problem);
+int transactions_list(const struct request *request, struct api_problem *ret_problem);
+int branches_enlist(const struct request *request, struct api_problem *ret_problem);
+int branches_commit(const struct request *request, struct api_problem *ret_problem);
+int decision_get(const struct request *request, struct api_problem *ret_problem);
+int definitions_put(const struct request *request, struct api_problem *ret_problem);
+int definitions_get(const struct request *request, struct api_problem *ret_problem);
+int definitions_delete(const struct request *request, struct api_problem *ret_problem);
+int definitions_list(const struct request *request, struct api_problem *ret_problem);
+int definitions_validate(const struct request *request, struct api_problem *ret_problem);
+int participants_put(const struct request *request, struct api_problem *ret_problem);
+int participants_get(const struct request *request, struct api_problem *ret_problem);
+int participants_delete(const struct request *request, struct api_problem *ret_problem);
+int participants_list(const struct request *request, struct api_problem *ret_problem);
+int health_alive(const struct request *request, struct api_problem *ret_problem);
+int health_ready(const struct request *request, struct api_problem *ret_problem);
+int openapi_get(const struct request *request, struct api_problem *ret_problem);
+
+#endif

@@ -1,0 +1,175 @@
+/* A request to start a transaction, read and checked before anything is begun. */
+#include "start.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "body.h"
+#include "lookup.h"
+#include "request.h"
+#include "transaction_reply.h"
+#include <protocol/duration.h>
+
+static int hash_request(struct troth_span body, char ret_hex[65], struct api_problem *ret_problem)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned int len = 0;
+    if (EVP_Digest(body.data, body.len, hash, &len, EVP_sha256(), NULL) != 1 || len != 32)
+        return api_problem_set(ret_problem, API_PROBLEM_INTERNAL, "SHA-256 is not available");
+    for (size_t i = 0; i < 32; i++) {
+        ret_hex[2 * i] = digits[hash[i] >> 4];
+        ret_hex[2 * i + 1] = digits[hash[i] & 15];
+    }
+    ret_hex[64] = '\0';
+    return 0;
+}
+
+static int read_headers(const struct request *request, struct start *start,
+                        struct api_problem *ret_problem)
+{
+    struct troth_span value;
+    struct api_submit *submit = &start->submit;
+    if (http_exchange_header(request->exchange, "traceparent", &value) &&
+        headers_traceparent_valid(value))
+        submit->traceparent = value;
+    if (!http_exchange_header(request->exchange, "Idempotency-Key", &value))
+        return 0;
+    int error = headers_idempotency_key(value, &start->key, ret_problem);
+    if (error == 0)
+        submit->idempotency_key = buffer_span(&start->key);
+    return error;
+}
+
+/* An object of strings. */
+static int read_labels(const struct body *body, struct troth_span *ret_labels,
+                       struct api_problem *ret_problem)
+{
+    struct troth_span labels, key, value;
+    if (!body_member(body, "labels", &labels))
+        return 0;
+    if (json_type(labels) != JSON_OBJECT)
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
+                               "/labels: it must be an object of strings");
+    if (labels.len > API_LABELS_BYTES_MAX)
+        return api_problem_set(ret_problem, API_PROBLEM_TOO_LARGE,
+                               "/labels: %zu bytes, at most %u are kept", labels.len,
+                               API_LABELS_BYTES_MAX);
+    struct json_cursor cursor = json_cursor(labels);
+    while (json_next(&cursor, &key, &value))
+        if (json_type(value) != JSON_STRING)
+            return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
+                                   "/labels: the value of %.*s must be a string", SHOWN(key));
+    *ret_labels = labels;
+    return 0;
+}
+
+static int check_input(struct start *start, struct api_problem *ret_problem)
+{
+    const struct definition *definition = start->submit.definition;
+    int error = definition_check_input(definition, start->submit.input, &start->faults);
+    if (error == 0)
+        return 0;
+    if (start->faults.errors == 0)
+        return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "the input: %s",
+                               troth_error_text(error));
+    const struct definition_fault *first = &start->faults.list[0];
+    api_problem_set(ret_problem, API_PROBLEM_INVALID_INPUT,
+                    "%u fault%s in the input of %s version %u; the first: \"%s\": %s",
+                    start->faults.errors, start->faults.errors == 1 ? "" : "s", definition->name,
+                    definition->version, first->pointer, first->text);
+    ret_problem->faults = &start->faults;
+    return TROTH_ERROR_REFUSED;
+}
+
+/* The definition's own, or a shorter one. */
+static int read_timeout(const struct body *body, struct api_submit *submit,
+                        struct api_problem *ret_problem)
+{
+    uint64_t most = submit->definition->timeout_us;
+    char text[DURATION_TEXT_MAX];
+    submit->timeout_us = most;
+    int error = body_duration(body, "timeout", &submit->timeout_us, ret_problem);
+    if (error != 0 || most == 0 || submit->timeout_us <= most)
+        return error;
+    duration_format(most, text);
+    return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
+                           "/timeout: it is longer than the definition's own, %s", text);
+}
+
+static int read_orchestrated(const struct request *request, const struct body *body,
+                             struct start *start, struct api_problem *ret_problem)
+{
+    static const char *const replies[] = {"completed", "decided", NULL};
+    struct api_submit *submit = &start->submit;
+    char name[TROTH_NAME_LEN_MAX + 1];
+    uint32_t version = 0, reply = 0;
+    int error = body_name(body, "definition", REQUIRED, name, ret_problem);
+    if (error == 0)
+        error = body_uint(body, "version", OPTIONAL, 1, INT32_MAX, &version, ret_problem);
+    if (error == 0)
+        error = body_choice(body, "reply", OPTIONAL, replies, &reply, ret_problem);
+    if (error == 0)
+        error = lookup_definition(request->api, API_PROBLEM_UNKNOWN_DEFINITION, name, version,
+                                  &submit->definition, ret_problem);
+    if (error == 0)
+        error = read_timeout(body, submit, ret_problem);
+    if (error != 0)
+        return error;
+    if (!body_member(body, "input", &submit->input))
+        submit->input = (struct troth_span){"{}", 2};
+    submit->reply = reply == 0 ? API_REPLY_COMPLETED : API_REPLY_DECIDED;
+    return check_input(start, ret_problem);
+}
+
+static int read_interactive(const struct body *body, struct start *start,
+                            struct api_problem *ret_problem)
+{
+    static const char *const modes[] = {"2pc", NULL};
+    static const char *const orchestrated_only[] = {"definition", "version", "input", "reply"};
+    struct troth_span value;
+    uint32_t mode = 0;
+    for (size_t i = 0; i < sizeof orchestrated_only / sizeof orchestrated_only[0]; i++)
+        if (body_member(body, orchestrated_only[i], &value))
+            return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
+                                   "/%s: not beside \"mode\": a transaction is started from a "
+                                   "\"definition\", or is interactive and has a \"mode\"",
+                                   orchestrated_only[i]);
+    int error = body_choice(body, "mode", REQUIRED, modes, &mode, ret_problem);
+    if (error != 0)
+        return error;
+    start->submit.reply = API_REPLY_COMPLETED;
+    start->submit.timeout_us = DEFINITION_TIMEOUT_DEFAULT_US;
+    return body_duration(body, "timeout", &start->submit.timeout_us, ret_problem);
+}
+
+int start_read(const struct request *request, struct start *start, struct api_problem *ret_problem)
+{
+    static const char *const known[] = {"definition", "version", "input",   "reply",
+                                        "labels",     "mode",    "timeout", NULL};
+    struct api_submit *submit = &start->submit;
+    struct troth_span value;
+    struct body body;
+    int error = body_read(request, false, known, &body, ret_problem);
+    if (error == 0)
+        error = read_headers(request, start, ret_problem);
+    if (error == 0)
+        error = read_labels(&body, &submit->labels, ret_problem);
+    if (error == 0)
+        error =
+            hash_request(http_exchange_body(request->exchange), submit->request_hash, ret_problem);
+    if (error == 0)
+        error = body_member(&body, "mode", &value)
+                    ? read_interactive(&body, start, ret_problem)
+                    : read_orchestrated(request, &body, start, ret_problem);
+    if (error == 0)
+        transaction_prefer(request, submit->reply, &start->prefer, &submit->reply,
+                           &submit->wait_us);
+    return error;
+}
+
+void start_finish(struct start *start)
+{
+    buffer_finish(&start->key);
+    definition_faults_finish(&start->faults);
+}

@@ -1,0 +1,20 @@
+/* start.h: a request to start a transaction, read and checked. */
+#ifndef API_START_H
+#define API_START_H
+
+#include "headers.h"
+#include "router.h"
+
+struct start {
+    struct api_submit submit; /* spans into the request and into `key` */
+    struct preference prefer;
+    struct buffer key;
+    struct definition_faults faults; /* of the input; *ret_problem points here */
+};
+
+/* `start` is zero-initialised and finished by the caller, also after a refusal. */
+TROTH_MUST_CHECK int start_read(const struct request *request, struct start *start,
+                                struct api_problem *ret_problem);
+void start_finish(struct start *start);
+
+#endif

@@ -1,0 +1,76 @@
+/* A transaction as its clients see it. Payloads are printed as the spans they came in. */
+#include "view.h"
+
+#include <protocol/json.h>
+
+static void append_span_or(struct buffer *object, const char *member, struct troth_span value,
+                           const char *absent)
+{
+    buffer_append_text(object, member);
+    if (value.data != NULL && value.len > 0)
+        buffer_append_span(object, value);
+    else
+        buffer_append_text(object, absent);
+}
+
+static void append_time(struct buffer *object, const char *member, struct wall time)
+{
+    char text[WALL_TEXT_LEN + 1];
+    buffer_append_text(object, member);
+    if (time.us == 0) {
+        buffer_append_text(object, "null");
+        return;
+    }
+    wall_format(time, text);
+    json_append_text(object, text);
+}
+
+static void append_definition(struct buffer *object, const struct txn_origin *origin)
+{
+    if (origin->interactive || origin->definition.data == NULL) {
+        buffer_append_text(object, ",\"definition\":null,\"version\":null");
+        return;
+    }
+    buffer_append_text(object, ",\"definition\":");
+    json_append_string(object, origin->definition);
+    buffer_append_text(object, ",\"version\":");
+    buffer_append_uint(object, origin->definition_version);
+}
+
+static void append_origin(struct buffer *object, const struct txn_origin *origin)
+{
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&origin->gtid, gtid);
+    buffer_append_text(object, "{\"gtid\":\"");
+    buffer_append_text(object, gtid);
+    buffer_append_char(object, '"');
+    append_definition(object, origin);
+    buffer_append_text(object, ",\"mode\":");
+    json_append_text(object, txn_mode_name(origin->mode));
+    if (origin->interactive)
+        buffer_append_text(object, ",\"interactive\":true");
+}
+
+void view_append(struct buffer *object, const struct api_view *view, bool with_timeline)
+{
+    const struct txn_origin *origin = view->origin;
+    append_origin(object, origin);
+    buffer_append_text(object, ",\"attempt\":");
+    buffer_append_uint(object, view->attempt);
+    buffer_append_text(object, ",\"state\":");
+    json_append_text(object, view->state);
+    buffer_append_text(object, ",\"outcome\":");
+    if (view->outcome == TXN_OUTCOME_NONE)
+        buffer_append_text(object, "null");
+    else
+        json_append_text(object, txn_outcome_name(view->outcome));
+    append_time(object, ",\"began_at\":", origin->began_at);
+    append_time(object, ",\"ended_at\":", view->ended_at);
+    if (origin->labels.data != NULL && origin->labels.len > 0)
+        append_span_or(object, ",\"labels\":", origin->labels, "{}");
+    append_span_or(object, ",\"steps\":", view->steps, "[]");
+    append_span_or(object, ",\"failure\":", view->failure, "null");
+    if (with_timeline)
+        append_span_or(object, ",\"timeline\":", view->history, "[]");
+    buffer_append_char(object, '}');
+}

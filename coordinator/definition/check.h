@@ -1,0 +1,60 @@
+/* check.h: faults and the places they are at. Private to the definition module. */
+#ifndef DEFINITION_CHECK_H
+#define DEFINITION_CHECK_H
+
+#include <definition/definition.h>
+#include <protocol/json.h>
+
+/* One text that is being checked, and what was found wrong with it. */
+struct check {
+    struct troth_span text;
+    struct definition_faults *faults;
+    bool no_memory; /* some fault could not be written down */
+};
+
+/* Where a value stands: a chain from the value up to the document, as long as the JSON pointer.
+ * A place whose value is absent (data NULL) is a field that the file does not have. */
+struct place {
+    const struct place *up; /* NULL: the document itself */
+    struct troth_span key;  /* with its quotes; absent: an element of an array */
+    uint32_t index;         /* of that element */
+    struct troth_span value;
+};
+
+/* Fault at the value, with its place as pointer. */
+void check_error(struct check *check, const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void check_warning(struct check *check, const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same pointer, but the key's line and column: the field itself is the mistake. */
+void check_error_at_key(struct check *check, const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A fault of the text itself, before it is JSON. */
+void check_error_at_offset(struct check *check, size_t offset, const char *text);
+/* Into the order of the file; stable. */
+void check_sort(struct check *check);
+
+/* Adds an error for each key that an object has twice, in the whole tree under `place`. */
+void check_duplicate_keys(struct check *check, const struct place *place);
+
+/* A raw JSON text made short enough for a message. */
+#define SHOWN_BYTES_MAX 72
+struct shown {
+    char text[SHOWN_BYTES_MAX + 4];
+};
+struct shown shown(struct troth_span raw);
+
+/* "; did you mean "x"?" or "". */
+struct hint {
+    char text[TROTH_NAME_LEN_MAX + 24];
+};
+struct hint hint(const char *nearest);
+/* For a JSON string: its plain text against `names`. */
+const char *nearest_of(struct troth_span string, const char *const *names);
+
+/* "a string", "an object", … as messages say it. */
+const char *type_text(enum json_type type);
+
+#define absent(span) ((span).data == NULL)
+
+#endif

@@ -1,0 +1,60 @@
+/* expression.h: "${…}" in the strings of a template.
+ *
+ *     ${input}  ${input.a.b}  ${input.items.0.sku}      the transaction's input
+ *     ${steps.reserve.output}  ${steps.reserve.output.id}   what a step answered
+ *     $${                                               the two characters "${"
+ *
+ * Works on the raw bytes between a string's quotes, so that literal parts pass through with their
+ * escapes. A "$" that is written as \u0024 is text. */
+#ifndef DEFINITION_EXPRESSION_H
+#define DEFINITION_EXPRESSION_H
+
+#include <stdbool.h>
+
+#include <protocol/json.h>
+#include <troth/error.h>
+#include <troth/span.h>
+
+#define EXPRESSION_BYTES_MAX 512u /* between the braces; longer is a fault of the definition */
+
+enum expression_part_kind {
+    EXPRESSION_TEXT,    /* raw JSON string bytes */
+    EXPRESSION_PATH,    /* what stands between the braces */
+    EXPRESSION_UNCLOSED /* from the "${" to the end: no "}" */
+};
+
+struct expression_part {
+    enum expression_part_kind kind;
+    struct troth_span text;
+};
+
+/* The bytes between the quotes of a JSON string. */
+struct troth_span string_body(struct troth_span string);
+/* Takes the next part off the front of *body; false at the end. */
+bool expression_next(struct troth_span *body, struct expression_part *ret_part);
+/* The string is one expression and nothing else: a path. */
+bool expression_is_whole(struct troth_span string, struct troth_span *ret_path);
+
+enum path_root { PATH_INPUT, PATH_STEP };
+
+struct path {
+    enum path_root root;
+    struct troth_span step; /* PATH_STEP: its name */
+    struct troth_span rest; /* "a.b.c"; empty: the whole value */
+};
+
+/* 0, or TROTH_ERROR_SYNTAX with *ret_why (static) and *ret_near: the wrong word and the right one,
+ * when there is one (both may be absent). */
+struct path_fault {
+    const char *why;
+    struct troth_span word;
+    const char *right;
+};
+TROTH_MUST_CHECK int path_parse(struct troth_span text, struct path *ret_path,
+                                struct path_fault *ret_fault);
+/* Takes the next segment off a path's rest; false at the end. */
+bool path_next(struct troth_span *rest, struct troth_span *ret_segment);
+/* Follows the rest of a path into a value. */
+bool path_lookup(struct troth_span value, struct troth_span rest, struct troth_span *ret_value);
+
+#endif

@@ -1,0 +1,179 @@
+/* lane.c: the rows of one topic and key, in order. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "outbox_private.h"
+
+#define BUCKETS_MIN 1024u
+
+static const bool allowed[LANE_STATE_COUNT][LANE_STATE_COUNT] = {
+    [LANE_READY] = {[LANE_SENT] = true, [LANE_SET_ASIDE] = true},
+    [LANE_ALONE] = {[LANE_SENT] = true, [LANE_SET_ASIDE] = true},
+    [LANE_SENT] =
+        {[LANE_READY] = true, [LANE_ALONE] = true, [LANE_LATER] = true, [LANE_SET_ASIDE] = true},
+    [LANE_LATER] = {[LANE_READY] = true},
+    [LANE_SET_ASIDE] = {[LANE_READY] = true},
+};
+
+int lanes_init(struct lanes *lanes)
+{
+    memset(lanes, 0, sizeof(*lanes));
+    for (int state = 0; state < LANE_STATE_COUNT; state++) {
+        TAILQ_INIT(&lanes->in[state]);
+    }
+    lanes->buckets = calloc(BUCKETS_MIN, sizeof(struct lane *));
+    if (lanes->buckets == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    lanes->buckets_count = BUCKETS_MIN;
+    return 0;
+}
+
+void lanes_finish(struct lanes *lanes)
+{
+    for (int state = 0; state < LANE_STATE_COUNT; state++) {
+        struct lane *lane;
+        while ((lane = TAILQ_FIRST(&lanes->in[state])) != NULL) {
+            struct row *row;
+            while ((row = TAILQ_FIRST(&lane->rows)) != NULL) {
+                TAILQ_REMOVE(&lane->rows, row, link);
+                free(row);
+            }
+            TAILQ_REMOVE(&lanes->in[state], lane, link);
+            free(lane);
+        }
+    }
+    free(lanes->buckets);
+    lanes->buckets = NULL;
+}
+
+/* FNV-1a over topic, a zero, and key. */
+static uint64_t hash_of(const struct row *row)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (const char *c = row->topic; *c != '\0'; c++) {
+        hash = (hash ^ (uint8_t)*c) * UINT64_C(1099511628211);
+    }
+    hash *= UINT64_C(1099511628211);
+    for (size_t i = 0; i < row->key.len; i++) {
+        hash = (hash ^ (uint8_t)row->key.data[i]) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+static bool same_key(const struct row *a, const struct row *b)
+{
+    return a->key.len == b->key.len && memcmp(a->key.data, b->key.data, a->key.len) == 0 &&
+           strcmp(a->topic, b->topic) == 0;
+}
+
+static struct lane **bucket_of(const struct lanes *lanes, uint64_t hash)
+{
+    return &lanes->buckets[hash & (lanes->buckets_count - 1)];
+}
+
+/* Twice the buckets; without memory for them the chains just get longer. */
+static void grow(struct lanes *lanes)
+{
+    struct lane **bigger = calloc(lanes->buckets_count * 2, sizeof(struct lane *));
+    if (bigger == NULL) {
+        return;
+    }
+    struct lane **old = lanes->buckets;
+    size_t old_count = lanes->buckets_count;
+    lanes->buckets = bigger;
+    lanes->buckets_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++) {
+        while (old[i] != NULL) {
+            struct lane *lane = old[i];
+            old[i] = lane->next;
+            struct lane **bucket = bucket_of(lanes, lane->hash);
+            lane->next = *bucket;
+            *bucket = lane;
+        }
+    }
+    free(old);
+}
+
+static struct lane *lane_create(struct lanes *lanes, uint64_t hash)
+{
+    struct lane *lane = calloc(1, sizeof(*lane));
+    if (lane == NULL) {
+        return NULL;
+    }
+    if (lanes->total >= lanes->buckets_count) {
+        grow(lanes);
+    }
+    lane->hash = hash;
+    lane->state = LANE_READY;
+    TAILQ_INIT(&lane->rows);
+    struct lane **bucket = bucket_of(lanes, hash);
+    lane->next = *bucket;
+    *bucket = lane;
+    TAILQ_INSERT_TAIL(&lanes->in[LANE_READY], lane, link);
+    lanes->count[LANE_READY]++;
+    lanes->total++;
+    return lane;
+}
+
+int lanes_add(struct lanes *lanes, struct row *row)
+{
+    uint64_t hash = hash_of(row);
+    struct lane *lane = *bucket_of(lanes, hash);
+    while (lane != NULL && (lane->hash != hash || !same_key(TAILQ_FIRST(&lane->rows), row))) {
+        lane = lane->next;
+    }
+    if (lane == NULL) {
+        lane = lane_create(lanes, hash);
+        if (lane == NULL) {
+            return TROTH_ERROR_NO_MEMORY;
+        }
+    }
+    row->lane = lane;
+    TAILQ_INSERT_TAIL(&lane->rows, row, link);
+    return 0;
+}
+
+static void move(struct lanes *lanes, struct lane *lane, enum lane_state state)
+{
+    TAILQ_REMOVE(&lanes->in[lane->state], lane, link);
+    lanes->count[lane->state]--;
+    lane->state = state;
+    TAILQ_INSERT_TAIL(&lanes->in[state], lane, link);
+    lanes->count[state]++;
+}
+
+void lane_set_state(struct lanes *lanes, struct lane *lane, enum lane_state state)
+{
+    assert(allowed[lane->state][state]);
+    assert(!TAILQ_EMPTY(&lane->rows));
+    move(lanes, lane, state);
+}
+
+static void lane_destroy(struct lanes *lanes, struct lane *lane)
+{
+    struct lane **at = bucket_of(lanes, lane->hash);
+    while (*at != lane) {
+        at = &(*at)->next;
+    }
+    *at = lane->next;
+    TAILQ_REMOVE(&lanes->in[lane->state], lane, link);
+    lanes->count[lane->state]--;
+    lanes->total--;
+    free(lane);
+}
+
+void lane_pop(struct lanes *lanes, struct lane *lane)
+{
+    struct row *row = TAILQ_FIRST(&lane->rows);
+    assert(row != NULL);
+    TAILQ_REMOVE(&lane->rows, row, link);
+    free(row);
+    lane->alone = false;
+    if (TAILQ_EMPTY(&lane->rows)) {
+        lane_destroy(lanes, lane);
+    } else {
+        lane_set_state(lanes, lane, LANE_READY);
+    }
+}

@@ -1,0 +1,393 @@
+/* outbox.c: which row is sent when, and what its delivery means. */
+#include <assert.h>
+#include <event2/event.h>
+#include <outbox/fault.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "outbox_private.h"
+
+/* The net below lost wake-ups, and when rows that met with passing trouble go again. */
+#define TICK_US 500000
+
+struct outbox {
+    struct event_base *base;
+    struct outbox_config config; /* its texts are copies */
+    struct producer *producer;   /* NULL: no brokers configured */
+    struct lanes lanes;
+    struct event *go;   /* activated when there may be something to send */
+    struct event *tick; /* every TICK_US */
+    struct outbox_stats stats;
+    bool told; /* config.state has been called */
+};
+
+/* --- deliveries ------------------------------------------------------------------------------- */
+
+static void tell_state(struct outbox *outbox, bool reachable, const char *why)
+{
+    if (outbox->told && outbox->stats.reachable == reachable) {
+        return;
+    }
+    outbox->told = true;
+    outbox->stats.reachable = reachable;
+    if (outbox->config.state != NULL) {
+        outbox->config.state(outbox->config.arg, reachable, why);
+    }
+}
+
+static void on_reachable(void *arg, bool reachable, const char *why)
+{
+    tell_state(arg, reachable, why);
+}
+
+static void row_confirmed(struct outbox *outbox, struct row *row)
+{
+    troth_gtid gtid = row->gtid;
+    uint8_t id[RECORD_OUTBOX_ID_BYTES];
+    memcpy(id, row->id, sizeof(id));
+    lane_pop(&outbox->lanes, row->lane);
+    outbox->stats.waiting--;
+    outbox->stats.confirmed++;
+    if (outbox->config.confirmed != NULL) {
+        outbox->config.confirmed(outbox->config.arg, &gtid, id);
+    }
+}
+
+static void row_set_aside(struct outbox *outbox, struct row *row, const char *why)
+{
+    row->lane->alone = false;
+    lane_set_state(&outbox->lanes, row->lane, LANE_SET_ASIDE);
+    outbox->stats.set_aside++;
+    if (outbox->config.set_aside != NULL) {
+        outbox->config.set_aside(outbox->config.arg, &row->gtid, row->id, why);
+    }
+}
+
+/* Kafka refuses whole batches, for one row in it. So a refused row goes once more without company:
+ * what is refused then is refused for what it is. */
+static void row_refused(struct outbox *outbox, struct row *row, const char *why)
+{
+    if (row->lane->alone) {
+        row_set_aside(outbox, row, why);
+    } else {
+        lane_set_state(&outbox->lanes, row->lane, LANE_ALONE);
+    }
+}
+
+static void on_delivered(void *arg, struct row *row, enum delivery delivery, const char *why)
+{
+    struct outbox *outbox = arg;
+    struct lane *lane = row->lane;
+    assert(lane->state == LANE_SENT && TAILQ_FIRST(&lane->rows) == row);
+    switch (delivery) {
+    case DELIVERY_CONFIRMED:
+        tell_state(outbox, true, "");
+        row_confirmed(outbox, row);
+        break;
+    case DELIVERY_REFUSED:
+        row_refused(outbox, row, why);
+        break;
+    case DELIVERY_AGAIN:
+        lane->alone = false;
+        lane_set_state(&outbox->lanes, lane, LANE_LATER);
+        break;
+    case DELIVERY_RETURNED:
+        lane->alone = false;
+        lane_set_state(&outbox->lanes, lane, LANE_READY);
+        break;
+    }
+    event_active(outbox->go, EV_TIMEOUT, 0);
+}
+
+static struct producer_callbacks producer_calls(struct outbox *outbox)
+{
+    return (struct producer_callbacks){
+        .delivered = on_delivered, .reachable = on_reachable, .arg = outbox};
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+/* false: no room now. */
+static bool lane_send(struct outbox *outbox, struct lane *lane, bool alone)
+{
+    struct row *row = TAILQ_FIRST(&lane->rows);
+    const char *why = "";
+    switch (producer_send(outbox->producer, row, &why)) {
+    case 0:
+        lane->alone = alone;
+        lane_set_state(&outbox->lanes, lane, LANE_SENT);
+        return true;
+    case TROTH_ERROR_REFUSED:
+        row_set_aside(outbox, row, why);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void send_what_may_go(struct outbox *outbox)
+{
+    struct lanes *lanes = &outbox->lanes;
+    struct lane *lane;
+    while ((lane = TAILQ_FIRST(&lanes->in[LANE_ALONE])) != NULL) {
+        if (lanes->count[LANE_SENT] > 0 || !lane_send(outbox, lane, true)) {
+            return;
+        }
+    }
+    while (lanes->count[LANE_SENT] < OUTBOX_WINDOW_MAX &&
+           (lane = TAILQ_FIRST(&lanes->in[LANE_READY])) != NULL) {
+        if (!lane_send(outbox, lane, false)) {
+            return;
+        }
+    }
+}
+
+/* librdkafka's fatal errors end a producer, not the work: all that it did not confirm goes again,
+ * through a new one. A row may so come twice, under one id. Without a new one: again at the tick.
+ */
+static void replace_dead_producer(struct outbox *outbox)
+{
+    const struct producer_callbacks callbacks = producer_calls(outbox);
+    producer_destroy(outbox->producer);
+    outbox->producer = NULL;
+    if (producer_create(outbox->base, &outbox->config, &callbacks, NULL, &outbox->producer) != 0) {
+        outbox->producer = NULL;
+        tell_state(outbox, false, "a new Kafka producer could not be made");
+    }
+}
+
+static bool has_brokers(const struct outbox *outbox)
+{
+    return outbox->config.brokers != NULL && outbox->config.brokers[0] != '\0';
+}
+
+static void on_go(evutil_socket_t fd, short what, void *arg)
+{
+    struct outbox *outbox = arg;
+    (void)fd, (void)what;
+    if (!has_brokers(outbox)) {
+        return;
+    }
+    if (outbox->producer == NULL || producer_dead(outbox->producer)) {
+        replace_dead_producer(outbox);
+    }
+    if (outbox->producer != NULL) {
+        send_what_may_go(outbox);
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct outbox *outbox = arg;
+    struct lane *lane;
+    if (outbox->producer != NULL) {
+        producer_serve(outbox->producer, 0);
+    }
+    while ((lane = TAILQ_FIRST(&outbox->lanes.in[LANE_LATER])) != NULL) {
+        lane_set_state(&outbox->lanes, lane, LANE_READY);
+    }
+    on_go(fd, what, outbox);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int copy_text(const char *text, const char **ret_copy)
+{
+    *ret_copy = strdup(text != NULL ? text : "");
+    return *ret_copy != NULL ? 0 : TROTH_ERROR_NO_MEMORY;
+}
+
+static void free_config(struct outbox_config *config)
+{
+    free((char *)(uintptr_t)config->brokers);
+    free((char *)(uintptr_t)config->source);
+    free((char *)(uintptr_t)config->topic_default);
+    for (size_t i = 0; config->properties != NULL && config->properties[i] != NULL; i++) {
+        free((char *)(uintptr_t)config->properties[i]);
+    }
+    free((void *)(uintptr_t)config->properties);
+}
+
+static int copy_properties(const char *const *properties, const char *const **ret_copy)
+{
+    size_t count = 0;
+    while (properties != NULL && properties[count] != NULL) {
+        count++;
+    }
+    const char **copy = calloc(count + 1, sizeof(*copy));
+    int error = copy != NULL ? 0 : TROTH_ERROR_NO_MEMORY;
+    for (size_t i = 0; error == 0 && i < count; i++) {
+        error = copy_text(properties[i], &copy[i]);
+    }
+    *ret_copy = copy; /* also a part of it: free_config takes that */
+    return error;
+}
+
+static int copy_config(const struct outbox_config *from, struct outbox_config *to)
+{
+    *to = *from;
+    to->brokers = to->source = to->topic_default = NULL;
+    to->properties = NULL;
+    int error = copy_text(from->brokers, &to->brokers);
+    error = error != 0 ? error : copy_text(from->source, &to->source);
+    error = error != 0 ? error : copy_text(from->topic_default, &to->topic_default);
+    return error != 0 ? error : copy_properties(from->properties, &to->properties);
+}
+
+static int make_events(struct outbox *outbox)
+{
+    static const struct timeval tick = {.tv_usec = TICK_US};
+    outbox->go = event_new(outbox->base, -1, 0, on_go, outbox);
+    outbox->tick = event_new(outbox->base, -1, EV_PERSIST, on_tick, outbox);
+    if (outbox->go == NULL || outbox->tick == NULL || event_add(outbox->tick, &tick) != 0) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    return 0;
+}
+
+int outbox_create(struct event_base *base, const struct outbox_config *config, struct buffer *why,
+                  struct outbox **ret_outbox)
+{
+    struct outbox *outbox = calloc(1, sizeof(*outbox));
+    if (outbox == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    outbox->base = base;
+    const struct producer_callbacks callbacks = producer_calls(outbox);
+    int error = lanes_init(&outbox->lanes);
+    error = error != 0 ? error : copy_config(config, &outbox->config);
+    error = error != 0 ? error : make_events(outbox);
+    if (error == 0 && has_brokers(outbox)) {
+        error = producer_create(base, &outbox->config, &callbacks, why, &outbox->producer);
+    }
+    if (error != 0) {
+        outbox_destroy(outbox, 0);
+        return error;
+    }
+    *ret_outbox = outbox;
+    return 0;
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_nsec / 1000u;
+}
+
+static void flush(struct outbox *outbox, uint64_t flush_us)
+{
+    const struct lanes *lanes = &outbox->lanes;
+    uint64_t end = now_us() + flush_us;
+    while (outbox->producer != NULL && now_us() < end) {
+        send_what_may_go(outbox);
+        if (lanes->count[LANE_SENT] == 0 || producer_dead(outbox->producer)) {
+            return;
+        }
+        producer_serve(outbox->producer, 10);
+    }
+}
+
+void outbox_destroy(struct outbox *outbox, uint64_t flush_us)
+{
+    if (outbox == NULL) {
+        return;
+    }
+    flush(outbox, flush_us);
+    producer_destroy(outbox->producer);
+    if (outbox->go != NULL) {
+        event_free(outbox->go);
+    }
+    if (outbox->tick != NULL) {
+        event_free(outbox->tick);
+    }
+    lanes_finish(&outbox->lanes);
+    free_config(&outbox->config);
+    free(outbox);
+}
+
+/* --- what the host calls ---------------------------------------------------------------------- */
+
+int outbox_row_make(const struct outbox *outbox, const struct outbox_facts *facts, uint64_t seq,
+                    struct buffer *texts, struct record_outbox_row *ret_row)
+{
+    return row_make(outbox->config.source, outbox->config.topic_default, facts, seq, texts,
+                    ret_row);
+}
+
+static char *put(char **to, struct troth_span span)
+{
+    char *at = *to;
+    if (span.len > 0) {
+        memcpy(at, span.data, span.len);
+    }
+    *to += span.len;
+    return at;
+}
+
+/* One allocation: the struct, then its texts. */
+static struct row *row_copy(const struct record_outbox_row *from)
+{
+    size_t texts = from->topic.len + 1 + from->key.len + from->headers.len + from->payload.len;
+    struct row *row = calloc(1, sizeof(*row) + texts);
+    if (row == NULL) {
+        return NULL;
+    }
+    char *to = (char *)(row + 1);
+    row->gtid = from->gtid;
+    memcpy(row->id, from->id, sizeof(row->id));
+    row->topic = put(&to, from->topic);
+    to++; /* the topic's zero, from calloc */
+    row->key = (struct troth_span){put(&to, from->key), from->key.len};
+    row->headers = (struct troth_span){put(&to, from->headers), from->headers.len};
+    row->payload = put(&to, from->payload);
+    row->payload_len = from->payload.len;
+    return row;
+}
+
+int outbox_send(struct outbox *outbox, const struct record_outbox_row *row)
+{
+    if (!has_brokers(outbox)) {
+        outbox->stats.waiting++; /* in the table, for whoever publishes it */
+        return 0;
+    }
+    if (outbox->stats.waiting >= OUTBOX_ROWS_MAX) {
+        return TROTH_ERROR_FULL;
+    }
+    struct row *copy = row_copy(row);
+    if (copy == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    int error = lanes_add(&outbox->lanes, copy);
+    if (error != 0) {
+        free(copy);
+        return error;
+    }
+    outbox->stats.waiting++;
+    event_active(outbox->go, EV_TIMEOUT, 0);
+    return 0;
+}
+
+void outbox_retry(struct outbox *outbox)
+{
+    struct lane *lane;
+    while ((lane = TAILQ_FIRST(&outbox->lanes.in[LANE_SET_ASIDE])) != NULL) {
+        lane_set_state(&outbox->lanes, lane, LANE_READY);
+    }
+    event_active(outbox->go, EV_TIMEOUT, 0);
+}
+
+void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats)
+{
+    *ret_stats = outbox->stats;
+    ret_stats->set_aside = outbox->lanes.count[LANE_SET_ASIDE];
+}
+
+void outbox_fault_fatal(struct outbox *outbox)
+{
+    if (outbox->producer != NULL) {
+        producer_kill(outbox->producer);
+        event_active(outbox->go, EV_TIMEOUT, 0);
+    }
+}

@@ -1,0 +1,176 @@
+/* core.h: what the files of the transaction core share. Private to coordinator/txn.
+ *
+ *   states.c       the tables: states, edges, invariants, handlers; the setters
+ *   step.c         one step: accounts, dispatch, the end of a step
+ *   effects.c      effects and records
+ *   two_phase.c    reserve, prepare, votes
+ *   one_phase.c    the delegated branch
+ *   decide.c       the decision, phase 2, the end
+ *   interactive.c  open, enlist, close
+ *   recover.c      what a new leader makes of the journal
+ *   timer.c        deadlines, retries, backoff
+ *   history.c      the timeline
+ *   text.c         steps, failure, timeline as JSON
+ *   inquire.c      answers to branches in doubt
+ */
+#ifndef TXN_CORE_H
+#define TXN_CORE_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <txn/txn.h>
+
+/* One step under way. */
+struct step {
+    struct txn *txn;
+    const struct txn_event *event;
+    struct txn_now now;
+    struct txn_effects *effects;
+};
+
+typedef void (*txn_handler)(struct step *step);
+
+/* states.c */
+struct txn_state_row {
+    const char *name;
+    uint32_t next; /* bit s: state s may follow */
+    bool (*invariant)(const struct txn *txn);
+    txn_handler on[TXN_EVENT_COUNT];
+};
+const struct txn_state_row *txn_state_row(enum txn_state state);
+void txn_set_state(struct txn *txn, enum txn_state state);
+void txn_branch_set(struct txn *txn, struct txn_branch *branch, enum txn_branch_state state);
+/* A branch that is new in its array takes its first state. */
+void txn_branch_place(struct txn *txn, struct txn_branch *branch, enum txn_branch_state state);
+
+/* effects.c */
+struct txn_effect *txn_emit(struct step *step, enum txn_effect_kind kind);
+void txn_send(struct step *step, struct txn_branch *branch, enum message_op op);
+void txn_release(struct step *step, struct txn_branch *branch);
+void txn_reply(struct step *step, enum txn_reply_level level);
+void txn_reply_enlisted(struct step *step, struct txn_branch *branch);
+void txn_reply_refused(struct step *step, uint32_t number, int error);
+/* To a repeated commit or cancel: what is known by now. */
+void txn_reply_again(struct step *step);
+struct txn_record *txn_persist(struct step *step, enum txn_record_kind kind, bool forced);
+void txn_record_members(struct step *step);
+void txn_record_people(struct step *step); /* steps and failure */
+void txn_record_history(struct step *step);
+void txn_records_point(struct txn_effects *effects);
+
+/* two_phase.c */
+void txn_on_submitted(struct step *step);
+void txn_on_begun(struct step *step);
+void txn_on_reserved(struct step *step);
+void txn_on_reserved_late(struct step *step);
+void txn_on_vote(struct step *step);
+void txn_on_unsendable(struct step *step);
+void txn_on_prepare_timer(struct step *step);
+void txn_reserve(struct step *step);
+struct txn_branch *txn_answered(struct step *step, enum message_op op);
+
+/* one_phase.c */
+bool txn_one_phase_fits(const struct txn *txn);
+void txn_delegate(struct step *step);
+void txn_execute(struct step *step);
+void txn_on_delegated(struct step *step);
+void txn_on_executed(struct step *step);
+void txn_on_executed_timer(struct step *step);
+void txn_on_fence_answer(struct step *step);
+void txn_on_fence_timer(struct step *step);
+void txn_on_delegated_cancel(struct step *step);
+void txn_on_delegated_unsendable(struct step *step);
+void txn_on_parked_cancel(struct step *step);
+void txn_on_parked_result(struct step *step);
+
+/* decide.c */
+void txn_commit(struct step *step);
+void txn_abort(struct step *step, enum txn_cause cause, uint32_t branch_number);
+void txn_abort_members(struct step *step);
+void txn_commit_members(struct step *step);
+void txn_adopt(struct step *step, enum txn_decision standing);
+bool txn_adopt_early(struct step *step);
+void txn_settle(struct step *step);
+void txn_on_decided(struct step *step);
+void txn_on_aborted(struct step *step);
+void txn_on_outcome(struct step *step);
+void txn_on_acknowledged(struct step *step);
+void txn_on_phase2_timer(struct step *step);
+void txn_on_cancelled(struct step *step);
+void txn_on_cancelled_late(struct step *step);
+void txn_on_published(struct step *step);
+void txn_on_publish_timer(struct step *step);
+void txn_on_nothing_sent_timer(struct step *step);
+void txn_on_fenced(struct step *step);
+
+/* interactive.c */
+void txn_on_opened(struct step *step);
+void txn_on_enlisted(struct step *step);
+void txn_on_enlisted_late(struct step *step);
+void txn_on_open_durable(struct step *step);
+void txn_on_closed(struct step *step);
+void txn_on_closed_again(struct step *step);
+void txn_acknowledge_enlisted(struct step *step);
+
+/* recover.c */
+void txn_on_recovered(struct step *step);
+void txn_on_restarted(struct step *step);
+void txn_on_restarting_cancel(struct step *step);
+
+/* timer.c */
+bool txn_expired(struct mono deadline, struct txn_now now);
+struct mono txn_after(struct txn_now now, uint64_t us);
+void txn_again(struct step *step, struct txn_branch *branch, uint64_t at_least_us);
+void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op);
+uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch,
+                          enum message_op op, struct txn_now now);
+
+/* text.c */
+bool txn_cause_parse(struct troth_span value, enum txn_cause *ret_cause);
+
+/* history.c */
+struct txn_note {
+    enum txn_moment moment;
+    uint32_t branch;
+    uint8_t detail;
+    enum message_op op;
+    enum message_vote vote;
+};
+void txn_note(struct step *step, struct txn_note note);
+void txn_note_moment(struct step *step, enum txn_moment moment);
+const struct txn_history_entry *txn_history_at(const struct txn *txn, uint32_t i);
+
+/* Masks: bit i for branches[i]. */
+static inline uint64_t txn_bit(const struct txn *txn, const struct txn_branch *branch)
+{
+    return UINT64_C(1) << (branch - txn->branches);
+}
+
+static inline uint64_t txn_all(const struct txn *txn)
+{
+    return txn->branches_count == 64 ? ~UINT64_C(0)
+                                     : (UINT64_C(1) << txn->branches_count) - UINT64_C(1);
+}
+
+static inline uint64_t txn_voted(const struct txn *txn)
+{
+    return txn->in[TXN_BRANCH_PREPARED] | txn->in[TXN_BRANCH_READ_ONLY];
+}
+
+/* Takes the lowest branch out of a mask: for (mask = …; mask != 0;) branch = txn_take(txn, &mask);
+ */
+static inline struct txn_branch *txn_take(struct txn *txn, uint64_t *mask)
+{
+    int i = __builtin_ctzll(*mask);
+    *mask &= *mask - 1;
+    return &txn->branches[i];
+}
+
+static inline bool txn_delegated(const struct txn *txn)
+{
+    return txn->delegated_branch != 0;
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* effects.c: how a step says what is to be done, and the records it asks for. */
+#include "core.h"
+
+enum { TEXT_MEMBERS, TEXT_STEPS, TEXT_FAILURE, TEXT_HISTORY, TEXT_COUNT };
+
+struct txn_effect *txn_emit(struct step *step, enum txn_effect_kind kind)
+{
+    assert(step->effects->count < TXN_EFFECTS_MAX);
+    struct txn_effect *effect = &step->effects->list[step->effects->count++];
+    memset(effect, 0, sizeof(*effect));
+    effect->kind = kind;
+    return effect;
+}
+
+/* Every command of a branch leaves through here. */
+void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
+{
+    branch->tries++;
+    branch->retry_at.us = 0;
+    struct txn_effect *effect = txn_emit(step, TXN_EFFECT_SEND);
+    effect->branch = branch;
+    effect->op = op;
+    effect->timeout_us = txn_call_timeout(step->txn, branch, op, step->now);
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SENT,
+                                     .branch = branch->number,
+                                     .detail = (uint8_t)op,
+                                     .op = op});
+}
+
+void txn_release(struct step *step, struct txn_branch *branch)
+{
+    if (!branch->reserved)
+        return;
+    branch->reserved = false;
+    txn_emit(step, TXN_EFFECT_RELEASE)->branch = branch;
+}
+
+void txn_reply(struct step *step, enum txn_reply_level level)
+{
+    txn_emit(step, TXN_EFFECT_REPLY)->reply = level;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_REPLIED, .detail = (uint8_t)level});
+}
+
+void txn_reply_enlisted(struct step *step, struct txn_branch *branch)
+{
+    struct txn_effect *effect = txn_emit(step, TXN_EFFECT_REPLY);
+    effect->reply = TXN_REPLY_ENLISTED;
+    effect->branch = branch;
+    effect->number = branch->number;
+}
+
+void txn_reply_refused(struct step *step, uint32_t number, int error)
+{
+    struct txn_effect *effect = txn_emit(step, TXN_EFFECT_REPLY);
+    effect->reply = TXN_REPLY_REFUSED;
+    effect->number = number;
+    effect->error = error;
+}
+
+void txn_reply_again(struct step *step)
+{
+    if (step->txn->decision == TXN_UNDECIDED)
+        return; /* the reply comes when it is decided */
+    txn_emit(step, TXN_EFFECT_REPLY)->reply = TXN_REPLY_DECIDED;
+    if (step->txn->unanswered == 0)
+        txn_emit(step, TXN_EFFECT_REPLY)->reply = TXN_REPLY_COMPLETED;
+}
+
+struct txn_record *txn_persist(struct step *step, enum txn_record_kind kind, bool forced)
+{
+    struct txn *txn = step->txn;
+    struct txn_effects *effects = step->effects;
+    assert(effects->persists < TXN_PERSISTS_MAX);
+    struct txn_record *record = &txn_emit(step, TXN_EFFECT_PERSIST)->record;
+    effects->persist[effects->persists++].effect = effects->count - 1;
+    record->kind = kind;
+    record->forced = forced;
+    record->origin = txn->origin;
+    record->epoch = txn->epoch;
+    record->attempt = txn->attempt;
+    record->protocol = txn->protocol;
+    record->outcome = txn->outcome;
+    record->delegated_branch = txn->delegated_branch;
+    record->at = step->now.wall;
+    txn->writing[kind]++;
+    if (kind == TXN_RECORD_BEGIN)
+        txn->begin_writes++;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_WRITING, .detail = (uint8_t)kind});
+    return record;
+}
+
+/* The texts of the record emitted last. The buffer may move while it grows: the record's spans get
+ * their length now and their address at the end of the step (txn_records_point). */
+
+static struct txn_record *record_last(struct step *step)
+{
+    assert(step->effects->persists > 0);
+    uint32_t i = step->effects->persist[step->effects->persists - 1].effect;
+    return &step->effects->list[i].record;
+}
+
+static void text_set(struct step *step, int which, size_t at, struct troth_span *span)
+{
+    step->effects->persist[step->effects->persists - 1].at[which] = at;
+    span->len = step->effects->texts->len - at;
+}
+
+static struct troth_span name_span(const char *name)
+{
+    return (struct troth_span){name, strlen(name)};
+}
+
+void txn_record_members(struct step *step)
+{
+    const struct txn *txn = step->txn;
+    struct buffer *texts = step->effects->texts;
+    size_t at = texts->len;
+    record_members_begin(texts);
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        const struct txn_branch *branch = &txn->branches[i];
+        record_member_append(texts,
+                             &(struct record_member){.branch = branch->number,
+                                                     .name = name_span(branch->name),
+                                                     .participant = name_span(branch->participant),
+                                                     .operation = name_span(branch->operation),
+                                                     .inquires = branch->inquires,
+                                                     .vote = branch->vote});
+    }
+    record_members_end(texts);
+    assert(!texts->failed); /* TXN_TEXTS_BYTES_MAX was reserved up front */
+    text_set(step, TEXT_MEMBERS, at, &record_last(step)->members);
+}
+
+void txn_record_people(struct step *step)
+{
+    struct buffer *texts = step->effects->texts;
+    struct txn_record *record = record_last(step);
+    if (step->txn->cause != TXN_CAUSE_NONE) {
+        size_t at = texts->len;
+        txn_failure_append(step->txn, texts);
+        assert(!texts->failed);
+        text_set(step, TEXT_FAILURE, at, &record->failure);
+    }
+    size_t at = texts->len;
+    txn_steps_append(step->txn, texts);
+    if (texts->failed) { /* outputs are large and memory is short: the record goes without them */
+        texts->failed = false;
+        texts->len = at;
+        return;
+    }
+    text_set(step, TEXT_STEPS, at, &record->steps);
+}
+
+void txn_record_history(struct step *step)
+{
+    struct buffer *texts = step->effects->texts;
+    size_t at = texts->len;
+    txn_history_append(step->txn, texts);
+    if (texts->failed) {
+        texts->failed = false;
+        texts->len = at;
+        return;
+    }
+    text_set(step, TEXT_HISTORY, at, &record_last(step)->history);
+}
+
+void txn_records_point(struct txn_effects *effects)
+{
+    for (uint32_t i = 0; i < effects->persists; i++) {
+        struct txn_record *record = &effects->list[effects->persist[i].effect].record;
+        struct troth_span *spans[TEXT_COUNT] = {
+            [TEXT_MEMBERS] = &record->members,
+            [TEXT_STEPS] = &record->steps,
+            [TEXT_FAILURE] = &record->failure,
+            [TEXT_HISTORY] = &record->history,
+        };
+        for (int t = 0; t < TEXT_COUNT; t++) {
+            if (spans[t]->len > 0)
+                spans[t]->data = effects->texts->data + effects->persist[i].at[t];
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/* history.c: the timeline of one transaction, in bounded memory: the first half of the entries
+ * stays for ever, the second half is a ring of the latest. */
+#include "core.h"
+
+#define HISTORY_HALF (TXN_HISTORY_MAX / 2u)
+
+static const char *const moment_names[TXN_MOMENT_COUNT] = {
+    [TXN_MOMENT_BEGAN] = "began",         [TXN_MOMENT_ENLISTED] = "enlisted",
+    [TXN_MOMENT_CLOSED] = "closed",       [TXN_MOMENT_SENT] = "sent",
+    [TXN_MOMENT_ANSWERED] = "answered",   [TXN_MOMENT_WRITING] = "writing",
+    [TXN_MOMENT_DURABLE] = "durable",     [TXN_MOMENT_REPLIED] = "replied",
+    [TXN_MOMENT_PUBLISHED] = "published", [TXN_MOMENT_TIMEOUT] = "timeout",
+    [TXN_MOMENT_CANCELLED] = "cancelled", [TXN_MOMENT_RECOVERED] = "recovered",
+    [TXN_MOMENT_PARKED] = "parked",       [TXN_MOMENT_ENDED] = "ended",
+};
+
+const char *txn_moment_name(enum txn_moment moment)
+{
+    assert(moment < TXN_MOMENT_COUNT);
+    return moment_names[moment];
+}
+
+static struct txn_history_entry *entry_new(struct txn *txn)
+{
+    if (txn->history_count < TXN_HISTORY_MAX)
+        return &txn->history[txn->history_count++];
+    uint32_t i = HISTORY_HALF + txn->history_dropped % HISTORY_HALF;
+    txn->history_dropped++;
+    return &txn->history[i];
+}
+
+/* The i-th of the entries kept, in the order of time. */
+const struct txn_history_entry *txn_history_at(const struct txn *txn, uint32_t i)
+{
+    assert(i < txn->history_count);
+    if (i < HISTORY_HALF || txn->history_dropped == 0)
+        return &txn->history[i];
+    return &txn->history[HISTORY_HALF + (i - HISTORY_HALF + txn->history_dropped) % HISTORY_HALF];
+}
+
+void txn_note(struct step *step, struct txn_note note)
+{
+    struct txn *txn = step->txn;
+    *entry_new(txn) = (struct txn_history_entry){
+        .at_us = step->now.mono.us - txn->began.us,
+        .branch = (uint16_t)note.branch,
+        .attempt = (uint16_t)txn->attempt,
+        .moment = (uint8_t)note.moment,
+        .detail = note.detail,
+        .op = (uint8_t)note.op,
+        .vote = (uint8_t)note.vote,
+    };
+}
+
+void txn_note_moment(struct step *step, enum txn_moment moment)
+{
+    txn_note(step, (struct txn_note){.moment = moment});
+}

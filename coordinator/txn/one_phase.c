@@ -1,0 +1,212 @@
+/* one_phase.c: a single branch needs no vote: it is told to execute and its answer is the decision.
+ *
+ * The row that delegates is durable before execute leaves [ONEPHASE0], so that a new leader asks
+ * the branch and nobody presumes abort. A branch that voted when it enlisted is never delegated to
+ * [ONEPHASE1]. From the sending on a timeout or a cancel is a request: abort goes to the branch as
+ * a fence, and what it answers (done already, or never) decides. */
+#include "core.h"
+
+bool txn_one_phase_fits(const struct txn *txn)
+{
+    return txn->branches_count == 1 && txn->in[TXN_BRANCH_IDLE] == 1;
+}
+
+void txn_delegate(struct step *step)
+{
+    struct txn *txn = step->txn;
+    txn->delegated_branch = txn->branches[0].number;
+    txn_set_state(txn, TXN_DELEGATING);
+    txn_persist(step, TXN_RECORD_DELEGATE, true);
+    txn_record_members(step);
+}
+
+void txn_execute(struct step *step)
+{
+    struct txn_branch *branch = &step->txn->branches[0];
+    txn_set_state(step->txn, TXN_DELEGATED);
+    txn_branch_set(step->txn, branch, TXN_BRANCH_EXECUTING);
+    txn_send(step, branch, OP_EXECUTE);
+}
+
+/* DELEGATING: the row is there. */
+void txn_on_delegated(struct step *step)
+{
+    if (step->event->of.durable.record != TXN_RECORD_DELEGATE ||
+        step->event->of.durable.attempt != step->txn->attempt)
+        return;
+    if (!txn_adopt_early(step))
+        txn_execute(step);
+}
+
+static void fence(struct step *step, enum txn_cause cause, uint32_t branch_number)
+{
+    struct txn *txn = step->txn;
+    struct txn_branch *branch = &txn->branches[0];
+    txn->cause = cause;
+    txn->cause_branch = branch_number;
+    txn_set_state(txn, TXN_FENCING);
+    txn_branch_set(txn, branch, TXN_BRANCH_ABORTING);
+    branch->tries = 0;
+    txn_send(step, branch, OP_ABORT);
+}
+
+/* The branch has committed: so it is decided. */
+static void branch_committed(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    txn_branch_set(txn, branch, TXN_BRANCH_COMMITTED);
+    branch->vote = VOTE_YES;
+    branch->retry_at.us = 0;
+    branch->output = step->event->of.result->output;
+    txn->cause = TXN_CAUSE_NONE; /* the fence came too late */
+    txn->cause_branch = 0;
+    txn_release(step, branch);
+    txn_commit(step);
+}
+
+static void branch_refused(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    txn_branch_set(txn, branch, TXN_BRANCH_REFUSED);
+    branch->vote = VOTE_NO;
+    branch->retry_at.us = 0;
+    branch->output = step->event->of.result->output;
+    if (txn->cause == TXN_CAUSE_NONE)
+        txn_abort(step, TXN_CAUSE_REFUSED, branch->number);
+    else
+        txn_abort(step, txn->cause, txn->cause_branch);
+}
+
+static void park(struct step *step, struct txn_branch *branch)
+{
+    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
+    branch->retry_at.us = 0;
+    txn_release(step, branch);
+    txn_set_state(step->txn, TXN_PARKED);
+    txn_note(step,
+             (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = step->txn->delegated_branch});
+}
+
+/* DELEGATED, and the late answers to execute behind a fence. Without end: unknown is asked again.
+ */
+void txn_on_executed(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    struct txn_branch *branch = txn_answered(step, OP_EXECUTE);
+    if (branch == NULL)
+        return;
+    switch (result->result) {
+    case RESULT_DONE:
+        branch_committed(step, branch);
+        return;
+    case RESULT_REFUSED: /* a tombstone is there: no duplicate can succeed later */
+        branch_refused(step, branch);
+        return;
+    case RESULT_RETRY:
+    case RESULT_UNKNOWN:
+    case RESULT_VOTE:
+    case RESULT_HEURISTIC:
+    case RESULT_COUNT:
+        break;
+    }
+    if (branch->state == TXN_BRANCH_EXECUTING)
+        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+}
+
+static void fence_done(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    switch (step->event->of.result->state) {
+    case BRANCH_IS_COMMITTED:
+        branch_committed(step, branch);
+        return;
+    case BRANCH_IS_ABORTED:
+        txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
+        branch->retry_at.us = 0;
+        txn_abort(step, txn->cause, txn->cause_branch);
+        return;
+    case BRANCH_IS_UNSAID: /* "done" without saying what is no decision: an operator looks */
+    case BRANCH_IS_PREPARED:
+    case BRANCH_IS_COMPENSATED:
+    case BRANCH_IS_UNKNOWN:
+    case BRANCH_IS_COUNT:
+        break;
+    }
+    if (branch->state != TXN_BRANCH_PARKED)
+        park(step, branch);
+}
+
+/* FENCING: whatever the branch says first, to execute or to abort, is the decision. */
+void txn_on_fence_answer(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    if (result->op == OP_EXECUTE) {
+        txn_on_executed(step);
+        return;
+    }
+    struct txn_branch *branch = txn_answered(step, OP_ABORT);
+    if (branch == NULL)
+        return;
+    switch (result->result) {
+    case RESULT_DONE:
+        fence_done(step, branch);
+        return;
+    case RESULT_REFUSED:
+    case RESULT_HEURISTIC:
+        if (branch->state != TXN_BRANCH_PARKED)
+            park(step, branch);
+        return;
+    case RESULT_RETRY:
+    case RESULT_UNKNOWN:
+    case RESULT_VOTE:
+    case RESULT_COUNT:
+        break;
+    }
+    if (branch->state == TXN_BRANCH_ABORTING)
+        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+}
+
+void txn_on_executed_timer(struct step *step)
+{
+    if (txn_expired(step->txn->deadline, step->now)) {
+        txn_note_moment(step, TXN_MOMENT_TIMEOUT);
+        fence(step, TXN_CAUSE_TIMEOUT, step->txn->delegated_branch);
+        return;
+    }
+    txn_resend_due(step, TXN_BRANCH_EXECUTING, OP_EXECUTE);
+}
+
+void txn_on_fence_timer(struct step *step)
+{
+    txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
+}
+
+void txn_on_delegated_cancel(struct step *step)
+{
+    txn_note_moment(step, TXN_MOMENT_CANCELLED);
+    fence(step, TXN_CAUSE_CANCELLED, 0);
+}
+
+/* This memory sent nothing, but the leader before it may have: the fence finds out. */
+void txn_on_delegated_unsendable(struct step *step)
+{
+    if (step->event->of.number == step->txn->delegated_branch)
+        fence(step, TXN_CAUSE_INPUT, step->txn->delegated_branch);
+}
+
+/* A cancel of what was parked undecided asks the branch once more. */
+void txn_on_parked_cancel(struct step *step)
+{
+    if (step->txn->decision == TXN_UNDECIDED)
+        txn_on_delegated_cancel(step);
+    else
+        txn_on_cancelled_late(step);
+}
+
+void txn_on_parked_result(struct step *step)
+{
+    if (step->txn->decision == TXN_UNDECIDED)
+        txn_on_fence_answer(step);
+    else
+        txn_on_acknowledged(step);
+}

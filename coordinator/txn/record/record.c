@@ -1,0 +1,208 @@
+/* txn/record.c: names of what a record says, and member lists as JSON text. */
+#include <assert.h>
+#include <string.h>
+
+#include <protocol/json.h>
+#include <txn/record.h>
+
+static const char *const mode_names[TXN_MODE_COUNT] = {
+    [TXN_MODE_2PC] = "2pc",
+    [TXN_MODE_SAGA] = "saga",
+    [TXN_MODE_2PC_THEN_SAGA] = "2pc_then_saga",
+};
+static const char *const protocol_names[TXN_PROTOCOL_COUNT] = {
+    [TXN_PROTOCOL_2PC] = "2pc",
+    [TXN_PROTOCOL_SAGA] = "saga",
+};
+static const char *const decision_names[TXN_DECISION_COUNT] = {
+    [TXN_UNDECIDED] = "undecided",
+    [TXN_COMMIT] = "commit",
+    [TXN_ABORT] = "abort",
+};
+static const char *const outcome_names[TXN_OUTCOME_COUNT] = {
+    [TXN_OUTCOME_NONE] = "none",       [TXN_OUTCOME_COMMITTED] = "committed",
+    [TXN_OUTCOME_ABORTED] = "aborted", [TXN_OUTCOME_COMPENSATED] = "compensated",
+    [TXN_OUTCOME_MIXED] = "mixed",
+};
+static const char *const record_kind_names[TXN_RECORD_KIND_COUNT] = {
+    [TXN_RECORD_BEGIN] = "begin",       [TXN_RECORD_DELEGATE] = "delegate",
+    [TXN_RECORD_DECISION] = "decision", [TXN_RECORD_ATTEMPT] = "attempt",
+    [TXN_RECORD_OUTCOME] = "outcome",   [TXN_RECORD_END] = "end",
+};
+
+const char *txn_mode_name(enum txn_mode mode)
+{
+    assert(mode < TXN_MODE_COUNT);
+    return mode_names[mode];
+}
+
+const char *txn_protocol_name(enum txn_protocol protocol)
+{
+    assert(protocol < TXN_PROTOCOL_COUNT);
+    return protocol_names[protocol];
+}
+
+const char *txn_decision_name(enum txn_decision decision)
+{
+    assert(decision < TXN_DECISION_COUNT);
+    return decision_names[decision];
+}
+
+const char *txn_outcome_name(enum txn_outcome outcome)
+{
+    assert(outcome < TXN_OUTCOME_COUNT);
+    return outcome_names[outcome];
+}
+
+const char *txn_record_kind_name(enum txn_record_kind kind)
+{
+    assert(kind < TXN_RECORD_KIND_COUNT);
+    return record_kind_names[kind];
+}
+
+static int name_find(struct troth_span name, const char *const *names, size_t count,
+                     size_t *ret_index)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(names[i]) == name.len && memcmp(names[i], name.data, name.len) == 0) {
+            *ret_index = i;
+            return 0;
+        }
+    }
+    return TROTH_ERROR_SYNTAX;
+}
+
+int txn_mode_parse(struct troth_span name, enum txn_mode *ret_mode)
+{
+    size_t i;
+    int error = name_find(name, mode_names, TXN_MODE_COUNT, &i);
+    if (error == 0)
+        *ret_mode = (enum txn_mode)i;
+    return error;
+}
+
+int txn_protocol_parse(struct troth_span name, enum txn_protocol *ret_protocol)
+{
+    size_t i;
+    int error = name_find(name, protocol_names, TXN_PROTOCOL_COUNT, &i);
+    if (error == 0)
+        *ret_protocol = (enum txn_protocol)i;
+    return error;
+}
+
+int txn_decision_parse(struct troth_span name, enum txn_decision *ret_decision)
+{
+    size_t i;
+    int error = name_find(name, decision_names, TXN_DECISION_COUNT, &i);
+    if (error == 0)
+        *ret_decision = (enum txn_decision)i;
+    return error;
+}
+
+int txn_outcome_parse(struct troth_span name, enum txn_outcome *ret_outcome)
+{
+    size_t i;
+    int error = name_find(name, outcome_names, TXN_OUTCOME_COUNT, &i);
+    if (error == 0)
+        *ret_outcome = (enum txn_outcome)i;
+    return error;
+}
+
+/* --- members ---------------------------------------------------------------------------------- */
+
+void record_members_begin(struct buffer *list)
+{
+    buffer_append_char(list, '[');
+}
+
+void record_member_append(struct buffer *list, const struct record_member *member)
+{
+    if (list->len > 0 && list->data[list->len - 1] != '[')
+        buffer_append_char(list, ',');
+    buffer_append_text(list, "{\"branch\":");
+    buffer_append_uint(list, member->branch);
+    if (member->name.data != NULL && member->name.len > 0) {
+        buffer_append_text(list, ",\"name\":");
+        json_append_string(list, member->name);
+    }
+    buffer_append_text(list, ",\"participant\":");
+    json_append_string(list, member->participant);
+    buffer_append_text(list, ",\"operation\":");
+    json_append_string(list, member->operation);
+    buffer_append_text(list, member->inquires ? ",\"inquires\":true" : ",\"inquires\":false");
+    if (member->vote != VOTE_NONE) {
+        buffer_append_text(list, ",\"vote\":");
+        json_append_text(list, message_vote_name(member->vote));
+    }
+    buffer_append_char(list, '}');
+}
+
+void record_members_end(struct buffer *list)
+{
+    buffer_append_char(list, ']');
+}
+
+/* What stands between the quotes. Names need no escapes, so one that has any is damage. */
+static int member_name(struct troth_span object, const char *key, bool required,
+                       struct troth_span *ret_name)
+{
+    struct troth_span value;
+    if (!json_member(object, key, &value)) {
+        *ret_name = (struct troth_span){NULL, 0};
+        return required ? TROTH_ERROR_SYNTAX : 0;
+    }
+    if (json_type(value) != JSON_STRING || value.len < 2 || value.len - 2 > TROTH_NAME_LEN_MAX)
+        return TROTH_ERROR_SYNTAX;
+    struct troth_span name = {value.data + 1, value.len - 2};
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] == '\\')
+            return TROTH_ERROR_SYNTAX;
+    }
+    if (required && name.len == 0)
+        return TROTH_ERROR_SYNTAX;
+    *ret_name = name;
+    return 0;
+}
+
+static int member_vote(struct troth_span object, enum message_vote *ret_vote)
+{
+    struct troth_span value;
+    if (!json_member(object, "vote", &value)) {
+        *ret_vote = VOTE_NONE;
+        return 0;
+    }
+    if (json_type(value) != JSON_STRING)
+        return TROTH_ERROR_SYNTAX;
+    for (enum message_vote vote = VOTE_NONE; vote < VOTE_COUNT; vote++) {
+        const char *name = message_vote_name(vote);
+        if (json_string_equals(value, (struct troth_span){name, strlen(name)})) {
+            *ret_vote = vote;
+            return 0;
+        }
+    }
+    return TROTH_ERROR_SYNTAX;
+}
+
+int record_member_next(struct json_cursor *cursor, struct record_member *ret_member)
+{
+    struct troth_span key, object, value;
+    if (!json_next(cursor, &key, &object))
+        return TROTH_ERROR_NOT_FOUND;
+    if (json_type(object) != JSON_OBJECT)
+        return TROTH_ERROR_SYNTAX;
+    struct record_member member = {.inquires = true};
+    int64_t number;
+    if (!json_member(object, "branch", &value) || json_int64(value, &number) != 0 || number < 1 ||
+        number > (int64_t)TROTH_BRANCH_NUMBER_MAX)
+        return TROTH_ERROR_SYNTAX;
+    member.branch = (uint32_t)number;
+    if (member_name(object, "name", false, &member.name) != 0 ||
+        member_name(object, "participant", true, &member.participant) != 0 ||
+        member_name(object, "operation", true, &member.operation) != 0 ||
+        member_vote(object, &member.vote) != 0)
+        return TROTH_ERROR_SYNTAX;
+    if (!json_member(object, "inquires", &value) || json_bool(value, &member.inquires) != 0)
+        return TROTH_ERROR_SYNTAX;
+    *ret_member = member;
+    return 0;
+}

@@ -1,0 +1,260 @@
+/* recover.c: what a new leader makes of what the journal holds. All that it knows comes from there
+ * (protocol.md, section 1, rule 4). Nothing is sent and nothing written before the RECOVERED step,
+ * so that a scan which fails half-way has aborted nothing (faults.md 14). */
+#include <protocol/json.h>
+
+#include "core.h"
+
+static int members_cursor(const struct txn_image *image, struct json_cursor *ret_cursor)
+{
+    struct troth_span list;
+    if (image->members.data == NULL)
+        return TROTH_ERROR_SYNTAX;
+    if (json_check(image->members, JSON_CHECK_DEFAULT, &list, NULL) != 0 ||
+        json_type(list) != JSON_ARRAY)
+        return TROTH_ERROR_SYNTAX;
+    *ret_cursor = json_cursor(list);
+    return 0;
+}
+
+int txn_image_members(const struct txn_image *image, uint32_t *ret_count)
+{
+    struct json_cursor cursor;
+    struct record_member member;
+    uint32_t count = 0;
+    int error = members_cursor(image, &cursor);
+    if (error != 0)
+        return error;
+    while ((error = record_member_next(&cursor, &member)) == 0) {
+        if (++count > TROTH_BRANCHES_MAX)
+            return TROTH_ERROR_SYNTAX;
+    }
+    if (error != TROTH_ERROR_NOT_FOUND)
+        return error;
+    *ret_count = count;
+    return 0;
+}
+
+/* Zero-terminated, in a buffer that has room for it. */
+static const char *text_keep(struct buffer *texts, struct troth_span span)
+{
+    size_t at = texts->len;
+    if (span.len > 0)
+        buffer_append_span(texts, span);
+    buffer_append_char(texts, '\0');
+    return texts->data + at;
+}
+
+/* What each branch is in, as far as the journal can know. Where nothing is decided, any message may
+ * have been sent by the leader before: it needs no write to send a prepare. */
+static int branch_state(const struct txn_image *image, const struct record_member *member,
+                        enum txn_branch_state *ret_state)
+{
+    if (image->delegated_branch != 0 && member->branch != image->delegated_branch)
+        return TROTH_ERROR_SYNTAX;
+    switch (image->decision) {
+    case TXN_COMMIT:
+        if (image->delegated_branch != 0)
+            *ret_state = TXN_BRANCH_COMMITTED; /* its answer was the decision */
+        else if (member->vote == VOTE_YES)
+            *ret_state = TXN_BRANCH_PREPARED;
+        else if (member->vote == VOTE_READ_ONLY)
+            *ret_state = TXN_BRANCH_READ_ONLY;
+        else
+            return TROTH_ERROR_SYNTAX; /* nobody commits without a vote */
+        return 0;
+    case TXN_ABORT:
+        if (image->delegated_branch != 0)
+            *ret_state = TXN_BRANCH_ABORTED;
+        else
+            *ret_state =
+                member->vote == VOTE_READ_ONLY ? TXN_BRANCH_READ_ONLY : TXN_BRANCH_PREPARING;
+        return 0;
+    case TXN_UNDECIDED:
+        *ret_state = image->delegated_branch != 0 ? TXN_BRANCH_IDLE : TXN_BRANCH_PREPARING;
+        return 0;
+    case TXN_DECISION_COUNT:
+        break;
+    }
+    return TROTH_ERROR_SYNTAX;
+}
+
+static int recover_branch(struct txn *txn, const struct txn_image *image,
+                          const struct record_member *member, struct buffer *texts)
+{
+    enum txn_branch_state state;
+    int error = branch_state(image, member, &state);
+    if (error != 0)
+        return error;
+    if (txn_branch_find(txn, member->branch) != NULL)
+        return TROTH_ERROR_SYNTAX;
+    struct txn_branch *branch = &txn->branches[txn->branches_count++];
+    *branch = (struct txn_branch){.number = member->branch,
+                                  .name = text_keep(texts, member->name),
+                                  .participant = text_keep(texts, member->participant),
+                                  .operation = text_keep(texts, member->operation),
+                                  .inquires = member->inquires,
+                                  .vote = member->vote};
+    txn_branch_place(txn, branch, state);
+    return 0;
+}
+
+/* For people only: what can not be read is left out. */
+static void recover_failure(struct txn *txn, const struct txn_image *image, struct buffer *texts)
+{
+    struct troth_span object, value;
+    int64_t number;
+    if (image->failure.data == NULL ||
+        json_check(image->failure, JSON_CHECK_DEFAULT, &object, NULL) != 0 ||
+        json_type(object) != JSON_OBJECT || !json_member(object, "cause", &value) ||
+        json_type(value) != JSON_STRING || !txn_cause_parse(value, &txn->cause))
+        return;
+    if (!json_member(object, "branch", &value) || json_int64(value, &number) != 0 || number < 1 ||
+        number > (int64_t)TROTH_BRANCH_NUMBER_MAX)
+        return;
+    txn->cause_branch = (uint32_t)number;
+    struct txn_branch *branch = txn_branch_find(txn, txn->cause_branch);
+    size_t at = texts->len;
+    if (branch == NULL || !json_member(object, "reason", &value) ||
+        json_string(value, texts) != 0 || texts->failed)
+        return;
+    branch->reason = (struct troth_span){texts->data + at, texts->len - at};
+}
+
+/* The wall clock may have jumped (faults.md 17): what is left lies between nothing and all of it.
+ */
+static void recover_clock(struct txn *txn, struct txn_now now)
+{
+    uint64_t began_us = txn->origin->began_at.us;
+    uint64_t gone_us = now.wall.us > began_us ? now.wall.us - began_us : 0;
+    txn->began.us = now.mono.us - gone_us; /* modulo 2^64 */
+    if (txn->origin->timeout_us == 0)
+        return;
+    uint64_t left_us = gone_us < txn->origin->timeout_us ? txn->origin->timeout_us - gone_us : 0;
+    txn->deadline = txn_after(now, left_us);
+}
+
+int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn_policy *policy,
+                uint32_t epoch, uint64_t seed, struct txn_branch *branches, uint32_t cap,
+                struct buffer *texts, struct txn_now now)
+{
+    uint32_t count;
+    int error = txn_image_members(image, &count);
+    if (error != 0)
+        return error;
+    if (count > cap)
+        return TROTH_ERROR_FULL;
+    if (image->attempt < 1 || image->attempt > TROTH_ATTEMPT_MAX ||
+        image->protocol != TXN_PROTOCOL_2PC || image->decision >= TXN_DECISION_COUNT ||
+        image->outcome >= TXN_OUTCOME_COUNT)
+        return TROTH_ERROR_SYNTAX;
+    /* All at once: the strings must not move while they are pointed at. */
+    if (!buffer_reserve(texts, image->members.len + image->failure.len + 3u * (size_t)count + 1u))
+        return TROTH_ERROR_NO_MEMORY;
+    txn_init(txn, &image->origin, policy, epoch, seed, branches, 0, cap);
+    txn->attempt = image->attempt;
+    txn->protocol = image->protocol;
+    txn->decision = image->decision;
+    txn->outcome = image->outcome;
+    txn->delegated_branch = image->delegated_branch;
+    struct json_cursor cursor;
+    struct record_member member;
+    error = members_cursor(image, &cursor);
+    while (error == 0 && (error = record_member_next(&cursor, &member)) == 0)
+        error = recover_branch(txn, image, &member, texts);
+    if (error != TROTH_ERROR_NOT_FOUND)
+        return error;
+    if (txn->delegated_branch != 0 && txn->branches_count != 1)
+        return TROTH_ERROR_SYNTAX;
+    if (txn->decision != TXN_UNDECIDED && txn->outcome == TXN_OUTCOME_NONE)
+        txn->outcome = txn->decision == TXN_COMMIT ? TXN_OUTCOME_COMMITTED : TXN_OUTCOME_ABORTED;
+    recover_failure(txn, image, texts);
+    recover_clock(txn, now);
+    return 0;
+}
+
+/* --- the RECOVERED step ------------------------------------------------------------------------
+ */
+
+/* What was accepted is driven again as a new attempt: one write ends the old and begins the new,
+ * and no message of the new one leaves before it is durable [SAMEATT]. */
+static void restart(struct step *step)
+{
+    struct txn *txn = step->txn;
+    for (uint64_t mask = txn_all(txn); mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        branch->vote = VOTE_NONE;
+        txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
+    }
+    txn_persist(step, TXN_RECORD_ATTEMPT, true)->decision = TXN_ABORT;
+    txn_record_members(step);
+    txn->attempt++;
+    txn_set_state(txn, TXN_RESTARTING);
+}
+
+static void undecided(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn_delegated(txn))
+        txn_execute(step); /* the branch decides: ask it */
+    else if (!txn->origin->accepted || txn->origin->interactive ||
+             txn->attempt >= TROTH_ATTEMPT_MAX)
+        txn_abort(step, TXN_CAUSE_RESTARTED, 0);
+    else if (txn_expired(txn->deadline, step->now))
+        txn_abort(step, TXN_CAUSE_TIMEOUT, 0);
+    else
+        restart(step);
+}
+
+void txn_on_recovered(struct step *step)
+{
+    struct txn *txn = step->txn;
+    txn_note_moment(step, TXN_MOMENT_RECOVERED);
+    switch (txn->decision) {
+    case TXN_COMMIT:
+        txn_set_state(txn, TXN_COMMITTING);
+        txn_commit_members(step);
+        break;
+    case TXN_ABORT:
+        txn_set_state(txn, TXN_ABORTING);
+        txn_abort_members(step);
+        break;
+    case TXN_UNDECIDED:
+    case TXN_DECISION_COUNT:
+        undecided(step);
+        return;
+    }
+    txn_reply_again(step); /* a client may have asked for it again */
+    txn_settle(step);
+}
+
+/* RESTARTING: attempt n has ended and n + 1 begun, in one write; or somebody cancelled meanwhile.
+ */
+void txn_on_restarted(struct step *step)
+{
+    struct txn *txn = step->txn;
+    const struct txn_event *event = step->event;
+    if (event->of.durable.record != TXN_RECORD_ATTEMPT ||
+        event->of.durable.attempt + 1 != txn->attempt)
+        return;
+    if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT) {
+        txn_set_state(txn,
+                      TXN_LOST); /* the attempt that was undecided has committed: contradiction */
+        return;
+    }
+    if (txn->cause != TXN_CAUSE_NONE)
+        txn_abort(step, txn->cause, 0);
+    else if (txn_expired(txn->deadline, step->now))
+        txn_abort(step, TXN_CAUSE_TIMEOUT, 0);
+    else
+        txn_reserve(step);
+}
+
+/* Nothing may leave now; the wish is kept as the cause that the abort will have. */
+void txn_on_restarting_cancel(struct step *step)
+{
+    if (step->txn->cause != TXN_CAUSE_NONE)
+        return;
+    txn_note_moment(step, TXN_MOMENT_CANCELLED);
+    step->txn->cause = TXN_CAUSE_CANCELLED;
+}

@@ -1,0 +1,97 @@
+/* step.c: one step: clear the effects, keep the accounts, dispatch through the table, check what
+ * must hold afterwards. */
+#include "core.h"
+
+void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn_policy *policy,
+              uint32_t epoch, uint64_t seed, struct txn_branch *branches, uint32_t count,
+              uint32_t cap)
+{
+    assert(count <= cap && count <= TROTH_BRANCHES_MAX);
+    memset(txn, 0, offsetof(struct txn, history));
+    txn->origin = origin;
+    txn->policy = policy;
+    txn->epoch = epoch;
+    txn->attempt = 1;
+    txn->random = seed;
+    txn->branches = branches;
+    txn->branches_cap = cap;
+    for (uint32_t i = 0; i < count; i++) {
+        struct txn_branch *branch = &branches[txn->branches_count++];
+        branch->vote = VOTE_NONE;
+        branch->reserved = false;
+        branch->reachable = true;
+        branch->tries = 0;
+        branch->begin_write = 0;
+        branch->retry_at.us = 0;
+        branch->output = (struct troth_span){NULL, 0};
+        branch->reason = (struct troth_span){NULL, 0};
+        txn_branch_place(txn, branch, TXN_BRANCH_IDLE);
+    }
+}
+
+struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number)
+{
+    if (number >= 1 && number <= txn->branches_count && txn->branches[number - 1].number == number)
+        return &txn->branches[number - 1];
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        if (txn->branches[i].number == number)
+            return &txn->branches[i];
+    }
+    return NULL;
+}
+
+static void clock_start(struct step *step)
+{
+    struct txn *txn = step->txn;
+    enum txn_event_kind kind = step->event->kind;
+    if (txn->state != TXN_NEW || (kind != TXN_EVENT_SUBMITTED && kind != TXN_EVENT_OPENED))
+        return;
+    txn->began = step->now.mono;
+    if (txn->origin->timeout_us != 0)
+        txn->deadline = txn_after(step->now, txn->origin->timeout_us);
+}
+
+/* What is true in every state: which records are still without verdict, which events Kafka has. */
+static void account(struct step *step)
+{
+    struct txn *txn = step->txn;
+    const struct txn_event *event = step->event;
+    if (event->kind == TXN_EVENT_DURABLE) {
+        enum txn_record_kind record = event->of.durable.record;
+        assert(record < TXN_RECORD_KIND_COUNT);
+        if (txn->writing[record] == 0)
+            return; /* twice */
+        txn->writing[record]--;
+        if (record == TXN_RECORD_BEGIN)
+            txn->begins_durable++;
+        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_DURABLE, .detail = (uint8_t)record});
+    } else if (event->kind == TXN_EVENT_PUBLISHED && txn->unpublished > 0) {
+        txn->unpublished--;
+        txn_note_moment(step, TXN_MOMENT_PUBLISHED);
+    }
+}
+
+static bool fenced_verdict(const struct txn_event *event)
+{
+    return event->kind == TXN_EVENT_DURABLE && event->of.durable.verdict == TXN_FENCED;
+}
+
+void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now,
+              struct txn_effects *effects)
+{
+    assert(event->kind < TXN_EVENT_COUNT);
+    struct step step = {.txn = txn, .event = event, .now = now, .effects = effects};
+    effects->count = 0;
+    effects->persists = 0;
+    buffer_clear(effects->texts);
+    if (txn->state == TXN_LOST)
+        return;
+    clock_start(&step);
+    account(&step);
+    if (fenced_verdict(event))
+        txn_on_fenced(&step);
+    else
+        txn_state_row(txn->state)->on[event->kind](&step);
+    txn_records_point(effects);
+    assert(txn_state_row(txn->state)->invariant(txn));
+}

@@ -1,0 +1,147 @@
+/* timer.c: deadlines, retries with backoff and full jitter, and when to wake up next. */
+#include "core.h"
+
+bool txn_expired(struct mono deadline, struct txn_now now)
+{
+    return deadline.us != 0 && now.mono.us >= deadline.us;
+}
+
+/* 0 means "never" in every field that holds a time, so no time is 0. */
+struct mono txn_after(struct txn_now now, uint64_t us)
+{
+    uint64_t at = now.mono.us + us;
+    if (at < us)
+        at = UINT64_MAX;
+    return (struct mono){at == 0 ? 1 : at};
+}
+
+/* splitmix64: the host's seed decides everything, so that a simulated history can be replayed. */
+static uint64_t random_next(struct txn *txn)
+{
+    uint64_t z = (txn->random += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Full jitter: anything between 0 and the doubled, capped interval. */
+static uint64_t backoff(struct txn *txn, uint32_t tries)
+{
+    uint64_t most = txn->policy->retry_interval_us;
+    for (uint32_t i = 1; i < tries && most < txn->policy->retry_interval_max_us; i++)
+        most *= 2;
+    if (most > txn->policy->retry_interval_max_us)
+        most = txn->policy->retry_interval_max_us;
+    return random_next(txn) % (most + 1);
+}
+
+/* The same command again, later: unknown is neither success nor failure, and retry proves nothing
+ * about an earlier try. An answer that comes while a retry is already waiting changes nothing. */
+void txn_again(struct step *step, struct txn_branch *branch, uint64_t at_least_us)
+{
+    if (branch->retry_at.us != 0)
+        return;
+    uint64_t wait_us = backoff(step->txn, branch->tries);
+    if (wait_us < at_least_us)
+        wait_us = at_least_us;
+    branch->retry_at = txn_after(step->now, wait_us);
+}
+
+void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op)
+{
+    for (uint64_t mask = step->txn->in[state]; mask != 0;) {
+        struct txn_branch *branch = txn_take(step->txn, &mask);
+        if (txn_expired(branch->retry_at, step->now))
+            txn_send(step, branch, op);
+    }
+}
+
+static uint64_t shorter(uint64_t a_us, uint64_t b_us) /* 0: none */
+{
+    if (a_us == 0 || (b_us != 0 && b_us < a_us))
+        return b_us;
+    return a_us;
+}
+
+static uint64_t left(struct mono deadline, struct txn_now now) /* 0: none */
+{
+    if (deadline.us == 0)
+        return 0;
+    return deadline.us > now.mono.us ? deadline.us - now.mono.us : 1;
+}
+
+uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch,
+                          enum message_op op, struct txn_now now)
+{
+    uint64_t us = branch->timeout_us;
+    switch (op) {
+    case OP_PREPARE:
+        us = shorter(us, left(txn->prepare_deadline, now));
+        return shorter(us, left(txn->deadline, now));
+    case OP_EXECUTE:
+        us = us != 0 ? us : txn->origin->prepare_timeout_us;
+        us = us != 0 ? us : txn->policy->call_timeout_us;
+        return shorter(us, left(txn->deadline, now));
+    case OP_COMMIT:
+    case OP_ABORT:
+    case OP_COMPENSATE:
+    case OP_STATUS:
+        return txn->policy->call_timeout_us;
+    case OP_COUNT:
+        break;
+    }
+    assert(false && "an op");
+    return 0;
+}
+
+static void sooner(struct mono *at, struct mono other)
+{
+    if (other.us != 0 && (at->us == 0 || other.us < at->us))
+        *at = other;
+}
+
+static void sooner_retries(const struct txn *txn, enum txn_branch_state state, struct mono *at)
+{
+    for (uint64_t mask = txn->in[state]; mask != 0; mask &= mask - 1)
+        sooner(at, txn->branches[__builtin_ctzll(mask)].retry_at);
+}
+
+struct mono txn_wake_at(const struct txn *txn)
+{
+    struct mono at = {0};
+    switch (txn->state) {
+    case TXN_OPEN:
+    case TXN_BEGINNING:
+    case TXN_DELEGATING:
+        sooner(&at, txn->deadline);
+        break;
+    case TXN_RESERVING:
+    case TXN_PREPARING:
+        sooner(&at, txn->deadline);
+        sooner(&at, txn->prepare_deadline);
+        sooner_retries(txn, TXN_BRANCH_PREPARING, &at);
+        break;
+    case TXN_DELEGATED:
+        sooner(&at, txn->deadline);
+        sooner_retries(txn, TXN_BRANCH_EXECUTING, &at);
+        break;
+    case TXN_FENCING:
+    case TXN_COMMITTING:
+    case TXN_ABORTING:
+        sooner_retries(txn, TXN_BRANCH_COMMITTING, &at);
+        sooner_retries(txn, TXN_BRANCH_ABORTING, &at);
+        break;
+    case TXN_PUBLISHING:
+        sooner(&at, txn->publish_deadline);
+        break;
+    case TXN_NEW:
+    case TXN_DECIDING:   /* no timer aborts while a decision is in flight */
+    case TXN_RESTARTING: /* looked at when the write is durable */
+    case TXN_PARKED:
+    case TXN_LOST:
+    case TXN_ENDED:
+    case TXN_STATE_COUNT:
+        break;
+    }
+    return at;
+}

@@ -1,0 +1,212 @@
+/* two_phase.c: the first half of a two-phase commit: reserve, prepare in parallel, collect votes.
+ */
+#include "core.h"
+
+/* A row must be durable before the first message where silence could not be read as "aborted":
+ * what was promised to a client (accepted), and members that can not ask [NOINQ]. A delegated
+ * branch needs no begin of its own: the row that delegates does its work. */
+static bool begin_forced(const struct txn *txn)
+{
+    if (txn->origin->accepted || txn->policy->always_force_begin)
+        return true;
+    if (txn_one_phase_fits(txn))
+        return false;
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        if (!txn->branches[i].inquires)
+            return true;
+    }
+    return false;
+}
+
+void txn_on_submitted(struct step *step)
+{
+    struct txn *txn = step->txn;
+    assert(txn->branches_count > 0 && !txn->origin->interactive);
+    bool forced = begin_forced(txn);
+    txn_note_moment(step, TXN_MOMENT_BEGAN);
+    txn_persist(step, TXN_RECORD_BEGIN, forced);
+    txn_record_members(step);
+    if (forced)
+        txn_set_state(txn, TXN_BEGINNING);
+    else
+        txn_reserve(step);
+}
+
+/* BEGINNING: the forced begin, or the forced begins of members that can not inquire, are durable.
+ */
+void txn_on_begun(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (step->event->of.durable.record != TXN_RECORD_BEGIN)
+        return;
+    if (txn_adopt_early(step))
+        return;
+    txn_acknowledge_enlisted(step);
+    if (txn->begins_durable < txn->begin_writes)
+        return;
+    if (txn->origin->accepted)
+        txn_reply(step, TXN_REPLY_ACCEPTED);
+    txn_reserve(step);
+}
+
+/* All or none, before the first prepare: whoever holds a slot never waits for another one
+ * (protocol.md, section 4). Who voted when it enlisted needs none. */
+void txn_reserve(struct step *step)
+{
+    struct txn *txn = step->txn;
+    uint64_t mask = txn->in[TXN_BRANCH_IDLE];
+    if (mask == 0) {
+        txn_commit(step);
+        return;
+    }
+    txn->asking = mask;
+    if (txn->origin->prepare_timeout_us != 0) /* also bounds the wait for slots */
+        txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
+    txn_set_state(txn, TXN_RESERVING);
+    txn_emit(step, TXN_EFFECT_RESERVE)->mask = mask;
+}
+
+/* Sends every prepare whose input can be made by now. */
+static void prepare_ready(struct step *step)
+{
+    struct txn *txn = step->txn;
+    uint64_t voted = txn_voted(txn);
+    for (uint64_t mask = txn->in[TXN_BRANCH_IDLE]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        if ((branch->needs & ~voted) != 0)
+            continue;
+        txn_branch_set(txn, branch, TXN_BRANCH_PREPARING);
+        txn_send(step, branch, OP_PREPARE);
+    }
+}
+
+void txn_on_reserved(struct step *step)
+{
+    struct txn *txn = step->txn;
+    for (uint64_t mask = txn->asking; mask != 0;)
+        txn_take(txn, &mask)->reserved = true;
+    txn->asking = 0;
+    if (txn_one_phase_fits(txn)) {
+        txn_delegate(step);
+        return;
+    }
+    if (txn->origin->prepare_timeout_us != 0)
+        txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
+    txn_set_state(txn, TXN_PREPARING);
+    prepare_ready(step);
+}
+
+/* Granted while the abort was on its way: given back at once. */
+void txn_on_reserved_late(struct step *step)
+{
+    for (uint64_t mask = step->txn->asking; mask != 0;)
+        txn_emit(step, TXN_EFFECT_RELEASE)->branch = txn_take(step->txn, &mask);
+    step->txn->asking = 0;
+}
+
+/* The branch that a RESULT is about, when it belongs to this attempt and answers that operation;
+ * NULL for what came late or twice (faults.md 10, 13; [NOATT]). */
+struct txn_branch *txn_answered(struct step *step, enum message_op op)
+{
+    const struct result *result = step->event->of.result;
+    if (result->attempt != step->txn->attempt || result->op != op)
+        return NULL;
+    struct txn_branch *branch = txn_branch_find(step->txn, result->branch);
+    if (branch == NULL)
+        return NULL;
+    branch->reachable = !step->event->unsent;
+    if (result->reason.data != NULL)
+        branch->reason = result->reason;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_ANSWERED,
+                                     .branch = branch->number,
+                                     .detail = (uint8_t)result->result,
+                                     .op = op,
+                                     .vote = result->vote});
+    return branch;
+}
+
+static void voted(struct step *step, struct txn_branch *branch, enum txn_branch_state state)
+{
+    struct txn *txn = step->txn;
+    const struct result *result = step->event->of.result;
+    txn_branch_set(txn, branch, state);
+    branch->vote = result->vote;
+    branch->retry_at.us = 0;
+    branch->output = result->output;
+    if (state == TXN_BRANCH_READ_ONLY)
+        txn_release(step, branch);
+    if (txn_voted(txn) == txn_all(txn))
+        txn_commit(step);
+    else
+        prepare_ready(step);
+}
+
+/* PREPARING. */
+void txn_on_vote(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    struct txn_branch *branch = txn_answered(step, OP_PREPARE);
+    if (branch == NULL || branch->state != TXN_BRANCH_PREPARING)
+        return;
+    switch (result->result) {
+    case RESULT_VOTE:
+        if (result->vote == VOTE_YES) {
+            voted(step, branch, TXN_BRANCH_PREPARED);
+            return;
+        }
+        if (result->vote == VOTE_READ_ONLY) {
+            voted(step, branch, TXN_BRANCH_READ_ONLY);
+            return;
+        }
+        break;
+    case RESULT_REFUSED:
+        branch->vote = VOTE_NO;
+        branch->output = result->output;
+        txn_branch_set(step->txn, branch, TXN_BRANCH_REFUSED);
+        txn_abort(step, TXN_CAUSE_REFUSED, branch->number);
+        return;
+    case RESULT_RETRY:
+        txn_again(step, branch, result->retry_after_us);
+        return;
+    case RESULT_UNKNOWN:
+    case RESULT_DONE:
+    case RESULT_HEURISTIC: /* not an answer to prepare: not understood, so nothing is known */
+    case RESULT_COUNT:
+        break;
+    }
+    txn_again(step, branch, 0);
+}
+
+void txn_on_unsendable(struct step *step)
+{
+    const struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch == NULL || branch->state != TXN_BRANCH_PREPARING)
+        return;
+    txn_abort(step, TXN_CAUSE_INPUT, branch->number);
+}
+
+/* Whom to blame: the first that was asked and has not voted. */
+static void timed_out(struct step *step)
+{
+    struct txn *txn = step->txn;
+    uint64_t mask = txn->in[TXN_BRANCH_PREPARING];
+    txn_note_moment(step, TXN_MOMENT_TIMEOUT);
+    if (mask == 0) {
+        txn_abort(step, TXN_CAUSE_TIMEOUT, 0);
+        return;
+    }
+    const struct txn_branch *branch = txn_take(txn, &mask);
+    bool unreachable = branch->retry_at.us != 0 && !branch->reachable;
+    txn_abort(step, unreachable ? TXN_CAUSE_UNREACHABLE : TXN_CAUSE_TIMEOUT, branch->number);
+}
+
+/* RESERVING, PREPARING. */
+void txn_on_prepare_timer(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn_expired(txn->deadline, step->now) || txn_expired(txn->prepare_deadline, step->now)) {
+        timed_out(step);
+        return;
+    }
+    txn_resend_due(step, TXN_BRANCH_PREPARING, OP_PREPARE);
+}

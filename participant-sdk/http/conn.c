@@ -1,0 +1,214 @@
+/* conn.c: reading, writing and closing one connection. */
+#include "conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+static ssize_t receive(struct http_conn *conn, void *data, size_t cap)
+{
+    return recv(conn->fd, data, cap, MSG_DONTWAIT);
+}
+
+static ssize_t transmit(struct http_conn *conn, const void *data, size_t len)
+{
+    return send(conn->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static bool is_for_later(int error)
+{
+    return error == EAGAIN || error == EINTR;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_conn *conn = arg;
+    (void)fd;
+    (void)what;
+    if (conn->fd < 0 || !conn->reading) {
+        return;
+    }
+    ssize_t n = receive(conn, conn->loop->read_data, HTTP_READ_BYTES);
+    if (n > 0) {
+        conn->ops->bytes(conn, conn->loop->read_data, (size_t)n);
+    } else if (n == 0) {
+        conn->ops->ended(conn, 0);
+    } else if (!is_for_later(errno)) {
+        conn->ops->ended(conn, errno);
+    }
+}
+
+static void on_connected(struct http_conn *conn)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+        error = errno;
+    }
+    conn->connecting = false;
+    conn->ops->connected(conn, error);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_conn *conn = arg;
+    (void)fd;
+    (void)what;
+    if (conn->fd < 0) {
+        return;
+    }
+    if (conn->connecting) {
+        on_connected(conn);
+    } else {
+        http_conn_flush(conn);
+    }
+}
+
+int http_conn_init(struct http_conn *conn, struct http_loop *loop, const struct http_conn_ops *ops,
+                   int fd, bool connecting)
+{
+    int on = 1;
+    /* Without it a streamed reply waits for the other side's delayed acknowledgement (44 ms). */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    conn->readable = event_new(loop->base, fd, EV_READ | EV_PERSIST, on_readable, conn);
+    conn->writable = event_new(loop->base, fd, EV_WRITE, on_writable, conn);
+    if (conn->readable == NULL || conn->writable == NULL ||
+        (connecting && event_add(conn->writable, NULL) != 0)) {
+        if (conn->readable != NULL) {
+            event_free(conn->readable);
+        }
+        if (conn->writable != NULL) {
+            event_free(conn->writable);
+        }
+        (void)close(fd);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    conn->loop = loop;
+    conn->ops = ops;
+    conn->fd = fd;
+    conn->connecting = connecting;
+    TAILQ_INSERT_TAIL(&loop->all, conn, all);
+    return 0;
+}
+
+void http_conn_close(struct http_conn *conn)
+{
+    struct http_loop *loop = conn->loop;
+    assert(conn->fd >= 0);
+    event_free(conn->readable);
+    event_free(conn->writable);
+    (void)close(conn->fd);
+    conn->fd = -1;
+    TAILQ_REMOVE(&loop->all, conn, all);
+    if (conn->dirty) {
+        TAILQ_REMOVE(&loop->dirty, conn, dirty_link);
+        conn->dirty = false;
+    }
+    if (conn->reasons != 0) {
+        TAILQ_REMOVE(&loop->scheduled, conn, run_link);
+        conn->reasons = 0;
+    }
+    buffer_finish(&conn->out);
+    TAILQ_INSERT_TAIL(&loop->dead, conn, all);
+    http_loop_wake(loop);
+}
+
+void http_conn_read_start(struct http_conn *conn)
+{
+    if (!conn->reading) {
+        /* epoll_ctl without memory: the deadline of the state ends the connection. */
+        conn->reading = event_add(conn->readable, NULL) == 0;
+    }
+}
+
+void http_conn_read_stop(struct http_conn *conn)
+{
+    if (conn->reading) {
+        (void)event_del(conn->readable);
+        conn->reading = false;
+    }
+}
+
+void http_conn_send(struct http_conn *conn)
+{
+    if (!conn->dirty) {
+        conn->dirty = true;
+        TAILQ_INSERT_TAIL(&conn->loop->dirty, conn, dirty_link);
+        if (conn->loop->autoflush) {
+            http_loop_wake(conn->loop);
+        }
+    }
+}
+
+static void wait_for_room(struct http_conn *conn)
+{
+    conn->write_deadline_us = http_now_us() + conn->write_timeout_us;
+    http_loop_sweep_by(conn->loop, conn->write_deadline_us);
+    if (event_add(conn->writable, NULL) != 0) {
+        http_conn_schedule(conn, HTTP_RUN_BROKEN);
+    }
+}
+
+void http_conn_flush(struct http_conn *conn)
+{
+    if (conn->dirty) {
+        TAILQ_REMOVE(&conn->loop->dirty, conn, dirty_link);
+        conn->dirty = false;
+    }
+    if (conn->out.failed) {
+        http_conn_schedule(conn, HTTP_RUN_BROKEN);
+        return;
+    }
+    if (conn->connecting || conn->out_sent == conn->out.len) {
+        return;
+    }
+    ssize_t n = transmit(conn, conn->out.data + conn->out_sent, conn->out.len - conn->out_sent);
+    if (n < 0 && !is_for_later(errno)) {
+        http_conn_schedule(conn, HTTP_RUN_BROKEN);
+        return;
+    }
+    conn->out_sent += n > 0 ? (size_t)n : 0;
+    if (conn->out_sent < conn->out.len) {
+        if (n > 0 || conn->write_deadline_us == 0) {
+            wait_for_room(conn);
+        } else {
+            (void)event_add(conn->writable, NULL); /* a spurious wake-up: the deadline stands */
+        }
+        return;
+    }
+    conn->write_deadline_us = 0;
+    conn->ops->written(conn);
+}
+
+void http_conn_schedule(struct http_conn *conn, unsigned reasons)
+{
+    if (conn->reasons == 0) {
+        TAILQ_INSERT_TAIL(&conn->loop->scheduled, conn, run_link);
+        http_loop_wake(conn->loop);
+    }
+    conn->reasons |= reasons;
+}
+
+void http_conn_read_deadline(struct http_conn *conn, uint64_t deadline_us)
+{
+    conn->read_deadline_us = deadline_us;
+    if (deadline_us != 0) {
+        http_loop_sweep_by(conn->loop, deadline_us);
+    }
+}
+
+void http_buffer_reset(struct buffer *buffer)
+{
+    if (buffer->cap > HTTP_KEEP_BYTES) {
+        buffer_finish(buffer);
+    } else {
+        buffer_clear(buffer);
+    }
+}

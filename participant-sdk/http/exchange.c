@@ -1,0 +1,208 @@
+/* exchange.c: the request as its handler sees it. */
+#include "serve.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* http://host/path -> /path (RFC 9112, section 3.2.2: a server must take this form too). */
+static size_t skip_authority(struct troth_span target)
+{
+    if (target.len < 7 || strncasecmp(target.data, "http://", 7) != 0) {
+        return 0;
+    }
+    size_t at = 7;
+    while (at < target.len && target.data[at] != '/' && target.data[at] != '?') {
+        at++;
+    }
+    return at;
+}
+
+void serve_exchange_init(struct serve_conn *serve)
+{
+    struct http_exchange *exchange = &serve->exchange;
+    struct troth_span target = http_parse_target(&serve->parse);
+    size_t start = skip_authority(target);
+    const char *query = memchr(target.data + start, '?', target.len - start);
+    size_t path_len = query != NULL ? (size_t)(query - target.data) - start : target.len - start;
+    *exchange = (struct http_exchange){
+        .conn = serve,
+        .path = serve->parse.target + (uint32_t)start,
+        .path_len = (uint32_t)path_len,
+        .is_head = serve->parse.llhttp.method == HTTP_HEAD,
+    };
+    if (query != NULL) {
+        exchange->query = exchange->path + exchange->path_len + 1;
+        exchange->query_len = (uint32_t)(target.len - start - path_len - 1);
+    }
+}
+
+void serve_exchange_finish(struct http_exchange *exchange)
+{
+    while (exchange->joined != NULL) {
+        struct serve_joined *joined = exchange->joined;
+        exchange->joined = joined->next;
+        free(joined);
+    }
+}
+
+struct troth_span http_exchange_method(const struct http_exchange *exchange)
+{
+    const struct http_parse *parse = &exchange->conn->parse;
+    const char *name = llhttp_method_name((llhttp_method_t)parse->llhttp.method);
+    return (struct troth_span){name, strlen(name)};
+}
+
+struct troth_span http_exchange_path(const struct http_exchange *exchange)
+{
+    if (exchange->path_len == 0) { /* http://host without a path */
+        return (struct troth_span){"/", 1};
+    }
+    return (struct troth_span){exchange->conn->parse.head.data + exchange->path,
+                               exchange->path_len};
+}
+
+struct troth_span http_exchange_query(const struct http_exchange *exchange)
+{
+    if (exchange->query == 0) {
+        return (struct troth_span){"", 0};
+    }
+    return (struct troth_span){exchange->conn->parse.head.data + exchange->query,
+                               exchange->query_len};
+}
+
+/* The values of all headers of that name, joined by ", ". NULL: out of memory. */
+static const struct serve_joined *join(struct http_exchange *exchange, const char *name)
+{
+    const struct http_parse *parse = &exchange->conn->parse;
+    struct serve_joined *joined = malloc(sizeof(*joined) + parse->head.len);
+    if (joined == NULL) {
+        return NULL;
+    }
+    joined->len = 0;
+    for (uint32_t i = 0; i < parse->field_count; i++) {
+        if (!http_parse_is_named(parse, i, name)) {
+            continue;
+        }
+        if (joined->len > 0) {
+            joined->text[joined->len++] = ',';
+            joined->text[joined->len++] = ' ';
+        }
+        struct troth_span value = http_parse_value(parse, i);
+        memcpy(joined->text + joined->len, value.data, value.len);
+        joined->len += value.len;
+    }
+    joined->next = exchange->joined;
+    exchange->joined = joined;
+    return joined;
+}
+
+bool http_exchange_header(const struct http_exchange *exchange, const char *name,
+                          struct troth_span *ret_value)
+{
+    struct serve_conn *serve = exchange->conn;
+    struct troth_span first;
+    uint32_t count = http_parse_header(&serve->parse, name, &first);
+    if (count == 0) {
+        return false;
+    }
+    if (count > 1) {
+        const struct serve_joined *joined = join(&serve->exchange, name);
+        if (joined == NULL) {
+            return false;
+        }
+        first = (struct troth_span){joined->text, joined->len};
+    }
+    *ret_value = first;
+    return true;
+}
+
+struct troth_span http_exchange_body(const struct http_exchange *exchange)
+{
+    const struct buffer *body = &exchange->conn->parse.body;
+    return (struct troth_span){body->len > 0 ? body->data : "", body->len};
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One decoded character; how many bytes it took, 0 when badly encoded. */
+static size_t decode_one(const char *at, const char *end, char *ret_char)
+{
+    if (*at != '%') {
+        *ret_char = *at == '+' ? ' ' : *at;
+        return 1;
+    }
+    int high = end - at >= 3 ? hex_digit(at[1]) : -1;
+    int low = high >= 0 ? hex_digit(at[2]) : -1;
+    if (low < 0 || (high == 0 && low == 0)) {
+        return 0;
+    }
+    *ret_char = (char)(high * 16 + low);
+    return 3;
+}
+
+static bool decode(const char *at, const char *end, struct buffer *ret_value)
+{
+    size_t len = ret_value->len;
+    while (at < end) {
+        char c;
+        size_t used = decode_one(at, end, &c);
+        if (used == 0) {
+            ret_value->len = len;
+            return false;
+        }
+        buffer_append_char(ret_value, c);
+        at += used;
+    }
+    return true;
+}
+
+static bool is_name(const char *at, const char *end, const char *name)
+{
+    for (; at < end && *name != 0; name++) {
+        char c;
+        size_t used = decode_one(at, end, &c);
+        if (used == 0 || c != *name) {
+            return false;
+        }
+        at += used;
+    }
+    return at == end && *name == 0;
+}
+
+bool http_exchange_parameter(const struct http_exchange *exchange, const char *name,
+                             struct buffer *ret_value)
+{
+    struct troth_span query = http_exchange_query(exchange);
+    const char *end = query.data + query.len;
+    for (const char *at = query.data; at < end;) {
+        const char *amp = memchr(at, '&', (size_t)(end - at));
+        const char *stop = amp != NULL ? amp : end;
+        const char *equals = memchr(at, '=', (size_t)(stop - at));
+        const char *name_end = equals != NULL ? equals : stop;
+        if (is_name(at, name_end, name)) {
+            return decode(equals != NULL ? equals + 1 : stop, stop, ret_value);
+        }
+        at = stop + (stop < end ? 1 : 0);
+    }
+    return false;
+}
+
+void http_exchange_set(struct http_exchange *exchange, void *data, http_gone gone, void *gone_arg)
+{
+    exchange->data = data;
+    exchange->gone = gone;
+    exchange->gone_arg = gone_arg;
+}
+
+void *http_exchange_data(const struct http_exchange *exchange)
+{
+    return exchange->data;
+}

@@ -1,0 +1,371 @@
+/* link.c: a client connection: connecting, the answer, and what a lost connection means. */
+#include "peer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EDGE(state) (1u << (state))
+
+static const struct {
+    const char *name;
+    unsigned next;
+} states[LINK_STATE_COUNT] = {
+    [LINK_CONNECTING] = {"connecting", EDGE(LINK_BUSY) | EDGE(LINK_FINISHING)},
+    [LINK_BUSY] = {"busy", EDGE(LINK_FINISHING)},
+    [LINK_FINISHING] = {"finishing", EDGE(LINK_IDLE)},
+    [LINK_IDLE] = {"idle", EDGE(LINK_BUSY)},
+};
+
+static void set_state(struct link *link, enum link_state state)
+{
+    assert((states[link->state].next & EDGE(state)) != 0);
+    link->state = state;
+}
+
+static const struct http_conn_ops ops;
+
+void link_close(struct link *link)
+{
+    struct http_peer *peer = link->peer;
+    if (link->state == LINK_IDLE) {
+        TAILQ_REMOVE(&peer->idle, link, idle);
+    } else {
+        peer->busy--;
+    }
+    TAILQ_REMOVE(&peer->links, link, all);
+    link->call = NULL;
+    http_parse_finish(&link->parse);
+    http_conn_close(&link->conn);
+}
+
+void http_link_finish(struct link *link, int error, bool is_reusable)
+{
+    struct http_peer *peer = link->peer;
+    struct http_call *call = link->call;
+    set_state(link, LINK_FINISHING);
+    http_conn_read_deadline(&link->conn, 0);
+    struct http_reply reply = {
+        .status = link->parse.head_done ? (int)link->parse.llhttp.status_code : 0,
+        .body = {link->parse.body.len > 0 ? link->parse.body.data : "", link->parse.body.len},
+        .call = call,
+    };
+    call->on_done(call->arg, error, &reply);
+    if (link->conn.fd < 0) { /* the host has destroyed the peer */
+        free(call);
+        return;
+    }
+    peer_call_free(peer, call);
+    link->call = NULL;
+    if (is_reusable) {
+        set_state(link, LINK_IDLE);
+        TAILQ_INSERT_HEAD(&peer->idle, link, idle);
+        peer->busy--;
+        http_buffer_reset(&link->conn.out);
+        link->conn.out_sent = 0;
+        http_conn_read_deadline(&link->conn, http_now_us() + peer->config.limits.idle_timeout_us);
+    } else {
+        link_close(link);
+    }
+    if (!peer->destroying && peer->config.ready != NULL) {
+        peer->config.ready(peer->config.arg);
+    }
+}
+
+/* The connection came to nothing and the call has no other way. */
+static void give_up(struct link *link)
+{
+    http_link_finish(link, link->call->was_repeated ? TROTH_ERROR_LOST : TROTH_ERROR_UNAVAILABLE,
+                     false);
+}
+
+static void set_connect_deadline(struct link *link)
+{
+    uint64_t deadline_us = http_now_us() + link->peer->config.connect_timeout_us;
+    if (deadline_us > link->call->deadline_us) {
+        deadline_us = link->call->deadline_us;
+    }
+    http_conn_read_deadline(&link->conn, deadline_us);
+}
+
+/* Begins to connect to the address or the first after it that does not fail at once. */
+static int connect_from(const struct http_peer *peer, uint32_t *address, int *ret_fd)
+{
+    for (; *address < peer->address_count; (*address)++) {
+        const struct peer_address *to = &peer->addresses[*address];
+        int fd =
+            socket(to->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+        if (fd < 0) {
+            continue;
+        }
+        if (connect(fd, (const struct sockaddr *)&to->address, to->size) == 0 ||
+            errno == EINPROGRESS) {
+            *ret_fd = fd;
+            return 0;
+        }
+        (void)close(fd);
+    }
+    return TROTH_ERROR_UNAVAILABLE;
+}
+
+static int open_at(struct http_peer *peer, struct http_call *call, struct buffer *request,
+                   uint32_t address)
+{
+    int fd = -1;
+    int result = connect_from(peer, &address, &fd);
+    if (result != 0) {
+        return result;
+    }
+    struct link *link = calloc(1, sizeof(*link));
+    if (link == NULL || http_parse_init(&link->parse, HTTP_RESPONSE, &peer->config.limits) != 0) {
+        free(link);
+        (void)close(fd);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    if (http_conn_init(&link->conn, peer->loop, &ops, fd, true) != 0) {
+        http_parse_finish(&link->parse);
+        free(link);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    link->peer = peer;
+    link->state = LINK_CONNECTING;
+    link->address = address;
+    link->conn.write_timeout_us = peer->config.limits.write_timeout_us;
+    link->conn.out = *request;
+    *request = (struct buffer){.data = NULL};
+    link->call = call;
+    call->link = link;
+    TAILQ_INSERT_TAIL(&peer->links, link, all);
+    peer->busy++;
+    set_connect_deadline(link);
+    return 0;
+}
+
+int link_open(struct http_peer *peer, struct http_call *call, struct buffer *request)
+{
+    int result = open_at(peer, call, request, 0);
+    if (result != 0) {
+        buffer_finish(request);
+    }
+    return result;
+}
+
+/* Takes the call and its request off a connection that is of no use to them. */
+static void move_to(struct link *link, uint32_t address)
+{
+    struct http_peer *peer = link->peer;
+    struct http_call *call = link->call;
+    struct buffer request = link->conn.out;
+    link->conn.out = (struct buffer){.data = NULL};
+    link->conn.out_sent = 0;
+    if (open_at(peer, call, &request, address) == 0) {
+        link_close(link);
+        return;
+    }
+    buffer_finish(&request);
+    give_up(link);
+}
+
+static void on_connected(struct http_conn *conn, int error)
+{
+    struct link *link = (struct link *)conn;
+    if (error != 0) {
+        move_to(link, link->address + 1);
+        return;
+    }
+    set_state(link, LINK_BUSY);
+    link->parse.skip_body = link->call->is_head;
+    link->parse.streaming = link->call->on_line != NULL;
+    http_conn_read_start(conn);
+    http_conn_read_deadline(conn, link->call->deadline_us);
+    http_conn_send(conn);
+}
+
+/* Whatever an idle connection has to say makes it useless: an end of file, or bytes nobody asked
+ * for, which must not be taken as the answer to the next request. */
+static bool is_quiet(const struct link *link)
+{
+    char byte;
+    return recv(link->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+struct link *link_reuse(struct http_peer *peer)
+{
+    struct link *link;
+    while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
+        if (is_quiet(link)) {
+            return link;
+        }
+        link_close(link);
+    }
+    return NULL;
+}
+
+void link_use(struct link *link, struct http_call *call)
+{
+    struct http_peer *peer = link->peer;
+    set_state(link, LINK_BUSY);
+    TAILQ_REMOVE(&peer->idle, link, idle);
+    peer->busy++;
+    link->is_reused = true;
+    link->call = call;
+    call->link = link;
+    link->line_seen = 0;
+    http_parse_reset(&link->parse);
+    link->parse.skip_body = call->is_head;
+    link->parse.streaming = call->on_line != NULL;
+    http_conn_read_deadline(&link->conn, call->deadline_us);
+    http_conn_send(&link->conn);
+}
+
+/* Hands out the complete lines. False: the host has cancelled the call, or a line is too long and
+ * the call has ended. */
+static bool deliver_lines(struct link *link)
+{
+    struct http_call *call = link->call;
+    struct buffer *body = &link->parse.body;
+    size_t from = 0;
+    if (!link->parse.streaming || !link->parse.head_done) {
+        return true;
+    }
+    for (;;) {
+        size_t seen = from == 0 ? link->line_seen : from;
+        const char *end =
+            seen < body->len ? memchr(body->data + seen, '\n', body->len - seen) : NULL;
+        if (end == NULL) {
+            break;
+        }
+        size_t len = (size_t)(end - body->data) - from;
+        call->on_line(call->arg, (struct troth_span){body->data + from, len});
+        if (link->conn.fd < 0) {
+            return false;
+        }
+        from += len + 1;
+    }
+    buffer_consume(body, from);
+    link->line_seen = body->len;
+    if (body->len > link->peer->config.limits.body_bytes_max) {
+        http_link_finish(link, TROTH_ERROR_TOO_LARGE, false);
+        return false;
+    }
+    return true;
+}
+
+static void complete(struct link *link, size_t left)
+{
+    if (!deliver_lines(link)) {
+        return;
+    }
+    if (link->parse.streaming) {
+        http_buffer_reset(&link->parse.body); /* a torn line at the end is nobody's */
+    }
+    bool is_sent = link->conn.out_sent == link->conn.out.len;
+    bool is_reusable = link->parse.keep_alive && is_sent && left == 0;
+    http_link_finish(link, 0, is_reusable);
+}
+
+static void on_bytes(struct http_conn *conn, const char *data, size_t len)
+{
+    struct link *link = (struct link *)conn;
+    if (link->state != LINK_BUSY) {
+        link_close(link);
+        return;
+    }
+    while (len > 0) {
+        size_t used = 0;
+        switch (http_parse_feed(&link->parse, data, len, &used)) {
+        case HTTP_PARSE_MORE:
+            (void)deliver_lines(link);
+            return;
+        case HTTP_PARSE_BAD: {
+            int status = link->parse.status;
+            bool is_large = status == 413 || status == 431;
+            http_link_finish(link, is_large ? TROTH_ERROR_TOO_LARGE : TROTH_ERROR_PROTOCOL, false);
+            return;
+        }
+        case HTTP_PARSE_DONE:
+            data += used;
+            len -= used;
+            if (link->parse.llhttp.status_code == 101) {
+                http_link_finish(link, TROTH_ERROR_PROTOCOL, false);
+                return;
+            }
+            if (link->parse.llhttp.status_code / 100 != 1) {
+                complete(link, len);
+                return;
+            }
+            http_parse_reset(&link->parse); /* an interim answer; streaming was switched off */
+            link->parse.streaming = link->call->on_line != NULL;
+            break;
+        }
+    }
+}
+
+static void on_ended(struct http_conn *conn, int error)
+{
+    struct link *link = (struct link *)conn;
+    if (link->state == LINK_IDLE) {
+        link_close(link);
+        return;
+    }
+    if (error == 0 && http_parse_eof(&link->parse) == HTTP_PARSE_DONE) {
+        complete(link, 0);
+        return;
+    }
+    struct http_call *call = link->call;
+    if (link->is_reused && !http_parse_began(&link->parse) && call->repeatable &&
+        !call->was_repeated) {
+        call->was_repeated = true;
+        move_to(link, 0);
+        return;
+    }
+    http_link_finish(link, TROTH_ERROR_LOST, false);
+}
+
+static void on_written(struct http_conn *conn)
+{
+    (void)conn; /* `out` is kept: the request may have to be sent again */
+}
+
+static void on_late(struct link *link)
+{
+    switch (link->state) {
+    case LINK_CONNECTING:
+        if (http_now_us() < link->call->deadline_us) {
+            move_to(link, link->address + 1);
+        } else {
+            give_up(link);
+        }
+        break;
+    case LINK_BUSY:
+        http_link_finish(link, TROTH_ERROR_TIMEOUT, false);
+        break;
+    case LINK_IDLE:
+        link_close(link);
+        break;
+    case LINK_FINISHING:
+    case LINK_STATE_COUNT:
+        break;
+    }
+}
+
+static void on_run(struct http_conn *conn, unsigned reasons)
+{
+    struct link *link = (struct link *)conn;
+    /* A broken write says nothing yet: an answer may be there to read, or its absence. */
+    if ((reasons & (HTTP_RUN_READ_LATE | HTTP_RUN_WRITE_LATE)) != 0) {
+        on_late(link);
+    }
+}
+
+static const struct http_conn_ops ops = {
+    .bytes = on_bytes,
+    .ended = on_ended,
+    .connected = on_connected,
+    .written = on_written,
+    .run = on_run,
+};

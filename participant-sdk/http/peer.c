@@ -1,0 +1,211 @@
+/* peer.c: the client's interface: peers and calls. */
+#include "peer.h"
+
+#include <assert.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void resolve(struct http_peer *peer)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    if (getaddrinfo(peer->url.host, peer->url.port, &hints, &list) != 0) {
+        return;
+    }
+    for (const struct addrinfo *info = list; info != NULL; info = info->ai_next) {
+        if (peer->address_count == PEER_ADDRESSES_MAX ||
+            info->ai_addrlen > sizeof(struct sockaddr_storage)) {
+            break;
+        }
+        struct peer_address *address = &peer->addresses[peer->address_count++];
+        memcpy(&address->address, info->ai_addr, info->ai_addrlen);
+        address->size = info->ai_addrlen;
+    }
+    freeaddrinfo(list);
+}
+
+int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
+                     struct http_peer **ret_peer)
+{
+    assert(config->connections_max > 0 && config->connect_timeout_us > 0);
+    struct http_peer *peer = calloc(1, sizeof(*peer));
+    if (peer == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    int result = http_url_parse(config->url, &peer->url);
+    if (result != 0) {
+        free(peer);
+        return result;
+    }
+    peer->loop = loop;
+    loop->users++;
+    peer->config = *config;
+    peer->config.url = NULL; /* borrowed for this call only */
+    TAILQ_INIT(&peer->links);
+    TAILQ_INIT(&peer->idle);
+    resolve(peer);
+    *ret_peer = peer;
+    return 0;
+}
+
+void http_peer_destroy(struct http_peer *peer)
+{
+    if (peer == NULL || peer->destroying) {
+        return;
+    }
+    peer->destroying = true;
+    struct link *link;
+    while ((link = TAILQ_FIRST(&peer->links)) != NULL) {
+        if (link->state == LINK_CONNECTING || link->state == LINK_BUSY) {
+            http_link_finish(link, TROTH_ERROR_SHUTTING_DOWN, false);
+        } else {
+            link_close(link);
+        }
+    }
+    while (peer->unused != NULL) {
+        struct http_call *call = peer->unused;
+        peer->unused = call->next;
+        free(call);
+    }
+    peer->loop->users--;
+    free(peer);
+}
+
+uint32_t http_peer_free(const struct http_peer *peer)
+{
+    return peer->config.connections_max - peer->busy;
+}
+
+static struct http_call *new_call(struct http_peer *peer)
+{
+    struct http_call *call = peer->unused;
+    if (call == NULL) {
+        return calloc(1, sizeof(*call));
+    }
+    peer->unused = call->next;
+    return call;
+}
+
+void peer_call_free(struct http_peer *peer, struct http_call *call)
+{
+    call->next = peer->unused;
+    peer->unused = call;
+}
+
+#define APPEND_LITERAL(buffer, text) buffer_append((buffer), (text), sizeof(text) - 1)
+
+static void append_header(struct buffer *out, const char *name, const char *value)
+{
+    assert(http_is_token(name, strlen(name)) && strpbrk(value, "\r\n") == NULL);
+    buffer_append_text(out, name);
+    APPEND_LITERAL(out, ": ");
+    buffer_append_text(out, value);
+    APPEND_LITERAL(out, "\r\n");
+}
+
+static void build(const struct http_peer *peer, const struct http_request *request,
+                  struct buffer *out)
+{
+    assert(http_is_token(request->method, strlen(request->method)));
+    assert(strpbrk(request->target, " \r\n") == NULL);
+    buffer_append_text(out, request->method);
+    buffer_append_char(out, ' ');
+    buffer_append_text(out, peer->url.base);
+    buffer_append_text(out, request->target);
+    if (peer->url.base[0] == 0 && request->target[0] != '/') {
+        out->len -= strlen(request->target); /* "" or "?query" has a path in front */
+        buffer_append_char(out, '/');
+        buffer_append_text(out, request->target);
+    }
+    APPEND_LITERAL(out, " HTTP/1.1\r\nHost: ");
+    buffer_append_text(out, peer->url.authority);
+    APPEND_LITERAL(out, "\r\n");
+    for (const struct http_header *h = request->headers; h != NULL && h->name != NULL; h++) {
+        append_header(out, h->name, h->value);
+    }
+    if (request->type != NULL) {
+        append_header(out, "Content-Type", request->type);
+        APPEND_LITERAL(out, "Content-Length: ");
+        buffer_append_uint(out, request->body.len);
+        APPEND_LITERAL(out, "\r\n\r\n");
+        buffer_append_span(out, request->body);
+    } else if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
+        APPEND_LITERAL(out, "\r\n");
+    } else {
+        APPEND_LITERAL(out, "Content-Length: 0\r\n\r\n");
+    }
+}
+
+/* On a connection that is idle, or a new one. */
+static int start(struct http_peer *peer, struct http_call *call, const struct http_request *request)
+{
+    struct link *link = link_reuse(peer);
+    struct buffer fresh = {.data = NULL};
+    struct buffer *out = link != NULL ? &link->conn.out : &fresh;
+    build(peer, request, out);
+    if (out->failed) {
+        buffer_finish(out);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    if (link == NULL) {
+        return link_open(peer, call, &fresh);
+    }
+    link_use(link, call);
+    return 0;
+}
+
+int http_peer_call(struct http_peer *peer, const struct http_request *request,
+                   struct http_call **ret_call)
+{
+    assert(request->timeout_us > 0 && request->on_done != NULL);
+    if (peer->destroying) {
+        return TROTH_ERROR_SHUTTING_DOWN;
+    }
+    if (peer->busy >= peer->config.connections_max) {
+        return TROTH_ERROR_FULL;
+    }
+    struct http_call *call = new_call(peer);
+    if (call == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    *call = (struct http_call){
+        .on_line = request->on_line,
+        .on_done = request->on_done,
+        .arg = request->arg,
+        .deadline_us = http_now_us() + request->timeout_us,
+        .repeatable = request->repeatable,
+        .is_head = strcmp(request->method, "HEAD") == 0,
+    };
+    int result = start(peer, call, request);
+    if (result != 0) {
+        peer_call_free(peer, call);
+        return result;
+    }
+    if (ret_call != NULL) {
+        *ret_call = call;
+    }
+    return 0;
+}
+
+void http_call_cancel(struct http_call *call)
+{
+    struct link *link = call->link;
+    struct http_peer *peer = link->peer;
+    assert(link->state == LINK_CONNECTING || link->state == LINK_BUSY);
+    link_close(link);
+    peer_call_free(peer, call);
+}
+
+bool http_reply_header(const struct http_reply *reply, const char *name,
+                       struct troth_span *ret_value)
+{
+    const struct http_parse *parse = &reply->call->link->parse;
+    return parse->head_done && http_parse_header(parse, name, ret_value) > 0;
+}
+
+int http_call_status(const struct http_call *call)
+{
+    const struct http_parse *parse = &call->link->parse;
+    return parse->head_done ? (int)parse->llhttp.status_code : 0;
+}

@@ -1,0 +1,337 @@
+/* serve.c: a server connection, from its first byte to its last. */
+#include "serve.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EDGE(state) (1u << (state))
+
+static const struct {
+    const char *name;
+    unsigned next; /* allowed next states */
+} states[SERVE_STATE_COUNT] = {
+    [SERVE_IDLE] = {"idle", EDGE(SERVE_HEAD) | EDGE(SERVE_BODY) | EDGE(SERVE_HANDLING) |
+                                EDGE(SERVE_CLOSING)},
+    [SERVE_HEAD] = {"head", EDGE(SERVE_BODY) | EDGE(SERVE_HANDLING) | EDGE(SERVE_CLOSING)},
+    [SERVE_BODY] = {"body", EDGE(SERVE_HANDLING) | EDGE(SERVE_CLOSING)},
+    [SERVE_HANDLING] = {"handling", EDGE(SERVE_STREAMING) | EDGE(SERVE_IDLE) | EDGE(SERVE_CLOSING)},
+    [SERVE_STREAMING] = {"streaming", EDGE(SERVE_IDLE) | EDGE(SERVE_CLOSING)},
+    [SERVE_CLOSING] = {"closing", EDGE(SERVE_LINGERING)},
+    [SERVE_LINGERING] = {"lingering", 0},
+};
+
+static uint64_t deadline_of(const struct serve_conn *serve, enum serve_state state)
+{
+    const struct http_limits *limits = &serve->server->config.limits;
+    switch (state) {
+    case SERVE_IDLE:
+        return http_now_us() + limits->idle_timeout_us;
+    case SERVE_HEAD:
+        return http_now_us() + limits->head_timeout_us;
+    case SERVE_BODY:
+        return http_now_us() + limits->body_timeout_us;
+    case SERVE_LINGERING:
+        return http_now_us() + SERVE_LINGER_US;
+    case SERVE_HANDLING:
+    case SERVE_STREAMING:
+    case SERVE_CLOSING: /* the write deadline watches over it */
+    case SERVE_STATE_COUNT:
+        break;
+    }
+    return 0;
+}
+
+void serve_set_state(struct serve_conn *serve, enum serve_state state)
+{
+    assert((states[serve->state].next & EDGE(state)) != 0);
+    serve->state = state;
+    http_conn_read_deadline(&serve->conn, deadline_of(serve, state));
+}
+
+static bool has_exchange(const struct serve_conn *serve)
+{
+    return serve->state == SERVE_HANDLING || serve->state == SERVE_STREAMING;
+}
+
+static bool is_open(const struct serve_conn *serve)
+{
+    return serve->conn.fd >= 0;
+}
+
+void serve_close(struct serve_conn *serve)
+{
+    struct http_server *server = serve->server;
+    serve_exchange_finish(&serve->exchange);
+    http_parse_finish(&serve->parse);
+    buffer_finish(&serve->ahead);
+    TAILQ_REMOVE(&server->conns, serve, link);
+    server->count--;
+    http_conn_close(&serve->conn);
+}
+
+void serve_lose(struct serve_conn *serve)
+{
+    struct http_exchange *exchange = &serve->exchange;
+    if (has_exchange(serve) && exchange->gone != NULL) {
+        exchange->gone(exchange->gone_arg, exchange);
+    }
+    serve_close(serve);
+}
+
+void serve_refuse(struct serve_conn *serve, int status, const char *what)
+{
+    BUFFER_SCOPED struct buffer body = {0};
+    const char *type = "text/plain";
+    if (serve->server->config.problem != NULL) {
+        type = serve->server->config.problem(status, what, &body);
+    } else {
+        buffer_append_text(&body, what);
+        buffer_append_char(&body, '\n');
+    }
+    serve->close_after = true;
+    serve_append_head(serve,
+                      &(struct serve_head){
+                          .status = status, .type = type, .has_length = true, .length = body.len});
+    if (serve->parse.llhttp.method != HTTP_HEAD) {
+        buffer_append_span(&serve->conn.out, buffer_span(&body));
+    }
+    serve_set_state(serve, SERVE_CLOSING);
+    http_conn_send(&serve->conn);
+}
+
+static void answer_expectation(struct serve_conn *serve)
+{
+    struct troth_span value;
+    if (!serve->continue_asked && serve->parse.has_body && serve->parse.llhttp.http_minor > 0 &&
+        http_parse_header(&serve->parse, "expect", &value) > 0 &&
+        http_span_is(value, "100-continue")) {
+        serve->continue_asked = true;
+        buffer_append_text(&serve->conn.out, "HTTP/1.1 100 Continue\r\n\r\n");
+        http_conn_send(&serve->conn);
+    }
+}
+
+static void dispatch(struct serve_conn *serve)
+{
+    const struct http_server_config *config = &serve->server->config;
+    serve_set_state(serve, SERVE_HANDLING);
+    serve_exchange_init(serve);
+    serve->in_handler = true;
+    config->handler(config->arg, &serve->exchange);
+    serve->in_handler = false;
+}
+
+static void keep_ahead(struct serve_conn *serve, const char *data, size_t len)
+{
+    buffer_append(&serve->ahead, data, len);
+    if (serve->ahead.len > SERVE_AHEAD_BYTES_MAX) {
+        /* Nothing is read any more, so its leaving has to be looked for. */
+        http_conn_read_stop(&serve->conn);
+        http_conn_read_deadline(&serve->conn, http_now_us() + SERVE_LOOK_US);
+    }
+}
+
+static bool is_full(const struct serve_conn *serve)
+{
+    return serve->conn.out.len - serve->conn.out_sent > SERVE_OUT_BYTES_MAX;
+}
+
+static void go_on_reading(struct serve_conn *serve)
+{
+    if (serve->parse.head_done) {
+        if (serve->state != SERVE_BODY) {
+            serve_set_state(serve, SERVE_BODY);
+        }
+        answer_expectation(serve);
+    } else if (serve->state == SERVE_IDLE && http_parse_began(&serve->parse)) {
+        serve_set_state(serve, SERVE_HEAD);
+    }
+}
+
+/* Takes the requests in `data`, one after the other, until one is held. */
+static void take(struct serve_conn *serve, const char *data, size_t len)
+{
+    while (len > 0 && is_open(serve)) {
+        if (has_exchange(serve) || (serve->state == SERVE_IDLE && is_full(serve))) {
+            keep_ahead(serve, data, len);
+            return;
+        }
+        if (serve->state >= SERVE_CLOSING) {
+            return;
+        }
+        size_t used = 0;
+        switch (http_parse_feed(&serve->parse, data, len, &used)) {
+        case HTTP_PARSE_MORE:
+            go_on_reading(serve);
+            return;
+        case HTTP_PARSE_DONE:
+            data += used;
+            len -= used;
+            dispatch(serve);
+            break;
+        case HTTP_PARSE_BAD:
+            serve_refuse(serve, serve->parse.status, serve->parse.what);
+            return;
+        }
+    }
+}
+
+static void resume(struct serve_conn *serve)
+{
+    BUFFER_SCOPED struct buffer ahead = serve->ahead;
+    serve->ahead = (struct buffer){0};
+    http_conn_read_start(&serve->conn);
+    if (ahead.failed) {
+        serve_refuse(serve, 503, "out of memory");
+        return;
+    }
+    take(serve, ahead.data, ahead.len);
+}
+
+void serve_replied(struct serve_conn *serve)
+{
+    http_conn_send(&serve->conn);
+    serve_exchange_finish(&serve->exchange);
+    if (serve->close_after) {
+        serve_set_state(serve, SERVE_CLOSING);
+        return;
+    }
+    http_parse_reset(&serve->parse);
+    serve->continue_asked = false;
+    serve_set_state(serve, SERVE_IDLE);
+    if (!serve->in_handler && (serve->ahead.len > 0 || serve->ahead.failed)) {
+        http_conn_schedule(&serve->conn, HTTP_RUN_RESUME);
+    }
+}
+
+static void on_bytes(struct http_conn *conn, const char *data, size_t len)
+{
+    struct serve_conn *serve = (struct serve_conn *)conn;
+    if (serve->ahead.len > 0) {
+        keep_ahead(serve, data, len); /* in order: a resume is scheduled, or comes with the reply */
+    } else {
+        take(serve, data, len);
+    }
+}
+
+static void on_ended(struct http_conn *conn, int error)
+{
+    struct serve_conn *serve = (struct serve_conn *)conn;
+    bool is_unsent = conn->out_sent < conn->out.len;
+    bool may_wait =
+        error == 0 && is_unsent && !has_exchange(serve) && serve->state != SERVE_LINGERING;
+    if (!may_wait) {
+        serve_lose(serve);
+        return;
+    }
+    /* It said all it had to say and still reads. */
+    serve->client_done = true;
+    http_conn_read_stop(conn);
+    if (serve->state != SERVE_CLOSING) {
+        serve_set_state(serve, SERVE_CLOSING);
+    }
+}
+
+static void on_written(struct http_conn *conn)
+{
+    struct serve_conn *serve = (struct serve_conn *)conn;
+    http_buffer_reset(&conn->out);
+    conn->out_sent = 0;
+    if (serve->state == SERVE_CLOSING) {
+        (void)shutdown(conn->fd, SHUT_WR);
+        serve_set_state(serve, SERVE_LINGERING);
+        if (serve->client_done) {
+            http_conn_schedule(conn, HTTP_RUN_READ_LATE);
+        } else {
+            http_conn_read_start(conn);
+        }
+    } else if (serve->state == SERVE_IDLE && serve->ahead.len > 0) {
+        http_conn_schedule(conn, HTTP_RUN_RESUME);
+    }
+}
+
+static bool has_left(const struct serve_conn *serve)
+{
+    struct pollfd look = {.fd = serve->conn.fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+static void read_late(struct serve_conn *serve)
+{
+    switch (serve->state) {
+    case SERVE_HEAD:
+        serve_refuse(serve, 408, "the headers did not come in time");
+        break;
+    case SERVE_BODY:
+        serve_refuse(serve, 408, "the body did not come in time");
+        break;
+    case SERVE_HANDLING:
+    case SERVE_STREAMING:
+        if (has_left(serve)) {
+            serve_lose(serve);
+        } else {
+            http_conn_read_deadline(&serve->conn, http_now_us() + SERVE_LOOK_US);
+        }
+        break;
+    case SERVE_IDLE:
+        if (serve->ahead.len > 0) {
+            break; /* not idle: it does not take its replies, and the write deadline runs */
+        }
+        serve_close(serve);
+        break;
+    case SERVE_CLOSING:
+    case SERVE_LINGERING:
+        serve_close(serve);
+        break;
+    case SERVE_STATE_COUNT:
+        break;
+    }
+}
+
+static void on_run(struct http_conn *conn, unsigned reasons)
+{
+    struct serve_conn *serve = (struct serve_conn *)conn;
+    if ((reasons & (HTTP_RUN_BROKEN | HTTP_RUN_WRITE_LATE)) != 0) {
+        serve_lose(serve);
+    } else if ((reasons & HTTP_RUN_READ_LATE) != 0) {
+        read_late(serve);
+    } else if (serve->state == SERVE_IDLE && !is_full(serve)) {
+        resume(serve);
+    }
+}
+
+static const struct http_conn_ops ops = {
+    .bytes = on_bytes,
+    .ended = on_ended,
+    .written = on_written,
+    .run = on_run,
+};
+
+void serve_begin(struct http_server *server, int fd, bool is_over)
+{
+    struct serve_conn *serve = calloc(1, sizeof(*serve));
+    if (serve == NULL ||
+        http_parse_init(&serve->parse, HTTP_REQUEST, &server->config.limits) != 0) {
+        free(serve);
+        (void)close(fd);
+        return;
+    }
+    if (http_conn_init(&serve->conn, server->loop, &ops, fd, false) != 0) {
+        http_parse_finish(&serve->parse);
+        free(serve);
+        return;
+    }
+    serve->server = server;
+    serve->exchange.conn = serve;
+    serve->conn.write_timeout_us = server->config.limits.write_timeout_us;
+    TAILQ_INSERT_TAIL(&server->conns, serve, link);
+    server->count++;
+    http_conn_read_start(&serve->conn);
+    http_conn_read_deadline(&serve->conn, deadline_of(serve, SERVE_IDLE));
+    if (is_over) {
+        serve_refuse(serve, 503, "too many connections");
+    }
+}

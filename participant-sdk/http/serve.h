@@ -1,0 +1,119 @@
+/* serve.h: the server's own view of a connection and its exchange. */
+#ifndef HTTP_SERVE_H
+#define HTTP_SERVE_H
+
+#include <http/server.h>
+
+#include "conn.h"
+#include "parse.h"
+
+/*             first byte        head there        complete        begin
+ *     IDLE ─────────────> HEAD ───────────> BODY ─────────> HANDLING ───> STREAMING
+ *      ^                                                       │  reply       │ end
+ *      └───────────────────── keep-alive ──────────────────────┴──────────────┤
+ *                                                                             v
+ *     any, refused or "close" ─> CLOSING (reply being written) ─> LINGERING ─> closed
+ *
+ * A request that comes whole goes from IDLE to HANDLING directly. */
+enum serve_state {
+    SERVE_IDLE,      /* between requests; idle_timeout */
+    SERVE_HEAD,      /* head_timeout, from the first byte */
+    SERVE_BODY,      /* body_timeout, from the end of the head */
+    SERVE_HANDLING,  /* the handler has the exchange; what comes is kept in `ahead` */
+    SERVE_STREAMING, /* the reply has begun */
+    SERVE_CLOSING,   /* the last reply is being written; input is dropped */
+    SERVE_LINGERING, /* written and shut down: wait for the client to close, or for the deadline.
+                        Closing at once could reset the connection and lose the reply */
+    SERVE_STATE_COUNT
+};
+
+#define SERVE_LINGER_US        1000000u
+#define SERVE_AHEAD_BYTES_MAX  65536u  /* pipelined behind an open exchange; then reading stops */
+#define SERVE_LOOK_US          500000u /* and the client's presence is looked at so often */
+#define SERVE_OUT_BYTES_MAX    (256u << 10) /* unsent replies beyond it: no next request is begun */
+#define SERVE_STREAM_BYTES_MAX (8u << 20)   /* unsent stream beyond it: the client is cut off */
+#define SERVE_ACCEPTS_MAX      64u          /* connections accepted in one turn */
+#define SERVE_ACCEPT_PAUSE_US  50000u       /* after EMFILE and its like */
+#define SERVE_OVER_MAX                                                                             \
+    64u /* connections beyond the limit that are told so (503); more are                           \
+           closed without a word */
+
+/* Values of a header that came more than once, joined; freed with the exchange. */
+struct serve_joined {
+    struct serve_joined *next;
+    size_t len;
+    char text[];
+};
+
+struct serve_conn;
+
+struct http_exchange {
+    struct serve_conn *conn;
+    void *data;
+    http_gone gone;
+    void *gone_arg;
+    struct serve_joined *joined;
+    uint32_t path; /* offsets in the parse's head */
+    uint32_t path_len;
+    uint32_t query;
+    uint32_t query_len;
+    bool is_head;
+    bool chunked; /* the streamed reply is */
+};
+
+struct serve_conn {
+    struct http_conn conn; /* first: the loop frees it */
+    struct http_server *server;
+    enum serve_state state;
+    bool in_handler;     /* the handler is on the stack */
+    bool close_after;    /* no further request on this connection */
+    bool continue_asked; /* 100-continue was answered */
+    bool client_done;    /* end of file was seen */
+    struct http_parse parse;
+    struct buffer ahead;
+    struct http_exchange exchange;
+    TAILQ_ENTRY(serve_conn) link;
+};
+
+TAILQ_HEAD(serve_conns, serve_conn);
+
+struct http_server {
+    struct http_loop *loop;
+    struct http_server_config config;
+    int fd; /* -1: drained */
+    uint16_t port;
+    struct event *acceptable;
+    struct event *pause; /* until accepting is tried again */
+    bool draining;
+    uint32_t count;
+    struct serve_conns conns;
+};
+
+/* accept.c; serve.c */
+void serve_begin(struct http_server *server, int fd, bool is_over);
+void serve_close(struct serve_conn *serve);
+/* The same, and an open exchange's `gone` is called: the client left, or is given up. */
+void serve_lose(struct serve_conn *serve);
+/* Sends a refusal of the server's own, then closes. */
+void serve_refuse(struct serve_conn *serve, int status, const char *what);
+/* The reply is complete and stands in `out`. */
+void serve_replied(struct serve_conn *serve);
+void serve_set_state(struct serve_conn *serve, enum serve_state state);
+/* The exchange is over: what was allocated for it goes. */
+void serve_exchange_finish(struct http_exchange *exchange);
+/* Splits the target into path and query. */
+void serve_exchange_init(struct serve_conn *serve);
+
+/* reply.c */
+struct serve_head {
+    int status;
+    const char *type; /* NULL: none */
+    const struct http_header *headers;
+    bool chunked;
+    bool has_length;
+    size_t length;
+};
+void serve_append_head(struct serve_conn *serve, const struct serve_head *head);
+const char *http_status_reason(int status);
+
+#endif

@@ -1,0 +1,23 @@
+/* url.h: the URLs that we call: http://host[:port][/base], nothing else. */
+#ifndef HTTP_URL_H
+#define HTTP_URL_H
+
+#include <stdint.h>
+
+#include <troth/error.h>
+
+#define HTTP_HOST_MAX 255u
+#define HTTP_BASE_MAX 1024u
+
+struct http_url {
+    char host[HTTP_HOST_MAX + 1]; /* without the brackets of an IPv6 address */
+    char port[6];
+    char authority[HTTP_HOST_MAX + 9]; /* as the Host header says it */
+    char base[HTTP_BASE_MAX + 1];      /* "" or "/…" without a slash at the end */
+};
+
+/* TROTH_ERROR_CONFIG: another scheme, user info, a query, no host, a character that does not
+ * belong, or too long. */
+TROTH_MUST_CHECK int http_url_parse(const char *text, struct http_url *ret_url);
+
+#endif

@@ -1,0 +1,266 @@
+"""Faults on the way of one transfer: each with real processes, kill -9 and cut connections; after it the system drains
+and both databases, the journal and Kafka say the same."""
+
+import json
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from system import BALANCE, System  # noqa: E402
+from troth_test import TrothTest, main, wait_until  # noqa: E402
+
+SHORT = {
+    "name": "short", "version": 1, "mode": "2pc", "timeout": "20s", "prepare_timeout": "700ms",
+    "steps": [{"name": "debit", "participant": "bank_a", "operation": "debit",
+               "input": {"account": "${input.from}", "amount": "${input.amount}"}},
+              {"name": "credit", "participant": "bank_b", "operation": "credit",
+               "input": {"account": "${input.to}", "amount": "${input.amount}"}}]}
+AMOUNT = 10
+
+
+class Faults(TrothTest):
+    account = 0  # each test has its own
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.system = System(kafka=True).start()
+        cls.trothd = cls.system.trothd
+        assert cls.trothd.apply(SHORT).status == 201
+
+    def setUp(self):
+        Faults.account += 1
+        self.bank_b = self.system.proxies["bank_b"]
+
+    def tearDown(self):
+        for proxy in self.system.proxies.values():
+            proxy.release()
+            proxy.accept()
+
+    def agrees(self, gtid, outcome):
+        """Both databases, the journal, the API and Kafka say `outcome`, once."""
+        self.system.drained()
+        moved = AMOUNT if outcome == "committed" else 0
+        self.assertEqual(self.system.balance("bank_a", self.account), BALANCE - moved)
+        self.assertEqual(self.system.balance("bank_b", self.account), BALANCE + moved)
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], outcome)
+        self.assertEqual(self.system.decision(gtid), "commit" if outcome == "committed" else "abort")
+        events = self.system.events()[gtid]
+        self.assertEqual({json.loads(event["payload"])["outcome"] for event in events}, {outcome})
+        self.assertEqual(len({event["headers"]["ce_id"] for event in events}), 1)
+
+    def begin(self, definition="transfer"):
+        return self.system.begin(self.account, self.account, AMOUNT, definition=definition)
+
+    def decided(self, gtid, decision="commit"):
+        wait_until(lambda: self.system.decision(gtid) == decision, 20, f"{gtid} decided")
+
+    def prepared(self, gtid, count):
+        wait_until(lambda: sum(gtid in name for name in self.system.postgres.prepared()) == count, 20,
+                   f"{count} branches prepared")
+
+    # --- participants
+
+    def test_a_participant_that_does_not_answer_in_time_aborts(self):
+        self.bank_b.hold("request")
+        shown = self.system.transfer(self.account, self.account, AMOUNT, definition="short").json
+        self.assertEqual((shown["outcome"], shown["failure"]["cause"]), ("aborted", "timeout"), shown)
+        self.bank_b.release()
+        self.agrees(shown["gtid"], "aborted")
+
+    def test_a_participant_that_can_not_be_reached_aborts(self):
+        self.bank_b.refuse()
+        shown = self.system.transfer(self.account, self.account, AMOUNT, definition="short").json
+        self.assertEqual((shown["outcome"], shown["failure"]["cause"]), ("aborted", "unreachable"), shown)
+        self.bank_b.accept()
+        self.agrees(shown["gtid"], "aborted")
+
+    def test_a_vote_that_is_lost_is_asked_for_again(self):
+        self.bank_b.cut_at("reply", b'"vote"')
+        shown = self.system.transfer(self.account, self.account, AMOUNT).json
+        self.assertTrue(self.bank_b.triggered.is_set())
+        self.assertEqual(shown["outcome"], "committed", shown)
+        self.agrees(shown["gtid"], "committed")
+
+    def test_an_acknowledgement_that_is_lost_is_asked_for_again(self):
+        self.bank_b.cut_at("reply", b'"op":"commit"')
+        gtid = self.begin()
+        wait_until(self.bank_b.triggered.is_set, 20, "the acknowledgement was cut")
+        self.agrees(gtid, "committed")
+
+    def test_a_participant_down_in_phase_2_commits_when_it_is_back(self):
+        self.bank_b.cut_at("request", b'"op":"commit"')
+        bank = self.system.banks["bank_b"]
+        reply = {}
+        client = threading.Thread(target=lambda: reply.update(
+            self.system.transfer(self.account, self.account, AMOUNT).json))
+        client.start()
+        wait_until(self.bank_b.triggered.is_set, 20, "the commit was cut")
+        self.bank_b.refuse()
+        bank.kill9()
+        client.join(30)
+        # The client is told the outcome; it does not wait for a participant that can not be reached.
+        self.assertEqual((reply["outcome"], reply["state"]), ("committed", "committing"), reply)
+        self.prepared(reply["gtid"], 1)
+        bank.start()
+        self.bank_b.accept()
+        self.agrees(reply["gtid"], "committed")
+
+    def test_a_participant_killed_while_prepared(self):
+        self.bank_b.hold("reply")
+        gtid = self.begin()
+        self.prepared(gtid, 2)
+        self.system.banks["bank_b"].kill9()
+        self.bank_b.release()
+        self.bank_b.cut()
+        self.system.banks["bank_b"].start()
+        self.agrees(gtid, "committed")
+
+    # --- the coordinator
+
+    def test_trothd_killed_before_the_decision_when_a_client_waits(self):
+        """Nobody was told anything: the branches learn by asking that it was aborted."""
+        self.bank_b.hold("reply")
+
+        def ask():
+            try:
+                self.system.transfer(self.account, self.account, AMOUNT)
+            except OSError:
+                pass  # the answer never comes: trothd is killed
+
+        client = threading.Thread(target=ask)
+        client.start()
+        wait_until(lambda: len(self.system.postgres.prepared()) == 2, 20, "both prepared")
+        self.trothd.kill9()
+        client.join(30)
+        self.bank_b.release()
+        self.trothd.start()
+        self.system.drained()
+        self.assertEqual(self.system.balance("bank_a", self.account), BALANCE)
+        self.assertEqual(self.system.balance("bank_b", self.account), BALANCE)
+
+    def test_trothd_killed_before_the_decision_when_it_was_accepted(self):
+        """It was acknowledged with 202: a new attempt drives it to its outcome."""
+        self.bank_b.hold("reply")
+        gtid = self.begin()
+        self.prepared(gtid, 2)
+        self.trothd.kill9()
+        self.bank_b.release()
+        self.bank_b.cut()
+        self.trothd.start()
+        self.system.drained()
+        shown = self.trothd.wait_outcome(gtid)
+        self.assertEqual((shown["outcome"], shown["attempt"]), ("committed", 2), shown)
+        self.assertEqual(self.system.balance("bank_a", self.account), BALANCE - AMOUNT)
+        self.assertEqual(self.system.balance("bank_b", self.account), BALANCE + AMOUNT)
+
+    def test_trothd_killed_after_the_decision(self):
+        self.bank_b.cut_at("request", b'"op":"commit"')
+        gtid = self.begin()
+        self.decided(gtid)
+        wait_until(self.bank_b.triggered.is_set, 20, "the commit was cut")
+        self.bank_b.refuse()
+        self.trothd.kill9()
+        self.bank_b.accept()
+        self.trothd.start()
+        self.agrees(gtid, "committed")
+
+    def test_branches_in_doubt_learn_the_decision_by_asking(self):
+        """The coordinator can not reach the bank, the bank can reach the coordinator."""
+        self.bank_b.cut_at("request", b'"op":"commit"')
+        gtid = self.begin()
+        self.decided(gtid)
+        wait_until(self.bank_b.triggered.is_set, 20, "the commit was cut")
+        self.bank_b.refuse()
+        wait_until(lambda: self.system.balance("bank_b", self.account) == BALANCE + AMOUNT, 30,
+                   "bank_b asked and committed")
+        self.bank_b.accept()
+        self.agrees(gtid, "committed")
+
+    # --- the journal
+
+    def test_the_journal_connection_cut_during_commit(self):
+        """The answer to the COMMIT of the decision is lost: written again, one verdict, one event."""
+        journal = self.system.proxies["journal"]
+        self.bank_b.hold("reply")
+        gtid = self.begin()
+        self.prepared(gtid, 2)
+        journal.drop("reply")
+        self.bank_b.release()
+        self.decided(gtid)
+        journal.cut()
+        self.agrees(gtid, "committed")
+
+    def test_the_journal_away_and_back(self):
+        self.system.proxies["journal"].refuse()
+        gtids = []
+        client = threading.Thread(target=lambda: gtids.append(
+            self.system.transfer(self.account, self.account, AMOUNT, prefer="wait=60").json["gtid"]))
+        client.start()
+        wait_until(lambda: self.trothd.get("/readyz").status == 503, 20, "not ready")
+        self.system.proxies["journal"].accept()
+        client.join(60)
+        self.agrees(gtids[0], "committed")
+
+    def test_the_journals_database_crashes(self):
+        before = self.system.transfer(self.account, self.account, AMOUNT).json
+        self.assertEqual(before["outcome"], "committed", before)
+        self.system.postgres.kill()
+        self.system.postgres.start()
+        wait_until(lambda: self.trothd.get("/readyz").status == 200, 30, "ready again")
+        self.agrees(before["gtid"], "committed")
+
+    # --- Kafka
+
+    def test_kafka_away_transactions_go_on_and_events_come_later(self):
+        self.system.kafka.stop()
+        reply = self.system.transfer(self.account, self.account, AMOUNT)
+        self.assertEqual(reply.json["outcome"], "committed", reply)
+        gtid = reply.json["gtid"]
+        self.assertEqual(self.system.postgres.value(
+            "journal", "select count(*) from troth.outbox where gtid = %s", (gtid,)), 1)
+        self.system.kafka.start()
+        self.agrees(gtid, "committed")
+
+    def test_kafka_away_and_trothd_restarted_the_event_keeps_its_id(self):
+        self.system.kafka.stop()
+        gtid = self.system.transfer(self.account, self.account, AMOUNT).json["gtid"]
+        before = self.system.postgres.value("journal", "select id::text from troth.outbox where gtid = %s", (gtid,))
+        self.trothd.kill9()
+        self.trothd.start()
+        self.system.kafka.start()
+        self.agrees(gtid, "committed")
+        self.assertEqual({event["headers"]["ce_id"] for event in self.system.events()[gtid]}, {before})
+
+    # --- two of them
+
+    def test_a_second_coordinator_waits_and_takes_over(self):
+        from system import CheckedTrothd
+        second = CheckedTrothd("second", **{**self.trothd.options, "node": "second", "lease": "2s"})
+        second.launch()
+        self.trothd.kill9()
+        second.wait_ready(60)
+        first, self.system.trothd, Faults.trothd = self.trothd, second, second
+        try:
+            shown = self.system.transfer(self.account, self.account, AMOUNT).json
+            self.assertEqual(shown["outcome"], "committed", shown)
+            self.agrees(shown["gtid"], "committed")
+        finally:
+            second.stop()
+            self.system.trothd = Faults.trothd = first
+            first.start()
+
+
+class NoPreparedTransactions(TrothTest):
+    def test_a_database_with_max_prepared_transactions_0_is_named(self):
+        from troth_test import Bank, EarlyEnd, Postgres
+        postgres = self.run_folder.start(Postgres("without", max_prepared_transactions=0))
+        postgres.database("bank")
+        with self.assertRaises(EarlyEnd) as told:
+            Bank("bank_0", postgres.to("bank"), "http://127.0.0.1:1").start()
+        self.assertIn("max_prepared_transactions", str(told.exception))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+/* The configuration: one file, environment over it, flags over both; what is wrong is named with
+ * its place and the nearest right key. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <config.h>
+
+#include "suites.h"
+
+static struct config config;
+static struct buffer why;
+static char path[] = "/tmp/troth-config.XXXXXX";
+
+static void set_up(void)
+{
+    ck_assert_int_eq(config_init(&config), 0);
+    memset(&why, 0, sizeof why);
+    strcpy(path, "/tmp/troth-config.XXXXXX");
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(close(fd), 0);
+}
+
+static void tear_down(void)
+{
+    config_finish(&config);
+    buffer_finish(&why);
+    (void)unlink(path);
+}
+
+static int read_text(const char *text)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    return config_read_file(&config, path, &why);
+}
+
+static void expect_fault(const char *text, const char *line, const char *part)
+{
+    buffer_clear(&why);
+    ck_assert_int_eq(read_text(text), TROTH_ERROR_CONFIG);
+    ck_assert_msg(strstr(buffer_text(&why), line) != NULL, "%s: no %s", why.data, line);
+    ck_assert_msg(strstr(buffer_text(&why), part) != NULL, "%s: no %s", why.data, part);
+}
+
+START_TEST(defaults_listen_on_loopback)
+{
+    ck_assert_str_eq(config.listen, "127.0.0.1:7800");
+    ck_assert_uint_eq(config.retry_interval_us, 100000);
+    ck_assert_int_eq(config_check(&config, &why), 0);
+    ck_assert_int_eq(config_outbox(&config), CONFIG_OUTBOX_OFF);
+}
+END_TEST
+
+START_TEST(a_file_sets_keys_and_ignores_comments)
+{
+    ck_assert_int_eq(read_text("# comment\n\n  listen = [::1]:0\nkafka_brokers= a:1,b:2\n"
+                               "reply_wait =1.5s"),
+                     0);
+    ck_assert_str_eq(config.listen, "[::1]:0");
+    ck_assert_str_eq(config.kafka_brokers, "a:1,b:2");
+    ck_assert_uint_eq(config.reply_wait_us, 1500000);
+    ck_assert_int_eq(config_outbox(&config), CONFIG_OUTBOX_KAFKA);
+}
+END_TEST
+
+START_TEST(an_unknown_key_names_its_line_and_the_nearest)
+{
+    expect_fault("listen = 127.0.0.1:1\n\nretry_intervall = 1s\n",
+                 ":3: ", "unknown key \"retry_intervall\"; did you mean \"retry_interval\"?");
+}
+END_TEST
+
+START_TEST(wrong_values_say_what_is_right)
+{
+    expect_fault("reply_wait = 10\n", ":1: ", "is not a duration from 1ms to 5m");
+    expect_fault("\nconnections_max = many\n", ":2: ", "not a whole number from 1 to 100000");
+    expect_fault("connections_max = 0\n", ":1: ", "from 1 to 100000");
+    expect_fault("connections_max = -1\n", ":1: ", "from 1 to 100000");
+    expect_fault("listen = localhost:7800\n", ":1: ", "not a numeric address and a port");
+    expect_fault("listen = 127.0.0.1:70000\n", ":1: ", "not a numeric address and a port");
+    expect_fault("log_level = loud\n", ":1: ", "not one of error|warn|info|debug");
+    expect_fault("listen\n", ":1: ", "not \"key = value\"");
+}
+END_TEST
+
+START_TEST(a_missing_file_is_named)
+{
+    ck_assert_int_eq(config_read_file(&config, "/nowhere/trothd.conf", &why), TROTH_ERROR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(buffer_text(&why), "/nowhere/trothd.conf: No such file"));
+}
+END_TEST
+
+START_TEST(the_environment_stands_over_the_file)
+{
+    ck_assert_int_eq(read_text("log_level = error\n"), 0);
+    ck_assert_int_eq(setenv("TROTH_LOG_LEVEL", "debug", 1), 0);
+    ck_assert_int_eq(config_read_environment(&config, &why), 0);
+    ck_assert_str_eq(config.log_level, "debug");
+    ck_assert_int_eq(setenv("TROTH_LOG_LEVEL", "loud", 1), 0);
+    ck_assert_int_eq(config_read_environment(&config, &why), TROTH_ERROR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(buffer_text(&why), "environment TROTH_LOG_LEVEL"));
+    ck_assert_int_eq(unsetenv("TROTH_LOG_LEVEL"), 0);
+}
+END_TEST
+
+START_TEST(keys_that_contradict_each_other_are_refused)
+{
+    ck_assert_int_eq(config_set(&config, "retry_interval", "20s", &why), 0);
+    ck_assert_int_eq(config_check(&config, &why), TROTH_ERROR_CONFIG);
+    ck_assert_int_eq(config_set(&config, "retry_interval", "1s", &why), 0);
+    ck_assert_int_eq(config_set(&config, "outbox", "kafka", &why), 0);
+    ck_assert_int_eq(config_check(&config, &why), TROTH_ERROR_CONFIG);
+}
+END_TEST
+
+/* Prints the configuration into the test's file; the text is the test's to free. */
+static char *printed(void)
+{
+    FILE *file = fopen(path, "w+");
+    ck_assert_ptr_nonnull(file);
+    config_print(&config, file);
+    long size = ftell(file);
+    ck_assert_int_gt(size, 0);
+    rewind(file);
+    char *text = calloc(1, (size_t)size + 1);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_uint_eq(fread(text, 1, (size_t)size, file), (size_t)size);
+    ck_assert_int_eq(fclose(file), 0);
+    return text;
+}
+
+START_TEST(what_is_printed_can_be_read_again)
+{
+    ck_assert_int_eq(config_set(&config, "lease", "90s", &why), 0);
+    free(printed());
+    struct config again;
+    ck_assert_int_eq(config_init(&again), 0);
+    ck_assert_msg(config_read_file(&again, path, &why) == 0, "%s", buffer_text(&why));
+    ck_assert_uint_eq(again.lease_us, 90000000);
+    ck_assert_str_eq(again.journal, config.journal);
+    config_finish(&again);
+}
+END_TEST
+
+START_TEST(passwords_are_not_printed)
+{
+    ck_assert_int_eq(config_set(&config, "journal", "host=a password=geheim dbname=b", &why), 0);
+    char *text = printed();
+    ck_assert_ptr_null(strstr(text, "geheim"));
+    ck_assert_ptr_nonnull(strstr(text, "host=a password=*** dbname=b"));
+    free(text);
+    ck_assert_int_eq(config_set(&config, "journal", "postgresql://u:geheim@h/b", &why), 0);
+    text = printed();
+    ck_assert_ptr_null(strstr(text, "geheim"));
+    free(text);
+}
+END_TEST
+
+Suite *suite_config(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *tests = tcase_create("config");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, defaults_listen_on_loopback);
+    tcase_add_test(tests, a_file_sets_keys_and_ignores_comments);
+    tcase_add_test(tests, an_unknown_key_names_its_line_and_the_nearest);
+    tcase_add_test(tests, wrong_values_say_what_is_right);
+    tcase_add_test(tests, a_missing_file_is_named);
+    tcase_add_test(tests, the_environment_stands_over_the_file);
+    tcase_add_test(tests, keys_that_contradict_each_other_are_refused);
+    tcase_add_test(tests, what_is_printed_can_be_read_again);
+    tcase_add_test(tests, passwords_are_not_printed);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

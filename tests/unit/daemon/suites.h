@@ -1,0 +1,9 @@
+#ifndef UNIT_DAEMON_SUITES_H
+#define UNIT_DAEMON_SUITES_H
+
+#include <check.h>
+
+Suite *suite_config(void);
+Suite *suite_arena(void);
+
+#endif

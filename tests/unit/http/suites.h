@@ -1,0 +1,11 @@
+#ifndef TEST_HTTP_SUITES_H
+#define TEST_HTTP_SUITES_H
+
+#include <check.h>
+
+Suite *server_suite(void);
+Suite *refusals_suite(void);
+Suite *exchange_suite(void);
+Suite *client_suite(void);
+
+#endif

@@ -1,0 +1,20 @@
+#include <stdlib.h>
+
+#include "tests.h"
+
+int main(void)
+{
+    Suite *suite = suite_create("txn");
+    suite_add_tcase(suite, two_phase_tests());
+    suite_add_tcase(suite, one_phase_tests());
+    suite_add_tcase(suite, interactive_tests());
+    suite_add_tcase(suite, recover_tests());
+    suite_add_tcase(suite, inquire_tests());
+    suite_add_tcase(suite, text_tests());
+    suite_add_tcase(suite, table_tests());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

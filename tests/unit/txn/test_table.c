@@ -1,0 +1,222 @@
+/* Walks the total table: brings a transaction into every state and steps every event there. */
+#include <stdlib.h>
+
+#include "rig.h"
+#include "tests.h"
+
+static struct rig *to_preparing(void)
+{
+    struct rig *rig = rig_new(2);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig_event(rig, TXN_EVENT_RESERVED);
+    return rig;
+}
+
+static struct rig *to_committing(void)
+{
+    struct rig *rig = to_preparing();
+    rig_vote(rig, 1, VOTE_YES);
+    rig_vote(rig, 2, VOTE_YES);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    return rig;
+}
+
+static struct rig *to_delegated(void)
+{
+    struct rig *rig = rig_new(1);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig_event(rig, TXN_EVENT_RESERVED);
+    rig_durable(rig, TXN_RECORD_DELEGATE);
+    return rig;
+}
+
+static struct rig *to_beginning(void)
+{
+    struct rig *rig = rig_new(2);
+    rig->origin.accepted = true;
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    return rig;
+}
+
+static struct rig *to_restarting(void)
+{
+    static const char members[] =
+        "[{\"branch\":1,\"participant\":\"p\",\"operation\":\"o\",\"inquires\":true}]";
+    static struct txn_image image; /* the txn borrows its origin */
+    image = (struct txn_image){.attempt = 1, .members = SPAN(members)};
+    image.origin.accepted = true;
+    const char *trace;
+    return rig_recover(&image, &trace);
+}
+
+static struct rig *to_publishing(void)
+{
+    struct rig *rig = to_committing();
+    rig_done(rig, 1, OP_COMMIT, BRANCH_IS_COMMITTED);
+    rig_done(rig, 2, OP_COMMIT, BRANCH_IS_COMMITTED);
+    return rig;
+}
+
+static struct rig *rig_in(enum txn_state state)
+{
+    struct rig *rig;
+    switch (state) {
+    case TXN_NEW:
+        return rig_new(2);
+    case TXN_OPEN:
+        rig = rig_new_interactive();
+        rig_event(rig, TXN_EVENT_OPENED);
+        return rig;
+    case TXN_BEGINNING:
+        return to_beginning();
+    case TXN_RESERVING:
+        rig = rig_new(2);
+        rig_event(rig, TXN_EVENT_SUBMITTED);
+        return rig;
+    case TXN_PREPARING:
+        return to_preparing();
+    case TXN_DELEGATING:
+        rig = rig_new(1);
+        rig_event(rig, TXN_EVENT_SUBMITTED);
+        rig_event(rig, TXN_EVENT_RESERVED);
+        return rig;
+    case TXN_DELEGATED:
+        return to_delegated();
+    case TXN_FENCING:
+        rig = to_delegated();
+        rig_event(rig, TXN_EVENT_CANCELLED);
+        return rig;
+    case TXN_DECIDING:
+        rig = to_preparing();
+        rig_vote(rig, 1, VOTE_YES);
+        rig_vote(rig, 2, VOTE_YES);
+        return rig;
+    case TXN_COMMITTING:
+        return to_committing();
+    case TXN_ABORTING:
+        rig = to_preparing();
+        rig_event(rig, TXN_EVENT_CANCELLED);
+        return rig;
+    case TXN_RESTARTING:
+        return to_restarting();
+    case TXN_PUBLISHING:
+        return to_publishing();
+    case TXN_PARKED:
+        rig = to_committing();
+        rig_result(rig, 1, OP_COMMIT, RESULT_REFUSED);
+        rig_done(rig, 2, OP_COMMIT, BRANCH_IS_COMMITTED);
+        return rig;
+    case TXN_LOST:
+        rig = to_preparing();
+        rig_event(rig, TXN_EVENT_FENCED);
+        return rig;
+    case TXN_ENDED:
+        rig = to_publishing();
+        rig_event(rig, TXN_EVENT_PUBLISHED);
+        return rig;
+    case TXN_STATE_COUNT:
+        break;
+    }
+    abort();
+}
+
+/* The same event in several shapes: late, wrong and right ones. */
+static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t shape)
+{
+    static const struct result results[] = {
+        {.op = OP_PREPARE, .branch = 1, .attempt = 1, .result = RESULT_VOTE, .vote = VOTE_YES},
+        {.op = OP_PREPARE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+        {.op = OP_PREPARE, .branch = 1, .attempt = 9, .result = RESULT_REFUSED},
+        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
+        {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+        {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
+        {.op = OP_ABORT,
+         .branch = 1,
+         .attempt = 1,
+         .result = RESULT_DONE,
+         .state = BRANCH_IS_ABORTED},
+        {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+        {.op = OP_COMMIT, .branch = 500, .attempt = 1, .result = RESULT_DONE},
+    };
+    uint32_t shapes = 1;
+    struct txn_branch wanted = {.number = 5,
+                                .name = "",
+                                .participant = "p",
+                                .operation = "o",
+                                .inquires = shape == 0,
+                                .vote = VOTE_NONE};
+    struct txn_event event = {.kind = kind};
+    if (kind == TXN_EVENT_RESULT) {
+        shapes = sizeof(results) / sizeof(results[0]);
+        event.of.result = &results[shape];
+    } else if (kind == TXN_EVENT_DURABLE) {
+        shapes = TXN_RECORD_KIND_COUNT * 2;
+        event.of.durable.record = (enum txn_record_kind)(shape % TXN_RECORD_KIND_COUNT);
+        event.of.durable.attempt = 1;
+        event.of.durable.verdict = shape < TXN_RECORD_KIND_COUNT ? TXN_WRITTEN : TXN_ALREADY;
+        event.of.durable.standing = shape < TXN_RECORD_KIND_COUNT ? TXN_UNDECIDED : TXN_ABORT;
+    } else if (kind == TXN_EVENT_ENLISTED) {
+        shapes = 2;
+        event.of.branch = &wanted;
+    } else if (kind == TXN_EVENT_UNSENDABLE) {
+        event.of.number = 1;
+    } else if (kind == TXN_EVENT_OPENED || kind == TXN_EVENT_RECOVERED) {
+        rig->origin.interactive = rig->txn.state == TXN_NEW || rig->origin.interactive;
+    }
+    rig_step(rig, &event);
+    return shapes;
+}
+
+START_TEST(every_event_in_every_state_is_handled_and_leaves_the_invariant)
+{
+    uint32_t pairs = 0;
+    for (enum txn_state state = TXN_NEW; state < TXN_STATE_COUNT; state++) {
+        for (enum txn_event_kind kind = TXN_EVENT_SUBMITTED; kind < TXN_EVENT_COUNT; kind++) {
+            uint32_t shapes = 1;
+            for (uint32_t shape = 0; shape < shapes; shape++) {
+                struct rig *rig = rig_in(state);
+                ck_assert_int_eq(rig->txn.state, state);
+                shapes = step_shapes(rig, kind, shape); /* asserts row, edge and invariant */
+                if (state == TXN_LOST || kind == TXN_EVENT_FENCED) {
+                    ck_assert_int_eq(rig->txn.state, TXN_LOST);
+                    ck_assert_uint_eq(rig->effects.count, 0);
+                }
+                if (state == TXN_ENDED && kind != TXN_EVENT_FENCED)
+                    ck_assert_int_eq(rig->txn.state, TXN_ENDED);
+                rig_free(rig);
+            }
+            pairs++;
+        }
+    }
+    ck_assert_uint_eq(pairs, (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
+}
+END_TEST
+
+START_TEST(every_word_has_a_name)
+{
+    for (enum txn_state i = TXN_NEW; i < TXN_STATE_COUNT; i++)
+        ck_assert_ptr_nonnull(txn_state_name(i));
+    for (enum txn_branch_state i = TXN_BRANCH_IDLE; i < TXN_BRANCH_STATE_COUNT; i++)
+        ck_assert_ptr_nonnull(txn_branch_state_name(i));
+    for (enum txn_cause i = TXN_CAUSE_NONE; i < TXN_CAUSE_COUNT; i++)
+        ck_assert_ptr_nonnull(txn_cause_name(i));
+    for (enum txn_event_kind i = TXN_EVENT_SUBMITTED; i < TXN_EVENT_COUNT; i++)
+        ck_assert_ptr_nonnull(txn_event_kind_name(i));
+    for (enum txn_effect_kind i = TXN_EFFECT_PERSIST; i < TXN_EFFECT_COUNT; i++)
+        ck_assert_ptr_nonnull(txn_effect_kind_name(i));
+    for (enum txn_moment i = TXN_MOMENT_BEGAN; i < TXN_MOMENT_COUNT; i++)
+        ck_assert_ptr_nonnull(txn_moment_name(i));
+    for (enum txn_reply_level i = TXN_REPLY_ENLISTED; i < TXN_REPLY_COUNT; i++)
+        ck_assert_ptr_nonnull(txn_reply_level_name(i));
+}
+END_TEST
+
+TCase *table_tests(void)
+{
+    TCase *tests = tcase_create("table");
+    tcase_add_test(tests, every_event_in_every_state_is_handled_and_leaves_the_invariant);
+    tcase_add_test(tests, every_word_has_a_name);
+    return tests;
+}

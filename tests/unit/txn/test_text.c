@@ -1,0 +1,133 @@
+#include <protocol/json.h>
+
+#include "rig.h"
+#include "tests.h"
+
+static bool is_json(struct troth_span text)
+{
+    struct troth_span value;
+    return json_check(text, JSON_CHECK_UNIQUE_KEYS, &value, NULL) == 0;
+}
+
+START_TEST(the_end_record_tells_the_whole_way)
+{
+    struct rig *rig = rig_new(2);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig->now.mono.us += 250;
+    rig_event(rig, TXN_EVENT_RESERVED);
+    rig->now.mono.us += 1000;
+    struct result vote = {.op = OP_PREPARE,
+                          .branch = 1,
+                          .attempt = 1,
+                          .result = RESULT_VOTE,
+                          .vote = VOTE_YES,
+                          .output = SPAN("{\"n\":9007199254740993}")};
+    rig_full_result(rig, &vote, false);
+    rig_vote(rig, 2, VOTE_READ_ONLY);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    rig->policy.publish_grace_us = 0;
+    ck_assert_str_eq(
+        rig_full_result(
+            rig,
+            &(struct result){.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+            false),
+        "release 1; reply completed; persist end commit committed; ended");
+    const struct txn_record *record = rig_record(rig, TXN_RECORD_END);
+    ck_assert(span_is(record->steps,
+                      "[{\"branch\":1,\"name\":\"debit\",\"participant\":\"bank_1\",\"operation\":"
+                      "\"debit\",\"state\":\"committed\",\"vote\":\"yes\",\"tries\":1,\"output\":"
+                      "{\"n\":9007199254740993}},{\"branch\":2,\"name\":\"debit\",\"participant\":"
+                      "\"bank_2\",\"operation\":\"debit\",\"state\":\"read_only\",\"vote\":"
+                      "\"read_only\",\"tries\":1}]"));
+    ck_assert(is_json(record->history));
+    static const char begin[] =
+        "[{\"at\":\"+0s\",\"moment\":\"began\"},"
+        "{\"at\":\"+0s\",\"moment\":\"writing\",\"record\":\"begin\"},"
+        "{\"at\":\"+250us\",\"branch\":1,\"attempt\":1,\"moment\":\"sent\",\"op\":\"prepare\"},"
+        "{\"at\":\"+250us\",\"branch\":2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"prepare\"},"
+        "{\"at\":\"+1.25ms\",\"branch\":1,\"attempt\":1,\"moment\":\"answered\",\"op\":\"prepare\","
+        "\"result\":\"vote\",\"vote\":\"yes\"},";
+    ck_assert_uint_gt(record->history.len, sizeof(begin));
+    ck_assert_int_eq(memcmp(record->history.data, begin, sizeof(begin) - 1), 0);
+    ck_assert_ptr_null(record->failure.data);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_long_history_keeps_its_beginning_and_its_end)
+{
+    struct rig *rig = rig_new(2);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig_event(rig, TXN_EVENT_RESERVED);
+    rig_event(rig, TXN_EVENT_CANCELLED);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    for (int i = 0; i < 200; i++) {
+        rig_result(rig, 1, OP_ABORT, RESULT_UNKNOWN);
+        rig_wake(rig);
+    }
+    BUFFER_SCOPED struct buffer text = {0};
+    txn_history_append(&rig->txn, &text);
+    ck_assert(is_json(buffer_span(&text)));
+    const char *left_out = strstr(buffer_text(&text), "{\"moment\":\"left_out\",\"count\":");
+    ck_assert_ptr_nonnull(left_out);
+    ck_assert_ptr_nonnull(strstr(text.data, "\"began\""));
+    ck_assert_ptr_nonnull(strstr(text.data, "\"cancelled\""));
+    ck_assert_uint_eq(rig->txn.history_count, TXN_HISTORY_MAX);
+    uint64_t last = 0;
+    struct json_cursor cursor = json_cursor(buffer_span(&text));
+    struct troth_span key, entry, at;
+    uint32_t entries = 0;
+    while (json_next(&cursor, &key, &entry)) {
+        entries++;
+        ck_assert(json_member(entry, "moment", &at));
+    }
+    ck_assert_uint_eq(entries, TXN_HISTORY_MAX + 1);
+    for (uint32_t i = 0; i < rig->txn.history_count; i++) /* the ring wraps once at most */
+        last = rig->txn.history[i].at_us > last ? rig->txn.history[i].at_us : last;
+    ck_assert_uint_eq(last, rig->now.mono.us - rig->txn.began.us);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(outputs_larger_than_the_reserved_texts_go_with_the_record)
+{
+    struct rig *rig = rig_new(1);
+    BUFFER_SCOPED struct buffer large = {0};
+    ck_assert(buffer_reserve(&large, TXN_TEXTS_BYTES_MAX * 4));
+    memset(large.data, '1', TXN_TEXTS_BYTES_MAX * 4);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig_event(rig, TXN_EVENT_RESERVED);
+    rig_durable(rig, TXN_RECORD_DELEGATE);
+    struct result done = {.op = OP_EXECUTE,
+                          .branch = 1,
+                          .attempt = 1,
+                          .result = RESULT_DONE,
+                          .output = {large.data, TXN_TEXTS_BYTES_MAX * 4}};
+    rig_full_result(rig, &done, false); /* the buffer grows, and moves */
+    const struct txn_record *record = rig_record(rig, TXN_RECORD_DECISION);
+    ck_assert_uint_gt(record->steps.len, TXN_TEXTS_BYTES_MAX * 4);
+    ck_assert(is_json(record->members));
+    ck_assert(is_json(record->steps));
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(no_failure_is_null)
+{
+    struct rig *rig = rig_new(1);
+    BUFFER_SCOPED struct buffer text = {0};
+    txn_failure_append(&rig->txn, &text);
+    ck_assert_str_eq(buffer_text(&text), "null");
+    rig_free(rig);
+}
+END_TEST
+
+TCase *text_tests(void)
+{
+    TCase *tests = tcase_create("text");
+    tcase_add_test(tests, the_end_record_tells_the_whole_way);
+    tcase_add_test(tests, a_long_history_keeps_its_beginning_and_its_end);
+    tcase_add_test(tests, outputs_larger_than_the_reserved_texts_go_with_the_record);
+    tcase_add_test(tests, no_failure_is_null);
+    return tests;
+}

@@ -1,0 +1,14 @@
+#ifndef TESTS_H
+#define TESTS_H
+
+#include <check.h>
+
+TCase *two_phase_tests(void);
+TCase *one_phase_tests(void);
+TCase *interactive_tests(void);
+TCase *recover_tests(void);
+TCase *inquire_tests(void);
+TCase *text_tests(void);
+TCase *table_tests(void);
+
+#endif
