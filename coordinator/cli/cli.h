@@ -50,6 +50,9 @@ int cli_complain(int code, const char *format, ...) __attribute__((format(printf
  */
 TROTH_MUST_CHECK int cli_print(const struct buffer *text);
 
+/* The same to stderr, as well as it goes. */
+void cli_warn(const struct buffer *text);
+
 /* Present wall clock, microseconds since 1970. */
 uint64_t cli_now_us(void);
 

@@ -12,18 +12,12 @@
 /* --- apply and validate ------------------------------------------------------------------------
  */
 
-static int print_faults(struct troth_span faults, const char *file, FILE *stream)
+static void append_faults(struct buffer *text, struct troth_span faults, const char *file)
 {
-    BUFFER_SCOPED struct buffer text = {0};
     struct json_cursor cursor = json_cursor(faults);
     struct troth_span fault;
     while (json_next(&cursor, NULL, &fault))
-        fault_append(&text, fault, file);
-    if (stream == stdout)
-        return cli_print(&text);
-    if (!text.failed)
-        fwrite(text.data, 1, text.len, stream);
-    return CLI_EXIT_OK;
+        fault_append(text, fault, file);
 }
 
 /* What the file is called in messages. */
@@ -36,6 +30,7 @@ static int validate(const struct cli *cli, const char *path, struct troth_span t
 {
     CALL_SCOPED struct call call = {.method = "POST", .body = text, .file = shown(path)};
     ANSWER_SCOPED struct answer answer = {.status = 0};
+    BUFFER_SCOPED struct buffer printed = {0};
     bool valid;
     buffer_append_text(&call.target, "/v1/definitions/validate");
     int error = call_make(cli, &call, &answer);
@@ -46,10 +41,10 @@ static int validate(const struct cli *cli, const char *path, struct troth_span t
     struct troth_span word = member(answer.json, "valid");
     if (word.data == NULL || json_bool(word, &valid) != 0)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer does not say whether it is valid");
-    error = cli->json ? print_json(&answer)
-                      : print_faults(member(answer.json, "faults"), shown(path), stdout);
-    if (error == CLI_EXIT_OK && valid && !cli->json)
-        error = printf("%s: valid\n", shown(path)) < 0 ? CLI_EXIT_LOCAL : CLI_EXIT_OK;
+    append_faults(&printed, member(answer.json, "faults"), shown(path));
+    if (valid)
+        buffer_append_format(&printed, "%s: valid\n", shown(path));
+    error = cli->json ? print_json(&answer) : cli_print(&printed);
     if (error != CLI_EXIT_OK)
         return error;
     return valid ? CLI_EXIT_OK : CLI_EXIT_REFUSED;
@@ -73,7 +68,9 @@ static bool name_of(struct troth_span text, char ret_name[TROTH_NAME_LEN_MAX + 1
 static int print_applied(const struct cli *cli, const char *path, const struct answer *answer)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    print_faults(member(answer->json, "warnings"), shown(path), stderr);
+    BUFFER_SCOPED struct buffer warnings = {0};
+    append_faults(&warnings, member(answer->json, "warnings"), shown(path));
+    cli_warn(&warnings);
     if (cli->json)
         return print_json(answer);
     text_append_value(&text, member(answer->json, "name"));
@@ -143,7 +140,7 @@ static int name_and_version(const struct arguments *arguments, struct call *call
         error = request_number(arguments, "version", INT32_MAX, &version);
     if (error != CLI_EXIT_OK)
         return error;
-    snprintf(text, sizeof(text), "%u", version);
+    (void)snprintf(text, sizeof(text), "%u", version);
     if (version != 0)
         call_append_query(call, "version", text);
     *ret_version = version;

@@ -31,7 +31,7 @@ int input_read(const char *path, struct buffer *ret_text)
     if (stream == NULL)
         return cli_complain(CLI_EXIT_LOCAL, "%s: %s", path, strerror(errno));
     int error = read_stream(stream, path, ret_text);
-    fclose(stream);
+    (void)fclose(stream); /* it was only read */
     return error;
 }
 

@@ -1,6 +1,7 @@
 /* Command lines, by getopt_long and the tables. */
 #include <assert.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "command.h"
@@ -23,12 +24,9 @@ struct parser {
 
 void command_name(const struct command_spec *command, char ret_name[COMMAND_NAME_CAP])
 {
-    ret_name[0] = '\0';
-    if (command->group != NULL) {
-        strcat(ret_name, command->group);
-        strcat(ret_name, " ");
-    }
-    strcat(ret_name, command->name);
+    bool grouped = command->group != NULL;
+    (void)snprintf(ret_name, COMMAND_NAME_CAP, "%s%s%s", grouped ? command->group : "",
+                   grouped ? " " : "", command->name);
 }
 
 static void parser_add_long(struct parser *parser, const char *name, bool argument, int value)
@@ -93,6 +91,7 @@ static int apply_global(struct cli *cli, struct arguments *arguments, const char
 
 static int apply_command(struct arguments *arguments, int index, const char *value)
 {
+    assert(arguments->command != NULL && index < (int)COMMAND_OPTIONS_MAX);
     const struct option_spec *option = &arguments->command->options[index];
     struct option_values *values = &arguments->options[index];
     if (values->count == (option->repeats ? OPTION_VALUES_MAX : 1))
@@ -109,6 +108,7 @@ static int apply(struct parser *parser, struct cli *cli, struct arguments *argum
     if (value < VALUE_GLOBAL) {
         int letter = value;
         value = by_letter(global_options, letter, VALUE_GLOBAL);
+        assert(value >= 0 || parser->command != NULL);
         if (value < 0)
             value = by_letter(parser->command->options, letter, VALUE_COMMAND);
     }

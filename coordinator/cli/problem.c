@@ -1,6 +1,5 @@
 #include "problem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "text.h"
@@ -61,7 +60,6 @@ void problem_complain(int code, long status, struct troth_span json, const char 
         buffer_clear(&text);
         buffer_append_text(&text, file != NULL ? "" : "  ");
         fault_append(&text, fault, file);
-        if (!text.failed)
-            fwrite(text.data, 1, text.len, stderr);
+        cli_warn(&text);
     }
 }

@@ -171,7 +171,7 @@ int request_pages(const struct cli *cli, struct call *call, const char *member_n
     for (;;) {
         uint32_t left = limit == 0 ? PAGE_MAX : limit - count;
         char page[16];
-        snprintf(page, sizeof(page), "%u", left < PAGE_MAX ? left : PAGE_MAX);
+        (void)snprintf(page, sizeof(page), "%u", left < PAGE_MAX ? left : PAGE_MAX);
         call_append_query(call, "limit", page);
         int error = read_page(cli, call, member_name, ret_items, &count, ret_next);
         if (error != CLI_EXIT_OK)

@@ -255,7 +255,7 @@ static void begin_list(struct layout *layout)
 static void begin_columns(struct layout *layout, struct buffer *names)
 {
     const char *headings[TABLE_COLUMNS_MAX + 1] = {layout->seconds ? "S" : "MS", "TRANSACTION"};
-    size_t starts[BRANCHES_MAX];
+    size_t starts[BRANCHES_MAX] = {0};
     struct json_cursor cursor = json_cursor(layout->steps);
     struct troth_span step;
     while (json_next(&cursor, NULL, &step)) {

@@ -1,7 +1,7 @@
 """trothctl against a scripted HTTP server: what it asks, what it prints, how it exits.
 
-The server answers each request with the next scripted answer and keeps what it was asked. Payloads are compared as text,
-since a JSON parser would hide what happened to their numbers."""
+The server answers each request with the next scripted answer and keeps what it was asked. Payloads are compared
+as text, since a JSON parser would hide what happened to their numbers."""
 
 import json
 import os
@@ -137,8 +137,8 @@ class Transactions(CliTest):
     def test_start_options(self):
         """Version, key, labels and preference are where the API wants them."""
         self.answer(201, transaction())
-        self.exits(OK, "tx", "start", "transfer", "--version", "3", "--key", 'a "b\\', "-l", "tenant=acme", "-l", "x=y=z",
-                   "--wait", "1.5s")
+        self.exits(OK, "tx", "start", "transfer", "--version", "3", "--key", 'a "b\\', "-l", "tenant=acme",
+                   "-l", "x=y=z", "--wait", "1.5s")
         _, _, headers, body = self.last()
         self.assertEqual(json.loads(body), {"definition": "transfer", "version": 3, "input": {},
                                             "labels": {"tenant": "acme", "x": "y=z"}})
@@ -161,8 +161,9 @@ class Transactions(CliTest):
         """Each outcome has its exit status, and says why."""
         no = '{"cause":"refused","branch":1,"step":"debit","participant":"bank_a","reason":"insufficient funds"}'
         parked = '[{"branch":1,"name":"debit","participant":"bank_a","operation":"debit","state":"parked"}]'
+        said_no = "refused by 1 debit at bank_a: insufficient funds"
         cases = [(transaction(), OK, "COMMITTED"),
-                 (transaction("aborted", failure=no), NOT_COMMITTED, "refused by 1 debit at bank_a: insufficient funds"),
+                 (transaction("aborted", failure=no), NOT_COMMITTED, said_no),
                  (transaction("compensated"), NOT_COMMITTED, "COMPENSATED"),
                  (transaction(None, "preparing"), UNKNOWN, "RUNNING (preparing)"),
                  (transaction("mixed"), ATTENTION, "MIXED"),
@@ -283,7 +284,8 @@ class Failures(CliTest):
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))  # bound, but nobody listens
             url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-            for words in (["tx", "start", "transfer"], ["tx", "list"], ["status"], ["def", "delete", "a", "--version", "1"]):
+            for words in (["tx", "start", "transfer"], ["tx", "list"], ["status"],
+                          ["def", "delete", "a", "--version", "1"]):
                 _, err = self.exits(UNAVAILABLE, "--url", url, *words)
                 self.assertIn(url, err)
 
@@ -349,8 +351,8 @@ class Failures(CliTest):
         """A full disk is no success."""
         self.answer(200, transaction())
         with open("/dev/full", "w") as full:
-            done = subprocess.run([TROTHCTL, "--url", self.url, "tx", "show", GTID], stdout=full, stderr=subprocess.PIPE,
-                                  timeout=SECONDS_MAX)
+            done = subprocess.run([TROTHCTL, "--url", self.url, "tx", "show", GTID], stdout=full,
+                                  stderr=subprocess.PIPE, timeout=SECONDS_MAX)
         self.assertEqual(done.returncode, LOCAL)
 
     def test_the_terminal_is_safe(self):
@@ -430,10 +432,11 @@ class Registry(CliTest):
     def test_participants(self):
         """Registered with URLs, binding and slots; listed with what is known of them; removed."""
         self.answer(201, '{"name":"bank_a","binding":"batch","urls":["http://a"],"status":{}}')
-        out, _ = self.exits(OK, "participant", "add", "bank_a", "http://a", "http://b", "--binding", "batch", "-s", "16")
+        out, _ = self.exits(OK, "participant", "add", "bank_a", "http://a", "http://b", "-b", "batch", "-s", "16")
         self.assertEqual(out, "bank_a added\n")
         self.assertEqual(self.last()[:2], ("PUT", "/v1/participants/bank_a"))
-        self.assertEqual(json.loads(self.last()[3]), {"binding": "batch", "urls": ["http://a", "http://b"], "slots": 16})
+        self.assertEqual(json.loads(self.last()[3]),
+                         {"binding": "batch", "urls": ["http://a", "http://b"], "slots": 16})
         one = ('{"name":"bank_a","binding":"batch","urls":["http://a","http://b"],"slots":16,'
                '"status":{"in_flight":3,"breaker":"closed"}}')
         self.answer(200, f'{{"participants":[{one}],"next":null}}')
