@@ -10,13 +10,13 @@
 #define TX_LIMIT_DEFAULT 50u
 #define TX_LIMIT_MAX     100000u
 
-/* {"transactions":[…],"next":…}, the items byte for byte. */
+/* {"transactions":[…],"cursor":…}, the items byte for byte. */
 static int print_json_list(const char *name, const struct buffer *items, const struct buffer *next)
 {
     BUFFER_SCOPED struct buffer text = {0};
     buffer_append_format(&text, "{\"%s\":[", name);
     buffer_append_span(&text, buffer_span(items));
-    buffer_append_text(&text, "],\"next\":");
+    buffer_append_text(&text, "],\"cursor\":");
     if (next->len > 0)
         json_append_string(&text, buffer_span(next));
     else

@@ -146,7 +146,8 @@ static int read_page(const struct cli *cli, struct call *call, const char *membe
     int error = call_make(cli, call, &answer);
     if (error != CLI_EXIT_OK)
         return error;
-    struct troth_span items = member(answer.json, member_name), next = member(answer.json, "next");
+    struct troth_span items = member(answer.json, member_name),
+                      next = member(answer.json, "cursor");
     if (items.data == NULL || json_type(items) != JSON_ARRAY)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer has no list \"%s\"", member_name);
     struct json_cursor cursor = json_cursor(items);
@@ -159,7 +160,7 @@ static int read_page(const struct cli *cli, struct call *call, const char *membe
     }
     buffer_clear(ret_next);
     if (next.data != NULL && json_string(next, ret_next) != 0)
-        return cli_complain(CLI_EXIT_PROTOCOL, "\"next\" of the answer is no string");
+        return cli_complain(CLI_EXIT_PROTOCOL, "\"cursor\" of the answer is no string");
     return CLI_EXIT_OK;
 }
 

@@ -1,8 +1,6 @@
 /* trothctl status. */
 #include "properties.h"
 #include "request.h"
-#include "text.h"
-#include <protocol/json.h>
 
 int status_show(const struct cli *cli, const struct arguments *arguments)
 {
@@ -18,9 +16,8 @@ int status_show(const struct cli *cli, const struct arguments *arguments)
     if (cli->json) {
         error = print_json(&answer);
     } else {
-        struct troth_span details = member(answer.json, "details");
         buffer_append_format(&text, "%s at %s\n", ready ? "ready" : "NOT READY", cli->url);
-        properties_append(&text, details.data != NULL ? details : answer.json);
+        properties_append(&text, answer.json);
         error = cli_print(&text);
     }
     if (error != CLI_EXIT_OK)

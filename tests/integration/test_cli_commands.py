@@ -210,7 +210,7 @@ output of 1 debit at bank_a: {{"balance":9007199254740993,"rate":0.10,"big":1e40
 
     def test_list_follows_the_pages(self):
         """Filters go into the query; pages are followed up to the limit; the table has a row for each."""
-        page = '{"transactions":[%s],"next":%s}'
+        page = '{"transactions":[%s],"cursor":%s}'
         self.answer(200, page % (",".join([transaction()] * 2), '"c/1"'))
         self.answer(200, page % (transaction("aborted", failure='{"cause":"timeout"}'), "null"))
         out, err = self.exits(OK, "tx", "list", "--state", "ended", "-d", "transfer", "--older-than", "5m", "-n", "600")
@@ -226,7 +226,7 @@ output of 1 debit at bank_a: {{"balance":9007199254740993,"rate":0.10,"big":1e40
 
     def test_list_stops_at_the_limit(self):
         """A cut list says so; as JSON it carries the cursor and the items' own text."""
-        page = '{"transactions":[%s],"next":"c1"}' % transaction()
+        page = '{"transactions":[%s],"cursor":"c1"}' % transaction()
         self.answer(200, page)
         _, err = self.exits(OK, "tx", "list", "-n", "1")
         self.assertIn("more than these 1", err)
@@ -415,7 +415,7 @@ class Registry(CliTest):
     def test_list_show_delete(self):
         """Definitions as a table, as their own text, and gone."""
         self.answer(200, '{"definitions":[{"name":"transfer","version":12,"mode":"2pc","steps":2,"description":"Move"},'
-                         '{"name":"a","version":1,"mode":"saga","steps":10}],"next":null}')
+                         '{"name":"a","version":1,"mode":"saga","steps":10}],"cursor":null}')
         out, _ = self.exits(OK, "def", "list")
         self.assertEqual(out, "NAME      VERSION  MODE  STEPS  DESCRIPTION\n"
                               "transfer       12  2pc       2  Move\n"
@@ -439,7 +439,7 @@ class Registry(CliTest):
                          {"binding": "batch", "urls": ["http://a", "http://b"], "slots": 16})
         one = ('{"name":"bank_a","binding":"batch","urls":["http://a","http://b"],"slots":16,'
                '"status":{"in_flight":3,"breaker":"closed"}}')
-        self.answer(200, f'{{"participants":[{one}],"next":null}}')
+        self.answer(200, f'{{"participants":[{one}],"cursor":null}}')
         out, _ = self.exits(OK, "participant", "list")
         self.assertEqual(out, "NAME    BINDING  SLOTS  URLS               NOW\n"
                               "bank_a  batch       16  http://a http://b  in_flight=3 breaker=closed\n")
@@ -454,15 +454,15 @@ class Registry(CliTest):
 
     def test_status(self):
         """Ready or not is the exit status; the details are printed in both cases."""
-        details = '{"status":"%s","details":{"leading":%s,"journal":{"connected":true,"shards":16}}}'
-        self.answer(200, details % ("ready", "true"))
+        details = '{"ready":%s,"leading":true,"journal":{"connected":true,"shards":16}}'
+        self.answer(200, details % "true")
         out, _ = self.exits(OK, "status")
-        self.assertEqual(out, f"ready at {self.url}\nleading            true\njournal.connected  true\n"
-                              "journal.shards     16\n")
-        self.answer(503, details % ("not_ready", "false"))
+        self.assertEqual(out, f"ready at {self.url}\nready              true\nleading            true\n"
+                              "journal.connected  true\njournal.shards     16\n")
+        self.answer(503, details % "false")
         out, _ = self.exits(UNAVAILABLE, "status")
         self.assertIn("NOT READY", out)
-        self.assertIn("leading            false\n", out)
+        self.assertIn("ready              false\n", out)
         self.refuse(503, "full", "too many connections")
         out, _ = self.exits(UNAVAILABLE, "status", "-o", "json")
         self.assertIn('"too many connections"', out)
@@ -509,7 +509,7 @@ class Completion(CliTest):
     def test_names_come_from_the_coordinator(self):
         """Definitions are offered by name; a coordinator that does not answer offers none."""
         self.answer(200, '{"definitions":[{"name":"transfer","version":1,"mode":"2pc","steps":2},'
-                         '{"name":"order","version":1,"mode":"2pc","steps":2}],"next":null}')
+                         '{"name":"order","version":1,"mode":"2pc","steps":2}],"cursor":null}')
         self.assertEqual(self.complete("tx", "start", "t"), ["transfer"])
         self.refuse(503, "full", "full")
         self.assertEqual(self.complete("tx", "start", "t"), [])
@@ -517,10 +517,36 @@ class Completion(CliTest):
     def test_names_are_not_run(self):
         """A name that the shell would expand is not offered, and not run."""
         mark = Path(self.folder.name) / "mark"
-        self.answer(200, '{"definitions":[{"name":"t$(touch %s)","version":1},{"name":"t1","version":1}],"next":null}'
+        self.answer(200, '{"definitions":[{"name":"t$(touch %s)","version":1},{"name":"t1","version":1}],"cursor":null}'
                     % mark)
         self.assertEqual(self.complete("tx", "start", "t"), ["t1"])
         self.assertFalse(mark.exists())
+
+
+class Contract(unittest.TestCase):
+    """The scripted answers above are only worth something while the coordinator answers like that."""
+
+    def test_openapi_has_what_is_used(self):
+        """Every call that trothctl makes, and every member that it reads, is in the coordinator's OpenAPI file."""
+        api = json.loads((ROOT / "coordinator" / "api" / "openapi.json").read_text())
+        for path, methods in {"/v1/transactions": "get post", "/v1/transactions/{gtid}": "get",
+                              "/v1/transactions/{gtid}/commit": "post", "/v1/transactions/{gtid}/abort": "post",
+                              "/v1/definitions": "get", "/v1/definitions/{name}": "get put delete",
+                              "/v1/definitions/validate": "post", "/v1/participants": "get",
+                              "/v1/participants/{name}": "get put delete", "/readyz": "get"}.items():
+            self.assertLessEqual(set(methods.split()), set(api["paths"][path]), path)
+        for schema, members in {
+                "TransactionWithTimeline": "gtid definition version mode attempt state outcome began_at ended_at labels "
+                                           "steps failure timeline",
+                "TransactionList": "transactions cursor", "DefinitionList": "definitions cursor",
+                "ParticipantList": "participants cursor", "DefinitionSummary": "name version mode steps description",
+                "Participant": "name binding urls slots status", "Published": "name version warnings",
+                "Step": "branch name participant operation state vote tries output reason",
+                "Failure": "cause branch step participant reason", "Validation": "valid faults",
+                "Moment": "at branch attempt moment op result record reply vote count",
+                "Fault": "pointer line column severity detail", "Problem": "type title detail errors"}.items():
+            known = api["components"]["schemas"][schema]["properties"]
+            self.assertLessEqual(set(members.split()), set(known), schema)
 
 
 class Help(CliTest):
