@@ -536,8 +536,8 @@ class Contract(unittest.TestCase):
                               "/v1/participants/{name}": "get put delete", "/readyz": "get"}.items():
             self.assertLessEqual(set(methods.split()), set(api["paths"][path]), path)
         for schema, members in {
-                "TransactionWithTimeline": "gtid definition version mode attempt state outcome began_at ended_at labels "
-                                           "steps failure timeline",
+                "TransactionWithTimeline": "gtid definition version mode attempt state outcome began_at ended_at "
+                                           "labels steps failure timeline",
                 "TransactionList": "transactions cursor", "DefinitionList": "definitions cursor",
                 "ParticipantList": "participants cursor", "DefinitionSummary": "name version mode steps description",
                 "Participant": "name binding urls slots status", "Published": "name version warnings",
