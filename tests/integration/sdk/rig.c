@@ -257,8 +257,8 @@ static void roll_back_prepared(struct rig *rig)
     char sql[192];
 
     for (;;) {
-        const char *name = rig_sql(
-            rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
+        const char *name =
+            rig_sql(rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
 
         if (name[0] == '\0') {
             return;
