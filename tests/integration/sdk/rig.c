@@ -56,10 +56,10 @@ static int change(PGconn *db, const struct troth_call *call, int sign, struct tr
     }
     snprintf(account, sizeof account, "%ld", (long)id);
     snprintf(amount, sizeof amount, "%ld", sign * (long)money);
-    result = PQexecParams(db,
-                          "UPDATE account SET balance = balance + $2 WHERE id = $1"
-                          " AND balance + $2 >= 0 RETURNING balance",
-                          2, NULL, values, NULL, NULL, 0);
+    result = troth_postgres_query(db,
+                                  "UPDATE account SET balance = balance + $2 WHERE id = $1"
+                                  " AND balance + $2 >= 0 RETURNING balance",
+                                  2, values);
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
         troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
         answer = 0;
