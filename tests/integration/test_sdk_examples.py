@@ -102,10 +102,10 @@ class Ledger(unittest.TestCase):
         self.assertEqual(self.ledger.call("post", "prepare", 1, {"account": 1, "amount": -900})[0], 204)
         more = {"account": 1, "amount": -101}
         self.assertEqual(self.ledger.call("post", "prepare", 2, more),
-                         (409, None, {"reason": "insufficient funds"}))
+                         (409, None, {"detail": "insufficient funds"}))
         self.ledger.call("post", "abort", 1)
         self.assertEqual(self.ledger.call("post", "prepare", 2, more),
-                         (409, None, {"reason": "insufficient funds"}))
+                         (409, None, {"detail": "insufficient funds"}))
         self.assertEqual(self.account(), (1000, 1000))
 
     def test_attempts(self):
@@ -151,9 +151,9 @@ class Bank(unittest.TestCase):
             self.assertEqual(bank.call("credit", "execute", 2, {"account": 2, "amount": 5}),
                              (200, "committed", {"balance": 1005}))
             self.assertEqual(bank.call("debit", "execute", 3, {"account": 1, "amount": 1}),
-                             (409, None, {"reason": "insufficient funds"}))
+                             (409, None, {"detail": "insufficient funds"}))
             self.assertEqual(bank.call("credit", "execute", 4, {"account": 7, "amount": 1}),
-                             (409, None, {"reason": "no such account"}))
+                             (409, None, {"detail": "no such account"}))
             self.assertEqual(bank.call("debit", "execute", 5, {"account": 1, "amount": -1})[0], 409)
             self.assertEqual(bank.call("balance", "prepare", 6, {"account": 2}),
                              (200, "read_only", {"balance": 1005}))

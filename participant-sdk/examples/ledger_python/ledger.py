@@ -15,7 +15,7 @@ status) with a status code, and is idempotent by itself. How:
   * A higher attempt (a fallback, a re-drive) replaces what a lower one has staged.
 
 Only the status code decides: 200 done (the body is the output), 409 refused, 503 not now; anything
-else is "unknown" and asked again. A coordinator that cannot be asked by its participant writes its
+else is "unknown" and asked again. The words of a refusal are the `detail` of a problem (RFC 9457). A coordinator that cannot be asked by its participant writes its
 begin before the first prepare; that is why this one needs no scan of its own.
 
 Operations: `post` {"account": 1, "amount": -120}, `balance` {"account": 1} (read-only).
@@ -63,7 +63,7 @@ class Answer(Exception):
 
 
 def refused(reason):
-    return Answer(409, json.dumps({"reason": reason}))
+    return Answer(409, json.dumps({"detail": reason}))
 
 
 class Branch:
@@ -178,7 +178,7 @@ def compensate(branch, _):
                               " - %s WHERE id = %s AND available >= %s",
                               (branch.amount, branch.amount, branch.account, branch.amount))
         if branch.cursor.rowcount == 0:
-            return Answer(503, json.dumps({"reason": "the money is not there now"}))
+            return Answer(503, json.dumps({"detail": "the money is not there now"}))
         branch.become("reversed")
     elif branch.state == "staged":
         branch.unstage()
@@ -236,12 +236,12 @@ class Ledger(BaseHTTPRequestHandler):
         """One call in one transaction; the answer is given after it has committed."""
         path = PATH.fullmatch(self.path)
         if path is None:
-            return Answer(404, json.dumps({"reason": "no such operation"}))
+            return Answer(404, json.dumps({"detail": "no such operation"}))
         key = [self.headers.get(name, "") for name in ("Troth-Journal", "Troth-Gtid", "Troth-Branch")]
         attempt = self.headers.get("Troth-Attempt", "")
         if not (JOURNAL.fullmatch(key[0]) and GTID.fullmatch(key[1]) and NUMBER.fullmatch(key[2])
                 and NUMBER.fullmatch(attempt)):
-            return Answer(400, json.dumps({"reason": "a Troth header is missing or malformed"}))
+            return Answer(400, json.dumps({"detail": "a Troth header is missing or malformed"}))
         operation, op = path.groups()
         cursor = self.cursor()
         try:
@@ -258,7 +258,7 @@ class Ledger(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or int(length) > BODY_BYTES_MAX or "Transfer-Encoding" in self.headers:
             self.close_connection = True
-            self.reply(Answer(413, json.dumps({"reason": "too large a body, or no length"})))
+            self.reply(Answer(413, json.dumps({"detail": "too large a body, or no length"})))
             return
         self.body = self.rfile.read(int(length))
         try:
@@ -266,11 +266,11 @@ class Ledger(BaseHTTPRequestHandler):
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected,
                 psycopg2.errors.SerializationFailure) as error:
             self.local.connection.rollback()
-            answer = Answer(503, json.dumps({"reason": str(error).splitlines()[0]}))
+            answer = Answer(503, json.dumps({"detail": str(error).splitlines()[0]}))
         except psycopg2.Error as error:  # it may have committed: unknown, asked again
             if getattr(self.local, "connection", None) is not None:
                 self.local.connection.close()
-            answer = Answer(500, json.dumps({"reason": (str(error).splitlines() or ["?"])[0]}))
+            answer = Answer(500, json.dumps({"detail": (str(error).splitlines() or ["?"])[0]}))
         self.reply(answer)
 
     def reply(self, answer):
@@ -282,7 +282,8 @@ class Ledger(BaseHTTPRequestHandler):
         if answer.vote is not None:
             self.send_header("Troth-Vote", answer.vote)
         if body:
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "application/json" if answer.status == 200
+                             else "application/problem+json")
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -43,7 +43,7 @@ START_TEST(statuses)
     ck_assert_int_eq(ask("/bank/quiet/abort", NULL, &answer), 204);
     ck_assert_ptr_nonnull(strstr(answer, "Troth-State: aborted"));
     ck_assert_int_eq(ask("/bank/no/prepare", "{}", &answer), 409);
-    ck_assert_ptr_nonnull(strstr(answer, "{\"reason\":\"not \\\"today\\\"\"}"));
+    ck_assert_ptr_nonnull(strstr(answer, "{\"detail\":\"not \\\"today\\\"\"}"));
     ck_assert_int_eq(ask("/bank/later/prepare", "{}", &answer), 503);
     ck_assert_ptr_nonnull(strstr(answer, "Retry-After: 2\r\n"));
     ck_assert_int_eq(ask("/bank/lost/commit", NULL, NULL), 500);
