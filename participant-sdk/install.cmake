@@ -1,0 +1,61 @@
+# What `cmake --install` puts down: libtroth.so and libtroth.a with only troth_… symbols visible, the
+# public headers, troth.pc and the CMake package "troth".
+#
+# The modules are compiled once more here, without hidden visibility: the linker's version script and
+# objcopy choose by name what is seen, so that the public headers need no export macros.
+file(GLOB installed_sources CONFIGURE_DEPENDS ${sdk_dir}/src/*.c ${sdk_dir}/protocol/*.c
+  ${sdk_dir}/http/*.c)
+add_library(troth_objects OBJECT ${installed_sources})
+add_dependencies(troth_objects sdk_migrations)
+target_include_directories(troth_objects PRIVATE ${sdk_dir}/include ${sdk_dir}/src
+  ${sdk_dir}/protocol ${sdk_dir}/protocol/include ${sdk_dir}/http ${sdk_dir}/http/include
+  ${CMAKE_CURRENT_BINARY_DIR}/generated)
+target_link_libraries(troth_objects PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT troth_flags)
+
+add_library(troth_shared SHARED $<TARGET_OBJECTS:troth_objects>)
+target_link_libraries(troth_shared PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT
+  Threads::Threads)
+target_link_options(troth_shared PRIVATE -Wl,--version-script=${sdk_dir}/troth.map -Wl,-z,defs)
+set_target_properties(troth_shared PROPERTIES OUTPUT_NAME troth VERSION ${PROJECT_VERSION}
+  SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C LINK_DEPENDS ${sdk_dir}/troth.map)
+
+# One relocatable object whose other symbols are local. llhttp goes into it where it is built here.
+set(troth_llhttp_private)
+set(troth_llhttp_cmake)
+if(LLHTTP_LIBRARY)
+  set(troth_llhttp_archive)
+  set(troth_llhttp_private -lllhttp)
+  set(troth_llhttp_cmake ";llhttp")
+else()
+  set(troth_llhttp_archive $<TARGET_FILE:llhttp>)
+endif()
+add_custom_command(OUTPUT libtroth.a
+  COMMAND ${CMAKE_LINKER} -r -o troth_whole.o $<TARGET_OBJECTS:troth_objects> --whole-archive
+    ${troth_llhttp_archive} --no-whole-archive
+  COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=troth_* troth_whole.o
+  COMMAND ${CMAKE_COMMAND} -E rm -f libtroth.a
+  COMMAND ${CMAKE_AR} rcs libtroth.a troth_whole.o
+  DEPENDS troth_objects $<TARGET_OBJECTS:troth_objects> llhttp
+  COMMAND_EXPAND_LISTS VERBATIM)
+add_custom_target(troth_static ALL DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/libtroth.a)
+
+file(RELATIVE_PATH troth_pc_to_prefix /any/${CMAKE_INSTALL_LIBDIR}/pkgconfig /any)
+configure_file(troth.pc.in troth.pc @ONLY)
+include(CMakePackageConfigHelpers)
+configure_package_config_file(troth-config.cmake.in troth-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/troth
+  PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/troth-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+
+install(TARGETS troth_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libtroth.a DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  COMPONENT sdk)
+install(DIRECTORY include/troth DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/troth.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+  COMPONENT sdk)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/troth-config.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/troth-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/troth COMPONENT sdk)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/sql/participant
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/troth/sql COMPONENT sdk)

@@ -334,9 +334,8 @@ static const char *reply_name(enum troth_reply_at reply)
     case TROTH_REPLY_COMPLETED:
         return "completed";
     case TROTH_REPLY_DECIDED:
+    case TROTH_REPLY_ACCEPTED: /* said by Prefer: respond-async (RFC 7240) */
         return "decided";
-    case TROTH_REPLY_ACCEPTED:
-        return "accepted";
     }
     return "completed";
 }
@@ -389,7 +388,9 @@ int troth_client_start(struct troth_client *client, const struct troth_start *st
         headers[n++] = (struct http_header){"Idempotency-Key", start->idempotency_key};
         order.repeatable = true;
     }
-    if (start->wait_s != 0) {
+    if (start->reply == TROTH_REPLY_ACCEPTED) {
+        headers[n++] = (struct http_header){"Prefer", "respond-async"};
+    } else if (start->wait_s != 0) {
         (void)snprintf(prefer, sizeof prefer, "wait=%u", start->wait_s);
         headers[n++] = (struct http_header){"Prefer", prefer};
     }
@@ -449,7 +450,11 @@ int troth_client_commit(struct troth_client *client, const troth_gtid *gtid,
 {
     struct buffer body BUFFER_SCOPED = {0};
     char target[TARGET_BYTES];
-    struct order order = {.method = "POST", .target = target, .repeatable = true};
+    const struct http_header async[] = {{"Prefer", "respond-async"}, {NULL, NULL}};
+    struct order order = {.method = "POST",
+                          .target = target,
+                          .headers = reply == TROTH_REPLY_ACCEPTED ? async : NULL,
+                          .repeatable = true};
     uint32_t i;
 
     if (gtid == NULL || (branches == NULL && count > 0) || count > TROTH_BRANCHES_MAX) {

@@ -8,8 +8,8 @@
 #include "pg.h"
 
 /* Nobody else's number: "troth" in ASCII. Held for the time of the migration. */
-#define LOCK_TEXT        "SELECT pg_advisory_xact_lock(500237206632)"
-#define VERSION_TEXT     "SELECT CASE WHEN to_regclass('troth_guard.version') IS NULL THEN 0 ELSE 1 END"
+#define LOCK_TEXT        "SELECT pg_advisory_xact_lock(500136113256)"
+#define VERSION_TEXT     "SELECT (to_regclass('troth_guard.version') IS NOT NULL)::integer"
 #define VERSION_MAX_TEXT "SELECT coalesce(max(version), 0) FROM troth_guard.version"
 
 const int schema_version = MIGRATIONS_COUNT;

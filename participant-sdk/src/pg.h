@@ -19,6 +19,8 @@
 #include "server.h"
 #include "task.h"
 
+/* Statements of the service's that a connection keeps prepared; others are parsed each time. */
+#define SESSION_QUERIES_MAX 64
 /* Rounds of roll back, end, try again before a command is answered `retry`. */
 #define GUARD_ROUNDS_MAX   8
 #define PG_CONNECTIONS_MAX 1000u
@@ -70,9 +72,11 @@ struct troth_output {
 
 struct session {
     const struct troth_postgres *postgres;
-    PGconn *connection; /* NULL: none */
-    bool warned;        /* a WARNING came since session_unwarn() */
-    char why[256];      /* what went wrong last, for reasons and diagnostics */
+    PGconn *connection;                 /* NULL: none */
+    bool warned;                        /* a WARNING came since session_unwarn() */
+    char why[256];                      /* what went wrong last, for reasons and diagnostics */
+    char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
+    int queries_count;
 };
 
 /* How a statement ended. */
@@ -135,6 +139,8 @@ enum sql_end session_run(struct session *session, enum sql_statement statement,
 /* Text without parameters: COMMIT PREPARED and its like. */
 enum sql_end session_command(struct session *session, const char *text, const char *tag,
                              struct sql_error *ret_error);
+/* troth_postgres_query() on this thread means this session; NULL: none. */
+void session_set_here(struct session *session);
 /* Pipelined: send each, then end; then session_next() for each, then session_pipeline_end(). */
 bool session_pipeline_begin(struct session *session);
 bool session_send(struct session *session, enum sql_statement statement,

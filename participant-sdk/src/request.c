@@ -9,8 +9,9 @@
 
 #include "server.h"
 
-#define TYPE_BATCH "application/x-ndjson"
-#define TYPE_JSON  "application/json"
+#define TYPE_BATCH   "application/x-ndjson"
+#define TYPE_JSON    "application/json"
+#define TYPE_PROBLEM "application/problem+json"
 /* What has to be said in phase 2 is said in whole seconds, at least one (RFC 9110, 10.2.3). */
 #define US_PER_S UINT64_C(1000000)
 
@@ -163,19 +164,22 @@ static int plain_status(const struct result *result)
     return 500;
 }
 
-static void plain_body(const struct result *result, struct troth_span output,
-                       struct troth_span reason, struct buffer *body)
+/* Success: the output itself. Otherwise a problem (RFC 9457) with the service's own words. */
+static const char *plain_body(const struct result *result, struct troth_span output,
+                              struct troth_span reason, struct buffer *body)
 {
-    if (output.data != NULL) {
-        buffer_append_span(body, output);
-        return;
-    }
     if (result->result == RESULT_DONE || result->result == RESULT_VOTE) {
-        return;
+        buffer_append_span(body, output);
+        return output.data == NULL ? NULL : TYPE_JSON;
     }
-    buffer_append_text(body, "{\"reason\":");
+    buffer_append_text(body, "{\"detail\":");
     json_append_string(body, reason.data == NULL ? (struct troth_span){"", 0} : reason);
+    if (output.data != NULL) {
+        buffer_append_text(body, ",\"output\":");
+        buffer_append_span(body, output);
+    }
     buffer_append_char(body, '}');
+    return TYPE_PROBLEM;
 }
 
 static void flush_plain(struct request *request)
@@ -187,6 +191,7 @@ static void flush_plain(struct request *request)
     struct http_exchange *exchange = request->exchange;
     uint32_t n = 1;
     char after[24];
+    const char *type;
     struct buffer body BUFFER_SCOPED = {0};
 
     if (result->output.data != NULL) {
@@ -207,10 +212,9 @@ static void flush_plain(struct request *request)
                        (unsigned long long)((result->retry_after_us + US_PER_S - 1) / US_PER_S));
         headers[n++] = (struct http_header){"Retry-After", after};
     }
-    plain_body(result, output, reason, &body);
+    type = plain_body(result, output, reason, &body);
     request->exchange = NULL;
-    http_exchange_reply(exchange, plain_status(result), body.len == 0 ? NULL : TYPE_JSON, headers,
-                        buffer_span(&body));
+    http_exchange_reply(exchange, plain_status(result), type, headers, buffer_span(&body));
 }
 
 /* Memory ran out while a result was written down: the connection's end says "unknown" for it. */

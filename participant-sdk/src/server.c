@@ -16,10 +16,10 @@ static void refuse(struct http_exchange *exchange, int status, const char *why)
 {
     struct buffer body BUFFER_SCOPED = {0};
 
-    buffer_append_text(&body, "{\"reason\":");
+    buffer_append_text(&body, "{\"detail\":");
     json_append_text(&body, why);
     buffer_append_text(&body, "}\n");
-    http_exchange_reply(exchange, status, "application/json", NULL, buffer_span(&body));
+    http_exchange_reply(exchange, status, "application/problem+json", NULL, buffer_span(&body));
 }
 
 /* What every request says of its coordinator. false: it has been answered. */

@@ -231,6 +231,9 @@ void session_close(struct session *session)
 {
     PQfinish(session->connection); /* takes NULL */
     session->connection = NULL;
+    while (session->queries_count > 0) {
+        free(session->queries[--session->queries_count]);
+    }
 }
 
 /* --- results ---------------------------------------------------------------------------------- */

@@ -77,8 +77,11 @@ static bool output_sound(struct troth_output *output)
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output)
 {
-    const int answer = work(arg, session->connection, call, output);
+    int answer;
 
+    session_set_here(session);
+    answer = work(arg, session->connection, call, output);
+    session_set_here(NULL);
     switch (PQtransactionStatus(session->connection)) {
     case PQTRANS_INTRANS:
         break;

@@ -33,7 +33,7 @@ static int change(PGconn *db, const char *sql, const struct troth_call *call, bo
     }
     (void)snprintf(account, sizeof account, "%" PRId64, id);
     (void)snprintf(amount, sizeof amount, "%" PRId64, money);
-    result = PQexecParams(db, sql, with_amount ? 2 : 1, NULL, values, NULL, NULL, 0);
+    result = troth_postgres_query(db, sql, with_amount ? 2 : 1, values);
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         answer = TROTH_ERROR_DATABASE; /* the SDK rolls back and reports it */
     } else if (PQntuples(result) == 0) {

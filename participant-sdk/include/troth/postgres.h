@@ -114,6 +114,13 @@ void troth_postgres_scan(struct troth_postgres *postgres);
  * frees. Blocks until running work has ended. Takes NULL. From the loop's thread. */
 void troth_postgres_destroy(struct troth_postgres *postgres);
 
+/* Inside `work` and `compensate` only: as PQexecParams() with `count` parameters and results in
+ * text, but parsed and planned once a connection, not once a call. The statement is known by its
+ * text: at most 64 a connection, others are parsed each time. The result is the caller's, to
+ * PQclear(). It blocks; the result says what went wrong, as libpq's does. */
+PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
+                               const char *const *values);
+
 /* What `work` answers. Copied; the last call wins. Memory that runs out, and text that is not JSON,
  * turn the call into a failed one. */
 void troth_output_json(struct troth_output *output, struct troth_span json);

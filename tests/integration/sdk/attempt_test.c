@@ -1,0 +1,207 @@
+/* Higher attempts meet what lower ones left, and calls meet each other (protocol.md, section 3). */
+#include <string.h>
+
+#include "rig.h"
+
+#define PREPARED "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_setup(&rig);
+}
+
+static void teardown(void)
+{
+    rig_teardown(&rig);
+}
+
+#define ASK(...)  rig_ask(&rig, (struct ask){__VA_ARGS__})
+#define SEND(...) rig_send(&rig, (struct ask){__VA_ARGS__})
+
+static void assert_result(struct said said, enum message_result result)
+{
+    ck_assert_msg(said.result == result, "%s: %s", message_result_name(said.result), said.reason);
+}
+
+static void assert_state(struct said said, enum message_state state)
+{
+    assert_result(said, RESULT_DONE);
+    ck_assert_str_eq(message_state_name(said.state), message_state_name(state));
+}
+
+/* A tombstone refuses its attempt and lower ones, not higher ones [TOMBALL]. */
+START_TEST(tombstone_of_an_attempt)
+{
+    assert_state(ASK(.op = OP_ABORT, .counter = 1, .attempt = 2), BRANCH_IS_ABORTED);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .attempt = 1), RESULT_REFUSED);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .attempt = 2), RESULT_REFUSED);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 3), RESULT_DONE);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* Done is done: any attempt's prepare or execute that finds a committed action answers its reply.
+ */
+START_TEST(done_is_done)
+{
+    struct said said;
+
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 1), RESULT_DONE);
+    said = ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 2);
+    assert_result(said, RESULT_DONE);
+    ck_assert_str_eq(said.output, "{\"balance\":900}");
+    said = ASK(.op = OP_PREPARE, .counter = 1, .attempt = 3);
+    assert_result(said, RESULT_VOTE);
+    ck_assert_str_eq(said.output, "{\"balance\":900}");
+    assert_state(ASK(.op = OP_COMMIT, .counter = 1, .attempt = 3), BRANCH_IS_COMMITTED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* Execute of attempt 2 rolls back what attempt 1 has prepared, and acts once. */
+START_TEST(execute_over_a_prepared_attempt)
+{
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 2), RESULT_DONE);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+    /* An abort of attempt 1 that arrives after it touches nothing (faults.md 34). */
+    assert_state(ASK(.op = OP_ABORT, .counter = 1, .attempt = 1), BRANCH_IS_ABORTED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* Prepare of attempt 2 does the same; the stale commit of attempt 1 is never taken for done. */
+START_TEST(prepare_over_a_prepared_attempt)
+{
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .attempt = 2), RESULT_VOTE);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 1);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .attempt = 1), RESULT_REFUSED);
+    assert_state(ASK(.op = OP_COMMIT, .counter = 1, .attempt = 2), BRANCH_IS_COMMITTED);
+    assert_result(ASK(.op = OP_COMMIT, .counter = 1, .attempt = 1), RESULT_HEURISTIC);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* Execute of attempt 2 ends a prepare of attempt 1 that is still running, and acts once. */
+START_TEST(execute_over_a_running_attempt)
+{
+    int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
+
+    gate_wait_for(&rig.gate, 1);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 2), RESULT_DONE);
+    gate_open(&rig.gate);
+    ck_assert_int_ne(rig_hear(running).result, RESULT_VOTE);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* Abort ends a prepare of its attempt that is still running; nothing of it is left. */
+START_TEST(abort_over_a_running_prepare)
+{
+    int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
+
+    gate_wait_for(&rig.gate, 1);
+    assert_state(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_ABORTED);
+    gate_open(&rig.gate);
+    ck_assert_int_ne(rig_hear(running).result, RESULT_VOTE);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* The same call while it still runs is answered retry; its first answer stands. */
+START_TEST(the_same_call_still_runs)
+{
+    int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
+
+    gate_wait_for(&rig.gate, 1);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .operation = "hold"), RESULT_RETRY);
+    gate_open(&rig.gate);
+    assert_result(rig_hear(running), RESULT_VOTE);
+    assert_state(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* A compensation that arrives while its action runs is answered retry, and works afterwards. */
+START_TEST(compensation_while_the_action_runs)
+{
+    int running = SEND(.op = OP_EXECUTE, .counter = 1, .operation = "hold", .timeout = "60000");
+
+    gate_wait_for(&rig.gate, 1);
+    assert_result(ASK(.op = OP_COMPENSATE, .counter = 1), RESULT_RETRY);
+    gate_open(&rig.gate);
+    assert_result(rig_hear(running), RESULT_DONE);
+    assert_state(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* The same prepare twice at once has one effect, and neither is refused. */
+START_TEST(the_same_prepare_at_once)
+{
+    int round, first, second;
+    struct said one, two;
+
+    for (round = 1; round <= 9; round++) {
+        first = SEND(.op = OP_PREPARE, .counter = (uint64_t)round);
+        second = SEND(.op = OP_PREPARE, .counter = (uint64_t)round);
+        one = rig_hear(first);
+        two = rig_hear(second);
+        ck_assert(one.result == RESULT_VOTE || two.result == RESULT_VOTE);
+        ck_assert(one.result == RESULT_VOTE || one.result == RESULT_RETRY);
+        ck_assert(two.result == RESULT_VOTE || two.result == RESULT_RETRY);
+        assert_state(ASK(.op = OP_COMMIT, .counter = (uint64_t)round), BRANCH_IS_COMMITTED);
+        ck_assert_int_eq(rig_balance(&rig, 1), 1000 - 100 * round);
+    }
+}
+END_TEST
+
+/* Every phase-1 connection waits for a lock that only a waiting commit frees (faults.md 40). */
+START_TEST(commit_passes_waiting_work)
+{
+    int waiting[4];
+    int i, yes = 0;
+
+    rig_stop(&rig);
+    rig.config.lock_timeout_us = 5000000; /* longer than it takes them all to wait */
+    rig_start(&rig);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE); /* locks account 1 */
+    for (i = 0; i < 4; i++) {
+        waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(10 + i), .timeout = "30000");
+    }
+    rig_until(&rig,
+              "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+              " AND wait_event_type = 'Lock'",
+              "4");
+    assert_state(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED);
+    for (i = 0; i < 4; i++) {
+        yes += rig_hear(waiting[i]).result == RESULT_VOTE;
+    }
+    ck_assert_int_ge(yes, 1);
+}
+END_TEST
+
+TCase *attempt_tests(void)
+{
+    TCase *tests = tcase_create("attempts");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, tombstone_of_an_attempt);
+    tcase_add_test(tests, done_is_done);
+    tcase_add_test(tests, execute_over_a_prepared_attempt);
+    tcase_add_test(tests, prepare_over_a_prepared_attempt);
+    tcase_add_test(tests, execute_over_a_running_attempt);
+    tcase_add_test(tests, abort_over_a_running_prepare);
+    tcase_add_test(tests, the_same_call_still_runs);
+    tcase_add_test(tests, compensation_while_the_action_runs);
+    tcase_add_test(tests, the_same_prepare_at_once);
+    tcase_add_test(tests, commit_passes_waiting_work);
+    return tests;
+}

@@ -1,0 +1,301 @@
+/* What PostgreSQL does to us: killed backends, failing PREPARE, warnings, prepared transactions
+ * that somebody else has ended, locks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rig.h"
+
+#define PREPARED "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
+/* Ends, or cancels, whatever of this database waits for a standby. */
+#define AT_SYNC(function)                                                                          \
+    "SELECT count(" function "(pid)) FROM pg_stat_activity WHERE datname = current_database()"     \
+    " AND wait_event = 'SyncRep'"
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_setup(&rig);
+}
+
+static void teardown(void)
+{
+    rig_sql(&rig, "ALTER SYSTEM RESET synchronous_standby_names");
+    rig_sql(&rig, "SELECT pg_reload_conf()");
+    rig_teardown(&rig);
+}
+
+#define ASK(...)  rig_ask(&rig, (struct ask){__VA_ARGS__})
+#define SEND(...) rig_send(&rig, (struct ask){__VA_ARGS__})
+
+static void assert_result(struct said said, enum message_result result)
+{
+    ck_assert_msg(said.result == result, "%s: %s", message_result_name(said.result), said.reason);
+}
+
+static const char *own_name(void)
+{
+    static char text[160];
+
+    snprintf(
+        text, sizeof text, "%s",
+        rig_sql(&rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"));
+    ck_assert_str_ne(text, "");
+    return text;
+}
+
+static void by_hand(const char *what)
+{
+    char sql[256];
+
+    snprintf(sql, sizeof sql, "%s PREPARED '%s'", what, own_name());
+    rig_sql(&rig, sql);
+}
+
+/* Every commit waits for a standby that does not exist: a place to stop COMMIT PREPARED at. */
+static void wait_for_a_standby(void)
+{
+    PGconn *probe = rig_session(&rig);
+    bool waits = false;
+
+    rig_sql(&rig, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    rig_sql(&rig, "SELECT pg_reload_conf()");
+    rig_sql(&rig, "SET synchronous_commit = local");
+    rig_until(&rig, "SHOW synchronous_standby_names", "nobody");
+    /* The server has understood it once a commit waits; that one is let go. */
+    while (!waits) {
+        ck_assert_int_eq(PQsendQuery(probe, "INSERT INTO seen VALUES ('probe')"), 1);
+        do {
+            waits = waits || rig_number(&rig, AT_SYNC("pg_cancel_backend")) > 0;
+            ck_assert_int_eq(PQconsumeInput(probe), 1);
+        } while (PQisBusy(probe));
+        PQclear(PQgetResult(probe));
+        PQclear(PQgetResult(probe));
+    }
+    PQfinish(probe);
+}
+
+/* A backend that is ended while COMMIT PREPARED has committed but not answered: the branch is not
+ * left prepared, and is never called rolled back (faults.md 1, 2). */
+START_TEST(backend_ended_during_commit_prepared)
+{
+    int committing;
+    struct said said;
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    wait_for_a_standby();
+    committing = SEND(.op = OP_COMMIT, .counter = 1);
+    rig_until(&rig, AT_SYNC("pg_terminate_backend"), "1");
+    rig_until(&rig, PREPARED, "0");
+    said = rig_hear(committing);
+    assert_result(said, RESULT_DONE);
+    ck_assert_str_eq(said.output, "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* A WARNING on COMMIT PREPARED is unknown, not success; asked again the witness row answers. */
+START_TEST(warning_on_commit_prepared)
+{
+    int committing;
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    wait_for_a_standby();
+    committing = SEND(.op = OP_COMMIT, .counter = 1);
+    rig_until(&rig, AT_SYNC("pg_cancel_backend"), "1");
+    assert_result(rig_hear(committing), RESULT_UNKNOWN);
+    assert_result(ASK(.op = OP_COMMIT, .counter = 1), RESULT_DONE);
+}
+END_TEST
+
+/* A WARNING on PREPARE TRANSACTION is unknown, not a vote. */
+START_TEST(warning_on_prepare)
+{
+    int preparing;
+
+    wait_for_a_standby();
+    preparing = SEND(.op = OP_PREPARE, .counter = 1);
+    rig_until(&rig, AT_SYNC("pg_cancel_backend"), "1");
+    assert_result(rig_hear(preparing), RESULT_UNKNOWN);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+}
+END_TEST
+
+/* PREPARE that fails is retry; nothing is left, and the abort that follows is done. */
+START_TEST(prepare_fails)
+{
+    struct said said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "temporary");
+
+    assert_result(said, RESULT_RETRY);
+    ck_assert_ptr_nonnull(strstr(said.reason, "temporary"));
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    assert_result(ASK(.op = OP_ABORT, .counter = 1, .operation = "temporary"), RESULT_DONE);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* Work that says "done" in a failed transaction does not vote yes: the tag ROLLBACK is no success.
+ */
+START_TEST(failed_transaction)
+{
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .operation = "broken"), RESULT_RETRY);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 2, .operation = "broken"), RESULT_RETRY);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 3, .operation = "runaway"), RESULT_RETRY);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 4), RESULT_DONE);
+}
+END_TEST
+
+/* 42704 on commit: the witness row says committed when somebody else has committed it … */
+START_TEST(committed_by_hand)
+{
+    struct said said;
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    by_hand("COMMIT");
+    said = ASK(.op = OP_COMMIT, .counter = 1);
+    assert_result(said, RESULT_DONE);
+    ck_assert_str_eq(said.output, "{\"balance\":900}");
+}
+END_TEST
+
+/* … and a heuristic when it was rolled back, or lost. */
+START_TEST(rolled_back_by_hand)
+{
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    by_hand("ROLLBACK");
+    assert_result(ASK(.op = OP_COMMIT, .counter = 1), RESULT_HEURISTIC);
+    assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_DONE);
+}
+END_TEST
+
+/* An abort of what somebody has committed by hand says so. */
+START_TEST(abort_of_committed_by_hand)
+{
+    struct said said;
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    by_hand("COMMIT");
+    said = ASK(.op = OP_ABORT, .counter = 1);
+    assert_result(said, RESULT_DONE);
+    ck_assert_int_eq(said.state, BRANCH_IS_COMMITTED);
+}
+END_TEST
+
+/* A row that another session has locked: retry before the prepare's own timeout, and no guard row
+ * is left in the way of the next try. */
+START_TEST(lock_held_by_another_session)
+{
+    PGconn *other = rig_session(&rig);
+    struct said said;
+
+    session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
+    said = ASK(.op = OP_PREPARE, .counter = 1);
+    assert_result(said, RESULT_RETRY);
+    ck_assert_ptr_nonnull(strstr(said.reason, "lock timeout"));
+    session_run_sql(other, "ROLLBACK");
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    PQfinish(other);
+}
+END_TEST
+
+/* The guard row held by a session that is none of ours is waited for briefly, then retry. */
+START_TEST(guard_row_held_by_a_stranger)
+{
+    PGconn *other = rig_session(&rig);
+    char gtid[TROTH_GTID_TEXT_LEN + 1], sql[512];
+    const troth_gtid id = rig_gtid(1);
+
+    troth_gtid_format(&id, gtid);
+    snprintf(sql, sizeof sql,
+             "BEGIN; INSERT INTO troth_guard.guard (journal, gtid, branch, kind, attempt, state,"
+             " shard, ordering) VALUES ('" JOURNAL "', '%s', 1, 'action', 1, 'done', 3, 1)",
+             gtid);
+    session_run_sql(other, sql);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_RETRY);
+    assert_result(ASK(.op = OP_ABORT, .counter = 1), RESULT_RETRY);
+    session_run_sql(other, "ROLLBACK");
+    assert_result(ASK(.op = OP_ABORT, .counter = 1), RESULT_DONE);
+    PQfinish(other);
+}
+END_TEST
+
+/* Connections that the server has ended while they were idle are opened anew, unseen. */
+START_TEST(idle_connections_ended)
+{
+    const char *end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE"
+                      " datname = current_database() AND pid <> pg_backend_pid()";
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    rig_sql(&rig, end);
+    assert_result(ASK(.op = OP_COMMIT, .counter = 1), RESULT_DONE);
+    rig_sql(&rig, end);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 2), RESULT_VOTE);
+    rig_sql(&rig, end);
+    assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_DONE);
+    rig_sql(&rig, end);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 3, .operation = "look"), RESULT_VOTE);
+}
+END_TEST
+
+/* A backend that is ended during the work: the prepare is retry, and nothing is left. */
+START_TEST(backend_ended_during_work)
+{
+    int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
+
+    gate_wait_for(&rig.gate, 1);
+    rig_sql(&rig, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname ="
+                  " current_database() AND state = 'idle in transaction'");
+    gate_open(&rig.gate);
+    ck_assert_int_ne(rig_hear(running).result, RESULT_VOTE);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+}
+END_TEST
+
+/* A database without the guard's schema is told at start, with what to do. */
+START_TEST(no_schema)
+{
+    char why[512] = "";
+    struct troth_participant *participant;
+    struct troth_postgres *postgres;
+    const struct troth_participant_config config = {.port = 0};
+    const struct troth_postgres_config database = {.conninfo = rig.conninfo};
+
+    rig_stop(&rig);
+    rig_sql(&rig, "DROP SCHEMA troth_guard CASCADE");
+    ck_assert_int_eq(troth_participant_create(&config, &participant), 0);
+    ck_assert_int_eq(troth_postgres_create(participant, &database, &postgres), 0);
+    ck_assert_int_eq(troth_postgres_start(postgres, why, sizeof why), TROTH_ERROR_SCHEMA);
+    ck_assert_ptr_nonnull(strstr(why, "troth_postgres_migrate"));
+    ck_assert_int_eq(troth_postgres_migrate(rig.conninfo, why, sizeof why), 0);
+    ck_assert_int_eq(troth_postgres_migrate(rig.conninfo, why, sizeof why), 0);
+    ck_assert_int_eq(troth_postgres_start(postgres, why, sizeof why), 0);
+    troth_postgres_destroy(postgres);
+    troth_participant_destroy(participant);
+}
+END_TEST
+
+TCase *database_tests(void)
+{
+    TCase *tests = tcase_create("database");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, backend_ended_during_commit_prepared);
+    tcase_add_test(tests, warning_on_commit_prepared);
+    tcase_add_test(tests, warning_on_prepare);
+    tcase_add_test(tests, prepare_fails);
+    tcase_add_test(tests, failed_transaction);
+    tcase_add_test(tests, committed_by_hand);
+    tcase_add_test(tests, rolled_back_by_hand);
+    tcase_add_test(tests, abort_of_committed_by_hand);
+    tcase_add_test(tests, lock_held_by_another_session);
+    tcase_add_test(tests, guard_row_held_by_a_stranger);
+    tcase_add_test(tests, idle_connections_ended);
+    tcase_add_test(tests, backend_ended_during_work);
+    tcase_add_test(tests, no_schema);
+    return tests;
+}

@@ -1,0 +1,245 @@
+/* The rows of the guard's table that need one call after the other (participant-sdk.md). */
+#include <string.h>
+
+#include "rig.h"
+
+#define ROWS     "SELECT count(*) FROM troth_guard.guard"
+#define PREPARED "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_setup(&rig);
+}
+
+static void teardown(void)
+{
+    rig_teardown(&rig);
+}
+
+#define ASK(...) rig_ask(&rig, (struct ask){__VA_ARGS__})
+
+static void assert_yes(struct said said, const char *output)
+{
+    ck_assert_msg(said.result == RESULT_VOTE, "%s: %s", message_result_name(said.result),
+                  said.reason);
+    ck_assert_int_eq(said.vote, VOTE_YES);
+    ck_assert_str_eq(said.output, output);
+}
+
+static void assert_done(struct said said, enum message_state state, const char *output)
+{
+    ck_assert_msg(said.result == RESULT_DONE, "%s: %s", message_result_name(said.result),
+                  said.reason);
+    ck_assert_str_eq(message_state_name(said.state), message_state_name(state));
+    ck_assert_str_eq(said.output, output);
+}
+
+static void assert_result(struct said said, enum message_result result)
+{
+    ck_assert_msg(said.result == result, "%s: %s", message_result_name(said.result), said.reason);
+}
+
+/* Prepare changes nothing that others see; commit makes it last and answers the output. */
+START_TEST(prepare_then_commit)
+{
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 1), "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 1);
+    assert_done(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+}
+END_TEST
+
+/* A commit that comes twice is answered the same twice and acts once. */
+START_TEST(commit_twice)
+{
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 1), "{\"balance\":900}");
+    assert_done(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* The same execute again answers the stored reply and does nothing. */
+START_TEST(execute_twice)
+{
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+    ck_assert_int_eq(rig_number(&rig, ROWS), 1);
+}
+END_TEST
+
+/* A repeated prepare whose row is invisible votes yes without output; the commit, of a process that
+ * remembers nothing, answers it. */
+START_TEST(prepare_twice_across_a_restart)
+{
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 1), "{\"balance\":900}");
+    rig_stop(&rig);
+    rig_start(&rig);
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 1), "");
+    assert_done(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* The same call with another input is refused, and the first stands. */
+START_TEST(other_input)
+{
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .input = "{\"account\":1,\"amount\":101}"),
+                  RESULT_REFUSED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* A refusal is kept: its duplicate is refused with the same words though it could succeed now. */
+START_TEST(refusal_is_kept)
+{
+    const char *input = "{\"account\":2,\"amount\":5000}";
+    struct said said = ASK(.op = OP_PREPARE, .counter = 1, .input = input);
+
+    assert_result(said, RESULT_REFUSED);
+    ck_assert_str_eq(said.reason, "insufficient funds");
+    rig_sql(&rig, "UPDATE account SET balance = 9000 WHERE id = 2");
+    said = ASK(.op = OP_PREPARE, .counter = 1, .input = input);
+    assert_result(said, RESULT_REFUSED);
+    ck_assert_str_eq(said.reason, "insufficient funds");
+    ck_assert_int_eq(rig_balance(&rig, 2), 9000);
+}
+END_TEST
+
+/* Abort of a prepared branch rolls it back, leaves the tombstone, and the branch never acts again.
+ */
+START_TEST(abort_prepared)
+{
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 1), "{\"balance\":900}");
+    assert_done(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_ABORTED, "");
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    ck_assert_str_eq(rig_sql(&rig, "SELECT state FROM troth_guard.guard"), "tombstone");
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_REFUSED);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1), RESULT_REFUSED);
+    assert_done(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_ABORTED, "");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* An abort that finds nothing leaves the tombstone, which refuses a late prepare. */
+START_TEST(abort_before_prepare)
+{
+    assert_done(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_ABORTED, "");
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_REFUSED);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+}
+END_TEST
+
+/* An abort of what execute has committed answers committed, with its output. */
+START_TEST(abort_of_a_committed_action)
+{
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* A compensation without an action has nothing to undo, and refuses the action if it comes later.
+ */
+START_TEST(null_compensation)
+{
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED, "");
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1), RESULT_REFUSED);
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED, "");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM seen"), 0);
+}
+END_TEST
+
+/* A compensation undoes once, with the action's stored output at hand. */
+START_TEST(compensation)
+{
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED,
+                "{\"balance\":1000}");
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED,
+                "{\"balance\":1000}");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+    ck_assert_str_eq(rig_sql(&rig, "SELECT string_agg(output, ' ') FROM seen"),
+                     "{\"balance\":900}");
+}
+END_TEST
+
+/* Read-only work leaves no guard row and nothing prepared, and cannot write. */
+START_TEST(read_only)
+{
+    struct said said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "look");
+
+    assert_result(said, RESULT_VOTE);
+    ck_assert_int_eq(said.vote, VOTE_READ_ONLY);
+    ck_assert_str_eq(said.output, "{\"balance\":1000}");
+    said = ASK(.op = OP_PREPARE, .counter = 2, .operation = "look_and_touch");
+    assert_result(said, RESULT_RETRY);
+    ck_assert_ptr_nonnull(strstr(said.reason, "read-only"));
+    ck_assert_int_eq(rig_number(&rig, ROWS), 0);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* Status tells each state and changes none. */
+START_TEST(status)
+{
+    assert_done(ASK(.op = OP_STATUS, .counter = 1), BRANCH_IS_UNKNOWN, "");
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 1), "{\"balance\":900}");
+    assert_done(ASK(.op = OP_STATUS, .counter = 1), BRANCH_IS_PREPARED, "");
+    assert_done(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_STATUS, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_ABORT, .counter = 2), BRANCH_IS_ABORTED, "");
+    assert_done(ASK(.op = OP_STATUS, .counter = 2), BRANCH_IS_ABORTED, "");
+}
+END_TEST
+
+/* Guard rows leave below the shard's oldest open gtid, and calls below it are unknown from then on;
+ * what is open stays. */
+START_TEST(forgotten)
+{
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 5), BRANCH_IS_COMMITTED, "{\"balance\":800}");
+    troth_gtid oldest = rig_gtid(5);
+    troth_gtid_format(&oldest, rig.oldest_open);
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 6), BRANCH_IS_COMMITTED, "{\"balance\":700}");
+    rig_until(&rig, ROWS, "2");
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1), RESULT_UNKNOWN);
+    assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_UNKNOWN);
+    assert_result(ASK(.op = OP_COMPENSATE, .counter = 2), RESULT_UNKNOWN);
+    assert_result(ASK(.op = OP_COMMIT, .counter = 2), RESULT_UNKNOWN);
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 5), BRANCH_IS_COMMITTED, "{\"balance\":800}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 700);
+}
+END_TEST
+
+TCase *guard_tests(void)
+{
+    TCase *tests = tcase_create("guard");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, prepare_then_commit);
+    tcase_add_test(tests, commit_twice);
+    tcase_add_test(tests, execute_twice);
+    tcase_add_test(tests, prepare_twice_across_a_restart);
+    tcase_add_test(tests, other_input);
+    tcase_add_test(tests, refusal_is_kept);
+    tcase_add_test(tests, abort_prepared);
+    tcase_add_test(tests, abort_before_prepare);
+    tcase_add_test(tests, abort_of_a_committed_action);
+    tcase_add_test(tests, null_compensation);
+    tcase_add_test(tests, compensation);
+    tcase_add_test(tests, read_only);
+    tcase_add_test(tests, status);
+    tcase_add_test(tests, forgotten);
+    return tests;
+}

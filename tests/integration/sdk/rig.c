@@ -1,0 +1,434 @@
+#include "rig.h"
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REPLY_BYTES_MAX 65536
+
+/* --- the service ------------------------------------------------------------------------------ */
+
+static void pass(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->waiting++;
+    pthread_cond_broadcast(&gate->moved);
+    while (!gate->open) {
+        pthread_cond_wait(&gate->moved, &gate->lock);
+    }
+    gate->waiting--;
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_wait_for(struct gate *gate, unsigned waiting)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (gate->waiting < waiting) {
+        pthread_cond_wait(&gate->moved, &gate->lock);
+    }
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_open(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->moved);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static int change(PGconn *db, const struct troth_call *call, int sign, struct troth_output *output)
+{
+    char account[32], amount[32];
+    const char *const values[] = {account, amount};
+    int64_t id, money;
+    PGresult *result;
+    int answer = TROTH_ERROR_DATABASE;
+
+    if (troth_call_int64(call, "account", &id) != 0 ||
+        troth_call_int64(call, "amount", &money) != 0) {
+        return TROTH_ERROR_REFUSED;
+    }
+    snprintf(account, sizeof account, "%ld", (long)id);
+    snprintf(amount, sizeof amount, "%ld", sign * (long)money);
+    result = troth_postgres_query(db,
+                                  "UPDATE account SET balance = balance + $2 WHERE id = $1"
+                                  " AND balance + $2 >= 0 RETURNING balance",
+                                  2, values);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
+        troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
+        answer = 0;
+    } else if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        troth_output_reason(output, "insufficient funds");
+        answer = TROTH_ERROR_REFUSED;
+    }
+    PQclear(result);
+    return answer;
+}
+
+static int debit(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    (void)arg;
+    return change(db, call, -1, output);
+}
+
+/* Writes down what it was told of the action. */
+static int undo(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    char seen[256];
+    const char *const values[] = {seen};
+    PGresult *result;
+
+    (void)arg;
+    snprintf(seen, sizeof seen, "%.*s", (int)call->action_output.len, call->action_output.data);
+    result = PQexecParams(db, "INSERT INTO seen VALUES ($1)", 1, NULL, values, NULL, NULL, 0);
+    PQclear(result);
+    return change(db, call, 1, output);
+}
+
+static int hold(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    int answer = change(db, call, -1, output);
+
+    pass(arg);
+    return answer;
+}
+
+/* PREPARE TRANSACTION refuses a transaction that has touched a temporary table. */
+static int temporary(void *arg, PGconn *db, const struct troth_call *call,
+                     struct troth_output *output)
+{
+    PQclear(PQexec(db, "CREATE TEMPORARY TABLE scratch (n integer)"));
+    return debit(arg, db, call, output);
+}
+
+/* Says that all is well after a statement that failed. */
+static int broken(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    int answer = debit(arg, db, call, output);
+
+    PQclear(PQexec(db, "SELECT 1/0"));
+    return answer;
+}
+
+/* Ends the transaction by itself, which it must not. */
+static int runaway(void *arg, PGconn *db, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)arg;
+    (void)call;
+    (void)output;
+    PQclear(PQexec(db, "ROLLBACK"));
+    return 0;
+}
+
+static int look(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    PGresult *result = PQexec(db, "SELECT balance FROM account WHERE id = 1");
+
+    (void)arg;
+    (void)call;
+    troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return 0;
+}
+
+static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bool read_only)
+{
+    const struct troth_postgres_operation operation = {
+        .work = work, .compensate = undo, .read_only = read_only, .arg = &rig->gate};
+
+    ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
+}
+
+/* --- set-up ----------------------------------------------------------------------------------- */
+
+PGconn *rig_session(const struct rig *rig)
+{
+    PGconn *session = PQconnectdb(rig->conninfo);
+
+    ck_assert_msg(PQstatus(session) == CONNECTION_OK, "%s", PQerrorMessage(session));
+    session_run_sql(session, "SET client_min_messages = error");
+    return session;
+}
+
+void session_run_sql(PGconn *session, const char *sql)
+{
+    PGresult *result = PQexec(session, sql);
+
+    ck_assert_msg(PQresultStatus(result) == PGRES_COMMAND_OK ||
+                      PQresultStatus(result) == PGRES_TUPLES_OK,
+                  "%s: %s", sql, PQerrorMessage(session));
+    PQclear(result);
+}
+
+static void create_database(struct rig *rig)
+{
+    const char *server = getenv("TROTH_TEST_POSTGRES");
+    struct rig postgres = {.conninfo = ""};
+    char sql[128];
+    PGconn *session;
+
+    ck_assert_msg(server != NULL, "run me under tests/support/with-postgres");
+    snprintf(postgres.conninfo, sizeof postgres.conninfo, "%s dbname=postgres", server);
+    session = rig_session(&postgres);
+    snprintf(sql, sizeof sql, "CREATE DATABASE sdk_%d", (int)getpid());
+    session_run_sql(session, sql);
+    PQfinish(session);
+    snprintf(rig->conninfo, sizeof rig->conninfo, "%s dbname=sdk_%d", server, (int)getpid());
+}
+
+void rig_setup(struct rig *rig)
+{
+    char why[512];
+
+    memset(rig, 0, sizeof *rig);
+    pthread_mutex_init(&rig->gate.lock, NULL);
+    pthread_cond_init(&rig->gate.moved, NULL);
+    create_database(rig);
+    ck_assert_msg(troth_postgres_migrate(rig->conninfo, why, sizeof why) == 0, "%s", why);
+    rig->sql = rig_session(rig);
+    session_run_sql(rig->sql,
+                    "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL);"
+                    "CREATE TABLE seen (output text);"
+                    "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");
+    rig->config = (struct troth_postgres_config){.conninfo = rig->conninfo,
+                                                 .slots = 4,
+                                                 .phase2_connections = 2,
+                                                 .lock_timeout_us = 300000,
+                                                 .guard_timeout_us = 100000,
+                                                 .scan_interval_us = 100000,
+                                                 .sweep_interval_us = 100000};
+    rig_start(rig);
+}
+
+static void *run(void *arg)
+{
+    struct rig *rig = arg;
+
+    ck_assert_int_eq(troth_participant_run(rig->participant), 0);
+    return NULL;
+}
+
+void rig_start(struct rig *rig)
+{
+    const struct troth_participant_config config = {.address = "127.0.0.1"};
+    char why[512];
+
+    ck_assert_int_eq(troth_participant_create(&config, &rig->participant), 0);
+    ck_assert_int_eq(troth_postgres_create(rig->participant, &rig->config, &rig->postgres), 0);
+    handle(rig, "debit", debit, false);
+    handle(rig, "hold", hold, false);
+    handle(rig, "temporary", temporary, false);
+    handle(rig, "broken", broken, false);
+    handle(rig, "runaway", runaway, false);
+    handle(rig, "look", look, true);
+    handle(rig, "look_and_touch", debit, true);
+    ck_assert_msg(troth_postgres_start(rig->postgres, why, sizeof why) == 0, "%s", why);
+    rig->base = event_base_new();
+    ck_assert_int_eq(troth_participant_attach(rig->participant, rig->base), 0);
+    rig->port = troth_participant_port(rig->participant);
+    ck_assert_int_eq(pthread_create(&rig->thread, NULL, run, rig), 0);
+    rig->running = true;
+}
+
+void rig_stop(struct rig *rig)
+{
+    if (!rig->running) {
+        return;
+    }
+    gate_open(&rig->gate);
+    troth_participant_stop(rig->participant);
+    pthread_join(rig->thread, NULL);
+    troth_postgres_destroy(rig->postgres);
+    troth_participant_destroy(rig->participant);
+    event_base_free(rig->base);
+    rig->running = false;
+}
+
+/* The names of prepared transactions are the whole cluster's: leave none for the next test. */
+static void roll_back_prepared(struct rig *rig)
+{
+    char sql[192];
+
+    for (;;) {
+        const char *name =
+            rig_sql(rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
+
+        if (name[0] == '\0') {
+            return;
+        }
+        snprintf(sql, sizeof sql, "ROLLBACK PREPARED '%s'", name);
+        rig_sql(rig, sql);
+    }
+}
+
+void rig_teardown(struct rig *rig)
+{
+    rig_stop(rig);
+    roll_back_prepared(rig);
+    PQfinish(rig->sql);
+}
+
+/* --- the coordinator's side ------------------------------------------------------------------- */
+
+troth_gtid rig_gtid(uint64_t counter)
+{
+    const struct troth_gtid_parts parts = {
+        .unix_ms = 1763700000000, .shard = 3, .epoch = EPOCH, .counter = counter};
+    troth_gtid gtid;
+
+    ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
+    return gtid;
+}
+
+static int dial(uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const struct timeval patience = {.tv_sec = WAIT_MS_MAX / 1000};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static bool has_input(enum message_op op)
+{
+    return op == OP_PREPARE || op == OP_EXECUTE || op == OP_COMPENSATE;
+}
+
+int rig_send(const struct rig *rig, struct ask ask)
+{
+    const char *operation = ask.operation == NULL ? "debit" : ask.operation;
+    const char *input = ask.input == NULL ? "{\"account\":1,\"amount\":100}" : ask.input;
+    struct command command = {.op = ask.op,
+                              .gtid = rig_gtid(ask.counter),
+                              .branch = 1,
+                              .attempt = ask.attempt == 0 ? 1 : ask.attempt,
+                              .operation = {operation, strlen(operation)},
+                              .timeout_us = 5000000};
+    struct buffer body = {0}, request = {0};
+    int fd = dial(rig->port);
+
+    if (has_input(ask.op)) {
+        command.input = (struct troth_span){input, strlen(input)};
+    }
+    if (ask.timeout != NULL) {
+        command.timeout_us = strtoull(ask.timeout, NULL, 10) * 1000;
+    }
+    message_command_append(&body, &command);
+    buffer_append_format(&request,
+                         "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                         "Content-Type: application/x-ndjson\r\nTroth-Journal: " JOURNAL "\r\n"
+                         "%s%s%sContent-Length: %zu\r\n\r\n",
+                         rig->oldest_open[0] == '\0' ? "" : "Troth-Oldest-Open: ", rig->oldest_open,
+                         rig->oldest_open[0] == '\0' ? "" : "\r\n", body.len);
+    buffer_append_span(&request, buffer_span(&body));
+    ck_assert(!request.failed);
+    ck_assert_int_eq(send(fd, request.data, request.len, MSG_NOSIGNAL), (ssize_t)request.len);
+    buffer_finish(&body);
+    buffer_finish(&request);
+    return fd;
+}
+
+static void copy_span(struct troth_span from, char *to, size_t cap)
+{
+    ck_assert_uint_lt(from.len, cap);
+    if (from.len > 0) {
+        memcpy(to, from.data, from.len);
+    }
+    to[from.len] = '\0';
+}
+
+struct said rig_hear(int fd)
+{
+    char reply[REPLY_BYTES_MAX];
+    size_t len = 0;
+    ssize_t got;
+    char *line;
+    struct buffer scratch = {0};
+    struct said said = {.there = false};
+    struct result result;
+    const char *why = "";
+
+    while ((got = recv(fd, reply + len, sizeof reply - 1 - len, 0)) > 0) {
+        len += (size_t)got;
+    }
+    ck_assert_msg(got == 0, "no answer in time");
+    close(fd);
+    reply[len] = '\0';
+    line = strstr(reply, "{\"op\"");
+    if (line == NULL) {
+        return said;
+    }
+    ck_assert_msg(message_result_parse((struct troth_span){line, strcspn(line, "\r\n")}, &scratch,
+                                       &result, &why) == 0,
+                  "%s: %s", why, line);
+    said.there = true;
+    said.result = result.result;
+    said.vote = result.vote;
+    said.state = result.state;
+    copy_span(result.output, said.output, sizeof said.output);
+    copy_span(result.reason, said.reason, sizeof said.reason);
+    buffer_finish(&scratch);
+    return said;
+}
+
+struct said rig_ask(const struct rig *rig, struct ask ask)
+{
+    struct said said = rig_hear(rig_send(rig, ask));
+
+    ck_assert_msg(said.there, "an answer without a result");
+    return said;
+}
+
+/* --- SQL -------------------------------------------------------------------------------------- */
+
+const char *rig_sql(struct rig *rig, const char *sql)
+{
+    static char value[256];
+    PGresult *result = PQexec(rig->sql, sql);
+
+    ck_assert_msg(PQresultStatus(result) == PGRES_TUPLES_OK ||
+                      PQresultStatus(result) == PGRES_COMMAND_OK,
+                  "%s: %s", sql, PQerrorMessage(rig->sql));
+    snprintf(value, sizeof value, "%s",
+             PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    return value;
+}
+
+long rig_number(struct rig *rig, const char *sql)
+{
+    return strtol(rig_sql(rig, sql), NULL, 10);
+}
+
+void rig_until(struct rig *rig, const char *sql, const char *value)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    int waited_ms;
+
+    for (waited_ms = 0; waited_ms < WAIT_MS_MAX; waited_ms += 10) {
+        if (strcmp(rig_sql(rig, sql), value) == 0) {
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+    ck_abort_msg("%s is \"%s\", not \"%s\"", sql, rig_sql(rig, sql), value);
+}
+
+long rig_balance(struct rig *rig, int account)
+{
+    char sql[96];
+
+    snprintf(sql, sizeof sql, "SELECT balance FROM account WHERE id = %d", account);
+    return rig_number(rig, sql);
+}

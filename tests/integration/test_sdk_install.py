@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""The installed SDK: a small service builds against the prefix with pkg-config and with find_package,
+statically and dynamically, runs, and sees only troth_ symbols."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+BUILD = pathlib.Path(os.environ["TROTH_BUILD"])
+
+SERVICE = r"""
+#include <stdio.h>
+#include <troth/postgres.h>
+#include <troth/troth.h>
+
+static void echo(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    (void)arg;
+    troth_reply_vote(reply, TROTH_VOTE_YES, call->input);
+}
+
+int main(void)
+{
+    const struct troth_participant_config config = {.port = 0};
+    const struct troth_handlers handlers = {.prepare = echo};
+    struct troth_participant *participant;
+    char why[200] = "";
+    if (troth_participant_create(&config, &participant) != 0 ||
+        troth_participant_handle(participant, "echo", &handlers, NULL) != 0 ||
+        troth_postgres_migrate("host=/nonexistent", why, sizeof why) != TROTH_ERROR_UNAVAILABLE)
+        return 1;
+    printf("%s\n", troth_error_name(TROTH_ERROR_UNAVAILABLE));
+    troth_participant_destroy(participant);
+    return 0;
+}
+"""
+
+CMAKE = """
+cmake_minimum_required(VERSION 3.22)
+project(service LANGUAGES C)
+find_package(troth 0.1 REQUIRED)
+add_executable(service service.c)
+target_link_libraries(service troth::troth)
+add_executable(service_static service.c)
+target_link_libraries(service_static troth::troth_static)
+"""
+
+
+def run(*command, **options):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def sanitized():
+    cache = (BUILD / "CMakeCache.txt").read_text()
+    return "TROTH_SANITIZE:BOOL=ON" in cache or "TROTH_FUZZ:BOOL=ON" in cache
+
+
+@unittest.skipIf(sanitized(), "a sanitized build installs no library")
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.home = pathlib.Path(tempfile.mkdtemp(prefix="troth-install."))
+        cls.prefix = cls.home / "prefix"
+        run("cmake", "--build", BUILD, "--target", "troth_shared", "troth_static")
+        run("cmake", "--install", BUILD, "--component", "sdk", "--prefix", cls.prefix)
+        cls.lib = next(cls.prefix.rglob("libtroth.a")).parent
+        (cls.home / "service.c").write_text(SERVICE)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.home)
+
+    def environment(self):
+        return {**os.environ, "PKG_CONFIG_PATH": str(self.lib / "pkgconfig"),
+                "LD_LIBRARY_PATH": str(self.lib)}
+
+    def pkg_config(self, *arguments):
+        return run("pkg-config", *arguments, "troth", env=self.environment()).split()
+
+    def compile(self, name, flags, libraries):
+        out = self.home / name
+        run(os.environ.get("CC", "cc"), "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-std=c11",
+            *flags, self.home / "service.c", "-o", out, *libraries)
+        self.assertEqual(run(out, env=self.environment()), "UNAVAILABLE\n")
+
+    def test_shared_with_pkg_config(self):
+        """A consumer links the shared library by what pkg-config says."""
+        self.compile("shared", self.pkg_config("--cflags"), self.pkg_config("--libs"))
+
+    def test_static_with_pkg_config(self):
+        """And the static one, with its private libraries."""
+        libraries = [self.lib / "libtroth.a" if word == "-ltroth" else word
+                     for word in self.pkg_config("--libs", "--static")]
+        # Debian has no static Kerberos for libpq: only libtroth itself is taken statically.
+        wanted = {"-lpq", "-levent_core", "-lllhttp", "-lpthread"}
+        libraries = [w for w in libraries if not str(w).startswith("-l") or w in wanted]
+        self.compile("static", self.pkg_config("--cflags"), libraries)
+
+    def test_find_package(self):
+        """A consumer finds the CMake package, shared and static."""
+        source = self.home / "cmake"
+        source.mkdir()
+        shutil.copy(self.home / "service.c", source)
+        (source / "CMakeLists.txt").write_text(CMAKE)
+        run("cmake", "-S", source, "-B", source / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        run("cmake", "--build", source / "build")
+        for name in ("service", "service_static"):
+            self.assertEqual(run(source / "build" / name, env=self.environment()), "UNAVAILABLE\n")
+
+    def test_only_our_symbols(self):
+        """Nothing but troth_ symbols is defined for others, in either library."""
+        for library, flags in ((self.lib / "libtroth.so", ["-D"]), (self.lib / "libtroth.a", ["-g"])):
+            lines = run("nm", *flags, "--defined-only", library).splitlines()
+            names = [line.split()[2] for line in lines if len(line.split()) == 3]
+            self.assertIn("troth_participant_create", names)
+            self.assertIn("troth_gtid_parse", names)
+            self.assertEqual([n for n in names if not n.startswith("troth_")], [])
+
+    def test_headers_stand_alone(self):
+        """Each public header compiles by itself, in C and in C++."""
+        flags = self.pkg_config("--cflags")
+        for header in sorted((self.prefix / "include" / "troth").glob("*.h")):
+            for language in ("c", "c++"):
+                run(os.environ.get("CC", "cc"), "-x", language, "-fsyntax-only", "-Wall", "-Wextra",
+                    "-Werror", *flags, "-include", header, "/dev/null")
+
+
+if __name__ == "__main__":
+    unittest.main()

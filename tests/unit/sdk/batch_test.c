@@ -1,0 +1,242 @@
+/* The batch binding: a command a line, a result a line, streamed as they finish. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+#define HEADERS "Content-Type: application/x-ndjson\r\nTroth-Journal: " JOURNAL "\r\n"
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_start(&rig, NULL);
+}
+
+static void teardown(void)
+{
+    rig_stop(&rig);
+}
+
+static const char *ask(const char *body)
+{
+    const char *answer;
+
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", HEADERS, body, &answer), 200);
+    return answer;
+}
+
+/* Each command of a request gets its result, and the reply announces the slots. */
+START_TEST(each_gets_its_result)
+{
+    char body[2048];
+    const char *answer;
+
+    snprintf(body, sizeof body, "%s\n%s\n%s", line("prepare", 1, "echo", "{\"n\":1}"),
+             line("commit", 2, "echo", NULL), line("prepare", 3, "no", "{}"));
+    answer = ask(body);
+    ck_assert_ptr_nonnull(strstr(answer, "Troth-Slots: 16"));
+    ck_assert_ptr_nonnull(strstr(answer, "application/x-ndjson"));
+    ck_assert_uint_eq(count_of(answer, "\"result\":"), 3);
+    ck_assert_ptr_nonnull(
+        strstr(answer, "\"result\":\"vote\",\"vote\":\"yes\",\"output\":{\"n\":1}}"));
+    ck_assert_ptr_nonnull(strstr(answer, "\"reason\":\"not \\\"today\\\"\""));
+}
+END_TEST
+
+/* Payloads come back byte for byte. */
+START_TEST(payloads_are_untouched)
+{
+    const char *input = "{\"a\":9007199254740993,\"b\":0.10,\"c\":1e400,\"d\":\"\\u00e9\\/\"}";
+
+    ck_assert_ptr_nonnull(strstr(ask(line("execute", 1, "echo", input)), input));
+}
+END_TEST
+
+/* A result leaves as soon as it is there: it does not wait for another of its request. */
+START_TEST(results_are_streamed)
+{
+    char body[1024];
+    int fd = wire_dial(&rig);
+
+    snprintf(body, sizeof body, "%s\n%s\n", line("prepare", 1, "late", "{}"),
+             line("prepare", 2, "echo", "{}"));
+    wire_request(fd, "POST", "/", HEADERS, body);
+    rig_wait_late(&rig, 1);
+    ck_assert_ptr_nonnull(strstr(wire_until(fd, gtid_text(2)), "\"vote\":\"yes\""));
+    troth_reply_refused(rig.late[0], "after all", (struct troth_span){NULL, 0});
+    ck_assert_ptr_nonnull(strstr(wire_until(fd, "0\r\n\r\n"), "after all"));
+    close(fd);
+}
+END_TEST
+
+struct answerer {
+    pthread_t thread;
+    unsigned first, step, count;
+};
+
+static void *answer_some(void *arg)
+{
+    const struct answerer *mine = arg;
+    unsigned i;
+
+    for (i = mine->first; i < mine->count; i += mine->step) {
+        troth_reply_vote(rig.late[i], TROTH_VOTE_YES, (struct troth_span){"{\"ok\":true}", 11});
+    }
+    return NULL;
+}
+
+/* Replies from four threads at once: one result for each command, none twice, none missing. */
+START_TEST(late_replies_from_threads)
+{
+    enum { COMMANDS = 400, THREADS = 4 };
+    struct answerer answerers[THREADS];
+    char *body = calloc(COMMANDS, 256);
+    const char *answer;
+    unsigned i;
+    int fd = wire_dial(&rig);
+
+    for (i = 1; i <= COMMANDS; i++) {
+        strcat(strcat(body, line("prepare", i, "late", "{}")), "\n");
+    }
+    wire_request(fd, "POST", "/", "Connection: close\r\n" HEADERS, body);
+    free(body);
+    rig_wait_late(&rig, COMMANDS);
+    for (i = 0; i < THREADS; i++) {
+        answerers[i] = (struct answerer){.first = i, .step = THREADS, .count = COMMANDS};
+        ck_assert_int_eq(pthread_create(&answerers[i].thread, NULL, answer_some, &answerers[i]), 0);
+    }
+    for (i = 0; i < THREADS; i++) {
+        pthread_join(answerers[i].thread, NULL);
+    }
+    answer = wire_until(fd, NULL);
+    ck_assert_uint_eq(count_of(answer, "\"result\":\"vote\""), COMMANDS);
+    for (i = 1; i <= COMMANDS; i++) {
+        ck_assert_uint_eq(count_of(answer, gtid_text(i)), 1);
+    }
+    close(fd);
+}
+END_TEST
+
+/* A malformed line spoils no other: it gets no result and a diagnostic. */
+START_TEST(one_bad_line)
+{
+    char body[1024];
+    const char *answer;
+
+    snprintf(body, sizeof body, "%s\n{\"op\":\"prepare\"}\n\n%s\r\n",
+             line("prepare", 1, "echo", "{}"), line("prepare", 2, "echo", "{}"));
+    answer = ask(body);
+    ck_assert_uint_eq(count_of(answer, "\"result\":"), 2);
+    ck_assert_uint_eq(rig.diagnostics, 1);
+}
+END_TEST
+
+/* A body in which no line is a command is 400. */
+START_TEST(no_command_at_all)
+{
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", HEADERS, "hello\n[]\n", NULL), 400);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", HEADERS, NULL, NULL), 400);
+    ck_assert_uint_eq(count_of(ask(line("prepare", 1, "echo", "{}")), "\"result\":"), 1);
+}
+END_TEST
+
+/* A line above the limit is refused, its neighbours are not. */
+START_TEST(too_long_a_line)
+{
+    const size_t len = (1u << 20) + 4096;
+    char *body = malloc(len + 1024);
+
+    memset(body, ' ', len);
+    body[0] = '{';
+    snprintf(body + len, 1024, "\n%s\n", line("prepare", 1, "echo", "{}"));
+    ck_assert_uint_eq(count_of(ask(body), "\"result\":"), 1);
+    ck_assert_uint_eq(rig.diagnostics, 1);
+    free(body);
+}
+END_TEST
+
+/* Without a journal's id nothing is taken: prepared names could not be told apart. */
+START_TEST(no_journal)
+{
+    const char *body = line("prepare", 1, "late", "{}");
+
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", "", body, NULL), 400);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", "Troth-Journal: nonsense\r\n", body, NULL), 400);
+    ck_assert_uint_eq(rig.late_count, 0);
+}
+END_TEST
+
+/* A ninth journal is turned away, the eight are served on. */
+START_TEST(too_many_journals)
+{
+    const char *body = line("prepare", 1, "echo", "{}");
+    char headers[64];
+    unsigned i;
+
+    for (i = 0; i <= TROTH_JOURNALS_MAX; i++) {
+        snprintf(headers, sizeof headers, "Troth-Journal: %016x\r\n", i);
+        ck_assert_int_eq(wire_ask(&rig, "POST", "/", headers, body, NULL),
+                         i < TROTH_JOURNALS_MAX ? 200 : 503);
+    }
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", "Troth-Journal: 0000000000000001\r\n", body, NULL),
+                     200);
+}
+END_TEST
+
+/* An operation without a handler: phase 1 is refused, phase 2 is asked again. */
+START_TEST(nobody_there)
+{
+    ck_assert_ptr_nonnull(
+        strstr(ask(line("prepare", 1, "nosuch", "{}")), "\"result\":\"refused\""));
+    ck_assert_ptr_nonnull(strstr(ask(line("execute", 1, "bare", "{}")), "\"result\":\"refused\""));
+    ck_assert_ptr_nonnull(strstr(ask(line("commit", 1, "nosuch", NULL)), "\"result\":\"retry\""));
+    ck_assert_ptr_nonnull(strstr(ask(line("abort", 1, "bare", NULL)), "\"result\":\"retry\""));
+}
+END_TEST
+
+/* An output that is not JSON is unknown: the work may have been done. */
+START_TEST(output_is_not_json)
+{
+    ck_assert_ptr_nonnull(
+        strstr(ask(line("prepare", 1, "garbage", "{}")), "\"result\":\"unknown\""));
+}
+END_TEST
+
+/* A client that leaves before its answer harms nobody; the late reply goes nowhere. */
+START_TEST(client_leaves)
+{
+    int fd = wire_dial(&rig);
+    const char *body = line("prepare", 1, "late", "{}");
+
+    wire_request(fd, "POST", "/", HEADERS, body);
+    rig_wait_late(&rig, 1);
+    close(fd);
+    (void)ask(line("prepare", 2, "echo", "{}"));
+    troth_reply_vote(rig.late[0], TROTH_VOTE_YES, (struct troth_span){NULL, 0});
+    ck_assert_uint_eq(count_of(ask(line("prepare", 3, "echo", "{}")), "\"vote\":\"yes\""), 1);
+}
+END_TEST
+
+TCase *batch_tests(void)
+{
+    TCase *tests = tcase_create("batch");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 30);
+    tcase_add_test(tests, each_gets_its_result);
+    tcase_add_test(tests, payloads_are_untouched);
+    tcase_add_test(tests, results_are_streamed);
+    tcase_add_test(tests, late_replies_from_threads);
+    tcase_add_test(tests, one_bad_line);
+    tcase_add_test(tests, no_command_at_all);
+    tcase_add_test(tests, too_long_a_line);
+    tcase_add_test(tests, no_journal);
+    tcase_add_test(tests, too_many_journals);
+    tcase_add_test(tests, nobody_there);
+    tcase_add_test(tests, output_is_not_json);
+    tcase_add_test(tests, client_leaves);
+    return tests;
+}

@@ -1,0 +1,21 @@
+#include <stdlib.h>
+
+#include "rig.h"
+
+int main(void)
+{
+    Suite *suite = suite_create("sdk");
+    SRunner *runner;
+    int failed;
+
+    suite_add_tcase(suite, batch_tests());
+    suite_add_tcase(suite, plain_tests());
+    suite_add_tcase(suite, participant_tests());
+    suite_add_tcase(suite, client_tests());
+    suite_add_tcase(suite, parts_tests());
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
