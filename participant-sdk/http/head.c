@@ -137,11 +137,11 @@ static int check_meaning(const struct http_parse *parse, const char **ret_what)
     struct troth_span value = {NULL, 0};
     uint32_t codings = http_parse_header(parse, "transfer-encoding", &value);
     bool is_request = parse->llhttp.type == HTTP_REQUEST;
-    if (codings > 0 && !http_span_is(value, "chunked")) {
+    if (parse->chunked && !http_span_is(value, "chunked")) {
         *ret_what = "no transfer coding but chunked is supported";
         return 501;
     }
-    if (codings > 0 && (codings > 1 || parse->llhttp.http_minor == 0 ||
+    if (codings > 0 && (codings > 1 || !parse->chunked || parse->llhttp.http_minor == 0 ||
                         (parse->llhttp.flags & F_CONTENT_LENGTH) != 0)) {
         *ret_what = "the length of the body is not clear";
         return 400;

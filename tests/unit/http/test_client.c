@@ -143,7 +143,7 @@ START_TEST(posts)
     serve_request(0);
     WAIT_FOR(&world, raw_has(&served[0], "{\"a\":0.10}"));
     const char *text = raw_text(&served[0]);
-    ck_assert_int_eq(strncmp(text, "POST /base/debit/prepare HTTP/1.1\r\nHost: 127.0.0.1:", 52), 0);
+    ck_assert_int_eq(strncmp(text, "POST /base/debit/prepare HTTP/1.1\r\nHost: 127.0.0.1:", 51), 0);
     ck_assert_ptr_nonnull(strstr(text, "\r\nTroth-Attempt: 1\r\nContent-Type: application/json\r\n"
                                        "Content-Length: 10\r\n\r\n{\"a\":0.10}"));
     answer(0, "HTTP/1.1 409 No\r\nX: y\r\nContent-Length: 2\r\n\r\nno");
@@ -175,8 +175,7 @@ START_TEST(bodies)
     /* Chunked, until the end of the connection, none at all, and behind an interim answer. */
     static const char *const answers[] = {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
-        "HTTP/1.1 103 Early Hints\r\nX: no\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
-        "5\r\n\r\nabcde",
+        "HTTP/1.1 103 Hints\r\nX: no\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde",
         "HTTP/1.0 200 OK\r\nServer: BaseHTTP\r\n\r\nabcde",
     };
     (void)get(0, false);

@@ -26,8 +26,9 @@ struct journal;
 
 #define JOURNAL_SCHEMA_VERSION 1
 #define JOURNAL_SHARDS_DEFAULT 16u
-#define JOURNAL_BATCH_ROWS_MAX 512u /* rows of one kind in one batch; the rest waits for the next  \
-                                     */
+#define JOURNAL_BATCH_ROWS_MAX                                                                     \
+    512u /* rows of one kind in one batch; the rest waits for the next                             \
+          */
 #define JOURNAL_QUEUE_ROWS_MAX      200000u /* rows gathered; beyond: TROTH_ERROR_FULL */
 #define JOURNAL_IDEMPOTENCY_KEY_MAX 255u
 
@@ -69,6 +70,13 @@ struct journal_callbacks {
      * order. */
     void (*loaded)(void *arg, const struct txn_image *image);
     void (*outbox)(void *arg, const struct record_outbox_row *row);
+    /* A record that the database will never take (a value it refuses: `why` says which), or a row
+     * that can not be read back when loading. It gets no verdict, since none would be true: the
+     * transaction stays as the journal has it, later records of it are refused likewise, and an
+     * operator looks at it. All others go on. May be NULL: then `state` is called with the state as
+     * it is and a sentence that names the gtid. */
+    void (*refused)(void *arg, const troth_gtid *gtid, enum txn_record_kind kind, uint32_t attempt,
+                    const char *why);
 };
 
 struct journal_config {

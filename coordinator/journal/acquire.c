@@ -1,0 +1,354 @@
+/* From a fresh connection to a lane that may write: see the steps in inner.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inner.h"
+
+#define WAIT_MIN_US UINT64_C(20000)
+
+/* The lane's session: plans that were made on empty tables must not stay sequential scans, a COMMIT
+ * waits for its flush and its standby, and nothing cuts it short. */
+static const char settings_sql[] =
+    "select set_config('plan_cache_mode', 'force_generic_plan', false), "
+    "set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false), "
+    "set_config('synchronous_commit', 'on', false), set_config('statement_timeout', '0', false), "
+    "set_config('lock_timeout', '0', false), "
+    "set_config('idle_in_transaction_session_timeout', '0', false), "
+    "set_config('default_transaction_isolation', 'read committed', false)";
+
+static const char hello_sql[] =
+    "select j.id, j.shards, (select max(version) from troth.migration), pg_is_in_recovery() "
+    "from troth.journal j";
+
+/* All shards or none. The owner is one process: another one of the same node may be taken over at
+ * once, one of another node when its lease has run out. */
+static const char lease_sql[] =
+    "with l as materialized (select shard from troth.lease where owner is null or owner = $2 "
+    "or node = $1 or lease_until is null or lease_until <= clock_timestamp() "
+    "order by shard for update), "
+    "u as (update troth.lease t set node = $1, owner = $2, "
+    "lease_until = clock_timestamp() + $3 * interval '1 microsecond' "
+    "where (select count(*) from l) = (select count(*) from troth.lease) "
+    "and t.shard in (select shard from l) returning t.shard) "
+    "select exists (select from u), "
+    "(select (extract(epoch from max(lease_until) - clock_timestamp()) * 1000000)::int8 "
+    "from troth.lease), "
+    "(select node from troth.lease order by lease_until desc nulls last limit 1)";
+
+static const char name_sql[] = "select set_config('application_name', $1, false)";
+
+/* A half-sent pipeline of an older session would hold its locks as long as its connection stands.
+ * Only while the lease is ours: a node that was fenced must not end its successor's session. */
+static const char terminate_sql[] =
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 "
+    "and pid <> pg_backend_pid() and exists (select from troth.lease where owner = $2)";
+
+/* Waits for every write before it, in the order in which writes lock. */
+static const char raise_sql[] =
+    "with l as materialized (select shard from troth.shard order by shard for update), "
+    "u as (update troth.shard s set epoch = epoch + 1 where s.shard in (select shard from l) "
+    "and exists (select from troth.lease t where t.shard = s.shard and t.owner = $1) "
+    "returning s.shard, s.epoch) select shard, epoch from u";
+
+static const char reclaim_sql[] =
+    "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
+    "microsecond' where owner = $1 returning shard) select count(*) from u";
+
+static void acquire_query(struct journal *journal, const char *sql, link_fn fn)
+{
+    struct link *link = &journal->lane.link;
+    struct link_params view;
+
+    if (link->broken)
+        return;
+    if (!params_view(&journal->params, &view)) {
+        link_reset(link);
+        return;
+    }
+    link_query(link, sql, &view, fn, journal);
+}
+
+static void acquire_sync(struct journal *journal, link_fn fn)
+{
+    if (journal->lane.link.broken)
+        return;
+    link_sync(&journal->lane.link, fn, journal);
+    link_send(&journal->lane.link);
+}
+
+/* An error at any of these steps: say so, and begin again with a new connection. */
+static bool acquire_failed(struct journal *journal, PGresult *result)
+{
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    ExecStatusType status = PQresultStatus(result);
+
+    if (status == PGRES_TUPLES_OK || status == PGRES_PIPELINE_SYNC || status == PGRES_COMMAND_OK)
+        return false;
+    if (status == PGRES_FATAL_ERROR)
+        journal_state_set(journal, JOURNAL_CONNECTING, text == NULL ? "the database failed" : text);
+    link_reset(&journal->lane.link);
+    return true;
+}
+
+/* --- after a loss: the same memory goes on -----------------------------------------------------
+ */
+
+static void acquire_on_ready(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (acquire_failed(journal, result) || PQresultStatus(result) != PGRES_PIPELINE_SYNC ||
+        journal->step == STEP_STOPPED)
+        return;
+    journal_step_set(journal, STEP_LOAD);
+    load_next(journal);
+}
+
+static void acquire_on_reclaim(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (acquire_failed(journal, result))
+        return;
+    if (PQntuples(result) != 1 || field_int8(result, 0, 0) != (int64_t)journal->shards) {
+        journal_stop(journal, "another node took the lease over");
+        return;
+    }
+    journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
+}
+
+/* Its own row's end is nobody's business: failing to end older sessions only means waiting. */
+static void acquire_terminate(struct journal *journal)
+{
+    params_clear(&journal->params);
+    params_string(&journal->params, journal->application_name);
+    acquire_query(journal, name_sql, NULL);
+    params_uuid(&journal->params, journal->owner);
+    acquire_query(journal, terminate_sql, NULL);
+    acquire_sync(journal, NULL);
+}
+
+static void acquire_reclaim(struct journal *journal)
+{
+    journal_step_set(journal, STEP_RECLAIM);
+    acquire_terminate(journal);
+    journal->lease_asked_us = clock_mono_us();
+    params_clear(&journal->params);
+    params_uuid(&journal->params, journal->owner);
+    params_int8(&journal->params, (int64_t)journal->lease_us);
+    acquire_query(journal, reclaim_sql, acquire_on_reclaim);
+    acquire_sync(journal, NULL);
+    if (!journal->lane.link.broken)
+        lane_prepare(journal);
+    acquire_sync(journal, acquire_on_ready);
+}
+
+/* --- taking over --------------------------------------------------------------------------------
+ */
+
+static void acquire_lease(struct journal *journal);
+
+static void acquire_on_raise(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    uint32_t *epochs;
+
+    if (acquire_failed(journal, result))
+        return;
+    if (PQntuples(result) != (int)journal->shards) { /* the lease was lost in between */
+        acquire_lease(journal);
+        return;
+    }
+    epochs = calloc(journal->shards, sizeof *epochs);
+    if (epochs == NULL) {
+        link_reset(&journal->lane.link);
+        return;
+    }
+    for (int i = 0; i < PQntuples(result); i++) {
+        uint32_t shard = (uint32_t)field_int4(result, i, 0);
+
+        if (shard < journal->shards)
+            epochs[shard] = (uint32_t)field_int4(result, i, 1);
+    }
+    free(journal->epochs);
+    journal->epochs = epochs;
+}
+
+/* The epochs count only when their sync is back: until then nothing is durable. */
+static void acquire_on_raised(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        free(journal->epochs);
+        journal->epochs = NULL;
+    }
+    if (acquire_failed(journal, result) || journal->step != STEP_RAISE)
+        return;
+    lease_start(journal);
+    if (!journal->lane.link.broken)
+        lane_prepare(journal);
+    acquire_sync(journal, acquire_on_ready);
+}
+
+static void acquire_raise(struct journal *journal)
+{
+    journal_step_set(journal, STEP_RAISE);
+    acquire_terminate(journal);
+    params_clear(&journal->params);
+    params_uuid(&journal->params, journal->owner);
+    acquire_query(journal, raise_sql, acquire_on_raise);
+    acquire_sync(journal, acquire_on_raised);
+}
+
+static void acquire_wait(struct journal *journal, PGresult *result)
+{
+    int64_t left = field_int8(result, 0, 1) + (int64_t)WAIT_MIN_US;
+    uint64_t third = journal->lease_us / 3;
+    struct troth_span node = field_text(result, 0, 2);
+    uint64_t wait = left < (int64_t)WAIT_MIN_US ? WAIT_MIN_US : (uint64_t)left;
+    char why[160];
+
+    snprintf(why, sizeof why, "node %.*s holds the lease", (int)node.len,
+             node.data == NULL ? "" : node.data);
+    journal_step_set(journal, STEP_WAIT);
+    journal_state_set(journal, JOURNAL_WAITING, why);
+    event_in(journal->acquire_timer, wait < third ? wait : third);
+}
+
+static void acquire_on_lease(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (acquire_failed(journal, result))
+        return;
+    if (field_bool(result, 0, 0)) {
+        journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
+        acquire_raise(journal);
+    } else {
+        acquire_wait(journal, result);
+    }
+}
+
+static void acquire_lease(struct journal *journal)
+{
+    journal_step_set(journal, STEP_LEASE);
+    journal->lease_asked_us = clock_mono_us();
+    params_clear(&journal->params);
+    params_string(&journal->params, journal->node);
+    params_uuid(&journal->params, journal->owner);
+    params_int8(&journal->params, (int64_t)journal->lease_us);
+    acquire_query(journal, lease_sql, acquire_on_lease);
+    acquire_sync(journal, NULL);
+}
+
+static void acquire_on_time(evutil_socket_t fd, short what, void *arg)
+{
+    struct journal *journal = arg;
+
+    (void)fd;
+    (void)what;
+    if (journal->step == STEP_WAIT && journal->lane.link.state == LINK_UP)
+        acquire_lease(journal);
+}
+
+/* --- whose journal is it
+ * -------------------------------------------------------------------------- */
+
+#define RUN_MIGRATE "run: trothd migrate"
+
+static bool hello_schema_fits(struct journal *journal, PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    int version;
+
+    if (state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0)) {
+        journal_stop(journal, "the database has no journal; " RUN_MIGRATE);
+        return false;
+    }
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return true; /* another matter */
+    version = PQntuples(result) == 1 ? field_int4(result, 0, 2) : 0;
+    if (version < JOURNAL_SCHEMA_VERSION)
+        journal_stop(journal, "the journal's schema is older than this program; " RUN_MIGRATE);
+    else if (version > JOURNAL_SCHEMA_VERSION)
+        journal_stop(journal, "the journal's schema is newer than this program: start the newer "
+                              "trothd");
+    return version == JOURNAL_SCHEMA_VERSION;
+}
+
+static bool hello_take(struct journal *journal, PGresult *result)
+{
+    struct troth_span id = field_text(result, 0, 0);
+    uint32_t shards = (uint32_t)field_int4(result, 0, 1);
+
+    if (!troth_journal_id_valid(id.data, id.len) || shards == 0 || shards > TROTH_SHARDS_MAX) {
+        journal_stop(journal, "the journal's own row makes no sense");
+        return false;
+    }
+    if (journal->id[0] != '\0') {
+        if (memcmp(journal->id, id.data, id.len) == 0 && journal->shards == shards)
+            return true;
+        journal_stop(journal, "the database holds another journal than before");
+        return false;
+    }
+    if (journal->seqs == NULL)
+        journal->seqs = calloc(shards, sizeof *journal->seqs);
+    if (journal->seqs == NULL) {
+        link_reset(&journal->lane.link);
+        return false;
+    }
+    memcpy(journal->id, id.data, id.len);
+    journal->shards = shards;
+    snprintf(journal->application_name, sizeof journal->application_name, "troth:%s:lane",
+             journal->id);
+    return true;
+}
+
+static void acquire_on_hello(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (!hello_schema_fits(journal, result) || acquire_failed(journal, result) ||
+        !hello_take(journal, result))
+        return;
+    if (field_bool(result, 0, 3)) {
+        journal_state_set(journal, JOURNAL_CONNECTING, "the database is a standby: not writable");
+        link_reset(&journal->lane.link);
+        return;
+    }
+    if (journal->epochs == NULL)
+        acquire_lease(journal);
+    else
+        acquire_reclaim(journal);
+}
+
+static void acquire_on_settings(void *arg, PGresult *result)
+{
+    (void)acquire_failed(arg, result);
+}
+
+void acquire_begin(struct journal *journal)
+{
+    struct link *link = &journal->lane.link;
+
+    journal_step_set(journal, STEP_HELLO);
+    link_query(link, settings_sql, NULL, acquire_on_settings, journal);
+    acquire_sync(journal, NULL);
+    if (!link->broken)
+        link_query(link, hello_sql, NULL, acquire_on_hello, journal);
+    acquire_sync(journal, NULL);
+}
+
+int acquire_init(struct journal *journal)
+{
+    journal->acquire_timer = event_new(journal->base, -1, 0, acquire_on_time, journal);
+    return journal->acquire_timer == NULL ? TROTH_ERROR_NO_MEMORY : TROTH_OK;
+}
+
+void acquire_finish(struct journal *journal)
+{
+    if (journal->acquire_timer != NULL)
+        event_free(journal->acquire_timer);
+}

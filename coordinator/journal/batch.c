@@ -1,0 +1,168 @@
+#include "batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_ROWS_CAP (2u * ROW_KINDS * JOURNAL_BATCH_ROWS_MAX) /* carried rows come on top */
+
+static uint32_t gtid_hash(const troth_gtid *gtid)
+{
+    uint64_t high, low;
+
+    memcpy(&high, gtid->bytes, sizeof high);
+    memcpy(&low, gtid->bytes + 8, sizeof low);
+    low = (low ^ (high * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+    return (uint32_t)(low >> 32);
+}
+
+/* The slot of a gtid, new or old. There are twice as many slots as rows are looked at. */
+static size_t index_find(struct batch_index *index, const struct row *row)
+{
+    size_t at = gtid_hash(row_gtid(row)) % BATCH_INDEX_SLOTS;
+
+    while (index->slots[at].generation == index->generation &&
+           !troth_gtid_equal(row_gtid(index->slots[at].last), row_gtid(row)))
+        at = (at + 1) % BATCH_INDEX_SLOTS;
+    if (index->slots[at].generation != index->generation) {
+        index->slots[at].generation = index->generation;
+        index->slots[at].blocked = false;
+        index->slots[at].last = NULL;
+    }
+    return at;
+}
+
+/* `later` is written instead of the BEGIN before it: its statement inserts the transaction's row
+ * when it is missing. */
+static void row_carry(struct row *later, struct row *begin)
+{
+    begin->carrier = later;
+    if (later->record.members.data == NULL)
+        later->record.members = begin->record.members;
+}
+
+struct forming {
+    struct batch *batch;
+    struct batch_index *index;
+    size_t kinds[ROW_KINDS];
+};
+
+/* Whether the row may join; also notes its gtid as blocked when it may not. */
+static bool row_joins(struct forming *forming, struct row *row)
+{
+    struct batch *batch = forming->batch;
+    bool room = forming->kinds[row->kind] < JOURNAL_BATCH_ROWS_MAX &&
+                batch->count < BATCH_ROWS_CAP &&
+                (batch->count == 0 || batch->bytes + row->bytes <= BATCH_BYTES_MAX);
+    struct row *last;
+    size_t at;
+
+    if (row->kind == ROW_DELETE) /* has no order with anything else of its gtid */
+        return room;
+    at = index_find(forming->index, row);
+    last = forming->index->slots[at].last;
+    if (last == NULL)
+        forming->index->slots[at].last = row;
+    if (!room || forming->index->slots[at].blocked ||
+        (last != NULL && last->kind != TXN_RECORD_BEGIN && last->kind >= row->kind)) {
+        forming->index->slots[at].blocked = true;
+        return false;
+    }
+    if (last != NULL && last->kind == TXN_RECORD_BEGIN) {
+        row_carry(row, last);
+        forming->kinds[TXN_RECORD_BEGIN]--;
+    }
+    forming->index->slots[at].last = row;
+    return true;
+}
+
+struct batch *batch_form(struct row_queue *queue, struct batch_index *index)
+{
+    size_t cap = queue->count < BATCH_ROWS_CAP ? queue->count : BATCH_ROWS_CAP;
+    struct forming forming = {.index = index};
+    struct row **at = &queue->first;
+
+    if (queue->count == 0)
+        return NULL;
+    forming.batch = calloc(1, sizeof *forming.batch);
+    if (forming.batch == NULL)
+        return NULL;
+    forming.batch->rows = calloc(cap, sizeof(struct row *));
+    if (forming.batch->rows == NULL) {
+        free(forming.batch);
+        return NULL;
+    }
+    if (++index->generation == 0) { /* came round: old marks would look new */
+        memset(index, 0, sizeof *index);
+        index->generation = 1;
+    }
+    for (size_t seen = 0; *at != NULL && seen < BATCH_SCAN_MAX; seen++) {
+        struct row *row = *at;
+
+        if (!row_joins(&forming, row)) {
+            at = &row->next;
+            continue;
+        }
+        row_queue_take(queue, at);
+        forming.kinds[row->kind]++;
+        forming.batch->bytes += row->bytes;
+        forming.batch->rows[forming.batch->count++] = row;
+    }
+    assert(forming.batch->count > 0);
+    return forming.batch;
+}
+
+/* The halves are written and freed apart, so that nothing may be carried from one to the other. */
+static void batch_uncarry(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct row *begin = batch->rows[i];
+        struct row *later = begin->carrier;
+
+        if (later != NULL && later->record.members.data == begin->record.members.data)
+            later->record.members = (struct troth_span){0};
+        begin->carrier = NULL;
+    }
+}
+
+struct batch *batch_split(struct batch *batch)
+{
+    size_t half = batch->count / 2;
+    struct batch *later = calloc(1, sizeof *later);
+
+    assert(batch->count > 1);
+    if (later == NULL)
+        return NULL;
+    later->rows = calloc(batch->count - half, sizeof(struct row *));
+    if (later->rows == NULL) {
+        free(later);
+        return NULL;
+    }
+    batch_uncarry(batch);
+    later->count = batch->count - half;
+    memcpy(later->rows, batch->rows + half, later->count * sizeof(struct row *));
+    later->rewritten = batch->rewritten;
+    batch->count = half;
+    later->next = batch->next;
+    batch->next = later;
+    return later;
+}
+
+size_t batch_count_of(const struct batch *batch, unsigned kind)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < batch->count; i++)
+        count += batch->rows[i]->kind == kind && batch->rows[i]->carrier == NULL;
+    return count;
+}
+
+void batch_destroy(struct batch *batch)
+{
+    if (batch == NULL)
+        return;
+    for (size_t i = 0; i < batch->count; i++)
+        row_destroy(batch->rows[i]);
+    free(batch->rows);
+    free(batch);
+}

@@ -1,0 +1,41 @@
+/* batch.h: the rows of one COMMIT. */
+#ifndef JOURNAL_BATCH_H
+#define JOURNAL_BATCH_H
+
+#include "row.h"
+
+#define BATCH_BYTES_MAX (8u << 20) /* of texts; at least one row goes, however large it is */
+#define BATCH_SCAN_MAX  8192u      /* rows of the queue looked at for one batch */
+
+struct batch {
+    struct batch *next;
+    struct row **rows; /* in the order of their appending */
+    size_t count;
+    size_t bytes;
+    bool rewritten; /* an earlier try's COMMIT may have reached the disk */
+    uint32_t tries;
+};
+
+/* Which gtid has which place in the batch being formed. Reused: a slot of an older generation is
+ * empty. */
+#define BATCH_INDEX_SLOTS (2u * BATCH_SCAN_MAX)
+struct batch_index {
+    uint32_t generation;
+    struct {
+        uint32_t generation;
+        bool blocked; /* an earlier row of it stays behind, so this one does, too */
+        struct row *last;
+    } slots[BATCH_INDEX_SLOTS];
+};
+
+/* Takes what may go together out of the queue: at most JOURNAL_BATCH_ROWS_MAX rows of a kind; of
+ * one gtid each kind once and in the order in which the statements run, or the rest of that gtid
+ * waits for the next batch. NULL: no memory (the queue is as it was) or nothing there. */
+struct batch *batch_form(struct row_queue *queue, struct batch_index *index);
+/* The later half becomes a batch of its own. NULL: no memory; the batch is as it was. */
+struct batch *batch_split(struct batch *batch);
+/* Rows that go with a statement of that kind. */
+size_t batch_count_of(const struct batch *batch, unsigned kind);
+void batch_destroy(struct batch *batch); /* with its rows. Takes NULL */
+
+#endif

@@ -1,0 +1,156 @@
+/* inner.h: the journal's inside, shared by its files.
+ *
+ * Three links: `lane` writes (and acquires, and loads), `reader` answers questions, `keeper` renews
+ * the lease, so that none of them waits behind another.
+ *
+ * Steps of the lane's connection, each entered by journal_step_set():
+ *
+ *   DOWN -> HELLO -> LEASE <-> WAIT          another live node holds the lease
+ *                      └-> RAISE -> LOAD -> READY
+ *   after a loss, epochs already raised (the same memory, so they are not raised again):
+ *   DOWN -> HELLO -> RECLAIM -> LOAD (where it stopped) -> READY
+ *   any -> STOPPED                           fenced, or the schema is not ours
+ */
+#ifndef JOURNAL_INNER_H
+#define JOURNAL_INNER_H
+
+#include <event2/event.h>
+#include <journal/journal.h>
+
+#include "batch.h"
+#include "link.h"
+#include "param.h"
+
+enum step {
+    STEP_DOWN,
+    STEP_HELLO,
+    STEP_LEASE,
+    STEP_WAIT,
+    STEP_RAISE,
+    STEP_RECLAIM,
+    STEP_LOAD,
+    STEP_READY,
+    STEP_STOPPED,
+    STEP_COUNT
+};
+
+struct lane {
+    struct link link;
+    struct row_queue queue;
+    struct batch *flight;             /* being written; next: parts of it that were split off */
+    unsigned flight_kinds[ROW_KINDS]; /* statements sent, in order */
+    unsigned flight_count, flight_seen;
+    bool flying;         /* between send and sync */
+    bool unknown;        /* a warning came: what the COMMIT waited for is not sure */
+    char error_state[6]; /* SQLSTATE of the first error, "" none */
+    char error_text[200];
+    struct batch_index index;
+    struct params params;
+    struct event *timer;    /* the oldest lazy row has waited, or a failed batch may go again */
+    struct event *wakeup;   /* behind everything that is active in this turn */
+    uint64_t not_before_us; /* a failed batch's backoff */
+    troth_gtid *poisoned;   /* transactions of which a row can never be written */
+    size_t poisoned_count;
+};
+
+/* Transactions whose rows the database refuses that are remembered; later ones are reported, too,
+ * but their further rows are tried. */
+#define LANE_POISONED_MAX 256u
+
+struct ask; /* read.c */
+
+struct reader {
+    struct link link;
+    struct ask *first, **last; /* sent ones first */
+    struct ask *unsent;
+    size_t count;
+    bool warned;
+    struct event *wakeup;
+    struct params params;
+};
+
+struct journal {
+    struct event_base *base;
+    char *conninfo;
+    char *node;
+    uint64_t lease_us;
+    uint64_t lazy_delay_us;
+    struct journal_callbacks callbacks;
+    void *arg;
+
+    enum journal_state state;
+    char why[160]; /* as told with it: the same is not told again */
+    enum step step;
+    char id[TROTH_JOURNAL_ID_LEN + 1];
+    uint8_t owner[16]; /* this process, in the lease */
+    uint32_t shards;
+    uint32_t *epochs; /* NULL until raised: then one memory */
+    uint64_t *seqs;
+    struct {
+        bool txns_done;
+        troth_gtid gtid; /* the last one handed over, and its shard */
+        int32_t shard;
+        int32_t outbox_shard, outbox_epoch;
+        int64_t outbox_seq;
+        bool outbox_done;
+    } load;
+    uint64_t lease_asked_us; /* monotonic: the renewal or acquisition under way */
+    uint64_t lease_until_us; /* by our own clock, counted from the asking */
+
+    struct lane lane;
+    struct reader reader;
+    struct link keeper;
+    struct event *keeper_timer;
+    struct event *acquire_timer;
+    struct params params; /* of acquire.c, load.c and lease.c */
+    char application_name[64];
+    struct journal_stats stats;
+};
+
+uint64_t clock_mono_us(void);
+void event_in(struct event *event, uint64_t us);
+
+/* journal.c */
+void journal_state_set(struct journal *journal, enum journal_state state, const char *why);
+void journal_step_set(struct journal *journal, enum step step);
+/* Fenced, or refused for ever: nothing is written any more, what waits gets TXN_FENCED. */
+void journal_stop(struct journal *journal, const char *why);
+/* LEADING when the lane is ready and the lease is sure, else CONNECTING. */
+void journal_state_update(struct journal *journal, const char *why);
+void journal_report(struct journal *journal, const troth_gtid *gtid, enum txn_record_kind kind,
+                    uint32_t attempt, const char *why);
+
+/* acquire.c: what the lane's connection does before it writes */
+int acquire_init(struct journal *journal);
+void acquire_finish(struct journal *journal);
+void acquire_begin(struct journal *journal);
+
+/* lease.c */
+int lease_init(struct journal *journal);
+void lease_finish(struct journal *journal);
+void lease_start(struct journal *journal); /* acquired: renew from now on */
+bool lease_sure(const struct journal *journal);
+void lease_give_back(struct journal *journal);
+
+/* load.c */
+void load_next(struct journal *journal);
+
+/* lane.c */
+int lane_init(struct journal *journal);
+void lane_finish(struct journal *journal);
+void lane_prepare(struct journal *journal);
+void lane_lost(struct journal *journal);
+void lane_warned(struct journal *journal);
+void lane_flush(struct journal *journal);
+void lane_fence_all(struct journal *journal);
+bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gtid);
+void lane_poison(struct journal *journal, struct row *row, const char *why);
+
+/* verdict.c: from the answers of a batch to its rows */
+bool verdict_take(struct batch *batch, unsigned kind, const PGresult *result);
+
+/* read.c */
+int reader_init(struct journal *journal);
+void reader_finish(struct journal *journal);
+
+#endif

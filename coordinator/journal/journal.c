@@ -1,0 +1,264 @@
+#include <assert.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "inner.h"
+
+uint64_t clock_mono_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void event_in(struct event *event, uint64_t us)
+{
+    struct timeval wait = {.tv_sec = (time_t)(us / 1000000),
+                           .tv_usec = (suseconds_t)(us % 1000000)};
+
+    event_add(event, &wait);
+}
+
+/* --- state ---------------------------------------------------------------------------------------
+ */
+
+void journal_state_set(struct journal *journal, enum journal_state state, const char *why)
+{
+    bool same =
+        journal->state == state && (state == JOURNAL_LEADING || strcmp(journal->why, why) == 0);
+
+    if (same || journal->state == JOURNAL_FENCED)
+        return;
+    journal->state = state;
+    snprintf(journal->why, sizeof journal->why, "%s", why);
+    journal->callbacks.state(journal->arg, state, why);
+}
+
+void journal_step_set(struct journal *journal, enum step step)
+{
+    static const uint32_t next[STEP_COUNT] = {
+        [STEP_DOWN] = 1u << STEP_HELLO,
+        [STEP_HELLO] = 1u << STEP_LEASE | 1u << STEP_RECLAIM,
+        [STEP_LEASE] = 1u << STEP_WAIT | 1u << STEP_RAISE,
+        [STEP_WAIT] = 1u << STEP_LEASE,
+        [STEP_RAISE] = 1u << STEP_LOAD | 1u << STEP_LEASE,
+        [STEP_RECLAIM] = 1u << STEP_LOAD,
+        [STEP_LOAD] = 1u << STEP_READY,
+    };
+
+    assert(step == STEP_STOPPED || step == STEP_DOWN || (next[journal->step] >> step & 1) != 0);
+    assert(journal->step != STEP_STOPPED);
+    journal->step = step;
+}
+
+void journal_state_update(struct journal *journal, const char *why)
+{
+    bool writes = journal->step == STEP_READY && lease_sure(journal) &&
+                  (journal->lane.flight == NULL || journal->lane.flight->tries < 3);
+
+    if (journal->step == STEP_READY)
+        journal_state_set(journal, writes ? JOURNAL_LEADING : JOURNAL_CONNECTING, why);
+}
+
+void journal_stop(struct journal *journal, const char *why)
+{
+    if (journal->step == STEP_STOPPED)
+        return;
+    journal_step_set(journal, STEP_STOPPED);
+    lane_fence_all(journal);
+    journal_state_set(journal, JOURNAL_FENCED, why);
+}
+
+void journal_report(struct journal *journal, const troth_gtid *gtid, enum txn_record_kind kind,
+                    uint32_t attempt, const char *why)
+{
+    char text[TROTH_GTID_TEXT_LEN + 1], line[400];
+
+    if (journal->callbacks.refused != NULL) {
+        journal->callbacks.refused(journal->arg, gtid, kind, attempt, why);
+        return;
+    }
+    troth_gtid_format(gtid, text);
+    snprintf(line, sizeof line, "txn=%s attempt=%u refused: %s", text, attempt, why);
+    journal->callbacks.state(journal->arg, journal->state, line);
+}
+
+static void lane_link_up(void *arg)
+{
+    struct journal *journal = arg;
+
+    if (journal->step != STEP_STOPPED)
+        acquire_begin(journal);
+}
+
+static void lane_link_down(void *arg, const char *why)
+{
+    struct journal *journal = arg;
+
+    if (journal->step == STEP_STOPPED)
+        return;
+    if (journal->step == STEP_RAISE) { /* whether they were raised is not known: once more */
+        free(journal->epochs);
+        journal->epochs = NULL;
+    }
+    journal_step_set(journal, STEP_DOWN);
+    lane_lost(journal);
+    journal_state_set(journal, JOURNAL_CONNECTING, why);
+}
+
+static void lane_link_warning(void *arg, const char *text)
+{
+    (void)text;
+    lane_warned(arg);
+}
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+static int journal_init(struct journal *journal, struct event_base *base,
+                        const struct journal_config *config)
+{
+    static const struct link_callbacks callbacks = {
+        .up = lane_link_up, .down = lane_link_down, .warning = lane_link_warning};
+    int error;
+
+    journal->base = base;
+    journal->conninfo = strdup(config->conninfo);
+    journal->node = strdup(config->node);
+    if (journal->conninfo == NULL || journal->node == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    journal->lease_us = config->lease_us;
+    journal->lazy_delay_us = config->lazy_delay_us;
+    journal->callbacks = config->callbacks;
+    journal->arg = config->arg;
+    journal->state = JOURNAL_CONNECTING;
+    journal->load.shard = -1;
+    journal->load.outbox_shard = -1;
+    evutil_secure_rng_get_bytes(journal->owner, sizeof journal->owner);
+    if ((error = lane_init(journal)) != TROTH_OK || (error = acquire_init(journal)) != TROTH_OK ||
+        (error = lease_init(journal)) != TROTH_OK || (error = reader_init(journal)) != TROTH_OK)
+        return error;
+    return link_init(&journal->lane.link, base, journal->conninfo, "troth standby", &callbacks,
+                     journal);
+}
+
+int journal_create(struct event_base *base, const struct journal_config *config,
+                   struct journal **ret_journal)
+{
+    struct journal *journal;
+    int error;
+
+    if (config->lease_us < 1000 || config->node[0] == '\0')
+        return TROTH_ERROR_INVALID;
+    journal = calloc(1, sizeof *journal);
+    if (journal == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    error = journal_init(journal, base, config);
+    if (error != TROTH_OK) {
+        journal_destroy(journal);
+        return error;
+    }
+    /* Not from here: their failures are told by callbacks. */
+    event_active(journal->lane.link.timer, EV_TIMEOUT, 0);
+    event_active(journal->reader.link.timer, EV_TIMEOUT, 0);
+    *ret_journal = journal;
+    return TROTH_OK;
+}
+
+void journal_destroy(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    if (journal->lane.link.base != NULL)
+        lease_give_back(journal);
+    link_finish(&journal->lane.link);
+    reader_finish(journal);
+    lease_finish(journal);
+    acquire_finish(journal);
+    lane_finish(journal);
+    params_finish(&journal->params);
+    free(journal->epochs);
+    free(journal->seqs);
+    free(journal->conninfo);
+    free(journal->node);
+    free(journal);
+}
+
+enum journal_state journal_state(const struct journal *journal)
+{
+    return journal->state;
+}
+
+const char *journal_id(const struct journal *journal)
+{
+    return journal->id;
+}
+
+uint32_t journal_shards(const struct journal *journal)
+{
+    return journal->shards;
+}
+
+uint32_t journal_epoch(const struct journal *journal, uint32_t shard)
+{
+    return journal->epochs == NULL || shard >= journal->shards ? 0 : journal->epochs[shard];
+}
+
+/* --- writes --------------------------------------------------------------------------------------
+ */
+
+int journal_append(struct journal *journal, const struct txn_record *record,
+                   const struct record_outbox_row *event)
+{
+    struct row *row;
+
+    assert(record->publishes == (event != NULL));
+    if (journal->step == STEP_STOPPED)
+        return TROTH_ERROR_FENCED;
+    if (journal->lane.queue.count >= JOURNAL_QUEUE_ROWS_MAX)
+        return TROTH_ERROR_FULL;
+    row = row_create(record, event);
+    if (row == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    row->queued_us = clock_mono_us();
+    row_queue_push(&journal->lane.queue, row);
+    return TROTH_OK;
+}
+
+uint64_t journal_outbox_seq(struct journal *journal, uint32_t shard)
+{
+    assert(shard < journal->shards);
+    return ++journal->seqs[shard];
+}
+
+/* Without memory the row stays in the table, and Kafka gets it once more after the next start. */
+void journal_outbox_delete(struct journal *journal, const troth_gtid *gtid,
+                           const uint8_t id[RECORD_OUTBOX_ID_BYTES])
+{
+    struct row *row;
+
+    if (journal->step == STEP_STOPPED || journal->lane.queue.count >= JOURNAL_QUEUE_ROWS_MAX)
+        return;
+    row = row_create_delete(gtid, id);
+    if (row == NULL)
+        return;
+    row->record.epoch = journal_epoch(journal, row->shard);
+    row->queued_us = clock_mono_us();
+    row_queue_push(&journal->lane.queue, row);
+}
+
+void journal_flush(struct journal *journal)
+{
+    lane_flush(journal);
+}
+
+void journal_stats(const struct journal *journal, struct journal_stats *ret_stats)
+{
+    *ret_stats = journal->stats;
+    ret_stats->gathered = (uint32_t)journal->lane.queue.count;
+    ret_stats->connected = journal->lane.link.state == LINK_UP;
+}

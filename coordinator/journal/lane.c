@@ -1,0 +1,398 @@
+/* The lane: batches one after the other, each written until it has a verdict.
+ *
+ *   free ──flush──> flying ──sync──> settled: verdicts, the next batch
+ *                     │ └─ error ──> again after a pause; data in a row is refused: in halves
+ *                     └─ connection lost, or a warning: unknown, the same batch again, first of all
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inner.h"
+#include "statements.h"
+
+#define RETRY_MIN_US     UINT64_C(10000)
+#define RETRY_MAX_US     UINT64_C(1000000)
+#define STRUGGLING_TRIES 3u /* a batch that failed so often is shown in the state */
+
+static void lane_on_result(void *arg, PGresult *result);
+
+void lane_prepare(struct journal *journal)
+{
+    struct link *link = &journal->lane.link;
+
+    link_prepare(link, STATEMENT_LOCK, statement_lock_sql, NULL, NULL);
+    for (unsigned kind = 0; kind < ROW_KINDS; kind++)
+        link_prepare(link, statements[kind].name, statements[kind].sql, NULL, NULL);
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+static void lane_send_statement(struct journal *journal, const char *name, link_fn fn)
+{
+    struct lane *lane = &journal->lane;
+    struct link_params view;
+
+    if (lane->link.broken)
+        return;
+    if (params_view(&lane->params, &view))
+        link_execute(&lane->link, name, &view, fn, journal);
+    else
+        link_reset(&lane->link); /* no memory: nothing of an unsynced pipeline is ever committed */
+}
+
+static void lane_on_lock(void *arg, PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+        lane_on_result(arg, result);
+}
+
+static void lane_send(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+    struct batch *batch = lane->flight;
+
+    lane->flying = true;
+    lane->unknown = false;
+    lane->error_state[0] = '\0';
+    lane->flight_count = 0;
+    lane->flight_seen = 0;
+    if (batch->rewritten) {
+        statement_lock_params(batch, &lane->params);
+        lane_send_statement(journal, STATEMENT_LOCK, lane_on_lock);
+    }
+    for (unsigned kind = 0; kind < ROW_KINDS; kind++) {
+        if (batch_count_of(batch, kind) == 0)
+            continue;
+        statement_params(batch, kind, &lane->params);
+        lane->flight_kinds[lane->flight_count++] = kind;
+        lane_send_statement(journal, statements[kind].name, lane_on_result);
+    }
+    if (lane->link.broken)
+        return;
+    link_sync(&lane->link, lane_on_result, journal);
+    link_send(&lane->link);
+    journal->stats.batches++;
+}
+
+/* Rows of a transaction of which one could not be written are not written either. */
+static void lane_sift(struct journal *journal, struct batch *batch)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        struct row *row = batch->rows[i];
+
+        if (!lane_is_poisoned(journal, row_gtid(row))) {
+            batch->rows[kept++] = row;
+            continue;
+        }
+        lane_poison(journal, row, "an earlier record of it was refused");
+        row_destroy(row);
+    }
+    batch->count = kept;
+}
+
+static bool lane_due(const struct lane *lane, uint64_t now, uint64_t lazy_delay_us)
+{
+    return lane->queue.forced > 0 || lane->queue.count >= JOURNAL_BATCH_ROWS_MAX ||
+           (lane->queue.first != NULL && now >= lane->queue.first->queued_us + lazy_delay_us);
+}
+
+/* A new batch out of the queue, when something is due. */
+static struct batch *lane_gather(struct journal *journal, uint64_t now)
+{
+    struct lane *lane = &journal->lane;
+    struct batch *batch;
+
+    if (lane->queue.first == NULL)
+        return NULL;
+    if (!lane_due(lane, now, journal->lazy_delay_us)) {
+        event_in(lane->timer, lane->queue.first->queued_us + journal->lazy_delay_us - now);
+        return NULL;
+    }
+    batch = batch_form(&lane->queue, &lane->index);
+    if (batch == NULL)
+        event_in(lane->timer, RETRY_MIN_US); /* no memory now */
+    return batch;
+}
+
+/* The batch to send next, in lane->flight; false: none, or not yet. */
+static bool lane_next(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+    uint64_t now = clock_mono_us();
+
+    for (;;) {
+        struct batch *batch = lane->flight;
+
+        if (batch == NULL)
+            batch = lane->flight = lane_gather(journal, now);
+        if (batch == NULL)
+            return false;
+        if (lane->poisoned_count > 0)
+            lane_sift(journal, batch);
+        if (batch->count > 0)
+            break;
+        lane->flight = batch->next;
+        batch_destroy(batch);
+    }
+    if (now < lane->not_before_us) {
+        event_in(lane->timer, lane->not_before_us - now);
+        return false;
+    }
+    return true;
+}
+
+void lane_flush(struct journal *journal)
+{
+    if (journal->step != STEP_READY || journal->lane.flying ||
+        journal->lane.link.state != LINK_UP || journal->lane.link.broken)
+        return;
+    if (!lease_sure(journal)) {
+        journal_state_update(journal, "the lease was not renewed in time: writes wait");
+        return;
+    }
+    if (lane_next(journal))
+        lane_send(journal);
+}
+
+/* --- settling -------------------------------------------------------------------------------- */
+
+static void lane_again(struct journal *journal, const char *why)
+{
+    struct lane *lane = &journal->lane;
+    struct batch *batch = lane->flight;
+    uint64_t pause = RETRY_MIN_US << (batch->tries < 7 ? batch->tries : 7);
+
+    batch->rewritten = true;
+    batch->tries++;
+    lane->not_before_us = clock_mono_us() + (pause < RETRY_MAX_US ? pause : RETRY_MAX_US);
+    if (batch->tries == STRUGGLING_TRIES)
+        journal_state_update(journal, why);
+    event_active(lane->wakeup, EV_TIMEOUT, 0);
+}
+
+static bool state_begins(const char *state, const char *classes)
+{
+    for (; classes[0] != '\0'; classes += 2)
+        if (memcmp(state, classes, 2) == 0)
+            return true;
+    return false;
+}
+
+/* A row's own fault: 22 data, 23 constraints, 54 limits. What may lie in the session (read-only
+ * after a failover, statements gone, tables not found): a new one. All else: the same again. */
+static void lane_failed(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+    struct batch *batch = lane->flight;
+
+    if (!state_begins(lane->error_state, "222354")) {
+        if (state_begins(lane->error_state, "0A25263F42"))
+            link_reset(&lane->link);
+        lane_again(journal, lane->error_text);
+        return;
+    }
+    if (batch->count > 1) {
+        if (batch_split(batch) == NULL)
+            lane_again(journal, "out of memory");
+        event_active(lane->wakeup, EV_TIMEOUT, 0);
+        return;
+    }
+    lane->flight = batch->next;
+    lane_poison(journal, batch->rows[0], lane->error_text);
+    batch_destroy(batch);
+    event_active(lane->wakeup, EV_TIMEOUT, 0);
+}
+
+static struct journal_verdict lane_verdict(const struct row *row)
+{
+    struct journal_verdict verdict = row->verdict;
+    const struct row *written = row;
+
+    while (written->carrier != NULL)
+        written = written->carrier;
+    verdict.verdict = written->verdict.verdict;
+    verdict.standing = written->verdict.standing;
+    return verdict;
+}
+
+static void lane_deliver(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+    struct batch *batch = lane->flight;
+    bool struggled = batch->tries >= STRUGGLING_TRIES;
+    bool fenced = false;
+
+    lane->flight = batch->next;
+    lane->not_before_us = 0;
+    journal->stats.rows += batch->count;
+    if (struggled)
+        journal_state_update(journal, "writes succeed again");
+    for (size_t i = 0; i < batch->count; i++) {
+        struct journal_verdict verdict = lane_verdict(batch->rows[i]);
+
+        fenced = fenced || verdict.verdict == TXN_FENCED;
+        if (batch->rows[i]->kind != ROW_DELETE)
+            journal->callbacks.verdict(journal->arg, &verdict);
+    }
+    batch_destroy(batch);
+    if (fenced)
+        journal_stop(journal, "another node raised the epoch: it leads now");
+    event_active(lane->wakeup, EV_TIMEOUT, 0);
+}
+
+static void lane_settle(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+
+    lane->flying = false;
+    if (lane->unknown) {
+        journal->stats.unknown_commits++;
+        lane_again(journal, "a warning came with the commit: it is not known what it waited for");
+    } else if (lane->error_state[0] != '\0') {
+        lane_failed(journal);
+    } else if (lane->flight_seen != lane->flight_count) {
+        lane_again(journal, "the database's answer was not understood");
+        link_reset(&lane->link);
+    } else {
+        lane_deliver(journal);
+    }
+}
+
+static void lane_note_error(struct lane *lane, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (lane->error_state[0] != '\0')
+        return;
+    strncpy(lane->error_state, state == NULL ? "08000" : state, sizeof lane->error_state - 1);
+    strncpy(lane->error_text, text == NULL ? "" : text, sizeof lane->error_text - 1);
+}
+
+static void lane_on_result(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    struct lane *lane = &journal->lane;
+    ExecStatusType status = PQresultStatus(result);
+
+    if (!lane->flying)
+        return; /* stopped meanwhile: all rows got their last verdict */
+    if (status == PGRES_PIPELINE_SYNC)
+        lane_settle(journal);
+    else if (status == PGRES_FATAL_ERROR)
+        lane_note_error(lane, result);
+    else if (status == PGRES_TUPLES_OK && lane->flight_seen < lane->flight_count &&
+             verdict_take(lane->flight, lane->flight_kinds[lane->flight_seen], result))
+        lane->flight_seen++;
+}
+
+void lane_lost(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+
+    if (!lane->flying)
+        return;
+    lane->flying = false;
+    lane->flight->rewritten = true;
+    journal->stats.unknown_commits++;
+}
+
+void lane_warned(struct journal *journal)
+{
+    if (journal->lane.flying)
+        journal->lane.unknown = true;
+}
+
+/* --- rows that can not be written, and the end ------------------------------------------------ */
+
+bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gtid)
+{
+    for (size_t i = 0; i < journal->lane.poisoned_count; i++)
+        if (troth_gtid_equal(&journal->lane.poisoned[i], gtid))
+            return true;
+    return false;
+}
+
+void lane_poison(struct journal *journal, struct row *row, const char *why)
+{
+    struct lane *lane = &journal->lane;
+
+    if (row->kind != ROW_DELETE && !lane_is_poisoned(journal, row_gtid(row)) &&
+        lane->poisoned_count < LANE_POISONED_MAX)
+        lane->poisoned[lane->poisoned_count++] = *row_gtid(row);
+    journal_report(journal, row_gtid(row), row->verdict.kind, row->verdict.attempt, why);
+}
+
+static void row_fence(struct journal *journal, struct row *row)
+{
+    struct journal_verdict verdict = row->verdict;
+
+    verdict.verdict = TXN_FENCED;
+    verdict.standing = TXN_UNDECIDED;
+    if (row->kind != ROW_DELETE)
+        journal->callbacks.verdict(journal->arg, &verdict);
+}
+
+void lane_fence_all(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+
+    lane->flying = false;
+    while (lane->flight != NULL) {
+        struct batch *batch = lane->flight;
+
+        lane->flight = batch->next;
+        for (size_t i = 0; i < batch->count; i++)
+            row_fence(journal, batch->rows[i]);
+        batch_destroy(batch);
+    }
+    while (lane->queue.first != NULL) {
+        struct row *row = row_queue_take(&lane->queue, &lane->queue.first);
+
+        row_fence(journal, row);
+        row_destroy(row);
+    }
+}
+
+static void lane_on_time(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    lane_flush(arg);
+}
+
+int lane_init(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+
+    row_queue_init(&lane->queue);
+    lane->timer = event_new(journal->base, -1, 0, lane_on_time, journal);
+    lane->wakeup = event_new(journal->base, -1, 0, lane_on_time, journal);
+    lane->poisoned = calloc(LANE_POISONED_MAX, sizeof *lane->poisoned);
+    if (lane->timer == NULL || lane->wakeup == NULL || lane->poisoned == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    return TROTH_OK;
+}
+
+void lane_finish(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+
+    while (lane->flight != NULL) {
+        struct batch *batch = lane->flight;
+
+        lane->flight = batch->next;
+        batch_destroy(batch);
+    }
+    while (lane->queue.first != NULL)
+        row_destroy(row_queue_take(&lane->queue, &lane->queue.first));
+    if (lane->timer != NULL)
+        event_free(lane->timer);
+    if (lane->wakeup != NULL)
+        event_free(lane->wakeup);
+    free(lane->poisoned);
+    params_finish(&lane->params);
+}

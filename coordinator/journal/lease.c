@@ -1,0 +1,124 @@
+/* Renewal, at a third of the lease, on a connection of its own: never behind a batch or a list.
+ * The lease says who tries; who may is the epoch's matter. */
+#include "inner.h"
+
+static const char renew_sql[] =
+    "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
+    "microsecond' where owner = $1 returning shard) select count(*) from u";
+
+static const char give_back_sql[] = "update troth.lease set lease_until = clock_timestamp(), "
+                                    "owner = null where owner = $1";
+
+/* Stops early: a tenth of the lease is left for what is on its way. */
+bool lease_sure(const struct journal *journal)
+{
+    return clock_mono_us() + journal->lease_us / 10 < journal->lease_until_us;
+}
+
+static void lease_on_renewed(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || journal->step == STEP_STOPPED)
+        return; /* asked again at the next tick */
+    if (field_int8(result, 0, 0) != (int64_t)journal->shards) {
+        journal_stop(journal, "another node took the lease over");
+        return;
+    }
+    journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
+    journal_state_update(journal, "the lease is renewed");
+    lane_flush(journal);
+}
+
+static void lease_renew(struct journal *journal)
+{
+    struct link_params view;
+
+    params_clear(&journal->params);
+    params_uuid(&journal->params, journal->owner);
+    params_int8(&journal->params, (int64_t)journal->lease_us);
+    if (!params_view(&journal->params, &view))
+        return;
+    journal->lease_asked_us = clock_mono_us();
+    link_query(&journal->keeper, renew_sql, &view, lease_on_renewed, journal);
+    if (journal->keeper.broken)
+        return;
+    link_sync(&journal->keeper, NULL, NULL);
+    link_send(&journal->keeper);
+}
+
+/* Six ticks a lease, a renewal at every second; one that hangs gets a new connection. */
+static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct journal *journal = arg;
+    uint64_t since = clock_mono_us() - journal->lease_asked_us;
+
+    (void)fd;
+    (void)what;
+    if (journal->step == STEP_STOPPED)
+        return;
+    event_in(journal->keeper_timer, journal->lease_us / 6);
+    if (!lease_sure(journal))
+        journal_state_update(journal, "the lease was not renewed in time: writes wait");
+    if (journal->keeper.state != LINK_UP || journal->keeper.broken)
+        return;
+    if (journal->keeper.items_count == 0 && since + journal->lease_us / 20 >= journal->lease_us / 3)
+        lease_renew(journal);
+    else if (journal->keeper.items_count > 0 && since > journal->lease_us / 2)
+        link_reset(&journal->keeper);
+}
+
+static void keeper_up(void *arg)
+{
+    lease_renew(arg);
+}
+
+static void keeper_down(void *arg, const char *why)
+{
+    (void)arg;
+    (void)why; /* the lane's connection says what is wrong with the database */
+}
+
+int lease_init(struct journal *journal)
+{
+    static const struct link_callbacks callbacks = {.up = keeper_up, .down = keeper_down};
+
+    journal->keeper_timer = event_new(journal->base, -1, 0, lease_on_tick, journal);
+    if (journal->keeper_timer == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    return link_init(&journal->keeper, journal->base, journal->conninfo, "troth keeper", &callbacks,
+                     journal);
+}
+
+void lease_start(struct journal *journal)
+{
+    if (journal->keeper.state == LINK_DOWN && journal->keeper.conn == NULL)
+        link_start(&journal->keeper);
+    event_in(journal->keeper_timer, journal->lease_us / 6);
+}
+
+/* Behind what the lane has sent: a message in front of the farewell. Nobody waits for it. */
+void lease_give_back(struct journal *journal)
+{
+    struct link *link = &journal->lane.link;
+    struct link_params view;
+
+    if (link->state != LINK_UP || link->broken || journal->epochs == NULL)
+        return;
+    params_clear(&journal->params);
+    params_uuid(&journal->params, journal->owner);
+    if (!params_view(&journal->params, &view))
+        return;
+    link_query(link, give_back_sql, &view, NULL, NULL);
+    if (link->broken)
+        return;
+    link_sync(link, NULL, NULL);
+    link_send(link);
+}
+
+void lease_finish(struct journal *journal)
+{
+    link_finish(&journal->keeper);
+    if (journal->keeper_timer != NULL)
+        event_free(journal->keeper_timer);
+}

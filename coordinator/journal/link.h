@@ -1,0 +1,85 @@
+/* link.h: one connection to PostgreSQL on the loop: non-blocking, in pipeline mode, made again with
+ * backoff when it is lost, without end.
+ *
+ *   DOWN ──(backoff)──> CONNECTING ──> UP ──(anything wrong)──> DOWN
+ *
+ * Everything is a query with parameters; nothing is answered before link_sync() and link_send().
+ * When the link is lost, what was asked is forgotten without a callback: `down` says so once. */
+#ifndef JOURNAL_LINK_H
+#define JOURNAL_LINK_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event;
+struct event_base;
+
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
+
+#define LINK_BACKOFF_MIN_US     UINT64_C(20000)
+#define LINK_BACKOFF_MAX_US     UINT64_C(2000000)
+#define LINK_CONNECT_TIMEOUT_US UINT64_C(10000000)
+
+/* For each result of a query: its rows, an error (PGRES_FATAL_ERROR) or PGRES_PIPELINE_ABORTED. For
+ * a sync: PGRES_PIPELINE_SYNC, perhaps after a PGRES_FATAL_ERROR: the failure of the commit. The
+ * result is borrowed. May ask again; may not destroy the link. */
+typedef void (*link_fn)(void *arg, PGresult *result);
+
+struct link_callbacks {
+    void (*up)(void *arg);
+    void (*down)(void *arg, const char *why);
+    void (*warning)(void *arg, const char *text); /* may be NULL */
+};
+
+struct link_item {
+    link_fn fn;
+    void *arg;
+    bool is_sync;
+};
+
+struct link {
+    struct event_base *base;
+    const char *conninfo;
+    const char *application_name;
+    struct link_callbacks callbacks;
+    void *arg;
+    enum link_state state;
+    PGconn *conn;
+    struct event *io;
+    struct event *timer; /* backoff while DOWN, deadline while CONNECTING */
+    short watched;
+    int watched_fd;
+    uint64_t backoff_us;
+    bool broken; /* a send failed: torn down in the next turn, never inside a caller */
+    struct link_item *items;
+    size_t items_head, items_count, items_cap;
+};
+
+struct link_params {
+    int count;
+    const char *const *values;
+    const int *lengths;
+    const int *formats;
+    const Oid *types; /* link_query only; NULL: inferred */
+};
+
+/* `conninfo` and `application_name` are borrowed. TROTH_ERROR_NO_MEMORY. */
+int link_init(struct link *link, struct event_base *base, const char *conninfo,
+              const char *application_name, const struct link_callbacks *callbacks, void *arg);
+void link_start(struct link *link);
+void link_finish(struct link *link);
+
+/* Only while LINK_UP. Failures show as `down` in a later turn. Results are binary. */
+void link_prepare(struct link *link, const char *name, const char *sql, link_fn fn, void *arg);
+void link_query(struct link *link, const char *sql, const struct link_params *params, link_fn fn,
+                void *arg);
+void link_execute(struct link *link, const char *name, const struct link_params *params, link_fn fn,
+                  void *arg);
+void link_sync(struct link *link, link_fn fn, void *arg);
+void link_send(struct link *link);
+/* Gives the connection up and makes a new one; `down` comes in the next turn. */
+void link_reset(struct link *link);
+
+#endif

@@ -1,0 +1,123 @@
+/* What a new leader must know: open transactions by their own small index, then the outbox in its
+ * order. Page by page; a page that was handed over is not asked for again after a loss. */
+#include "image.h"
+#include "inner.h"
+
+#define LOAD_PAGE 1000 /* as in the statements */
+
+/* The order is the open index's alone: the primary key, which holds all history, can not serve it.
+ */
+static const char txns_sql[] = "select " IMAGE_COLUMNS ", t.shard from troth.txn t "
+                               "left join troth.decision d on d.shard = t.shard "
+                               "and d.gtid = t.gtid and d.attempt = t.attempt "
+                               "where t.state = 'open' and (t.gtid, t.shard) > ($1, $2) "
+                               "order by t.gtid, t.shard limit 1000";
+
+static const char outbox_sql[] =
+    "select shard, epoch, seq, id, gtid, aggregatetype, aggregateid, type, payload, headers "
+    "from troth.outbox where (shard, epoch, seq) > ($1, $2, $3) "
+    "order by shard, epoch, seq limit 1000";
+
+static bool load_broke(struct journal *journal, PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        return false;
+    link_reset(&journal->lane.link);
+    return true;
+}
+
+static void load_on_txns(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    int count = PQntuples(result);
+
+    if (load_broke(journal, result))
+        return;
+    for (int i = 0; i < count; i++) {
+        struct journal_row row;
+
+        if (image_read(result, i, 0, &row) == TROTH_OK)
+            journal->callbacks.loaded(journal->arg, &row.image);
+        else
+            journal_report(journal, &row.image.origin.gtid, TXN_RECORD_BEGIN, row.image.attempt,
+                           "its row can not be read: it stays as it is and is not driven");
+        if (i == count - 1) {
+            journal->load.gtid = row.image.origin.gtid;
+            journal->load.shard = field_int4(result, i, IMAGE_COLUMNS_COUNT);
+        }
+    }
+    journal->load.txns_done = count < LOAD_PAGE;
+}
+
+static void load_on_outbox(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    int count = PQntuples(result);
+
+    if (load_broke(journal, result))
+        return;
+    for (int i = 0; i < count; i++) {
+        struct record_outbox_row row = {.epoch = (uint32_t)field_int4(result, i, 1),
+                                        .seq = (uint64_t)field_int8(result, i, 2),
+                                        .topic = field_text(result, i, 5),
+                                        .key = field_text(result, i, 6),
+                                        .type = field_text(result, i, 7),
+                                        .payload = field_text(result, i, 8),
+                                        .headers = field_text(result, i, 9)};
+
+        (void)field_uuid(result, i, 3, row.id);
+        (void)field_uuid(result, i, 4, row.gtid.bytes);
+        journal->callbacks.outbox(journal->arg, &row);
+    }
+    if (count > 0) {
+        journal->load.outbox_shard = field_int4(result, count - 1, 0);
+        journal->load.outbox_epoch = field_int4(result, count - 1, 1);
+        journal->load.outbox_seq = field_int8(result, count - 1, 2);
+    }
+    journal->load.outbox_done = count < LOAD_PAGE;
+}
+
+static void load_on_sync(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC && journal->step == STEP_LOAD)
+        load_next(journal);
+}
+
+static void load_ask(struct journal *journal, const char *sql, link_fn fn)
+{
+    struct link *link = &journal->lane.link;
+    struct link_params view;
+
+    if (link->broken)
+        return;
+    if (!params_view(&journal->params, &view)) {
+        link_reset(link);
+        return;
+    }
+    link_query(link, sql, &view, fn, journal);
+    if (link->broken)
+        return;
+    link_sync(link, load_on_sync, journal);
+    link_send(link);
+}
+
+void load_next(struct journal *journal)
+{
+    params_clear(&journal->params);
+    if (!journal->load.txns_done) {
+        params_uuid(&journal->params, journal->load.gtid.bytes);
+        params_int4(&journal->params, journal->load.shard);
+        load_ask(journal, txns_sql, load_on_txns);
+    } else if (!journal->load.outbox_done) {
+        params_int4(&journal->params, journal->load.outbox_shard);
+        params_int4(&journal->params, journal->load.outbox_epoch);
+        params_int8(&journal->params, journal->load.outbox_seq);
+        load_ask(journal, outbox_sql, load_on_outbox);
+    } else {
+        journal_step_set(journal, STEP_READY);
+        journal_state_update(journal, "all shards acquired");
+        lane_flush(journal);
+    }
+}

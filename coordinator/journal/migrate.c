@@ -1,0 +1,240 @@
+/* `trothd migrate`: blocking, from the command line. */
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <journal/journal.h>
+#include <protocol/buffer.h>
+
+#include "migrations.h"
+
+#define MIGRATE_TRIES_MAX 20 /* two that begin at once collide a few times; more is an error */
+
+struct migration_run {
+    PGconn *conn;
+    struct buffer *why;
+    uint32_t shards;
+    uint32_t applied;
+};
+
+static void conn_finish(PGconn **conn)
+{
+    PQfinish(*conn);
+}
+
+static void result_finish(PGresult **result)
+{
+    PQclear(*result);
+}
+
+#define RESULT_SCOPED __attribute__((cleanup(result_finish)))
+
+static void why_set(struct buffer *why, const char *what, const char *detail)
+{
+    if (why == NULL)
+        return;
+    buffer_clear(why);
+    buffer_append_text(why, what);
+    buffer_append_text(why, detail);
+    while (why->len > 0 && why->data[why->len - 1] == '\n')
+        why->len--;
+}
+
+/* TROTH_ERROR_BUSY: another one does the same at this moment; from the start. */
+static int run_check(struct migration_run *run, const PGresult *result)
+{
+    static const char *const collisions[] = {"23505", "42P06", "42P07", "40001", "40P01", "XX000"};
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    ExecStatusType status = PQresultStatus(result);
+
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return TROTH_OK;
+    why_set(run->why, "the database: ", PQerrorMessage(run->conn));
+    for (size_t i = 0; state != NULL && i < sizeof collisions / sizeof collisions[0]; i++)
+        if (strcmp(state, collisions[i]) == 0)
+            return TROTH_ERROR_BUSY;
+    return PQstatus(run->conn) == CONNECTION_BAD ? TROTH_ERROR_UNAVAILABLE : TROTH_ERROR_DATABASE;
+}
+
+static int run_exec(struct migration_run *run, const char *sql)
+{
+    RESULT_SCOPED PGresult *result = PQexec(run->conn, sql);
+
+    return run_check(run, result);
+}
+
+/* One row of one integer. */
+static int run_number(struct migration_run *run, const char *sql, int *ret_number)
+{
+    RESULT_SCOPED PGresult *result = PQexec(run->conn, sql);
+    int error = run_check(run, result);
+
+    if (error == TROTH_OK)
+        *ret_number = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : 0;
+    return error;
+}
+
+/* The table that says which migrations are there, and whose lock makes one at a time. */
+static int run_open(struct migration_run *run)
+{
+    int there, error;
+
+    error = run_number(run, "select (to_regnamespace('troth') is not null)::int", &there);
+    if (error == TROTH_OK && !there)
+        error = run_exec(run, "create schema troth");
+    if (error == TROTH_OK)
+        error = run_number(run, "select (to_regclass('troth.migration') is not null)::int", &there);
+    if (error == TROTH_OK && !there)
+        error = run_exec(run, "create table troth.migration (version integer not null primary key, "
+                              "name text not null, "
+                              "applied_at timestamptz not null default clock_timestamp())");
+    return error;
+}
+
+static int run_record(struct migration_run *run, const struct migration *migration)
+{
+    char version[16];
+    const char *values[] = {version, migration->name};
+
+    snprintf(version, sizeof version, "%d", migration->version);
+    RESULT_SCOPED PGresult *result =
+        PQexecParams(run->conn, "insert into troth.migration (version, name) values ($1, $2)", 2,
+                     NULL, values, NULL, NULL, 0);
+
+    return run_check(run, result);
+}
+
+static int run_apply_locked(struct migration_run *run, bool *ret_more)
+{
+    int version = 0;
+    int error = run_exec(run, "lock table troth.migration in access exclusive mode");
+
+    if (error == TROTH_OK)
+        error = run_number(run, "select coalesce(max(version), 0) from troth.migration", &version);
+    if (error != TROTH_OK)
+        return error;
+    if (version > (int)migrations_count) {
+        why_set(run->why, "the journal's schema is newer than this program", "");
+        return TROTH_ERROR_SCHEMA;
+    }
+    *ret_more = version < (int)migrations_count;
+    if (!*ret_more)
+        return TROTH_OK;
+    error = run_exec(run, (const char *)migrations[version].sql);
+    if (error == TROTH_OK)
+        error = run_record(run, &migrations[version]);
+    if (error == TROTH_OK)
+        run->applied++;
+    return error;
+}
+
+static int run_create_journal(struct migration_run *run, uint32_t shards)
+{
+    uint8_t random[TROTH_JOURNAL_ID_LEN / 2];
+    char id[TROTH_JOURNAL_ID_LEN + 1], count[16];
+    const char *values[] = {id, count};
+    int error;
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+        why_set(run->why, "no random numbers for the journal's id", "");
+        return TROTH_ERROR_SYSTEM;
+    }
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(id + 2 * i, 3, "%02x", random[i]);
+    snprintf(count, sizeof count, "%u", shards);
+    RESULT_SCOPED PGresult *result =
+        PQexecParams(run->conn, "insert into troth.journal (id, shards) values ($1, $2)", 2, NULL,
+                     values, NULL, NULL, 0);
+    error = run_check(run, result);
+    if (error == TROTH_OK)
+        error = run_exec(run, "insert into troth.shard (shard) select generate_series(0, "
+                              "(select shards - 1 from troth.journal))");
+    if (error == TROTH_OK)
+        error = run_exec(run, "insert into troth.lease (shard) select shard from troth.shard");
+    return error;
+}
+
+/* The journal's own row, made once; the lock is held. */
+static int run_journal(struct migration_run *run)
+{
+    int shards = 0;
+    int error = run_exec(run, "lock table troth.migration in access exclusive mode");
+
+    if (error == TROTH_OK)
+        error = run_number(run, "select max(shards) from troth.journal", &shards);
+    if (error != TROTH_OK)
+        return error;
+    if (shards == 0)
+        return run_create_journal(run, run->shards == 0 ? JOURNAL_SHARDS_DEFAULT : run->shards);
+    if (run->shards != 0 && run->shards != (uint32_t)shards) {
+        why_set(run->why, "the number of shards is fixed when the journal is created", "");
+        return TROTH_ERROR_INVALID;
+    }
+    return TROTH_OK;
+}
+
+/* `step` in a transaction of its own. A COMMIT whose answer is lost is looked at by the next run.
+ */
+static int run_transaction(struct migration_run *run,
+                           int (*step)(struct migration_run *run, bool *), bool *ret_more)
+{
+    uint32_t applied = run->applied;
+    int error = run_exec(run, "begin");
+
+    if (error != TROTH_OK)
+        return error;
+    error = step(run, ret_more);
+    if (error == TROTH_OK)
+        error = run_exec(run, "commit");
+    if (error != TROTH_OK) {
+        RESULT_SCOPED PGresult *result = PQexec(run->conn, "rollback");
+
+        (void)result;
+        run->applied = applied;
+    }
+    return error;
+}
+
+static int run_journal_step(struct migration_run *run, bool *ret_more)
+{
+    *ret_more = false;
+    return run_journal(run);
+}
+
+static int run_all(struct migration_run *run)
+{
+    bool more = true;
+    int error = run_open(run);
+
+    while (error == TROTH_OK && more)
+        error = run_transaction(run, run_apply_locked, &more);
+    if (error == TROTH_OK)
+        error = run_transaction(run, run_journal_step, &more);
+    return error;
+}
+
+int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
+                    uint32_t *ret_applied)
+{
+    __attribute__((cleanup(conn_finish))) PGconn *conn = PQconnectdb(conninfo);
+    struct migration_run run = {.conn = conn, .why = why, .shards = shards};
+    int error = TROTH_ERROR_BUSY;
+
+    if (conn == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    if (PQstatus(conn) != CONNECTION_OK) {
+        why_set(why, "the database can not be reached: ", PQerrorMessage(conn));
+        return TROTH_ERROR_UNAVAILABLE;
+    }
+    if (shards > TROTH_SHARDS_MAX) {
+        why_set(why, "too many shards", "");
+        return TROTH_ERROR_INVALID;
+    }
+    for (int i = 0; i < MIGRATE_TRIES_MAX && error == TROTH_ERROR_BUSY; i++)
+        error = run_all(&run);
+    if (error == TROTH_OK)
+        *ret_applied = run.applied;
+    return error;
+}

@@ -1,0 +1,226 @@
+/* What can be asked about transactions. */
+#include <assert.h>
+#include <string.h>
+
+#include "image.h"
+#include "read.h"
+
+static void params_gtid(struct params *params, const troth_gtid *gtid)
+{
+    struct troth_gtid_parts parts;
+
+    troth_gtid_split(gtid, &parts);
+    params_int4(params, parts.shard);
+    params_uuid(params, gtid->bytes);
+}
+
+static void row_end(struct ask *ask, int error)
+{
+    ask->fn.row(ask->arg, error, NULL);
+}
+
+/* --- one transaction -----------------------------------------------------------------------------
+ */
+
+static void get_take(struct ask *ask, const PGresult *result)
+{
+    struct journal_row row;
+
+    if (PQntuples(result) == 0)
+        ask->fn.row(ask->arg, TROTH_ERROR_NOT_FOUND, NULL);
+    else if (image_read(result, 0, 0, &row) != TROTH_OK)
+        ask->fn.row(ask->arg, TROTH_ERROR_SYNTAX, NULL);
+    else
+        ask->fn.row(ask->arg, TROTH_OK, &row);
+}
+
+const struct ask_kind ask_get = {
+    .name = "get",
+    .sql = "select " IMAGE_COLUMNS " from troth.txn t left join troth.decision d "
+           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
+           "where t.shard = $1 and t.gtid = $2",
+    .take = get_take,
+    .end = row_end,
+};
+
+void journal_get(struct journal *journal, const troth_gtid *gtid, journal_row_fn fn, void *arg)
+{
+    struct ask *ask = ask_create(journal, &ask_get, arg);
+
+    if (ask == NULL) {
+        fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
+        return;
+    }
+    ask->fn.row = fn;
+    params_gtid(&ask->params, gtid);
+    ask_send(ask);
+}
+
+/* --- inquiry
+ * --------------------------------------------------------------------------------------- */
+
+#define INQUIRE_EPOCH     0
+#define INQUIRE_FORGOTTEN 1
+#define INQUIRE_HIGHEST   2 /* attempt of any row; null: no row */
+#define INQUIRE_IMAGE     3
+
+static void inquire_take(struct ask *ask, const PGresult *result)
+{
+    struct journal_inquiry inquiry = {0};
+    struct journal_row row;
+
+    if (PQntuples(result) == 0) { /* no such shard */
+        ask->fn.inquiry(ask->arg, TROTH_ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    inquiry.shard_epoch = (uint32_t)field_int4(result, 0, INQUIRE_EPOCH);
+    inquiry.forgotten =
+        troth_gtid_order(&ask->gtid) <= (uint64_t)field_int8(result, 0, INQUIRE_FORGOTTEN);
+    inquiry.found = !PQgetisnull(result, 0, INQUIRE_HIGHEST);
+    if (inquiry.found) {
+        inquiry.highest_attempt = (uint32_t)field_int4(result, 0, INQUIRE_HIGHEST);
+        if (image_read(result, 0, INQUIRE_IMAGE, &row) != TROTH_OK) {
+            ask->fn.inquiry(ask->arg, TROTH_ERROR_SYNTAX, NULL);
+            return;
+        }
+        inquiry.image = row.image;
+        if (row.image.decision != TXN_UNDECIDED)
+            inquiry.image.attempt = ask->attempt;
+    }
+    ask->fn.inquiry(ask->arg, TROTH_OK, &inquiry);
+}
+
+static void inquire_end(struct ask *ask, int error)
+{
+    ask->fn.inquiry(ask->arg, error, NULL);
+}
+
+/* Epoch, mark and rows in one statement, that is one snapshot [INQ2STEP]. */
+const struct ask_kind ask_inquire = {
+    .name = "inquire",
+    .sql = "select s.epoch, s.forgotten, greatest(t.attempt, (select max(a.attempt) "
+           "from troth.decision a where a.shard = $1 and a.gtid = $2)), " IMAGE_COLUMNS " "
+           "from troth.shard s left join troth.txn t on t.shard = s.shard and t.gtid = $2 "
+           "left join troth.decision d on d.shard = s.shard and d.gtid = $2 and d.attempt = $3 "
+           "where s.shard = $1",
+    .take = inquire_take,
+    .end = inquire_end,
+};
+
+void journal_inquire(struct journal *journal, const troth_gtid *gtid, uint32_t attempt,
+                     journal_inquiry_fn fn, void *arg)
+{
+    struct ask *ask = ask_create(journal, &ask_inquire, arg);
+
+    if (ask == NULL) {
+        fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
+        return;
+    }
+    ask->fn.inquiry = fn;
+    ask->gtid = *gtid;
+    ask->attempt = attempt;
+    params_gtid(&ask->params, gtid);
+    params_int4(&ask->params, (int32_t)attempt);
+    ask_send(ask);
+}
+
+/* --- idempotency
+ * ----------------------------------------------------------------------------------- */
+
+static void key_take(struct ask *ask, const PGresult *result)
+{
+    troth_gtid gtid;
+
+    if (PQntuples(result) == 0 || !field_uuid(result, 0, 0, gtid.bytes))
+        ask->fn.key(ask->arg, TROTH_ERROR_NOT_FOUND, NULL, (struct troth_span){0});
+    else
+        ask->fn.key(ask->arg, TROTH_OK, &gtid, field_text(result, 0, 1));
+}
+
+static void key_end(struct ask *ask, int error)
+{
+    ask->fn.key(ask->arg, error, NULL, (struct troth_span){0});
+}
+
+const struct ask_kind ask_key = {
+    .name = "key",
+    .sql = "select gtid, request_hash from troth.idempotency where shard = $1 and key = $2",
+    .take = key_take,
+    .end = key_end,
+};
+
+void journal_key_find(struct journal *journal, uint32_t shard, struct troth_span key,
+                      journal_key_fn fn, void *arg)
+{
+    struct ask *ask = ask_create(journal, &ask_key, arg);
+
+    if (ask == NULL) {
+        fn(arg, TROTH_ERROR_NO_MEMORY, NULL, (struct troth_span){0});
+        return;
+    }
+    ask->fn.key = fn;
+    params_int4(&ask->params, (int32_t)shard);
+    params_text(&ask->params, key);
+    ask_send(ask);
+}
+
+/* --- list
+ * ------------------------------------------------------------------------------------------ */
+
+static void list_take(struct ask *ask, const PGresult *result)
+{
+    struct journal_row row;
+
+    for (int i = 0; i < PQntuples(result); i++)
+        if (image_read(result, i, 0, &row) == TROTH_OK)
+            ask->fn.row(ask->arg, TROTH_OK, &row);
+    ask->fn.row(ask->arg, TROTH_OK, NULL);
+}
+
+/* Planned each time, so that a filter which is not given costs nothing. Participants' names stand
+ * in lists made by record_member_append and txn_steps_append: names need no escapes. The cursor's
+ * row may have left meanwhile; the time in its gtid is near enough to go on from. */
+const struct ask_kind ask_list = {
+    .sql = "select " IMAGE_COLUMNS " from troth.txn t left join troth.decision d "
+           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
+           "where ($1::text is null or t.state = $1) "
+           "and ($2::text is null or coalesce(t.outcome, d.outcome) = $2) "
+           "and ($3::text is null or t.definition = $3) "
+           "and ($4::text is null or strpos(coalesce(d.members, t.members, t.steps), "
+           "'\"participant\":\"' || $4 || '\"') > 0) "
+           "and t.began_at < $5 "
+           "and (t.began_at, t.gtid) < (coalesce((select c.began_at from troth.txn c "
+           "where c.shard = $6 and c.gtid = $7), $8), $7) "
+           "order by t.began_at desc, t.gtid desc limit $9",
+    .take = list_take,
+    .end = row_end,
+};
+
+void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
+                  void *arg)
+{
+    struct ask *ask = ask_create(journal, &ask_list, arg);
+    troth_gtid cursor = filter->cursor;
+    struct troth_gtid_parts parts = {0};
+
+    assert(filter->limit >= 1 && filter->limit <= 1000);
+    if (ask == NULL) {
+        fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
+        return;
+    }
+    if (filter->has_cursor)
+        troth_gtid_split(&cursor, &parts);
+    else
+        memset(cursor.bytes, 0xff, sizeof cursor.bytes);
+    ask->fn.row = fn;
+    params_string(&ask->params, filter->state);
+    params_string(&ask->params, filter->outcome);
+    params_string(&ask->params, filter->definition);
+    params_string(&ask->params, filter->participant);
+    params_time(&ask->params, filter->before);
+    params_int4(&ask->params, filter->has_cursor ? parts.shard : -1);
+    params_uuid(&ask->params, cursor.bytes);
+    params_time(&ask->params, (struct wall){parts.unix_ms * 1000}); /* none: infinity */
+    params_int8(&ask->params, (int64_t)filter->limit);
+    ask_send(ask);
+}

@@ -1,0 +1,263 @@
+/* bank.c: a bank over PostgreSQL as a participant of global transactions.
+ *
+ *   bank --database "host=… dbname=bank_a" --create-accounts 100 --balance 1000
+ *   bank --database "host=… dbname=bank_a" --listen 127.0.0.1:7401 --coordinator
+ * http://127.0.0.1:7400
+ *
+ * The business is `debit`, `credit` and `balance`; everything else is options and start-up. */
+#include <event2/event.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <troth/postgres.h>
+#include <troth/troth.h>
+
+/* --- the business ----------------------------------------------------------------------------- */
+
+/* Runs one statement with an account and an amount; puts out {"balance":…} of its row. */
+static int change(PGconn *db, const char *sql, const struct troth_call *call, bool with_amount,
+                  struct troth_output *output)
+{
+    char account[24], amount[24];
+    const char *const values[] = {account, amount};
+    int64_t id, money = 0;
+    PGresult *result;
+    int answer = TROTH_ERROR_REFUSED;
+
+    if (troth_call_int64(call, "account", &id) != 0 ||
+        (with_amount && (troth_call_int64(call, "amount", &money) != 0 || money <= 0))) {
+        troth_output_reason(output, "account and amount must be whole numbers, amount above 0");
+        return TROTH_ERROR_REFUSED;
+    }
+    (void)snprintf(account, sizeof account, "%" PRId64, id);
+    (void)snprintf(amount, sizeof amount, "%" PRId64, money);
+    result = PQexecParams(db, sql, with_amount ? 2 : 1, NULL, values, NULL, NULL, 0);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        answer = TROTH_ERROR_DATABASE; /* the SDK rolls back and reports it */
+    } else if (PQntuples(result) == 0) {
+        troth_output_reason(output, "no such account");
+    } else if (PQgetisnull(result, 0, 0)) {
+        troth_output_reason(output, "insufficient funds");
+    } else {
+        troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
+        answer = 0;
+    }
+    PQclear(result);
+    return answer;
+}
+
+static int debit(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    (void)arg;
+    return change(db,
+                  "WITH paid AS (UPDATE account SET balance = balance - $2 WHERE id = $1"
+                  " AND balance >= $2 RETURNING balance)"
+                  " SELECT (SELECT balance FROM paid) FROM account WHERE id = $1",
+                  call, true, output);
+}
+
+static int credit(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    (void)arg;
+    return change(db, "UPDATE account SET balance = balance + $2 WHERE id = $1 RETURNING balance",
+                  call, true, output);
+}
+
+static int balance(void *arg, PGconn *db, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)arg;
+    return change(db, "SELECT balance FROM account WHERE id = $1", call, false, output);
+}
+
+/* --- start-up --------------------------------------------------------------------------------- */
+
+struct options {
+    char address[64];
+    uint16_t port;
+    const char *database;
+    const char *coordinator;
+    uint32_t slots;
+    const char *create_accounts;
+    const char *first_balance;
+};
+
+static const char usage[] =
+    "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL] [--slots N]\n"
+    "bank --database CONNINFO --create-accounts N [--balance B]\n"
+    "\n"
+    "  --database CONNINFO    the bank's own PostgreSQL database (libpq)\n"
+    "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
+    "  --coordinator URL      trothd, asked about branches that were left prepared\n"
+    "  --slots N              debits and credits at a time (default 16)\n"
+    "  --create-accounts N    create the tables and accounts 1 to N, then exit\n"
+    "  --balance B            of each new account (default 1000)\n";
+
+/* Tells an operator what the library saw. */
+static void diagnostic(void *arg, enum troth_severity severity, const char *line)
+{
+    static const char *const names[] = {"info", "warning", "error"};
+
+    (void)arg;
+    (void)fprintf(stderr, "bank: %s: %s\n", names[severity], line);
+}
+
+static int fail(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "bank: %s: %s\n", what, why);
+    return EXIT_FAILURE;
+}
+
+/* ADDRESS:PORT, [ADDRESS]:PORT for IPv6. */
+static bool parse_listen(const char *text, struct options *options)
+{
+    const char *colon = strrchr(text, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+    char *end;
+    unsigned long port;
+
+    if (len == 0 || len >= sizeof options->address) {
+        return false;
+    }
+    if (text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    memcpy(options->address, text, len);
+    options->address[len] = '\0';
+    port = strtoul(colon + 1, &end, 10);
+    options->port = (uint16_t)port;
+    return end != colon + 1 && *end == '\0' && port <= UINT16_MAX;
+}
+
+static bool parse(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {{"listen", required_argument, NULL, 'l'},
+                                          {"database", required_argument, NULL, 'd'},
+                                          {"coordinator", required_argument, NULL, 'c'},
+                                          {"slots", required_argument, NULL, 's'},
+                                          {"create-accounts", required_argument, NULL, 'n'},
+                                          {"balance", required_argument, NULL, 'b'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        if (option == 'l' && !parse_listen(optarg, options)) {
+            return false;
+        } else if (option == 'd') {
+            options->database = optarg;
+        } else if (option == 'c') {
+            options->coordinator = optarg;
+        } else if (option == 's') {
+            options->slots = (uint32_t)strtoul(optarg, NULL, 10);
+        } else if (option == 'n') {
+            options->create_accounts = optarg;
+        } else if (option == 'b') {
+            options->first_balance = optarg;
+        } else if (option == 'h' || option == '?') {
+            return false;
+        }
+    }
+    return options->database != NULL && optind == argc;
+}
+
+static int create_accounts(const struct options *options)
+{
+    const char *const values[] = {options->create_accounts, options->first_balance};
+    PGconn *db = PQconnectdb(options->database);
+    PGresult *result;
+    char why[512];
+    int status = EXIT_SUCCESS;
+
+    if (troth_postgres_migrate(options->database, why, sizeof why) != 0) {
+        PQfinish(db);
+        return fail("can not create the guard", why);
+    }
+    PQclear(PQexec(db, "SET client_min_messages = warning"));
+    PQclear(PQexec(db, "CREATE TABLE IF NOT EXISTS account (id bigint PRIMARY KEY,"
+                       " balance bigint NOT NULL CHECK (balance >= 0))"));
+    result = PQexecParams(db,
+                          "INSERT INTO account SELECT id, $2::bigint FROM generate_series(1,"
+                          " $1::bigint) AS id ON CONFLICT DO NOTHING",
+                          2, NULL, values, NULL, NULL, 0);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+        status = fail("can not create the accounts", PQerrorMessage(db));
+    } else {
+        (void)printf("bank: %s accounts of %s, %s of them new\n", options->create_accounts,
+                     options->first_balance, PQcmdTuples(result));
+    }
+    PQclear(result);
+    PQfinish(db);
+    return status;
+}
+
+static int register_operations(struct troth_postgres *postgres)
+{
+    const struct troth_postgres_operation debits = {.work = debit, .compensate = credit};
+    const struct troth_postgres_operation credits = {.work = credit, .compensate = debit};
+    const struct troth_postgres_operation balances = {.work = balance, .read_only = true};
+    int error = troth_postgres_handle(postgres, "debit", &debits);
+
+    if (error == 0) {
+        error = troth_postgres_handle(postgres, "credit", &credits);
+    }
+    if (error == 0) {
+        error = troth_postgres_handle(postgres, "balance", &balances);
+    }
+    return error;
+}
+
+static int serve(const struct options *options)
+{
+    const struct troth_participant_config config = {
+        .address = options->address, .port = options->port, .diagnostic = diagnostic};
+    const struct troth_postgres_config database = {.conninfo = options->database,
+                                                   .slots = options->slots,
+                                                   .coordinator = options->coordinator};
+    struct troth_participant *participant = NULL;
+    struct troth_postgres *postgres = NULL;
+    struct event_base *base = event_base_new();
+    char why[512] = "";
+    int error = troth_participant_create(&config, &participant);
+
+    if (error == 0) {
+        error = troth_postgres_create(participant, &database, &postgres);
+    }
+    if (error == 0) {
+        error = register_operations(postgres);
+    }
+    if (error == 0) {
+        error = troth_postgres_start(postgres, why, sizeof why);
+    }
+    if (error == 0) {
+        error = troth_participant_attach(participant, base);
+    }
+    if (error == 0) {
+        (void)printf("bank: ready on %s:%u\n", options->address,
+                     (unsigned)troth_participant_port(participant));
+        (void)fflush(stdout);
+        error = troth_participant_run(participant);
+    }
+    if (error != 0) {
+        (void)fail(troth_error_text(error), why[0] == '\0' ? "at start" : why);
+    }
+    troth_postgres_destroy(postgres);
+    troth_participant_destroy(participant);
+    event_base_free(base);
+    return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.address = "127.0.0.1", .first_balance = "1000"};
+
+    if (!parse(argc, argv, &options)) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    return options.create_accounts != NULL ? create_accounts(&options) : serve(&options);
+}

@@ -1,0 +1,138 @@
+/* <troth/client.h>: the coordinator's API for C programs (interfaces.md, "Client API").
+ *
+ * Orchestrated: troth_client_start() names a definition and an input. Interactive:
+ * troth_client_begin(), each service troth_client_enlist(), then troth_client_commit() or _abort().
+ *
+ * Threads: a client belongs to the thread that dispatches its event base; the _wait variants have a
+ * loop of their own inside and belong to the thread that created them. Calls do not block; their
+ * callback comes from the event loop, exactly once, never from inside the call. */
+#ifndef TROTH_CLIENT_H
+#define TROTH_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <troth/error.h>
+#include <troth/id.h>
+#include <troth/span.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct event_base;
+struct troth_client;
+
+struct troth_client_config {
+    const char *url;          /* http://host:port of trothd; required; copied */
+    uint32_t connections_max; /* calls under way; 0: 16; one more is TROTH_ERROR_FULL */
+    uint64_t timeout_us; /* of one call, beside what it asks the coordinator to wait; 0: 30 s */
+};
+
+enum troth_outcome {
+    TROTH_OUTCOME_OPEN, /* none yet: wait, or ask again */
+    TROTH_OUTCOME_COMMITTED,
+    TROTH_OUTCOME_ABORTED,
+    TROTH_OUTCOME_COMPENSATED,
+    TROTH_OUTCOME_MIXED
+};
+
+enum troth_decision {
+    TROTH_DECISION_UNDECIDED, /* ask again */
+    TROTH_DECISION_COMMITTED,
+    TROTH_DECISION_ABORTED,
+    TROTH_DECISION_UNKNOWN /* the coordinator can not say, and never will: an operator decides */
+};
+
+/* A coordinator's answer, valid during the callback.
+ * error: 0; TROTH_ERROR_UNAVAILABLE: nothing was sent; _TIMEOUT, _LOST: it is not known whether the
+ * call was taken: repeat it (start: with the same idempotency key); _REFUSED, _NOT_FOUND, _EXISTS
+ * (idempotency key used with another body), _ENDED, _FULL, _INVALID: the coordinator's problem, see
+ * `body`; _PROTOCOL: an answer that makes no sense. */
+struct troth_answer {
+    int error;
+    int status; /* HTTP's; 0: none came */
+    bool has_gtid;
+    troth_gtid gtid;
+    enum troth_outcome outcome;   /* of a transaction */
+    enum troth_decision decision; /* of an inquiry */
+    struct troth_span body;       /* JSON: the transaction, or the problem (RFC 9457) */
+};
+typedef void (*troth_answered)(void *arg, const struct troth_answer *answer);
+
+/* On the event base `base` (borrowed, outlives the client), or, with NULL, for the _wait functions
+ * only. Resolves the host's name once: that may block, a numeric address never does. Errors:
+ * TROTH_ERROR_CONFIG (not a URL it can call), _NO_MEMORY, _SYSTEM. */
+TROTH_MUST_CHECK int troth_client_create(struct event_base *base,
+                                         const struct troth_client_config *config,
+                                         struct troth_client **ret_client);
+/* Calls under way are answered with TROTH_ERROR_SHUTTING_DOWN. Takes NULL. */
+void troth_client_destroy(struct troth_client *client);
+
+enum troth_reply_at { TROTH_REPLY_COMPLETED, TROTH_REPLY_DECIDED, TROTH_REPLY_ACCEPTED };
+
+struct troth_start {
+    const char *definition;      /* a name */
+    uint32_t version;            /* 0: the newest */
+    struct troth_span input;     /* JSON; absent: {} */
+    const char *idempotency_key; /* at most 255 visible characters; NULL: none. With one, a start
+                                    whose answer was lost can be repeated safely */
+    enum troth_reply_at reply;   /* when to answer */
+    uint32_t wait_s;             /* answer with what is known after so long; 0: the coordinator's
+                                    own */
+};
+
+/* Each: 0, then the callback comes; TROTH_ERROR_FULL, _INVALID, _NO_MEMORY: it does not. Arguments
+ * are copied. */
+TROTH_MUST_CHECK int troth_client_start(struct troth_client *client,
+                                        const struct troth_start *start, troth_answered answered,
+                                        void *arg);
+/* An interactive transaction; `timeout_us` of the whole, 0: the coordinator's default. */
+TROTH_MUST_CHECK int troth_client_begin(struct troth_client *client, uint64_t timeout_us,
+                                        troth_answered answered, void *arg);
+
+struct troth_enlist {
+    troth_gtid gtid;
+    uint32_t branch;         /* the client's choice, unique in the transaction */
+    const char *participant; /* registered name of the service that enlists */
+    const char *operation;
+    bool prepared; /* enlisting as already prepared is the vote yes: only the coordinator decides
+                      from the sending of this call on */
+};
+/* A service answers its own caller only after this was acknowledged (protocol.md [OKFIRST]). */
+TROTH_MUST_CHECK int troth_client_enlist(struct troth_client *client,
+                                         const struct troth_enlist *enlist, troth_answered answered,
+                                         void *arg);
+/* Names the branches that the client knows; fewer enlisted means abort. Safe to repeat. */
+TROTH_MUST_CHECK int troth_client_commit(struct troth_client *client, const troth_gtid *gtid,
+                                         const uint32_t *branches, uint32_t count,
+                                         enum troth_reply_at reply, troth_answered answered,
+                                         void *arg);
+TROTH_MUST_CHECK int troth_client_abort(struct troth_client *client, const troth_gtid *gtid,
+                                        troth_answered answered, void *arg);
+/* The transaction as it stands. */
+TROTH_MUST_CHECK int troth_client_get(struct troth_client *client, const troth_gtid *gtid,
+                                      troth_answered answered, void *arg);
+/* Asks again, every 50 ms at first and every second later, until the transaction has an outcome or
+ * `timeout_us` is over (TROTH_ERROR_TIMEOUT); lost connections meanwhile are waited out. */
+TROTH_MUST_CHECK int troth_client_wait(struct troth_client *client, const troth_gtid *gtid,
+                                       uint64_t timeout_us, troth_answered answered, void *arg);
+/* What was decided of one branch's attempt (protocol.md, section 2). Always safe to ask. `journal`:
+ * of the request that brought the branch. */
+TROTH_MUST_CHECK int troth_client_inquire(struct troth_client *client, const char *journal,
+                                          const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
+                                          troth_answered answered, void *arg);
+
+/* Blocks until the callback of the one call made before it has come: for programs without a loop of
+ * their own, with a client whose base is NULL.
+ *
+ *     error = troth_client_start(client, &start, remember, &mine);
+ *     if (error == 0) error = troth_client_block(client);
+ *
+ * TROTH_ERROR_INVALID: the client has a base. TROTH_ERROR_SYSTEM: the loop failed. */
+TROTH_MUST_CHECK int troth_client_block(struct troth_client *client);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,200 @@
+/* <troth/participant.h>: a service becomes a participant of global transactions.
+ *
+ * A participant listens for the coordinator's commands and gives each to the handler of its
+ * operation. It understands both bindings of the participant protocol: `batch` (POST {base}, a
+ * command a line) and `http` (POST {base}/{operation}/{op}); the coordinator may be registered with
+ * either.
+ *
+ *     troth_participant_create -> troth_participant_handle … -> troth_participant_run
+ *                                                             | troth_participant_attach
+ *
+ * Threads: one thread, the one that runs the event loop, owns the participant; every function here
+ * is called from it unless it says "any thread". Handlers are called from it too and must not
+ * block: they answer at once or later, from any thread, by exactly one troth_reply_… call.
+ *
+ * The library never logs, never ends its host, installs no signal handlers and changes no signal
+ * mask of its caller. What an operator may want to know goes to the diagnostic callback.
+ *
+ * A service over PostgreSQL needs none of the handlers below: see <troth/postgres.h>. */
+#ifndef TROTH_PARTICIPANT_H
+#define TROTH_PARTICIPANT_H
+
+#include <stdint.h>
+
+#include <troth/error.h>
+#include <troth/id.h>
+#include <troth/span.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct event_base; /* libevent's */
+struct troth_participant;
+
+/* Operations that one participant may have; more are TROTH_ERROR_FULL. */
+#define TROTH_OPERATIONS_MAX 256u
+/* Journals (coordinator installations) that one participant may serve; a request of another one
+ * more is answered 503. */
+#define TROTH_JOURNALS_MAX  8u
+#define TROTH_SLOTS_DEFAULT 16u
+#define TROTH_SLOTS_MAX     10000u
+
+/* --- diagnostics ------------------------------------------------------------------------------ */
+
+enum troth_severity {
+    TROTH_SEVERITY_INFO,    /* it works; an operator may like to know */
+    TROTH_SEVERITY_WARNING, /* it goes on, and something is not as it should be */
+    TROTH_SEVERITY_ERROR    /* it can not do its work */
+};
+
+/* One line of text without a line feed, key=value where it helps, never a payload and never a
+ * credential. `line` is borrowed for the call. Called from the loop's thread and from threads of
+ * the library, perhaps from two at once: it locks what it needs, and does not call back into the
+ * participant. */
+typedef void (*troth_diagnostic)(void *arg, enum troth_severity severity, const char *line);
+
+/* --- the participant -------------------------------------------------------------------------- */
+
+struct troth_participant_config {
+    const char *address;      /* numeric, IPv4 or IPv6; NULL: 127.0.0.1 */
+    uint16_t port;            /* 0: a free one, see troth_participant_port() */
+    const char *base;         /* path under which it is registered, "/bank"; NULL: "/" */
+    uint32_t slots;           /* commands of phase 1 (prepare, execute) taken at a time, announced
+                                 to the coordinator; 0: TROTH_SLOTS_DEFAULT; at most
+                                 TROTH_SLOTS_MAX. The PostgreSQL resource sets its own */
+    uint32_t connections_max; /* 0: 256. A connection more is answered 503 and closed */
+    uint32_t pending_max; /* commands not yet answered; 0: 10000. One more is answered `retry` */
+    troth_diagnostic diagnostic; /* may be NULL */
+    void *diagnostic_arg;
+};
+
+/* Makes a participant that does not listen yet. `config` and its strings are copied.
+ * Errors: TROTH_ERROR_INVALID (a field is out of its range), _NO_MEMORY, _SYSTEM (errno says why);
+ * nothing was made then. Does not block. */
+TROTH_MUST_CHECK int troth_participant_create(const struct troth_participant_config *config,
+                                              struct troth_participant **ret_participant);
+
+/* Listens, and works whenever `base` is dispatched. `base` is borrowed and must outlive the
+ * participant. Errors: TROTH_ERROR_EXISTS (attached already), _CONFIG (not an address), _SYSTEM
+ * (can not listen: errno says why), _NO_MEMORY; it does not listen then. Does not block. */
+TROTH_MUST_CHECK int troth_participant_attach(struct troth_participant *participant,
+                                              struct event_base *base);
+
+/* Attaches to an event base of its own, if not attached, and dispatches it until
+ * troth_participant_stop(). Blocks. Errors: as attach; TROTH_ERROR_SYSTEM when the loop fails. */
+TROTH_MUST_CHECK int troth_participant_run(struct troth_participant *participant);
+
+/* Ends troth_participant_run() soon; replies given before it have left by then, as far as their
+ * connections took them. Any thread; not from a signal handler. Does not block. */
+void troth_participant_stop(struct troth_participant *participant);
+
+/* Closes connections and frees. Commands not yet answered stay valid: their troth_reply_… calls may
+ * still come, from any thread, and go nowhere. A PostgreSQL resource is destroyed before its
+ * participant. Takes NULL. Does not block. */
+void troth_participant_destroy(struct troth_participant *participant);
+
+/* The port it listens on; 0 before attach. */
+uint16_t troth_participant_port(const struct troth_participant *participant);
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+enum troth_op {
+    TROTH_OP_PREPARE,    /* do the work and be ready to commit it: vote, refused, retry, unknown */
+    TROTH_OP_COMMIT,     /* make it last: done, retry, unknown, heuristic */
+    TROTH_OP_ABORT,      /* undo it, and never take this attempt again: done, retry, unknown */
+    TROTH_OP_EXECUTE,    /* do the work and commit it: done, refused, retry, unknown */
+    TROTH_OP_COMPENSATE, /* undo what execute did: done, refused, retry, unknown */
+    TROTH_OP_STATUS      /* say what became of it, change nothing: done, retry, unknown */
+};
+
+/* One command. Valid, with all its spans, until its reply is given. */
+struct troth_call {
+    enum troth_op op;
+    troth_gtid gtid;
+    uint32_t branch;
+    uint32_t attempt;    /* a higher one replaces lower ones (fallback, re-drive) */
+    const char *journal; /* the id of the coordinator's journal, TROTH_JOURNAL_ID_LEN characters */
+    const char *operation;           /* zero-terminated */
+    uint64_t timeout_us;             /* what was left when it arrived; 0: none */
+    struct troth_span input;         /* JSON, byte for byte as the client sent it; may be absent */
+    struct troth_span traceparent;   /* W3C trace context; absent or 55 bytes */
+    struct troth_span action_output; /* compensate through the guard only: what execute had
+                                        answered; else absent */
+};
+
+/* A member of the call's input object. Any thread. Errors: TROTH_ERROR_NOT_FOUND (absent, or null),
+ * TROTH_ERROR_TYPE (not an integer; not a string), TROTH_ERROR_TOO_LARGE (does not fit). */
+TROTH_MUST_CHECK int troth_call_int64(const struct troth_call *call, const char *name,
+                                      int64_t *ret_value);
+/* Copies the text, unescaped and zero-terminated, into `cap` bytes. */
+TROTH_MUST_CHECK int troth_call_text(const struct troth_call *call, const char *name,
+                                     char *ret_text, size_t cap);
+
+/* --- replies ---------------------------------------------------------------------------------- */
+
+enum troth_vote {
+    TROTH_VOTE_YES,      /* prepared: only the coordinator decides from now on */
+    TROTH_VOTE_READ_ONLY /* nothing was changed; no commit or abort is wanted */
+};
+
+enum troth_branch_state {
+    TROTH_BRANCH_UNSAID, /* as the operation implies */
+    TROTH_BRANCH_PREPARED,
+    TROTH_BRANCH_COMMITTED,
+    TROTH_BRANCH_ABORTED,
+    TROTH_BRANCH_COMPENSATED,
+    TROTH_BRANCH_UNKNOWN
+};
+
+struct troth_reply; /* the right, and the duty, to answer one command */
+
+/* Exactly one of these for each command, from any thread, inside the handler or later; it takes
+ * `reply`, which is invalid afterwards, with its call. Spans and texts are copied. None blocks.
+ * What the reply says must be durable before it is given: the library only carries it.
+ *
+ * `output` is one JSON value or absent ({NULL, 0}); what is not JSON turns the reply into `unknown`
+ * and a diagnostic, since the work may have been done. `reason` is text for people or NULL; more
+ * than 512 bytes are cut off. Memory that runs out turns a reply into `unknown`. */
+void troth_reply_vote(struct troth_reply *reply, enum troth_vote vote, struct troth_span output);
+/* `state`: for abort and status, what became of the branch; TROTH_BRANCH_UNSAID otherwise. */
+void troth_reply_done(struct troth_reply *reply, enum troth_branch_state state,
+                      struct troth_span output);
+/* A business no, never retried; to a prepare it is the vote "no". A service that refuses must
+ * refuse the same command for ever (protocol.md, section 3). */
+void troth_reply_refused(struct troth_reply *reply, const char *reason, struct troth_span output);
+/* Not now. `after_us` 0: the coordinator's own schedule. */
+void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char *reason);
+/* It may or may not have happened: the coordinator asks again. */
+void troth_reply_unknown(struct troth_reply *reply, const char *reason);
+/* It ended otherwise than decided: an operator has to look. */
+void troth_reply_heuristic(struct troth_reply *reply, const char *reason);
+
+/* --- handlers --------------------------------------------------------------------------------- */
+
+/* `call` is borrowed until the reply is given. */
+typedef void (*troth_handler)(void *arg, const struct troth_call *call, struct troth_reply *reply);
+
+/* NULL: a prepare or execute is answered `refused`, anything else `retry`: only an operator can
+ * mend that, and no phase 2 may get lost over it. */
+struct troth_handlers {
+    troth_handler prepare;
+    troth_handler commit;
+    troth_handler abort;
+    troth_handler execute;
+    troth_handler compensate;
+    troth_handler status;
+};
+
+/* Registers the handlers of one operation; they are copied. `operation` is a name ([a-z][a-z0-9_]*,
+ * at most TROTH_NAME_LEN_MAX bytes). Before or after attach. Errors: TROTH_ERROR_INVALID (not a
+ * name), _EXISTS (registered already), _FULL (TROTH_OPERATIONS_MAX), _NO_MEMORY; nothing changed.
+ * Does not block. */
+TROTH_MUST_CHECK int troth_participant_handle(struct troth_participant *participant,
+                                              const char *operation,
+                                              const struct troth_handlers *handlers, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

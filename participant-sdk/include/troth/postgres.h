@@ -1,0 +1,128 @@
+/* <troth/postgres.h>: a participant over PostgreSQL.
+ *
+ * The service writes one function a operation, `work`, that changes its own tables through the
+ * connection it is given; the resource does the rest: BEGIN, the guard row, PREPARE TRANSACTION,
+ * COMMIT PREPARED, ROLLBACK PREPARED, and for one-phase commit and sagas BEGIN, guard, work,
+ * COMMIT. The guard (schema troth, table guard) makes each operation happen exactly once, whatever
+ * is lost, doubled, late or out of order.
+ *
+ *     troth_participant_create
+ *     troth_postgres_create -> troth_postgres_handle … -> troth_postgres_start
+ *     troth_participant_run
+ *     troth_postgres_destroy, troth_participant_destroy
+ *
+ * The prepared transactions are named troth_<journal>_<gtid>_<branch>_<attempt>: a DBA can read
+ * them in pg_prepared_xacts. `max_prepared_transactions` must be at least the number of slots.
+ *
+ * Rules about PREPARE TRANSACTION, COMMIT PREPARED and ROLLBACK PREPARED are from PostgreSQL's
+ * documentation, part VI, "SQL Commands". */
+#ifndef TROTH_POSTGRES_H
+#define TROTH_POSTGRES_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <troth/error.h>
+#include <troth/participant.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct troth_postgres;
+struct troth_output;
+
+#define TROTH_POSTGRES_PHASE2_DEFAULT 8u
+
+struct troth_postgres_config {
+    const char *conninfo;        /* libpq's connection string or URI; required */
+    uint32_t slots;              /* connections for prepare and execute, announced as slots; 0:
+                                    TROTH_SLOTS_DEFAULT; at most 1000 */
+    uint32_t phase2_connections; /* for commit, abort, compensate, status and the scan; 0:
+                                    TROTH_POSTGRES_PHASE2_DEFAULT; at most 1000 */
+    uint64_t lock_timeout_us;    /* work waits no longer for a lock, nor longer than half of what
+                                    is left of its timeout; 0: 1 s */
+    uint64_t guard_timeout_us;   /* abort and compensate wait so long for a guard row, then end or
+                                    roll back what holds it; 0: 200 ms */
+    const char *coordinator;     /* http://host:port, asked about branches left prepared; NULL:
+                                    they stay until the coordinator calls by itself */
+    uint64_t scan_interval_us;   /* how often pg_prepared_xacts is read; a branch younger than that
+                                    is not asked about in a periodic scan; 0: 5 s */
+    uint64_t sweep_interval_us;  /* how often guard rows of forgotten transactions leave; 0: 60 s */
+    uint32_t cached_outputs;     /* outputs of prepared branches kept in memory for the answer to
+                                    commit; 0: 4096; beyond them they are read from the guard */
+};
+
+/* Creates what the guard needs (sql/participant) in the database, or brings it up to date; safe to
+ * repeat, and while services run. Blocks for as long as the database takes. Any thread. On failure
+ * nothing was changed. Errors: TROTH_ERROR_UNAVAILABLE (no connection), _SCHEMA (a newer version
+ * than this library is there), _DATABASE. `ret_why` (may be NULL, `why_cap` bytes) gets what
+ * went wrong. */
+TROTH_MUST_CHECK int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap);
+
+/* Makes a resource of `participant`, which is borrowed, outlives it, and announces its slots from
+ * now on. `config` and its strings are copied. No connection is made yet. Errors:
+ * TROTH_ERROR_INVALID, _NO_MEMORY. Does not block. */
+TROTH_MUST_CHECK int troth_postgres_create(struct troth_participant *participant,
+                                           const struct troth_postgres_config *config,
+                                           struct troth_postgres **ret_postgres);
+
+/* The business. Called on a thread of its own connection, inside an open transaction in which the
+ * guard row has been written; other calls of the same function may run at the same time on other
+ * threads. It may block; statement_timeout is what is left of the call's timeout. It must not
+ * commit, roll back, or keep the connection, and must use no other connection for its changes.
+ *
+ * Returns 0: done. TROTH_ERROR_REFUSED: a business no, with troth_output_reason(); its changes are
+ * rolled back and the answer is kept: the same call gets it for ever. Any other code: rolled back,
+ * and the coordinator may try again. A statement that failed makes the transaction fail whatever is
+ * returned; lock timeouts, deadlocks and serialisation failures are retried by the coordinator. */
+typedef int (*troth_postgres_fn)(void *arg, PGconn *connection, const struct troth_call *call,
+                                 struct troth_output *output);
+
+struct troth_postgres_operation {
+    troth_postgres_fn work;       /* NULL: prepare and execute are refused */
+    troth_postgres_fn compensate; /* undoes an action, of this operation or of the one whose step
+                                     names this one as its compensation; call->action_output is what
+                                     the action had put out. NULL: a compensation of a done action
+                                     is `retry` */
+    bool read_only;               /* runs READ ONLY without a guard row and votes read_only */
+    void *arg;
+};
+
+/* Registers one operation with the participant. Errors: as troth_participant_handle();
+ * TROTH_ERROR_INVALID also when there is neither work nor compensate. Before
+ * troth_postgres_start(). */
+TROTH_MUST_CHECK int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
+                                           const struct troth_postgres_operation *handler);
+
+/* Connects once, checks the server and the schema, then starts the connections' threads and the
+ * first scan for branches left prepared. Blocks for the first connection only. Errors:
+ * TROTH_ERROR_UNAVAILABLE (no connection), _CONFIG (max_prepared_transactions is too small),
+ * _SCHEMA (troth_postgres_migrate() has not been run, or was by a newer library), _SYSTEM,
+ * _NO_MEMORY; `ret_why` (may be NULL, `why_cap` bytes) says it in a sentence. Later losses of the
+ * database are not errors: commands are answered `retry` or `unknown` until it is back. */
+TROTH_MUST_CHECK int troth_postgres_start(struct troth_postgres *postgres, char *ret_why,
+                                          size_t why_cap);
+
+/* Reads pg_prepared_xacts soon and asks the coordinator about every branch of ours there, also the
+ * young ones. Done by the library at start, when a newer epoch of a shard is seen and when a
+ * connection of the coordinator breaks during a command. From the loop's thread. Does not block. */
+void troth_postgres_scan(struct troth_postgres *postgres);
+
+/* Waits for the work that is running, answers what is queued with `retry`, closes connections and
+ * frees. Blocks until running work has ended. Takes NULL. From the loop's thread. */
+void troth_postgres_destroy(struct troth_postgres *postgres);
+
+/* What `work` answers. Copied; the last call wins. Memory that runs out, and text that is not JSON,
+ * turn the call into a failed one. */
+void troth_output_json(struct troth_output *output, struct troth_span json);
+void troth_output_format(struct troth_output *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Why it was refused or failed: for people. */
+void troth_output_reason(struct troth_output *output, const char *reason);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+/* journals.h: what requests say of the coordinator's journals: which there are, the newest epoch of
+ * each shard, and each shard's oldest open gtid. Loop thread only. */
+#ifndef SDK_JOURNALS_H
+#define SDK_JOURNALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <troth/error.h>
+#include <troth/id.h>
+#include <troth/participant.h>
+#include <troth/span.h>
+
+struct journal_shard {
+    uint32_t epoch;       /* the newest seen; 0: none */
+    uint64_t oldest_open; /* troth_gtid_order(); 0: none said */
+};
+
+struct journal_seen {
+    char id[TROTH_JOURNAL_ID_LEN + 1];
+    struct journal_shard *shards; /* TROTH_SHARDS_MAX of them */
+};
+
+struct journals {
+    struct journal_seen seen[TROTH_JOURNALS_MAX];
+    uint32_t count;
+};
+
+void journals_finish(struct journals *journals);
+/* Finds or adds. TROTH_ERROR_SYNTAX: not an id; _FULL: TROTH_JOURNALS_MAX; _NO_MEMORY. */
+TROTH_MUST_CHECK int journals_find(struct journals *journals, struct troth_span id,
+                                   struct journal_seen **ret_seen);
+/* Takes in a Troth-Oldest-Open header; what does not parse in it is skipped: an old mark only keeps
+ * guard rows for longer. true: a shard showed a newer epoch than before. */
+bool journals_oldest_open(struct journal_seen *seen, struct troth_span list);
+/* true: newer than what was seen of its shard before (not: the first seen). */
+bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid);
+
+#endif

@@ -1,0 +1,122 @@
+/* migrate.c: sql/participant, compiled in, and the version that a database has. */
+#include "migrations.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg.h"
+
+/* Nobody else's number: "troth" in ASCII. Held for the time of the migration. */
+#define LOCK_TEXT        "SELECT pg_advisory_xact_lock(500237206632)"
+#define VERSION_TEXT     "SELECT CASE WHEN to_regclass('troth_guard.version') IS NULL THEN 0 ELSE 1 END"
+#define VERSION_MAX_TEXT "SELECT coalesce(max(version), 0) FROM troth_guard.version"
+
+const int schema_version = MIGRATIONS_COUNT;
+
+static void say(char *ret_why, size_t why_cap, const char *text)
+{
+    if (ret_why != NULL && why_cap > 0) {
+        (void)snprintf(ret_why, why_cap, "%s", text); /* cut off where it is too long */
+        ret_why[strcspn(ret_why, "\n")] = '\0';
+    }
+}
+
+/* One number. */
+static int ask(PGconn *connection, const char *text, int *ret_number)
+{
+    PGresult *result = PQexec(connection, text);
+    const bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    if (good) {
+        *ret_number = atoi(PQgetvalue(result, 0, 0));
+    }
+    PQclear(result);
+    return good ? 0 : TROTH_ERROR_DATABASE;
+}
+
+static int version_of(PGconn *connection, int *ret_version)
+{
+    int there = 0;
+    int error = ask(connection, VERSION_TEXT, &there);
+
+    if (error != 0) {
+        return error;
+    }
+    if (there == 0) {
+        *ret_version = 0;
+        return 0;
+    }
+    return ask(connection, VERSION_MAX_TEXT, ret_version);
+}
+
+int schema_check(PGconn *connection, char *ret_why, size_t why_cap)
+{
+    int version = 0;
+    char text[160];
+
+    if (version_of(connection, &version) != 0) {
+        say(ret_why, why_cap, PQerrorMessage(connection));
+        return TROTH_ERROR_SCHEMA;
+    }
+    if (version == schema_version) {
+        return 0;
+    }
+    (void)snprintf(
+        text, sizeof text, "schema troth_guard has version %d, this library wants %d: %s", version,
+        schema_version,
+        version < schema_version ? "run troth_postgres_migrate()" : "use a newer library");
+    say(ret_why, why_cap, text);
+    return TROTH_ERROR_SCHEMA;
+}
+
+static bool command(PGconn *connection, const char *text)
+{
+    PGresult *result = PQexec(connection, text);
+    const ExecStatusType status = PQresultStatus(result);
+
+    PQclear(result);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+/* In one transaction, under the lock. */
+static int apply(PGconn *connection, char *ret_why, size_t why_cap)
+{
+    int version = 0;
+    int i;
+
+    if (!command(connection, "BEGIN") || !command(connection, LOCK_TEXT) ||
+        version_of(connection, &version) != 0) {
+        say(ret_why, why_cap, PQerrorMessage(connection));
+        return TROTH_ERROR_DATABASE;
+    }
+    if (version > schema_version) {
+        say(ret_why, why_cap, "a newer version of schema troth_guard is there");
+        return TROTH_ERROR_SCHEMA;
+    }
+    for (i = version; i < schema_version; i++) {
+        if (!command(connection, migrations[i])) {
+            say(ret_why, why_cap, PQerrorMessage(connection));
+            return TROTH_ERROR_DATABASE;
+        }
+    }
+    if (!command(connection, "COMMIT")) {
+        say(ret_why, why_cap, PQerrorMessage(connection));
+        return TROTH_ERROR_DATABASE;
+    }
+    return 0;
+}
+
+int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap)
+{
+    PGconn *connection = session_connect(conninfo);
+    int error = TROTH_ERROR_UNAVAILABLE;
+
+    if (connection == NULL || PQstatus(connection) != CONNECTION_OK) {
+        say(ret_why, why_cap, connection == NULL ? "out of memory" : PQerrorMessage(connection));
+    } else {
+        error = apply(connection, ret_why, why_cap); /* closing rolls back what is not committed */
+    }
+    PQfinish(connection);
+    return error;
+}

@@ -1,0 +1,117 @@
+/* outputs.c: outputs of prepared branches, kept in memory until their commit asks for them.
+ *
+ * Only a shortcut: what COMMIT PREPARED made last is the guard row that was written beside this
+ * very output, under the same name. What is not here is read from that row. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg.h"
+
+#define OUTPUT_BYTES_MAX 4096u /* a longer one is read from the guard */
+
+struct entry {
+    char *name; /* journal, gtid, branch and attempt; NULL: free */
+    struct troth_span output;
+};
+
+struct outputs {
+    pthread_mutex_t lock;
+    uint32_t count;
+    struct entry *entries;
+};
+
+int outputs_create(uint32_t entries, struct outputs **ret_outputs)
+{
+    struct outputs *outputs = calloc(1, sizeof *outputs);
+
+    if (outputs == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    outputs->entries = calloc(entries, sizeof *outputs->entries);
+    if (outputs->entries == NULL) {
+        free(outputs);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    outputs->count = entries;
+    (void)pthread_mutex_init(&outputs->lock, NULL); /* never fails with default attributes */
+    *ret_outputs = outputs;
+    return 0;
+}
+
+static void clear(struct entry *entry)
+{
+    free(entry->name); /* the output lies behind it */
+    entry->name = NULL;
+}
+
+void outputs_destroy(struct outputs *outputs)
+{
+    uint32_t i;
+
+    if (outputs == NULL) {
+        return;
+    }
+    for (i = 0; i < outputs->count; i++) {
+        clear(&outputs->entries[i]);
+    }
+    pthread_mutex_destroy(&outputs->lock);
+    free(outputs->entries);
+    free(outputs);
+}
+
+/* FNV-1a. */
+static struct entry *entry_of(struct outputs *outputs, const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    }
+    return &outputs->entries[hash % outputs->count];
+}
+
+void outputs_put(struct outputs *outputs, const struct troth_call *call, struct troth_span output)
+{
+    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    struct entry made = {NULL, {NULL, 0}};
+    struct entry *entry;
+    size_t len;
+
+    guard_prepared_name(call, call->attempt, name);
+    len = strlen(name) + 1;
+    if (output.len <= OUTPUT_BYTES_MAX) {
+        made.name = malloc(len + output.len);
+    }
+    if (made.name != NULL) {
+        memcpy(made.name, name, len);
+        if (output.data != NULL) {
+            made.output = (struct troth_span){made.name + len, output.len};
+            memcpy(made.name + len, output.data, output.len);
+        }
+    }
+    pthread_mutex_lock(&outputs->lock);
+    entry = entry_of(outputs, name);
+    clear(entry);
+    *entry = made;
+    pthread_mutex_unlock(&outputs->lock);
+}
+
+bool outputs_take(struct outputs *outputs, const struct troth_call *call, char **ret_memory,
+                  struct troth_span *ret_output)
+{
+    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    struct entry *entry;
+    bool found;
+
+    guard_prepared_name(call, call->attempt, name);
+    pthread_mutex_lock(&outputs->lock);
+    entry = entry_of(outputs, name);
+    found = entry->name != NULL && strcmp(entry->name, name) == 0;
+    if (found) {
+        *ret_memory = entry->name;
+        *ret_output = entry->output;
+        entry->name = NULL;
+    }
+    pthread_mutex_unlock(&outputs->lock);
+    return found;
+}

@@ -1,0 +1,343 @@
+/* participant.c: making, attaching, running and ending a participant. */
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mailbox.h"
+#include "server.h"
+
+#define PORT_UNSET            0
+#define CONNECTIONS_DEFAULT   256u
+#define PENDING_DEFAULT       10000u
+#define DIAGNOSTIC_LINE_BYTES 1024u
+/* A batch's request: CHANNEL_BATCH_BYTES_MAX and one command of the largest size more. */
+#define BODY_BYTES_MAX (2u * MESSAGE_LINE_MAX)
+
+void participant_say(const struct troth_participant *participant, enum troth_severity severity,
+                     const char *format, ...)
+{
+    char line[DIAGNOSTIC_LINE_BYTES];
+    va_list arguments;
+    size_t i;
+
+    if (participant->diagnostic == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments); /* cut off where it is too long */
+    va_end(arguments);
+    for (i = 0; line[i] != '\0'; i++) {
+        if (line[i] == '\n' || line[i] == '\r') {
+            line[i] = ' ';
+        }
+    }
+    participant->diagnostic(participant->diagnostic_arg, severity, line);
+}
+
+void participant_set_slots(struct troth_participant *participant, uint32_t slots)
+{
+    participant->slots = slots;
+    (void)snprintf(participant->slots_text, sizeof participant->slots_text, "%u", slots);
+}
+
+/* "/bank/" -> "/bank", "/" -> "". NULL: out of memory. */
+static char *base_copy(const char *base)
+{
+    size_t len = strlen(base);
+
+    while (len > 0 && base[len - 1] == '/') {
+        len--;
+    }
+    return strndup(base, len);
+}
+
+static bool config_valid(const struct troth_participant_config *config)
+{
+    return config != NULL && config->slots <= TROTH_SLOTS_MAX &&
+           (config->base == NULL || config->base[0] == '/');
+}
+
+int troth_participant_create(const struct troth_participant_config *config,
+                             struct troth_participant **ret_participant)
+{
+    struct troth_participant *made;
+    int error;
+
+    if (!config_valid(config) || ret_participant == NULL) {
+        return TROTH_ERROR_INVALID;
+    }
+    made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    made->port = config->port;
+    made->connections_max =
+        config->connections_max == 0 ? CONNECTIONS_DEFAULT : config->connections_max;
+    made->pending_max = config->pending_max == 0 ? PENDING_DEFAULT : config->pending_max;
+    made->diagnostic = config->diagnostic;
+    made->diagnostic_arg = config->diagnostic_arg;
+    participant_set_slots(made, config->slots == 0 ? TROTH_SLOTS_DEFAULT : config->slots);
+    made->address = strdup(config->address == NULL ? "127.0.0.1" : config->address);
+    made->base = base_copy(config->base == NULL ? "/" : config->base);
+    error = made->address == NULL || made->base == NULL ? TROTH_ERROR_NO_MEMORY
+                                                        : mailbox_create(&made->mailbox);
+    if (error != 0) {
+        troth_participant_destroy(made);
+        return error;
+    }
+    *ret_participant = made;
+    return 0;
+}
+
+const struct operation *participant_operation(const struct troth_participant *participant,
+                                              struct troth_span name)
+{
+    uint32_t i;
+
+    for (i = 0; i < participant->operations_count; i++) {
+        const struct operation *operation = participant->operations[i];
+
+        if (strlen(operation->name) == name.len &&
+            memcmp(operation->name, name.data, name.len) == 0) {
+            return operation;
+        }
+    }
+    return NULL;
+}
+
+int troth_participant_handle(struct troth_participant *participant, const char *operation,
+                             const struct troth_handlers *handlers, void *arg)
+{
+    const struct troth_span name = {operation, operation == NULL ? 0 : strlen(operation)};
+    struct operation *made;
+
+    if (participant == NULL || handlers == NULL || operation == NULL ||
+        !troth_name_valid(name.data, name.len)) {
+        return TROTH_ERROR_INVALID;
+    }
+    if (participant_operation(participant, name) != NULL) {
+        return TROTH_ERROR_EXISTS;
+    }
+    if (participant->operations_count == TROTH_OPERATIONS_MAX) {
+        return TROTH_ERROR_FULL;
+    }
+    made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    memcpy(made->name, name.data, name.len);
+    made->handlers = *handlers;
+    made->arg = arg;
+    participant->operations[participant->operations_count++] = made;
+    return 0;
+}
+
+static troth_handler handler_of(const struct troth_handlers *handlers, enum troth_op op)
+{
+    switch (op) {
+    case TROTH_OP_PREPARE:
+        return handlers->prepare;
+    case TROTH_OP_COMMIT:
+        return handlers->commit;
+    case TROTH_OP_ABORT:
+        return handlers->abort;
+    case TROTH_OP_EXECUTE:
+        return handlers->execute;
+    case TROTH_OP_COMPENSATE:
+        return handlers->compensate;
+    case TROTH_OP_STATUS:
+        return handlers->status;
+    }
+    return NULL;
+}
+
+/* Nobody here does that: phase 1 is refused, phase 2 must not get lost over it. */
+static void dispatch_nowhere(const struct troth_participant *participant, struct troth_reply *task)
+{
+    const struct troth_span none = {NULL, 0};
+    char reason[128];
+
+    (void)snprintf(reason, sizeof reason, "no handler for %s of operation \"%s\" here",
+                   message_op_name((enum message_op)task->call.op), task->call.operation);
+    participant_say(participant, TROTH_SEVERITY_WARNING, "event=no_handler op=%s operation=%s",
+                    message_op_name((enum message_op)task->call.op), task->call.operation);
+    if (task->call.op == TROTH_OP_PREPARE || task->call.op == TROTH_OP_EXECUTE) {
+        troth_reply_refused(task, reason, none);
+    } else {
+        troth_reply_retry(task, 0, reason);
+    }
+}
+
+void participant_dispatch(struct troth_participant *participant, struct troth_reply *task)
+{
+    const struct troth_span name = {task->call.operation, strlen(task->call.operation)};
+    const struct operation *operation = participant_operation(participant, name);
+    troth_handler handler =
+        operation == NULL ? NULL : handler_of(&operation->handlers, task->call.op);
+
+    task_set_sink(participant->mailbox, request_deliver, participant);
+    if (handler == NULL) {
+        dispatch_nowhere(participant, task);
+    } else {
+        handler(operation->arg, &task->call, task);
+    }
+    task_set_sink(NULL, NULL, NULL);
+}
+
+void participant_drain(struct troth_participant *participant)
+{
+    bool stop = false;
+    struct troth_reply *task = mailbox_take(participant->mailbox, &stop);
+
+    while (task != NULL) {
+        struct troth_reply *next = task->next;
+
+        request_deliver(participant, task);
+        task = next;
+    }
+    request_flush_all(participant);
+    http_loop_flush(participant->loop);
+    if (stop) {
+        (void)event_base_loopexit(participant->event_base, NULL); /* fails without memory only */
+    }
+}
+
+static void on_woken(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    participant_drain(arg);
+}
+
+static int listen_now(struct troth_participant *participant)
+{
+    struct http_server_config config = {
+        .address = participant->address,
+        .port = participant->port,
+        .connections_max = participant->connections_max,
+        .limits = HTTP_LIMITS_DEFAULT,
+        .handler = server_handle,
+        .arg = participant,
+    };
+
+    config.limits.body_bytes_max = BODY_BYTES_MAX;
+    return http_server_create(participant->loop, &config, &participant->server);
+}
+
+int troth_participant_attach(struct troth_participant *participant, struct event_base *base)
+{
+    int error;
+
+    if (participant == NULL || base == NULL) {
+        return TROTH_ERROR_INVALID;
+    }
+    if (participant->server != NULL) {
+        return TROTH_ERROR_EXISTS;
+    }
+    error = http_loop_create(base, &participant->loop);
+    if (error != 0) {
+        return error;
+    }
+    http_loop_autoflush(participant->loop);
+    participant->event_base = base;
+    participant->woken = event_new(base, mailbox_fd(participant->mailbox), EV_READ | EV_PERSIST,
+                                   on_woken, participant);
+    if (participant->woken == NULL || event_add(participant->woken, NULL) != 0) {
+        error = TROTH_ERROR_NO_MEMORY;
+    } else {
+        error = listen_now(participant);
+    }
+    if (error != 0) {
+        if (participant->woken != NULL) {
+            event_free(participant->woken);
+            participant->woken = NULL;
+        }
+        http_loop_destroy(participant->loop);
+        participant->loop = NULL;
+        participant->event_base = NULL;
+        return error;
+    }
+    if (participant->attached != NULL) {
+        participant->attached(participant->resource, base);
+    }
+    return 0;
+}
+
+int troth_participant_run(struct troth_participant *participant)
+{
+    int error;
+
+    if (participant == NULL) {
+        return TROTH_ERROR_INVALID;
+    }
+    if (participant->server == NULL) {
+        struct event_base *base = event_base_new();
+
+        if (base == NULL) {
+            return TROTH_ERROR_SYSTEM;
+        }
+        error = troth_participant_attach(participant, base);
+        if (error != 0) {
+            event_base_free(base);
+            return error;
+        }
+        participant->owns_event_base = true;
+    }
+    return event_base_dispatch(participant->event_base) < 0 ? TROTH_ERROR_SYSTEM : 0;
+}
+
+void troth_participant_stop(struct troth_participant *participant)
+{
+    mailbox_stop(participant->mailbox);
+}
+
+uint16_t troth_participant_port(const struct troth_participant *participant)
+{
+    return participant->server == NULL ? PORT_UNSET : http_server_port(participant->server);
+}
+
+static void close_mailbox(struct mailbox *mailbox)
+{
+    struct troth_reply *task;
+
+    if (mailbox == NULL) {
+        return;
+    }
+    task = mailbox_close(mailbox);
+    while (task != NULL) {
+        struct troth_reply *next = task->next;
+
+        task_destroy(task);
+        task = next;
+    }
+    mailbox_release(mailbox);
+}
+
+void troth_participant_destroy(struct troth_participant *participant)
+{
+    uint32_t i;
+
+    if (participant == NULL) {
+        return;
+    }
+    http_server_destroy(participant->server);
+    request_destroy_all(participant);
+    close_mailbox(participant->mailbox);
+    if (participant->woken != NULL) {
+        event_free(participant->woken);
+    }
+    http_loop_destroy(participant->loop);
+    if (participant->owns_event_base) {
+        event_base_free(participant->event_base);
+    }
+    for (i = 0; i < participant->operations_count; i++) {
+        free(participant->operations[i]);
+    }
+    journals_finish(&participant->journals);
+    buffer_finish(&participant->scratch);
+    free(participant->address);
+    free(participant->base);
+    free(participant);
+}

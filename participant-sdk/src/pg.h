@@ -1,0 +1,261 @@
+/* pg.h: the PostgreSQL resource's inside.
+ *
+ * Each connection has a thread: `work` is the service's own blocking SQL, so that the loop stays
+ * free. Two pools, phase 1 (prepare, execute) and phase 2 (commit, abort, compensate, status, scan,
+ * sweep), so that phase 2 never waits behind work that waits for locks only phase 2 frees
+ * (protocol.md, section 4; faults.md 40). */
+#ifndef SDK_PG_H
+#define SDK_PG_H
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protocol/buffer.h>
+#include <troth/id.h>
+#include <troth/postgres.h>
+
+#include "server.h"
+#include "task.h"
+
+/* Rounds of roll back, end, try again before a command is answered `retry`. */
+#define GUARD_ROUNDS_MAX   8
+#define PG_CONNECTIONS_MAX 1000u
+#define PG_SQLSTATE_LEN    5
+/* Prepared branches looked at in one scan, oldest first; the next scan sees the others. */
+#define SCAN_NAMES_MAX      10000
+#define SCAN_NAMES_MAX_TEXT "10000"
+/* Guard rows deleted by one statement; the sweep repeats it until fewer are found. */
+#define SWEEP_ROWS_MAX      10000
+#define SWEEP_ROWS_MAX_TEXT "10000"
+
+struct outputs;
+struct pool;
+struct scan;
+struct sweep;
+struct troth_client;
+
+struct pg_operation {
+    struct pg_operation *next;
+    struct troth_postgres *postgres;
+    struct troth_postgres_operation is;
+};
+
+struct troth_postgres {
+    struct troth_participant *participant;
+    char *conninfo;
+    char *coordinator; /* NULL: none */
+    uint32_t slots;
+    uint32_t phase2_connections;
+    uint64_t lock_timeout_us;
+    uint64_t guard_timeout_us;
+    uint64_t scan_interval_us;
+    uint64_t sweep_interval_us;
+    struct pg_operation *operations;
+    bool closing; /* loop thread: nothing new is begun */
+    struct outputs *outputs;
+    struct pool *phase1;
+    struct pool *phase2;
+    struct scan *scan;
+    struct sweep *sweep;
+};
+
+struct troth_output {
+    struct buffer json;
+    struct buffer reason;
+};
+
+/* --- session.c: one connection, used by one thread -------------------------------------------- */
+
+struct session {
+    const struct troth_postgres *postgres;
+    PGconn *connection; /* NULL: none */
+    bool warned;        /* a WARNING came since session_unwarn() */
+    char why[256];      /* what went wrong last, for reasons and diagnostics */
+};
+
+/* How a statement ended. */
+enum sql_end {
+    SQL_OK,
+    SQL_LOCKED, /* lock_timeout */
+    SQL_FAILED, /* any other error; see sqlstate */
+    SQL_LOST    /* the connection broke: it may have happened */
+};
+
+struct sql_error {
+    char sqlstate[PG_SQLSTATE_LEN + 1]; /* "" when lost */
+};
+
+enum sql_statement {
+    SQL_BEGIN,
+    SQL_BEGIN_READ_ONLY,
+    SQL_SETTINGS,
+    SQL_CLAIM,
+    SQL_CLAIM_COMPENSATION,
+    SQL_FENCE,
+    SQL_LOOK,
+    SQL_KEEP,
+    SQL_NO_TIMEOUT,
+    SQL_PREPARED,
+    SQL_END_RUNNING,
+    SQL_SCAN,
+    SQL_SWEEP,
+    SQL_MARK,
+    SQL_STATEMENT_COUNT
+};
+
+#define SQL_PARAMETERS_MAX 12
+
+/* Parameters in binary; what they point to lives as long as they do. */
+struct sql_parameters {
+    const char *values[SQL_PARAMETERS_MAX];
+    int lengths[SQL_PARAMETERS_MAX];
+    int formats[SQL_PARAMETERS_MAX];
+    unsigned char numbers[SQL_PARAMETERS_MAX][8]; /* big-endian */
+    int count;
+};
+
+void sql_text(struct sql_parameters *parameters, const char *text); /* NULL: null */
+void sql_bytes(struct sql_parameters *parameters, struct troth_span bytes);
+void sql_int4(struct sql_parameters *parameters, uint32_t value);
+void sql_int8(struct sql_parameters *parameters, uint64_t value);
+/* $1 journal, $2 gtid, $3 branch, $4 attempt: how every guard statement begins. */
+void sql_key(struct sql_parameters *parameters, const struct troth_call *call);
+
+/* Connects unless it is connected and alive. TROTH_ERROR_UNAVAILABLE: `why` says it. */
+TROTH_MUST_CHECK int session_open(struct session *session);
+void session_close(struct session *session);
+/* Connects and gives no more than a connection, for the migration. */
+PGconn *session_connect(const char *conninfo);
+/* One prepared statement and its result (NULL when lost), which the caller clears. */
+enum sql_end session_run(struct session *session, enum sql_statement statement,
+                         const struct sql_parameters *parameters, PGresult **ret_result,
+                         struct sql_error *ret_error);
+/* Text without parameters: COMMIT PREPARED and its like. */
+enum sql_end session_command(struct session *session, const char *text, const char *tag,
+                             struct sql_error *ret_error);
+/* Pipelined: send each, then end; then session_next() for each, then session_pipeline_end(). */
+bool session_pipeline_begin(struct session *session);
+bool session_send(struct session *session, enum sql_statement statement,
+                  const struct sql_parameters *parameters);
+bool session_send_text(struct session *session, const char *text);
+bool session_pipeline_send(struct session *session);
+enum sql_end session_next(struct session *session, PGresult **ret_result,
+                          struct sql_error *ret_error);
+/* Reads on to the sync and leaves pipeline mode. false: lost. */
+bool session_pipeline_end(struct session *session);
+/* Ends whatever transaction is open. false: lost. */
+bool session_rollback(struct session *session);
+void session_unwarn(struct session *session);
+
+/* --- pool.c: threads, each with a session ----------------------------------------------------- */
+
+/* `count` threads. */
+TROTH_MUST_CHECK int pool_create(const struct troth_postgres *postgres, uint32_t count,
+                                 struct pool **ret_pool);
+/* Takes the task: task->run is called on one of the threads. From the loop's thread. */
+void pool_give(struct pool *pool, struct troth_reply *task);
+/* Ends the threads after their running work; queued tasks are answered `retry`. Takes NULL. */
+void pool_destroy(struct pool *pool);
+
+/* --- outputs.c: what prepared branches have put out, until their commit. Any thread ----------- */
+
+TROTH_MUST_CHECK int outputs_create(uint32_t entries, struct outputs **ret_outputs);
+void outputs_destroy(struct outputs *outputs);
+/* Keeps a copy, in the place of some older one; an absent output is kept too. */
+void outputs_put(struct outputs *outputs, const struct troth_call *call, struct troth_span output);
+/* Takes it out; the caller frees *ret_memory, in which the output lies. false: not here. */
+bool outputs_take(struct outputs *outputs, const struct troth_call *call, char **ret_memory,
+                  struct troth_span *ret_output);
+
+/* --- guard.c: the guard's rows ---------------------------------------------------------------- */
+
+enum guard_state { GUARD_NONE, GUARD_DONE, GUARD_REFUSED, GUARD_TOMBSTONE };
+
+struct guard_row {
+    enum guard_state state;
+    uint32_t attempt;
+    bool same_request;        /* or none is known */
+    bool forgotten;           /* the gtid is below what has left */
+    struct troth_span output; /* points into `result` */
+    const char *reason;       /* the same; may be NULL */
+    PGresult *result;
+};
+
+enum guard_end {
+    GUARD_CLAIMED, /* the row is ours, in an open transaction */
+    GUARD_TAKEN,   /* there is a row, or it is forgotten: look */
+    GUARD_LOCKED,  /* somebody's transaction, running or prepared, holds it */
+    GUARD_FAILED,  /* session->why */
+    GUARD_LOST
+};
+
+/* BEGIN, the timeouts and the row, in one message. CLAIMED and TAKEN leave a transaction open. */
+enum guard_end guard_claim(struct session *session, const struct troth_reply *task);
+/* Commits a tombstone, or a refusal with its answer, by itself. CLAIMED: written. */
+enum guard_end guard_fence(struct session *session, const struct troth_reply *task,
+                           const char *state, const struct troth_output *answer);
+enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task);
+/* GUARD_CLAIMED: *ret_row is filled; guard_row_finish() it. */
+enum guard_end guard_look(struct session *session, const struct troth_reply *task, const char *kind,
+                          struct guard_row *ret_row);
+void guard_row_finish(struct guard_row *row);
+
+/* What holds a branch (protocol.md, section 3). */
+enum guard_holder {
+    HOLDER_GONE,     /* rolled back or ended what was lower: try again */
+    HOLDER_PREPARED, /* this very attempt is prepared */
+    HOLDER_HIGHER,   /* a higher attempt is prepared */
+    HOLDER_RUNNING,  /* this attempt, or a higher one, runs somewhere: answer retry */
+    HOLDER_FAILED    /* session->why */
+};
+/* Rolls back prepared attempts up to `through`, ends sessions that run one of them. */
+enum guard_holder guard_settle(struct session *session, const struct troth_call *call,
+                               uint32_t through);
+/* ROLLBACK PREPARED of all attempts up to `through` that are prepared. false: session->why. */
+bool guard_roll_back(struct session *session, const struct troth_call *call, uint32_t through,
+                     bool *ret_any);
+void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
+                         char ret_name[TROTH_PREPARED_NAME_LEN_MAX + 1]);
+
+/* --- work.c: the service's function, and what its answer means -------------------------------- */
+
+enum work_end { WORK_DONE, WORK_REFUSED, WORK_FAILED, WORK_LOST };
+/* Runs it inside the open transaction. DONE: the transaction is still open and sound. Otherwise
+ * output->reason says why (REFUSED, FAILED). */
+enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
+                       const struct troth_call *call, struct troth_output *output);
+/* Ends the open transaction with its output kept in the guard: `text` is COMMIT or PREPARE
+ * TRANSACTION …, and must answer with exactly `tag`. SQL_FAILED: nothing happened. SQL_LOST: it
+ * may have happened. */
+enum sql_end work_finish(struct session *session, const struct troth_call *call, const char *kind,
+                         const struct troth_output *output, const char *text, const char *tag);
+struct troth_span output_span(const struct troth_output *output);
+void output_finish(struct troth_output *output);
+
+/* --- the commands, as task->run --------------------------------------------------------------- */
+
+void phase1_run(struct session *session, struct troth_reply *task); /* prepare, execute */
+void read_only_run(struct session *session, struct troth_reply *task);
+void commit_run(struct session *session, struct troth_reply *task);
+void abort_run(struct session *session, struct troth_reply *task);
+void compensate_run(struct session *session, struct troth_reply *task);
+void status_run(struct session *session, struct troth_reply *task);
+
+/* --- scan.c, sweep.c: loop thread ------------------------------------------------------------- */
+
+TROTH_MUST_CHECK int scan_create(struct troth_postgres *postgres, struct scan **ret_scan);
+void scan_attached(struct scan *scan, struct event_base *base);
+void scan_now(struct scan *scan); /* all ages */
+void scan_destroy(struct scan *scan);
+
+TROTH_MUST_CHECK int sweep_create(struct troth_postgres *postgres, struct sweep **ret_sweep);
+void sweep_attached(struct sweep *sweep, struct event_base *base);
+void sweep_destroy(struct sweep *sweep);
+
+/* migrate.c: the version in the database; SCHEMA_VERSION is the library's. */
+extern const int schema_version;
+TROTH_MUST_CHECK int schema_check(PGconn *connection, char *ret_why, size_t why_cap);
+
+#endif

@@ -1,0 +1,328 @@
+/* postgres.c: making, starting and ending the PostgreSQL resource; commands to their pools. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg.h"
+
+#define LOCK_TIMEOUT_DEFAULT_US   UINT64_C(1000000)
+#define GUARD_TIMEOUT_DEFAULT_US  UINT64_C(200000)
+#define SCAN_INTERVAL_DEFAULT_US  UINT64_C(5000000)
+#define SWEEP_INTERVAL_DEFAULT_US UINT64_C(60000000)
+#define OUTPUTS_DEFAULT           4096u
+#define OUTPUTS_MAX               1000000u
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static void give(struct pool *pool, const struct pg_operation *operation, struct troth_reply *task,
+                 void (*run)(struct session *, struct troth_reply *))
+{
+    if (pool == NULL) {
+        troth_reply_retry(task, 0, "the participant has not been started");
+        return;
+    }
+    task->operation = operation;
+    task->run = run;
+    pool_give(pool, task);
+}
+
+static void on_work(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    struct pg_operation *operation = arg;
+
+    (void)call;
+    if (operation->is.work == NULL) {
+        troth_reply_refused(reply, "the operation only compensates", (struct troth_span){NULL, 0});
+        return;
+    }
+    give(operation->postgres->phase1, operation, reply,
+         operation->is.read_only ? read_only_run : phase1_run);
+}
+
+static void on_commit(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    struct pg_operation *operation = arg;
+
+    (void)call;
+    give(operation->postgres->phase2, operation, reply, commit_run);
+}
+
+static void on_abort(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    struct pg_operation *operation = arg;
+
+    (void)call;
+    give(operation->postgres->phase2, operation, reply, abort_run);
+}
+
+static void on_compensate(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    struct pg_operation *operation = arg;
+
+    (void)call;
+    give(operation->postgres->phase2, operation, reply, compensate_run);
+}
+
+static void on_status(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    struct pg_operation *operation = arg;
+
+    (void)call;
+    give(operation->postgres->phase2, operation, reply, status_run);
+}
+
+int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
+                          const struct troth_postgres_operation *handler)
+{
+    static const struct troth_handlers handlers = {
+        .prepare = on_work,
+        .commit = on_commit,
+        .abort = on_abort,
+        .execute = on_work,
+        .compensate = on_compensate,
+        .status = on_status,
+    };
+    struct pg_operation *made;
+    int error;
+
+    if (postgres == NULL || handler == NULL ||
+        (handler->work == NULL && handler->compensate == NULL)) {
+        return TROTH_ERROR_INVALID;
+    }
+    made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    made->postgres = postgres;
+    made->is = *handler;
+    error = troth_participant_handle(postgres->participant, operation, &handlers, made);
+    if (error != 0) {
+        free(made);
+        return error;
+    }
+    made->next = postgres->operations;
+    postgres->operations = made;
+    return 0;
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static void on_news(void *arg, enum server_news news)
+{
+    struct troth_postgres *postgres = arg;
+
+    (void)news; /* both mean: ask about everything, now */
+    troth_postgres_scan(postgres);
+}
+
+static void on_attached(void *arg, struct event_base *base)
+{
+    struct troth_postgres *postgres = arg;
+
+    if (postgres->phase2 != NULL) {
+        scan_attached(postgres->scan, base);
+        sweep_attached(postgres->sweep, base);
+    }
+}
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+    return value == 0 ? otherwise : value;
+}
+
+static bool config_valid(const struct troth_postgres_config *config)
+{
+    return config != NULL && config->conninfo != NULL && config->slots <= PG_CONNECTIONS_MAX &&
+           config->phase2_connections <= PG_CONNECTIONS_MAX &&
+           config->cached_outputs <= OUTPUTS_MAX;
+}
+
+static int fill(struct troth_postgres *made, const struct troth_postgres_config *config)
+{
+    int error;
+
+    made->slots = (uint32_t)or_default(config->slots, TROTH_SLOTS_DEFAULT);
+    made->phase2_connections =
+        (uint32_t)or_default(config->phase2_connections, TROTH_POSTGRES_PHASE2_DEFAULT);
+    made->lock_timeout_us = or_default(config->lock_timeout_us, LOCK_TIMEOUT_DEFAULT_US);
+    made->guard_timeout_us = or_default(config->guard_timeout_us, GUARD_TIMEOUT_DEFAULT_US);
+    made->scan_interval_us = or_default(config->scan_interval_us, SCAN_INTERVAL_DEFAULT_US);
+    made->sweep_interval_us = or_default(config->sweep_interval_us, SWEEP_INTERVAL_DEFAULT_US);
+    made->conninfo = strdup(config->conninfo);
+    made->coordinator = config->coordinator == NULL ? NULL : strdup(config->coordinator);
+    if (made->conninfo == NULL || (config->coordinator != NULL && made->coordinator == NULL)) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    error = outputs_create((uint32_t)or_default(config->cached_outputs, OUTPUTS_DEFAULT),
+                           &made->outputs);
+    if (error == 0) {
+        error = scan_create(made, &made->scan);
+    }
+    if (error == 0) {
+        error = sweep_create(made, &made->sweep);
+    }
+    return error;
+}
+
+int troth_postgres_create(struct troth_participant *participant,
+                          const struct troth_postgres_config *config,
+                          struct troth_postgres **ret_postgres)
+{
+    struct troth_postgres *made;
+    int error;
+
+    if (participant == NULL || !config_valid(config) || ret_postgres == NULL) {
+        return TROTH_ERROR_INVALID;
+    }
+    if (participant->resource != NULL) {
+        return TROTH_ERROR_EXISTS;
+    }
+    made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    made->participant = participant;
+    error = fill(made, config);
+    if (error != 0) {
+        troth_postgres_destroy(made);
+        return error;
+    }
+    participant_set_slots(participant, made->slots);
+    participant->resource = made;
+    participant->news = on_news;
+    participant->attached = on_attached;
+    *ret_postgres = made;
+    return 0;
+}
+
+/* --- starting --------------------------------------------------------------------------------- */
+
+static int check_prepared(const struct troth_postgres *postgres, PGconn *connection, char *ret_why,
+                          size_t why_cap)
+{
+    PGresult *result = PQexec(connection, "SHOW max_prepared_transactions");
+    const bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
+    const unsigned long max = answered ? strtoul(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+
+    PQclear(result);
+    if (!answered) {
+        (void)snprintf(ret_why, why_cap, "%s", PQerrorMessage(connection));
+        return TROTH_ERROR_UNAVAILABLE;
+    }
+    if (max >= postgres->slots) {
+        return 0;
+    }
+    (void)snprintf(ret_why, why_cap,
+                   "max_prepared_transactions is %lu and this participant announces %u slots: set"
+                   " max_prepared_transactions = %u or more in postgresql.conf and restart the"
+                   " server",
+                   max, postgres->slots, 2 * postgres->slots);
+    return TROTH_ERROR_CONFIG;
+}
+
+static int check_database(const struct troth_postgres *postgres, char *ret_why, size_t why_cap)
+{
+    PGconn *connection = session_connect(postgres->conninfo);
+    int error;
+
+    if (connection == NULL || PQstatus(connection) != CONNECTION_OK) {
+        (void)snprintf(ret_why, why_cap, "%s",
+                       connection == NULL ? "out of memory" : PQerrorMessage(connection));
+        ret_why[strcspn(ret_why, "\n")] = '\0';
+        error = TROTH_ERROR_UNAVAILABLE;
+    } else {
+        error = check_prepared(postgres, connection, ret_why, why_cap);
+        if (error == 0) {
+            error = schema_check(connection, ret_why, why_cap);
+        }
+    }
+    PQfinish(connection);
+    return error;
+}
+
+int troth_postgres_start(struct troth_postgres *postgres, char *ret_why, size_t why_cap)
+{
+    char own[512];
+    char *why = ret_why == NULL || why_cap == 0 ? own : ret_why;
+    const size_t cap = why == own ? sizeof own : why_cap;
+    int error;
+
+    why[0] = '\0';
+    if (postgres->phase1 != NULL) {
+        (void)snprintf(why, cap, "started already");
+        return TROTH_ERROR_EXISTS;
+    }
+    error = check_database(postgres, why, cap);
+    if (error != 0) {
+        participant_say(postgres->participant, TROTH_SEVERITY_ERROR,
+                        "event=start_failed reason=\"%s\"", why);
+        return error;
+    }
+    error = pool_create(postgres, postgres->phase2_connections, &postgres->phase2);
+    if (error == 0) {
+        error = pool_create(postgres, postgres->slots, &postgres->phase1);
+    }
+    if (error != 0) {
+        (void)snprintf(why, cap, "can not start the connections' threads");
+        pool_destroy(postgres->phase2);
+        postgres->phase2 = NULL;
+        return error;
+    }
+    if (postgres->participant->event_base != NULL) {
+        on_attached(postgres, postgres->participant->event_base);
+    }
+    return 0;
+}
+
+void troth_postgres_scan(struct troth_postgres *postgres)
+{
+    scan_now(postgres->scan);
+}
+
+/* The participant may live on: its operations then have no handlers any more. */
+static void detach(struct troth_postgres *postgres)
+{
+    struct troth_participant *participant = postgres->participant;
+    uint32_t i;
+
+    if (participant->resource == postgres) {
+        participant->news = NULL;
+        participant->attached = NULL;
+        participant->resource = NULL;
+    }
+    for (i = 0; i < participant->operations_count; i++) {
+        struct operation *operation = participant->operations[i];
+
+        if (operation->handlers.prepare == on_work &&
+            ((struct pg_operation *)operation->arg)->postgres == postgres) {
+            operation->handlers = (struct troth_handlers){NULL, NULL, NULL, NULL, NULL, NULL};
+        }
+    }
+}
+
+void troth_postgres_destroy(struct troth_postgres *postgres)
+{
+    struct pg_operation *operation;
+
+    if (postgres == NULL) {
+        return;
+    }
+    postgres->closing = true;
+    detach(postgres);
+    pool_destroy(postgres->phase1);
+    pool_destroy(postgres->phase2);
+    /* Answers of the threads, also the scan's own, leave while what they point to is there. */
+    if (postgres->participant->loop != NULL) {
+        participant_drain(postgres->participant);
+    }
+    scan_destroy(postgres->scan);
+    sweep_destroy(postgres->sweep);
+    outputs_destroy(postgres->outputs);
+    while ((operation = postgres->operations) != NULL) {
+        postgres->operations = operation->next;
+        free(operation);
+    }
+    free(postgres->conninfo);
+    free(postgres->coordinator);
+    free(postgres);
+}

@@ -1,0 +1,256 @@
+/* reply.c: tasks, and the troth_reply_… functions that end them. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <protocol/json.h>
+
+#include "mailbox.h"
+#include "task.h"
+
+#define SAME(public, wire) _Static_assert((int)(public) == (int)(wire), #public)
+SAME(TROTH_OP_PREPARE, OP_PREPARE);
+SAME(TROTH_OP_COMMIT, OP_COMMIT);
+SAME(TROTH_OP_ABORT, OP_ABORT);
+SAME(TROTH_OP_EXECUTE, OP_EXECUTE);
+SAME(TROTH_OP_COMPENSATE, OP_COMPENSATE);
+SAME(TROTH_OP_STATUS, OP_STATUS);
+SAME(TROTH_BRANCH_UNSAID, BRANCH_IS_UNSAID);
+SAME(TROTH_BRANCH_PREPARED, BRANCH_IS_PREPARED);
+SAME(TROTH_BRANCH_COMMITTED, BRANCH_IS_COMMITTED);
+SAME(TROTH_BRANCH_ABORTED, BRANCH_IS_ABORTED);
+SAME(TROTH_BRANCH_COMPENSATED, BRANCH_IS_COMPENSATED);
+SAME(TROTH_BRANCH_UNKNOWN, BRANCH_IS_UNKNOWN);
+
+/* Set for the time of a handler, on the loop's thread. */
+static _Thread_local struct {
+    const struct mailbox *mailbox;
+    task_sink sink;
+    void *arg;
+} here;
+
+void task_set_sink(const struct mailbox *mailbox, task_sink sink, void *arg)
+{
+    here.mailbox = mailbox;
+    here.sink = sink;
+    here.arg = arg;
+}
+
+uint64_t task_now_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with a valid clock and pointer */
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+uint64_t task_left_us(const struct troth_reply *task)
+{
+    uint64_t now;
+
+    if (task->deadline_us == 0) {
+        return UINT64_MAX;
+    }
+    now = task_now_us();
+    return now >= task->deadline_us ? 0 : task->deadline_us - now;
+}
+
+/* Copies a span to *at with a zero behind it, and moves *at. */
+static struct troth_span copy(char **at, struct troth_span from)
+{
+    struct troth_span to = {*at, from.len};
+
+    if (from.data == NULL) {
+        return from;
+    }
+    memcpy(*at, from.data, from.len);
+    (*at)[from.len] = '\0';
+    *at += from.len + 1;
+    return to;
+}
+
+struct troth_reply *task_create(struct mailbox *mailbox, const struct command *command,
+                                const char *journal, uint64_t now_us)
+{
+    const struct troth_span id = {journal, strlen(journal)};
+    size_t bytes = id.len + command->operation.len + command->input.len + command->traceparent.len;
+    struct troth_reply *task = malloc(sizeof *task + bytes + 4);
+    char *at;
+
+    if (task == NULL) {
+        return NULL;
+    }
+    memset(task, 0, sizeof *task);
+    at = task->text;
+    task->call.op = (enum troth_op)command->op;
+    task->call.gtid = command->gtid;
+    task->call.branch = command->branch;
+    task->call.attempt = command->attempt;
+    task->call.journal = copy(&at, id).data;
+    task->call.operation = copy(&at, command->operation).data;
+    task->call.timeout_us = command->timeout_us;
+    task->call.input = copy(&at, command->input);
+    task->call.traceparent = copy(&at, command->traceparent);
+    task->deadline_us = command->timeout_us == 0 ? 0 : now_us + command->timeout_us;
+    task->mailbox = mailbox_hold(mailbox);
+    return task;
+}
+
+void task_destroy(struct troth_reply *task)
+{
+    if (task == NULL) {
+        return;
+    }
+    mailbox_release(task->mailbox);
+    free(task->answer);
+    free(task);
+}
+
+struct troth_span task_request(const struct troth_reply *task)
+{
+    /* task_create() has laid them one behind the other. */
+    const size_t name = strlen(task->call.operation) + 1;
+
+    return (struct troth_span){task->call.operation, name + task->call.input.len};
+}
+
+static void set_unknown(struct result *result, const char *reason)
+{
+    result->result = RESULT_UNKNOWN;
+    result->vote = VOTE_NONE;
+    result->state = BRANCH_IS_UNSAID;
+    result->retry_after_us = 0;
+    result->output = (struct troth_span){NULL, 0};
+    result->reason = (struct troth_span){reason, strlen(reason)};
+}
+
+/* Keeps the answer's bytes in the task; what cannot be kept makes the answer unknown. */
+static void keep(struct troth_reply *task, struct troth_span output, const char *reason)
+{
+    struct result *result = &task->result;
+    struct troth_span value = {NULL, 0};
+    struct troth_span words = {reason, reason == NULL ? 0 : strlen(reason)};
+    char *at;
+
+    if (output.data != NULL && json_check(output, JSON_CHECK_DEFAULT, &value, NULL) != 0) {
+        set_unknown(result, "the participant's output is not JSON");
+        return;
+    }
+    if (value.len > MESSAGE_LINE_MAX / 2) {
+        set_unknown(result, "the participant's output is too large");
+        return;
+    }
+    if (words.len > MESSAGE_REASON_MAX) {
+        words.len = MESSAGE_REASON_MAX;
+    }
+    if (value.data == NULL && words.data == NULL) {
+        return;
+    }
+    at = task->answer = malloc(value.len + words.len + 2);
+    if (at == NULL) {
+        set_unknown(result, "the participant is out of memory");
+        return;
+    }
+    result->output = copy(&at, value);
+    result->reason = copy(&at, words);
+}
+
+/* A result is one line: JSON may hold line feeds between its tokens, which mean nothing. */
+static void one_line(struct troth_reply *task)
+{
+    char *at = task->answer;
+    size_t i;
+
+    if (task->result.output.data == NULL || at == NULL) {
+        return;
+    }
+    for (i = 0; i < task->result.output.len; i++) {
+        if (at[i] == '\n' || at[i] == '\r') {
+            at[i] = ' ';
+        }
+    }
+}
+
+static void finish(struct troth_reply *task, const struct result *what, struct troth_span output,
+                   const char *reason)
+{
+    task->result = *what;
+    task->result.op = (enum message_op)task->call.op;
+    task->result.gtid = task->call.gtid;
+    task->result.branch = task->call.branch;
+    task->result.attempt = task->call.attempt;
+    keep(task, output, reason);
+    one_line(task);
+    if (here.mailbox == task->mailbox && here.sink != NULL) {
+        here.sink(here.arg, task);
+    } else if (!mailbox_post(task->mailbox, task)) {
+        task_destroy(task); /* the participant has gone: nobody is there to hear it */
+    }
+}
+
+void troth_reply_vote(struct troth_reply *reply, enum troth_vote vote, struct troth_span output)
+{
+    const struct result result = {.result = RESULT_VOTE,
+                                  .vote = vote == TROTH_VOTE_READ_ONLY ? VOTE_READ_ONLY : VOTE_YES};
+    finish(reply, &result, output, NULL);
+}
+
+void troth_reply_done(struct troth_reply *reply, enum troth_branch_state state,
+                      struct troth_span output)
+{
+    const struct result result = {.result = RESULT_DONE, .state = (enum message_state)state};
+    finish(reply, &result, output, NULL);
+}
+
+void troth_reply_refused(struct troth_reply *reply, const char *reason, struct troth_span output)
+{
+    const struct result result = {.result = RESULT_REFUSED};
+    finish(reply, &result, output, reason);
+}
+
+void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char *reason)
+{
+    const struct result result = {.result = RESULT_RETRY, .retry_after_us = after_us};
+    finish(reply, &result, (struct troth_span){NULL, 0}, reason);
+}
+
+void troth_reply_unknown(struct troth_reply *reply, const char *reason)
+{
+    const struct result result = {.result = RESULT_UNKNOWN};
+    finish(reply, &result, (struct troth_span){NULL, 0}, reason);
+}
+
+void troth_reply_heuristic(struct troth_reply *reply, const char *reason)
+{
+    const struct result result = {.result = RESULT_HEURISTIC};
+    finish(reply, &result, (struct troth_span){NULL, 0}, reason);
+}
+
+/* --- reading the input ------------------------------------------------------------------------ */
+
+static int member(const struct troth_call *call, const char *name, struct troth_span *ret_value)
+{
+    struct troth_span value;
+
+    if (call->input.data == NULL || json_type(call->input) != JSON_OBJECT ||
+        !json_member(call->input, name, &value) || json_type(value) == JSON_NULL) {
+        return TROTH_ERROR_NOT_FOUND;
+    }
+    *ret_value = value;
+    return 0;
+}
+
+int troth_call_int64(const struct troth_call *call, const char *name, int64_t *ret_value)
+{
+    struct troth_span value;
+    int error = member(call, name, &value);
+
+    return error != 0 ? error : json_int64(value, ret_value);
+}
+
+int troth_call_text(const struct troth_call *call, const char *name, char *ret_text, size_t cap)
+{
+    struct troth_span value;
+    int error = member(call, name, &value);
+
+    return error != 0 ? error : json_string_copy(value, ret_text, cap);
+}

@@ -1,0 +1,271 @@
+/* request.c: the way of results back to their request.
+ *
+ * Results of one turn of the loop leave in one piece. When the last of a batch is there before
+ * anything was written, the reply has a length; otherwise it is streamed, a piece a turn. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <protocol/json.h>
+
+#include "server.h"
+
+#define TYPE_BATCH "application/x-ndjson"
+#define TYPE_JSON  "application/json"
+/* What has to be said in phase 2 is said in whole seconds, at least one (RFC 9110, 10.2.3). */
+#define US_PER_S UINT64_C(1000000)
+
+static void unlink_request(struct request *request)
+{
+    if (request->prev == NULL) {
+        request->participant->requests = request->next;
+    } else {
+        request->prev->next = request->next;
+    }
+    if (request->next != NULL) {
+        request->next->prev = request->prev;
+    }
+}
+
+static void destroy(struct request *request)
+{
+    unlink_request(request);
+    buffer_finish(&request->out);
+    free(request);
+}
+
+static void on_gone(void *arg, struct http_exchange *exchange)
+{
+    struct request *request = arg;
+    struct troth_participant *participant = request->participant;
+
+    (void)exchange;
+    request->exchange = NULL;
+    if (request->pending == 0 && !request->dirty) {
+        destroy(request);
+    }
+    if (participant->news != NULL) {
+        participant->news(participant->resource, SERVER_NEWS_BROKEN);
+    }
+}
+
+struct request *request_create(struct troth_participant *participant,
+                               struct http_exchange *exchange, enum request_binding binding)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    if (request == NULL) {
+        return NULL;
+    }
+    request->participant = participant;
+    request->exchange = exchange;
+    request->binding = binding;
+    request->pending = 1;
+    request->next = participant->requests;
+    if (request->next != NULL) {
+        request->next->prev = request;
+    }
+    participant->requests = request;
+    http_exchange_set(exchange, request, on_gone, request);
+    return request;
+}
+
+static void mark(struct request *request)
+{
+    if (!request->dirty) {
+        request->dirty = true;
+        request->next_dirty = request->participant->dirty;
+        request->participant->dirty = request;
+    }
+}
+
+/* The spans of a task's result, kept beyond the task. */
+static void keep_plain(struct request *request, const struct result *result)
+{
+    request->plain = *result;
+    buffer_append_span(&request->out, result->output);
+    buffer_append_span(&request->out, result->reason);
+}
+
+void request_deliver(void *arg, struct troth_reply *task)
+{
+    struct troth_participant *participant = arg;
+    struct request *request = task->request;
+
+    if (request == NULL) {
+        if (task->done != NULL) {
+            task->done(task->done_arg, &task->result);
+        }
+        task_destroy(task);
+        return;
+    }
+    participant->pending--;
+    request->pending--;
+    if (request->exchange != NULL) {
+        if (request->binding == REQUEST_BATCH) {
+            message_result_append(&request->out, &task->result);
+        } else {
+            keep_plain(request, &task->result);
+        }
+    }
+    mark(request);
+    task_destroy(task);
+}
+
+void request_given_out(struct request *request)
+{
+    request->pending--;
+    mark(request);
+}
+
+static void flush_batch(struct request *request)
+{
+    const struct http_header headers[] = {
+        {HEADER_SLOTS, request->participant->slots_text},
+        {NULL, NULL},
+    };
+    struct http_exchange *exchange = request->exchange;
+
+    if (request->pending == 0 && !request->begun) {
+        request->exchange = NULL;
+        http_exchange_reply(exchange, 200, TYPE_BATCH, headers, buffer_span(&request->out));
+        return;
+    }
+    if (request->out.len > 0) {
+        if (!request->begun) {
+            http_exchange_begin(exchange, 200, TYPE_BATCH, headers);
+            request->begun = true;
+        }
+        http_exchange_write(exchange, buffer_span(&request->out));
+        buffer_clear(&request->out);
+    }
+    if (request->pending == 0) {
+        request->exchange = NULL;
+        http_exchange_end(exchange);
+    }
+}
+
+/* The http binding's words (interfaces.md): only the status decides. */
+static int plain_status(const struct result *result)
+{
+    switch (result->result) {
+    case RESULT_DONE:
+    case RESULT_VOTE:
+        return result->output.data == NULL ? 204 : 200;
+    case RESULT_REFUSED:
+        return 409;
+    case RESULT_RETRY:
+        return 503;
+    case RESULT_UNKNOWN:
+    case RESULT_HEURISTIC: /* has no word of its own there: asked again, seen by a person */
+    case RESULT_COUNT:
+        break;
+    }
+    return 500;
+}
+
+static void plain_body(const struct result *result, struct troth_span output,
+                       struct troth_span reason, struct buffer *body)
+{
+    if (output.data != NULL) {
+        buffer_append_span(body, output);
+        return;
+    }
+    if (result->result == RESULT_DONE || result->result == RESULT_VOTE) {
+        return;
+    }
+    buffer_append_text(body, "{\"reason\":");
+    json_append_string(body, reason.data == NULL ? (struct troth_span){"", 0} : reason);
+    buffer_append_char(body, '}');
+}
+
+static void flush_plain(struct request *request)
+{
+    const struct result *result = &request->plain;
+    struct troth_span output = {NULL, 0};
+    struct troth_span reason = {NULL, 0};
+    struct http_header headers[5] = {{HEADER_SLOTS, request->participant->slots_text}};
+    struct http_exchange *exchange = request->exchange;
+    uint32_t n = 1;
+    char after[24];
+    struct buffer body BUFFER_SCOPED = {0};
+
+    if (result->output.data != NULL) {
+        output = (struct troth_span){request->out.data, result->output.len};
+    }
+    if (result->reason.data != NULL) {
+        reason.data = request->out.data + result->output.len;
+        reason.len = result->reason.len;
+    }
+    if (result->state != BRANCH_IS_UNSAID) {
+        headers[n++] = (struct http_header){HEADER_STATE, message_state_name(result->state)};
+    }
+    if (result->result == RESULT_VOTE) {
+        headers[n++] = (struct http_header){HEADER_VOTE, message_vote_name(result->vote)};
+    }
+    if (result->result == RESULT_RETRY && result->retry_after_us > 0) {
+        (void)snprintf(after, sizeof after, "%llu",
+                       (unsigned long long)((result->retry_after_us + US_PER_S - 1) / US_PER_S));
+        headers[n++] = (struct http_header){"Retry-After", after};
+    }
+    plain_body(result, output, reason, &body);
+    request->exchange = NULL;
+    http_exchange_reply(exchange, plain_status(result), body.len == 0 ? NULL : TYPE_JSON, headers,
+                        buffer_span(&body));
+}
+
+/* Memory ran out while a result was written down: the connection's end says "unknown" for it. */
+static void give_up(struct request *request)
+{
+    struct http_exchange *exchange = request->exchange;
+    const struct troth_span none = {NULL, 0};
+
+    participant_say(request->participant, TROTH_SEVERITY_ERROR, "event=results_lost reason=memory");
+    request->exchange = NULL;
+    buffer_finish(&request->out);
+    if (request->begun) {
+        http_exchange_end(exchange);
+    } else {
+        http_exchange_reply(exchange, 500, NULL, NULL, none);
+    }
+}
+
+static void flush(struct request *request)
+{
+    if (request->exchange == NULL) {
+        return;
+    }
+    if (request->out.failed) {
+        if (request->pending == 0) {
+            give_up(request);
+        }
+    } else if (request->binding == REQUEST_BATCH) {
+        flush_batch(request);
+    } else if (request->pending == 0) {
+        flush_plain(request);
+    }
+}
+
+void request_flush_all(struct troth_participant *participant)
+{
+    struct request *request = participant->dirty;
+
+    participant->dirty = NULL;
+    while (request != NULL) {
+        struct request *next = request->next_dirty;
+
+        flush(request);
+        request->dirty = false;
+        if (request->pending == 0) {
+            destroy(request);
+        }
+        request = next;
+    }
+}
+
+void request_destroy_all(struct troth_participant *participant)
+{
+    participant->dirty = NULL;
+    while (participant->requests != NULL) {
+        destroy(participant->requests);
+    }
+}

@@ -1,0 +1,273 @@
+/* server.c: both bindings of the participant protocol, from a request to tasks.
+ *
+ *   batch  POST {base}                    application/x-ndjson, a command a line
+ *   http   POST {base}/{operation}/{op}   the command in path and headers, the input in the body */
+#include <stdlib.h>
+#include <string.h>
+
+#include <protocol/duration.h>
+#include <protocol/json.h>
+
+#include "server.h"
+
+#define PATH_NAMES_MAX (TROTH_NAME_LEN_MAX + 16u)
+
+static void refuse(struct http_exchange *exchange, int status, const char *why)
+{
+    struct buffer body BUFFER_SCOPED = {0};
+
+    buffer_append_text(&body, "{\"reason\":");
+    json_append_text(&body, why);
+    buffer_append_text(&body, "}\n");
+    http_exchange_reply(exchange, status, "application/json", NULL, buffer_span(&body));
+}
+
+/* What every request says of its coordinator. false: it has been answered. */
+static bool take_headers(struct troth_participant *participant, struct http_exchange *exchange,
+                         struct journal_seen **ret_journal)
+{
+    struct troth_span id, oldest;
+    int error;
+
+    if (!http_exchange_header(exchange, HEADER_JOURNAL, &id)) {
+        refuse(exchange, 400, "the header " HEADER_JOURNAL " is missing");
+        return false;
+    }
+    error = journals_find(&participant->journals, id, ret_journal);
+    if (error != 0) {
+        refuse(exchange, error == TROTH_ERROR_SYNTAX ? 400 : 503,
+               error == TROTH_ERROR_SYNTAX ? "the header " HEADER_JOURNAL " is not a journal's id"
+                                           : "more journals than this participant serves");
+        return false;
+    }
+    if (http_exchange_header(exchange, HEADER_OLDEST_OPEN, &oldest) &&
+        journals_oldest_open(*ret_journal, oldest) && participant->news != NULL) {
+        participant->news(participant->resource, SERVER_NEWS_EPOCH);
+    }
+    return true;
+}
+
+static void give(struct request *request, const struct command *command,
+                 struct journal_seen *journal, uint64_t now_us)
+{
+    struct troth_participant *participant = request->participant;
+    struct troth_reply *task = task_create(participant->mailbox, command, journal->id, now_us);
+
+    if (task == NULL) { /* no line comes for it: unknown, asked again */
+        participant_say(participant, TROTH_SEVERITY_ERROR, "event=command_lost reason=memory");
+        return;
+    }
+    task->request = request;
+    request->pending++;
+    participant->pending++;
+    if (journals_gtid(journal, &command->gtid) && participant->news != NULL) {
+        participant->news(participant->resource, SERVER_NEWS_EPOCH);
+    }
+    if (participant->pending > participant->pending_max) {
+        task_set_sink(participant->mailbox, request_deliver, participant);
+        troth_reply_retry(task, 0, "the participant has too many commands waiting");
+        task_set_sink(NULL, NULL, NULL);
+        return;
+    }
+    participant_dispatch(participant, task);
+}
+
+/* --- batch ------------------------------------------------------------------------------------ */
+
+/* true: it was a command. One bad line spoils no other: it gets no result, which is "unknown". */
+static bool take_line(struct request *request, struct journal_seen *journal, struct troth_span line,
+                      uint64_t now_us)
+{
+    struct troth_participant *participant = request->participant;
+    struct command command;
+    const char *why = "too long";
+    int error = TROTH_ERROR_TOO_LARGE;
+
+    if (line.len <= MESSAGE_LINE_MAX) {
+        error = message_command_parse(line, &participant->scratch, &command, &why);
+    }
+    if (error != 0) {
+        participant_say(participant, TROTH_SEVERITY_WARNING,
+                        "event=bad_command error=%s reason=\"%s\"", troth_error_name(error), why);
+        return false;
+    }
+    give(request, &command, journal, now_us);
+    return true;
+}
+
+static void take_lines(struct request *request, struct journal_seen *journal,
+                       struct troth_span body)
+{
+    const uint64_t now_us = task_now_us();
+    const char *at = body.data;
+    const char *const end = body.data + body.len;
+    uint32_t taken = 0;
+
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        struct troth_span line = {at, (size_t)((stop == NULL ? end : stop) - at)};
+
+        if (line.len > 0 && line.data[line.len - 1] == '\r') {
+            line.len--;
+        }
+        if (line.len > 0 && take_line(request, journal, line, now_us)) {
+            taken++;
+        }
+        at = stop == NULL ? end : stop + 1;
+    }
+    if (taken == 0) {
+        struct http_exchange *exchange = request->exchange;
+
+        request->exchange = NULL;
+        refuse(exchange, 400, "no line of the body is a command");
+    }
+}
+
+static void handle_batch(struct troth_participant *participant, struct http_exchange *exchange,
+                         struct journal_seen *journal)
+{
+    struct request *request = request_create(participant, exchange, REQUEST_BATCH);
+
+    if (request == NULL) {
+        refuse(exchange, 503, "out of memory");
+        return;
+    }
+    take_lines(request, journal, http_exchange_body(exchange));
+    request_given_out(request);
+}
+
+/* --- http ------------------------------------------------------------------------------------- */
+
+/* A decimal number without sign, 1 … max. */
+static bool number(struct troth_span text, uint32_t max, uint32_t *ret_value)
+{
+    uint32_t value = 0;
+    size_t i;
+
+    if (text.len == 0 || text.len > 9) {
+        return false;
+    }
+    for (i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (uint32_t)(text.data[i] - '0');
+    }
+    if (value == 0 || value > max) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* /{operation}/{op} behind the base. */
+static bool split_path(struct troth_span path, struct command *command)
+{
+    const char *slash;
+
+    if (path.len < 2 || path.len > PATH_NAMES_MAX || path.data[0] != '/') {
+        return false;
+    }
+    path.data++;
+    path.len--;
+    slash = memchr(path.data, '/', path.len);
+    if (slash == NULL) {
+        return false;
+    }
+    command->operation = (struct troth_span){path.data, (size_t)(slash - path.data)};
+    return troth_name_valid(command->operation.data, command->operation.len) &&
+           message_op_parse((struct troth_span){slash + 1, path.len - command->operation.len - 1},
+                            &command->op) == 0;
+}
+
+/* NULL: all is well; otherwise what is wrong. */
+static const char *plain_command(struct http_exchange *exchange, struct command *command)
+{
+    struct troth_span value;
+    struct troth_span body = http_exchange_body(exchange);
+
+    if (!http_exchange_header(exchange, HEADER_GTID, &value) ||
+        troth_gtid_parse(value.data, value.len, &command->gtid) != 0) {
+        return "the header " HEADER_GTID " is missing or not a gtid";
+    }
+    if (!http_exchange_header(exchange, HEADER_BRANCH, &value) ||
+        !number(value, TROTH_BRANCH_NUMBER_MAX, &command->branch)) {
+        return "the header " HEADER_BRANCH " is missing or not a branch number";
+    }
+    if (!http_exchange_header(exchange, HEADER_ATTEMPT, &value) ||
+        !number(value, TROTH_ATTEMPT_MAX, &command->attempt)) {
+        return "the header " HEADER_ATTEMPT " is missing or not an attempt";
+    }
+    if (http_exchange_header(exchange, HEADER_TIMEOUT, &value) &&
+        duration_parse(value.data, value.len, &command->timeout_us) != 0) {
+        return "the header " HEADER_TIMEOUT " is not a duration";
+    }
+    if (http_exchange_header(exchange, "traceparent", &value) &&
+        value.len == MESSAGE_TRACEPARENT_LEN) {
+        command->traceparent = value;
+    }
+    if (body.len > 0 && json_check(body, JSON_CHECK_DEFAULT, &command->input, NULL) != 0) {
+        return "the body is not JSON";
+    }
+    return NULL;
+}
+
+static void handle_plain(struct troth_participant *participant, struct http_exchange *exchange,
+                         struct journal_seen *journal, struct command *command)
+{
+    const char *wrong = plain_command(exchange, command);
+    struct request *request;
+
+    if (wrong != NULL) {
+        refuse(exchange, 400, wrong);
+        return;
+    }
+    request = request_create(participant, exchange, REQUEST_PLAIN);
+    if (request == NULL) {
+        refuse(exchange, 503, "out of memory");
+        return;
+    }
+    give(request, command, journal, task_now_us());
+    if (request->pending == 1 && !request->dirty && request->exchange != NULL) {
+        /* give() had no memory for the task: the request must not wait for ever. */
+        request->exchange = NULL;
+        refuse(exchange, 503, "out of memory");
+    }
+    request_given_out(request);
+}
+
+void server_handle(void *arg, struct http_exchange *exchange)
+{
+    struct troth_participant *participant = arg;
+    const struct troth_span method = http_exchange_method(exchange);
+    struct troth_span path = http_exchange_path(exchange);
+    const size_t base_len = strlen(participant->base);
+    struct command command = {0};
+    struct journal_seen *journal;
+    bool batch;
+
+    if (path.len < base_len || memcmp(path.data, participant->base, base_len) != 0) {
+        refuse(exchange, 404, "nothing is here");
+        return;
+    }
+    path.data += base_len;
+    path.len -= base_len;
+    batch = path.len == 0 || (path.len == 1 && path.data[0] == '/');
+    if (!batch && !split_path(path, &command)) {
+        refuse(exchange, 404, "no such operation: POST {base}/{operation}/{op}");
+        return;
+    }
+    if (method.len != 4 || memcmp(method.data, "POST", 4) != 0) {
+        refuse(exchange, 405, "POST only");
+        return;
+    }
+    if (!take_headers(participant, exchange, &journal)) {
+        return;
+    }
+    if (batch) {
+        handle_batch(participant, exchange, journal);
+    } else {
+        handle_plain(participant, exchange, journal, &command);
+    }
+    request_flush_all(participant);
+}

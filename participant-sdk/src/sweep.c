@@ -1,0 +1,214 @@
+/* sweep.c: guard rows leave once their shard's oldest open gtid has passed them (protocol.md,
+ * section 3).
+ *
+ * The mark is durable a whole interval before the rows below it leave, so that an insert that still
+ * saw the old mark has ended by then. Nothing is done while no mark moves. */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg.h"
+
+struct marks {
+    char journal[TROTH_JOURNAL_ID_LEN + 1];
+    uint64_t written[TROTH_SHARDS_MAX]; /* by this process, an interval ago or more; 0: none */
+    uint64_t moved[TROTH_SHARDS_MAX];   /* to be written now */
+    unsigned due;                       /* runs: one writes a mark, the next deletes below it */
+};
+
+struct sweep {
+    struct troth_postgres *postgres;
+    struct event *timer;
+    bool running;
+    struct marks *marks[TROTH_JOURNALS_MAX];
+    /* The thread's while `running`. */
+    struct marks *now;
+    uint32_t next; /* journal whose turn it is */
+};
+
+int sweep_create(struct troth_postgres *postgres, struct sweep **ret_sweep)
+{
+    struct sweep *sweep = calloc(1, sizeof *sweep);
+
+    if (sweep == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    sweep->postgres = postgres;
+    *ret_sweep = sweep;
+    return 0;
+}
+
+void sweep_destroy(struct sweep *sweep)
+{
+    uint32_t i;
+
+    if (sweep == NULL) {
+        return;
+    }
+    if (sweep->timer != NULL) {
+        event_free(sweep->timer);
+    }
+    for (i = 0; i < TROTH_JOURNALS_MAX; i++) {
+        free(sweep->marks[i]);
+    }
+    free(sweep);
+}
+
+/* --- on a phase-2 thread ---------------------------------------------------------------------- */
+
+/* {1,2} of the shards, and of their marks. */
+static void arrays(const uint64_t *orderings, struct buffer *shards, struct buffer *values)
+{
+    uint32_t i;
+
+    buffer_append_char(shards, '{');
+    buffer_append_char(values, '{');
+    for (i = 0; i < TROTH_SHARDS_MAX; i++) {
+        if (orderings[i] == 0) {
+            continue;
+        }
+        if (shards->len > 1) {
+            buffer_append_char(shards, ',');
+            buffer_append_char(values, ',');
+        }
+        buffer_append_uint(shards, i);
+        buffer_append_uint(values, orderings[i]);
+    }
+    buffer_append_char(shards, '}');
+    buffer_append_char(values, '}');
+}
+
+/* Rows touched; -1: it did not work. */
+static long run_marks(struct session *session, enum sql_statement statement, const char *journal,
+                      const uint64_t *orderings)
+{
+    struct buffer shards BUFFER_SCOPED = {0};
+    struct buffer values BUFFER_SCOPED = {0};
+    struct sql_parameters parameters = {.count = 0};
+    struct sql_error error;
+    PGresult *result = NULL;
+    long rows = -1;
+
+    arrays(orderings, &shards, &values);
+    if (shards.failed || values.failed) {
+        return -1;
+    }
+    sql_text(&parameters, journal);
+    sql_text(&parameters, buffer_text(&shards));
+    sql_text(&parameters, buffer_text(&values));
+    if (session_run(session, statement, &parameters, &result, &error) == SQL_OK) {
+        rows = strtol(PQcmdTuples(result), NULL, 10);
+    }
+    PQclear(result);
+    return rows;
+}
+
+static void sweep_run(struct session *session, struct troth_reply *task)
+{
+    struct sweep *sweep = task->done_arg;
+    struct marks *marks = sweep->now;
+    long rows = SWEEP_ROWS_MAX;
+
+    if (session_open(session) == 0) {
+        while (rows == SWEEP_ROWS_MAX) {
+            rows = run_marks(session, SQL_SWEEP, marks->journal, marks->written);
+        }
+        if (rows >= 0) {
+            rows = run_marks(session, SQL_MARK, marks->journal, marks->moved);
+        }
+    } else {
+        rows = -1;
+    }
+    if (rows >= 0) {
+        memcpy(marks->written, marks->moved, sizeof marks->written);
+        marks->due--;
+        troth_reply_done(task, TROTH_BRANCH_UNSAID, (struct troth_span){NULL, 0});
+    } else {
+        troth_reply_retry(task, 0, session->why);
+    }
+}
+
+/* --- loop ------------------------------------------------------------------------------------- */
+
+static void on_swept(void *arg, const struct result *result)
+{
+    struct sweep *sweep = arg;
+
+    sweep->running = false;
+    if (result->result != RESULT_DONE && !sweep->postgres->closing) {
+        participant_say(sweep->postgres->participant, TROTH_SEVERITY_WARNING,
+                        "event=sweep_failed journal=%s reason=\"%.*s\"", sweep->now->journal,
+                        (int)result->reason.len, result->reason.data);
+    }
+}
+
+/* Takes over the marks that requests have shown. true: there is something to do. */
+static bool moved(struct marks *marks, const struct journal_seen *seen)
+{
+    uint32_t i;
+
+    for (i = 0; i < TROTH_SHARDS_MAX; i++) {
+        if (marks->moved[i] != seen->shards[i].oldest_open) {
+            marks->moved[i] = seen->shards[i].oldest_open;
+            marks->due = 2;
+        }
+    }
+    return marks->due > 0;
+}
+
+static void sweep_begin(struct sweep *sweep, struct marks *marks)
+{
+    const struct command command = {.op = OP_STATUS, .operation = {"", 0}};
+    struct troth_reply *task =
+        task_create(sweep->postgres->participant->mailbox, &command, "", task_now_us());
+
+    if (task == NULL) {
+        return;
+    }
+    sweep->running = true;
+    sweep->now = marks;
+    task->done = on_swept;
+    task->done_arg = sweep;
+    task->run = sweep_run;
+    pool_give(sweep->postgres->phase2, task);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct sweep *sweep = arg;
+    const struct journals *journals = &sweep->postgres->participant->journals;
+    uint32_t i;
+
+    (void)fd;
+    (void)what;
+    if (sweep->running || journals->count == 0) {
+        return;
+    }
+    i = sweep->next++ % journals->count;
+    if (sweep->marks[i] == NULL) {
+        sweep->marks[i] = calloc(1, sizeof *sweep->marks[i]);
+        if (sweep->marks[i] == NULL) {
+            return;
+        }
+        memcpy(sweep->marks[i]->journal, journals->seen[i].id, sizeof sweep->marks[i]->journal);
+    }
+    if (moved(sweep->marks[i], &journals->seen[i])) {
+        sweep_begin(sweep, sweep->marks[i]);
+    }
+}
+
+void sweep_attached(struct sweep *sweep, struct event_base *base)
+{
+    const uint64_t interval_us = sweep->postgres->sweep_interval_us;
+    const struct timeval every = {.tv_sec = (time_t)(interval_us / 1000000u),
+                                  .tv_usec = (suseconds_t)(interval_us % 1000000u)};
+
+    if (sweep->timer != NULL) {
+        return;
+    }
+    sweep->timer = event_new(base, -1, EV_PERSIST, on_timer, sweep);
+    if (sweep->timer == NULL || event_add(sweep->timer, &every) != 0) {
+        participant_say(sweep->postgres->participant, TROTH_SEVERITY_ERROR,
+                        "event=no_sweep reason=memory");
+    }
+}

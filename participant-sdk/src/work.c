@@ -1,0 +1,164 @@
+/* work.c: the service's function, and the end of its transaction. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <protocol/json.h>
+#include <protocol/message.h>
+
+#include "pg.h"
+
+struct troth_span output_span(const struct troth_output *output)
+{
+    return output->json.len == 0 ? (struct troth_span){NULL, 0} : buffer_span(&output->json);
+}
+
+void output_finish(struct troth_output *output)
+{
+    buffer_finish(&output->json);
+    buffer_finish(&output->reason);
+}
+
+void troth_output_json(struct troth_output *output, struct troth_span json)
+{
+    buffer_clear(&output->json);
+    buffer_append_span(&output->json, json);
+}
+
+void troth_output_format(struct troth_output *output, const char *format, ...)
+{
+    va_list arguments;
+    char *text;
+    int len;
+
+    va_start(arguments, format);
+    len = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    buffer_clear(&output->json);
+    if (len < 0) {
+        output->json.failed = true;
+        return;
+    }
+    buffer_append(&output->json, text, (size_t)len);
+    free(text);
+}
+
+void troth_output_reason(struct troth_output *output, const char *reason)
+{
+    buffer_clear(&output->reason);
+    buffer_append_text(&output->reason, reason);
+}
+
+static void say(struct troth_output *output, const char *reason)
+{
+    if (output->reason.len == 0) {
+        troth_output_reason(output, reason);
+    }
+}
+
+static bool output_sound(struct troth_output *output)
+{
+    struct troth_span value;
+
+    if (output->json.failed || output->reason.failed) {
+        troth_output_reason(output, "out of memory");
+        return false;
+    }
+    if (output->json.len > MESSAGE_LINE_MAX / 2 ||
+        (output->json.len > 0 &&
+         json_check(buffer_span(&output->json), JSON_CHECK_DEFAULT, &value, NULL) != 0)) {
+        troth_output_reason(output, "the service's output is not JSON, or too large");
+        return false;
+    }
+    return true;
+}
+
+enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
+                       const struct troth_call *call, struct troth_output *output)
+{
+    const int answer = work(arg, session->connection, call, output);
+
+    switch (PQtransactionStatus(session->connection)) {
+    case PQTRANS_INTRANS:
+        break;
+    case PQTRANS_INERROR:
+        troth_output_reason(output, PQerrorMessage(session->connection));
+        return WORK_FAILED;
+    case PQTRANS_IDLE:
+        troth_output_reason(output, "the service ended the transaction by itself");
+        return WORK_FAILED;
+    case PQTRANS_ACTIVE: /* it left a statement running, or in pipeline mode */
+    case PQTRANS_UNKNOWN:
+        troth_output_reason(output, "the connection to the database broke during the work");
+        session_close(session);
+        return WORK_LOST;
+    }
+    if (!output_sound(output)) {
+        return WORK_FAILED;
+    }
+    if (answer == TROTH_ERROR_REFUSED) {
+        say(output, "refused");
+        return WORK_REFUSED;
+    }
+    if (answer != 0) {
+        say(output, troth_error_text(answer));
+        return WORK_FAILED;
+    }
+    return WORK_DONE;
+}
+
+/* The output into the guard row, if there is one, and no statement timeout from here on. */
+static bool send_keep(struct session *session, const struct troth_call *call, const char *kind,
+                      const struct troth_output *output)
+{
+    struct sql_parameters parameters;
+
+    if (output->json.len == 0) {
+        return session_send(session, SQL_NO_TIMEOUT, NULL);
+    }
+    sql_key(&parameters, call);
+    sql_bytes(&parameters, buffer_span(&output->json));
+    sql_text(&parameters, kind);
+    return session_send(session, SQL_KEEP, &parameters);
+}
+
+/* PREPARE TRANSACTION and COMMIT in a failed transaction answer ROLLBACK without an error: only the
+ * exact tag counts. A WARNING means that nobody knows. */
+static enum sql_end judge_end(struct session *session, enum sql_end end, PGresult *result,
+                              const char *tag)
+{
+    if (end == SQL_OK && strcmp(PQcmdStatus(result), tag) != 0) {
+        (void)snprintf(session->why, sizeof session->why, "the transaction had failed: %s",
+                       PQcmdStatus(result));
+        return SQL_FAILED;
+    }
+    return end == SQL_OK && session->warned ? SQL_LOST : end;
+}
+
+enum sql_end work_finish(struct session *session, const struct troth_call *call, const char *kind,
+                         const struct troth_output *output, const char *text, const char *tag)
+{
+    struct sql_error error;
+    PGresult *result = NULL;
+    enum sql_end end;
+
+    session_unwarn(session);
+    if (!session_pipeline_begin(session) || !send_keep(session, call, kind, output) ||
+        !session_send_text(session, text) || !session_pipeline_send(session)) {
+        (void)snprintf(session->why, sizeof session->why, "%s",
+                       PQerrorMessage(session->connection));
+        session_close(session);
+        return SQL_LOST;
+    }
+    end = session_next(session, NULL, &error);
+    if (end == SQL_OK) {
+        end = session_next(session, &result, &error);
+    }
+    end = judge_end(session, end, result, tag);
+    PQclear(result);
+    if (!session_pipeline_end(session)) {
+        return SQL_LOST;
+    }
+    return end;
+}

@@ -1,0 +1,425 @@
+/* A scripted host: it notes what it was asked, and answers as the test says. */
+#include "fake_host.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void keep(char *ret_text, size_t cap, struct troth_span span)
+{
+    assert(span.len < cap);
+    if (span.len > 0)
+        memcpy(ret_text, span.data, span.len);
+    ret_text[span.len] = '\0';
+}
+
+static void keep_text(char *ret_text, size_t cap, const char *text)
+{
+    keep(ret_text, cap, (struct troth_span){text, text != NULL ? strlen(text) : 0});
+}
+
+static void note(struct fake_host *fake, const char *call)
+{
+    fake->asked.call = call;
+    fake->asked.calls++;
+}
+
+bool fake_holds(const struct fake_host *fake)
+{
+    return fake->view_fn != NULL || fake->answer_fn != NULL || fake->done_fn != NULL;
+}
+
+/* --- answering -------------------------------------------------------------------------------- */
+
+static void list_all(struct fake_host *fake, api_view_fn fn, void *arg)
+{
+    troth_gtid first = fake->origin.gtid;
+    for (uint32_t i = 0; i < fake->listed; i++) {
+        fake->origin.gtid.bytes[15] = (uint8_t)(i + 1);
+        fn(arg, NULL, &fake->view, true);
+    }
+    fake->origin.gtid = first;
+    fn(arg, NULL, NULL, true);
+}
+
+void fake_release(struct fake_host *fake)
+{
+    api_view_fn view_fn = fake->view_fn;
+    api_answer_fn answer_fn = fake->answer_fn;
+    api_done_fn done_fn = fake->done_fn;
+    void *arg = fake->arg;
+    assert(fake_holds(fake));
+    fake->view_fn = NULL;
+    fake->answer_fn = NULL;
+    fake->done_fn = NULL;
+    if (done_fn != NULL && fake->problem == NULL)
+        fake->then(fake);
+    definition_destroy(fake->taken);
+    fake->taken = NULL;
+    if (view_fn != NULL && fake->problem == NULL && fake->listing)
+        list_all(fake, view_fn, arg);
+    else if (view_fn != NULL)
+        view_fn(arg, fake->problem, fake->problem == NULL ? &fake->view : NULL, !fake->replayed);
+    if (answer_fn != NULL)
+        answer_fn(arg, fake->problem, fake->problem == NULL ? &fake->answer : NULL);
+    if (done_fn != NULL)
+        done_fn(arg, fake->problem);
+}
+
+static void answer_view(struct fake_host *fake, api_view_fn fn, void *arg, bool listing)
+{
+    assert(!fake_holds(fake));
+    fake->view_fn = fn;
+    fake->arg = arg;
+    fake->listing = listing;
+    if (!fake->hold)
+        fake_release(fake);
+}
+
+static void answer_done(struct fake_host *fake, void (*then)(struct fake_host *), api_done_fn fn,
+                        void *arg)
+{
+    assert(!fake_holds(fake));
+    fake->then = then;
+    fake->done_fn = fn;
+    fake->arg = arg;
+    if (!fake->hold)
+        fake_release(fake);
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+static void fake_submit(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    struct fake_asked *asked = &fake->asked;
+    note(fake, "submit");
+    asked->submit = *submit;
+    keep_text(asked->definition, sizeof asked->definition,
+              submit->definition != NULL ? submit->definition->name : NULL);
+    keep(asked->input, sizeof asked->input, submit->input);
+    keep(asked->labels, sizeof asked->labels, submit->labels);
+    keep(asked->key, sizeof asked->key, submit->idempotency_key);
+    keep(asked->traceparent, sizeof asked->traceparent, submit->traceparent);
+    fake->origin.interactive = submit->definition == NULL;
+    answer_view(fake, fn, arg, false);
+}
+
+static void fake_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
+                        api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "enlist");
+    fake->asked.gtid = *gtid;
+    fake->asked.enlist = *enlist;
+    keep_text(fake->asked.participant, sizeof fake->asked.participant, enlist->participant);
+    keep_text(fake->asked.operation, sizeof fake->asked.operation, enlist->operation);
+    answer_view(fake, fn, arg, false);
+}
+
+static void fake_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
+                        enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "commit");
+    fake->asked.gtid = *gtid;
+    fake->asked.count = count;
+    memcpy(fake->asked.branches, branches, count * sizeof *branches);
+    fake->asked.reply = reply;
+    fake->asked.wait_us = wait_us;
+    answer_view(fake, fn, arg, false);
+}
+
+static void fake_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "abort");
+    fake->asked.gtid = *gtid;
+    answer_view(fake, fn, arg, false);
+}
+
+static void fake_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "get");
+    fake->asked.gtid = *gtid;
+    answer_view(fake, fn, arg, false);
+}
+
+static void fake_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    struct fake_asked *asked = &fake->asked;
+    note(fake, "list");
+    asked->list = *list;
+    keep_text(asked->state, sizeof asked->state, list->state);
+    keep_text(asked->outcome, sizeof asked->outcome, list->outcome);
+    keep_text(asked->definition, sizeof asked->definition, list->definition);
+    keep_text(asked->participant, sizeof asked->participant, list->participant);
+    answer_view(fake, fn, arg, true);
+}
+
+static void fake_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
+                         struct troth_span journal, api_answer_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "inquire");
+    fake->asked.gtid = *gtid;
+    fake->asked.branch = branch;
+    fake->asked.attempt = attempt;
+    keep(fake->asked.journal, sizeof fake->asked.journal, journal);
+    assert(!fake_holds(fake));
+    fake->answer_fn = fn;
+    fake->arg = arg;
+    if (!fake->hold)
+        fake_release(fake);
+}
+
+/* --- definitions ------------------------------------------------------------------------------ */
+
+static const struct definition *fake_definition(void *ctx, const char *name, uint32_t version)
+{
+    const struct fake_host *fake = ctx;
+    const struct definition *found = NULL;
+    for (uint32_t i = 0; i < fake->definitions_count; i++) {
+        const struct definition *definition = fake->definitions[i];
+        if (strcmp(definition->name, name) == 0 && (version == 0 || definition->version == version))
+            found = definition;
+    }
+    return found;
+}
+
+static const struct definition *fake_definition_at(void *ctx, uint32_t i)
+{
+    const struct fake_host *fake = ctx;
+    return i < fake->definitions_count ? fake->definitions[i] : NULL;
+}
+
+static bool is_before(const struct definition *a, const struct definition *b)
+{
+    int order = strcmp(a->name, b->name);
+    return order < 0 || (order == 0 && a->version < b->version);
+}
+
+static void insert(struct fake_host *fake)
+{
+    uint32_t at = fake->definitions_count++;
+    assert(at < FAKE_SLOTS);
+    for (; at > 0 && is_before(fake->taken, fake->definitions[at - 1]); at--)
+        fake->definitions[at] = fake->definitions[at - 1];
+    fake->definitions[at] = fake->taken;
+    fake->taken = NULL;
+}
+
+static void fake_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "definition_put");
+    fake->taken = taken;
+    answer_done(fake, insert, fn, arg);
+}
+
+static void delete_definition(struct fake_host *fake)
+{
+    for (uint32_t i = 0; i < fake->definitions_count; i++)
+        if (fake->definitions[i] == fake_definition(fake, fake->asked.name, fake->asked.version)) {
+            definition_destroy(fake->definitions[i]);
+            fake->definitions_count--;
+            memmove(&fake->definitions[i], &fake->definitions[i + 1],
+                    (fake->definitions_count - i) * sizeof fake->definitions[0]);
+            return;
+        }
+}
+
+static void fake_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
+                                   void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "definition_delete");
+    keep_text(fake->asked.name, sizeof fake->asked.name, name);
+    fake->asked.version = version;
+    answer_done(fake, delete_definition, fn, arg);
+}
+
+/* --- participants ----------------------------------------------------------------------------- */
+
+static bool fake_participant_at(void *ctx, uint32_t i, struct api_participant *ret_participant)
+{
+    struct fake_host *fake = ctx;
+    if (i >= fake->participants_count)
+        return false;
+    struct fake_participant *found = &fake->participants[i];
+    struct api_participant participant = {
+        .name = found->name, .binding = found->binding, .slots = found->slots};
+    for (uint32_t k = 0; k < found->urls_count; k++)
+        participant.urls[k] = found->urls[k];
+    *ret_participant = participant;
+    return true;
+}
+
+static bool fake_participant(void *ctx, const char *name, struct api_participant *ret_participant)
+{
+    struct fake_host *fake = ctx;
+    for (uint32_t i = 0; i < fake->participants_count; i++)
+        if (strcmp(fake->participants[i].name, name) == 0)
+            return fake_participant_at(ctx, i, ret_participant);
+    return false;
+}
+
+static void fake_participant_status(void *ctx, const char *name, struct buffer *ret_members)
+{
+    (void)ctx;
+    buffer_append_format(ret_members, "\"slots\":16,\"reachable\":%s",
+                         strcmp(name, "bank_a") == 0 ? "true" : "false");
+}
+
+static void nothing(struct fake_host *fake)
+{
+    (void)fake;
+}
+
+/* Registered at once, unless it is to be refused. */
+static void fake_participant_put(void *ctx, const struct api_participant *participant,
+                                 api_done_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    uint32_t at = 0;
+    note(fake, "participant_put");
+    while (at < fake->participants_count &&
+           strcmp(fake->participants[at].name, participant->name) != 0)
+        at++;
+    assert(at < FAKE_SLOTS);
+    if (fake->problem == NULL) {
+        struct fake_participant *slot = &fake->participants[at];
+        fake->participants_count += at == fake->participants_count;
+        *slot = (struct fake_participant){.slots = participant->slots};
+        keep_text(slot->name, sizeof slot->name, participant->name);
+        keep_text(slot->binding, sizeof slot->binding, participant->binding);
+        for (uint32_t i = 0; i < FAKE_SLOTS && participant->urls[i] != NULL; i++)
+            keep_text(slot->urls[slot->urls_count++], sizeof slot->urls[0], participant->urls[i]);
+    }
+    answer_done(fake, nothing, fn, arg);
+}
+
+static void delete_participant(struct fake_host *fake)
+{
+    for (uint32_t i = 0; i < fake->participants_count; i++)
+        if (strcmp(fake->participants[i].name, fake->asked.name) == 0) {
+            fake->participants_count--;
+            memmove(&fake->participants[i], &fake->participants[i + 1],
+                    (fake->participants_count - i) * sizeof fake->participants[0]);
+            return;
+        }
+}
+
+static void fake_participant_delete(void *ctx, const char *name, api_done_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "participant_delete");
+    keep_text(fake->asked.name, sizeof fake->asked.name, name);
+    answer_done(fake, delete_participant, fn, arg);
+}
+
+static bool fake_ready(void *ctx, struct buffer *ret_details)
+{
+    const struct fake_host *fake = ctx;
+    buffer_append_text(ret_details, "{\"journal\":{\"connected\":true}}");
+    return fake->ready;
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+void fake_add_definition(struct fake_host *fake, const char *name, uint32_t version)
+{
+    struct definition_faults faults = {0};
+    char text[2048];
+    int len = snprintf(
+        text, sizeof text,
+        "{\"name\":\"%s\",\"version\":%u,\"mode\":\"2pc\",\"timeout\":\"30s\",\n"
+        "\"description\":\"Move \\\"money\\\"\",\n"
+        "\"input_schema\":{\"type\":\"object\",\"required\":[\"from\",\"amount\"],\"properties\":{"
+        "\"from\":{\"type\":\"integer\"},\"amount\":{\"type\":\"integer\",\"minimum\":1}}},\n"
+        "\"steps\":[{\"name\":\"debit\",\"participant\":\"bank_a\",\"operation\":\"debit\","
+        "\"input\":{\"account\":\"${input.from}\"}},\n"
+        "{\"name\":\"credit\",\"participant\":\"bank_b\",\"operation\":\"credit\"}]}",
+        name, version);
+    int error = definition_parse((struct troth_span){text, (size_t)len}, &faults, &fake->taken);
+    assert(error == 0);
+    definition_faults_finish(&faults);
+    insert(fake);
+}
+
+void fake_add_participant(struct fake_host *fake, const char *name)
+{
+    assert(fake->participants_count < FAKE_SLOTS);
+    struct fake_participant *slot = &fake->participants[fake->participants_count++];
+    *slot = (struct fake_participant){
+        .binding = "batch", .urls = {"http://127.0.0.1:7101/troth"}, .urls_count = 1, .slots = 16};
+    keep_text(slot->name, sizeof slot->name, name);
+}
+
+#define SPAN(text) ((struct troth_span){text, sizeof(text) - 1})
+
+static void fill_view(struct fake_host *fake)
+{
+    fake->origin = (struct txn_origin){
+        .mode = TXN_MODE_2PC,
+        .definition = SPAN("transfer"),
+        .definition_version = 2,
+        .labels = SPAN("{\"tenant\":\"acme\"}"),
+        .began_at = {UINT64_C(1795239289112000)},
+    };
+    int error = troth_gtid_parse(FAKE_GTID, TROTH_GTID_TEXT_LEN, &fake->origin.gtid);
+    assert(error == 0);
+    fake->view = (struct api_view){
+        .origin = &fake->origin,
+        .attempt = 1,
+        .state = "ended",
+        .outcome = TXN_OUTCOME_COMMITTED,
+        .ended_at = {UINT64_C(1795239289131000)},
+        .steps = SPAN("[{\"branch\":1,\"name\":\"debit\",\"participant\":\"bank_a\","
+                      "\"operation\":\"debit\",\"state\":\"committed\",\"tries\":1,"
+                      "\"output\":{\"balance\":9007199254740993, \"rate\":0.10,\"huge\":1e400}}]"),
+        .failure = SPAN("null"),
+        .history = SPAN("[{\"at\":\"+0s\",\"moment\":\"began\"}]"),
+    };
+    fake->answer = (struct api_answer){.decision = "committed", .epoch = 3};
+}
+
+void fake_init(struct fake_host *fake)
+{
+    *fake = (struct fake_host){.ready = true};
+    fake->host = (struct api_host){
+        .ctx = fake,
+        .submit = fake_submit,
+        .enlist = fake_enlist,
+        .commit = fake_commit,
+        .abort = fake_abort,
+        .get = fake_get,
+        .list = fake_list,
+        .inquire = fake_inquire,
+        .definition = fake_definition,
+        .definition_at = fake_definition_at,
+        .definition_put = fake_definition_put,
+        .definition_delete = fake_definition_delete,
+        .participant = fake_participant,
+        .participant_at = fake_participant_at,
+        .participant_status = fake_participant_status,
+        .participant_put = fake_participant_put,
+        .participant_delete = fake_participant_delete,
+        .ready = fake_ready,
+    };
+    fill_view(fake);
+    fake_add_definition(fake, "transfer", 1);
+    fake_add_definition(fake, "transfer", 2);
+    fake_add_participant(fake, "bank_a");
+    fake_add_participant(fake, "bank_b");
+}
+
+void fake_finish(struct fake_host *fake)
+{
+    for (uint32_t i = 0; i < fake->definitions_count; i++)
+        definition_destroy(fake->definitions[i]);
+    definition_destroy(fake->taken);
+}
