@@ -18,7 +18,7 @@ BASE = ["troth/", "protocol/"]
 RECORD = [*BASE, "txn/record.h"]
 DAEMON = [*BASE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "api/", "event2/"]
 LAYERS = {
-    "participant-sdk/include": ["troth/"],
+    "participant-sdk/include": ["troth/", "libpq-fe.h"],
     "participant-sdk/protocol": [*BASE, "cjson/"],
     "participant-sdk/http": [*BASE, "http/", "event2/", "llhttp.h", "openssl/"],
     "participant-sdk/src": [*BASE, "http/", "event2/", "libpq-fe.h"],
