@@ -1,6 +1,8 @@
 /* The members of a request's body, each with its type and range. */
 #include "body.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "request.h"
@@ -15,47 +17,74 @@ static int wrong_member(const char *name, const char *must, struct troth_span va
                            SHOWN(value), must);
 }
 
+static int unknown_member(struct troth_span key, const char *const *known,
+                          struct api_problem *ret_problem)
+{
+    char wrong[SHOWN_MAX + 1] = {0};
+    if (json_string_copy(key, wrong, sizeof wrong) != 0)
+        (void)snprintf(wrong, sizeof wrong, "%.*s", SHOWN(key));
+    const char *nearest = known[0] != NULL ? definition_nearest(wrong, known) : NULL;
+    if (nearest == NULL)
+        return api_problem_set(ret_problem, API_PROBLEM_UNKNOWN_MEMBER,
+                               "/%s: there is no such member here", wrong);
+    return api_problem_set(ret_problem, API_PROBLEM_UNKNOWN_MEMBER,
+                           "/%s: there is no such member here; did you mean \"%s\"?", wrong,
+                           nearest);
+}
+
+int body_read(const struct request *request, bool may_be_empty, const char *const *known,
+              struct body *ret_body, struct api_problem *ret_problem)
+{
+    struct body body = {.known = known};
+    struct troth_span object, key, value;
+    int error = request_object(request, may_be_empty, &object, ret_problem);
+    if (error != 0)
+        return error;
+    struct json_cursor cursor = json_cursor(object);
+    while (json_next(&cursor, &key, &value)) {
+        uint32_t i = 0;
+        while (known[i] != NULL &&
+               !json_string_equals(key, (struct troth_span){known[i], strlen(known[i])}))
+            i++;
+        if (known[i] == NULL)
+            return unknown_member(key, known, ret_problem);
+        assert(i < BODY_MEMBERS_MAX);
+        body.values[i] = value;
+    }
+    *ret_body = body;
+    return 0;
+}
+
+bool body_member(const struct body *body, const char *name, struct troth_span *ret_value)
+{
+    uint32_t i = 0;
+    while (strcmp(body->known[i], name) != 0) {
+        i++;
+        assert(body->known[i] != NULL); /* asked for a member that may not be there */
+    }
+    if (body->values[i].data == NULL)
+        return false;
+    *ret_value = body->values[i];
+    return true;
+}
+
 /* 0 with *ret_there; or the refusal of one that must be there. */
-static int find(struct troth_span object, const char *name, enum presence presence,
+static int find(const struct body *body, const char *name, enum presence presence,
                 struct troth_span *ret_value, bool *ret_there, struct api_problem *ret_problem)
 {
-    *ret_there = json_member(object, name, ret_value);
+    *ret_there = body_member(body, name, ret_value);
     if (!*ret_there && presence == REQUIRED)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY, "/%s: it is missing", name);
     return 0;
 }
 
-int body_known(struct troth_span object, const char *const *known, struct api_problem *ret_problem)
-{
-    struct json_cursor cursor = json_cursor(object);
-    struct troth_span key, value;
-    while (json_next(&cursor, &key, &value)) {
-        char wrong[SHOWN_MAX + 1] = {0};
-        const char *const *name = known;
-        while (*name != NULL && !json_string_equals(key, (struct troth_span){*name, strlen(*name)}))
-            name++;
-        if (*name != NULL)
-            continue;
-        if (json_string_copy(key, wrong, sizeof wrong) != 0)
-            strcpy(wrong, "…");
-        const char *nearest = known[0] != NULL ? definition_nearest(wrong, known) : NULL;
-        if (nearest == NULL)
-            return api_problem_set(ret_problem, API_PROBLEM_UNKNOWN_MEMBER,
-                                   "/%s: there is no such member here", wrong);
-        return api_problem_set(ret_problem, API_PROBLEM_UNKNOWN_MEMBER,
-                               "/%s: there is no such member here; did you mean \"%s\"?", wrong,
-                               nearest);
-    }
-    return 0;
-}
-
-int body_uint(struct troth_span object, const char *name, enum presence presence, uint32_t least,
+int body_uint(const struct body *body, const char *name, enum presence presence, uint32_t least,
               uint32_t most, uint32_t *ret_value, struct api_problem *ret_problem)
 {
     struct troth_span value;
     bool there;
     int64_t number = 0;
-    int error = find(object, name, presence, &value, &there, ret_problem);
+    int error = find(body, name, presence, &value, &there, ret_problem);
     if (error != 0 || !there)
         return error;
     if (json_int64(value, &number) != 0 || number < (int64_t)least || number > (int64_t)most)
@@ -66,13 +95,13 @@ int body_uint(struct troth_span object, const char *name, enum presence presence
     return 0;
 }
 
-int body_name(struct troth_span object, const char *name, enum presence presence,
+int body_name(const struct body *body, const char *name, enum presence presence,
               char ret_name[TROTH_NAME_LEN_MAX + 1], struct api_problem *ret_problem)
 {
     char text[TROTH_NAME_LEN_MAX + 1];
     struct troth_span value;
     bool there;
-    int error = find(object, name, presence, &value, &there, ret_problem);
+    int error = find(body, name, presence, &value, &there, ret_problem);
     if (error != 0 || !there)
         return error;
     if (json_string_copy(value, text, sizeof text) != 0 || !troth_name_valid(text, strlen(text)))
@@ -82,22 +111,22 @@ int body_name(struct troth_span object, const char *name, enum presence presence
     return 0;
 }
 
-int body_bool(struct troth_span object, const char *name, bool *ret_value,
+int body_bool(const struct body *body, const char *name, bool *ret_value,
               struct api_problem *ret_problem)
 {
     struct troth_span value;
-    if (json_member(object, name, &value) && json_bool(value, ret_value) != 0)
+    if (body_member(body, name, &value) && json_bool(value, ret_value) != 0)
         return wrong_member(name, "true or false", value, ret_problem);
     return 0;
 }
 
-int body_duration(struct troth_span object, const char *name, uint64_t *ret_us,
+int body_duration(const struct body *body, const char *name, uint64_t *ret_us,
                   struct api_problem *ret_problem)
 {
     char text[MEMBER_TEXT_MAX];
     struct troth_span value;
     uint64_t us = 0;
-    if (!json_member(object, name, &value))
+    if (!body_member(body, name, &value))
         return 0;
     if (json_string_copy(value, text, sizeof text) != 0 ||
         duration_parse(text, strlen(text), &us) != 0 || us == 0)
@@ -107,13 +136,13 @@ int body_duration(struct troth_span object, const char *name, uint64_t *ret_us,
     return 0;
 }
 
-int body_choice(struct troth_span object, const char *name, enum presence presence,
+int body_choice(const struct body *body, const char *name, enum presence presence,
                 const char *const *choices, uint32_t *ret_choice, struct api_problem *ret_problem)
 {
     BUFFER_SCOPED struct buffer list = {0};
     struct troth_span value;
     bool there;
-    int error = find(object, name, presence, &value, &there, ret_problem);
+    int error = find(body, name, presence, &value, &there, ret_problem);
     if (error != 0 || !there)
         return error;
     for (uint32_t i = 0; choices[i] != NULL; i++) {

@@ -22,19 +22,17 @@ static int read_enlist(const struct request *request, struct api_enlist *ret_enl
     static const char *const known[] = {"branch", "participant", "operation", "prepared", NULL};
     struct api_participant participant;
     struct api_enlist enlist = {.participant = ret_participant, .operation = ret_operation};
-    struct troth_span object;
-    int error = request_object(request, false, &object, ret_problem);
+    struct body body;
+    int error = body_read(request, false, known, &body, ret_problem);
     if (error == 0)
-        error = body_known(object, known, ret_problem);
-    if (error == 0)
-        error = body_uint(object, "branch", REQUIRED, 1, TROTH_BRANCH_NUMBER_MAX, &enlist.branch,
+        error = body_uint(&body, "branch", REQUIRED, 1, TROTH_BRANCH_NUMBER_MAX, &enlist.branch,
                           ret_problem);
     if (error == 0)
-        error = body_name(object, "participant", REQUIRED, ret_participant, ret_problem);
+        error = body_name(&body, "participant", REQUIRED, ret_participant, ret_problem);
     if (error == 0)
-        error = body_name(object, "operation", REQUIRED, ret_operation, ret_problem);
+        error = body_name(&body, "operation", REQUIRED, ret_operation, ret_problem);
     if (error == 0)
-        error = body_bool(object, "prepared", &enlist.prepared, ret_problem);
+        error = body_bool(&body, "prepared", &enlist.prepared, ret_problem);
     if (error == 0)
         error = lookup_participant(request->api, API_PROBLEM_UNKNOWN_PARTICIPANT, ret_participant,
                                    &participant, ret_problem);
@@ -70,13 +68,13 @@ static bool contains(const uint32_t *numbers, uint32_t count, uint32_t number)
 }
 
 /* The branches that the client knows; none said: whichever are enlisted. */
-static int read_branches(struct troth_span object, uint32_t ret_branches[TROTH_BRANCHES_MAX],
+static int read_branches(const struct body *body, uint32_t ret_branches[TROTH_BRANCHES_MAX],
                          uint32_t *ret_count, struct api_problem *ret_problem)
 {
     struct troth_span list, key, value;
     int64_t number = 0;
     uint32_t count = 0;
-    if (!json_member(object, "branches", &list))
+    if (!body_member(body, "branches", &list))
         return 0;
     if (json_type(list) != JSON_ARRAY)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
@@ -107,18 +105,16 @@ int branches_commit(const struct request *request, struct api_problem *ret_probl
     uint32_t branches[TROTH_BRANCHES_MAX], count = 0, choice = 0;
     enum api_reply reply;
     uint64_t wait_us;
-    struct troth_span object;
+    struct body body;
     struct call *call;
     troth_gtid gtid;
     int error = request_gtid(request, &gtid, ret_problem);
     if (error == 0)
-        error = request_object(request, true, &object, ret_problem);
+        error = body_read(request, true, known, &body, ret_problem);
     if (error == 0)
-        error = body_known(object, known, ret_problem);
+        error = read_branches(&body, branches, &count, ret_problem);
     if (error == 0)
-        error = read_branches(object, branches, &count, ret_problem);
-    if (error == 0)
-        error = body_choice(object, "reply", OPTIONAL, replies, &choice, ret_problem);
+        error = body_choice(&body, "reply", OPTIONAL, replies, &choice, ret_problem);
     if (error == 0)
         error = call_create(request, &call, ret_problem);
     if (error != 0)

@@ -145,7 +145,7 @@ int definitions_put(const struct request *request, struct api_problem *ret_probl
     struct definition_faults faults = {0};
     char name[TROTH_NAME_LEN_MAX + 1];
     struct definition *definition = NULL;
-    struct troth_span text;
+    struct troth_span text = {NULL, 0};
     int error = request_name(request, name, ret_problem);
     if (error == 0)
         error = read_text(request, &text, ret_problem);
@@ -171,7 +171,7 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
     struct definition_faults faults = {0};
     struct definition *definition = NULL;
     BUFFER_SCOPED struct buffer body = {0};
-    struct troth_span text;
+    struct troth_span text = {NULL, 0};
     int error = read_text(request, &text, ret_problem);
     if (error != 0)
         return error;
@@ -262,7 +262,7 @@ static int read_cursor(const struct request *request, struct list_cursor *ret_cu
     unsigned long version = dot != NULL ? strtoul(dot + 1, &end, 10) : 0;
     if (!troth_name_valid(text.data, len) || version == 0 || version > INT32_MAX || *end != '\0')
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
-                               "?cursor: \"%.*s\" is not the \"next\" of an earlier page",
+                               "?cursor: \"%.*s\" is not the \"cursor\" of an earlier page",
                                SHOWN(buffer_span(&text)));
     memcpy(cursor.name, text.data, len);
     cursor.name[len] = '\0';
@@ -295,9 +295,9 @@ static void append_page(const struct api_host *host, const struct list_cursor *c
         last = definition;
     }
     if (definition != NULL && last != NULL)
-        buffer_append_format(body, "],\"next\":\"%s.%u\"}\n", last->name, last->version);
+        buffer_append_format(body, "],\"cursor\":\"%s.%u\"}\n", last->name, last->version);
     else
-        buffer_append_text(body, "],\"next\":null}\n");
+        buffer_append_text(body, "],\"cursor\":null}\n");
 }
 
 int definitions_list(const struct request *request, struct api_problem *ret_problem)

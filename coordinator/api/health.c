@@ -15,17 +15,10 @@ int health_alive(const struct request *request, struct api_problem *ret_problem)
 int health_ready(const struct request *request, struct api_problem *ret_problem)
 {
     const struct api_host *host = &request->api->host;
-    BUFFER_SCOPED struct buffer details = {0};
     BUFFER_SCOPED struct buffer body = {0};
     (void)ret_problem;
-    bool ready = host->ready(host->ctx, &details);
-    buffer_append_format(&body, "{\"status\":\"%s\",\"details\":", ready ? "ready" : "not_ready");
-    if (details.len > 0)
-        buffer_append_span(&body, buffer_span(&details));
-    else
-        buffer_append_text(&body, "{}");
-    buffer_append_text(&body, "}\n");
-    body.failed = body.failed || details.failed;
+    bool ready = host->ready(host->ctx, &body);
+    buffer_append_char(&body, '\n');
     reply_json(request->exchange, ready ? 200 : 503, no_headers, &body);
     return 0;
 }

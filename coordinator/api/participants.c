@@ -64,13 +64,10 @@ int participants_put(const struct request *request, struct api_problem *ret_prob
     struct registration registration = {.urls_count = 0};
     char name[TROTH_NAME_LEN_MAX + 1];
     struct api_participant old;
-    struct troth_span object;
     struct call *call = NULL;
     int error = request_name(request, name, ret_problem);
     if (error == 0)
-        error = request_object(request, false, &object, ret_problem);
-    if (error == 0)
-        error = registration_read(object, name, &registration, ret_problem);
+        error = registration_read(request, name, &registration, ret_problem);
     if (error == 0)
         error = call_create(request, &call, ret_problem);
     if (error == 0) {
@@ -146,9 +143,9 @@ static void append_page(const struct api_host *host, const char *cursor, uint32_
         strcpy(last, participant.name);
     }
     if (more)
-        buffer_append_format(body, "],\"next\":\"%s\"}\n", last);
+        buffer_append_format(body, "],\"cursor\":\"%s\"}\n", last);
     else
-        buffer_append_text(body, "],\"next\":null}\n");
+        buffer_append_text(body, "],\"cursor\":null}\n");
 }
 
 int participants_list(const struct request *request, struct api_problem *ret_problem)

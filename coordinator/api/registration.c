@@ -110,11 +110,11 @@ static int read_url(struct registration *registration, struct troth_span value,
     return 0;
 }
 
-static int read_urls(struct troth_span object, struct registration *registration,
+static int read_urls(const struct body *body, struct registration *registration,
                      struct api_problem *ret_problem)
 {
     struct troth_span list, key, value;
-    if (!json_member(object, "urls", &list))
+    if (!body_member(body, "urls", &list))
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY, "/urls: it is missing");
     if (json_type(list) != JSON_ARRAY)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
@@ -134,33 +134,34 @@ static int read_urls(struct troth_span object, struct registration *registration
     return 0;
 }
 
-static int check_name(struct troth_span object, const char *name, struct api_problem *ret_problem)
+static int check_name(const struct body *body, const char *name, struct api_problem *ret_problem)
 {
     char said[TROTH_NAME_LEN_MAX + 1] = "";
-    int error = body_name(object, "name", OPTIONAL, said, ret_problem);
+    int error = body_name(body, "name", OPTIONAL, said, ret_problem);
     if (error == 0 && said[0] != '\0' && strcmp(said, name) != 0)
         error = api_problem_set(ret_problem, API_PROBLEM_NAME_MISMATCH,
                                 "/name: the body says \"%s\", the path \"%s\"", said, name);
     return error;
 }
 
-int registration_read(struct troth_span object, const char *name, struct registration *registration,
-                      struct api_problem *ret_problem)
+int registration_read(const struct request *request, const char *name,
+                      struct registration *registration, struct api_problem *ret_problem)
 {
     static const char *const known[] = {"name", "binding", "urls", "slots", NULL};
     static const char *const bindings[] = {"http", "batch", NULL};
     struct api_participant *participant = &registration->participant;
+    struct body body;
     uint32_t binding = 0;
-    int error = body_known(object, known, ret_problem);
+    int error = body_read(request, false, known, &body, ret_problem);
     if (error == 0)
-        error = check_name(object, name, ret_problem);
+        error = check_name(&body, name, ret_problem);
     if (error == 0)
-        error = body_choice(object, "binding", REQUIRED, bindings, &binding, ret_problem);
+        error = body_choice(&body, "binding", REQUIRED, bindings, &binding, ret_problem);
     if (error == 0)
-        error = body_uint(object, "slots", OPTIONAL, 1, REGISTRATION_SLOTS_MAX, &participant->slots,
+        error = body_uint(&body, "slots", OPTIONAL, 1, REGISTRATION_SLOTS_MAX, &participant->slots,
                           ret_problem);
     if (error == 0)
-        error = read_urls(object, registration, ret_problem);
+        error = read_urls(&body, registration, ret_problem);
     participant->name = name;
     participant->binding = bindings[binding];
     return error;

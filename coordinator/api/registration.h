@@ -2,7 +2,7 @@
 #ifndef API_REGISTRATION_H
 #define API_REGISTRATION_H
 
-#include <api/api.h>
+#include "router.h"
 
 #define REGISTRATION_URLS_MAX      8u /* replicas over one database */
 #define REGISTRATION_URL_BYTES_MAX 512u
@@ -15,7 +15,7 @@ struct registration {
 };
 
 /* `registration` is zero-initialised and finished by the caller, also after a refusal. */
-TROTH_MUST_CHECK int registration_read(struct troth_span object, const char *name,
+TROTH_MUST_CHECK int registration_read(const struct request *request, const char *name,
                                        struct registration *registration,
                                        struct api_problem *ret_problem);
 void registration_finish(struct registration *registration);

@@ -248,7 +248,7 @@ int request_json(const struct request *request, int json_check_flags, struct tro
 int request_object(const struct request *request, bool may_be_empty, struct troth_span *ret_object,
                    struct api_problem *ret_problem)
 {
-    struct troth_span value;
+    struct troth_span value = {NULL, 0};
     if (may_be_empty && http_exchange_body(request->exchange).len == 0) {
         *ret_object = (struct troth_span){"{}", 2};
         return 0;

@@ -42,11 +42,11 @@ static int read_headers(const struct request *request, struct start *start,
 }
 
 /* An object of strings. */
-static int read_labels(struct troth_span object, struct troth_span *ret_labels,
+static int read_labels(const struct body *body, struct troth_span *ret_labels,
                        struct api_problem *ret_problem)
 {
     struct troth_span labels, key, value;
-    if (!json_member(object, "labels", &labels))
+    if (!body_member(body, "labels", &labels))
         return 0;
     if (json_type(labels) != JSON_OBJECT)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
@@ -83,13 +83,13 @@ static int check_input(struct start *start, struct api_problem *ret_problem)
 }
 
 /* The definition's own, or a shorter one. */
-static int read_timeout(struct troth_span object, struct api_submit *submit,
+static int read_timeout(const struct body *body, struct api_submit *submit,
                         struct api_problem *ret_problem)
 {
     uint64_t most = submit->definition->timeout_us;
     char text[DURATION_TEXT_MAX];
     submit->timeout_us = most;
-    int error = body_duration(object, "timeout", &submit->timeout_us, ret_problem);
+    int error = body_duration(body, "timeout", &submit->timeout_us, ret_problem);
     if (error != 0 || most == 0 || submit->timeout_us <= most)
         return error;
     duration_format(most, text);
@@ -97,32 +97,32 @@ static int read_timeout(struct troth_span object, struct api_submit *submit,
                            "/timeout: it is longer than the definition's own, %s", text);
 }
 
-static int read_orchestrated(const struct request *request, struct troth_span object,
+static int read_orchestrated(const struct request *request, const struct body *body,
                              struct start *start, struct api_problem *ret_problem)
 {
     static const char *const replies[] = {"completed", "decided", NULL};
     struct api_submit *submit = &start->submit;
     char name[TROTH_NAME_LEN_MAX + 1];
     uint32_t version = 0, reply = 0;
-    int error = body_name(object, "definition", REQUIRED, name, ret_problem);
+    int error = body_name(body, "definition", REQUIRED, name, ret_problem);
     if (error == 0)
-        error = body_uint(object, "version", OPTIONAL, 1, INT32_MAX, &version, ret_problem);
+        error = body_uint(body, "version", OPTIONAL, 1, INT32_MAX, &version, ret_problem);
     if (error == 0)
-        error = body_choice(object, "reply", OPTIONAL, replies, &reply, ret_problem);
+        error = body_choice(body, "reply", OPTIONAL, replies, &reply, ret_problem);
     if (error == 0)
         error = lookup_definition(request->api, API_PROBLEM_UNKNOWN_DEFINITION, name, version,
                                   &submit->definition, ret_problem);
     if (error == 0)
-        error = read_timeout(object, submit, ret_problem);
+        error = read_timeout(body, submit, ret_problem);
     if (error != 0)
         return error;
-    if (!json_member(object, "input", &submit->input))
+    if (!body_member(body, "input", &submit->input))
         submit->input = (struct troth_span){"{}", 2};
     submit->reply = reply == 0 ? API_REPLY_COMPLETED : API_REPLY_DECIDED;
     return check_input(start, ret_problem);
 }
 
-static int read_interactive(struct troth_span object, struct start *start,
+static int read_interactive(const struct body *body, struct start *start,
                             struct api_problem *ret_problem)
 {
     static const char *const modes[] = {"2pc", NULL};
@@ -130,17 +130,17 @@ static int read_interactive(struct troth_span object, struct start *start,
     struct troth_span value;
     uint32_t mode = 0;
     for (size_t i = 0; i < sizeof orchestrated_only / sizeof orchestrated_only[0]; i++)
-        if (json_member(object, orchestrated_only[i], &value))
+        if (body_member(body, orchestrated_only[i], &value))
             return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
                                    "/%s: not beside \"mode\": a transaction is started from a "
                                    "\"definition\", or is interactive and has a \"mode\"",
                                    orchestrated_only[i]);
-    int error = body_choice(object, "mode", REQUIRED, modes, &mode, ret_problem);
+    int error = body_choice(body, "mode", REQUIRED, modes, &mode, ret_problem);
     if (error != 0)
         return error;
     start->submit.reply = API_REPLY_COMPLETED;
     start->submit.timeout_us = DEFINITION_TIMEOUT_DEFAULT_US;
-    return body_duration(object, "timeout", &start->submit.timeout_us, ret_problem);
+    return body_duration(body, "timeout", &start->submit.timeout_us, ret_problem);
 }
 
 int start_read(const struct request *request, struct start *start, struct api_problem *ret_problem)
@@ -148,21 +148,20 @@ int start_read(const struct request *request, struct start *start, struct api_pr
     static const char *const known[] = {"definition", "version", "input",   "reply",
                                         "labels",     "mode",    "timeout", NULL};
     struct api_submit *submit = &start->submit;
-    struct troth_span object, value;
-    int error = request_object(request, false, &object, ret_problem);
-    if (error == 0)
-        error = body_known(object, known, ret_problem);
+    struct troth_span value;
+    struct body body;
+    int error = body_read(request, false, known, &body, ret_problem);
     if (error == 0)
         error = read_headers(request, start, ret_problem);
     if (error == 0)
-        error = read_labels(object, &submit->labels, ret_problem);
+        error = read_labels(&body, &submit->labels, ret_problem);
     if (error == 0)
         error =
             hash_request(http_exchange_body(request->exchange), submit->request_hash, ret_problem);
     if (error == 0)
-        error = json_member(object, "mode", &value)
-                    ? read_interactive(object, start, ret_problem)
-                    : read_orchestrated(request, object, start, ret_problem);
+        error = body_member(&body, "mode", &value)
+                    ? read_interactive(&body, start, ret_problem)
+                    : read_orchestrated(request, &body, start, ret_problem);
     if (error == 0)
         transaction_prefer(request, submit->reply, &start->prefer, &submit->reply,
                            &submit->wait_us);

@@ -82,7 +82,7 @@ static int query_cursor(const struct request *request, struct api_list *list,
         return error;
     if (troth_gtid_parse(text.data, text.len, &list->cursor) != 0)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
-                               "?cursor: \"%.*s\" is not the \"next\" of an earlier page",
+                               "?cursor: \"%.*s\" is not the \"cursor\" of an earlier page",
                                SHOWN(buffer_span(&text)));
     list->has_cursor = true;
     return 0;
@@ -121,9 +121,9 @@ static void finish_list(struct call *call)
     body.failed = body.failed || call->text.failed;
     if (call->count >= call->limit) {
         troth_gtid_format(&call->gtid, gtid);
-        buffer_append_format(&body, "],\"next\":\"%s\"}\n", gtid);
+        buffer_append_format(&body, "],\"cursor\":\"%s\"}\n", gtid);
     } else {
-        buffer_append_text(&body, "],\"next\":null}\n");
+        buffer_append_text(&body, "],\"cursor\":null}\n");
     }
     call_reply(call, 200, no_headers, &body);
 }

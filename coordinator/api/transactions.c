@@ -48,14 +48,12 @@ int transactions_abort(const struct request *request, struct api_problem *ret_pr
 {
     static const char *const known[] = {NULL};
     const struct api_host *host = &request->api->host;
-    struct troth_span object;
+    struct body body;
     struct call *call;
     troth_gtid gtid;
     int error = request_gtid(request, &gtid, ret_problem);
     if (error == 0)
-        error = request_object(request, true, &object, ret_problem);
-    if (error == 0)
-        error = body_known(object, known, ret_problem);
+        error = body_read(request, true, known, &body, ret_problem);
     if (error == 0)
         error = call_create(request, &call, ret_problem);
     if (error != 0)

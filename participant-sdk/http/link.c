@@ -43,7 +43,7 @@ void link_close(struct link *link)
     http_conn_close(&link->conn);
 }
 
-void link_finish(struct link *link, int error, bool is_reusable)
+void http_link_finish(struct link *link, int error, bool is_reusable)
 {
     struct http_peer *peer = link->peer;
     struct http_call *call = link->call;
@@ -79,7 +79,8 @@ void link_finish(struct link *link, int error, bool is_reusable)
 /* The connection came to nothing and the call has no other way. */
 static void give_up(struct link *link)
 {
-    link_finish(link, link->call->was_repeated ? TROTH_ERROR_LOST : TROTH_ERROR_UNAVAILABLE, false);
+    http_link_finish(link, link->call->was_repeated ? TROTH_ERROR_LOST : TROTH_ERROR_UNAVAILABLE,
+                     false);
 }
 
 static void set_connect_deadline(struct link *link)
@@ -248,7 +249,7 @@ static bool deliver_lines(struct link *link)
     buffer_consume(body, from);
     link->line_seen = body->len;
     if (body->len > link->peer->config.limits.body_bytes_max) {
-        link_finish(link, TROTH_ERROR_TOO_LARGE, false);
+        http_link_finish(link, TROTH_ERROR_TOO_LARGE, false);
         return false;
     }
     return true;
@@ -264,7 +265,7 @@ static void complete(struct link *link, size_t left)
     }
     bool is_sent = link->conn.out_sent == link->conn.out.len;
     bool is_reusable = link->parse.keep_alive && is_sent && left == 0;
-    link_finish(link, 0, is_reusable);
+    http_link_finish(link, 0, is_reusable);
 }
 
 static void on_bytes(struct http_conn *conn, const char *data, size_t len)
@@ -283,14 +284,14 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
         case HTTP_PARSE_BAD: {
             int status = link->parse.status;
             bool is_large = status == 413 || status == 431;
-            link_finish(link, is_large ? TROTH_ERROR_TOO_LARGE : TROTH_ERROR_PROTOCOL, false);
+            http_link_finish(link, is_large ? TROTH_ERROR_TOO_LARGE : TROTH_ERROR_PROTOCOL, false);
             return;
         }
         case HTTP_PARSE_DONE:
             data += used;
             len -= used;
             if (link->parse.llhttp.status_code == 101) {
-                link_finish(link, TROTH_ERROR_PROTOCOL, false);
+                http_link_finish(link, TROTH_ERROR_PROTOCOL, false);
                 return;
             }
             if (link->parse.llhttp.status_code / 100 != 1) {
@@ -322,7 +323,7 @@ static void on_ended(struct http_conn *conn, int error)
         move_to(link, 0);
         return;
     }
-    link_finish(link, TROTH_ERROR_LOST, false);
+    http_link_finish(link, TROTH_ERROR_LOST, false);
 }
 
 static void on_written(struct http_conn *conn)
@@ -341,7 +342,7 @@ static void on_late(struct link *link)
         }
         break;
     case LINK_BUSY:
-        link_finish(link, TROTH_ERROR_TIMEOUT, false);
+        http_link_finish(link, TROTH_ERROR_TIMEOUT, false);
         break;
     case LINK_IDLE:
         link_close(link);

@@ -58,7 +58,7 @@ void http_peer_destroy(struct http_peer *peer)
     struct link *link;
     while ((link = TAILQ_FIRST(&peer->links)) != NULL) {
         if (link->state == LINK_CONNECTING || link->state == LINK_BUSY) {
-            link_finish(link, TROTH_ERROR_SHUTTING_DOWN, false);
+            http_link_finish(link, TROTH_ERROR_SHUTTING_DOWN, false);
         } else {
             link_close(link);
         }

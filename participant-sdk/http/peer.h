@@ -76,7 +76,7 @@ struct link *link_reuse(struct http_peer *peer);
 void link_use(struct link *link, struct http_call *call);
 void link_close(struct link *link);
 /* Calls on_done; the connection becomes idle or is closed. */
-void link_finish(struct link *link, int error, bool is_reusable);
+void http_link_finish(struct link *link, int error, bool is_reusable);
 
 /* peer.c */
 void peer_call_free(struct http_peer *peer, struct http_call *call);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""openapi.json is complete and true: it is sound in itself, its examples are valid, and every answer that the unit tests
-of the API got (each route, each refusal) is as it says. And openapi_check, which finds that out, finds what is wrong.
+"""openapi.json is complete and true: it is sound in itself, its examples are valid, and every answer that the unit
+tests of the API got (each route, each refusal) is as it says. And openapi_check, which finds that out, finds what is
+wrong.
 """
 
 import http.server
@@ -16,10 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import openapi_check  # noqa: E402
-from openapi_check import Disagreement, OpenApi  # noqa: E402
+from openapi_check import FILE, Disagreement, OpenApi  # noqa: E402
 from troth_test import program  # noqa: E402
 
-FILE = ROOT / "coordinator" / "api" / "openapi.json"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 GTID = "0198f3a2-1c40-8003-8000-040000000001"
 ONE = f"/v1/transactions/{GTID}"
@@ -58,7 +58,8 @@ class TheFile(unittest.TestCase):
                     self.assertTrue(value["$ref"].startswith("#/components/"))
                     self.api.resolve(value)
                     used.add(value["$ref"])
-        there = {f"#/components/{kind}/{name}" for kind, all_of in self.document["components"].items() for name in all_of}
+        there = {f"#/components/{kind}/{name}"
+                 for kind, all_of in self.document["components"].items() for name in all_of}
         self.assertEqual(there - used, set())
 
     def test_every_schema_is_one(self):
@@ -135,8 +136,8 @@ class Exchanges(unittest.TestCase):
 
     def test_every_refusal_of_the_api_was_seen(self):
         # The server's own are tested where they are made; the host's are only passed on.
-        elsewhere = {"request-timeout", "not-implemented", "http-version", "internal", "not-interactive", "branch-exists",
-                     "mode-not-available"}
+        elsewhere = {"request-timeout", "not-implemented", "http-version", "internal", "not-interactive",
+                     "branch-exists", "mode-not-available"}
         seen = {json.loads(e["body"])["type"].rsplit("/", 1)[1] for e in self.exchanges
                 if e["body"].startswith('{"type":')}
         described = {kind.rsplit("/", 1)[1]
@@ -168,7 +169,7 @@ class TheCheck(unittest.TestCase):
         self.api.check("GET", "/nowhere", 404, self.problem("no-such-path", 404))
         self.api.check("GET", "/nowhere", 400, self.problem("malformed-request", 400))
         self.api.check("PATCH", ONE, 405, self.problem("method-not-allowed", 405), None, {"Allow": "GET, HEAD"})
-        self.api.check("GET", "/readyz", 503, b'{"status":"not_ready","details":{}}')
+        self.api.check("GET", "/readyz", 503, b'{"ready":false}')
         self.api.check("GET", "/readyz", 503, self.problem("full", 503))
 
     def test_refuses_what_is_not(self):
@@ -185,7 +186,7 @@ class TheCheck(unittest.TestCase):
             "no timeline": ("GET", ONE, 200, good),
             "no JSON": ("POST", "/v1/transactions", 201, b"{"),
             "a member twice": ("GET", "/healthz", 200, b'{"status":"ok","status":"ok"}'),
-            "NaN": ("GET", "/readyz", 200, b'{"status":"ready","details":{"a":NaN}}'),
+            "NaN": ("GET", "/readyz", 200, b'{"ready":true,"journal":{"a":NaN}}'),
             "nothing": ("GET", "/healthz", 200, b""),
             "a body of 204": ("DELETE", "/v1/participants/bank_a", 204, b"{}"),
             "a body of HEAD": ("HEAD", ONE, 200, good),

@@ -1,6 +1,7 @@
-"""The bank: 16 clients, 20,000 random transfers among 100 accounts at two banks, while a bank and trothd are killed (-9)
-and restarted several times. Afterwards money is conserved, every answer that a client got agrees with both databases, the
-journal and Kafka, and no prepared transaction is left. (2PC gives atomic commit, not atomic reads: nothing is read between.)"""
+"""The bank: 16 clients, 20,000 random transfers among 100 accounts at two banks, while a bank and trothd are killed
+(-9) and restarted several times. Afterwards money is conserved, every answer that a client got agrees with both
+databases, the journal and Kafka, and no prepared transaction is left. (2PC gives atomic commit, not atomic reads:
+nothing is read between.)"""
 
 import http.client
 import json

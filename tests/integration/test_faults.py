@@ -1,5 +1,5 @@
-"""Faults on the way of one transfer: each with real processes, kill -9 and cut connections; after it the system drains and both
-databases, the journal and Kafka say the same (faults.md)."""
+"""Faults on the way of one transfer: each with real processes, kill -9 and cut connections; after it the system drains
+and both databases, the journal and Kafka say the same."""
 
 import json
 import sys

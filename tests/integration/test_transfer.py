@@ -235,7 +235,8 @@ class Transfers(TrothTest):
         self.expect(self.trothd.submit("nowhere", {}), 422, "bank_x", "pay")
         steps = [{"name": "pay", "participant": "bank_a", "operation": "debbit", "input": {}},
                  {"name": "get", "participant": "bank_b", "operation": "credit", "input": {}}]
-        self.assertEqual(self.trothd.apply({"name": "misspelt", "version": 1, "mode": "2pc", "steps": steps}).status, 201)
+        misspelt = {"name": "misspelt", "version": 1, "mode": "2pc", "steps": steps}
+        self.assertEqual(self.trothd.apply(misspelt).status, 201)
         shown = self.trothd.submit("misspelt", {}).json
         self.assertEqual((shown["outcome"], shown["failure"]["step"]), ("aborted", "pay"), shown)
         self.assertIn("debbit", shown["failure"]["reason"])

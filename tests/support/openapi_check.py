@@ -8,6 +8,8 @@ or, for a whole test process,
     openapi_check.load("http://127.0.0.1:7070")
     openapi_check.check("GET", "/v1/transactions?limit=2", 200, body)
 
+Without load() it is the repository's file, which is the one that is compiled in.
+
 An answer agrees when its path, method and status are described, its body is what the schema says, and its content
 type and headers are (where they are given). What is not described is a 404, what takes no such method a 405, both
 with a problem as body. Needs python3-jsonschema.
@@ -16,9 +18,11 @@ with a problem as body. Needs python3-jsonschema.
 import json
 import re
 import urllib.request
+from pathlib import Path
 
 import jsonschema
 
+FILE = Path(__file__).resolve().parents[2] / "coordinator" / "api" / "openapi.json"
 BODY_SHOWN_MAX = 600
 SECONDS_MAX = 10
 # The server's own refusals: they come before anybody has looked for a path.
@@ -156,6 +160,7 @@ def load(base_url):
 
 def check(method, path, status, body, content_type=None, headers=None):
     """OpenApi.check() with the file of load()."""
+    global _loaded
     if _loaded is None:
-        raise RuntimeError("openapi_check.load(base_url) comes first")
+        _loaded = OpenApi(_parse(FILE.read_bytes()))
     return _loaded.check(method, path, status, body, content_type, headers)

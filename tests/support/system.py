@@ -4,13 +4,13 @@
     system.transfer(1, 2, 50)            # bank_a's account 1 -> bank_b's account 2
     system.proxies["bank_b"].drop("reply")
 
-Between trothd and each bank, and between trothd and its journal, stands a TCP proxy, so that a test can cut, hold or drop. A
-bank asks the coordinator directly.
+Between trothd and each bank, and between trothd and its journal, stands a TCP proxy, so that a test can cut, hold or
+drop. A bank asks the coordinator directly.
 """
 
 import json
 
-from openapi_check import check as check_openapi
+import openapi_check
 from troth_test import Bank, Kafka, Postgres, Trothd, TcpProxy, ROOT, run_folder, wait_until
 
 DEFINITIONS = ROOT / "participant-sdk" / "examples" / "definitions"
@@ -23,7 +23,7 @@ class CheckedTrothd(Trothd):
 
     def call(self, method, path, body=None, headers=None, timeout=60):
         reply = super().call(method, path, body, headers, timeout)
-        check_openapi(method, path, reply.status, reply.body)
+        openapi_check.check(method, path, reply.status, reply.body)
         return reply
 
 
@@ -49,6 +49,7 @@ class System:
         self.trothd = CheckedTrothd(**options)
         self.trothd.migrate()
         self.folder.start(self.trothd)
+        openapi_check.load(self.trothd.url)
         for name in self.names:
             self.add_bank(name)
         assert self.trothd.apply(DEFINITIONS / "transfer.json").status == 201

@@ -1,8 +1,7 @@
 /* bank.c: a bank over PostgreSQL as a participant of global transactions.
  *
- *   bank --database "host=… dbname=bank_a" --create-accounts 100 --balance 1000
- *   bank --database "host=… dbname=bank_a" --listen 127.0.0.1:7401 --coordinator
- * http://127.0.0.1:7400
+ *   bank --database "host=… dbname=bank_a" --coordinator http://127.0.0.1:7800 \
+ *        --listen 127.0.0.1:7811 --create-accounts 100 --balance 1000
  *
  * The business is `debit`, `credit` and `balance`; everything else is options and start-up. */
 #include <event2/event.h>
@@ -87,13 +86,13 @@ struct options {
 
 static const char usage[] =
     "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL] [--slots N]\n"
-    "bank --database CONNINFO --create-accounts N [--balance B]\n"
+    "     [--create-accounts N [--balance B]]\n"
     "\n"
     "  --database CONNINFO    the bank's own PostgreSQL database (libpq)\n"
     "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
     "  --coordinator URL      trothd, asked about branches that were left prepared\n"
     "  --slots N              debits and credits at a time (default 16)\n"
-    "  --create-accounts N    create the tables and accounts 1 to N, then exit\n"
+    "  --create-accounts N    first create the tables and accounts 1 to N, where they are missing\n"
     "  --balance B            of each new account (default 1000)\n";
 
 /* Tells an operator what the library saw. */
@@ -237,7 +236,7 @@ static int serve(const struct options *options)
         error = troth_participant_attach(participant, base);
     }
     if (error == 0) {
-        (void)printf("bank: ready on %s:%u\n", options->address,
+        (void)printf("bank ready listen=%s:%u\n", options->address,
                      (unsigned)troth_participant_port(participant));
         (void)fflush(stdout);
         error = troth_participant_run(participant);
@@ -259,5 +258,8 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return 2;
     }
-    return options.create_accounts != NULL ? create_accounts(&options) : serve(&options);
+    if (options.create_accounts != NULL && create_accounts(&options) != EXIT_SUCCESS) {
+        return EXIT_FAILURE;
+    }
+    return serve(&options);
 }

@@ -133,18 +133,18 @@ END_TEST
 
 START_TEST(lists_in_pages)
 {
-    /* The list goes by name and version, a page at a time, until next is null. */
+    /* The list goes by name and version, a page at a time, until the cursor is null. */
     fake_add_definition(&fx.fake, "any", 1);
     expect("GET", ALL, NULL, 200,
            "\"version\":2,\"mode\":\"2pc\",\"steps\":2,"
-           "\"description\":\"Move \\\"money\\\"\"}],\"next\":null}");
+           "\"description\":\"Move \\\"money\\\"\"}],\"cursor\":null}");
     REPLY_SCOPED struct reply reply = {0};
     ask("GET", ALL "?limit=2", NULL, NULL, &reply);
     reply_has(&reply, "{\"definitions\":[{\"name\":\"any\",\"version\":1,");
-    reply_has(&reply, "],\"next\":\"transfer.1\"}");
+    reply_has(&reply, "],\"cursor\":\"transfer.1\"}");
     expect("GET", ALL "?limit=2&cursor=transfer.1", NULL, 200,
            "{\"definitions\":[{\"name\":\"transfer\",\"version\":2,");
-    expect("GET", ALL "?cursor=transfer.2", NULL, 200, "{\"definitions\":[],\"next\":null}");
+    expect("GET", ALL "?cursor=transfer.2", NULL, 200, "{\"definitions\":[],\"cursor\":null}");
 }
 END_TEST
 

@@ -324,7 +324,8 @@ static void fake_participant_delete(void *ctx, const char *name, api_done_fn fn,
 static bool fake_ready(void *ctx, struct buffer *ret_details)
 {
     const struct fake_host *fake = ctx;
-    buffer_append_text(ret_details, "{\"journal\":{\"connected\":true}}");
+    buffer_append_format(ret_details, "{\"ready\":%s,\"journal\":{\"connected\":true}}",
+                         fake->ready ? "true" : "false");
     return fake->ready;
 }
 

@@ -9,7 +9,7 @@
 START_TEST(an_empty_list)
 {
     /* Without transactions the list is empty and has no next page; the limit is 50. */
-    expect("GET", LIST, NULL, 200, "{\"transactions\":[],\"next\":null}");
+    expect("GET", LIST, NULL, 200, "{\"transactions\":[],\"cursor\":null}");
     const struct api_list *list = &fx.fake.asked.list;
     ck_assert_uint_eq(list->limit, 50);
     ck_assert_ptr_null(list->state);
@@ -28,10 +28,10 @@ START_TEST(a_full_page_names_the_next)
     fx.fake.listed = 2;
     ask("GET", LIST "?limit=2", NULL, NULL, &full);
     ck_assert_int_eq(full.status, 200);
-    reply_has(&full, "}],\"next\":\"0198f3a2-1c40-8003-8000-040000000002\"}");
+    reply_has(&full, "}],\"cursor\":\"0198f3a2-1c40-8003-8000-040000000002\"}");
     ck_assert_ptr_null(strstr(full.body.data, "timeline"));
     ask("GET", LIST "?limit=3&cursor=0198f3a2-1c40-8003-8000-040000000002", NULL, NULL, &rest);
-    reply_has(&rest, "}],\"next\":null}");
+    reply_has(&rest, "}],\"cursor\":null}");
     ck_assert(fx.fake.asked.list.has_cursor);
     ck_assert_uint_eq(fx.fake.asked.list.cursor.bytes[15], 2);
 }
@@ -75,7 +75,7 @@ static const struct {
     {"definition=Transfer", "invalid-parameter", "?definition: \"Transfer\" is not a name"},
     {"participant=", "invalid-parameter", "?participant: \"\" is not a name"},
     {"older_than=5", "invalid-parameter", "?older_than: \"5\" is not a duration"},
-    {"cursor=abc", "invalid-parameter", "?cursor: \"abc\" is not the \"next\""},
+    {"cursor=abc", "invalid-parameter", "?cursor: \"abc\" is not the \"cursor\""},
     {"a&b", "unknown-parameter", "?a:"},
     {"=x", "unknown-parameter", "?:"},
 };

@@ -118,10 +118,10 @@ START_TEST(shows_and_lists)
     expect_problem("GET", ALL "/bank_x", NULL, NULL, 404, "unknown-participant",
                    "did you mean \"bank_");
     expect_problem("GET", ALL "/Bank", NULL, NULL, 400, "invalid-name", "\"Bank\"");
-    expect("GET", ALL "?limit=1", NULL, 200, "}],\"next\":\"bank_a\"}");
+    expect("GET", ALL "?limit=1", NULL, 200, "}],\"cursor\":\"bank_a\"}");
     expect("GET", ALL "?limit=1&cursor=bank_a", NULL, 200,
            "{\"participants\":[{\"name\":\"bank_b\",");
-    expect("GET", ALL, NULL, 200, "}],\"next\":null}");
+    expect("GET", ALL, NULL, 200, "}],\"cursor\":null}");
     expect_problem("GET", ALL "?cursor=%2F", NULL, NULL, 400, "invalid-parameter",
                    "?cursor: \"/\"");
 }

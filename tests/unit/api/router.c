@@ -54,10 +54,9 @@ END_TEST
 START_TEST(is_ready_or_not)
 {
     /* /readyz is 200 when the host is ready and 503 when it is not, with its details. */
-    expect("GET", "/readyz", NULL, 200,
-           "{\"status\":\"ready\",\"details\":{\"journal\":{\"connected\":true}}}");
+    expect("GET", "/readyz", NULL, 200, "{\"ready\":true,\"journal\":{\"connected\":true}}");
     fx.fake.ready = false;
-    expect("GET", "/readyz", NULL, 503, "{\"status\":\"not_ready\",\"details\":{\"journal\"");
+    expect("GET", "/readyz", NULL, 503, "{\"ready\":false,\"journal\"");
 }
 END_TEST
 

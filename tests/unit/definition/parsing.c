@@ -86,13 +86,11 @@ END_TEST
 
 START_TEST(steps_of_2pc_have_no_order_but_that_of_their_inputs)
 {
-    struct definition *d =
-        parsed(
-            "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[" STEP(
-                "a") "}," STEP("b") "}," STEP("c") ",\"input\":{\"x\":[\"${steps.b.output}\"]}}"
-                                                   "," STEP("d") ",\"when\":{\"value\":\"${steps.a."
-                                                                 "output.more}\",\"equals\":true}}]"
-                                                                 "}");
+    struct definition *d = parsed("{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[" STEP(
+        "a") "}," STEP("b") "}," STEP("c") ",\"input\":{\"x\":[\"${steps.b.output}\"]}}"
+                                           "," STEP("d") ",\"when\":{\"value\":\"${steps.a."
+                                                         "output.more}\",\"equals\":true}}]"
+                                                         "}");
     ck_assert_uint_eq(d->steps[1].after, 0);
     ck_assert_uint_eq(d->steps[2].after, 2);
     ck_assert_uint_eq(d->steps[2].input_needs, 2);

@@ -130,7 +130,7 @@ struct api_host {
     void (*participant_put)(void *ctx, const struct api_participant *participant, api_done_fn fn,
                             void *arg);
     void (*participant_delete)(void *ctx, const char *name, api_done_fn fn, void *arg);
-    /* appends a JSON object with details; true: ready */
+    /* Appends a JSON object, the body of /readyz: "ready" and whatever says why. true: ready. */
     bool (*ready)(void *ctx, struct buffer *ret_details);
 };
 

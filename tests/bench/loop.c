@@ -1,0 +1,108 @@
+/* loop.c: the hand-written two-phase commit, one transaction a thread at a time.
+ *
+ *   bench_loop plain|strong CLIENTS ACCOUNTS WARM_UP_S SECONDS RUN CONNINFO_A CONNINFO_B CONNINFO_D
+ *
+ * ACCOUNTS is each client's own number of accounts. Prints one line of JSON (latency.h). */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "latency.h"
+#include "loop_session.h"
+
+#define CLIENTS_MAX 256u
+
+struct client {
+    struct loop_session session;
+    pthread_t thread;
+    struct latencies latencies;
+    uint64_t total;
+    bool failed;
+};
+
+static struct client clients[CLIENTS_MAX];
+static struct loop_config config;
+static uint64_t measure_from_us, measure_to_us;
+static atomic_bool stop; /* somebody failed: the run has no figure */
+
+static void *client_run(void *arg)
+{
+    struct client *client = arg;
+    for (;;) {
+        uint64_t began = now_us();
+        if (began >= measure_to_us || atomic_load(&stop))
+            return NULL;
+        if (!loop_session_transfer(&client->session)) {
+            client->failed = true;
+            atomic_store(&stop, true);
+            return NULL;
+        }
+        uint64_t ended = now_us();
+        client->total++;
+        if (ended >= measure_from_us && ended < measure_to_us)
+            latencies_add(&client->latencies, ended - began);
+    }
+}
+
+static uint32_t number(const char *text, uint32_t most)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end != '\0' || value == 0 || value > most) {
+        (void)fprintf(stderr, "bench_loop: \"%s\" is not a number from 1 to %u\n", text, most);
+        exit(2);
+    }
+    return (uint32_t)value;
+}
+
+static void clients_start(uint32_t count, uint32_t warm_up_s, uint32_t seconds)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (loop_session_open(&clients[i].session, &config, i))
+            continue;
+        (void)fprintf(stderr, "bench_loop: %s\n", clients[i].session.why);
+        exit(1);
+    }
+    measure_from_us = now_us() + warm_up_s * UINT64_C(1000000);
+    measure_to_us = measure_from_us + seconds * UINT64_C(1000000);
+    for (uint32_t i = 0; i < count; i++) {
+        if (pthread_create(&clients[i].thread, NULL, client_run, &clients[i]) == 0)
+            continue;
+        (void)fputs("bench_loop: no thread\n", stderr);
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 10) {
+        (void)fputs("bench_loop plain|strong CLIENTS ACCOUNTS WARM_UP_S SECONDS RUN CONNINFO_A "
+                    "CONNINFO_B CONNINFO_D\n",
+                    stderr);
+        return 2;
+    }
+    uint32_t count = number(argv[2], CLIENTS_MAX), seconds = number(argv[5], 3600);
+    config = (struct loop_config){.branch = {argv[7], argv[8]},
+                                  .decisions = argv[9],
+                                  .strong = strcmp(argv[1], "strong") == 0,
+                                  .accounts = number(argv[3], 1000000),
+                                  .run = number(argv[6], UINT32_MAX)};
+    clients_start(count, number(argv[4], 3600), seconds);
+    struct latencies all = {0};
+    struct run_figures figures = {.window_us = seconds * UINT64_C(1000000)};
+    for (uint32_t i = 0; i < count; i++) {
+        (void)pthread_join(clients[i].thread, NULL);
+        figures.total += clients[i].total;
+        figures.wrong += clients[i].failed;
+        if (clients[i].failed)
+            figures.first_wrong = clients[i].session.why;
+        latencies_merge(&all, &clients[i].latencies);
+        latencies_finish(&clients[i].latencies);
+        loop_session_close(&clients[i].session);
+    }
+    figures_print(&all, &figures);
+    latencies_finish(&all);
+    return figures.wrong == 0 ? 0 : 1;
+}
