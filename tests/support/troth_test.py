@@ -426,7 +426,7 @@ class HttpServer(Process):
 class Trothd(HttpServer):
     """The coordinator. Options are its configuration keys: Trothd(journal=conninfo, kafka_brokers=…)."""
 
-    ready = r"^trothd ready\b.*\blisten=127\.0\.0\.1:(?P<port>\d+)"
+    ready = r"^trothd ready listen=127\.0\.0\.1:(?P<port>\d+)"
 
     def __init__(self, name="trothd", **options):
         super().__init__(name)
@@ -473,25 +473,15 @@ class Trothd(HttpServer):
 
 
 class Bank(HttpServer):
-    """The example bank over a database of its own; its accounts are made at the first start."""
+    """The example bank over a database of its own; it makes the accounts that are missing."""
 
-    ready = r"^bank\b.*\bready\b.*127\.0\.0\.1:(?P<port>\d+)"
+    ready = r"^bank ready listen=127\.0\.0\.1:(?P<port>\d+)"
 
     def __init__(self, name, database, coordinator, accounts=100, balance=1000, slots=8, **options):
         super().__init__(name)
-        self.database = database
-        self.accounts = ["--create-accounts", str(accounts), "--balance", str(balance)]
-        self.options = {"coordinator": coordinator, "slots": slots,
-                        **{key.replace("_", "-"): value for key, value in options.items()}}
-        self._made = False
-
-    def start(self):
-        if not self._made:
-            subprocess.run([program("bank"), "--database", self.database, *self.accounts], check=True,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            self._made = True
-        super().start()
+        self.options = {"database": database, "coordinator": coordinator, "slots": slots, "create-accounts": accounts,
+                        "balance": balance, **{key.replace("_", "-"): value for key, value in options.items()}}
 
     def command(self):
         flags = [word for key, value in self.options.items() for word in (f"--{key}", value)]
-        return [program("bank"), "--listen", self.listen, "--database", self.database, *flags]
+        return [program("bank"), "--listen", self.listen, *flags]
