@@ -9,12 +9,13 @@ drop. A bank asks the coordinator directly.
 """
 
 import json
+import os
 
 import openapi_check
 from troth_test import Bank, Kafka, Postgres, Trothd, TcpProxy, ROOT, run_folder, wait_until
 
 DEFINITIONS = ROOT / "participant-sdk" / "examples" / "definitions"
-DRAIN_SECONDS_MAX = 60
+DRAIN_SECONDS_MAX = int(os.environ.get("TROTH_DRAIN_SECONDS", "60"))
 BALANCE = 1000
 
 
