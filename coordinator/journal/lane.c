@@ -5,6 +5,7 @@
  *                     └─ connection lost, or a warning: unknown, the same batch again, first of all
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,8 +269,8 @@ static void lane_note_error(struct lane *lane, const PGresult *result)
 
     if (lane->error_state[0] != '\0')
         return;
-    strncpy(lane->error_state, state == NULL ? "08000" : state, sizeof lane->error_state - 1);
-    strncpy(lane->error_text, text == NULL ? "" : text, sizeof lane->error_text - 1);
+    snprintf(lane->error_state, sizeof lane->error_state, "%s", state == NULL ? "08000" : state);
+    snprintf(lane->error_text, sizeof lane->error_text, "%s", text == NULL ? "" : text);
 }
 
 static void lane_on_result(void *arg, PGresult *result)

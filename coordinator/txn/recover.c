@@ -64,11 +64,8 @@ static int branch_state(const struct txn_image *image, const struct record_membe
             return TROTH_ERROR_SYNTAX; /* nobody commits without a vote */
         return 0;
     case TXN_ABORT:
-        if (image->delegated_branch != 0)
-            *ret_state = TXN_BRANCH_ABORTED;
-        else
-            *ret_state =
-                member->vote == VOTE_READ_ONLY ? TXN_BRANCH_READ_ONLY : TXN_BRANCH_PREPARING;
+        /* A delegated branch, too: it may have work open that it was not told to drop. */
+        *ret_state = member->vote == VOTE_READ_ONLY ? TXN_BRANCH_READ_ONLY : TXN_BRANCH_PREPARING;
         return 0;
     case TXN_UNDECIDED:
         *ret_state = image->delegated_branch != 0 ? TXN_BRANCH_IDLE : TXN_BRANCH_PREPARING;

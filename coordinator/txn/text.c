@@ -44,22 +44,49 @@ const char *txn_reply_level_name(enum txn_reply_level level)
     return reply_names[level];
 }
 
-/* ,"key":"word" for words of ours, which need no escaping. */
-static void append_word(struct buffer *text, const char *key, const char *word)
+/* These texts are made for every transaction, so they are written straight into room reserved once
+ * a piece: a pen. PUT is for literals; words of ours and names need no escaping. */
+struct pen {
+    char *at;
+};
+
+static bool pen_take(struct buffer *text, size_t most, struct pen *ret_pen)
 {
-    buffer_append_text(text, ",\"");
-    buffer_append_text(text, key);
-    buffer_append_text(text, "\":\"");
-    buffer_append_text(text, word);
-    buffer_append_char(text, '"');
+    if (!buffer_reserve(text, most))
+        return false;
+    ret_pen->at = text->data + text->len;
+    return true;
 }
 
-static void append_number(struct buffer *text, const char *key, uint64_t number)
+static void pen_give_back(struct buffer *text, const struct pen *pen)
 {
-    buffer_append_text(text, ",\"");
-    buffer_append_text(text, key);
-    buffer_append_text(text, "\":");
-    buffer_append_uint(text, number);
+    text->len = (size_t)(pen->at - text->data);
+    assert(text->len <= text->cap);
+}
+
+static inline void pen_put(struct pen *pen, const char *data, size_t len)
+{
+    memcpy(pen->at, data, len);
+    pen->at += len;
+}
+
+#define PUT(pen, literal) pen_put(pen, literal, sizeof(literal) - 1)
+
+static void pen_word(struct pen *pen, const char *word)
+{
+    while (*word != '\0')
+        *pen->at++ = *word++;
+}
+
+static void pen_number(struct pen *pen, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+    do {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    pen_put(pen, digits + first, sizeof(digits) - first);
 }
 
 static void append_reason(struct buffer *text, struct troth_span reason)
@@ -72,19 +99,40 @@ static void append_reason(struct buffer *text, struct troth_span reason)
     json_append_string(text, reason);
 }
 
+/* Of one step without its names, its output and its reason; of one moment. */
+#define STEP_BYTES_MAX   256u
+#define MOMENT_BYTES_MAX 256u
+
 static void step_append(struct buffer *list, const struct txn_branch *branch)
 {
-    buffer_append_text(list, "{\"branch\":");
-    buffer_append_uint(list, branch->number);
-    if (branch->name[0] != '\0')
-        append_word(list, "name", branch->name);
-    append_word(list, "participant", branch->participant);
-    append_word(list, "operation", branch->operation);
-    append_word(list, "state", txn_branch_state_name(branch->state));
-    if (branch->vote != VOTE_NONE)
-        append_word(list, "vote", message_vote_name(branch->vote));
-    if (branch->tries > 0)
-        append_number(list, "tries", branch->tries);
+    struct pen pen;
+    size_t most = STEP_BYTES_MAX + strlen(branch->name) + strlen(branch->participant) +
+                  strlen(branch->operation);
+    if (!pen_take(list, most, &pen))
+        return;
+    PUT(&pen, "{\"branch\":");
+    pen_number(&pen, branch->number);
+    if (branch->name[0] != '\0') {
+        PUT(&pen, ",\"name\":\"");
+        pen_word(&pen, branch->name);
+        PUT(&pen, "\"");
+    }
+    PUT(&pen, ",\"participant\":\"");
+    pen_word(&pen, branch->participant);
+    PUT(&pen, "\",\"operation\":\"");
+    pen_word(&pen, branch->operation);
+    PUT(&pen, "\",\"state\":\"");
+    pen_word(&pen, txn_branch_state_name(branch->state));
+    if (branch->vote != VOTE_NONE) {
+        PUT(&pen, "\",\"vote\":\"");
+        pen_word(&pen, message_vote_name(branch->vote));
+    }
+    PUT(&pen, "\"");
+    if (branch->tries > 0) {
+        PUT(&pen, ",\"tries\":");
+        pen_number(&pen, branch->tries);
+    }
+    pen_give_back(list, &pen);
     if (branch->output.data != NULL) {
         buffer_append_text(list, ",\"output\":");
         buffer_append_span(list, branch->output); /* byte for byte */
@@ -122,34 +170,45 @@ void txn_failure_append(const struct txn *txn, struct buffer *object)
     buffer_append_text(object, "{\"cause\":\"");
     buffer_append_text(object, txn_cause_name(txn->cause));
     buffer_append_char(object, '"');
-    if (txn->cause_branch != 0)
-        append_number(object, "branch", txn->cause_branch);
+    if (txn->cause_branch != 0) {
+        buffer_append_text(object, ",\"branch\":");
+        buffer_append_uint(object, txn->cause_branch);
+    }
     const struct txn_branch *branch = branch_const(txn, txn->cause_branch);
     if (branch != NULL) {
-        if (branch->name[0] != '\0')
-            append_word(object, "step", branch->name);
-        append_word(object, "participant", branch->participant);
+        if (branch->name[0] != '\0') {
+            buffer_append_text(object, ",\"step\":");
+            json_append_text(object, branch->name);
+        }
+        buffer_append_text(object, ",\"participant\":");
+        json_append_text(object, branch->participant);
         append_reason(object, branch->reason);
     }
     buffer_append_char(object, '}');
 }
 
-static void entry_detail(struct buffer *list, const struct txn_history_entry *entry)
+/* What a moment is about, behind its name and before the closing quote. */
+static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
 {
     switch ((enum txn_moment)entry->moment) {
     case TXN_MOMENT_SENT:
-        append_word(list, "op", message_op_name((enum message_op)entry->op));
+        PUT(pen, "\",\"op\":\"");
+        pen_word(pen, message_op_name((enum message_op)entry->op));
         break;
     case TXN_MOMENT_ANSWERED:
-        append_word(list, "op", message_op_name((enum message_op)entry->op));
-        append_word(list, "result", message_result_name((enum message_result)entry->detail));
+        PUT(pen, "\",\"op\":\"");
+        pen_word(pen, message_op_name((enum message_op)entry->op));
+        PUT(pen, "\",\"result\":\"");
+        pen_word(pen, message_result_name((enum message_result)entry->detail));
         break;
     case TXN_MOMENT_WRITING:
     case TXN_MOMENT_DURABLE:
-        append_word(list, "record", txn_record_kind_name((enum txn_record_kind)entry->detail));
+        PUT(pen, "\",\"record\":\"");
+        pen_word(pen, txn_record_kind_name((enum txn_record_kind)entry->detail));
         break;
     case TXN_MOMENT_REPLIED:
-        append_word(list, "reply", txn_reply_level_name((enum txn_reply_level)entry->detail));
+        PUT(pen, "\",\"reply\":\"");
+        pen_word(pen, txn_reply_level_name((enum txn_reply_level)entry->detail));
         break;
     case TXN_MOMENT_BEGAN:
     case TXN_MOMENT_ENLISTED:
@@ -163,24 +222,34 @@ static void entry_detail(struct buffer *list, const struct txn_history_entry *en
     case TXN_MOMENT_COUNT:
         break;
     }
-    if (entry->vote != VOTE_NONE)
-        append_word(list, "vote", message_vote_name((enum message_vote)entry->vote));
+    if (entry->vote != VOTE_NONE) {
+        PUT(pen, "\",\"vote\":\"");
+        pen_word(pen, message_vote_name((enum message_vote)entry->vote));
+    }
 }
 
 static void entry_append(struct buffer *list, const struct txn_history_entry *entry)
 {
-    char at[DURATION_TEXT_MAX];
-    duration_format(entry->at_us, at);
-    buffer_append_text(list, "{\"at\":\"+");
-    buffer_append_text(list, at);
-    buffer_append_char(list, '"');
-    if (entry->branch != 0)
-        append_number(list, "branch", entry->branch);
-    if (entry->branch != 0 || entry->attempt > 1)
-        append_number(list, "attempt", entry->attempt);
-    append_word(list, "moment", txn_moment_name((enum txn_moment)entry->moment));
-    entry_detail(list, entry);
-    buffer_append_char(list, '}');
+    struct pen pen;
+    if (!pen_take(list, MOMENT_BYTES_MAX, &pen))
+        return;
+    PUT(&pen, "{\"at\":\"+");
+    duration_format(entry->at_us, pen.at);
+    pen.at += strlen(pen.at);
+    PUT(&pen, "\"");
+    if (entry->branch != 0) {
+        PUT(&pen, ",\"branch\":");
+        pen_number(&pen, entry->branch);
+    }
+    if (entry->branch != 0 || entry->attempt > 1) {
+        PUT(&pen, ",\"attempt\":");
+        pen_number(&pen, entry->attempt);
+    }
+    PUT(&pen, ",\"moment\":\"");
+    pen_word(&pen, txn_moment_name((enum txn_moment)entry->moment));
+    pen_detail(&pen, entry);
+    PUT(&pen, "\"}");
+    pen_give_back(list, &pen);
 }
 
 void txn_history_append(const struct txn *txn, struct buffer *list)

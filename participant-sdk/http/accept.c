@@ -53,7 +53,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
             (void)close(client);
             continue;
         }
-        serve_begin(server, client, is_over);
+        http_serve_begin(server, client, is_over);
     }
 }
 
@@ -169,9 +169,9 @@ void http_server_drain(struct http_server *server)
         struct serve_conn *next = TAILQ_NEXT(serve, link);
         if (serve->state == SERVE_IDLE && serve->ahead.len == 0) {
             if (serve->conn.out_sent < serve->conn.out.len) {
-                serve_set_state(serve, SERVE_CLOSING);
+                http_serve_set_state(serve, SERVE_CLOSING);
             } else {
-                serve_close(serve);
+                http_serve_close(serve);
             }
         }
         serve = next;
@@ -187,7 +187,7 @@ void http_server_destroy(struct http_server *server)
     struct serve_conn *serve;
     while ((serve = TAILQ_FIRST(&server->conns)) != NULL) {
         assert(!serve->in_handler);
-        serve_lose(serve);
+        http_serve_lose(serve);
     }
     server->loop->users--;
     free(server);

@@ -75,7 +75,7 @@ struct http_loop {
 };
 
 #define HTTP_READ_BYTES      65536u /* of the shared read buffer */
-#define HTTP_KEEP_BYTES      65536u /* a buffer larger than this is freed when its message is done */
+#define HTTP_KEEP_BYTES      65536u /* a larger buffer is freed when its message is done */
 #define HTTP_SWEEP_MIN_US    5000u  /* deadlines are looked at no more often */
 #define HTTP_DATE_HEADER_LEN 37u
 

@@ -18,7 +18,7 @@ static size_t skip_authority(struct troth_span target)
     return at;
 }
 
-void serve_exchange_init(struct serve_conn *serve)
+void http_serve_exchange_init(struct serve_conn *serve)
 {
     struct http_exchange *exchange = &serve->exchange;
     struct troth_span target = http_parse_target(&serve->parse);
@@ -37,7 +37,7 @@ void serve_exchange_init(struct serve_conn *serve)
     }
 }
 
-void serve_exchange_finish(struct http_exchange *exchange)
+void http_serve_exchange_finish(struct http_exchange *exchange)
 {
     while (exchange->joined != NULL) {
         struct serve_joined *joined = exchange->joined;

@@ -29,7 +29,7 @@ static void set_state(struct link *link, enum link_state state)
 
 static const struct http_conn_ops ops;
 
-void link_close(struct link *link)
+void http_link_close(struct link *link)
 {
     struct http_peer *peer = link->peer;
     if (link->state == LINK_IDLE) {
@@ -59,7 +59,7 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
         free(call);
         return;
     }
-    peer_call_free(peer, call);
+    http_peer_call_free(peer, call);
     link->call = NULL;
     if (is_reusable) {
         set_state(link, LINK_IDLE);
@@ -69,7 +69,7 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
         link->conn.out_sent = 0;
         http_conn_read_deadline(&link->conn, http_now_us() + peer->config.limits.idle_timeout_us);
     } else {
-        link_close(link);
+        http_link_close(link);
     }
     if (!peer->destroying && peer->config.ready != NULL) {
         peer->config.ready(peer->config.arg);
@@ -145,7 +145,7 @@ static int open_at(struct http_peer *peer, struct http_call *call, struct buffer
     return 0;
 }
 
-int link_open(struct http_peer *peer, struct http_call *call, struct buffer *request)
+int http_link_open(struct http_peer *peer, struct http_call *call, struct buffer *request)
 {
     int result = open_at(peer, call, request, 0);
     if (result != 0) {
@@ -163,7 +163,7 @@ static void move_to(struct link *link, uint32_t address)
     link->conn.out = (struct buffer){.data = NULL};
     link->conn.out_sent = 0;
     if (open_at(peer, call, &request, address) == 0) {
-        link_close(link);
+        http_link_close(link);
         return;
     }
     buffer_finish(&request);
@@ -193,19 +193,19 @@ static bool is_quiet(const struct link *link)
     return recv(link->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-struct link *link_reuse(struct http_peer *peer)
+struct link *http_link_reuse(struct http_peer *peer)
 {
     struct link *link;
     while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
         if (is_quiet(link)) {
             return link;
         }
-        link_close(link);
+        http_link_close(link);
     }
     return NULL;
 }
 
-void link_use(struct link *link, struct http_call *call)
+void http_link_use(struct link *link, struct http_call *call)
 {
     struct http_peer *peer = link->peer;
     set_state(link, LINK_BUSY);
@@ -272,7 +272,7 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
 {
     struct link *link = (struct link *)conn;
     if (link->state != LINK_BUSY) {
-        link_close(link);
+        http_link_close(link);
         return;
     }
     while (len > 0) {
@@ -309,7 +309,7 @@ static void on_ended(struct http_conn *conn, int error)
 {
     struct link *link = (struct link *)conn;
     if (link->state == LINK_IDLE) {
-        link_close(link);
+        http_link_close(link);
         return;
     }
     if (error == 0 && http_parse_eof(&link->parse) == HTTP_PARSE_DONE) {
@@ -317,8 +317,8 @@ static void on_ended(struct http_conn *conn, int error)
         return;
     }
     struct http_call *call = link->call;
-    if (link->is_reused && !http_parse_began(&link->parse) && call->repeatable &&
-        !call->was_repeated) {
+    /* Once only: the connection that it moves to is new, and so never stale. */
+    if (link->is_reused && !http_parse_began(&link->parse) && call->repeatable) {
         call->was_repeated = true;
         move_to(link, 0);
         return;
@@ -345,7 +345,7 @@ static void on_late(struct link *link)
         http_link_finish(link, TROTH_ERROR_TIMEOUT, false);
         break;
     case LINK_IDLE:
-        link_close(link);
+        http_link_close(link);
         break;
     case LINK_FINISHING:
     case LINK_STATE_COUNT:

@@ -156,6 +156,11 @@ void http_loop_destroy(struct http_loop *loop)
     free(loop);
 }
 
+struct event_base *http_loop_base(const struct http_loop *loop)
+{
+    return loop->base;
+}
+
 void http_loop_flush(struct http_loop *loop)
 {
     struct http_conn *conn;

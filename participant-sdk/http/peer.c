@@ -60,7 +60,7 @@ void http_peer_destroy(struct http_peer *peer)
         if (link->state == LINK_CONNECTING || link->state == LINK_BUSY) {
             http_link_finish(link, TROTH_ERROR_SHUTTING_DOWN, false);
         } else {
-            link_close(link);
+            http_link_close(link);
         }
     }
     while (peer->unused != NULL) {
@@ -87,7 +87,7 @@ static struct http_call *new_call(struct http_peer *peer)
     return call;
 }
 
-void peer_call_free(struct http_peer *peer, struct http_call *call)
+void http_peer_call_free(struct http_peer *peer, struct http_call *call)
 {
     call->next = peer->unused;
     peer->unused = call;
@@ -140,7 +140,7 @@ static void build(const struct http_peer *peer, const struct http_request *reque
 /* On a connection that is idle, or a new one. */
 static int start(struct http_peer *peer, struct http_call *call, const struct http_request *request)
 {
-    struct link *link = link_reuse(peer);
+    struct link *link = http_link_reuse(peer);
     struct buffer fresh = {.data = NULL};
     struct buffer *out = link != NULL ? &link->conn.out : &fresh;
     build(peer, request, out);
@@ -149,9 +149,9 @@ static int start(struct http_peer *peer, struct http_call *call, const struct ht
         return TROTH_ERROR_NO_MEMORY;
     }
     if (link == NULL) {
-        return link_open(peer, call, &fresh);
+        return http_link_open(peer, call, &fresh);
     }
-    link_use(link, call);
+    http_link_use(link, call);
     return 0;
 }
 
@@ -179,7 +179,7 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
     };
     int result = start(peer, call, request);
     if (result != 0) {
-        peer_call_free(peer, call);
+        http_peer_call_free(peer, call);
         return result;
     }
     if (ret_call != NULL) {
@@ -193,8 +193,8 @@ void http_call_cancel(struct http_call *call)
     struct link *link = call->link;
     struct http_peer *peer = link->peer;
     assert(link->state == LINK_CONNECTING || link->state == LINK_BUSY);
-    link_close(link);
-    peer_call_free(peer, call);
+    http_link_close(link);
+    http_peer_call_free(peer, call);
 }
 
 bool http_reply_header(const struct http_reply *reply, const char *name,

@@ -68,17 +68,17 @@ struct http_peer {
 
 /* link.c. A connection to the peer for the call, with the request's bytes (taken). Nothing is
  * called before it returns. TROTH_ERROR_UNAVAILABLE, _NO_MEMORY; the request is lost then. */
-TROTH_MUST_CHECK int link_open(struct http_peer *peer, struct http_call *call,
-                               struct buffer *request);
+TROTH_MUST_CHECK int http_link_open(struct http_peer *peer, struct http_call *call,
+                                    struct buffer *request);
 /* An idle connection that is still good, or NULL. */
-struct link *link_reuse(struct http_peer *peer);
+struct link *http_link_reuse(struct http_peer *peer);
 /* The request stands in its `out`. */
-void link_use(struct link *link, struct http_call *call);
-void link_close(struct link *link);
+void http_link_use(struct link *link, struct http_call *call);
+void http_link_close(struct link *link);
 /* Calls on_done; the connection becomes idle or is closed. */
 void http_link_finish(struct link *link, int error, bool is_reusable);
 
 /* peer.c */
-void peer_call_free(struct http_peer *peer, struct http_call *call);
+void http_peer_call_free(struct http_peer *peer, struct http_call *call);
 
 #endif

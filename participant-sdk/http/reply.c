@@ -74,7 +74,7 @@ static void append_status_line(struct buffer *out, int status)
     APPEND_LITERAL(out, "\r\n");
 }
 
-void serve_append_head(struct serve_conn *serve, const struct serve_head *head)
+void http_serve_append_head(struct serve_conn *serve, const struct serve_head *head)
 {
     struct buffer *out = &serve->conn.out;
     append_status_line(out, head->status);
@@ -119,15 +119,15 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
     if (type == NULL || status == 204 || status == 304) {
         sent.len = 0;
     }
-    serve_append_head(serve, &(struct serve_head){.status = status,
-                                                  .type = type,
-                                                  .headers = headers,
-                                                  .has_length = true,
-                                                  .length = sent.len});
+    http_serve_append_head(serve, &(struct serve_head){.status = status,
+                                                       .type = type,
+                                                       .headers = headers,
+                                                       .has_length = true,
+                                                       .length = sent.len});
     if (!exchange->is_head) {
         buffer_append_span(&serve->conn.out, sent);
     }
-    serve_replied(serve);
+    http_serve_replied(serve);
 }
 
 void http_exchange_begin(struct http_exchange *exchange, int status, const char *type,
@@ -138,11 +138,11 @@ void http_exchange_begin(struct http_exchange *exchange, int status, const char 
     if (!exchange->chunked) {
         serve->close_after = true; /* HTTP/1.0: the end of the connection is the end of the body */
     }
-    serve_append_head(serve, &(struct serve_head){.status = status,
-                                                  .type = type,
-                                                  .headers = headers,
-                                                  .chunked = exchange->chunked});
-    serve_set_state(serve, SERVE_STREAMING);
+    http_serve_append_head(serve, &(struct serve_head){.status = status,
+                                                       .type = type,
+                                                       .headers = headers,
+                                                       .chunked = exchange->chunked});
+    http_serve_set_state(serve, SERVE_STREAMING);
     http_conn_send(&serve->conn);
 }
 
@@ -188,5 +188,5 @@ void http_exchange_end(struct http_exchange *exchange)
     if (exchange->chunked && !exchange->is_head) {
         APPEND_LITERAL(&serve->conn.out, "0\r\n\r\n");
     }
-    serve_replied(serve);
+    http_serve_replied(serve);
 }

@@ -44,7 +44,7 @@ static uint64_t deadline_of(const struct serve_conn *serve, enum serve_state sta
     return 0;
 }
 
-void serve_set_state(struct serve_conn *serve, enum serve_state state)
+void http_serve_set_state(struct serve_conn *serve, enum serve_state state)
 {
     assert((states[serve->state].next & EDGE(state)) != 0);
     serve->state = state;
@@ -61,10 +61,10 @@ static bool is_open(const struct serve_conn *serve)
     return serve->conn.fd >= 0;
 }
 
-void serve_close(struct serve_conn *serve)
+void http_serve_close(struct serve_conn *serve)
 {
     struct http_server *server = serve->server;
-    serve_exchange_finish(&serve->exchange);
+    http_serve_exchange_finish(&serve->exchange);
     http_parse_finish(&serve->parse);
     buffer_finish(&serve->ahead);
     TAILQ_REMOVE(&server->conns, serve, link);
@@ -72,16 +72,16 @@ void serve_close(struct serve_conn *serve)
     http_conn_close(&serve->conn);
 }
 
-void serve_lose(struct serve_conn *serve)
+void http_serve_lose(struct serve_conn *serve)
 {
     struct http_exchange *exchange = &serve->exchange;
     if (has_exchange(serve) && exchange->gone != NULL) {
         exchange->gone(exchange->gone_arg, exchange);
     }
-    serve_close(serve);
+    http_serve_close(serve);
 }
 
-void serve_refuse(struct serve_conn *serve, int status, const char *what)
+void http_serve_refuse(struct serve_conn *serve, int status, const char *what)
 {
     BUFFER_SCOPED struct buffer body = {0};
     const char *type = "text/plain";
@@ -92,13 +92,13 @@ void serve_refuse(struct serve_conn *serve, int status, const char *what)
         buffer_append_char(&body, '\n');
     }
     serve->close_after = true;
-    serve_append_head(serve,
-                      &(struct serve_head){
-                          .status = status, .type = type, .has_length = true, .length = body.len});
+    http_serve_append_head(
+        serve, &(struct serve_head){
+                   .status = status, .type = type, .has_length = true, .length = body.len});
     if (serve->parse.llhttp.method != HTTP_HEAD) {
         buffer_append_span(&serve->conn.out, buffer_span(&body));
     }
-    serve_set_state(serve, SERVE_CLOSING);
+    http_serve_set_state(serve, SERVE_CLOSING);
     http_conn_send(&serve->conn);
 }
 
@@ -117,8 +117,8 @@ static void answer_expectation(struct serve_conn *serve)
 static void dispatch(struct serve_conn *serve)
 {
     const struct http_server_config *config = &serve->server->config;
-    serve_set_state(serve, SERVE_HANDLING);
-    serve_exchange_init(serve);
+    http_serve_set_state(serve, SERVE_HANDLING);
+    http_serve_exchange_init(serve);
     serve->in_handler = true;
     config->handler(config->arg, &serve->exchange);
     serve->in_handler = false;
@@ -143,11 +143,11 @@ static void go_on_reading(struct serve_conn *serve)
 {
     if (serve->parse.head_done) {
         if (serve->state != SERVE_BODY) {
-            serve_set_state(serve, SERVE_BODY);
+            http_serve_set_state(serve, SERVE_BODY);
         }
         answer_expectation(serve);
     } else if (serve->state == SERVE_IDLE && http_parse_began(&serve->parse)) {
-        serve_set_state(serve, SERVE_HEAD);
+        http_serve_set_state(serve, SERVE_HEAD);
     }
 }
 
@@ -173,7 +173,7 @@ static void take(struct serve_conn *serve, const char *data, size_t len)
             dispatch(serve);
             break;
         case HTTP_PARSE_BAD:
-            serve_refuse(serve, serve->parse.status, serve->parse.what);
+            http_serve_refuse(serve, serve->parse.status, serve->parse.what);
             return;
         }
     }
@@ -185,23 +185,23 @@ static void resume(struct serve_conn *serve)
     serve->ahead = (struct buffer){0};
     http_conn_read_start(&serve->conn);
     if (ahead.failed) {
-        serve_refuse(serve, 503, "out of memory");
+        http_serve_refuse(serve, 503, "out of memory");
         return;
     }
     take(serve, ahead.data, ahead.len);
 }
 
-void serve_replied(struct serve_conn *serve)
+void http_serve_replied(struct serve_conn *serve)
 {
     http_conn_send(&serve->conn);
-    serve_exchange_finish(&serve->exchange);
+    http_serve_exchange_finish(&serve->exchange);
     if (serve->close_after) {
-        serve_set_state(serve, SERVE_CLOSING);
+        http_serve_set_state(serve, SERVE_CLOSING);
         return;
     }
     http_parse_reset(&serve->parse);
     serve->continue_asked = false;
-    serve_set_state(serve, SERVE_IDLE);
+    http_serve_set_state(serve, SERVE_IDLE);
     if (!serve->in_handler && (serve->ahead.len > 0 || serve->ahead.failed)) {
         http_conn_schedule(&serve->conn, HTTP_RUN_RESUME);
     }
@@ -224,14 +224,14 @@ static void on_ended(struct http_conn *conn, int error)
     bool may_wait =
         error == 0 && is_unsent && !has_exchange(serve) && serve->state != SERVE_LINGERING;
     if (!may_wait) {
-        serve_lose(serve);
+        http_serve_lose(serve);
         return;
     }
     /* It said all it had to say and still reads. */
     serve->client_done = true;
     http_conn_read_stop(conn);
     if (serve->state != SERVE_CLOSING) {
-        serve_set_state(serve, SERVE_CLOSING);
+        http_serve_set_state(serve, SERVE_CLOSING);
     }
 }
 
@@ -242,7 +242,7 @@ static void on_written(struct http_conn *conn)
     conn->out_sent = 0;
     if (serve->state == SERVE_CLOSING) {
         (void)shutdown(conn->fd, SHUT_WR);
-        serve_set_state(serve, SERVE_LINGERING);
+        http_serve_set_state(serve, SERVE_LINGERING);
         if (serve->client_done) {
             http_conn_schedule(conn, HTTP_RUN_READ_LATE);
         } else {
@@ -263,15 +263,15 @@ static void read_late(struct serve_conn *serve)
 {
     switch (serve->state) {
     case SERVE_HEAD:
-        serve_refuse(serve, 408, "the headers did not come in time");
+        http_serve_refuse(serve, 408, "the headers did not come in time");
         break;
     case SERVE_BODY:
-        serve_refuse(serve, 408, "the body did not come in time");
+        http_serve_refuse(serve, 408, "the body did not come in time");
         break;
     case SERVE_HANDLING:
     case SERVE_STREAMING:
         if (has_left(serve)) {
-            serve_lose(serve);
+            http_serve_lose(serve);
         } else {
             http_conn_read_deadline(&serve->conn, http_now_us() + SERVE_LOOK_US);
         }
@@ -280,11 +280,11 @@ static void read_late(struct serve_conn *serve)
         if (serve->ahead.len > 0) {
             break; /* not idle: it does not take its replies, and the write deadline runs */
         }
-        serve_close(serve);
+        http_serve_close(serve);
         break;
     case SERVE_CLOSING:
     case SERVE_LINGERING:
-        serve_close(serve);
+        http_serve_close(serve);
         break;
     case SERVE_STATE_COUNT:
         break;
@@ -295,7 +295,7 @@ static void on_run(struct http_conn *conn, unsigned reasons)
 {
     struct serve_conn *serve = (struct serve_conn *)conn;
     if ((reasons & (HTTP_RUN_BROKEN | HTTP_RUN_WRITE_LATE)) != 0) {
-        serve_lose(serve);
+        http_serve_lose(serve);
     } else if ((reasons & HTTP_RUN_READ_LATE) != 0) {
         read_late(serve);
     } else if (serve->state == SERVE_IDLE && !is_full(serve)) {
@@ -310,7 +310,7 @@ static const struct http_conn_ops ops = {
     .run = on_run,
 };
 
-void serve_begin(struct http_server *server, int fd, bool is_over)
+void http_serve_begin(struct http_server *server, int fd, bool is_over)
 {
     struct serve_conn *serve = calloc(1, sizeof(*serve));
     if (serve == NULL ||
@@ -332,6 +332,6 @@ void serve_begin(struct http_server *server, int fd, bool is_over)
     http_conn_read_start(&serve->conn);
     http_conn_read_deadline(&serve->conn, deadline_of(serve, SERVE_IDLE));
     if (is_over) {
-        serve_refuse(serve, 503, "too many connections");
+        http_serve_refuse(serve, 503, "too many connections");
     }
 }

@@ -90,19 +90,19 @@ struct http_server {
 };
 
 /* accept.c; serve.c */
-void serve_begin(struct http_server *server, int fd, bool is_over);
-void serve_close(struct serve_conn *serve);
+void http_serve_begin(struct http_server *server, int fd, bool is_over);
+void http_serve_close(struct serve_conn *serve);
 /* The same, and an open exchange's `gone` is called: the client left, or is given up. */
-void serve_lose(struct serve_conn *serve);
+void http_serve_lose(struct serve_conn *serve);
 /* Sends a refusal of the server's own, then closes. */
-void serve_refuse(struct serve_conn *serve, int status, const char *what);
+void http_serve_refuse(struct serve_conn *serve, int status, const char *what);
 /* The reply is complete and stands in `out`. */
-void serve_replied(struct serve_conn *serve);
-void serve_set_state(struct serve_conn *serve, enum serve_state state);
+void http_serve_replied(struct serve_conn *serve);
+void http_serve_set_state(struct serve_conn *serve, enum serve_state state);
 /* The exchange is over: what was allocated for it goes. */
-void serve_exchange_finish(struct http_exchange *exchange);
+void http_serve_exchange_finish(struct http_exchange *exchange);
 /* Splits the target into path and query. */
-void serve_exchange_init(struct serve_conn *serve);
+void http_serve_exchange_init(struct serve_conn *serve);
 
 /* reply.c */
 struct serve_head {
@@ -113,7 +113,7 @@ struct serve_head {
     bool has_length;
     size_t length;
 };
-void serve_append_head(struct serve_conn *serve, const struct serve_head *head);
+void http_serve_append_head(struct serve_conn *serve, const struct serve_head *head);
 const char *http_status_reason(int status);
 
 #endif

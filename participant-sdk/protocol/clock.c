@@ -15,10 +15,11 @@ void wall_format(struct wall time, char ret_text[WALL_TEXT_LEN + 1])
     struct tm tm;
     gmtime_r(&seconds, &tm);
     /* the moduli change nothing; they show the compiler that the text fits */
-    snprintf(ret_text, WALL_TEXT_LEN + 1, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
-             (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)(tm.tm_mon + 1) % 100u,
-             (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u,
-             (unsigned)tm.tm_sec % 100u, (unsigned)(us % 1000000));
+    (void)snprintf(ret_text, WALL_TEXT_LEN + 1, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
+                   (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)(tm.tm_mon + 1) % 100u,
+                   (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u,
+                   (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u,
+                   (unsigned)(us % 1000000));
 }
 
 /* `count` digits as a number; false when there is anything else. */

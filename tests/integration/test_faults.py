@@ -2,6 +2,7 @@
 and both databases, the journal and Kafka say the same."""
 
 import json
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -70,11 +71,18 @@ class Faults(TrothTest):
         self.agrees(shown["gtid"], "aborted")
 
     def test_a_participant_that_can_not_be_reached_aborts(self):
-        self.bank_b.refuse()
-        shown = self.system.transfer(self.account, self.account, AMOUNT, definition="short").json
-        self.assertEqual((shown["outcome"], shown["failure"]["cause"]), ("aborted", "unreachable"), shown)
-        self.bank_b.accept()
-        self.agrees(shown["gtid"], "aborted")
+        with socket.socket() as nobody:  # bound and not listening: connections are refused
+            nobody.bind(("127.0.0.1", 0))
+            port = nobody.getsockname()[1]
+            self.assertEqual(self.trothd.register("nobody", f"http://127.0.0.1:{port}/").status, 201)
+            steps = [{**SHORT["steps"][0]}, {**SHORT["steps"][1], "participant": "nobody"}]
+            self.assertEqual(self.trothd.apply({**SHORT, "name": "unreachable", "steps": steps}).status, 201)
+            shown = self.system.transfer(self.account, self.account, AMOUNT, definition="unreachable").json
+            self.assertEqual((shown["outcome"], shown["failure"]["cause"], shown["failure"]["participant"]),
+                             ("aborted", "unreachable", "nobody"), shown)
+            self.assertEqual(self.trothd.delete("/v1/participants/nobody").status, 409)
+        wait_until(lambda: not self.system.postgres.prepared(), 20, "nothing prepared is left")
+        self.assertEqual(self.system.balance("bank_a", self.account), BALANCE)
 
     def test_a_vote_that_is_lost_is_asked_for_again(self):
         self.bank_b.cut_at("reply", b'"vote"')

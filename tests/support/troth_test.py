@@ -426,7 +426,7 @@ class HttpServer(Process):
 class Trothd(HttpServer):
     """The coordinator. Options are its configuration keys: Trothd(journal=conninfo, kafka_brokers=…)."""
 
-    ready = r"^trothd ready\b.*\blisten=127\.0\.0\.1:(?P<port>\d+)"
+    ready = r"^trothd ready listen=127\.0\.0\.1:(?P<port>\d+)"
 
     def __init__(self, name="trothd", **options):
         super().__init__(name)
@@ -473,9 +473,9 @@ class Trothd(HttpServer):
 
 
 class Bank(HttpServer):
-    """The example bank over a database of its own."""
+    """The example bank over a database of its own; it makes the accounts that are missing."""
 
-    ready = r"^bank\b.*\blisten=127\.0\.0\.1:(?P<port>\d+)"
+    ready = r"^bank ready listen=127\.0\.0\.1:(?P<port>\d+)"
 
     def __init__(self, name, database, coordinator, accounts=100, balance=1000, slots=8, **options):
         super().__init__(name)

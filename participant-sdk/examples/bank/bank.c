@@ -179,9 +179,11 @@ static int create_accounts(const struct options *options)
     PQclear(PQexec(db, "SET client_min_messages = warning"));
     PQclear(PQexec(db, "CREATE TABLE IF NOT EXISTS account (id bigint PRIMARY KEY,"
                        " balance bigint NOT NULL CHECK (balance >= 0))"));
+    /* Not ON CONFLICT: that would wait for a row which a prepared transaction has changed. */
     result = PQexecParams(db,
-                          "INSERT INTO account SELECT id, $2::bigint FROM generate_series(1,"
-                          " $1::bigint) AS id ON CONFLICT DO NOTHING",
+                          "INSERT INTO account SELECT id, $2::bigint"
+                          " FROM generate_series(1, $1::bigint) AS id"
+                          " WHERE NOT EXISTS (SELECT FROM account AS a WHERE a.id = id.id)",
                           2, NULL, values, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
         status = fail("can not create the accounts", PQerrorMessage(db));

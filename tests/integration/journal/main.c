@@ -10,6 +10,11 @@ int main(void)
 
     suite_add_tcase(suite, migrate_tests());
     suite_add_tcase(suite, write_tests());
+    suite_add_tcase(suite, question_tests());
+    suite_add_tcase(suite, registry_tests());
+    suite_add_tcase(suite, rate_tests());
+    suite_add_tcase(suite, takeover_tests());
+    suite_add_tcase(suite, unknown_tests());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

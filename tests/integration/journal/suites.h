@@ -5,7 +5,6 @@
 
 TCase *migrate_tests(void);
 TCase *write_tests(void);
-TCase *payload_tests(void);
 TCase *takeover_tests(void);
 TCase *unknown_tests(void);
 TCase *question_tests(void);

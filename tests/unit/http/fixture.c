@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -215,4 +216,24 @@ bool raw_accept(int listening, struct raw *raw)
     }
     *raw = (struct raw){.fd = fd};
     return true;
+}
+
+int count_no_delay(uint16_t port, bool is_others)
+{
+    int count = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_in here = {.sin_port = 0};
+        struct sockaddr_in there = {.sin_port = 0};
+        socklen_t here_size = sizeof(here);
+        socklen_t there_size = sizeof(there);
+        int on = 0;
+        socklen_t on_size = sizeof(on);
+        if (getsockname(fd, (struct sockaddr *)&here, &here_size) == 0 &&
+            getpeername(fd, (struct sockaddr *)&there, &there_size) == 0 &&
+            ntohs(is_others ? there.sin_port : here.sin_port) == port &&
+            getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &on_size) == 0) {
+            count += on != 0 ? 1 : 0;
+        }
+    }
+    return count;
 }

@@ -68,6 +68,10 @@ void raw_close(struct raw *raw);
 int raw_listen(uint16_t *ret_port);
 bool raw_accept(int listening, struct raw *raw); /* false: nobody yet */
 
+/* How many of this process's connections with that port at this end (or at the other) have
+ * TCP_NODELAY set. */
+int count_no_delay(uint16_t port, bool is_others);
+
 extern const struct http_limits small_limits;
 
 #endif

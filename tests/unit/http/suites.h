@@ -7,5 +7,6 @@ Suite *server_suite(void);
 Suite *refusals_suite(void);
 Suite *exchange_suite(void);
 Suite *client_suite(void);
+Suite *pool_suite(void);
 
 #endif

@@ -71,6 +71,20 @@ START_TEST(a_delegated_branch_that_committed_hears_nothing)
 }
 END_TEST
 
+START_TEST(a_delegated_branch_is_told_the_abort_again)
+{
+    struct txn_image image = image_of("[" NOTHING(1) "]");
+    image.delegated_branch = 1;
+    image.decision = TXN_ABORT;
+    const char *trace;
+    struct rig *rig = rig_recover(&image, &trace);
+    ck_assert_str_eq(trace, "send 1 abort; reply decided");
+    ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_ABORTED),
+                     "reply completed; persist end abort aborted; ended");
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(undecided_is_aborted_durably)
 {
     struct txn_image image = image_of("[" NOTHING(1) "," NOTHING(2) "]");
@@ -188,6 +202,7 @@ TCase *recover_tests(void)
     tcase_add_test(tests, a_decided_abort_goes_on_aborting);
     tcase_add_test(tests, a_delegated_branch_is_asked);
     tcase_add_test(tests, a_delegated_branch_that_committed_hears_nothing);
+    tcase_add_test(tests, a_delegated_branch_is_told_the_abort_again);
     tcase_add_test(tests, undecided_is_aborted_durably);
     tcase_add_test(tests, what_was_accepted_is_driven_again_as_a_new_attempt);
     tcase_add_test(tests, in_a_later_attempt_everybody_is_told_abort);

@@ -7,6 +7,11 @@
  * section 4; faults.md 40). A request that is held up holds up no other: the next goes out on
  * another connection.
  *
+ * Phase 1 has as many requests under way as the participant has slots, phase 2 as it has
+ * connections. The http binding's Idempotency-Key is "<gtid>:<branch>:<op>:<attempt>": the same for
+ * each repetition. A request may be sent a second time by itself when a kept-alive connection turns
+ * out to be stale; that is safe under the same key, or behind the guard.
+ *
  * Exactly one result comes for each command taken, also when nothing was heard: RESULT_UNKNOWN with
  * a reason. From the loop's thread; never blocks; results never come from inside channel_send(). */
 #ifndef NET_CHANNEL_H
@@ -28,6 +33,8 @@ enum channel_binding { CHANNEL_HTTP, CHANNEL_BATCH };
 #define CHANNEL_QUEUE_MAX          100000u      /* commands waiting; beyond: TROTH_ERROR_FULL */
 #define CHANNEL_SLOTS_DEFAULT      16u
 #define CHANNEL_SLOTS_MAX          10000u
+#define CHANNEL_TIMEOUT_DEFAULT_US 30000000u /* of a command that has none */
+#define CHANNEL_AVOID_US           1000000u /* a replica that could not be reached is passed over */
 
 /* What every request carries, asked for as it is written. Appends the oldest open gtids. */
 typedef void (*channel_oldest_open)(void *arg, struct buffer *ret_list);
@@ -52,11 +59,12 @@ struct channel;
 
 TROTH_MUST_CHECK int channel_create(struct http_loop *loop, const struct channel_config *config,
                                     struct channel **ret_channel);
-/* Commands not yet answered get no result any more. Takes NULL. */
+/* Commands not yet answered get no result any more. Not from inside a result. Takes NULL. */
 void channel_destroy(struct channel *channel);
 
-/* Copies. TROTH_ERROR_FULL, TROTH_ERROR_TOO_LARGE (the command can never be sent): no result comes
- * then. */
+/* Copies. Exactly one result comes, at the latest when the command's timeout has passed (a request
+ * of several commands may go on for those that have longer). TROTH_ERROR_FULL,
+ * TROTH_ERROR_TOO_LARGE (the command can never be sent): no result comes then. */
 TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command *command);
 /* Turns the queues into requests: call at the end of the turn, before http_loop_flush(). */
 void channel_flush(struct channel *channel);
@@ -72,7 +80,8 @@ void channel_stats(const struct channel *channel, struct channel_stats *ret_stat
 
 /* Slots, all or none, first come first served: `granted` is called, never from inside, once there
  * is one at every channel; a waiter behind another that wants the same participant waits its turn.
- * A channel that occurs twice needs two. */
+ * A channel that occurs twice needs two; who needs more than a channel has at all is granted when
+ * nobody else holds any there. */
 struct slots;
 struct slots_waiter {
     struct slots_waiter *next, *prev; /* the module's own */
@@ -80,6 +89,7 @@ struct slots_waiter {
     uint32_t count;
     void (*granted)(struct slots_waiter *waiter);
     bool waiting;
+    bool taken; /* the module's own: has its slots, `granted` is about to be called */
 };
 TROTH_MUST_CHECK int slots_create(struct slots **ret_slots);
 void slots_destroy(struct slots *slots);

@@ -7,7 +7,8 @@
  *
  * Kafka away: rows wait in memory, up to OUTBOX_ROWS_MAX, and the table has them all; delivery
  * resumes by itself. Of each topic and key one row is under way at a time, so that a row that is
- * refused stops those behind it and nobody else; keys go beside each other. From the loop's thread;
+ * refused stops those behind it and nobody else; keys go beside each other, a single key at one row
+ * per round trip to Kafka (a few hundred a second). From the loop's thread;
  * never blocks. */
 #ifndef OUTBOX_OUTBOX_H
 #define OUTBOX_OUTBOX_H

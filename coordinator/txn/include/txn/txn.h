@@ -222,7 +222,7 @@ enum txn_effect_kind {
                            */
     TXN_EFFECT_RELEASE,   /* give back the slot of .branch */
     TXN_EFFECT_SEND,      /* .op to .branch, attempt of the txn. Exactly one RESULT is owed for it,
-                             RESULT_UNKNOWN when none came or it could not be queued; or UNSENDABLE */
+                             RESULT_UNKNOWN when none came or it could not go; or UNSENDABLE */
     TXN_EFFECT_REPLY,     /* the client may be told: .reply */
     TXN_EFFECT_PUBLISH,   /* the outbox row of the outcome is durable: send it to Kafka. .record has
                              kind and attempt of the record it went with, and nothing else */

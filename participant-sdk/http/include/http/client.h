@@ -24,11 +24,13 @@ struct http_reply {
     const struct http_call *call;
 };
 
-/* A streamed answer: called for each complete line without its line feed (2xx only). */
+/* A streamed answer: called for each complete line without its line feed (2xx only; other answers
+ * are gathered). Then limits.body_bytes_max holds for each line, not for the whole. What follows
+ * the last line feed is dropped. The line dies with http_call_cancel(). */
 typedef void (*http_line)(void *arg, struct troth_span line);
-/* Exactly once a call. error: 0; TROTH_ERROR_UNAVAILABLE (refused, no route, name not found:
+/* Exactly once a call. error: 0; TROTH_ERROR_UNAVAILABLE (refused, no route, not connected in time:
  * nothing was sent); TROTH_ERROR_TIMEOUT; TROTH_ERROR_LOST; TROTH_ERROR_PROTOCOL;
- * TROTH_ERROR_TOO_LARGE. */
+ * TROTH_ERROR_TOO_LARGE; TROTH_ERROR_SHUTTING_DOWN. The peer may be destroyed from here. */
 typedef void (*http_done)(void *arg, int error, const struct http_reply *reply);
 /* A connection became free, or one may be opened again. */
 typedef void (*http_ready)(void *arg);
@@ -42,8 +44,10 @@ struct http_peer_config {
     void *arg;
 };
 
-/* Resolves a name by getaddrinfo once, at creation: numeric addresses never block. Several peers
- * for several addresses. TROTH_ERROR_CONFIG: not a URL we can call. */
+/* Resolves a name by getaddrinfo once, at creation: numeric addresses never block. The name's first
+ * four addresses are tried one after the other; when none was found every call is
+ * TROTH_ERROR_UNAVAILABLE. TROTH_ERROR_CONFIG: not a URL we can call. `ready` is not called from
+ * inside http_peer_call() or http_call_cancel(). */
 TROTH_MUST_CHECK int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                                       struct http_peer **ret_peer);
 /* Calls under way end with TROTH_ERROR_SHUTTING_DOWN. Takes NULL. */
@@ -63,7 +67,9 @@ struct http_request {
     void *arg;
 };
 
-/* Copies. TROTH_ERROR_FULL: no connection free. on_done is never called before this returns. */
+/* Copies. TROTH_ERROR_FULL: no connection free; TROTH_ERROR_UNAVAILABLE: no way there at all (no
+ * address, no route, no file descriptor); TROTH_ERROR_NO_MEMORY: on_done is not called then, and
+ * nothing was sent. on_done is never called before this returns. ret_call may be NULL. */
 TROTH_MUST_CHECK int http_peer_call(struct http_peer *peer, const struct http_request *request,
                                     struct http_call **ret_call);
 /* on_done is not called any more; the connection is closed. */

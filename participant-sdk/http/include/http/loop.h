@@ -20,10 +20,14 @@ TROTH_MUST_CHECK int http_loop_create(struct event_base *base, struct http_loop 
 /* Every server and peer of the loop must be gone. Takes NULL. */
 void http_loop_destroy(struct http_loop *loop);
 
-/* Writes what connections have to send. Call at the end of every turn. */
+struct event_base *http_loop_base(const struct http_loop *loop);
+
+/* Writes what connections have to send. Calls nothing of the host. Call at the end of every turn.
+ */
 void http_loop_flush(struct http_loop *loop);
 
-/* Flush by itself after each event instead (an SDK service that has no turn of its own). */
+/* Flush by itself instead, once behind all events of a turn in which something was to be sent (an
+ * SDK service that has no turn of its own). */
 void http_loop_autoflush(struct http_loop *loop);
 
 struct http_limits {

@@ -21,7 +21,8 @@ struct http_exchange;
 /* The exchange is valid until its reply is complete (http_exchange_reply or http_exchange_end) or
  * its `gone` callback has returned. */
 typedef void (*http_handler)(void *arg, struct http_exchange *exchange);
-/* The client left before the reply was complete. The exchange is invalid after this returns. */
+/* The client left before the reply was complete (a client that shuts down its sending side while
+ * its reply is held counts as gone). The exchange is invalid after this returns. */
 typedef void (*http_gone)(void *arg, struct http_exchange *exchange);
 /* Makes the body of a refusal of the server's own (400, 408, 413, 414, 431, 501, 503, 505): appends
  * to `body`, returns the content type (static). NULL callback: plain text. */
@@ -70,7 +71,8 @@ void *http_exchange_data(const struct http_exchange *exchange);
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *type,
                          const struct http_header *headers, struct troth_span body);
 
-/* Streamed: chunked encoding, each piece leaves with the next flush. */
+/* Streamed: chunked encoding, each piece leaves with the next flush. A client that does not read is
+ * cut off (`gone`) when 8 MiB wait for it, or after limits.write_timeout_us. */
 void http_exchange_begin(struct http_exchange *exchange, int status, const char *type,
                          const struct http_header *headers);
 void http_exchange_write(struct http_exchange *exchange, struct troth_span piece);

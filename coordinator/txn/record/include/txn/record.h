@@ -32,10 +32,10 @@ enum txn_outcome {
 };
 
 enum txn_record_kind {
-    TXN_RECORD_BEGIN,    /* it exists: what recovery needs to drive or to end it. Written again,
-                            forced,    when a member that can not inquire enlists in an open
-                            interactive    transaction: the row's member list is replaced by the longer
-                            one [NOINQ].    Behind a decision of its attempt it changes nothing */
+    /* It exists: what recovery needs to drive or to end it. Written again, forced, when a member
+     * that can not inquire enlists in an open interactive transaction: the row's member list is
+     * replaced by the longer one [NOINQ]. Behind a decision of its attempt it changes nothing. */
+    TXN_RECORD_BEGIN,
     TXN_RECORD_DELEGATE, /* one branch, one phase: that branch decides (protocol.md, [ONEPHASE0]) */
     TXN_RECORD_DECISION, /* commit or abort of this attempt, written once, with its outbox row */
     TXN_RECORD_ATTEMPT,  /* ends attempt `attempt` with abort and begins `attempt` + 1, one write */
@@ -97,7 +97,8 @@ struct txn_record {
 };
 
 /* One member as stored:
- *   {"branch":1,"name":"debit","participant":"bank_a","operation":"debit","inquires":true,"vote":"yes"}
+ *   {"branch":1,"name":"debit","participant":"bank_a","operation":"debit","inquires":true,
+ *    "vote":"yes"}
  */
 struct record_member {
     uint32_t branch;

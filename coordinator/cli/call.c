@@ -1,0 +1,249 @@
+#include "call.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "problem.h"
+#include <protocol/json.h>
+
+#define CONNECT_TIMEOUT_MAX_MS 10000
+
+void call_finish(struct call *call)
+{
+    buffer_finish(&call->target);
+    buffer_finish(&call->key);
+    buffer_finish(&call->preference);
+}
+
+void answer_finish(struct answer *answer)
+{
+    buffer_finish(&answer->body);
+    *answer = (struct answer){.status = 0};
+}
+
+int call_begin(void)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return cli_complain(CLI_EXIT_LOCAL, "libcurl can not be set up");
+    return CLI_EXIT_OK;
+}
+
+void call_end(void)
+{
+    curl_global_cleanup();
+}
+
+void call_append(struct call *call, const char *piece)
+{
+    char *encoded = curl_easy_escape(NULL, piece, (int)strlen(piece));
+    if (encoded == NULL)
+        call->target.failed = true;
+    else
+        buffer_append_text(&call->target, encoded);
+    curl_free(encoded);
+}
+
+void call_append_query(struct call *call, const char *name, const char *value)
+{
+    bool first = call->target.len == 0 || memchr(call->target.data, '?', call->target.len) == NULL;
+    buffer_append_char(&call->target, first ? '?' : '&');
+    buffer_append_text(&call->target, name);
+    buffer_append_char(&call->target, '=');
+    call_append(call, value);
+}
+
+/* --- the transfer ------------------------------------------------------------------------------
+ */
+
+/* What one transfer holds on to. */
+struct transfer {
+    CURL *curl;
+    struct curl_slist *headers;
+    struct buffer url;
+    struct buffer line; /* one header at a time */
+    bool too_long;
+    struct answer *answer;
+    char trouble[CURL_ERROR_SIZE];
+};
+
+static void transfer_finish(struct transfer *transfer)
+{
+    curl_slist_free_all(transfer->headers);
+    curl_easy_cleanup(transfer->curl);
+    buffer_finish(&transfer->url);
+    buffer_finish(&transfer->line);
+}
+#define TRANSFER_SCOPED __attribute__((cleanup(transfer_finish)))
+
+static size_t take_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct transfer *transfer = arg;
+    size_t len = size * count;
+    struct buffer *body = &transfer->answer->body;
+    if (len > ANSWER_BYTES_MAX - body->len) {
+        transfer->too_long = true;
+        return 0;
+    }
+    buffer_append(body, data, len);
+    return body->failed ? 0 : len;
+}
+
+static bool add_header(struct transfer *transfer, const char *name, const char *value)
+{
+    buffer_clear(&transfer->line);
+    buffer_append_format(&transfer->line, "%s: %s", name, value);
+    const char *line = buffer_text(&transfer->line);
+    struct curl_slist *headers = line != NULL ? curl_slist_append(transfer->headers, line) : NULL;
+    if (headers == NULL)
+        return false;
+    transfer->headers = headers;
+    return true;
+}
+
+static bool add_headers(struct transfer *transfer, struct call *call)
+{
+    bool good = add_header(transfer, "Accept", "application/json, application/problem+json");
+    if (good && call->body.data != NULL)
+        good = add_header(transfer, "Content-Type", "application/json");
+    if (good && call->key.len > 0)
+        good = add_header(transfer, "Idempotency-Key", buffer_text(&call->key));
+    if (good && call->preference.len > 0)
+        good = add_header(transfer, "Prefer", buffer_text(&call->preference));
+    return good && add_header(transfer, "Expect", ""); /* no 100-continue */
+}
+
+/* Directly to the coordinator: the environment's proxy is for the way to the Internet. */
+static CURLcode set_options(struct transfer *transfer, const struct cli *cli, struct call *call)
+{
+    CURL *curl = transfer->curl;
+    long timeout_ms = (long)((cli->timeout_us + call->wait_us + 999) / 1000);
+    long connect_ms = timeout_ms < CONNECT_TIMEOUT_MAX_MS ? timeout_ms : CONNECT_TIMEOUT_MAX_MS;
+    CURLcode code = CURLE_OK;
+#define SET(option, value)                                                                         \
+    if (code == CURLE_OK)                                                                          \
+    code = curl_easy_setopt(curl, option, value)
+    SET(CURLOPT_ERRORBUFFER, transfer->trouble);
+    SET(CURLOPT_URL, buffer_text(&transfer->url));
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_TIMEOUT_MS, timeout_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    SET(CURLOPT_CUSTOMREQUEST, call->method);
+    SET(CURLOPT_HTTPHEADER, transfer->headers);
+    SET(CURLOPT_USERAGENT, "trothctl");
+    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEDATA, (void *)transfer);
+    if (call->body.data != NULL) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+        SET(CURLOPT_POSTFIELDS, call->body.data);
+    }
+#undef SET
+    return code;
+}
+
+/* Whether any of the request may have left. */
+static bool may_have_left(CURL *curl)
+{
+    curl_off_t before_us = 0;
+    return curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &before_us) != CURLE_OK ||
+           before_us > 0;
+}
+
+static int transfer_failed(const struct transfer *transfer, CURLcode code, const struct cli *cli,
+                           const struct call *call)
+{
+    const char *trouble =
+        transfer->trouble[0] != '\0' ? transfer->trouble : curl_easy_strerror(code);
+    if (transfer->too_long)
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer of %s is longer than 64 MiB", cli->url);
+    if (code == CURLE_OUT_OF_MEMORY || transfer->answer->body.failed)
+        return cli_complain(CLI_EXIT_LOCAL, "out of memory");
+    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+        return cli_complain(CLI_EXIT_USAGE, "--url %s: %s", cli->url, trouble);
+    if (strcmp(call->method, "GET") == 0 || !may_have_left(transfer->curl))
+        return cli_complain(CLI_EXIT_UNAVAILABLE, "%s: %s", cli->url, trouble);
+    cli_complain(CLI_EXIT_UNKNOWN, "%s: %s", cli->url, trouble);
+    return cli_complain(CLI_EXIT_UNKNOWN, "it is not known what became of it: %s",
+                        call->hint != NULL ? call->hint : "look, and ask again");
+}
+
+static int make_transfer(const struct cli *cli, struct call *call, struct answer *answer)
+{
+    TRANSFER_SCOPED struct transfer transfer = {.answer = answer};
+    transfer.curl = curl_easy_init();
+    buffer_append_text(&transfer.url, cli->url);
+    while (transfer.url.len > 0 && transfer.url.data[transfer.url.len - 1] == '/')
+        transfer.url.len--;
+    buffer_append_span(&transfer.url, buffer_span(&call->target));
+    bool failed = call->target.failed || call->key.failed || call->preference.failed;
+    if (transfer.curl == NULL || failed || buffer_text(&transfer.url) == NULL ||
+        !add_headers(&transfer, call))
+        return cli_complain(CLI_EXIT_LOCAL, "out of memory");
+    CURLcode code = set_options(&transfer, cli, call);
+    if (code == CURLE_OK)
+        code = curl_easy_perform(transfer.curl);
+    if (code == CURLE_OK)
+        code = curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    return code == CURLE_OK ? CLI_EXIT_OK : transfer_failed(&transfer, code, cli, call);
+}
+
+/* --- the answer --------------------------------------------------------------------------------
+ */
+
+static bool span_is(struct troth_span span, const char *text)
+{
+    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
+}
+
+int exit_of_status(long status, struct troth_span slug, bool changes)
+{
+    if (slug.len == 0 && (status < 500 || status > 504))
+        return CLI_EXIT_PROTOCOL; /* no coordinator says it like this */
+    if (span_is(slug, "unknown-transaction") || span_is(slug, "unknown-definition") ||
+        span_is(slug, "unknown-participant"))
+        return CLI_EXIT_NOT_FOUND;
+    if (status == 503 || status == 408 || status == 429)
+        return CLI_EXIT_UNAVAILABLE;
+    if (status == 502 || status == 504) /* something between here and there */
+        return changes ? CLI_EXIT_UNKNOWN : CLI_EXIT_UNAVAILABLE;
+    if (status >= 400 && status <= 499)
+        return span_is(slug, "no-such-path") ? CLI_EXIT_PROTOCOL : CLI_EXIT_REFUSED;
+    return CLI_EXIT_PROTOCOL;
+}
+
+/* The body as JSON; absent when it is empty or none. */
+static struct troth_span body_json(const struct answer *answer)
+{
+    struct troth_span json = {NULL, 0};
+    if (json_check(buffer_span(&answer->body), JSON_CHECK_DEFAULT, &json, NULL) != 0)
+        return (struct troth_span){NULL, 0};
+    return json;
+}
+
+int call_make(const struct cli *cli, struct call *call, struct answer *ret_answer)
+{
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    int error = make_transfer(cli, call, &answer);
+    if (error != CLI_EXIT_OK)
+        return error;
+    answer.json = body_json(&answer);
+    bool good = (answer.status >= 200 && answer.status <= 299) ||
+                (answer.status == 503 && call->accepts_503 && answer.json.data != NULL);
+    if (!good) {
+        bool changes = strcmp(call->method, "GET") != 0;
+        error = exit_of_status(answer.status, problem_slug(answer.json), changes);
+        problem_complain(error, answer.status, answer.json, call->file);
+        if (error == CLI_EXIT_UNKNOWN && call->hint != NULL)
+            cli_complain(error, "%s", call->hint);
+        return error;
+    }
+    if (answer.json.data == NULL && answer.body.len > 0)
+        return cli_complain(CLI_EXIT_PROTOCOL, "%s: HTTP %ld, but its body is not JSON", cli->url,
+                            answer.status);
+    *ret_answer = answer; /* the caller's now */
+    answer = (struct answer){.status = 0};
+    return CLI_EXIT_OK;
+}

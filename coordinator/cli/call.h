@@ -1,0 +1,47 @@
+/* call.h: one request to the coordinator and its answer. Blocks until the answer or the timeout. */
+#ifndef CLI_CALL_H
+#define CLI_CALL_H
+
+#include "cli.h"
+
+#define ANSWER_BYTES_MAX (64u << 20) /* a longer one is refused: CLI_EXIT_PROTOCOL */
+
+struct call {
+    const char *method;       /* anything but GET changes something */
+    struct buffer target;     /* "/v1/…", see call_append() */
+    struct troth_span body;   /* JSON, or absent */
+    struct buffer key;        /* Idempotency-Key, or empty */
+    struct buffer preference; /* Prefer, or empty */
+    uint64_t wait_us;         /* what the coordinator may take besides the timeout */
+    bool accepts_503;         /* it is an answer, not a refusal */
+    const char *file;         /* what the faults of a refusal are about; NULL: no file */
+    const char *hint;         /* printed where it is not known what became of the call; or NULL */
+};
+void call_finish(struct call *call);
+#define CALL_SCOPED __attribute__((cleanup(call_finish)))
+
+struct answer {
+    long status;
+    struct buffer body;
+    struct troth_span json; /* checked; absent when the body is empty */
+};
+void answer_finish(struct answer *answer);
+#define ANSWER_SCOPED __attribute__((cleanup(answer_finish)))
+
+/* Once a process, before and behind everything else. */
+TROTH_MUST_CHECK int call_begin(void);
+void call_end(void);
+
+/* Appends a piece of the path or query, percent-encoded. */
+void call_append(struct call *call, const char *piece);
+/* "?name=value", "&name=value" for the next ones. */
+void call_append_query(struct call *call, const char *name, const char *value);
+
+/* 0 with an answer of 2xx; otherwise it has complained, and gives the code to exit with. */
+TROTH_MUST_CHECK int call_make(const struct cli *cli, struct call *call, struct answer *ret_answer);
+
+/* What to exit with on an answer that is none of 2xx. `slug` is the last part of the problem's
+ * type, empty when the body was no problem+json. */
+int exit_of_status(long status, struct troth_span slug, bool changes);
+
+#endif

@@ -1,0 +1,234 @@
+/* The table of commands: what there is, what it takes, how it is explained. */
+#include <stddef.h>
+
+#include "command.h"
+
+const struct option_spec global_options[] = {
+    {"output", 'o', "table|json", false, "for people (default), or JSON for programs"},
+    {"url", 0, "URL", false, "the coordinator (default $TROTH_URL, else " CLI_URL_DEFAULT ")"},
+    {"timeout", 0, "DURATION", false, "for one answer (default 30s)"},
+    {"help", 'h', NULL, false, "help on the whole, or on one command"},
+    {NULL, 0, NULL, false, NULL},
+};
+
+#define OPTION_WAIT                                                                                \
+    {                                                                                              \
+        "wait", 'w', "DURATION", false,                                                            \
+            "answer after so long with what is reached (whole seconds, at most 300s)"              \
+    }
+#define OPTION_ASYNC                                                                               \
+    {                                                                                              \
+        "async", 0, NULL, false, "answer as soon as it is accepted; it goes on by itself"          \
+    }
+#define OPTION_LABEL                                                                               \
+    {                                                                                              \
+        "label", 'l', "NAME=VALUE", true, "a label to find it by; may be repeated"                 \
+    }
+
+const struct command_spec commands[] = {
+    {
+        .group = "tx",
+        .name = "start",
+        .operands = "DEFINITION",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"input", 'i', "JSON|@FILE|-", false,
+                     "the input: JSON itself, a file, or standard input (default {})"},
+                    {"version", 0, "N", false, "of the definition (default: the newest)"},
+                    OPTION_WAIT,
+                    OPTION_ASYNC,
+                    {"key", 'k', "KEY", false,
+                     "idempotency key: the same key and request never start it twice"},
+                    OPTION_LABEL},
+        .summary = "start a transaction and wait for its outcome",
+        .text =
+            "The exit status tells the outcome. Without --key one is made up, and shown when no\n"
+            "answer came: repeating the command with it is safe and says what became of it.",
+        .examples =
+            "trothctl tx start transfer -i '{\"from\": 7, \"to\": 9, \"amount\": 120}'\n"
+            "trothctl tx start order_checkout --version 3 -i @order.json --key order-4711\n"
+            "trothctl tx start transfer -i - --wait 10s --label tenant=acme <transfer.json\n"
+            "trothctl tx start transfer -i @transfer.json --async -o json",
+        .run = tx_start,
+    },
+    {
+        .group = "tx",
+        .name = "show",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"exit-code", 'e', NULL, false, "exit as tx start would, by the outcome"}},
+        .summary = "show a transaction: outcome, why, what is missing, timeline",
+        .text =
+            "The timeline has each message (-> to a participant, <- its answer), journal write\n"
+            "and event, with its time since the beginning, a column for each branch. Where that\n"
+            "needs more than $COLUMNS columns it is a list.",
+        .examples = "trothctl tx show 0198f3a2-1c45-8abc-848d-15800000002a\n"
+                    "trothctl tx show --exit-code 0198f3a2-1c45-8abc-848d-15800000002a >/dev/null",
+        .run = tx_show,
+    },
+    {
+        .group = "tx",
+        .name = "list",
+        .operands = "",
+        .options = {{"state", 's', "STATE", false,
+                     "only those in this state (preparing, parked, ...)"},
+                    {"outcome", 0, "OUTCOME", false, "committed, aborted, compensated or mixed"},
+                    {"definition", 'd', "NAME", false, "only those of this definition"},
+                    {"participant", 'p', "NAME", false, "only those with a branch there"},
+                    {"older-than", 0, "DURATION", false, "only those that began so long ago"},
+                    {"limit", 'n', "N", false, "at most so many (default 50)"}},
+        .summary = "list transactions",
+        .examples = "trothctl tx list --state committing --older-than 5m\n"
+                    "trothctl tx list --participant bank_b --outcome aborted -n 200\n"
+                    "trothctl tx list -o json",
+        .run = tx_list,
+    },
+    {
+        .group = "tx",
+        .name = "abort",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "abort a transaction that is not decided yet",
+        .examples = "trothctl tx abort 0198f3a2-1c45-8abc-848d-15800000002a",
+        .run = tx_abort,
+    },
+    {
+        .group = "tx",
+        .name = "begin",
+        .operands = "",
+        .options = {{"lifetime", 0, "DURATION", false,
+                     "how long it may stay undecided (default: the coordinator's)"},
+                    OPTION_LABEL},
+        .summary = "begin an interactive transaction",
+        .text = "Pass the gtid that is printed, and a branch number of your choosing, to each\n"
+                "service; they enlist; then commit.",
+        .examples = "gtid=$(trothctl tx begin --lifetime 5m)",
+        .run = tx_begin,
+    },
+    {
+        .group = "tx",
+        .name = "commit",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"branch", 'b', "N", true,
+                     "a branch that must have enlisted; repeat it for each"},
+                    OPTION_WAIT,
+                    OPTION_ASYNC},
+        .summary = "commit an interactive transaction",
+        .text = "If a branch that is named has not enlisted, the transaction aborts.",
+        .examples = "trothctl tx commit \"$gtid\" -b 1 -b 2",
+        .run = tx_commit,
+    },
+    {
+        .group = "def",
+        .name = "apply",
+        .operands = "FILE...",
+        .operands_min = 1,
+        .operands_max = OPERANDS_MAX,
+        .summary = "publish definitions",
+        .text = "A published version never changes: the same file again is no error, another one\n"
+                "under the same version is refused. FILE - is standard input.",
+        .examples = "trothctl def apply transfer.json\n"
+                    "trothctl def apply definitions/*.json",
+        .run = def_apply,
+    },
+    {
+        .group = "def",
+        .name = "validate",
+        .operands = "FILE...",
+        .operands_min = 1,
+        .operands_max = OPERANDS_MAX,
+        .summary = "check definitions and print every fault with its place",
+        .examples = "trothctl def validate order_checkout.json",
+        .run = def_validate,
+    },
+    {
+        .group = "def",
+        .name = "list",
+        .operands = "",
+        .summary = "list definitions",
+        .examples = "trothctl def list",
+        .run = def_list,
+    },
+    {
+        .group = "def",
+        .name = "show",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"version", 0, "N", false, "which version (default: the newest)"}},
+        .summary = "print a definition's file as it was published",
+        .examples = "trothctl def show transfer --version 1 >transfer.json",
+        .run = def_show,
+    },
+    {
+        .group = "def",
+        .name = "delete",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"version", 0, "N", false, "which version; must be given"}},
+        .summary = "delete one version of a definition",
+        .examples = "trothctl def delete transfer --version 1",
+        .run = def_delete,
+    },
+    {
+        .group = "participant",
+        .name = "add",
+        .operands = "NAME URL...",
+        .operands_min = 2,
+        .operands_max = 9,
+        .options = {{"binding", 'b', "http|batch", false,
+                     "http: plain REST; batch: what the SDK speaks. Must be given"},
+                    {"slots", 's', "N", false,
+                     "calls of phase 1 at a time, until it announces its own number"}},
+        .summary = "register a participant, or change its registration",
+        .text = "Several URLs are replicas over one database.",
+        .examples =
+            "trothctl participant add bank_a http://127.0.0.1:7810/troth --binding batch\n"
+            "trothctl participant add mail http://mail-1:8080/api http://mail-2:8080/api -b http",
+        .run = participant_add,
+    },
+    {
+        .group = "participant",
+        .name = "list",
+        .operands = "",
+        .summary = "list participants and what is known of them now",
+        .examples = "trothctl participant list",
+        .run = participant_list,
+    },
+    {
+        .group = "participant",
+        .name = "show",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "show one participant",
+        .examples = "trothctl participant show bank_a",
+        .run = participant_show,
+    },
+    {
+        .group = "participant",
+        .name = "remove",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "remove a participant from the registry",
+        .examples = "trothctl participant remove bank_a",
+        .run = participant_remove,
+    },
+    {
+        .group = NULL,
+        .name = "status",
+        .operands = "",
+        .summary = "is the coordinator ready, and how is it",
+        .text = "Exit status 0 when it is ready, 5 when it is not or can not be reached.",
+        .examples = "trothctl status\n"
+                    "trothctl status --url http://troth.internal:7800 -o json",
+        .run = status_show,
+    },
+    {.group = ""},
+};

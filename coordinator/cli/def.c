@@ -1,0 +1,178 @@
+/* trothctl def …: everything but the list. */
+#include <stdio.h>
+#include <string.h>
+
+#include "input.h"
+#include "problem.h"
+#include "request.h"
+#include "text.h"
+#include <protocol/json.h>
+#include <troth/id.h>
+
+/* --- apply and validate ------------------------------------------------------------------------
+ */
+
+static void append_faults(struct buffer *text, struct troth_span faults, const char *file)
+{
+    struct json_cursor cursor = json_cursor(faults);
+    struct troth_span fault;
+    while (json_next(&cursor, NULL, &fault))
+        fault_append(text, fault, file);
+}
+
+/* What the file is called in messages. */
+static const char *shown(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "(standard input)" : path;
+}
+
+static int validate(const struct cli *cli, const char *path, struct troth_span text)
+{
+    CALL_SCOPED struct call call = {.method = "POST", .body = text, .file = shown(path)};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    BUFFER_SCOPED struct buffer printed = {0};
+    bool valid;
+    buffer_append_text(&call.target, "/v1/definitions/validate");
+    int error = call_make(cli, &call, &answer);
+    if (error == CLI_EXIT_UNKNOWN)
+        error = CLI_EXIT_UNAVAILABLE; /* it would have changed nothing */
+    if (error != CLI_EXIT_OK)
+        return error;
+    struct troth_span word = member(answer.json, "valid");
+    if (word.data == NULL || json_bool(word, &valid) != 0)
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer does not say whether it is valid");
+    append_faults(&printed, member(answer.json, "faults"), shown(path));
+    if (valid)
+        buffer_append_format(&printed, "%s: valid\n", shown(path));
+    error = cli->json ? print_json(&answer) : cli_print(&printed);
+    if (error != CLI_EXIT_OK)
+        return error;
+    return valid ? CLI_EXIT_OK : CLI_EXIT_REFUSED;
+}
+
+/* The name in the file, where it has one that can stand in a path. */
+static bool name_of(struct troth_span text, char ret_name[TROTH_NAME_LEN_MAX + 1])
+{
+    struct troth_span value;
+    char name[TROTH_NAME_LEN_MAX + 1];
+    if (json_check(text, JSON_CHECK_DEFAULT, &value, NULL) != 0)
+        return false;
+    value = member(value, "name");
+    if (value.data == NULL || json_string_copy(value, name, sizeof(name)) != 0 ||
+        !troth_name_valid(name, strlen(name)))
+        return false;
+    memcpy(ret_name, name, sizeof(name));
+    return true;
+}
+
+static int print_applied(const struct cli *cli, const char *path, const struct answer *answer)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    BUFFER_SCOPED struct buffer warnings = {0};
+    append_faults(&warnings, member(answer->json, "warnings"), shown(path));
+    cli_warn(&warnings);
+    if (cli->json)
+        return print_json(answer);
+    text_append_value(&text, member(answer->json, "name"));
+    buffer_append_text(&text, " version ");
+    text_append_value(&text, member(answer->json, "version"));
+    buffer_append_text(&text, answer->status == 201 ? " published\n" : " was there already\n");
+    return cli_print(&text);
+}
+
+static int apply(const struct cli *cli, const char *path, struct troth_span text)
+{
+    CALL_SCOPED struct call call = {.method = "PUT",
+                                    .body = text,
+                                    .file = shown(path),
+                                    .hint = "apply it again: the same file twice is no error"};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    char name[TROTH_NAME_LEN_MAX + 1];
+    if (!name_of(text, name)) {
+        int error = validate(cli, path, text); /* which says all that is wrong with it */
+        return error != CLI_EXIT_OK
+                   ? error
+                   : cli_complain(CLI_EXIT_PROTOCOL, "%s: no name, and yet it is valid", path);
+    }
+    buffer_append_text(&call.target, "/v1/definitions/");
+    call_append(&call, name);
+    int error = call_make(cli, &call, &answer);
+    return error != CLI_EXIT_OK ? error : print_applied(cli, path, &answer);
+}
+
+/* Each file, also behind one that failed; the first failure is the exit status. */
+static int each_file(const struct cli *cli, const struct arguments *arguments,
+                     int (*act)(const struct cli *cli, const char *path, struct troth_span text))
+{
+    int first = CLI_EXIT_OK;
+    for (unsigned i = 0; i < arguments->operands_count; i++) {
+        BUFFER_SCOPED struct buffer text = {0};
+        int error = input_read(arguments->operands[i], &text);
+        if (error == CLI_EXIT_OK)
+            error = act(cli, arguments->operands[i], buffer_span(&text));
+        if (first == CLI_EXIT_OK)
+            first = error;
+    }
+    return first;
+}
+
+int def_apply(const struct cli *cli, const struct arguments *arguments)
+{
+    return each_file(cli, arguments, apply);
+}
+
+int def_validate(const struct cli *cli, const struct arguments *arguments)
+{
+    return each_file(cli, arguments, validate);
+}
+
+/* --- show and delete ---------------------------------------------------------------------------
+ */
+
+static int name_and_version(const struct arguments *arguments, struct call *call,
+                            uint32_t *ret_version)
+{
+    char text[16];
+    uint32_t version = 0;
+    buffer_append_text(&call->target, "/v1/definitions/");
+    int error = request_name(arguments->operands[0], call);
+    if (error == CLI_EXIT_OK)
+        error = request_number(arguments, "version", INT32_MAX, &version);
+    if (error != CLI_EXIT_OK)
+        return error;
+    (void)snprintf(text, sizeof(text), "%u", version);
+    if (version != 0)
+        call_append_query(call, "version", text);
+    *ret_version = version;
+    return CLI_EXIT_OK;
+}
+
+int def_show(const struct cli *cli, const struct arguments *arguments)
+{
+    CALL_SCOPED struct call call = {.method = "GET"};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    uint32_t version;
+    int error = name_and_version(arguments, &call, &version);
+    if (error == CLI_EXIT_OK)
+        error = call_make(cli, &call, &answer);
+    if (error != CLI_EXIT_OK)
+        return error;
+    return print_json(&answer); /* the file itself is JSON already */
+}
+
+int def_delete(const struct cli *cli, const struct arguments *arguments)
+{
+    CALL_SCOPED struct call call = {.method = "DELETE", .hint = "look with 'trothctl def list'"};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    BUFFER_SCOPED struct buffer text = {0};
+    uint32_t version;
+    int error = name_and_version(arguments, &call, &version);
+    if (error == CLI_EXIT_OK && version == 0)
+        error = cli_complain(CLI_EXIT_USAGE, "which version? --version N");
+    if (error == CLI_EXIT_OK)
+        error = call_make(cli, &call, &answer);
+    if (error != CLI_EXIT_OK || cli->json)
+        return error;
+    buffer_append_format(&text, "%s version %u deleted\n", arguments->operands[0], version);
+    return cli_print(&text);
+}

@@ -1,0 +1,196 @@
+/* trothctl tx list, def list, participant list. */
+#include <string.h>
+
+#include "request.h"
+#include "text.h"
+#include "view.h"
+#include <protocol/duration.h>
+#include <protocol/json.h>
+
+#define TX_LIMIT_DEFAULT 50u
+#define TX_LIMIT_MAX     100000u
+
+/* {"transactions":[…],"cursor":…}, the items byte for byte. */
+static int print_json_list(const char *name, const struct buffer *items, const struct buffer *next)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    buffer_append_format(&text, "{\"%s\":[", name);
+    buffer_append_span(&text, buffer_span(items));
+    buffer_append_text(&text, "],\"cursor\":");
+    if (next->len > 0)
+        json_append_string(&text, buffer_span(next));
+    else
+        buffer_append_text(&text, "null");
+    buffer_append_text(&text, "}\n");
+    return cli_print(&text);
+}
+
+typedef void (*add_row)(struct table *table, struct troth_span item);
+
+/* The whole list as JSON or as a table. */
+static int print_list(const struct cli *cli, struct call *call, const char *name, uint32_t limit,
+                      struct table *table, add_row add)
+{
+    BUFFER_SCOPED struct buffer items = {0};
+    BUFFER_SCOPED struct buffer next = {0};
+    BUFFER_SCOPED struct buffer array = {0};
+    BUFFER_SCOPED struct buffer text = {0};
+    int error = request_pages(cli, call, name, limit, &items, &next);
+    if (error != CLI_EXIT_OK)
+        return error;
+    if (cli->json)
+        return print_json_list(name, &items, &next);
+    buffer_append_char(&array, '[');
+    buffer_append_span(&array, buffer_span(&items));
+    buffer_append_char(&array, ']');
+    if (array.failed)
+        return cli_complain(CLI_EXIT_LOCAL, "out of memory");
+    struct json_cursor cursor = json_cursor(buffer_span(&array));
+    struct troth_span item;
+    while (json_next(&cursor, NULL, &item))
+        add(table, item);
+    table_append(table, "", &text);
+    error = cli_print(&text);
+    if (error == CLI_EXIT_OK && next.len > 0)
+        cli_complain(error, "there are more than these %u: --limit", limit);
+    return error;
+}
+
+/* --- transactions ------------------------------------------------------------------------------
+ */
+
+static void add_transaction(struct table *table, struct troth_span item)
+{
+    struct troth_span failure = member(item, "failure"), ended = member(item, "ended_at");
+    struct troth_span definition = member(item, "definition");
+    table_value(table, member(item, "gtid"));
+    if (definition.data != NULL)
+        text_append_value(&table->text, definition);
+    else
+        buffer_append_text(&table->text, "(interactive)");
+    table_end_cell(table);
+    table_value(table, member(item, "state"));
+    table_value(table, member(item, "outcome"));
+    view_append_time(&table->text, member(item, "began_at"));
+    table_end_cell(table);
+    if (!view_append_between(&table->text, member(item, "began_at"), ended))
+        buffer_append_char(&table->text, '-');
+    table_end_cell(table);
+    if (failure.data != NULL)
+        view_append_failure(&table->text, failure);
+    table_end_cell(table);
+}
+
+static int list_filters(const struct arguments *arguments, struct call *call)
+{
+    static const struct {
+        const char *option, *parameter;
+    } filters[] = {{"state", "state"},
+                   {"outcome", "outcome"},
+                   {"definition", "definition"},
+                   {"participant", "participant"},
+                   {"older-than", "older_than"}};
+    const char *age = arguments_value(arguments, "older-than");
+    uint64_t us;
+    if (age != NULL && duration_parse(age, strlen(age), &us) != 0)
+        return cli_complain(CLI_EXIT_USAGE, "--older-than: '%s' is no duration", age);
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+        const char *value = arguments_value(arguments, filters[i].option);
+        if (value != NULL)
+            call_append_query(call, filters[i].parameter, value);
+    }
+    return CLI_EXIT_OK;
+}
+
+int tx_list(const struct cli *cli, const struct arguments *arguments)
+{
+    static const char *const headings[] = {"GTID",  "DEFINITION", "STATE", "OUTCOME",
+                                           "BEGAN", "TOOK",       "WHY",   NULL};
+    CALL_SCOPED struct call call = {.method = "GET"};
+    TABLE_SCOPED struct table table;
+    uint32_t limit = TX_LIMIT_DEFAULT;
+    table_begin(&table, 1u << 5, headings);
+    buffer_append_text(&call.target, "/v1/transactions");
+    int error = request_number(arguments, "limit", TX_LIMIT_MAX, &limit);
+    if (error == CLI_EXIT_OK)
+        error = list_filters(arguments, &call);
+    if (error == CLI_EXIT_OK)
+        error = print_list(cli, &call, "transactions", limit, &table, add_transaction);
+    return error;
+}
+
+/* --- definitions and participants --------------------------------------------------------------
+ */
+
+static void add_definition(struct table *table, struct troth_span item)
+{
+    static const char *const members[] = {"name", "version", "mode", "steps"};
+    struct troth_span description = member(item, "description");
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        table_value(table, member(item, members[i]));
+    if (description.data != NULL)
+        text_append_value(&table->text, description);
+    table_end_cell(table);
+}
+
+int def_list(const struct cli *cli, const struct arguments *arguments)
+{
+    static const char *const headings[] = {"NAME", "VERSION", "MODE", "STEPS", "DESCRIPTION", NULL};
+    CALL_SCOPED struct call call = {.method = "GET"};
+    TABLE_SCOPED struct table table;
+    (void)arguments;
+    table_begin(&table, 1u << 1 | 1u << 3, headings);
+    buffer_append_text(&call.target, "/v1/definitions");
+    return print_list(cli, &call, "definitions", 0, &table, add_definition);
+}
+
+/* "slots=16 in_flight=0 …": whatever the coordinator tells of it. */
+static void append_members(struct buffer *text, struct troth_span object)
+{
+    struct json_cursor cursor = json_cursor(object);
+    struct troth_span key, value;
+    const char *before = "";
+    while (json_next(&cursor, &key, &value)) {
+        if (key.data == NULL)
+            return;
+        buffer_append_text(text, before);
+        text_append_value(text, key);
+        buffer_append_char(text, '=');
+        text_append_value(text, value);
+        before = " ";
+    }
+}
+
+static void append_urls(struct buffer *text, struct troth_span urls)
+{
+    struct json_cursor cursor = json_cursor(urls);
+    struct troth_span url;
+    const char *before = "";
+    while (json_next(&cursor, NULL, &url)) {
+        buffer_append_text(text, before);
+        text_append_value(text, url);
+        before = " ";
+    }
+}
+
+static void add_participant(struct table *table, struct troth_span item)
+{
+    table_value(table, member(item, "name"));
+    table_value(table, member(item, "binding"));
+    table_value(table, member(item, "slots"));
+    append_urls(&table->text, member(item, "urls"));
+    table_end_cell(table);
+    append_members(&table->text, member(item, "status"));
+    table_end_cell(table);
+}
+
+int participant_list(const struct cli *cli, const struct arguments *arguments)
+{
+    static const char *const headings[] = {"NAME", "BINDING", "SLOTS", "URLS", "NOW", NULL};
+    CALL_SCOPED struct call call = {.method = "GET"};
+    TABLE_SCOPED struct table table;
+    (void)arguments;
+    table_begin(&table, 1u << 2, headings);
+    buffer_append_text(&call.target, "/v1/participants");
+    return print_list(cli, &call, "participants", 0, &table, add_participant);
+}

@@ -1,0 +1,71 @@
+/* trothctl: the admin tool. Everything it does stands in commands.c. */
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "command.h"
+
+#ifndef TROTH_VERSION
+#define TROTH_VERSION "unknown"
+#endif
+
+/* $COLUMNS, else the terminal's, else the default; kept between what a table needs and can use. */
+static unsigned output_width(void)
+{
+    unsigned long width = 0;
+    const char *columns = getenv("COLUMNS");
+    struct winsize size;
+    if (columns != NULL)
+        width = strtoul(columns, NULL, 10);
+    else if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        width = size.ws_col;
+    if (width == 0)
+        return CLI_WIDTH_DEFAULT;
+    return width < 60 ? 60 : width > 400 ? 400 : (unsigned)width;
+}
+
+static struct cli settings(void)
+{
+    const char *url = getenv("TROTH_URL");
+    const char *no_colour = getenv("NO_COLOR");
+    return (struct cli){
+        .url = url != NULL && url[0] != '\0' ? url : CLI_URL_DEFAULT,
+        .timeout_us = CLI_TIMEOUT_DEFAULT_US,
+        .width = output_width(),
+        .colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
+    };
+}
+
+static int print_about(const struct arguments *arguments)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    if (arguments->list)
+        help_list_append(&text);
+    else if (arguments->version)
+        buffer_append_text(&text, "trothctl " TROTH_VERSION "\n");
+    else if (arguments->command != NULL)
+        help_command_append(&text, arguments->command);
+    else
+        help_append(&text);
+    return cli_print(&text);
+}
+
+int main(int argc, char **argv)
+{
+    static struct arguments arguments;
+    static char name[] = "trothctl";
+    struct cli cli = settings();
+    if (argc > 0)
+        argv[0] = name; /* what getopt calls the program, wherever it lies */
+    int error = arguments_parse(argc, argv, &cli, &arguments);
+    if (error != CLI_EXIT_OK)
+        return error;
+    if (arguments.help || arguments.version || arguments.list)
+        return print_about(&arguments);
+    error = call_begin();
+    if (error == CLI_EXIT_OK)
+        error = arguments.command->run(&cli, &arguments);
+    call_end();
+    return error;
+}

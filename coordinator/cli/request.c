@@ -1,0 +1,196 @@
+#include "request.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "text.h"
+#include <protocol/duration.h>
+#include <protocol/json.h>
+#include <troth/id.h>
+
+#define PAGE_MAX 500u
+
+int request_gtid(const struct arguments *arguments, struct call *call)
+{
+    const char *text = arguments->operands[0];
+    troth_gtid gtid;
+    if (troth_gtid_parse(text, strlen(text), &gtid) != 0)
+        return cli_complain(CLI_EXIT_USAGE, "'%s' is no gtid", text);
+    call_append(call, text);
+    return CLI_EXIT_OK;
+}
+
+int request_name(const char *name, struct call *call)
+{
+    if (!troth_name_valid(name, strlen(name)))
+        return cli_complain(CLI_EXIT_USAGE,
+                            "'%s' is no name: a letter, then letters, digits and _, all lower case",
+                            name);
+    call_append(call, name);
+    return CLI_EXIT_OK;
+}
+
+int request_number(const struct arguments *arguments, const char *name, uint32_t max,
+                   uint32_t *ret_number)
+{
+    const char *text = arguments_value(arguments, name);
+    int64_t number = 0;
+    if (text == NULL)
+        return CLI_EXIT_OK;
+    struct troth_span span = {text, strlen(text)}, value;
+    if (json_check(span, JSON_CHECK_DEFAULT, &value, NULL) != 0 ||
+        json_int64(value, &number) != 0 || number < 1 || number > max)
+        return cli_complain(CLI_EXIT_USAGE, "--%s: '%s' is no number from 1 to %u", name, text,
+                            max);
+    *ret_number = (uint32_t)number;
+    return CLI_EXIT_OK;
+}
+
+int request_preference(const struct arguments *arguments, struct call *call)
+{
+    const char *wait = arguments_value(arguments, "wait");
+    bool async = arguments_value(arguments, "async") != NULL;
+    if (wait != NULL && async)
+        return cli_complain(CLI_EXIT_USAGE, "--wait and --async exclude each other");
+    if (async)
+        buffer_append_text(&call->preference, "respond-async");
+    if (wait == NULL)
+        return CLI_EXIT_OK;
+    uint64_t us;
+    if (duration_parse(wait, strlen(wait), &us) != 0 || us > WAIT_MAX_US)
+        return cli_complain(CLI_EXIT_USAGE, "--wait: '%s' is no duration up to 300s", wait);
+    uint64_t seconds = (us + 999999) / 1000000; /* rounded up: never less than asked for */
+    buffer_append_text(&call->preference, "wait=");
+    buffer_append_uint(&call->preference, seconds);
+    call->wait_us = seconds * 1000000;
+    return CLI_EXIT_OK;
+}
+
+static int append_random(struct buffer *text)
+{
+    unsigned char bytes[16];
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return cli_complain(CLI_EXIT_LOCAL, "no random bytes for a key");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        buffer_append_format(text, "%02x", bytes[i]);
+    return CLI_EXIT_OK;
+}
+
+/* A string of structured fields (RFC 8941): printable ASCII, quoted. */
+static int append_quoted(const char *key, struct buffer *header)
+{
+    size_t len = strlen(key);
+    if (len == 0 || len > KEY_LEN_MAX)
+        return cli_complain(CLI_EXIT_USAGE, "--key: 1 to 255 characters");
+    buffer_append_char(header, '"');
+    for (; *key != '\0'; key++) {
+        if (*key < ' ' || *key > '~')
+            return cli_complain(CLI_EXIT_USAGE, "--key: only printable ASCII");
+        if (*key == '"' || *key == '\\')
+            buffer_append_char(header, '\\');
+        buffer_append_char(header, *key);
+    }
+    buffer_append_char(header, '"');
+    return CLI_EXIT_OK;
+}
+
+int request_key(const struct arguments *arguments, struct call *call, struct buffer *ret_hint)
+{
+    BUFFER_SCOPED struct buffer made = {0};
+    const char *key = arguments_value(arguments, "key");
+    if (key == NULL) {
+        int error = append_random(&made);
+        if (error != CLI_EXIT_OK)
+            return error;
+        key = buffer_text(&made);
+        if (key == NULL)
+            return cli_complain(CLI_EXIT_LOCAL, "out of memory");
+    }
+    buffer_append_format(ret_hint, "repeat the command with --key '%s': it starts nothing twice",
+                         key);
+    return append_quoted(key, &call->key);
+}
+
+int request_labels(const struct arguments *arguments, struct buffer *ret_body)
+{
+    const struct option_values *labels = arguments_values(arguments, "label");
+    for (unsigned i = 0; i < labels->count; i++) {
+        const char *label = labels->values[i];
+        size_t len = strcspn(label, "=");
+        if (len == 0 || label[len] == '\0')
+            return cli_complain(CLI_EXIT_USAGE, "--label: '%s' is not NAME=VALUE", label);
+        for (unsigned j = 0; j < i; j++) {
+            if (strncmp(labels->values[j], label, len + 1) == 0)
+                return cli_complain(CLI_EXIT_USAGE, "--label: '%.*s' is there twice", (int)len,
+                                    label);
+        }
+        buffer_append_text(ret_body, i == 0 ? ",\"labels\":{" : ",");
+        json_append_string(ret_body, (struct troth_span){label, len});
+        buffer_append_char(ret_body, ':');
+        json_append_text(ret_body, label + len + 1);
+    }
+    if (labels->count > 0)
+        buffer_append_char(ret_body, '}');
+    return CLI_EXIT_OK;
+}
+
+/* --- lists -------------------------------------------------------------------------------------
+ */
+
+/* One page; *ret_next is replaced by its cursor. */
+static int read_page(const struct cli *cli, struct call *call, const char *member_name,
+                     struct buffer *ret_items, uint32_t *count, struct buffer *ret_next)
+{
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    int error = call_make(cli, call, &answer);
+    if (error != CLI_EXIT_OK)
+        return error;
+    struct troth_span items = member(answer.json, member_name),
+                      next = member(answer.json, "cursor");
+    if (items.data == NULL || json_type(items) != JSON_ARRAY)
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer has no list \"%s\"", member_name);
+    struct json_cursor cursor = json_cursor(items);
+    struct troth_span item;
+    while (json_next(&cursor, NULL, &item)) {
+        if (ret_items->len > 0)
+            buffer_append_char(ret_items, ',');
+        buffer_append_span(ret_items, item);
+        (*count)++;
+    }
+    buffer_clear(ret_next);
+    if (next.data != NULL && json_string(next, ret_next) != 0)
+        return cli_complain(CLI_EXIT_PROTOCOL, "\"cursor\" of the answer is no string");
+    return CLI_EXIT_OK;
+}
+
+int request_pages(const struct cli *cli, struct call *call, const char *member_name, uint32_t limit,
+                  struct buffer *ret_items, struct buffer *ret_next)
+{
+    size_t filters = call->target.len;
+    uint32_t count = 0;
+    for (;;) {
+        uint32_t left = limit == 0 ? PAGE_MAX : limit - count;
+        char page[16];
+        (void)snprintf(page, sizeof(page), "%u", left < PAGE_MAX ? left : PAGE_MAX);
+        call_append_query(call, "limit", page);
+        int error = read_page(cli, call, member_name, ret_items, &count, ret_next);
+        if (error != CLI_EXIT_OK)
+            return error;
+        const char *next = buffer_text(ret_next);
+        if (ret_items->failed || next == NULL)
+            return cli_complain(CLI_EXIT_LOCAL, "out of memory");
+        if (next[0] == '\0' || (limit != 0 && count >= limit))
+            return CLI_EXIT_OK;
+        call->target.len = filters;
+        call_append_query(call, "cursor", next);
+    }
+}
+
+int print_json(const struct answer *answer)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    buffer_append_span(&text, answer->json);
+    buffer_append_char(&text, '\n');
+    return cli_print(&text);
+}

@@ -1,0 +1,37 @@
+/* request.h: options and operands of commands as parts of a request. Each complains by itself. */
+#ifndef CLI_REQUEST_H
+#define CLI_REQUEST_H
+
+#include "call.h"
+#include "command.h"
+
+#define KEY_LEN_MAX 255u
+#define WAIT_MAX_US UINT64_C(300000000)
+
+/* The first operand as a gtid, appended to the target. */
+TROTH_MUST_CHECK int request_gtid(const struct arguments *arguments, struct call *call);
+/* An operand as a name ([a-z][a-z0-9_]*), appended to the target. */
+TROTH_MUST_CHECK int request_name(const char *name, struct call *call);
+/* Option `name` as a number from 1 to `max`; *ret_number stays as it is when it was not given. */
+TROTH_MUST_CHECK int request_number(const struct arguments *arguments, const char *name,
+                                    uint32_t max, uint32_t *ret_number);
+/* --wait and --async as the Prefer header. */
+TROTH_MUST_CHECK int request_preference(const struct arguments *arguments, struct call *call);
+/* --key, or one made up: as the Idempotency-Key header. *ret_hint: what to say when no answer came,
+ * appended. */
+TROTH_MUST_CHECK int request_key(const struct arguments *arguments, struct call *call,
+                                 struct buffer *ret_hint);
+/* --label as the member ,"labels":{…}; nothing when there is none. */
+TROTH_MUST_CHECK int request_labels(const struct arguments *arguments, struct buffer *ret_body);
+
+/* All pages of a list, up to `limit` entries (0: all): *ret_items gets them separated by commas,
+ * *ret_next the cursor of what follows, or stays empty. `call` holds the target with its filters.
+ */
+TROTH_MUST_CHECK int request_pages(const struct cli *cli, struct call *call,
+                                   const char *member_name, uint32_t limit,
+                                   struct buffer *ret_items, struct buffer *ret_next);
+
+/* The answer's body as it came, with a line feed. */
+TROTH_MUST_CHECK int print_json(const struct answer *answer);
+
+#endif

@@ -1,0 +1,26 @@
+/* trothctl status. */
+#include "properties.h"
+#include "request.h"
+
+int status_show(const struct cli *cli, const struct arguments *arguments)
+{
+    CALL_SCOPED struct call call = {.method = "GET", .accepts_503 = true};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    BUFFER_SCOPED struct buffer text = {0};
+    (void)arguments;
+    buffer_append_text(&call.target, "/readyz");
+    int error = call_make(cli, &call, &answer);
+    if (error != CLI_EXIT_OK)
+        return error;
+    bool ready = answer.status == 200;
+    if (cli->json) {
+        error = print_json(&answer);
+    } else {
+        buffer_append_format(&text, "%s at %s\n", ready ? "ready" : "NOT READY", cli->url);
+        properties_append(&text, answer.json);
+        error = cli_print(&text);
+    }
+    if (error != CLI_EXIT_OK)
+        return error;
+    return ready ? CLI_EXIT_OK : CLI_EXIT_UNAVAILABLE;
+}

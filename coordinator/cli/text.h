@@ -1,0 +1,42 @@
+/* text.h: JSON values as text for a terminal.
+ *
+ * What participants say ends up here: control characters, which a terminal would obey, are written
+ * as the escapes that JSON has for them. Payloads keep their own text; numbers are never decoded.
+ */
+#ifndef CLI_TEXT_H
+#define CLI_TEXT_H
+
+#include <protocol/buffer.h>
+#include <troth/span.h>
+
+/* The member of an object; absent when it is not there, or null, or `object` is no object. */
+struct troth_span member(struct troth_span object, const char *name);
+
+/* Plain text, made harmless. */
+void text_append_plain(struct buffer *text, struct troth_span plain);
+/* A string without its quotes, any other value as it stands; "-" when absent. All on one line. */
+void text_append_value(struct buffer *text, struct troth_span value);
+/* A value as JSON (strings keep quotes and escapes), on one line. */
+void text_append_json(struct buffer *text, struct troth_span value);
+
+/* Code points: close enough to columns for what stands in a table. */
+size_t text_width(struct troth_span text);
+
+/* A table: a heading line, then rows. Columns are as wide as they must be. */
+#define TABLE_COLUMNS_MAX 12u
+
+struct table {
+    unsigned columns;
+    unsigned right;     /* bit i: column i is for numbers */
+    unsigned cell;      /* the one being written, of its row */
+    struct buffer text; /* all cells, one behind the other; append here */
+    struct buffer ends; /* size_t for each cell that is complete */
+};
+void table_begin(struct table *table, unsigned right, const char *const *headings);
+void table_end_cell(struct table *table);
+void table_value(struct table *table, struct troth_span value); /* text_append_value and end */
+void table_append(struct table *table, const char *indent, struct buffer *ret_text);
+void table_finish(struct table *table);
+#define TABLE_SCOPED __attribute__((cleanup(table_finish)))
+
+#endif

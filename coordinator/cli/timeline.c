@@ -1,0 +1,325 @@
+/* The timeline: what the core noted, moment by moment. */
+#include <string.h>
+
+#include "text.h"
+#include "view.h"
+#include <protocol/duration.h>
+#include <protocol/json.h>
+
+/* Beyond this, times are in seconds and not in milliseconds. */
+#define MILLISECONDS_UP_TO_US UINT64_C(10000000)
+
+#define COLUMNS_BEFORE_BRANCHES 2u
+#define BRANCHES_MAX            (TABLE_COLUMNS_MAX - COLUMNS_BEFORE_BRANCHES)
+
+/* How one timeline is laid out. */
+struct layout {
+    struct troth_span steps;
+    bool seconds;
+    bool list;         /* time, who, what; otherwise time, transaction, and a column a branch */
+    unsigned branches; /* columns for them */
+    struct table table;
+};
+
+static bool is(struct troth_span value, const char *word)
+{
+    return value.data != NULL && json_string_equals(value, (struct troth_span){word, strlen(word)});
+}
+
+/* "+1.203ms" as microseconds. */
+static bool read_at(struct troth_span at, uint64_t *ret_us)
+{
+    return at.len > 3 && at.data[0] == '"' && at.data[1] == '+' &&
+           duration_parse(at.data + 2, at.len - 3, ret_us) == 0;
+}
+
+static bool in_seconds(struct troth_span timeline)
+{
+    struct json_cursor cursor = json_cursor(timeline);
+    struct troth_span entry;
+    uint64_t us, last_us = 0;
+    while (json_next(&cursor, NULL, &entry)) {
+        if (read_at(member(entry, "at"), &us) && us > last_us)
+            last_us = us;
+    }
+    return last_us >= MILLISECONDS_UP_TO_US;
+}
+
+/* --- one moment --------------------------------------------------------------------------------
+ */
+
+static void append_at(struct layout *layout, struct troth_span entry)
+{
+    uint64_t us;
+    struct troth_span at = member(entry, "at");
+    struct buffer *text = &layout->table.text;
+    if (!read_at(at, &us)) {
+        if (at.data != NULL)
+            text_append_value(text, at);
+        return;
+    }
+    if (layout->seconds)
+        us /= 1000;
+    buffer_append_format(text, "+%llu.%03llu", (unsigned long long)(us / 1000),
+                         (unsigned long long)(us % 1000));
+}
+
+/* The answer to what: said only where it is not the last thing that was sent. */
+static void append_answer(struct buffer *text, struct troth_span entry, struct troth_span last_op)
+{
+    struct troth_span vote = member(entry, "vote"), op = member(entry, "op");
+    buffer_append_text(text, "<- ");
+    text_append_value(text, member(entry, "result"));
+    if (vote.data != NULL) {
+        buffer_append_char(text, ' ');
+        text_append_value(text, vote);
+    }
+    bool same = op.len == last_op.len && op.len > 0 && memcmp(op.data, last_op.data, op.len) == 0;
+    if (op.data != NULL && !same) {
+        buffer_append_text(text, " to ");
+        text_append_value(text, op);
+    }
+}
+
+static void append_what(struct buffer *text, struct troth_span entry, struct troth_span last_op)
+{
+    static const struct {
+        const char *moment, *before, *detail, *after;
+    } moments[] = {
+        {"sent", "-> ", "op", ""},
+        {"writing", "writing ", "record", ""},
+        {"durable", "", "record", " durable"},
+        {"replied", "client told: ", "reply", ""},
+        {"left_out", "... ", "count", " moments left out"},
+        {"closed", "closed: no more branches", NULL, ""},
+        {"published", "event is in Kafka", NULL, ""},
+        {"recovered", "taken up again", NULL, ""},
+    };
+    struct troth_span moment = member(entry, "moment");
+    if (is(moment, "answered")) {
+        append_answer(text, entry, last_op);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        if (!is(moment, moments[i].moment))
+            continue;
+        buffer_append_text(text, moments[i].before);
+        if (moments[i].detail != NULL)
+            text_append_value(text, member(entry, moments[i].detail));
+        buffer_append_text(text, moments[i].after);
+        return;
+    }
+    text_append_value(text, moment); /* began, enlisted, timeout, ...: the word itself */
+    if (member(entry, "vote").data != NULL) {
+        buffer_append_text(text, ", vote ");
+        text_append_value(text, member(entry, "vote"));
+    }
+}
+
+/* --- the layout --------------------------------------------------------------------------------
+ */
+
+static bool same_number(struct troth_span a, struct troth_span b)
+{
+    return a.data != NULL && a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* The step with that branch number; *ret_index counts from 0. */
+static bool step_of(const struct layout *layout, struct troth_span branch,
+                    struct troth_span *ret_step, unsigned *ret_index)
+{
+    struct json_cursor cursor = json_cursor(layout->steps);
+    unsigned index = 0;
+    while (json_next(&cursor, NULL, ret_step)) {
+        if (same_number(branch, member(*ret_step, "branch"))) {
+            *ret_index = index;
+            return true;
+        }
+        index++;
+    }
+    return false;
+}
+
+/* "1 debit"; without a name "1 bank_a". */
+static void append_branch(struct buffer *text, struct troth_span branch, struct troth_span step)
+{
+    struct troth_span name = member(step, "name");
+    text_append_value(text, branch);
+    if (name.data == NULL)
+        name = member(step, "participant");
+    if (name.data != NULL) {
+        buffer_append_char(text, ' ');
+        text_append_value(text, name);
+    }
+}
+
+static void add_list_row(struct layout *layout, struct troth_span entry, struct troth_span last_op)
+{
+    struct troth_span branch = member(entry, "branch"), step;
+    unsigned index;
+    append_at(layout, entry);
+    table_end_cell(&layout->table);
+    if (branch.data != NULL) {
+        if (!step_of(layout, branch, &step, &index))
+            step = (struct troth_span){NULL, 0};
+        append_branch(&layout->table.text, branch, step);
+    }
+    table_end_cell(&layout->table);
+    append_what(&layout->table.text, entry, last_op);
+    table_end_cell(&layout->table);
+}
+
+static void add_column_row(struct layout *layout, struct troth_span entry,
+                           struct troth_span last_op)
+{
+    struct troth_span branch = member(entry, "branch"), step;
+    unsigned column = COLUMNS_BEFORE_BRANCHES - 1, index;
+    bool known = step_of(layout, branch, &step, &index);
+    if (known)
+        column = COLUMNS_BEFORE_BRANCHES + index;
+    append_at(layout, entry);
+    table_end_cell(&layout->table);
+    for (unsigned i = 1; i < COLUMNS_BEFORE_BRANCHES + layout->branches; i++) {
+        if (i == column) {
+            if (branch.data != NULL && !known) { /* of a branch that is not among the steps */
+                append_branch(&layout->table.text, branch, (struct troth_span){NULL, 0});
+                buffer_append_char(&layout->table.text, ' ');
+            }
+            append_what(&layout->table.text, entry, last_op);
+        }
+        table_end_cell(&layout->table);
+    }
+}
+
+/* A row of its own where a higher attempt begins. */
+static void add_attempt_row(struct layout *layout, struct troth_span attempt)
+{
+    unsigned columns = layout->table.columns;
+    unsigned column = layout->list ? 2 : 1;
+    for (unsigned i = 0; i < columns; i++) {
+        if (i == column) {
+            buffer_append_text(&layout->table.text, "-- attempt ");
+            text_append_value(&layout->table.text, attempt);
+            buffer_append_text(&layout->table.text, " --");
+        }
+        table_end_cell(&layout->table);
+    }
+}
+
+static bool begins_attempt(struct troth_span entry, int64_t *attempt)
+{
+    int64_t now = *attempt;
+    struct troth_span value = member(entry, "attempt");
+    if (value.data == NULL || json_int64(value, &now) != 0 || now <= *attempt)
+        return false;
+    *attempt = now;
+    return true;
+}
+
+/* What was last sent to the branch of `entry` before it. Looks from the beginning each time: a
+ * timeline has a hundred entries. */
+static struct troth_span last_sent(struct troth_span timeline, struct troth_span entry)
+{
+    struct json_cursor cursor = json_cursor(timeline);
+    struct troth_span at, op = {NULL, 0}, branch = member(entry, "branch");
+    while (json_next(&cursor, NULL, &at) && at.data != entry.data) {
+        if (is(member(at, "moment"), "sent") && same_number(branch, member(at, "branch")))
+            op = member(at, "op");
+    }
+    return op;
+}
+
+static void add_rows(struct layout *layout, struct troth_span timeline)
+{
+    struct json_cursor cursor = json_cursor(timeline);
+    struct troth_span entry;
+    int64_t attempt = 1;
+    while (json_next(&cursor, NULL, &entry)) {
+        if (begins_attempt(entry, &attempt))
+            add_attempt_row(layout, member(entry, "attempt"));
+        if (layout->list)
+            add_list_row(layout, entry, last_sent(timeline, entry));
+        else
+            add_column_row(layout, entry, last_sent(timeline, entry));
+    }
+}
+
+static void begin_list(struct layout *layout)
+{
+    const char *const headings[] = {layout->seconds ? "S" : "MS", "BRANCH", "MOMENT", NULL};
+    layout->list = true;
+    table_begin(&layout->table, 1u << 0, headings);
+}
+
+/* The branches' headings are texts of the transaction: kept in `names` while the table begins. */
+static void begin_columns(struct layout *layout, struct buffer *names)
+{
+    const char *headings[TABLE_COLUMNS_MAX + 1] = {layout->seconds ? "S" : "MS", "TRANSACTION"};
+    size_t starts[BRANCHES_MAX] = {0};
+    struct json_cursor cursor = json_cursor(layout->steps);
+    struct troth_span step;
+    while (json_next(&cursor, NULL, &step)) {
+        starts[layout->branches++] = names->len;
+        append_branch(names, member(step, "branch"), step);
+        buffer_append_char(names, '\0');
+    }
+    for (unsigned i = 0; i < layout->branches; i++)
+        headings[COLUMNS_BEFORE_BRANCHES + i] = names->failed ? "?" : names->data + starts[i];
+    table_begin(&layout->table, 1u << 0, headings);
+}
+
+static unsigned count_of(struct troth_span list)
+{
+    struct json_cursor cursor = json_cursor(list);
+    unsigned count = 0;
+    while (json_next(&cursor, NULL, NULL))
+        count++;
+    return count;
+}
+
+/* The longest line, in columns. */
+static size_t lines_width(struct troth_span text)
+{
+    size_t widest = 0;
+    while (text.len > 0) {
+        const char *end = memchr(text.data, '\n', text.len);
+        size_t len = end == NULL ? text.len : (size_t)(end - text.data);
+        size_t width = text_width((struct troth_span){text.data, len});
+        widest = width > widest ? width : widest;
+        if (end == NULL)
+            break;
+        text.len -= (size_t)(end + 1 - text.data);
+        text.data = end + 1;
+    }
+    return widest;
+}
+
+void timeline_append(const struct cli *cli, struct troth_span transaction, struct buffer *ret_text)
+{
+    struct troth_span timeline = member(transaction, "timeline");
+    struct layout layout = {.steps = member(transaction, "steps"), .seconds = in_seconds(timeline)};
+    BUFFER_SCOPED struct buffer drawn = {0};
+    BUFFER_SCOPED struct buffer names = {0};
+    if (count_of(timeline) == 0)
+        return;
+    unsigned branches = count_of(layout.steps);
+    bool list = branches == 0 || branches > BRANCHES_MAX;
+    if (!list) {
+        begin_columns(&layout, &names);
+        add_rows(&layout, timeline);
+        table_append(&layout.table, "", &drawn);
+        list = lines_width(buffer_span(&drawn)) > cli->width;
+        if (list)
+            table_finish(&layout.table);
+    }
+    if (list) {
+        begin_list(&layout);
+        add_rows(&layout, timeline);
+        buffer_clear(&drawn);
+        table_append(&layout.table, "", &drawn);
+    }
+    table_finish(&layout.table);
+    buffer_append_char(ret_text, '\n');
+    buffer_append_span(ret_text, buffer_span(&drawn));
+    ret_text->failed = ret_text->failed || drawn.failed;
+}

@@ -1,0 +1,30 @@
+/* view.h: a transaction, as GET shows it, for people. What an operator wants first comes first:
+ * the outcome, why, what is still missing. */
+#ifndef CLI_VIEW_H
+#define CLI_VIEW_H
+
+#include "cli.h"
+
+/* Bytes of one output shown; of a longer one the beginning, and how long it is. */
+#define VIEW_OUTPUT_BYTES_MAX 1000u
+
+/* What to exit with, by outcome and state. */
+int view_exit(struct troth_span transaction);
+
+/* Everything but the timeline. `now_us`: the age of what has not ended; 0: not shown. */
+void view_append(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
+                 struct buffer *ret_text);
+
+/* Each moment with its time: a column for each branch, or a list where that is too wide. Nothing
+ * when the transaction has no timeline. */
+void timeline_append(const struct cli *cli, struct troth_span transaction, struct buffer *ret_text);
+
+/* "2026-11-21 05:34:49.112Z"; another text as it stands. */
+void view_append_time(struct buffer *text, struct troth_span time);
+/* Between two of them: "14.2ms", "3.2s", "12m05s"; false (and nothing) when one is none. */
+bool view_append_between(struct buffer *text, struct troth_span from, struct troth_span to);
+void view_append_duration(struct buffer *text, uint64_t us);
+/* "refused by 1 debit at bank_a: insufficient funds" from the member "failure"; "-" when null. */
+void view_append_failure(struct buffer *text, struct troth_span failure);
+
+#endif

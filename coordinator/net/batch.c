@@ -1,0 +1,105 @@
+/* batch.c: the batch binding: a command a line, a result a line, in any order, streamed. */
+#include "lane.h"
+
+#include <string.h>
+
+static void on_line(void *arg, struct troth_span line);
+
+static int call(struct request *request, struct http_peer *peer)
+{
+    struct channel *channel = request->channel;
+    struct http_header headers[3] = {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
+    uint64_t now_us = channel_lane_now_us();
+    const struct item *item;
+    (void)channel_request_headers(request, headers, &channel->headers);
+    buffer_clear(&channel->body);
+    TAILQ_FOREACH(item, &request->open, link)
+    {
+        struct command command = item->command;
+        command.timeout_us = item->has_timeout ? channel_item_left_us(item, now_us) : 0;
+        message_command_append(&channel->body, &command);
+    }
+    if (channel->body.failed) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    return http_peer_call(peer,
+                          &(struct http_request){.method = "POST",
+                                                 .target = "",
+                                                 .headers = headers,
+                                                 .type = "application/x-ndjson",
+                                                 .body = buffer_span(&channel->body),
+                                                 .timeout_us = channel_request_timeout_us(request),
+                                                 .repeatable = true, /* the guard sees to it */
+                                                 .on_line = on_line,
+                                                 .on_done = channel_request_done,
+                                                 .arg = request},
+                          &request->call);
+}
+
+static bool is_answer_to(const struct item *item, const struct result *result)
+{
+    return item->command.op == result->op && item->command.branch == result->branch &&
+           item->command.attempt == result->attempt &&
+           troth_gtid_equal(&item->command.gtid, &result->gtid);
+}
+
+/* What does not fit the question proves nothing. */
+static bool is_sensible(const struct result *result)
+{
+    switch (result->result) {
+    case RESULT_VOTE:
+        return result->op == OP_PREPARE;
+    case RESULT_DONE:
+        return result->op != OP_PREPARE;
+    case RESULT_REFUSED:
+    case RESULT_RETRY:
+    case RESULT_UNKNOWN:
+    case RESULT_HEURISTIC:
+        return true;
+    case RESULT_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Results come mostly in the order of the commands: the search mostly ends at the first. A line
+ * that is torn, answers nothing that is open (twice answered, another gtid, never asked) or makes
+ * no sense is ignored; its command stays open and becomes unknown with the end of the request. */
+static void on_line(void *arg, struct troth_span line)
+{
+    struct request *request = arg;
+    struct channel *channel = request->channel;
+    struct result result;
+    struct item *item;
+    channel_request_read_slots(request, &(struct http_reply){.call = request->call});
+    if (message_result_parse(line, &channel->scratch, &result, NULL) != 0 ||
+        !is_sensible(&result)) {
+        return;
+    }
+    TAILQ_FOREACH(item, &request->open, link)
+    {
+        if (is_answer_to(item, &result)) {
+            channel_item_answer(channel, item, &result, true);
+            return;
+        }
+    }
+}
+
+static void answered(struct request *request, const struct http_reply *reply)
+{
+    if (reply->status != 425 && reply->status != 503) {
+        return;
+    }
+    struct item *item;
+    while ((item = TAILQ_FIRST(&request->open)) != NULL) {
+        struct result result = channel_item_result(item, RESULT_RETRY);
+        result.retry_after_us = channel_request_retry_after_us(reply);
+        channel_item_answer(request->channel, item, &result, true);
+    }
+}
+
+const struct binding channel_binding_batch = {
+    .commands_max = CHANNEL_BATCH_COMMANDS_MAX,
+    .call = call,
+    .answered = answered,
+};

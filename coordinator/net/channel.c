@@ -1,0 +1,335 @@
+/* channel.c: creating, queueing, flushing; and every command's one result. */
+#include "lane.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+uint64_t channel_lane_now_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static enum lane_number lane_of(enum message_op op)
+{
+    switch (op) {
+    case OP_PREPARE:
+    case OP_EXECUTE:
+        return LANE_PHASE1;
+    case OP_COMMIT:
+    case OP_ABORT:
+    case OP_COMPENSATE:
+    case OP_STATUS:
+    case OP_COUNT:
+        break;
+    }
+    return LANE_PHASE2;
+}
+
+static void unlink_item(struct channel *channel, struct item *item)
+{
+    if (item->request != NULL) {
+        TAILQ_REMOVE(&item->request->open, item, link);
+        item->request = NULL;
+        channel->in_flight--;
+    } else {
+        struct lane *lane = &channel->lanes[lane_of(item->command.op)];
+        TAILQ_REMOVE(&lane->queue, item, link);
+        lane->queued--;
+    }
+}
+
+struct result channel_item_result(const struct item *item, enum message_result kind)
+{
+    return (struct result){.op = item->command.op,
+                           .gtid = item->command.gtid,
+                           .branch = item->command.branch,
+                           .attempt = item->command.attempt,
+                           .result = kind};
+}
+
+void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
+                         bool was_sent)
+{
+    unlink_item(channel, item);
+    channel->config.result(channel->config.arg, result, was_sent);
+    free(item);
+}
+
+void channel_item_fail(struct channel *channel, struct item *item, const char *reason,
+                       bool was_sent)
+{
+    unlink_item(channel, item);
+    item->reason = reason;
+    item->was_sent = was_sent;
+    TAILQ_INSERT_TAIL(&channel->failed, item, link);
+    event_active(channel->deliver, EV_TIMEOUT, 1);
+}
+
+uint64_t channel_item_left_us(const struct item *item, uint64_t now_us)
+{
+    return item->deadline_us > now_us ? item->deadline_us - now_us : 1;
+}
+
+static void on_deliver(evutil_socket_t fd, short what, void *arg)
+{
+    struct channel *channel = arg;
+    struct item *item;
+    (void)fd;
+    (void)what;
+    while ((item = TAILQ_FIRST(&channel->failed)) != NULL) {
+        TAILQ_REMOVE(&channel->failed, item, link);
+        struct result result = channel_item_result(item, RESULT_UNKNOWN);
+        result.reason = (struct troth_span){item->reason, strlen(item->reason)};
+        channel->config.result(channel->config.arg, &result, item->was_sent);
+        free(item);
+    }
+}
+
+static void sweep_by(struct channel *channel, uint64_t deadline_us)
+{
+    if (channel->sweep_at_us != 0 && channel->sweep_at_us <= deadline_us) {
+        return;
+    }
+    uint64_t now_us = channel_lane_now_us();
+    uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
+    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
+                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    channel->sweep_at_us = deadline_us;
+    (void)event_add(channel->sweep, &wait);
+}
+
+static void sweep_items(struct channel *channel, struct items *items, uint64_t now_us,
+                        uint64_t *next_us)
+{
+    struct item *item = TAILQ_FIRST(items);
+    while (item != NULL) {
+        struct item *next = TAILQ_NEXT(item, link);
+        if (item->deadline_us > now_us) {
+            *next_us = item->deadline_us < *next_us ? item->deadline_us : *next_us;
+        } else if (item->request != NULL) {
+            channel_item_fail(channel, item, "no answer in time", true);
+        } else {
+            channel_item_fail(channel, item, "no connection was free in time", false);
+        }
+        item = next;
+    }
+}
+
+/* Deadlines move all the time and few are reached: all are looked at when the earliest has come. */
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    struct channel *channel = arg;
+    uint64_t now_us = channel_lane_now_us();
+    uint64_t next_us = UINT64_MAX;
+    struct request *request;
+    (void)fd;
+    (void)what;
+    channel->sweep_at_us = 0;
+    for (int i = 0; i < LANE_COUNT; i++) {
+        sweep_items(channel, &channel->lanes[i].queue, now_us, &next_us);
+    }
+    TAILQ_FOREACH(request, &channel->requests, link)
+    {
+        sweep_items(channel, &request->open, now_us, &next_us);
+    }
+    if (next_us != UINT64_MAX) {
+        sweep_by(channel, next_us);
+    }
+}
+
+static int create_peers(struct channel *channel, const char *url)
+{
+    struct replica *replica = &channel->replicas[channel->replica_count++];
+    struct http_peer_config config = {
+        .url = url,
+        .connect_timeout_us = channel->config.connect_timeout_us,
+        .limits = HTTP_LIMITS_DEFAULT,
+    };
+    config.limits.body_bytes_max = MESSAGE_LINE_MAX; /* of one line in the batch binding */
+    for (int i = 0; i < LANE_COUNT; i++) {
+        config.connections_max =
+            i == LANE_PHASE1 ? CHANNEL_SLOTS_MAX : channel->config.phase2_connections;
+        int result = http_peer_create(channel->loop, &config, &replica->peers[i]);
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int create_parts(struct channel *channel)
+{
+    struct event_base *base = http_loop_base(channel->loop);
+    channel->deliver = event_new(base, -1, EV_TIMEOUT, on_deliver, channel);
+    channel->sweep = event_new(base, -1, EV_TIMEOUT, on_sweep, channel);
+    if (channel->deliver == NULL || channel->sweep == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < CHANNEL_URLS_MAX && channel->config.urls[i] != NULL; i++) {
+        int result = create_peers(channel, channel->config.urls[i]);
+        if (result != 0) {
+            return result;
+        }
+    }
+    return channel->replica_count > 0 ? 0 : TROTH_ERROR_CONFIG;
+}
+
+int channel_create(struct http_loop *loop, const struct channel_config *config,
+                   struct channel **ret_channel)
+{
+    assert(config->phase2_connections > 0 && config->connect_timeout_us > 0);
+    assert(config->result != NULL);
+    assert(strlen(config->name) <= TROTH_NAME_LEN_MAX);
+    assert(troth_journal_id_valid(config->journal, strlen(config->journal)));
+    struct channel *channel = calloc(1, sizeof(*channel));
+    if (channel == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    channel->config = *config;
+    memcpy(channel->name, config->name, strlen(config->name));
+    memcpy(channel->journal, config->journal, TROTH_JOURNAL_ID_LEN);
+    channel->loop = loop;
+    channel->slots = config->slots > 0 ? config->slots : CHANNEL_SLOTS_DEFAULT;
+    if (channel->slots > CHANNEL_SLOTS_MAX) {
+        channel->slots = CHANNEL_SLOTS_MAX;
+    }
+    channel->reachable = true; /* until we know better */
+    for (int i = 0; i < LANE_COUNT; i++) {
+        TAILQ_INIT(&channel->lanes[i].queue);
+    }
+    TAILQ_INIT(&channel->requests);
+    TAILQ_INIT(&channel->failed);
+    int result = create_parts(channel);
+    if (result != 0) {
+        channel_destroy(channel);
+        return result;
+    }
+    channel->config.name = channel->name;
+    channel->config.journal = channel->journal;
+    memset(channel->config.urls, 0, sizeof(channel->config.urls)); /* borrowed for this call only */
+    *ret_channel = channel;
+    return 0;
+}
+
+static void free_items(struct items *items)
+{
+    struct item *item;
+    while ((item = TAILQ_FIRST(items)) != NULL) {
+        TAILQ_REMOVE(items, item, link);
+        free(item);
+    }
+}
+
+void channel_destroy(struct channel *channel)
+{
+    if (channel == NULL) {
+        return;
+    }
+    channel->destroying = true;
+    for (uint32_t i = 0; i < channel->replica_count; i++) {
+        for (int k = 0; k < LANE_COUNT; k++) {
+            http_peer_destroy(channel->replicas[i].peers[k]); /* ends the requests */
+        }
+    }
+    assert(TAILQ_EMPTY(&channel->requests));
+    for (int i = 0; i < LANE_COUNT; i++) {
+        free_items(&channel->lanes[i].queue);
+    }
+    free_items(&channel->failed);
+    if (channel->deliver != NULL) {
+        event_free(channel->deliver);
+    }
+    if (channel->sweep != NULL) {
+        event_free(channel->sweep);
+    }
+    buffer_finish(&channel->body);
+    buffer_finish(&channel->headers);
+    buffer_finish(&channel->scratch);
+    buffer_finish(&channel->reason);
+    free(channel);
+}
+
+static struct troth_span keep(char **at, struct troth_span span)
+{
+    struct troth_span kept = {NULL, 0};
+    if (span.data != NULL) {
+        memcpy(*at, span.data, span.len);
+        kept = (struct troth_span){*at, span.len};
+        *at += span.len;
+    }
+    return kept;
+}
+
+static struct item *create_item(const struct command *command)
+{
+    struct item *item = malloc(sizeof(*item) + command->operation.len + command->input.len +
+                               command->traceparent.len);
+    if (item == NULL) {
+        return NULL;
+    }
+    char *at = item->bytes;
+    uint64_t timeout_us =
+        command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
+    item->request = NULL;
+    item->deadline_us = channel_lane_now_us() + timeout_us;
+    item->has_timeout = command->timeout_us != 0;
+    item->was_sent = false;
+    item->reason = NULL;
+    item->command = *command;
+    item->command.operation = keep(&at, command->operation);
+    item->command.input = keep(&at, command->input);
+    item->command.traceparent = keep(&at, command->traceparent);
+    return item;
+}
+
+/* Of a command's line beside operation and input. */
+#define LINE_FRAME_MAX 512u
+
+int channel_send(struct channel *channel, const struct command *command)
+{
+    struct lane *lane = &channel->lanes[lane_of(command->op)];
+    assert(troth_name_valid(command->operation.data, command->operation.len));
+    assert(command->traceparent.len == 0 || command->traceparent.len == MESSAGE_TRACEPARENT_LEN);
+    if (command->input.len > MESSAGE_LINE_MAX - LINE_FRAME_MAX) {
+        return TROTH_ERROR_TOO_LARGE;
+    }
+    if (lane->queued >= CHANNEL_QUEUE_MAX) {
+        return TROTH_ERROR_FULL;
+    }
+    struct item *item = create_item(command);
+    if (item == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    TAILQ_INSERT_TAIL(&lane->queue, item, link);
+    lane->queued++;
+    sweep_by(channel, item->deadline_us);
+    return 0;
+}
+
+void channel_flush(struct channel *channel)
+{
+    const uint32_t requests_max[LANE_COUNT] = {channel->slots, channel->config.phase2_connections};
+    for (int i = LANE_COUNT - 1; i >= 0; i--) { /* phase 2 first: it frees what phase 1 waits for */
+        struct lane *lane = &channel->lanes[i];
+        while (lane->queued > 0 && lane->requests < requests_max[i]) {
+            channel_request_start(channel, (enum lane_number)i);
+        }
+    }
+}
+
+void channel_stats(const struct channel *channel, struct channel_stats *ret_stats)
+{
+    *ret_stats = (struct channel_stats){
+        .slots = channel->slots,
+        .slots_used = channel->slots_used,
+        .queued = channel->lanes[LANE_PHASE1].queued + channel->lanes[LANE_PHASE2].queued,
+        .in_flight = channel->in_flight,
+        .reachable = channel->reachable,
+    };
+}

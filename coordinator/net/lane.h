@@ -1,0 +1,122 @@
+/* lane.h: a channel from the inside: lanes, requests under way, the commands in them.
+ *
+ * A command is an item in exactly one place: its lane's queue, the open list of a request, or the
+ * channel's list of those that failed and wait for the next event to be told. */
+#ifndef NET_LANE_H
+#define NET_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <http/client.h>
+#include <net/channel.h>
+
+struct event;
+struct request;
+
+struct item {
+    TAILQ_ENTRY(item) link;
+    struct request *request; /* NULL: queued or failed */
+    uint64_t deadline_us;
+    bool has_timeout;       /* said by the host, so the participant is told */
+    bool was_sent;          /* failed items */
+    const char *reason;     /* failed items; static */
+    struct command command; /* its spans point into bytes */
+    char bytes[];
+};
+
+TAILQ_HEAD(items, item);
+
+/* Phase 2 never waits behind phase 1. */
+enum lane_number { LANE_PHASE1, LANE_PHASE2, LANE_COUNT };
+
+struct lane {
+    struct items queue;
+    uint32_t queued;
+    uint32_t requests; /* under way */
+};
+
+struct request {
+    TAILQ_ENTRY(request) link;
+    struct channel *channel;
+    enum lane_number lane;
+    struct items open; /* not yet answered */
+    struct http_call *call;
+    uint32_t replica;
+    uint32_t tried;  /* replicas */
+    bool slots_read; /* the announcement in the reply's headers */
+};
+
+TAILQ_HEAD(requests, request);
+
+/* TLS will be a peer's own affair (http/conn.c), a breaker will stand before replica_choose(). */
+struct replica {
+    struct http_peer *peers[LANE_COUNT];
+    uint64_t avoid_until_us;
+};
+
+struct channel {
+    struct channel_config config;
+    char name[TROTH_NAME_LEN_MAX + 1];
+    char journal[TROTH_JOURNAL_ID_LEN + 1];
+    struct http_loop *loop;
+    struct replica replicas[CHANNEL_URLS_MAX];
+    uint32_t replica_count;
+    uint32_t replica_next; /* round robin */
+    struct lane lanes[LANE_COUNT];
+    struct requests requests;
+    struct items failed;
+    struct event *deliver; /* tells the failed */
+    struct event *sweep;   /* looks at deadlines, at sweep_at_us or later */
+    uint64_t sweep_at_us;
+    uint32_t in_flight;
+    uint32_t slots;
+    uint32_t slots_used;
+    uint32_t slots_wanted; /* by waiters, counted once for each of their channels */
+    uint64_t slots_round;  /* of slots_run(), in which nobody further may pass here */
+    bool reachable;
+    bool destroying;
+    struct buffer body;    /* of the request being written */
+    struct buffer headers; /* values of the same */
+    struct buffer scratch;
+    struct buffer reason;
+};
+
+uint64_t channel_lane_now_us(void);
+
+/* channel.c. Out of whichever list it is in; freed after the host was told. */
+void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
+                         bool was_sent);
+/* The same with RESULT_UNKNOWN, from the next event on. `reason` is static. */
+void channel_item_fail(struct channel *channel, struct item *item, const char *reason,
+                       bool was_sent);
+struct result channel_item_result(const struct item *item, enum message_result kind);
+/* What is left of its time, 1 at least. */
+uint64_t channel_item_left_us(const struct item *item, uint64_t now_us);
+
+/* request.c. Takes items off the lane's queue into one request and sends it. */
+void channel_request_start(struct channel *channel, enum lane_number lane);
+void channel_request_free(struct request *request);
+
+/* batch.c and rest.c: what the bindings do differently. */
+struct binding {
+    uint32_t commands_max; /* of one request */
+    /* Writes body and headers from the open items, and calls the peer. */
+    int (*call)(struct request *request, struct http_peer *peer);
+    /* An answer (error 0); items still open afterwards are failed by the caller. */
+    void (*answered)(struct request *request, const struct http_reply *reply);
+};
+extern const struct binding channel_binding_batch;
+extern const struct binding channel_binding_http;
+
+/* request.c, for the bindings. */
+void channel_request_done(void *arg, int error, const struct http_reply *reply);
+uint64_t channel_request_timeout_us(const struct request *request);
+/* Troth-Journal and Troth-Oldest-Open into `headers`; how many. `text` keeps their values. */
+uint32_t channel_request_headers(struct request *request, struct http_header headers[2],
+                                 struct buffer *text);
+void channel_request_read_slots(struct request *request, const struct http_reply *reply);
+uint64_t channel_request_retry_after_us(const struct http_reply *reply);
+
+#endif

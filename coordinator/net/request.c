@@ -1,0 +1,243 @@
+/* request.c: one HTTP request under way, in either binding: replicas, fail-over, its end. */
+#include "lane.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct binding *binding_of(const struct channel *channel)
+{
+    switch (channel->config.binding) {
+    case CHANNEL_HTTP:
+        return &channel_binding_http;
+    case CHANNEL_BATCH:
+        break;
+    }
+    return &channel_binding_batch;
+}
+
+/* The next in turn; one that could not be reached a moment ago only when all are like that. */
+static uint32_t replica_choose(struct channel *channel)
+{
+    uint64_t now_us = channel_lane_now_us();
+    uint32_t first = channel->replica_next;
+    channel->replica_next = (first + 1) % channel->replica_count;
+    for (uint32_t i = 0; i < channel->replica_count; i++) {
+        uint32_t at = (first + i) % channel->replica_count;
+        if (channel->replicas[at].avoid_until_us <= now_us) {
+            return at;
+        }
+    }
+    return first;
+}
+
+static void fail_open(struct request *request, const char *reason, bool was_sent)
+{
+    struct item *item;
+    while ((item = TAILQ_FIRST(&request->open)) != NULL) {
+        channel_item_fail(request->channel, item, reason, was_sent);
+    }
+}
+
+void channel_request_free(struct request *request)
+{
+    struct channel *channel = request->channel;
+    assert(TAILQ_EMPTY(&request->open));
+    channel->lanes[request->lane].requests--;
+    TAILQ_REMOVE(&channel->requests, request, link);
+    free(request);
+}
+
+/* To its replica, or to the next that is not refused at once. */
+static void request_send(struct request *request)
+{
+    struct channel *channel = request->channel;
+    while (request->tried < channel->replica_count) {
+        struct replica *replica = &channel->replicas[request->replica];
+        int result = binding_of(channel)->call(request, replica->peers[request->lane]);
+        if (result == 0) {
+            return;
+        }
+        if (result != TROTH_ERROR_UNAVAILABLE) {
+            fail_open(request, "out of memory", false);
+            channel_request_free(request);
+            return;
+        }
+        replica->avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
+        request->tried++;
+        request->replica = (request->replica + 1) % channel->replica_count;
+    }
+    channel->reachable = false;
+    fail_open(request, "the participant can not be reached", false);
+    channel_request_free(request);
+}
+
+/* Items off the queue, as many as one request takes. */
+static void fill(struct request *request)
+{
+    struct channel *channel = request->channel;
+    struct lane *lane = &channel->lanes[request->lane];
+    uint32_t commands_max = binding_of(channel)->commands_max;
+    size_t bytes = 0;
+    for (uint32_t count = 0; count < commands_max && lane->queued > 0; count++) {
+        struct item *item = TAILQ_FIRST(&lane->queue);
+        bytes += item->command.input.len;
+        if (count > 0 && bytes > CHANNEL_BATCH_BYTES_MAX) {
+            break;
+        }
+        TAILQ_REMOVE(&lane->queue, item, link);
+        lane->queued--;
+        TAILQ_INSERT_TAIL(&request->open, item, link);
+        item->request = request;
+        channel->in_flight++;
+    }
+}
+
+static void fail_first(struct channel *channel, enum lane_number lane)
+{
+    channel_item_fail(channel, TAILQ_FIRST(&channel->lanes[lane].queue), "out of memory", false);
+}
+
+void channel_request_start(struct channel *channel, enum lane_number lane)
+{
+    struct request *request = calloc(1, sizeof(*request));
+    if (request == NULL) {
+        fail_first(channel, lane);
+        return;
+    }
+    request->channel = channel;
+    request->lane = lane;
+    request->replica = replica_choose(channel);
+    TAILQ_INIT(&request->open);
+    TAILQ_INSERT_TAIL(&channel->requests, request, link);
+    channel->lanes[lane].requests++;
+    fill(request);
+    request_send(request);
+}
+
+uint64_t channel_request_timeout_us(const struct request *request)
+{
+    uint64_t now_us = channel_lane_now_us();
+    uint64_t longest_us = 1;
+    const struct item *item;
+    TAILQ_FOREACH(item, &request->open, link)
+    {
+        uint64_t left_us = channel_item_left_us(item, now_us);
+        longest_us = left_us > longest_us ? left_us : longest_us;
+    }
+    return longest_us;
+}
+
+uint32_t channel_request_headers(struct request *request, struct http_header headers[2],
+                                 struct buffer *text)
+{
+    const struct channel *channel = request->channel;
+    headers[0] = (struct http_header){HEADER_JOURNAL, channel->journal};
+    buffer_clear(text);
+    if (channel->config.oldest_open != NULL) {
+        channel->config.oldest_open(channel->config.arg, text);
+    }
+    if (text->len == 0) {
+        return 1;
+    }
+    headers[1] = (struct http_header){HEADER_OLDEST_OPEN, buffer_text(text)};
+    return headers[1].value != NULL ? 2 : 1;
+}
+
+/* A number of at most nine digits. */
+static bool parse_number(struct troth_span text, uint32_t *ret_number)
+{
+    uint32_t number = 0;
+    if (text.len == 0 || text.len > 9) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (uint32_t)(text.data[i] - '0');
+    }
+    *ret_number = number;
+    return true;
+}
+
+void channel_request_read_slots(struct request *request, const struct http_reply *reply)
+{
+    struct troth_span value;
+    uint32_t slots = 0;
+    if (request->slots_read) {
+        return;
+    }
+    request->slots_read = true;
+    if (http_reply_header(reply, HEADER_SLOTS, &value) && parse_number(value, &slots) &&
+        slots > 0) {
+        request->channel->slots = slots < CHANNEL_SLOTS_MAX ? slots : CHANNEL_SLOTS_MAX;
+    }
+}
+
+uint64_t channel_request_retry_after_us(const struct http_reply *reply)
+{
+    struct troth_span value;
+    uint32_t seconds = 0;
+    if (!http_reply_header(reply, "Retry-After", &value) || !parse_number(value, &seconds)) {
+        return 0; /* a date is left alone: two clocks would have to agree */
+    }
+    return (uint64_t)seconds * 1000000u;
+}
+
+static const char *reason_of(int error)
+{
+    switch (error) {
+    case TROTH_ERROR_TIMEOUT:
+        return "no answer in time";
+    case TROTH_ERROR_LOST:
+        return "the connection broke before the answer";
+    case TROTH_ERROR_TOO_LARGE:
+        return "the answer is larger than its limit";
+    default: /* an error number, not an enum of ours */
+        return "the answer is not understood";
+    }
+}
+
+/* Could not connect: the next replica, if there is one left. */
+static void fail_over(struct request *request)
+{
+    struct channel *channel = request->channel;
+    channel->replicas[request->replica].avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
+    request->tried++;
+    request->replica = (request->replica + 1) % channel->replica_count;
+    if (TAILQ_EMPTY(&request->open)) { /* all have run out of time meanwhile */
+        channel->reachable = false;
+        channel_request_free(request);
+        return;
+    }
+    request_send(request);
+}
+
+void channel_request_done(void *arg, int error, const struct http_reply *reply)
+{
+    struct request *request = arg;
+    struct channel *channel = request->channel;
+    if (channel->destroying) {
+        struct item *item;
+        while ((item = TAILQ_FIRST(&request->open)) != NULL) {
+            TAILQ_REMOVE(&request->open, item, link);
+            free(item);
+        }
+        channel_request_free(request);
+        return;
+    }
+    if (error == TROTH_ERROR_UNAVAILABLE) {
+        fail_over(request);
+        return;
+    }
+    channel->reachable = error == 0;
+    if (error == 0) {
+        channel_request_read_slots(request, reply);
+        binding_of(channel)->answered(request, reply);
+        fail_open(request, "the participant did not answer this command", true);
+    } else {
+        fail_open(request, reason_of(error), true);
+    }
+    channel_request_free(request);
+}

@@ -1,0 +1,217 @@
+/* rest.c: the http binding: one request per command, the result by class of its status
+ * (interfaces.md). Never a decision from words in a body. */
+#include "lane.h"
+
+#include <string.h>
+
+#include <protocol/duration.h>
+#include <protocol/json.h>
+
+#define HEADERS_MAX 9
+
+/* Values of the headers of one request, and where each began in the text. */
+struct head {
+    struct http_header list[HEADERS_MAX + 1];
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    char branch[12];
+    char attempt[12];
+    char timeout[DURATION_TEXT_MAX];
+    char key[TROTH_GTID_TEXT_LEN + 48]; /* gtid:branch:op:attempt */
+    char traceparent[MESSAGE_TRACEPARENT_LEN + 1];
+};
+
+static void format_number(uint32_t number, char ret_text[12])
+{
+    char digits[12];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    for (size_t i = 0; i < count; i++) {
+        ret_text[i] = digits[count - 1 - i];
+    }
+    ret_text[count] = 0;
+}
+
+static void format_key(struct head *head, enum message_op op)
+{
+    const char *const parts[] = {head->gtid,          ":", head->branch, ":",
+                                 message_op_name(op), ":", head->attempt};
+    char *at = head->key;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        at = stpcpy(at, parts[i]);
+    }
+}
+
+static void format_head(struct request *request, const struct item *item, struct head *head)
+{
+    const struct command *command = &item->command;
+    uint32_t count = channel_request_headers(request, head->list, &request->channel->headers);
+    troth_gtid_format(&command->gtid, head->gtid);
+    format_number(command->branch, head->branch);
+    format_number(command->attempt, head->attempt);
+    format_key(head, command->op);
+    head->list[count++] = (struct http_header){HEADER_GTID, head->gtid};
+    head->list[count++] = (struct http_header){HEADER_BRANCH, head->branch};
+    head->list[count++] = (struct http_header){HEADER_ATTEMPT, head->attempt};
+    head->list[count++] = (struct http_header){"Idempotency-Key", head->key};
+    if (item->has_timeout) {
+        duration_format(channel_item_left_us(item, channel_lane_now_us()), head->timeout);
+        head->list[count++] = (struct http_header){HEADER_TIMEOUT, head->timeout};
+    }
+    if (command->traceparent.len == MESSAGE_TRACEPARENT_LEN) {
+        memcpy(head->traceparent, command->traceparent.data, MESSAGE_TRACEPARENT_LEN);
+        head->traceparent[MESSAGE_TRACEPARENT_LEN] = 0;
+        head->list[count++] = (struct http_header){"traceparent", head->traceparent};
+    }
+    head->list[count] = (struct http_header){NULL, NULL};
+}
+
+static int call(struct request *request, struct http_peer *peer)
+{
+    struct channel *channel = request->channel;
+    const struct item *item = TAILQ_FIRST(&request->open);
+    struct head head;
+    format_head(request, item, &head);
+    buffer_clear(&channel->body);
+    buffer_append_char(&channel->body, '/');
+    buffer_append_span(&channel->body, item->command.operation);
+    buffer_append_char(&channel->body, '/');
+    buffer_append_text(&channel->body, message_op_name(item->command.op));
+    const char *target = buffer_text(&channel->body);
+    if (target == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    return http_peer_call(
+        peer,
+        &(struct http_request){.method = "POST",
+                               .target = target,
+                               .headers = head.list,
+                               .type = item->command.input.data != NULL ? "application/json" : NULL,
+                               .body = item->command.input,
+                               .timeout_us = channel_request_timeout_us(request),
+                               .repeatable = true, /* under its Idempotency-Key */
+                               .on_done = channel_request_done,
+                               .arg = request},
+        &request->call);
+}
+
+static struct troth_span text_span(const char *text)
+{
+    return (struct troth_span){text, strlen(text)};
+}
+
+/* Valid UTF-8 of at most MESSAGE_REASON_MAX bytes without control characters, whatever it was. */
+static struct troth_span clean_reason(struct channel *channel, struct troth_span text)
+{
+    if (text.len > MESSAGE_REASON_MAX) {
+        text.len = MESSAGE_REASON_MAX;
+    }
+    buffer_clear(&channel->scratch);
+    buffer_clear(&channel->reason);
+    json_append_string(&channel->scratch, text);
+    if (channel->scratch.failed ||
+        json_string(buffer_span(&channel->scratch), &channel->reason) != 0) {
+        return (struct troth_span){NULL, 0};
+    }
+    struct buffer *reason = &channel->reason;
+    for (size_t i = 0; i < reason->len; i++) {
+        unsigned char c = (unsigned char)reason->data[i];
+        if (c < ' ' || c == 0x7f) {
+            reason->data[i] = ' ';
+        }
+    }
+    size_t len = reason->len < MESSAGE_REASON_MAX ? reason->len : MESSAGE_REASON_MAX;
+    while (len > 0 && len < reason->len && ((unsigned char)reason->data[len] & 0xc0) == 0x80) {
+        len--; /* not in the middle of a character */
+    }
+    while (len > 0 && reason->data[len - 1] == ' ') {
+        len--;
+    }
+    return len > 0 ? (struct troth_span){reason->data, len} : (struct troth_span){NULL, 0};
+}
+
+/* The `detail` of a problem (RFC 9457), else the body's own text. */
+static struct troth_span refusal_reason(struct channel *channel, struct troth_span body)
+{
+    struct troth_span value;
+    struct troth_span detail;
+    BUFFER_SCOPED struct buffer text = {.data = NULL};
+    if (json_check(body, JSON_CHECK_DEFAULT, &value, NULL) == 0 &&
+        json_type(value) == JSON_OBJECT && json_member(value, "detail", &detail) &&
+        json_string(detail, &text) == 0) {
+        return clean_reason(channel, buffer_span(&text));
+    }
+    return clean_reason(channel, body);
+}
+
+static void read_output(const struct http_reply *reply, struct result *result)
+{
+    struct troth_span value;
+    if (reply->body.len == 0) {
+        return;
+    }
+    if (json_check(reply->body, JSON_CHECK_DEFAULT, &value, NULL) == 0) {
+        result->output = value;
+    } else { /* the status says that it was done; there is only nothing to go on with */
+        result->reason = text_span("the answer's body is not JSON: no output");
+    }
+}
+
+/* 2xx. What its headers say about the branch has to be understood, or nothing is known. */
+static void read_success(const struct http_reply *reply, struct result *result)
+{
+    struct troth_span value;
+    if (result->op == OP_PREPARE) {
+        result->result = RESULT_VOTE;
+        result->vote = VOTE_YES;
+        if (http_reply_header(reply, HEADER_VOTE, &value) &&
+            (message_vote_parse(value, &result->vote) != 0 ||
+             (result->vote != VOTE_YES && result->vote != VOTE_READ_ONLY))) {
+            result->result = RESULT_UNKNOWN;
+            result->vote = VOTE_NONE;
+            result->reason = text_span("the vote is neither yes nor read_only");
+            return;
+        }
+    } else {
+        result->result = RESULT_DONE;
+        if (http_reply_header(reply, HEADER_STATE, &value) &&
+            message_state_parse(value, &result->state) != 0) {
+            result->result = RESULT_UNKNOWN;
+            result->reason = text_span("the state is not one that is known");
+            return;
+        }
+    }
+    read_output(reply, result);
+}
+
+static void answered(struct request *request, const struct http_reply *reply)
+{
+    struct channel *channel = request->channel;
+    struct item *item = TAILQ_FIRST(&request->open);
+    if (item == NULL) { /* too late: it was told unknown */
+        return;
+    }
+    struct result result = channel_item_result(item, RESULT_UNKNOWN);
+    if (reply->status / 100 == 2) {
+        read_success(reply, &result);
+    } else if (reply->status == 409) {
+        result.result = RESULT_REFUSED;
+        result.reason = refusal_reason(channel, reply->body);
+    } else if (reply->status == 425 || reply->status == 503) {
+        result.result = RESULT_RETRY;
+        result.retry_after_us = channel_request_retry_after_us(reply);
+    } else {
+        buffer_clear(&channel->reason);
+        buffer_append_format(&channel->reason, "HTTP status %d", reply->status);
+        result.reason = buffer_span(&channel->reason);
+    }
+    channel_item_answer(channel, item, &result, true);
+}
+
+const struct binding channel_binding_http = {
+    .commands_max = 1,
+    .call = call,
+    .answered = answered,
+};

@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# Bash completion for trothctl. For one shell:   . deploy/completion/trothctl.bash
+# For all: install it as /usr/share/bash-completion/completions/trothctl (cmake --install does).
+# The lists say what 'trothctl --list-commands' says; a test holds them together.
+
+_trothctl_everywhere="-o --output --url --timeout -h --help"
+declare -gA _trothctl_options=(
+    ["tx start"]="-i --input --version -w --wait --async -k --key -l --label"
+    ["tx show"]="-e --exit-code"
+    ["tx list"]="-s --state --outcome -d --definition -p --participant --older-than -n --limit"
+    ["tx abort"]=""
+    ["tx begin"]="--lifetime -l --label"
+    ["tx commit"]="-b --branch -w --wait --async"
+    ["def apply"]=""
+    ["def validate"]=""
+    ["def list"]=""
+    ["def show"]="--version"
+    ["def delete"]="--version"
+    ["participant add"]="-b --binding -s --slots"
+    ["participant list"]=""
+    ["participant show"]=""
+    ["participant remove"]=""
+    ["status"]=""
+)
+
+# Options that take a word, which is then not a command or operand.
+_trothctl_with_value=" -o --output --url --timeout -i --input --version -w --wait -k --key
+ -l --label -s --state --slots --outcome -d --definition -p --participant --older-than -n --limit
+ --lifetime -b --branch --binding "
+
+# First words of what a list command prints: names and gtids, and nothing that compgen -W, which
+# expands its words, could run. Empty when the coordinator does not answer.
+_trothctl_names() {
+    trothctl --timeout 1s "$@" 2>/dev/null | sed -n -e 1d -e 's/^\([a-z0-9_-]\{1,\}\) .*/\1/p'
+}
+
+# File names behind a prefix, as readline shows them.
+_trothctl_files() {
+    local file=""
+    compopt -o filenames 2>/dev/null
+    while read -r file; do COMPREPLY+=("$1$file"); done < <(compgen -f -- "${2#"$1"}")
+}
+
+_trothctl_words() {
+    local words=""
+    while read -r words; do COMPREPLY+=("$words"); done < <(compgen -W "$1" -- "$2")
+}
+
+# What may stand behind an option, where that is known.
+_trothctl_value() {
+    case $1 in
+    -o | --output) _trothctl_words "table json" "$3" ;;
+    -b | --binding) [ "$2" = "participant add" ] && _trothctl_words "http batch" "$3" ;;
+    -s | --state)
+        [ "$2" = "tx list" ] &&
+            _trothctl_words "open preparing deciding committing aborting parked ended" "$3"
+        ;;
+    --outcome) _trothctl_words "committed aborted compensated mixed" "$3" ;;
+    -d | --definition) _trothctl_words "$(_trothctl_names def list)" "$3" ;;
+    -p | --participant) _trothctl_words "$(_trothctl_names participant list)" "$3" ;;
+    -i | --input)
+        [[ $3 == @* ]] && _trothctl_files @ "$3"
+        ;;
+    esac
+    return 0
+}
+
+_trothctl_operand() {
+    case $1 in
+    "tx start" | "def show" | "def delete") _trothctl_words "$(_trothctl_names def list)" "$2" ;;
+    "participant show" | "participant remove")
+        _trothctl_words "$(_trothctl_names participant list)" "$2"
+        ;;
+    "tx show" | "tx abort" | "tx commit") _trothctl_words "$(_trothctl_names tx list)" "$2" ;;
+    "def apply" | "def validate") _trothctl_files "" "$2" ;;
+    esac
+}
+
+_trothctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local words=() word="" skip="" command="" next="" name=""
+    COMPREPLY=()
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        if [ -n "$skip" ]; then
+            skip=""
+        elif [[ $word == -* ]]; then
+            [[ $_trothctl_with_value =~ [[:space:]]"$word"[[:space:]] ]] && skip=1
+        else
+            words+=("$word")
+        fi
+    done
+    command="${words[*]:0:2}"
+    [ -n "${words[0]:-}" ] && [ -n "${_trothctl_options[${words[0]}]+set}" ] && command=${words[0]}
+    if [ -n "$skip" ]; then
+        _trothctl_value "$before" "$command" "$current"
+    elif [[ $current == -* ]]; then
+        local own=""
+        [ -n "$command" ] && own=${_trothctl_options[$command]:-}
+        [ ${#words[@]} -eq 0 ] && own="--version --list-commands"
+        _trothctl_words "$_trothctl_everywhere $own" "$current"
+    elif [ -n "$command" ] && [ -n "${_trothctl_options[$command]+set}" ]; then
+        _trothctl_operand "$command" "$current"
+    else
+        for name in "${!_trothctl_options[@]}"; do # the second word of a group, or first words
+            case $name in
+            "$command "*) next+=" ${name#"$command "}" ;;
+            *) [ -z "$command" ] && next+=" ${name%% *}" ;;
+            esac
+        done
+        _trothctl_words "$(tr ' ' '\n' <<<"$next" | sort -u)" "$current"
+    fi
+}
+
+complete -F _trothctl trothctl

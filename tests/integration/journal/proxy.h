@@ -1,0 +1,34 @@
+/* proxy.h: stands between a journal and the database, on the same loop, and breaks things: it cuts
+ * the lane's connection after so many bytes, or stops forwarding without a word. */
+#ifndef TESTS_JOURNAL_PROXY_H
+#define TESTS_JOURNAL_PROXY_H
+
+#include "harness.h"
+
+struct proxy_pair;
+
+enum proxy_cut {
+    PROXY_CUT_NONE,
+    PROXY_CUT_REQUEST, /* after so many more bytes to the server */
+    PROXY_CUT_ANSWER   /* the request goes whole; of the answer so many bytes */
+};
+
+struct proxy {
+    struct world *world;
+    struct evconnlistener *listener;
+    int upstream_port;
+    char conninfo[256]; /* of the world's database, through here */
+    struct proxy_pair *pairs;
+    enum proxy_cut cut; /* armed for the lane's connection, once */
+    size_t budget;
+    unsigned cuts;
+    bool frozen;
+};
+
+void proxy_init(struct proxy *proxy, struct world *world);
+void proxy_finish(struct proxy *proxy);
+void proxy_arm(struct proxy *proxy, enum proxy_cut cut, size_t budget);
+/* Frozen: nothing is forwarded and nothing closed. */
+void proxy_freeze(struct proxy *proxy, bool frozen);
+
+#endif

@@ -1,0 +1,45 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness.h"
+#include "suites.h"
+
+/* A thing to look at, not to fail on (performance.md): TROTH_TEST_RATE=<outstanding transactions>
+ * prints how many decisions a second have their verdict. */
+START_TEST(rate_of_decisions)
+{
+    const char *given = getenv("TROTH_TEST_RATE");
+    uint64_t outstanding = given == NULL ? 64 : strtoull(given, NULL, 10);
+    uint64_t count = given == NULL ? 2000 : 40000, done = 0, began;
+    struct world world;
+    struct node node;
+    struct journal_stats before, after;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    journal_stats(node.journal, &before);
+    began = world_now_ms();
+    while (node.verdicts.count < count) {
+        for (; done < count && done - node.verdicts.count < outstanding; done++)
+            append(&node, sample_gtid(&node, (uint32_t)(done % 16), done + 1), TXN_RECORD_DECISION);
+        world_turn(&world);
+    }
+    journal_stats(node.journal, &after);
+    if (given != NULL)
+        printf("outstanding=%llu decisions_per_s=%llu batches=%llu\n",
+               (unsigned long long)outstanding,
+               (unsigned long long)(count * 1000 / (world_now_ms() - began + 1)),
+               (unsigned long long)(after.batches - before.batches));
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), (long)count);
+    world_finish(&world);
+}
+END_TEST
+
+TCase *rate_tests(void)
+{
+    TCase *tests = tcase_create("rate");
+
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, rate_of_decisions);
+    return tests;
+}

@@ -1,0 +1,123 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "harness.h"
+#include "suites.h"
+
+struct entries {
+    size_t count;
+    char names[8][32];
+    char bodies[8][64];
+    uint32_t versions[8];
+    bool ended;
+    int error;
+};
+
+static void on_entry(void *arg, int error, const struct journal_entry *entry)
+{
+    struct entries *entries = arg;
+
+    ck_assert(!entries->ended);
+    if (entry == NULL) {
+        entries->ended = true;
+        entries->error = error;
+        return;
+    }
+    snprintf(entries->names[entries->count], 32, "%.*s", (int)entry->name.len, entry->name.data);
+    snprintf(entries->bodies[entries->count], 64, "%.*s", (int)entry->body.len, entry->body.data);
+    ck_assert_uint_gt(entry->updated_at.us, 0);
+    entries->versions[entries->count++] = entry->version;
+}
+
+static int put(struct world *world, struct node *node, enum journal_registry what, const char *name,
+               uint32_t version, const char *body)
+{
+    struct journal_entry entry = {
+        .what = what, .name = text_span(name), .version = version, .body = text_span(body)};
+    struct entries entries = {0};
+
+    journal_registry_put(node->journal, &entry, on_entry, &entries);
+    world_wait(world, entries.ended);
+    return entries.error;
+}
+
+static int drop(struct world *world, struct node *node, enum journal_registry what,
+                const char *name, uint32_t version)
+{
+    struct entries entries = {0};
+
+    journal_registry_delete(node->journal, what, text_span(name), version, on_entry, &entries);
+    world_wait(world, entries.ended);
+    return entries.error;
+}
+
+static struct entries load(struct world *world, struct node *node)
+{
+    struct entries entries = {0};
+
+    journal_registry_load(node->journal, on_entry, &entries);
+    world_wait(world, entries.ended);
+    ck_assert_int_eq(entries.error, TROTH_OK);
+    return entries;
+}
+
+/* A published definition never changes: another body under its version is refused, the same is not;
+ * new versions stand beside the old. */
+START_TEST(definitions_are_written_once)
+{
+    struct world world;
+    struct node node;
+    struct entries entries;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":0.10}"), 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":0.10}"), 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":0.1}"),
+                     TROTH_ERROR_EXISTS);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 2, "{\"a\":0.1}"), 0);
+    entries = load(&world, &node);
+    ck_assert_uint_eq(entries.count, 2);
+    ck_assert_str_eq(entries.bodies[0], "{\"a\":0.10}");
+    ck_assert_uint_eq(entries.versions[1], 2);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), 0);
+    ck_assert_uint_eq(load(&world, &node).count, 1);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), TROTH_ERROR_NOT_FOUND);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 3, "{}"), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 0), 0);
+    ck_assert_uint_eq(load(&world, &node).count, 0);
+    world_finish(&world);
+}
+END_TEST
+
+/* A participant's entry is replaced by the next one of its name. */
+START_TEST(participants_are_replaced)
+{
+    struct world world;
+    struct node node;
+    struct entries entries;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":1}"), 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":2}"), 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_b", 0, "{}"), 0);
+    entries = load(&world, &node);
+    ck_assert_uint_eq(entries.count, 2);
+    ck_assert_str_eq(entries.names[0], "bank_a");
+    ck_assert_str_eq(entries.bodies[0], "{\"slots\":2}");
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0), TROTH_ERROR_NOT_FOUND);
+    world_finish(&world);
+}
+END_TEST
+
+TCase *registry_tests(void)
+{
+    TCase *tests = tcase_create("registry");
+
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, definitions_are_written_once);
+    tcase_add_test(tests, participants_are_replaced);
+    return tests;
+}

@@ -1,0 +1,230 @@
+/* client.c: who asks for transactions: requests that are lost, doubled and sent again under the
+ * same key, cancelled, or forgotten; and the services that an interactive client calls. */
+#include "sim.h"
+
+static void plan_branches(struct world *world, struct plan *plan)
+{
+    static const uint32_t counts[] = {1, 2, 2, 2, 3, 4};
+    static const enum mood moods[40] = {MOOD_REFUSE,    MOOD_REFUSE,    MOOD_UNSENDABLE,
+                                        MOOD_READ_ONLY, MOOD_READ_ONLY, MOOD_READ_ONLY,
+                                        MOOD_READ_ONLY}; /* else yes */
+    plan->branches = counts[world_random(world, 6)];
+    for (uint32_t i = 0; i < plan->branches; i++) {
+        plan->participant[i] = (uint32_t)world_random(world, PARTICIPANTS);
+        plan->mood[i] = moods[world_random(world, 40)];
+        if (i > 0 && world_random(world, 6) == 0)
+            plan->needs[i] = UINT64_C(1) << world_random(world, i);
+        plan->early[i] = world_random(world, 3) == 0;
+        if (plan->interactive)
+            plan->mood[i] = MOOD_YES;
+    }
+    if (plan->interactive) {
+        for (uint32_t i = 0; i < plan->branches; i++)
+            plan->needs[i] = 0;
+    }
+}
+
+void clients_plan(struct world *world)
+{
+    world->clients_count = 1 + (uint32_t)world_random(world, CLIENTS_MAX);
+    for (uint32_t c = 0; c < world->clients_count; c++) {
+        struct client *client = &world->clients[c];
+        client->txn = TXNS_MAX;
+        client->plan.interactive = world_random(world, 3) == 0;
+        client->plan.accepted = !client->plan.interactive && world_random(world, 2) == 0;
+        client->plan.cancels = world_random(world, 8) == 0;
+        client->plan.vanishes = client->plan.interactive && world_random(world, 8) == 0;
+        client->plan.names_stranger = client->plan.interactive && world_random(world, 12) == 0;
+        plan_branches(world, &client->plan);
+        world_push(world, (struct sim_event){.kind = EV_CLIENT, .client = c},
+                   world_random(world, 15000000));
+    }
+}
+
+/* To the newest node it knows of; now and then to the one before. */
+static void request(struct world *world, enum request what, uint32_t client, uint32_t txn,
+                    uint32_t branch, uint32_t id)
+{
+    uint32_t node = world->leader;
+    if (world_chance(world, 100) && node > 0)
+        node--;
+    world_carry(world, (struct sim_event){.kind = EV_REQUEST,
+                                          .node = node,
+                                          .txn = txn,
+                                          .branch = branch,
+                                          .client = client,
+                                          .what = what,
+                                          .id = id});
+}
+
+static uint32_t newest_of(const struct world *world, uint32_t client)
+{
+    for (uint32_t t = world->txns_count; t > 0; t--) {
+        if (world->txns[t - 1].client == client)
+            return t - 1;
+    }
+    return TXNS_MAX;
+}
+
+static void orchestrated(struct world *world, uint32_t c)
+{
+    struct client *client = &world->clients[c];
+    request(world, REQUEST_SUBMIT, c, 0, 0, 0);
+    uint32_t txn = newest_of(world, c);
+    if (client->plan.cancels && txn < TXNS_MAX && world_random(world, 2) == 0)
+        request(world, REQUEST_CANCEL, c, txn, 0, 0);
+}
+
+static void call_services(struct world *world, struct client *client)
+{
+    for (uint32_t b = 0; b < client->plan.branches; b++) {
+        if ((client->known >> b & 1u) == 0)
+            world_carry(world,
+                        (struct sim_event){.kind = EV_SERVICE, .txn = client->txn, .branch = b});
+    }
+}
+
+static void interactive(struct world *world, uint32_t c)
+{
+    struct client *client = &world->clients[c];
+    uint32_t all = (UINT32_C(1) << client->plan.branches) - 1;
+    if (client->txn == TXNS_MAX) {
+        request(world, REQUEST_OPEN, c, 0, 0, 0);
+        return;
+    }
+    if (client->plan.vanishes && client->tries > 2) {
+        client->finished = true;
+        return;
+    }
+    if (!client->closed && client->known != all && client->tries < 6) {
+        call_services(world, client);
+        return;
+    }
+    client->closed = true;
+    if (client->plan.cancels)
+        request(world, REQUEST_CANCEL, c, client->txn, 0, 0);
+    else
+        request(world, REQUEST_CLOSE, c, client->txn, 0, client->known);
+}
+
+/* Again and again, until it has heard the outcome. */
+void client_on_timer(struct world *world, const struct sim_event *event)
+{
+    struct client *client = &world->clients[event->client];
+    if (client->finished)
+        return;
+    client->tries++;
+    if (client->plan.interactive)
+        interactive(world, event->client);
+    else
+        orchestrated(world, event->client);
+    uint64_t wait_us = client->plan.interactive && !client->closed ? 20000 : 500000;
+    world_push(world, *event, wait_us + world_random(world, 2000000));
+}
+
+/* --- services --------------------------------------------------------------------------------- */
+
+static void service_enlists(struct world *world, uint32_t txn, uint32_t branch)
+{
+    request(world, REQUEST_ENLIST, 0, txn, branch, 0);
+    world_push(world, (struct sim_event){.kind = EV_SERVICE_RETRY, .txn = txn, .branch = branch},
+               500000 + world_random(world, 1000000));
+}
+
+/* Work, perhaps prepare, enlist; and enlist again until that is answered. */
+void client_on_service(struct world *world, const struct sim_event *event)
+{
+    struct sim_txn *txn = &world->txns[event->txn];
+    struct guard *guard = &txn->guard[event->branch];
+    if (guard->acknowledged || guard->refused)
+        return;
+    if (world->participant_down[txn->plan.participant[event->branch]]) {
+        if (event->kind == EV_SERVICE_RETRY) /* once it is up again */
+            world_push(world, *event, 1000000);
+        return;
+    }
+    if (guard->enlisting) {
+        if (event->kind == EV_SERVICE_RETRY && (guard->work || guard->prepared != 0))
+            service_enlists(world, event->txn, event->branch);
+        return;
+    }
+    if (guard->tombstone != 0)
+        return;
+    guard->enlisting = true;
+    guard->work = !txn->plan.early[event->branch];
+    if (txn->plan.early[event->branch])
+        participant_prepare(world, event->txn, event->branch, 1);
+    else
+        world_push(
+            world,
+            (struct sim_event){.kind = EV_GIVE_UP, .txn = event->txn, .branch = event->branch},
+            8000000 + world_random(world, 20000000));
+    service_enlists(world, event->txn, event->branch);
+}
+
+static void service_hears(struct world *world, const struct sim_event *event)
+{
+    struct sim_txn *txn = &world->txns[event->txn];
+    struct guard *guard = &txn->guard[event->branch];
+    if (world->participant_down[txn->plan.participant[event->branch]] ||
+        (!guard->work && guard->prepared == 0))
+        return;
+    if (event->what == ANSWER_REFUSED) {
+        if (guard->acknowledged)
+            return;
+        guard->refused = true;
+        guard->work = false;
+        if (guard->prepared != 0)
+            participant_roll_back(world, event->txn, event->branch);
+        return;
+    }
+    guard->acknowledged = true; /* only now does the service answer its caller [OKFIRST] */
+    guard->told_ok = true;
+    check_acknowledged(world, txn, event->branch);
+    if (!world_chance(world, world->drop))
+        world->clients[txn->client].known |= UINT32_C(1) << event->branch;
+}
+
+/* --- what comes back -------------------------------------------------------------------------- */
+
+/* A node speaks: from this moment on it may have been heard. */
+void client_tell(struct world *world, uint32_t node, uint32_t txn, enum request_answer answer,
+                 uint32_t branch, enum txn_decision decision)
+{
+    if (answer == ANSWER_OUTCOME) {
+        world_trace(world, "node %u: client %u is told %s of txn %u", node, world->txns[txn].client,
+                    txn_decision_name(decision), txn);
+        check_told(world, &world->txns[txn], decision);
+    }
+    world_carry(world, (struct sim_event){.kind = EV_REQUEST_ANSWER,
+                                          .node = node,
+                                          .txn = txn,
+                                          .branch = branch,
+                                          .client = world->txns[txn].client,
+                                          .what = answer,
+                                          .id = decision});
+}
+
+void client_on_answer(struct world *world, const struct sim_event *event)
+{
+    struct client *client = &world->clients[event->client];
+    switch ((enum request_answer)event->what) {
+    case ANSWER_OPENED:
+        if (client->txn == TXNS_MAX)
+            client->txn = event->txn;
+        break;
+    case ANSWER_ENLISTED:
+    case ANSWER_REFUSED:
+        service_hears(world, event);
+        break;
+    case ANSWER_OUTCOME:
+        if (client->plan.interactive && client->txn != event->txn)
+            break;
+        client->finished = true;
+        client->heard = (enum txn_decision)event->id;
+        client->heard_of = event->txn;
+        break;
+    case ANSWER_NONE:
+        break;
+    }
+}

@@ -1,0 +1,181 @@
+/* journal.c: what the database holds of each transaction, and the rules under which it takes a
+ * write (protocol.md, sections 1 and 2). A batch is one transaction: all of it, or nothing. */
+#include <string.h>
+
+#include "sim.h"
+
+static void already(struct write *write, enum txn_decision standing)
+{
+    write->verdict = TXN_ALREADY;
+    write->standing = standing;
+}
+
+static void row_insert(struct sim_txn *txn, const struct write *write)
+{
+    if (txn->row)
+        return;
+    txn->row = true;
+    txn->attempt = write->attempt;
+    txn->members = write->members;
+}
+
+static void apply_begin(struct sim_txn *txn, struct write *write)
+{
+    enum txn_decision standing = txn->decision[write->attempt].decision;
+    if (txn->row && (standing != TXN_UNDECIDED || txn->attempt > write->attempt)) {
+        already(write, standing);
+        return;
+    }
+    row_insert(txn, write);
+    if (strlen(write->members) >= strlen(txn->members)) /* enlisted since: the longer list */
+        txn->members = write->members;
+}
+
+static void apply_delegate(struct sim_txn *txn, struct write *write)
+{
+    enum txn_decision standing = txn->decision[write->attempt].decision;
+    if (standing != TXN_UNDECIDED) {
+        already(write, standing);
+        return;
+    }
+    row_insert(txn, write);
+    txn->members = write->members;
+    txn->delegated = write->delegated;
+}
+
+static void outbox_insert(struct world *world, struct sim_txn *txn, const struct write *write)
+{
+    if (!write->publishes)
+        return;
+    if (++txn->outbox_written[write->outcome] > 1)
+        world_fail(world, "invariant 9: two outbox rows for one outcome of txn %u", write->txn);
+    txn->outbox[write->outcome] = true;
+    txn->outcome = write->outcome;
+}
+
+static void apply_decision(struct world *world, struct sim_txn *txn, struct write *write)
+{
+    struct decision_row *row = &txn->decision[write->attempt];
+    if (row->decision != TXN_UNDECIDED && world->mutation != MUTATE_NOT_WRITE_ONCE) {
+        already(write, row->decision);
+        return;
+    }
+    check_decision(world, txn, write);
+    row_insert(txn, write);
+    row->decision = write->decision;
+    row->members = write->members;
+    row->delegated = write->delegated;
+    row->epoch = world->epoch;
+    outbox_insert(world, txn, write);
+}
+
+static void apply_attempt(struct world *world, struct sim_txn *txn, struct write *write)
+{
+    struct decision_row *row = &txn->decision[write->attempt];
+    if (row->decision != TXN_UNDECIDED) {
+        already(write, row->decision);
+        return;
+    }
+    if (write->attempt + 1 >= ATTEMPTS_MAX) {
+        world_fail(world, "txn %u: too many attempts", write->txn);
+        return;
+    }
+    row->decision = TXN_ABORT;
+    row->members = write->members;
+    row->epoch = world->epoch;
+    txn->attempt = write->attempt + 1;
+    txn->members = write->members;
+    txn->delegated = 0;
+}
+
+static void apply(struct world *world, struct write *write)
+{
+    struct sim_txn *txn = &world->txns[write->txn];
+    write->verdict = TXN_WRITTEN;
+    write->standing = TXN_UNDECIDED;
+    switch (write->kind) {
+    case TXN_RECORD_BEGIN:
+        apply_begin(txn, write);
+        break;
+    case TXN_RECORD_DELEGATE:
+        apply_delegate(txn, write);
+        break;
+    case TXN_RECORD_DECISION:
+        apply_decision(world, txn, write);
+        break;
+    case TXN_RECORD_ATTEMPT:
+        apply_attempt(world, txn, write);
+        break;
+    case TXN_RECORD_OUTCOME:
+        if (txn->outbox_written[write->outcome] == 0)
+            outbox_insert(world, txn, write);
+        break;
+    case TXN_RECORD_END:
+        txn->ended = true;
+        break;
+    case TXN_RECORD_KIND_COUNT:
+        break;
+    }
+    world_trace(world, "journal: txn %u %s #%u %s -> %s", write->txn,
+                txn_record_kind_name(write->kind), write->attempt,
+                txn_decision_name(write->decision),
+                write->verdict == TXN_WRITTEN ? "written" : txn_decision_name(write->standing));
+}
+
+void journal_apply(struct world *world, struct batch *batch)
+{
+    bool led = batch->epoch == world->epoch || world->mutation == MUTATE_NO_EPOCH_CHECK;
+    if (led)
+        check_epoch(world, batch);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (led)
+            apply(world, &batch->writes[i]);
+        else
+            batch->writes[i].verdict = TXN_FENCED;
+    }
+    if (!led)
+        world_trace(world, "journal: a batch of epoch %u is refused: %u leads", batch->epoch,
+                    world->epoch);
+}
+
+static struct troth_span span_of(const char *text)
+{
+    return text == NULL ? (struct troth_span){NULL, 0} : (struct troth_span){text, strlen(text)};
+}
+
+void journal_image(const struct sim_txn *txn, struct txn_image *ret_image)
+{
+    const struct decision_row *row = &txn->decision[txn->attempt];
+    bool decided = row->decision != TXN_UNDECIDED;
+    *ret_image = (struct txn_image){
+        .origin = txn->origin,
+        .attempt = txn->attempt,
+        .decision = row->decision,
+        .outcome = txn->outcome,
+        .delegated_branch = decided ? row->delegated : txn->delegated,
+        .members = span_of(decided ? row->members : txn->members),
+    };
+}
+
+/* Section 2, from epoch and rows as one statement reads them. Not certain: ask the leader's memory.
+ */
+enum txn_answer journal_answer(const struct world *world, const struct sim_txn *txn,
+                               uint32_t branch, uint32_t attempt, bool *ret_certain)
+{
+    *ret_certain = true;
+    if (txn->epoch > world->epoch)
+        return TXN_ANSWER_UNDECIDED;
+    if (txn->row) {
+        struct txn_image image;
+        journal_image(txn, &image);
+        enum txn_answer answer = txn_inquire_image(&image, branch, attempt);
+        if (answer == TXN_ANSWER_UNDECIDED && world->mutation == MUTATE_ABSENCE_ABORTS)
+            return TXN_ANSWER_ABORTED;
+        *ret_certain = answer != TXN_ANSWER_UNDECIDED;
+        return answer;
+    }
+    if (txn->epoch < world->epoch)
+        return TXN_ANSWER_ABORTED; /* no row of any kind and an older epoch: for ever */
+    *ret_certain = false;
+    return TXN_ANSWER_UNDECIDED;
+}

@@ -1,0 +1,209 @@
+/* main.c: many histories, one by one; a failing seed prints the command that replays it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "sim.h"
+
+#define SEEDS_DEFAULT 2000u
+
+struct options {
+    const char *program;
+    uint64_t first;
+    uint64_t seeds;
+    bool trace, bites, replays;
+    enum mutation mutation;
+};
+
+struct tally {
+    uint64_t histories, steps, txns, committed, aborted, restarts, attempts, delegated;
+};
+
+static struct txn_effects effects;
+static struct buffer texts;
+static uint64_t pairs[TXN_STATE_COUNT][TXN_EVENT_COUNT];
+
+static bool run(const struct options *options, uint64_t seed, enum mutation mutation,
+                struct tally *tally, uint64_t *ret_digest)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    if (world == NULL)
+        abort();
+    world->seed = seed;
+    world->mutation = mutation;
+    world->trace = options->trace;
+    world->effects = &effects;
+    world->pairs = pairs;
+    world->digest = UINT64_C(0xcbf29ce484222325);
+    effects.texts = &texts;
+    world_run(world);
+    if (world->failed && !options->bites) {
+        printf("seed %llu: %s\n  replay: %s --seed %llu", (unsigned long long)seed, world->why,
+               options->program, (unsigned long long)seed);
+        if (mutation != MUTATE_NOTHING)
+            printf(" --mutate %s", mutation_name(mutation));
+        printf(" --trace\n");
+    }
+    tally->histories++;
+    tally->steps += world->steps;
+    tally->txns += world->txns_count;
+    tally->restarts += world->nodes_count - 1;
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        enum txn_decision final = final_decision(&world->txns[t]);
+        tally->committed += final == TXN_COMMIT;
+        tally->aborted += final == TXN_ABORT;
+        tally->attempts += world->txns[t].attempt > 1;
+        tally->delegated += world->txns[t].delegated != 0;
+    }
+    bool failed = world->failed;
+    *ret_digest = world->digest;
+    free(world);
+    return !failed;
+}
+
+/* How much of the core's table these histories came through. */
+static void report_pairs(void)
+{
+    uint32_t seen = 0;
+    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
+        for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
+            seen += pairs[s][e] > 0;
+    }
+    printf("%u of %u pairs of state and event seen\n", seen,
+           (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
+    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
+        uint64_t events = 0;
+        for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
+            events += pairs[s][e];
+        if (events == 0)
+            printf("never came to state %s\n", txn_state_name((enum txn_state)s));
+    }
+}
+
+static void report(const struct tally *tally)
+{
+    report_pairs();
+    printf("%llu histories, %llu events, %llu transactions: %llu committed, %llu aborted, %llu "
+           "driven again, %llu delegated; %llu takeovers\n",
+           (unsigned long long)tally->histories, (unsigned long long)tally->steps,
+           (unsigned long long)tally->txns, (unsigned long long)tally->committed,
+           (unsigned long long)tally->aborted, (unsigned long long)tally->attempts,
+           (unsigned long long)tally->delegated, (unsigned long long)tally->restarts);
+}
+
+/* Each mutation must be caught within the seeds that pass without it. */
+static int bites(const struct options *options)
+{
+    int missed = 0;
+    for (enum mutation m = MUTATE_NOTHING + 1; m < MUTATE_COUNT; m++) {
+        struct tally tally = {0};
+        uint64_t digest;
+        uint64_t seed = options->first;
+        while (seed < options->first + options->seeds && run(options, seed, m, &tally, &digest))
+            seed++;
+        bool caught = seed < options->first + options->seeds;
+        if (caught)
+            printf("%-22s caught by seed %llu\n", mutation_name(m), (unsigned long long)seed);
+        else
+            printf("%-22s NOT CAUGHT in %llu seeds\n", mutation_name(m),
+                   (unsigned long long)options->seeds);
+        missed += !caught;
+    }
+    return missed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int replays(const struct options *options)
+{
+    struct tally tally = {0};
+    for (uint64_t seed = options->first; seed < options->first + options->seeds; seed++) {
+        uint64_t first, second;
+        if (!run(options, seed, options->mutation, &tally, &first) ||
+            !run(options, seed, options->mutation, &tally, &second) || first != second) {
+            printf("seed %llu: two runs differ\n", (unsigned long long)seed);
+            return EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+static int histories(const struct options *options)
+{
+    struct tally tally = {0};
+    uint32_t failed = 0;
+    for (uint64_t seed = options->first; seed < options->first + options->seeds; seed++) {
+        uint64_t digest;
+        if (!run(options, seed, options->mutation, &tally, &digest) && ++failed == 10)
+            break;
+    }
+    report(&tally);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int usage(const char *program)
+{
+    fprintf(stderr,
+            "usage: %s [--seed N] [--seeds N] [--fresh] [--trace] [--mutate NAME] [--bites]\n"
+            "          [--replays]\n"
+            "  --seed N       one history; with --seeds the first of them\n"
+            "  --seeds N      so many histories (%u)\n"
+            "  --fresh        seeds that nobody has seen before\n"
+            "  --mutate NAME  with a protection switched off: it should fail\n"
+            "  --bites        every mutation must be caught within --seeds\n"
+            "  --replays      a seed run twice must give the same trace\n",
+            program, SEEDS_DEFAULT);
+    for (enum mutation m = MUTATE_NOTHING + 1; m < MUTATE_COUNT; m++)
+        fprintf(stderr, "    %s\n", mutation_name(m));
+    return 2;
+}
+
+static uint64_t fresh_seed(void)
+{
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+        abort();
+    return seed >> 16;
+}
+
+static bool parse(int argc, char **argv, struct options *options)
+{
+    bool one = false, many = false;
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--trace") == 0) {
+            options->trace = true;
+        } else if (strcmp(argv[i], "--bites") == 0) {
+            options->bites = true;
+        } else if (strcmp(argv[i], "--replays") == 0) {
+            options->replays = true;
+        } else if (strcmp(argv[i], "--fresh") == 0) {
+            options->first = fresh_seed();
+        } else if (strcmp(argv[i], "--seed") == 0 && value != NULL) {
+            options->first = strtoull(argv[++i], NULL, 10);
+            one = true;
+        } else if (strcmp(argv[i], "--seeds") == 0 && value != NULL) {
+            options->seeds = strtoull(argv[++i], NULL, 10);
+            many = true;
+        } else if (strcmp(argv[i], "--mutate") != 0 || value == NULL ||
+                   !mutation_parse(argv[++i], &options->mutation)) {
+            return false;
+        }
+    }
+    if (one && !many)
+        options->seeds = 1;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.program = argv[0], .first = 1, .seeds = SEEDS_DEFAULT};
+    if (!parse(argc, argv, &options))
+        return usage(argv[0]);
+    if (!buffer_reserve(&texts, TXN_TEXTS_BYTES_MAX))
+        abort();
+    int code = options.bites     ? bites(&options)
+               : options.replays ? replays(&options)
+                                 : histories(&options);
+    buffer_finish(&texts);
+    return code;
+}

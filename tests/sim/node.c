@@ -1,0 +1,591 @@
+/* node.c: one incarnation of the coordinator: the simulated host of the core. It may crash at every
+ * effect; another one takes over under a higher epoch, while the old one may live on. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define WALL_BASE_US UINT64_C(1763704489000000)
+#define SLOTS        4u /* of each participant: a transaction may need them all */
+
+static struct txn_now node_now(const struct world *world, uint32_t node)
+{
+    return (struct txn_now){
+        .mono = {world->now_us + 1},
+        .wall = {(uint64_t)((int64_t)(WALL_BASE_US + world->now_us) +
+                            world->nodes[node]->wall_offset_us)},
+    };
+}
+
+/* --- slots ------------------------------------------------------------------------------------ */
+
+static bool slots_there(const struct world *world, const struct node *host, uint32_t txn)
+{
+    uint32_t wanted[PARTICIPANTS] = {0};
+    const struct plan *plan = &world->txns[txn].plan;
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
+        if ((host->live[txn]->mask >> i & 1u) == 0)
+            continue;
+        uint32_t p = plan->participant[host->live[txn]->branches[i].number - 1];
+        if (host->slots_used[p] + ++wanted[p] > SLOTS)
+            return false;
+    }
+    return true;
+}
+
+/* All or none, first come first served. */
+static void slots_run(struct world *world, uint32_t node)
+{
+    struct node *host = world->nodes[node];
+    while (host->waiters_count > 0 && slots_there(world, host, host->waiters[0])) {
+        uint32_t txn = host->waiters[0];
+        host->waiters_count--;
+        memmove(host->waiters, host->waiters + 1, host->waiters_count * sizeof(uint32_t));
+        for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
+            if ((host->live[txn]->mask >> i & 1u) != 0)
+                host->slots_used[world->txns[txn]
+                                     .plan.participant[host->live[txn]->branches[i].number - 1]]++;
+        }
+        uint64_t late_us = world_chance(world, 30) ? world_random(world, 5000000) : 0;
+        world_push(world, (struct sim_event){.kind = EV_GRANTED, .node = node, .txn = txn},
+                   late_us);
+    }
+}
+
+static void slots_cancel(struct node *host, uint32_t txn)
+{
+    for (uint32_t i = 0; i < host->waiters_count; i++) {
+        if (host->waiters[i] != txn)
+            continue;
+        host->waiters_count--;
+        memmove(&host->waiters[i], &host->waiters[i + 1],
+                (host->waiters_count - i) * sizeof(uint32_t));
+        return;
+    }
+}
+
+static void slots_release(struct world *world, uint32_t node, uint32_t txn, uint32_t number)
+{
+    uint32_t p = world->txns[txn].plan.participant[number - 1];
+    if (world->nodes[node]->slots_used[p] == 0) {
+        world_fail(world, "txn %u gives back a slot that it does not hold", txn);
+        return;
+    }
+    world->nodes[node]->slots_used[p]--;
+    slots_run(world, node);
+}
+
+/* --- effects ---------------------------------------------------------------------------------- */
+
+void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
+               enum message_op op, uint32_t attempt, uint64_t timeout_us)
+{
+    uint32_t id = world->sends++;
+    if ((id & (id + 1)) == 0) { /* grows in powers of two */
+        world->answered = realloc(world->answered, 2u * (size_t)id + 2u);
+        if (world->answered == NULL)
+            abort();
+    }
+    world->answered[id] = 0;
+    world_trace(world, "node %u: txn %u/%u %s #%u", node, txn, branch + 1, message_op_name(op),
+                attempt);
+    if ((op == OP_PREPARE || op == OP_EXECUTE) &&
+        world->txns[txn].plan.mood[branch] == MOOD_UNSENDABLE) {
+        world_push(
+            world,
+            (struct sim_event){.kind = EV_UNSENDABLE, .node = node, .txn = txn, .branch = branch},
+            0);
+        return;
+    }
+    if (op != OP_ABORT)
+        check_sent(world, &world->txns[txn], attempt);
+    world_carry(world, (struct sim_event){.kind = EV_COMMAND,
+                                          .node = node,
+                                          .txn = txn,
+                                          .branch = branch,
+                                          .attempt = attempt,
+                                          .id = id,
+                                          .what = op});
+    world_push(world,
+               (struct sim_event){.kind = EV_CALL_TIMEOUT,
+                                  .node = node,
+                                  .txn = txn,
+                                  .branch = branch,
+                                  .attempt = attempt,
+                                  .id = id,
+                                  .what = op},
+               timeout_us != 0 ? timeout_us : world->policy.call_timeout_us);
+}
+
+/* A host that is told at once what is not durable yet (mutations only). */
+static void pretend_durable(struct world *world, uint32_t node, uint32_t txn,
+                            const struct txn_record *record)
+{
+    struct batch *batch = world_alloc(world, sizeof(*batch));
+    batch->node = node;
+    batch->count = 1;
+    batch->writes[0] = (struct write){
+        .txn = txn, .kind = record->kind, .attempt = record->attempt, .verdict = TXN_WRITTEN};
+    world_push(world,
+               (struct sim_event){.kind = EV_BATCH_BACK, .node = node, .batch = batch, .what = 1},
+               0);
+}
+
+static void on_persist(struct world *world, uint32_t node, uint32_t txn,
+                       const struct txn_record *record)
+{
+    if (record->epoch != world->nodes[node]->epoch)
+        world_fail(world, "a record of another epoch");
+    mutate_persist(world, node, txn, record);
+    if (!mutate_pretends_durable(world, record)) {
+        lane_write(world, node, txn, record);
+        return;
+    }
+    pretend_durable(world, node, txn, record);
+}
+
+void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome)
+{
+    if (world->txns[txn].outbox_written[outcome] == 0)
+        world_fail(world, "invariant 4: txn %u is published as %s without a row", txn,
+                   txn_outcome_name(outcome));
+    world_push(world,
+               (struct sim_event){.kind = EV_KAFKA, .node = node, .txn = txn, .what = outcome},
+               500 + world_delay(world));
+}
+
+static bool open_list(const struct world *world, const struct txn *txn,
+                      const struct txn_effect *effect)
+{
+    return world->mutation == MUTATE_OPEN_LIST && effect->error == TROTH_ERROR_ENDED &&
+           txn->decision == TXN_UNDECIDED && txn->state != TXN_ABORTING;
+}
+
+static void on_reply(struct world *world, uint32_t node, uint32_t txn,
+                     const struct txn_effect *effect)
+{
+    const struct txn *core = &world->nodes[node]->live[txn]->txn;
+    switch (effect->reply) {
+    case TXN_REPLY_ENLISTED:
+        client_tell(world, node, txn, ANSWER_ENLISTED, effect->number - 1, TXN_UNDECIDED);
+        break;
+    case TXN_REPLY_REFUSED:
+        if (effect->number == 0)
+            break;
+        client_tell(world, node, txn,
+                    open_list(world, core, effect) ? ANSWER_ENLISTED : ANSWER_REFUSED,
+                    effect->number - 1, TXN_UNDECIDED);
+        break;
+    case TXN_REPLY_ACCEPTED:
+        world->txns[txn].told_accepted = true;
+        break;
+    case TXN_REPLY_DECIDED:
+    case TXN_REPLY_COMPLETED:
+        client_tell(world, node, txn, ANSWER_OUTCOME, 0, core->decision);
+        break;
+    case TXN_REPLY_COUNT:
+        break;
+    }
+}
+
+static void on_effect(struct world *world, uint32_t node, uint32_t txn,
+                      const struct txn_effect *effect)
+{
+    struct node *host = world->nodes[node];
+    struct live *live = host->live[txn];
+    switch (effect->kind) {
+    case TXN_EFFECT_PERSIST:
+        on_persist(world, node, txn, &effect->record);
+        break;
+    case TXN_EFFECT_RESERVE:
+        live->mask = effect->mask;
+        host->waiters[host->waiters_count++] = txn;
+        slots_run(world, node);
+        break;
+    case TXN_EFFECT_UNRESERVE:
+        slots_cancel(host, txn);
+        break;
+    case TXN_EFFECT_RELEASE:
+        slots_release(world, node, txn, effect->branch->number);
+        break;
+    case TXN_EFFECT_SEND:
+        node_send(world, node, txn, effect->branch->number - 1, effect->op, live->txn.attempt,
+                  effect->timeout_us);
+        break;
+    case TXN_EFFECT_REPLY:
+        on_reply(world, node, txn, effect);
+        break;
+    case TXN_EFFECT_PUBLISH:
+        node_publish(world, node, txn,
+                     effect->record.kind == TXN_RECORD_OUTCOME ? TXN_OUTCOME_MIXED
+                     : live->txn.decision == TXN_COMMIT        ? TXN_OUTCOME_COMMITTED
+                                                               : TXN_OUTCOME_ABORTED);
+        break;
+    case TXN_EFFECT_ENDED:
+    case TXN_EFFECT_COUNT:
+        break;
+    }
+}
+
+static void arm(struct world *world, uint32_t node, uint32_t txn)
+{
+    struct live *live = world->nodes[node]->live[txn];
+    uint64_t wake_us = txn_wake_at(&live->txn).us;
+    if (wake_us == 0 || (live->timer_us != 0 && live->timer_us <= wake_us))
+        return;
+    live->timer_us = wake_us;
+    uint64_t now_us = world->now_us + 1;
+    world_push(world, (struct sim_event){.kind = EV_NODE_TIMER, .node = node, .txn = txn},
+               wake_us > now_us ? wake_us - now_us : 0);
+}
+
+/* Events that have no business coming now: the table ignores them. */
+static void step_stray(struct world *world, uint32_t node, uint32_t txn)
+{
+    static const enum txn_event_kind strays[] = {TXN_EVENT_TIMER, TXN_EVENT_SUBMITTED,
+                                                 TXN_EVENT_OPENED, TXN_EVENT_RECOVERED};
+    struct live *live = world->nodes[node]->live[txn];
+    struct txn_event event = {.kind = strays[world_random(world, 4)]};
+    uint64_t wake_us = txn_wake_at(&live->txn).us;
+    if (live->txn.state == TXN_NEW || (wake_us != 0 && wake_us <= world->now_us + 1))
+        return;
+    world->pairs[live->txn.state][event.kind]++;
+    txn_step(&live->txn, &event, node_now(world, node), world->effects);
+    if (world->effects->count != 0)
+        world_fail(world, "txn %u: a stray %s has effects", txn, txn_event_kind_name(event.kind));
+}
+
+void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event)
+{
+    struct node *host = world->nodes[node];
+    struct live *live = host->live[txn];
+    if (live == NULL || !host->alive)
+        return;
+    if (world_chance(world, world->duplicate))
+        step_stray(world, node, txn);
+    enum txn_state from = live->txn.state;
+    world->pairs[from][event->kind]++;
+    txn_step(&live->txn, event, node_now(world, node), world->effects);
+    world_trace(world, "node %u: txn %u %s: %s -> %s, %u effects", node, txn,
+                txn_event_kind_name(event->kind), txn_state_name(from),
+                txn_state_name(live->txn.state), world->effects->count);
+    for (uint32_t i = 0; i < world->effects->count; i++) {
+        if (world_chance(world, world->crash)) { /* at every effect */
+            node_crash(world, node);
+            if (!host->alive)
+                return;
+        }
+        on_effect(world, node, txn, &world->effects->list[i]);
+    }
+    arm(world, node, txn);
+}
+
+/* --- what arrives ----------------------------------------------------------------------------- */
+
+void node_on_result(struct world *world, const struct sim_event *event)
+{
+    struct live *live = world->nodes[event->node]->live[event->txn];
+    world->answered[event->id] = 1;
+    if (live == NULL)
+        return;
+    struct result result = event->result;
+    if (world->mutation == MUTATE_NO_ATTEMPT_FENCE)
+        result.attempt = live->txn.attempt;
+    struct txn_event step = {.kind = TXN_EVENT_RESULT, .unsent = event->unsent};
+    step.of.result = &result;
+    node_step(world, event->node, event->txn, &step);
+}
+
+void node_on_call_timeout(struct world *world, const struct sim_event *event)
+{
+    if (world->answered[event->id] != 0)
+        return;
+    struct sim_event none = *event;
+    none.unsent = world_random(world, 2) == 0;
+    none.result = (struct result){.op = (enum message_op)event->what,
+                                  .branch = event->branch + 1,
+                                  .attempt = event->attempt,
+                                  .result = RESULT_UNKNOWN};
+    if (world->mutation == MUTATE_UNKNOWN_IS_DONE && event->what == OP_COMMIT)
+        none.result.result = RESULT_DONE;
+    node_on_result(world, &none);
+}
+
+void node_on_timer(struct world *world, const struct sim_event *event)
+{
+    struct live *live = world->nodes[event->node]->live[event->txn];
+    uint64_t now_us = world->now_us + 1;
+    if (live->timer_us > now_us)
+        return; /* a sooner one took its place */
+    live->timer_us = 0;
+    uint64_t wake_us = txn_wake_at(&live->txn).us;
+    if (wake_us != 0 && wake_us <= now_us)
+        node_step(world, event->node, event->txn, &(struct txn_event){.kind = TXN_EVENT_TIMER});
+    else
+        arm(world, event->node, event->txn);
+}
+
+void node_on_unsendable(struct world *world, const struct sim_event *event)
+{
+    struct txn_event step = {.kind = TXN_EVENT_UNSENDABLE};
+    step.of.number = event->branch + 1;
+    node_step(world, event->node, event->txn, &step);
+}
+
+void node_on_granted(struct world *world, const struct sim_event *event)
+{
+    node_step(world, event->node, event->txn, &(struct txn_event){.kind = TXN_EVENT_RESERVED});
+}
+
+/* A branch in doubt: the journal's rows first, then what this memory knows. */
+void node_on_asked(struct world *world, const struct sim_event *event)
+{
+    const struct sim_txn *txn = &world->txns[event->txn];
+    const struct node *host = world->nodes[event->node];
+    bool certain;
+    enum txn_answer said = journal_answer(world, txn, event->branch + 1, event->attempt, &certain);
+    if (!certain && host->live[event->txn] != NULL)
+        said = txn_inquire(&host->live[event->txn]->txn, event->branch + 1, event->attempt);
+    else if (!certain && !txn->row && txn->epoch == host->epoch)
+        said = TXN_ANSWER_ABORTED; /* this leader's own epoch, and it never heard of it */
+    world_trace(world, "node %u: txn %u/%u asks about #%u: %s", event->node, event->txn,
+                event->branch + 1, event->attempt, txn_answer_name(said));
+    struct sim_event answer = *event;
+    answer.kind = EV_ANSWER;
+    answer.what = said;
+    world_carry(world, answer);
+}
+
+void node_on_kafka(struct world *world, const struct sim_event *event)
+{
+    struct sim_txn *txn = &world->txns[event->txn];
+    txn->kafka[event->what]++;
+    txn->outbox[event->what] = false;
+    node_step(world, event->node, event->txn, &(struct txn_event){.kind = TXN_EVENT_PUBLISHED});
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static void origin_set(struct world *world, uint32_t node, struct sim_txn *txn)
+{
+    uint64_t timeout_us = 6000000 + world_random(world, 14000000);
+    uint64_t prepare_timeout_us = 1000000 + world_random(world, 3000000);
+    if (world_random(world, 8) == 0 && !txn->plan.interactive)
+        timeout_us = 0;
+    txn->origin = (struct txn_origin){
+        .gtid = txn->gtid,
+        .interactive = txn->plan.interactive,
+        .accepted = txn->plan.accepted,
+        .timeout_us = timeout_us,
+        .prepare_timeout_us = prepare_timeout_us,
+        .began_at = node_now(world, node).wall,
+    };
+}
+
+static void branch_fill(struct txn_branch *branch, const struct plan *plan, uint32_t i)
+{
+    static const char *const names[PARTICIPANTS] = {"bank_a", "bank_b", "bank_c", "plain"};
+    *branch = (struct txn_branch){.number = i + 1,
+                                  .name = plan->interactive ? "" : "step",
+                                  .participant = names[plan->participant[i]],
+                                  .operation = "debit",
+                                  .inquires = plan->participant[i] != PARTICIPANTS - 1,
+                                  .needs = plan->needs[i]};
+}
+
+static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
+{
+    struct node *host = world->nodes[node];
+    if (world->txns_count == TXNS_MAX)
+        return TXNS_MAX;
+    uint32_t index = world->txns_count++;
+    struct sim_txn *txn = &world->txns[index];
+    struct troth_gtid_parts parts = {.unix_ms = 1, .epoch = host->epoch, .counter = index + 1};
+    if (troth_gtid_make(&parts, &txn->gtid) != 0)
+        abort();
+    txn->epoch = host->epoch;
+    txn->client = client;
+    txn->plan = world->clients[client].plan;
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++)
+        txn->guard[i].confused = txn->plan.branches > 1 && world_random(world, 100) == 0;
+    origin_set(world, node, txn);
+    struct live *live = world_alloc(world, sizeof(*live));
+    host->live[index] = live;
+    uint32_t count = txn->plan.interactive ? 0 : txn->plan.branches;
+    for (uint32_t i = 0; i < count; i++)
+        branch_fill(&live->branches[i], &txn->plan, i);
+    txn_init(&live->txn, &txn->origin, &world->policy, host->epoch, world_random(world, UINT64_MAX),
+             live->branches, count, BRANCHES_MAX);
+    node_step(world, node, index,
+              &(struct txn_event){.kind = txn->plan.interactive ? TXN_EVENT_OPENED
+                                                                : TXN_EVENT_SUBMITTED});
+    return index;
+}
+
+/* What is not in this memory: the rows say, or their absence under an older epoch does. */
+static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
+{
+    const struct sim_txn *rows = &world->txns[txn];
+    enum txn_decision final = final_decision(rows);
+    if (final == TXN_UNDECIDED && !rows->row && rows->epoch < world->epoch)
+        final = TXN_ABORT;
+    if (final != TXN_UNDECIDED)
+        client_tell(world, node, txn, ANSWER_OUTCOME, 0, final);
+}
+
+/* The request under its idempotency key: the transaction that has it, or a new one. */
+static void on_submit(struct world *world, uint32_t node, uint32_t client)
+{
+    const struct node *host = world->nodes[node];
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        if (world->txns[t].client != client || world->mutation == MUTATE_NO_IDEMPOTENCY_KEY)
+            continue;
+        const struct live *live = host->live[t];
+        if (live != NULL && live->txn.decision != TXN_UNDECIDED)
+            client_tell(world, node, t, ANSWER_OUTCOME, 0, live->txn.decision);
+        else if (live == NULL && world->txns[t].row)
+            tell_from_journal(world, node, t);
+        if (live != NULL || world->txns[t].row)
+            return;
+    }
+    txn_begin(world, node, client);
+}
+
+static void on_enlist(struct world *world, const struct sim_event *event)
+{
+    const struct sim_txn *txn = &world->txns[event->txn];
+    if (world->nodes[event->node]->live[event->txn] == NULL) { /* as an inquiry would be answered */
+        bool certain;
+        enum txn_answer said = journal_answer(world, txn, event->branch + 1, 1, &certain);
+        if (said != TXN_ANSWER_UNDECIDED)
+            client_tell(world, event->node, event->txn,
+                        said == TXN_ANSWER_ABORTED ? ANSWER_REFUSED : ANSWER_ENLISTED,
+                        event->branch, TXN_UNDECIDED);
+        return;
+    }
+    struct txn_branch wanted;
+    branch_fill(&wanted, &txn->plan, event->branch);
+    wanted.vote = txn->plan.early[event->branch] ? VOTE_YES : VOTE_NONE;
+    struct txn_event step = {.kind = TXN_EVENT_ENLISTED};
+    step.of.branch = &wanted;
+    node_step(world, event->node, event->txn, &step);
+}
+
+static void on_close(struct world *world, const struct sim_event *event)
+{
+    if (world->nodes[event->node]->live[event->txn] == NULL) {
+        tell_from_journal(world, event->node, event->txn);
+        return;
+    }
+    uint32_t numbers[BRANCHES_MAX + 1];
+    struct txn_event step = {.kind = TXN_EVENT_CLOSED};
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
+        if ((event->id >> i & 1u) != 0)
+            numbers[step.of.named.count++] = i + 1;
+    }
+    if (world->txns[event->txn].plan.names_stranger)
+        numbers[step.of.named.count++] = 77;
+    step.of.named.numbers = numbers;
+    node_step(world, event->node, event->txn, &step);
+}
+
+void node_on_request(struct world *world, const struct sim_event *event)
+{
+    world_trace(world, "node %u: request %u of client %u, txn %u", event->node, event->what,
+                event->client, event->txn);
+    switch ((enum request)event->what) {
+    case REQUEST_SUBMIT:
+        on_submit(world, event->node, event->client);
+        break;
+    case REQUEST_OPEN: {
+        uint32_t txn = txn_begin(world, event->node, event->client);
+        if (txn < TXNS_MAX && world->nodes[event->node]->alive)
+            client_tell(world, event->node, txn, ANSWER_OPENED, 0, TXN_UNDECIDED);
+        break;
+    }
+    case REQUEST_CLOSE:
+        on_close(world, event);
+        break;
+    case REQUEST_CANCEL:
+        if (world->nodes[event->node]->live[event->txn] == NULL)
+            tell_from_journal(world, event->node, event->txn);
+        else
+            node_step(world, event->node, event->txn,
+                      &(struct txn_event){.kind = TXN_EVENT_CANCELLED});
+        break;
+    case REQUEST_ENLIST:
+        on_enlist(world, event);
+        break;
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void node_crash(struct world *world, uint32_t node)
+{
+    if (!world->nodes[node]->alive || (node == world->leader && world->nodes_count == NODES_MAX))
+        return;
+    world_trace(world, "node %u crashes", node);
+    world->nodes[node]->alive = false;
+    if (node != world->leader || world->takeover_planned)
+        return;
+    world->takeover_planned = true;
+    world_push(world, (struct sim_event){.kind = EV_TAKEOVER},
+               50000 + world_random(world, 3000000));
+}
+
+static void load(struct world *world, uint32_t node, uint32_t index)
+{
+    struct sim_txn *txn = &world->txns[index];
+    struct live *live = world_alloc(world, sizeof(*live));
+    struct txn_image image;
+    journal_image(txn, &image);
+    image.origin = txn->origin;
+    struct txn_image *kept = world_alloc(world, sizeof(*kept)); /* the txn borrows its origin */
+    *kept = image;
+    int error = txn_recover(&live->txn, kept, &world->policy, world->nodes[node]->epoch,
+                            world_random(world, UINT64_MAX), live->branches, BRANCHES_MAX,
+                            &live->memory, node_now(world, node));
+    world->nodes[node]->live[index] = live;
+    if (error != 0) {
+        world_fail(world, "txn %u can not be recovered: %s", index, troth_error_name(error));
+        return;
+    }
+    for (uint32_t i = 0; i < live->txn.branches_count; i++)
+        live->branches[i].needs = txn->plan.needs[live->branches[i].number - 1];
+}
+
+/* Raises the epoch, loads what is open, then drives it: all that it knows comes from the journal.
+ */
+void node_takeover(struct world *world)
+{
+    if (world->nodes_count == NODES_MAX)
+        return;
+    uint64_t pause_us = world_random(world, 6000000);
+    if (world->nodes_count > 0 && world->nodes[world->leader]->alive &&
+        world_random(world, 2) == 0) /* paused for longer than its lease, then it goes on */
+        world->nodes[world->leader]->paused_until_us = world->now_us + pause_us;
+    uint32_t node = world->nodes_count++;
+    struct node *host = world_alloc(world, sizeof(*host));
+    world->nodes[node] = host;
+    world->leader = node;
+    if (world->epoch == 0 || world->mutation != MUTATE_SAME_EPOCH)
+        world->epoch++;
+    host->alive = true;
+    host->epoch = world->epoch;
+    if (world_random(world, 4) == 0) /* its clock is off by hours */
+        host->wall_offset_us = (int64_t)world_random(world, 7200000000) - 3600000000;
+    world_trace(world, "node %u leads under epoch %u", node, host->epoch);
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        if (world->txns[t].row && !world->txns[t].ended)
+            load(world, node, t);
+    }
+    for (uint32_t t = 0; t < world->txns_count && host->alive; t++) {
+        for (uint32_t o = 0; o < TXN_OUTCOME_COUNT; o++) {
+            if (world->txns[t].outbox[o])
+                node_publish(world, node, t, (enum txn_outcome)o);
+        }
+        if (host->live[t] != NULL && host->live[t]->txn.state == TXN_NEW)
+            node_step(world, node, t, &(struct txn_event){.kind = TXN_EVENT_RECOVERED});
+    }
+}

@@ -1,0 +1,315 @@
+/* participant.c: services with a database: the guard's cases (participant-sdk.md, protocol.md
+ * section 3), prepared state that outlives a crash, and branches in doubt that ask. The last
+ * participant speaks plain http: it keeps the same guard, but can not ask. */
+#include "sim.h"
+
+static uint32_t at(const struct world *world, uint32_t txn, uint32_t branch)
+{
+    return world->txns[txn].plan.participant[branch];
+}
+
+static void reply(struct world *world, uint32_t node, uint32_t send, struct result result,
+                  uint32_t txn)
+{
+    if (world_chance(world, 100)) /* it answers whoever leads by now */
+        node = world->leader;
+    world_carry(world,
+                (struct sim_event){
+                    .kind = EV_RESULT, .node = node, .txn = txn, .id = send, .result = result});
+}
+
+static void answer(struct world *world, const struct sim_event *event, struct result result)
+{
+    result.op = (enum message_op)event->what;
+    result.branch = event->branch + 1;
+    result.attempt = event->attempt;
+    world_trace(world, "participant: txn %u/%u %s #%u -> %s", event->txn, event->branch + 1,
+                message_op_name(result.op), event->attempt, message_result_name(result.result));
+    reply(world, event->node, event->id, result, event->txn);
+}
+
+static void tombstone(struct guard *guard, uint32_t attempt)
+{
+    if (guard->tombstone < attempt)
+        guard->tombstone = attempt;
+}
+
+void participant_prepare(struct world *world, uint32_t txn, uint32_t branch, uint32_t attempt)
+{
+    check_prepared(world, &world->txns[txn], branch, attempt);
+    world->txns[txn].guard[branch].prepared = attempt;
+
+    world_push(world,
+               (struct sim_event){.kind = EV_ASK, .txn = txn, .branch = branch, .attempt = attempt},
+               2000000 + world_random(world, 4000000));
+}
+
+void participant_roll_back(struct world *world, uint32_t txn, uint32_t branch)
+{
+    struct guard *guard = &world->txns[txn].guard[branch];
+    check_rolled_back(world, &world->txns[txn], branch, guard->prepared);
+    world_trace(world, "participant: txn %u/%u rolled back #%u", txn, branch + 1, guard->prepared);
+    guard->prepared = 0;
+}
+
+static void commit(struct world *world, uint32_t txn, uint32_t branch, uint32_t attempt,
+                   bool executed)
+{
+    struct guard *guard = &world->txns[txn].guard[branch];
+    check_committed(world, &world->txns[txn], branch, attempt, executed);
+    world_trace(world, "participant: txn %u/%u committed #%u", txn, branch + 1, attempt);
+    guard->prepared = 0;
+    guard->committed = attempt;
+}
+
+/* --- prepare and execute ---------------------------------------------------------------------- */
+
+/* Answered from what the guard's row says, without doing anything? */
+static bool known_already(struct world *world, const struct sim_event *event)
+{
+    const struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    bool execute = event->what == OP_EXECUTE;
+    if (guard->committed != 0) /* done is done, of any attempt */
+        answer(world, event,
+               execute ? (struct result){.result = RESULT_DONE, .state = BRANCH_IS_COMMITTED}
+                       : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
+    else if (guard->tombstone >= event->attempt || guard->prepared > event->attempt ||
+             guard->running > event->attempt)
+        answer(world, event, (struct result){.result = RESULT_REFUSED});
+    else if (guard->prepared == event->attempt ||
+             (guard->prepared != 0 && world->mutation == MUTATE_GUARD_IGNORES_ATTEMPT))
+        answer(world, event,
+               execute ? (struct result){.result = RESULT_RETRY}
+                       : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
+    else if (guard->read_only >= event->attempt && !execute)
+        answer(world, event, (struct result){.result = RESULT_VOTE, .vote = VOTE_READ_ONLY});
+    else if (guard->running == event->attempt)
+        answer(world, event, (struct result){.result = RESULT_RETRY, .retry_after_us = 5000});
+    else
+        return false;
+    return true;
+}
+
+static void on_work(struct world *world, const struct sim_event *event)
+{
+    struct sim_txn *txn = &world->txns[event->txn];
+    struct guard *guard = &txn->guard[event->branch];
+    if (known_already(world, event))
+        return;
+    if (guard->prepared != 0) /* of a lower attempt */
+        participant_roll_back(world, event->txn, event->branch);
+    if (txn->plan.interactive && !guard->work) { /* its work is lost: a no, and its tombstone */
+        tombstone(guard, event->attempt);
+        answer(world, event, (struct result){.result = RESULT_REFUSED});
+        return;
+    }
+    guard->running = event->attempt; /* ends a lower attempt that is still running */
+    guard->running_execute = event->what == OP_EXECUTE;
+    guard->run_id++;
+    guard->run_node = event->node;
+    guard->run_send = event->id;
+    uint64_t takes_us = 200 + world_random(world, 5000);
+    if (world_chance(world, world->slow))
+        takes_us += world_random(world, 5000000);
+    world_push(world,
+               (struct sim_event){.kind = EV_WORK_DONE,
+                                  .txn = event->txn,
+                                  .branch = event->branch,
+                                  .attempt = event->attempt,
+                                  .id = guard->run_id},
+               takes_us);
+}
+
+void participant_on_work_done(struct world *world, const struct sim_event *event)
+{
+    struct sim_txn *txn = &world->txns[event->txn];
+    struct guard *guard = &txn->guard[event->branch];
+    if (guard->running != event->attempt || guard->run_id != event->id)
+        return; /* ended by a crash, an abort or a higher attempt */
+    bool execute = guard->running_execute;
+    struct result result = {.op = execute ? OP_EXECUTE : OP_PREPARE,
+                            .branch = event->branch + 1,
+                            .attempt = event->attempt};
+    guard->running = 0;
+    guard->work = false;
+    if (txn->plan.mood[event->branch] == MOOD_REFUSE) {
+        tombstone(guard, event->attempt);
+        result.result = RESULT_REFUSED;
+    } else if (execute) {
+        commit(world, event->txn, event->branch, event->attempt, true);
+        result.result = RESULT_DONE;
+        result.state = BRANCH_IS_COMMITTED;
+    } else if (txn->plan.mood[event->branch] == MOOD_READ_ONLY) {
+        if (guard->read_only < event->attempt) /* no guard row: a late lower attempt just reads */
+            guard->read_only = event->attempt;
+        result.result = RESULT_VOTE;
+        result.vote = VOTE_READ_ONLY;
+    } else {
+        participant_prepare(world, event->txn, event->branch, event->attempt);
+        result.result = RESULT_VOTE;
+        result.vote = VOTE_YES;
+    }
+    world_trace(world, "participant: txn %u/%u %s #%u is through: %s", event->txn,
+                event->branch + 1, message_op_name(result.op), event->attempt,
+                message_result_name(result.result));
+    reply(world, guard->run_node, guard->run_send, result, event->txn);
+}
+
+/* --- phase 2 ---------------------------------------------------------------------------------- */
+
+static void on_commit(struct world *world, const struct sim_event *event)
+{
+    struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    struct result done = {.result = RESULT_DONE, .state = BRANCH_IS_COMMITTED};
+    if (guard->prepared == event->attempt)
+        commit(world, event->txn, event->branch, event->attempt, false);
+    else if ((guard->by_hand >> event->attempt & 1u) != 0 && guard->committed == 0 &&
+             world->mutation != MUTATE_NOTHING_IS_DONE) {
+        done.result = RESULT_HEURISTIC;
+        done.state = BRANCH_IS_UNSAID;
+    } else if (guard->committed != event->attempt && (guard->by_hand >> event->attempt & 1u) == 0) {
+        world_fail(world, "invariant 12: commit #%u of txn %u/%u finds nothing: a heuristic",
+                   event->attempt, event->txn, event->branch + 1);
+        return;
+    }
+    answer(world, event, done);
+}
+
+static void on_abort(struct world *world, const struct sim_event *event)
+{
+    struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    struct result done = {.result = RESULT_DONE, .state = BRANCH_IS_ABORTED};
+    if (guard->committed != 0 && guard->committed <= event->attempt) {
+        done.state = BRANCH_IS_COMMITTED; /* a delegated branch had acted */
+        answer(world, event, done);
+        return;
+    }
+    if (guard->prepared != 0 &&
+        (guard->prepared <= event->attempt || world->mutation == MUTATE_GUARD_IGNORES_ATTEMPT))
+        participant_roll_back(world, event->txn, event->branch);
+    if (guard->running <= event->attempt)
+        guard->running = 0;
+    guard->work = false;
+    if (world->mutation != MUTATE_NO_TOMBSTONE)
+        tombstone(guard, event->attempt);
+    if (guard->abort_acknowledged < event->attempt)
+        guard->abort_acknowledged = event->attempt;
+    answer(world, event, done);
+}
+
+/* What makes no sense: the branch is parked, and an operator looks. */
+static bool says_409(struct world *world, const struct sim_event *event)
+{
+    struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    if (!guard->confused || !world_faulty(world) ||
+        (event->what != OP_COMMIT && event->what != OP_ABORT))
+        return false;
+    guard->said_409 = true;
+    answer(world, event, (struct result){.result = RESULT_REFUSED});
+    return true;
+}
+
+void participant_on_command(struct world *world, const struct sim_event *event)
+{
+    if (world->participant_down[at(world, event->txn, event->branch)])
+        return;
+    if (says_409(world, event))
+        return;
+    switch ((enum message_op)event->what) {
+    case OP_PREPARE:
+    case OP_EXECUTE:
+        on_work(world, event);
+        break;
+    case OP_COMMIT:
+        on_commit(world, event);
+        break;
+    case OP_ABORT:
+        on_abort(world, event);
+        break;
+    case OP_COMPENSATE:
+    case OP_STATUS:
+    case OP_COUNT:
+        world_fail(world, "a command that two-phase commit does not know");
+    }
+}
+
+/* --- in doubt --------------------------------------------------------------------------------- */
+
+void participant_on_ask(struct world *world, const struct sim_event *event)
+{
+    const struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    uint32_t participant = at(world, event->txn, event->branch);
+    if (guard->prepared != event->attempt || participant == PARTICIPANTS - 1 ||
+        world->mutation == MUTATE_NO_INQUIRY)
+        return;
+    struct sim_event ask = *event;
+    world_push(world, ask, 2000000 + world_random(world, 2000000));
+    if (world->participant_down[participant])
+        return;
+    ask.kind = EV_ASKED;
+    ask.node = world_random(world, 4) == 0 && world->leader > 0 ? world->leader - 1 : world->leader;
+    world_carry(world, ask);
+}
+
+void participant_on_answer(struct world *world, const struct sim_event *event)
+{
+    struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    if (guard->prepared != event->attempt ||
+        world->participant_down[at(world, event->txn, event->branch)])
+        return;
+    switch ((enum txn_answer)event->what) {
+    case TXN_ANSWER_COMMITTED:
+        commit(world, event->txn, event->branch, event->attempt, false);
+        break;
+    case TXN_ANSWER_ABORTED:
+        participant_roll_back(world, event->txn, event->branch);
+        tombstone(guard, event->attempt);
+        break;
+    case TXN_ANSWER_UNDECIDED:
+        break;
+    }
+}
+
+/* Whichever branch is prepared just now: ROLLBACK PREPARED, typed by somebody. */
+void participant_on_by_hand(struct world *world, const struct sim_event *event)
+{
+    (void)event;
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        for (uint32_t b = 0; b < world->txns[t].plan.branches; b++) {
+            struct guard *guard = &world->txns[t].guard[b];
+            if (guard->prepared == 0 || world_random(world, 20) != 0)
+                continue;
+            world_trace(world, "by hand: txn %u/%u #%u is rolled back", t, b + 1, guard->prepared);
+            guard->by_hand |= UINT32_C(1) << guard->prepared;
+            tombstone(guard, guard->prepared); /* its row is gone: keep late duplicates out */
+            guard->prepared = 0;
+            return;
+        }
+    }
+}
+
+/* --- crashes ---------------------------------------------------------------------------------- */
+
+void participant_on_crash(struct world *world, const struct sim_event *event)
+{
+    if (!world_faulty(world))
+        return;
+    world_trace(world, "participant %u crashes", event->id);
+    world->participant_down[event->id] = true;
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        for (uint32_t b = 0; b < world->txns[t].plan.branches; b++) {
+            if (at(world, t, b) != event->id)
+                continue;
+            world->txns[t].guard[b].running = 0;
+            world->txns[t].guard[b].work = false;
+        }
+    }
+    world_push(world, (struct sim_event){.kind = EV_PARTICIPANT_UP, .id = event->id},
+               10000 + world_random(world, 5000000));
+}
+
+/* A service that only worked may give up by itself; one that prepared may not [UNILATERAL]. */
+void participant_on_give_up(struct world *world, const struct sim_event *event)
+{
+    world->txns[event->txn].guard[event->branch].work = false;
+}

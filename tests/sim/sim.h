@@ -1,0 +1,344 @@
+/* sim.h: a world in which the real core runs against a simulated clock, network, journal,
+ * participants, clients and Kafka. One seed is one history: the same seed, the same trace.
+ *
+ *   world.c        the event queue, chance, the trace, failures
+ *   node.c         the coordinator: the host of the core; takeover and recovery
+ *   lane.c         its way to the journal: batches, unknown commits
+ *   journal.c      what the database holds, and its rules
+ *   participant.c  the guard's rules (participant-sdk.md), prepared state, inquiry
+ *   client.c       requests, repeated and cancelled; interactive clients and their services
+ *   check.c        the invariants of faults.md: at every step, and after the drain
+ *   mutate.c       protections that can be switched off, here and never in the core
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protocol/buffer.h>
+#include <txn/txn.h>
+
+#define TXNS_MAX         24u
+#define BRANCHES_MAX     4u
+#define PARTICIPANTS     4u /* the last one speaks plain http: it can not inquire */
+#define CLIENTS_MAX      6u
+#define NODES_MAX        10u
+#define ATTEMPTS_MAX     16u
+#define LANE_MAX         512u
+#define FAULTS_UNTIL_US  UINT64_C(25000000)
+#define DRAINED_UNTIL_US UINT64_C(240000000)
+
+enum mutation {
+    MUTATE_NOTHING,
+    MUTATE_DECISION_AFTER_SEND,  /* commit leaves when its row is asked for, not when it is durable
+                                  */
+    MUTATE_REPLY_BEFORE_DURABLE, /* the client hears the decision when it is asked for */
+    MUTATE_NO_EPOCH_CHECK,       /* the journal takes writes of an old leader */
+    MUTATE_SAME_EPOCH,           /* a restart goes on under the old epoch */
+    MUTATE_NOT_WRITE_ONCE,       /* a later decision replaces the first */
+    MUTATE_READ_PROVES,      /* after an unknown COMMIT a row that is not seen counts as absent */
+    MUTATE_NO_TOMBSTONE,     /* an abort that finds nothing leaves nothing */
+    MUTATE_NO_ATTEMPT_FENCE, /* answers of an earlier attempt count in a later one */
+    MUTATE_GUARD_IGNORES_ATTEMPT, /* the guard tells prepared attempts not apart */
+    MUTATE_ONE_PHASE_WITHOUT_ROW, /* execute leaves before the row that delegates is durable */
+    MUTATE_OPEN_LIST,             /* enlistments are acknowledged when the list is closed */
+    MUTATE_NO_INQUIRY,            /* prepared branches never ask */
+    MUTATE_LAZY_BEGIN_FOR_ALL,    /* members that can not inquire get no forced begin either */
+    MUTATE_ABSENCE_ABORTS,        /* inquiry: a row without a decision counts as aborted */
+    MUTATE_UNKNOWN_IS_DONE,       /* no answer to a commit counts as its acknowledgement */
+    MUTATE_NOTHING_IS_DONE,       /* a commit that finds nothing is acknowledged */
+    MUTATE_NO_IDEMPOTENCY_KEY,    /* a request sent again is a new transaction */
+    MUTATE_COUNT
+};
+
+enum sim_event_kind {
+    EV_COMMAND,      /* arrives at a participant */
+    EV_RESULT,       /* arrives at a node */
+    EV_CALL_TIMEOUT, /* of one send */
+    EV_WORK_DONE,
+    EV_ASK,     /* a prepared branch's own timer */
+    EV_ASKED,   /* its question arrives */
+    EV_ANSWER,  /* and the answer */
+    EV_GIVE_UP, /* a service that was not called again */
+    EV_NODE_TIMER,
+    EV_GRANTED,
+    EV_UNSENDABLE,
+    EV_BY_HAND, /* somebody rolls a prepared branch back in its database */
+    EV_FLUSH,
+    EV_BATCH_AT_JOURNAL,
+    EV_BATCH_BACK,
+    EV_BATCH_LOST, /* the connection broke: the commit is unknown */
+    EV_KAFKA,
+    EV_CRASH_NODE,
+    EV_TAKEOVER,
+    EV_CRASH_PARTICIPANT,
+    EV_PARTICIPANT_UP,
+    EV_CLIENT,         /* a client's own timer */
+    EV_REQUEST,        /* a client's or a service's request arrives at a node */
+    EV_REQUEST_ANSWER, /* and its answer */
+    EV_SERVICE,        /* an interactive client calls a service */
+    EV_SERVICE_RETRY,
+    EV_COUNT
+};
+
+enum request { REQUEST_SUBMIT, REQUEST_OPEN, REQUEST_CLOSE, REQUEST_CANCEL, REQUEST_ENLIST };
+enum request_answer { ANSWER_NONE, ANSWER_OPENED, ANSWER_ENLISTED, ANSWER_REFUSED, ANSWER_OUTCOME };
+
+struct batch;
+
+struct sim_event {
+    uint64_t at_us;
+    uint64_t order;
+    enum sim_event_kind kind;
+    uint32_t node; /* incarnation */
+    uint32_t txn;
+    uint32_t branch; /* index, from 0 */
+    uint32_t attempt;
+    uint32_t client;
+    uint32_t id;   /* of a send, of a run, of a row */
+    uint32_t what; /* op, request, answer */
+    struct result result;
+    bool unsent;
+    struct batch *batch;
+};
+
+enum mood { MOOD_YES, MOOD_READ_ONLY, MOOD_REFUSE, MOOD_UNSENDABLE };
+
+/* What a client wants: decided before anything happens. */
+struct plan {
+    bool interactive;
+    bool accepted;
+    uint32_t branches;
+    uint32_t participant[BRANCHES_MAX];
+    enum mood mood[BRANCHES_MAX];
+    uint64_t needs[BRANCHES_MAX];
+    bool early[BRANCHES_MAX]; /* interactive: enlists as prepared */
+    bool cancels;
+    bool vanishes;       /* interactive: never says commit */
+    bool names_stranger; /* interactive: names a branch that never enlists */
+};
+
+/* The guard's row of one branch, at its participant. All of it is durable, but the work under way.
+ */
+struct guard {
+    bool work; /* interactive: the service's open transaction; lost in a crash */
+    uint32_t running, run_id;
+    bool running_execute;
+    uint32_t run_node, run_send;
+    uint32_t prepared; /* attempt; 0: none */
+    uint32_t committed;
+    uint32_t tombstone; /* refuses this attempt and lower ones */
+    uint32_t read_only;
+    bool confused; /* answers 409 to phase 2, as long as faults last */
+    /* interactive */
+    bool enlisting, acknowledged, refused;
+    /* what the checkers remember */
+    uint32_t abort_acknowledged;
+    uint32_t by_hand; /* bit n: attempt n was rolled back by hand */
+    bool said_409;
+    bool told_ok; /* its service answered its caller */
+};
+
+struct decision_row {
+    enum txn_decision decision;
+    uint32_t epoch;
+    const char *members;
+    uint32_t delegated;
+};
+
+/* One gtid: what the journal holds of it, what its branches are in, what was told about it. */
+struct sim_txn {
+    troth_gtid gtid;
+    uint32_t epoch;
+    uint32_t client;
+    struct plan plan;
+    struct txn_origin origin;
+    struct guard guard[BRANCHES_MAX];
+    /* the journal's rows */
+    bool row, ended;
+    uint32_t attempt;
+    uint32_t delegated;
+    const char *members;
+    struct decision_row decision[ATTEMPTS_MAX];
+    enum txn_outcome outcome;
+    bool outbox[TXN_OUTCOME_COUNT]; /* waiting */
+    uint32_t outbox_written[TXN_OUTCOME_COUNT];
+    uint32_t kafka[TXN_OUTCOME_COUNT];
+    /* what was said */
+    enum txn_decision told;
+    bool told_accepted;
+};
+
+struct write {
+    uint32_t txn;
+    enum txn_record_kind kind;
+    uint32_t attempt;
+    enum txn_decision decision;
+    enum txn_outcome outcome;
+    uint32_t delegated;
+    bool publishes, forced;
+    const char *members;
+    enum txn_verdict verdict;
+    enum txn_decision standing;
+    bool pretended; /* a mutation gave the verdict already */
+};
+
+struct batch {
+    uint32_t node, epoch, count;
+    uint64_t not_before_us; /* it waits for the one in flight before it */
+    struct write writes[LANE_MAX];
+};
+
+struct live {
+    struct txn txn;
+    struct txn_branch branches[BRANCHES_MAX];
+    struct buffer memory;
+    uint64_t timer_us;
+    bool granted, waiting;
+    uint64_t mask;
+};
+
+struct node {
+    bool alive;
+    uint32_t epoch;
+    uint64_t paused_until_us;
+    int64_t wall_offset_us;
+    struct live *live[TXNS_MAX];
+    uint32_t slots_used[PARTICIPANTS];
+    uint32_t waiters[TXNS_MAX];
+    uint32_t waiters_count;
+    struct write gathered[LANE_MAX];
+    uint32_t gathered_count;
+    bool in_flight;
+    uint64_t flush_at_us;
+};
+
+struct client {
+    struct plan plan;
+    uint32_t txn; /* TXNS_MAX: not known yet */
+    bool finished;
+    enum txn_decision heard;
+    uint32_t heard_of; /* which txn */
+    uint32_t tries, called, known;
+    bool closed, cancelled;
+};
+
+struct world {
+    uint64_t seed, random, now_us, order;
+    enum mutation mutation;
+    bool trace;
+    bool quiet; /* says nothing when it fails: failing is expected */
+    bool failed;
+    char why[256];
+    uint64_t digest; /* of the trace */
+    uint64_t steps;
+    uint64_t (*pairs)[TXN_EVENT_COUNT]; /* how often each event was stepped in each state */
+    uint32_t drop, duplicate, slow, crash, lose_commit; /* per thousand, while faults last */
+    uint32_t epoch;                                     /* the shard's, in the journal */
+    uint32_t leader;                                    /* newest incarnation */
+    uint32_t nodes_count;
+    bool takeover_planned;
+    struct node *nodes[NODES_MAX];
+    uint32_t txns_count;
+    struct sim_txn txns[TXNS_MAX];
+    uint32_t clients_count;
+    struct client clients[CLIENTS_MAX];
+    bool participant_down[PARTICIPANTS];
+    uint32_t sends;
+    uint8_t *answered; /* by send id */
+    struct txn_policy policy;
+    struct txn_effects *effects;
+    struct sim_event *heap;
+    uint32_t heap_count, heap_cap;
+    void *arena;
+};
+
+/* world.c */
+void world_run(struct world *world);
+uint64_t world_random(struct world *world, uint64_t below);
+bool world_chance(struct world *world, uint32_t per_thousand);
+bool world_faulty(const struct world *world);
+uint64_t world_delay(struct world *world);
+void world_push(struct world *world, struct sim_event event, uint64_t after_us);
+/* Over the network: dropped, doubled, delayed, overtaken. */
+void world_carry(struct world *world, struct sim_event event);
+void *world_alloc(struct world *world, size_t size);
+const char *world_text(struct world *world, struct troth_span span);
+void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_trace(struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* node.c */
+void node_takeover(struct world *world);
+void node_crash(struct world *world, uint32_t node);
+void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event);
+void node_on_result(struct world *world, const struct sim_event *event);
+void node_on_call_timeout(struct world *world, const struct sim_event *event);
+void node_on_timer(struct world *world, const struct sim_event *event);
+void node_on_unsendable(struct world *world, const struct sim_event *event);
+void node_on_granted(struct world *world, const struct sim_event *event);
+void node_on_asked(struct world *world, const struct sim_event *event);
+void node_on_kafka(struct world *world, const struct sim_event *event);
+void node_on_request(struct world *world, const struct sim_event *event);
+void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
+               enum message_op op, uint32_t attempt, uint64_t timeout_us);
+void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome);
+
+/* lane.c */
+void lane_write(struct world *world, uint32_t node, uint32_t txn, const struct txn_record *record);
+void lane_on_flush(struct world *world, const struct sim_event *event);
+void lane_on_journal(struct world *world, const struct sim_event *event);
+void lane_on_back(struct world *world, const struct sim_event *event);
+void lane_on_lost(struct world *world, const struct sim_event *event);
+
+/* journal.c */
+void journal_apply(struct world *world, struct batch *batch);
+void journal_image(const struct sim_txn *txn, struct txn_image *ret_image);
+enum txn_answer journal_answer(const struct world *world, const struct sim_txn *txn,
+                               uint32_t branch, uint32_t attempt, bool *ret_certain);
+
+/* participant.c */
+void participant_on_command(struct world *world, const struct sim_event *event);
+void participant_on_work_done(struct world *world, const struct sim_event *event);
+void participant_on_ask(struct world *world, const struct sim_event *event);
+void participant_on_answer(struct world *world, const struct sim_event *event);
+void participant_on_crash(struct world *world, const struct sim_event *event);
+void participant_on_by_hand(struct world *world, const struct sim_event *event);
+void participant_on_give_up(struct world *world, const struct sim_event *event);
+void participant_prepare(struct world *world, uint32_t txn, uint32_t branch, uint32_t attempt);
+void participant_roll_back(struct world *world, uint32_t txn, uint32_t branch);
+
+/* client.c */
+void clients_plan(struct world *world);
+void client_on_timer(struct world *world, const struct sim_event *event);
+void client_on_answer(struct world *world, const struct sim_event *event);
+void client_on_service(struct world *world, const struct sim_event *event);
+void client_tell(struct world *world, uint32_t node, uint32_t txn, enum request_answer answer,
+                 uint32_t branch, enum txn_decision decision);
+
+/* check.c */
+void check_decision(struct world *world, const struct sim_txn *txn, const struct write *write);
+void check_epoch(struct world *world, const struct batch *batch);
+void check_prepared(struct world *world, const struct sim_txn *txn, uint32_t branch,
+                    uint32_t attempt);
+void check_committed(struct world *world, const struct sim_txn *txn, uint32_t branch,
+                     uint32_t attempt, bool executed);
+void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t branch,
+                       uint32_t attempt);
+void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision);
+void check_acknowledged(struct world *world, const struct sim_txn *txn, uint32_t branch);
+void check_sent(struct world *world, const struct sim_txn *txn, uint32_t attempt);
+void check_drained(struct world *world);
+bool member_vote(const char *members, uint32_t number, enum message_vote *ret_vote);
+enum txn_decision final_decision(const struct sim_txn *txn);
+
+/* mutate.c */
+const char *mutation_name(enum mutation mutation);
+bool mutation_parse(const char *name, enum mutation *ret_mutation);
+/* What a host with that protection missing would do beside an effect. */
+void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
+                    const struct txn_record *record);
+bool mutate_pretends_durable(const struct world *world, const struct txn_record *record);
+
+#endif

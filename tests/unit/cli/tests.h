@@ -1,0 +1,22 @@
+/* tests.h: what the files of this executable share. */
+#ifndef UNIT_CLI_TESTS_H
+#define UNIT_CLI_TESTS_H
+
+#include <check.h>
+#include <string.h>
+
+#include <protocol/buffer.h>
+#include <troth/span.h>
+
+TCase *options_tests(void);
+TCase *text_tests(void);
+TCase *view_tests(void);
+TCase *timeline_tests(void);
+TCase *call_tests(void);
+
+static inline struct troth_span span_of(const char *text)
+{
+    return (struct troth_span){text, strlen(text)};
+}
+
+#endif

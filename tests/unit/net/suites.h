@@ -1,0 +1,10 @@
+#ifndef TEST_NET_SUITES_H
+#define TEST_NET_SUITES_H
+
+#include <check.h>
+
+Suite *batch_suite(void);
+Suite *rest_suite(void);
+Suite *slots_suite(void);
+
+#endif
