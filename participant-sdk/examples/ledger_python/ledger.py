@@ -15,7 +15,8 @@ status) with a status code, and is idempotent by itself. How:
   * A higher attempt (a fallback, a re-drive) replaces what a lower one has staged.
 
 Only the status code decides: 200 done (the body is the output), 409 refused, 503 not now; anything
-else is "unknown" and asked again. The words of a refusal are the `detail` of a problem (RFC 9457). A coordinator that cannot be asked by its participant writes its
+else is "unknown" and asked again. The words of a refusal are the `detail` of a problem (RFC 9457).
+A coordinator that cannot be asked by its participant writes its
 begin before the first prepare; that is why this one needs no scan of its own.
 
 Operations: `post` {"account": 1, "amount": -120}, `balance` {"account": 1} (read-only).

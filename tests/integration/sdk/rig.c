@@ -220,6 +220,7 @@ void rig_start(struct rig *rig)
     const struct troth_participant_config config = {.address = "127.0.0.1"};
     char why[512];
 
+    rig->gate.open = false; /* rig_stop() opens it; no thread is there now */
     ck_assert_int_eq(troth_participant_create(&config, &rig->participant), 0);
     ck_assert_int_eq(troth_postgres_create(rig->participant, &rig->config, &rig->postgres), 0);
     handle(rig, "debit", debit, false);

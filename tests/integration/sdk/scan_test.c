@@ -118,19 +118,23 @@ static void answer_of(uint64_t counter, const char *answer)
     pthread_mutex_unlock(&coordinator.lock);
 }
 
-static void wait_asked(uint64_t counter, unsigned more)
+static unsigned rig_asked(uint64_t counter)
 {
-    unsigned before, now;
+    unsigned asked;
 
     pthread_mutex_lock(&coordinator.lock);
-    before = coordinator.asked[counter];
+    asked = coordinator.asked[counter];
     pthread_mutex_unlock(&coordinator.lock);
-    do {
+    return asked;
+}
+
+static void wait_asked(uint64_t counter, unsigned more)
+{
+    const unsigned before = rig_asked(counter);
+
+    while (rig_asked(counter) < before + more) { /* the test's own timeout is the bound */
         rig_sql(&rig, "SELECT pg_sleep(0.01)");
-        pthread_mutex_lock(&coordinator.lock);
-        now = coordinator.asked[counter];
-        pthread_mutex_unlock(&coordinator.lock);
-    } while (now < before + more); /* the test's own timeout is the bound */
+    }
 }
 
 static void prepare(uint64_t counter)
@@ -234,6 +238,57 @@ START_TEST(others_are_left_alone)
 }
 END_TEST
 
+/* Prepared, and with no periodic scan to come: the first one has found nothing decided. */
+static void prepared_and_asked_once(void)
+{
+    prepare(1);
+    answer_of(1, "undecided");
+    rig_stop(&rig);
+    rig.config.coordinator = coordinator.url;
+    rig.config.scan_interval_us = 3600000000;
+    rig_start(&rig);
+    /* Fails with the test's own timeout when the start does not ask. */
+    while (rig_asked(1) == 0) {
+        rig_sql(&rig, "SELECT pg_sleep(0.01)");
+    }
+    prepare(2);
+    answer_of(1, "aborted");
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 2);
+}
+
+/* A newer epoch of a shard makes the branches of the older one ask at once. */
+START_TEST(asked_when_the_epoch_moves)
+{
+    const struct troth_gtid_parts newer = {
+        .unix_ms = 1763700000000, .shard = 3, .epoch = EPOCH + 1, .counter = 1};
+    troth_gtid gtid;
+
+    prepared_and_asked_once();
+    ck_assert_int_eq(troth_gtid_make(&newer, &gtid), 0);
+    troth_gtid_format(&gtid, rig.oldest_open);
+    (void)rig_ask(&rig, (struct ask){.op = OP_STATUS, .counter = 9});
+    rig_until(&rig, PREPARED, "1");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* So does a connection of the coordinator that breaks during a command. */
+START_TEST(asked_when_a_connection_breaks)
+{
+    int fd;
+
+    prepared_and_asked_once();
+    fd = rig_send(&rig, (struct ask){.op = OP_PREPARE,
+                                     .counter = 9,
+                                     .operation = "hold",
+                                     .input = "{\"account\":9,\"amount\":1}"});
+    gate_wait_for(&rig.gate, 1);
+    close(fd);
+    rig_until(&rig, PREPARED, "1");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
 TCase *scan_tests(void)
 {
     TCase *tests = tcase_create("scan");
@@ -243,5 +298,7 @@ TCase *scan_tests(void)
     tcase_add_test(tests, orphans_are_settled);
     tcase_add_test(tests, coordinator_down_and_up);
     tcase_add_test(tests, others_are_left_alone);
+    tcase_add_test(tests, asked_when_the_epoch_moves);
+    tcase_add_test(tests, asked_when_a_connection_breaks);
     return tests;
 }
