@@ -39,6 +39,7 @@ START_TEST(rate_of_decisions)
     while (node.verdicts.count < count) {
         for (; done < count && done - node.verdicts.count < outstanding; done++)
             bare_append(&node, (uint32_t)(done % 16), done + 1);
+        journal_flush(node.journal);
         world_turn(&world);
     }
     journal_stats(node.journal, &after);
