@@ -200,7 +200,7 @@ static void step_deferred(struct driver *driver, struct entry *entry, const stru
     if (what->kind == TXN_EVENT_RESULT) {
         event.of.result = &result;
         event.unsent = what->unsent;
-    } else if (what->kind == TXN_EVENT_UNSENDABLE) {
+    } else if (what->kind == TXN_EVENT_UNSENDABLE || what->kind == TXN_EVENT_SKIPPED) {
         event.of.number = what->branch;
     }
     driver_step(driver, entry, &event);

@@ -147,6 +147,16 @@ void driver_fail(struct driver *driver, const char *why);
  * called. */
 bool driver_make_outbox(struct driver *driver);
 
+/* steps.c */
+enum txn_mode steps_mode(const struct definition *definition);
+void steps_fill(const struct definition *definition, uint32_t index, struct txn_branch *branch);
+struct definition_values steps_values(const struct entry *entry);
+int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs);
+int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
+                enum message_op op, struct troth_span *ret_input);
+bool steps_unknown_output(const struct entry *entry, uint32_t index);
+const char *steps_operation(const struct entry *entry, uint32_t index, enum message_op op);
+
 /* effects.c */
 void effects_handle(struct driver *driver, struct entry *entry);
 
