@@ -371,6 +371,11 @@ bool driver_make_outbox(struct driver *driver)
     return true;
 }
 
+static bool driver_serving(void *ctx)
+{
+    return driver_leading(ctx);
+}
+
 struct api_host driver_api_host(struct driver *driver)
 {
     return (struct api_host){.ctx = driver,
@@ -390,5 +395,6 @@ struct api_host driver_api_host(struct driver *driver)
                              .participant_status = registry_host_participant_status,
                              .participant_put = registry_host_participant_put,
                              .participant_delete = registry_host_participant_delete,
+                             .serving = driver_serving,
                              .ready = driver_ready};
 }

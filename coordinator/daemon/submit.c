@@ -14,9 +14,7 @@ struct key_question {
 
 static bool admit(struct driver *driver, struct api_problem *problem)
 {
-    if (!driver_leading(driver)) {
-        problem_unavailable(problem, "this node does not lead yet");
-    } else if (driver->draining || driver->failed) {
+    if (driver->draining || driver->failed) {
         problem_unavailable(problem, "this node is stopping");
     } else if (driver->open >= driver->config->open_transactions_max) {
         (void)api_problem_set(
