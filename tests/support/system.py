@@ -29,7 +29,8 @@ class CheckedTrothd(Trothd):
 
 
 class System:
-    def __init__(self, kafka=False, accounts=100, banks=("bank_a", "bank_b"), binding="batch", bank_options=None, **options):
+    def __init__(self, kafka=False, accounts=100, banks=("bank_a", "bank_b"), binding="batch", bank_options=None,
+                 **options):
         self.accounts = accounts
         self.names = banks
         self.binding = binding
