@@ -120,7 +120,7 @@ static struct rig *rig_in(enum txn_state state)
     case TXN_TURNING:
     case TXN_COMPENSATING:
     case TXN_CONCLUDING:
-        return NULL; /* their rows come next */
+        break; /* their rows come next */
     case TXN_STATE_COUNT:
         break;
     }
