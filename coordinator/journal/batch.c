@@ -47,6 +47,19 @@ struct forming {
     size_t kinds[ROW_KINDS];
 };
 
+/* The statements of a batch run in the order of their kinds. One statement may append several steps
+ * of a transaction, but brings no row that began it. */
+static bool row_may_follow(const struct row *last, const struct row *row)
+{
+    if (last == NULL)
+        return true;
+    if (last->kind == TXN_RECORD_BEGIN)
+        return row->kind != TXN_RECORD_STEP;
+    if (last->kind == TXN_RECORD_STEP && row->kind == TXN_RECORD_STEP)
+        return true;
+    return last->kind < row->kind;
+}
+
 /* Whether the row may join; also notes its gtid as blocked when it may not. */
 static bool row_joins(struct forming *forming, struct row *row)
 {
@@ -63,8 +76,7 @@ static bool row_joins(struct forming *forming, struct row *row)
     last = forming->index->slots[at].last;
     if (last == NULL)
         forming->index->slots[at].last = row;
-    if (!room || forming->index->slots[at].blocked ||
-        (last != NULL && last->kind != TXN_RECORD_BEGIN && last->kind >= row->kind)) {
+    if (!room || forming->index->slots[at].blocked || !row_may_follow(last, row)) {
         forming->index->slots[at].blocked = true;
         return false;
     }

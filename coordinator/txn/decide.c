@@ -66,6 +66,13 @@ static bool must_hear_abort(const struct txn *txn, const struct txn_branch *bran
     case TXN_BRANCH_ABORTED:
     case TXN_BRANCH_PARKED:
     case TXN_BRANCH_HEURISTIC:
+    case TXN_BRANCH_BEHIND:
+    case TXN_BRANCH_SKIPPED:
+    case TXN_BRANCH_DONE:
+    case TXN_BRANCH_UNCERTAIN:
+    case TXN_BRANCH_ASKING:
+    case TXN_BRANCH_COMPENSATING:
+    case TXN_BRANCH_COMPENSATED:
     case TXN_BRANCH_STATE_COUNT:
         break;
     }

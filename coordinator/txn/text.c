@@ -219,7 +219,14 @@ static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
     case TXN_MOMENT_RECOVERED:
     case TXN_MOMENT_PARKED:
     case TXN_MOMENT_ENDED:
+    case TXN_MOMENT_SKIPPED:
+    case TXN_MOMENT_RESUMED:
     case TXN_MOMENT_COUNT:
+        break;
+    case TXN_MOMENT_FELL_BACK:
+    case TXN_MOMENT_TURNED:
+        PUT(pen, "\",\"cause\":\"");
+        pen_word(pen, txn_cause_name((enum txn_cause)entry->detail));
         break;
     }
     if (entry->vote != VOTE_NONE) {

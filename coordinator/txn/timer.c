@@ -134,6 +134,13 @@ struct mono txn_wake_at(const struct txn *txn)
     case TXN_PUBLISHING:
         sooner(&at, txn->publish_deadline);
         break;
+    case TXN_FALLING_BACK:
+    case TXN_RUNNING:
+    case TXN_STOPPING:
+    case TXN_TURNING:
+    case TXN_COMPENSATING:
+    case TXN_CONCLUDING:
+        break;
     case TXN_NEW:
     case TXN_DECIDING:   /* no timer aborts while a decision is in flight */
     case TXN_RESTARTING: /* looked at when the write is durable */

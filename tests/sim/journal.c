@@ -113,6 +113,7 @@ static void apply(struct world *world, struct write *write)
     case TXN_RECORD_END:
         txn->ended = true;
         break;
+    case TXN_RECORD_STEP:
     case TXN_RECORD_KIND_COUNT:
         break;
     }
