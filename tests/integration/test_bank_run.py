@@ -46,10 +46,13 @@ class Client(threading.Thread):
         except Exception as error:  # told by the test
             self.fault = error
 
-    def transfer(self, key):
-        body = {"definition": self.random.choice(list(DEFINITIONS)),
+    def body(self):
+        return {"definition": self.random.choice(list(DEFINITIONS)),
                 "input": {"from": self.random.randint(1, ACCOUNTS), "to": self.random.randint(1, ACCOUNTS),
                           "amount": self.random.randint(1, AMOUNT_MAX)}}
+
+    def transfer(self, key):
+        body = self.body()
         end = time.monotonic() + SECONDS_MAX
         while time.monotonic() < end:
             status, answer = self.post(key, json.dumps(body))
