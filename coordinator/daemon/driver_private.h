@@ -84,7 +84,8 @@ struct entry {
     bool accepted, decided, completed; /* the core said that clients may be told so */
     bool looking_up;                   /* its idempotency key is being looked for; not begun */
     bool ended;
-    bool dead; /* on the list of those to be freed at the turn's end */
+    struct wall ended_at; /* as its END record says */
+    bool dead;            /* on the list of those to be freed at the turn's end */
     bool has_row;
     struct record_outbox_row row;  /* the last one made; in the arena */
     struct buffer recovered_texts; /* the core's, after recovery */

@@ -113,7 +113,8 @@ static uint64_t stands_for(struct troth_span moment, bool *ret_left_out)
     struct troth_span value;
     int64_t count = 1;
     *ret_left_out = json_member(moment, "moment", &value) && json_string_equals(value, left_out);
-    if (*ret_left_out && (!json_member(moment, "count", &value) || json_int64(value, &count) != 0)) {
+    if (*ret_left_out &&
+        (!json_member(moment, "count", &value) || json_int64(value, &count) != 0)) {
         return 0;
     }
     return (uint64_t)count;
@@ -187,19 +188,6 @@ void watch_step(struct entry *entry)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* When the core noted the end; what its END record says, too. */
-static struct wall ended_at(const struct entry *entry)
-{
-    const struct txn *txn = &entry->txn;
-    uint64_t latest_us = 0;
-    for (uint32_t i = 0; i < txn->history_count; i++) {
-        if (txn->history[i].moment == TXN_MOMENT_ENDED && txn->history[i].at_us > latest_us) {
-            latest_us = txn->history[i].at_us;
-        }
-    }
-    return (struct wall){entry->origin.began_at.us + latest_us};
-}
-
 static void end_with_view(void *arg, const struct api_problem *problem, const struct api_view *view,
                           bool fresh)
 {
@@ -207,11 +195,9 @@ static void end_with_view(void *arg, const struct api_problem *problem, const st
     (void)fresh;
     if (problem != NULL) {
         refuse(watcher, problem);
-        return;
+    } else {
+        tell_ended(watcher, view);
     }
-    struct api_view ended = *view;
-    ended.ended_at = ended_at(watcher->entry);
-    tell_ended(watcher, &ended);
 }
 
 void watch_buried(struct entry *entry)

@@ -85,10 +85,13 @@ START_TEST(a_payload_may_have_lines)
 {
     /* A payload that is laid out over lines is sent on one: it is the same JSON. */
     REPLY_SCOPED struct reply reply = {0};
-    static const char steps[] = "[{\r\n \"output\":\n{\"a\":\"b\\n\"}}\n]";
+    static const char steps[] =
+        "[{\"branch\":1,\"name\":\"debit\",\"participant\":\"bank_a\",\"operation\":\"debit\",\r\n"
+        "\"state\":\"committed\",\"tries\":1,\"output\":\n{\"a\":\"b\\n\"}}\n]";
     fx.fake.view.steps = (struct troth_span){steps, sizeof steps - 1};
     ask("GET", EVENTS, NULL, NULL, &reply);
-    reply_has(&reply, "\"steps\":[{   \"output\": {\"a\":\"b\\n\"}} ],");
+    reply_has(&reply, "\"operation\":\"debit\",  \"state\":\"committed\",\"tries\":1,"
+                      "\"output\": {\"a\":\"b\\n\"}} ],");
 }
 END_TEST
 
