@@ -133,6 +133,18 @@ static const struct route *find_route(struct http_exchange *exchange, struct tro
     return NULL;
 }
 
+/* Probes and the OpenAPI file are served always. */
+static int check_serving(const struct request *request, const struct route *route,
+                         struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    if (strncmp(route->pattern, "/v1/", 4) != 0 || host->serving(host->ctx))
+        return 0;
+    return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
+                           "this node does not lead the journal yet, or is still loading it: see "
+                           "/readyz; nothing was done, try again");
+}
+
 void api_handle(void *arg, struct http_exchange *exchange)
 {
     struct request request = {.api = arg, .exchange = exchange};
@@ -142,7 +154,9 @@ void api_handle(void *arg, struct http_exchange *exchange)
         refuse_unrouted(exchange);
         return;
     }
-    int error = request_check_query(&request, route->parameters, &problem);
+    int error = check_serving(&request, route, &problem);
+    if (error == 0)
+        error = request_check_query(&request, route->parameters, &problem);
     if (error == 0)
         error = route->handler(&request, &problem);
     if (error != 0)
@@ -151,6 +165,7 @@ void api_handle(void *arg, struct http_exchange *exchange)
 
 static void assert_complete(const struct api_host *host)
 {
+    assert(host->serving != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
     assert(host->watch != NULL && host->unwatch != NULL);

@@ -379,6 +379,11 @@ static void fake_participant_delete(void *ctx, const char *name, api_done_fn fn,
     answer_done(fake, delete_participant, fn, arg);
 }
 
+static bool fake_serving(void *ctx)
+{
+    return !((struct fake_host *)ctx)->loading;
+}
+
 static bool fake_ready(void *ctx, struct buffer *ret_details)
 {
     const struct fake_host *fake = ctx;
@@ -469,6 +474,7 @@ void fake_init(struct fake_host *fake)
         .participant_status = fake_participant_status,
         .participant_put = fake_participant_put,
         .participant_delete = fake_participant_delete,
+        .serving = fake_serving,
         .ready = fake_ready,
     };
     fill_view(fake);

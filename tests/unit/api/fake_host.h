@@ -54,6 +54,7 @@ struct fake_host {
     uint32_t listed; /* transactions in a list */
     struct api_answer answer;
     bool ready;
+    bool loading; /* not serving yet */
     /* The registry, in name and version order. */
     struct definition *definitions[FAKE_SLOTS];
     uint32_t definitions_count;

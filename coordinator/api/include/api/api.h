@@ -124,6 +124,10 @@ typedef void (*api_progress_fn)(void *arg, const struct api_problem *problem,
 
 struct api_host {
     void *ctx;
+    /* false: this node knows nothing yet (it does not lead, or is still loading). Everything under
+     * /v1 is answered 503 then: what is not known here may well exist. The calls below come only
+     * while true. */
+    bool (*serving)(void *ctx);
     /* transactions; all strings borrowed for the call, the host copies */
     void (*submit)(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
     void (*enlist)(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
