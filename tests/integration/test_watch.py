@@ -116,8 +116,7 @@ class Watch(TrothTest):
     def test_one_that_has_ended_is_told_at_once(self):
         """`ended` is the only event, and says what GET says."""
         gtid = self.system.transfer(2, 2, 1).json["gtid"]
-        self.trothd.wait_outcome(gtid)
-        wait_until(lambda: self.trothd.show(gtid)["ended_at"], SECONDS_MAX, "the journal has the end")
+        self.system.drained()  # the journal has the end
         stream = Stream(self.trothd, gtid)
         events = stream.to_the_end()
         self.assertEqual([event["event"] for event in events], ["ended"])
@@ -175,8 +174,7 @@ class Watch(TrothTest):
         stream = Stream(self.trothd, gtid)
         stream.wait_moment(moment="sent", branch=2, op="prepare")
         self.trothd.signal(signal.SIGTERM)  # waits for what is open
-        wait_until(lambda: "msg=stopping" in self.trothd.output(), SECONDS_MAX,
-                   "it is stopping")
+        wait_until(lambda: "msg=stopping" in self.trothd.output(), SECONDS_MAX, "it is stopping")
         self.trothd.signal(signal.SIGTERM)  # now
         self.assertEqual(self.trothd.wait_end(), 0)
         self.assertNotIn("ended", [event["event"] for event in stream.to_the_end()])
