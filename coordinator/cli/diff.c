@@ -87,17 +87,36 @@ static bool same(struct troth_span a, struct troth_span b)
 /* --- one change --------------------------------------------------------------------------------
  */
 
+/* Without the white space between tokens: values come laid out over lines. */
+static void append_compact(struct buffer *text, struct troth_span value)
+{
+    bool in_string = false;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (!in_string && (c == ' ' || c == '\t' || c == '\n' || c == '\r'))
+            continue;
+        buffer_append_char(text, c);
+        if (in_string && c == '\\')
+            buffer_append_char(text, value.data[++i]); /* checked JSON: there is one more */
+        else if (c == '"')
+            in_string = !in_string;
+    }
+}
+
 static void append_cut(struct buffer *text, struct troth_span value)
 {
-    struct troth_span shown = value;
+    BUFFER_SCOPED struct buffer compact = {0};
+    append_compact(&compact, value);
+    text->failed = text->failed || compact.failed;
+    struct troth_span whole = buffer_span(&compact), shown = whole;
     if (shown.len > DIFF_VALUE_BYTES_MAX) {
         shown.len = DIFF_VALUE_BYTES_MAX;
         while (shown.len > 0 && ((unsigned char)shown.data[shown.len] & 0xc0) == 0x80)
             shown.len--;
     }
     text_append_json(text, shown);
-    if (shown.len < value.len)
-        buffer_append_format(text, "... (%zu bytes)", value.len);
+    if (shown.len < whole.len)
+        buffer_append_format(text, "... (%zu bytes)", whole.len);
 }
 
 static void append_json_change(struct diff *diff, const char *change, struct troth_span from,

@@ -720,6 +720,7 @@ class Contract(unittest.TestCase):
                 "Step": "branch name participant operation state vote tries output reason",
                 "Failure": "cause branch step participant reason", "Validation": "valid faults",
                 "Moment": "at branch attempt moment op result record reply vote count",
+                "Progress": "id event data",
                 "Fault": "pointer line column severity detail", "Problem": "type title detail errors"}.items():
             known = api["components"]["schemas"][schema]["properties"]
             self.assertLessEqual(set(members.split()), set(known), schema)

@@ -101,6 +101,8 @@ START_TEST(types)
                 "changed  d: [1,2] -> [1]\n"
                 "changed  e: null -> false\n"
                 "changed  f: 1 -> 1.0\n");
+    assert_diff("{'a':[ 1,\n 2 ]}", "{'a':{ 'b c' : ' \\' ' } }",
+                "changed  a: [1,2] -> {'b c':' \\' '}\n");
 }
 END_TEST
 
