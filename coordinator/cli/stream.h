@@ -7,8 +7,9 @@
 #include <protocol/buffer.h>
 #include <troth/span.h>
 
-#define STREAM_EVENT_BYTES_MAX (64u << 20) /* a longer event ends the stream: stream_feed: false   \
-                                            */
+#define STREAM_EVENT_BYTES_MAX                                                                     \
+    (64u << 20) /* a longer event ends the stream: stream_feed: false                              \
+                 */
 
 /* Valid during the callback; `event` is "message" when the stream did not say. */
 struct stream_event {
