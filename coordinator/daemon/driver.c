@@ -167,7 +167,10 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     log_step(entry, event, from);
     effects_handle(driver, entry);
     watch_step(entry);
-    if (entry->ended && entry->writes == 0 && entry->waiters == NULL) {
+    if (entry->ended) {
+        answer_all(entry, NULL); /* whoever is not told yet: there is nothing more to wait for */
+    }
+    if (entry->ended && entry->writes == 0) {
         entry_bury(driver, entry);
     } else {
         entry_arm(entry);
