@@ -70,6 +70,8 @@ void view_append(struct buffer *object, const struct api_view *view, bool with_t
         append_span_or(object, ",\"labels\":", origin->labels, "{}");
     append_span_or(object, ",\"steps\":", view->steps, "[]");
     append_span_or(object, ",\"failure\":", view->failure, "null");
+    if (view->fallback.len > strlen("null"))
+        append_span_or(object, ",\"fallback\":", view->fallback, "null");
     if (with_timeline)
         append_span_or(object, ",\"timeline\":", view->history, "[]");
     buffer_append_char(object, '}');

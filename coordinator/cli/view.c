@@ -334,10 +334,16 @@ void view_append_head(const struct cli *cli, struct troth_span transaction, uint
                       struct buffer *ret_text)
 {
     struct troth_span failure = member(transaction, "failure");
+    struct troth_span fallback = member(transaction, "fallback");
     append_verdict(cli, transaction, ret_text);
     if (failure.data != NULL) {
         buffer_append_text(ret_text, "why      ");
         view_append_failure(ret_text, failure);
+        buffer_append_char(ret_text, '\n');
+    }
+    if (fallback.data != NULL) {
+        buffer_append_text(ret_text, "fell back from 2pc to a saga: ");
+        view_append_failure(ret_text, fallback);
         buffer_append_char(ret_text, '\n');
     }
     append_missing(transaction, ret_text);

@@ -1,7 +1,7 @@
 /* steps.c: a definition's steps as branches of a transaction, and the inputs of their calls.
  *
- * Branch i + 1 is step i, also after a restart: the journal keeps numbers and names, the rest comes from the
- * definition, of which every version that an open transaction runs is kept. */
+ * Branch i + 1 is step i, also after a restart: the journal keeps numbers and names, the rest comes
+ * from the definition, of which every version that an open transaction runs is kept. */
 #include "driver_private.h"
 
 #include <string.h>
@@ -58,7 +58,8 @@ void steps_fill(const struct definition *definition, uint32_t index, struct txn_
     branch->retry = retry_of(definition, step->retry);
     branch->compensate_retry = retry_of(definition, step->compensate_retry);
     if (definition->mode == DEFINITION_2PC) {
-        branch->needs |= step->after; /* prepares go side by side but where the file says otherwise */
+        branch->needs |=
+            step->after; /* prepares go side by side but where the file says otherwise */
     }
 }
 
@@ -78,10 +79,10 @@ int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs)
     return definition_when(entry->definition->definition, index, &values, ret_runs);
 }
 
-/* The input of prepare, execute and compensate, into the driver's scratch. TROTH_ERROR_NOT_FOUND, _TYPE: it can
- * not be made of what is known. */
-int steps_input(struct driver *driver, const struct entry *entry, uint32_t index, enum message_op op,
-                struct troth_span *ret_input)
+/* The input of prepare, execute and compensate, into the driver's scratch. TROTH_ERROR_NOT_FOUND,
+ * _TYPE: it can not be made of what is known. */
+int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
+                enum message_op op, struct troth_span *ret_input)
 {
     static const struct troth_span empty = {"{}", 2};
     if (entry->definition == NULL) {

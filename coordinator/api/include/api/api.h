@@ -46,10 +46,11 @@ struct api_view {
     uint32_t attempt;
     const char *state;
     enum txn_outcome outcome;
-    struct wall ended_at;      /* 0: not yet */
-    struct troth_span steps;   /* JSON array */
-    struct troth_span failure; /* JSON or absent */
-    struct troth_span history; /* JSON array or absent */
+    struct wall ended_at;       /* 0: not yet */
+    struct troth_span steps;    /* JSON array */
+    struct troth_span failure;  /* JSON or absent */
+    struct troth_span fallback; /* JSON, or absent or null: it did not fall back */
+    struct troth_span history;  /* JSON array or absent */
 };
 /* Exactly once a call, perhaps from inside it. problem NULL: view is there. `fresh` (submit): false
  * when an earlier transaction under the same idempotency key is shown. What the call lent to the
