@@ -376,7 +376,7 @@ struct txn_effects {
     uint32_t persists; /* the core's own, from here on */
     struct {
         uint32_t effect;
-        size_t at[4]; /* where members, steps, failure, history begin in texts */
+        size_t at[6]; /* where each of its texts begins in `texts` */
     } persist[TXN_PERSISTS_MAX];
 };
 
