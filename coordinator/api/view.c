@@ -1,6 +1,8 @@
 /* A transaction as its clients see it. Payloads are printed as the spans they came in. */
 #include "view.h"
 
+#include <string.h>
+
 #include <protocol/json.h>
 
 static void append_span_or(struct buffer *object, const char *member, struct troth_span value,

@@ -95,6 +95,10 @@ void timeline_append_what(struct buffer *text, struct troth_span entry, struct t
         {"closed", "closed: no more branches", NULL, ""},
         {"published", "event is in Kafka", NULL, ""},
         {"recovered", "taken up again", NULL, ""},
+        {"skipped", "skipped: its condition is false", NULL, ""},
+        {"fell_back", "fell back to a saga: ", "cause", ""},
+        {"turned", "turns back to compensate: ", "cause", ""},
+        {"resumed", "an operator said: try again", NULL, ""},
     };
     struct troth_span moment = member(entry, "moment");
     if (is(moment, "answered")) {

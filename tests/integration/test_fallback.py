@@ -1,5 +1,5 @@
-"""2PC that falls back to a saga: when a prepare times out or its participant can not be reached before the decision. Never a
-double effect, never a missing one, whatever attempt 1 had done by then."""
+"""2PC that falls back to a saga: when a prepare times out or its participant can not be reached before the decision.
+Never a double effect, never a missing one, whatever attempt 1 had done by then."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
-"""10,000 transactions in all three modes while 5 % of the calls to participants time out: afterwards stock, money and parcels
-agree with what the clients were told, and nothing is left open."""
+"""10,000 transactions in all three modes while 5 % of the calls to participants time out: afterwards stock, money and
+parcels agree with what the clients were told, and nothing is left open."""
 
 import json
 import os

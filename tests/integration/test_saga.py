@@ -1,5 +1,5 @@
-"""Sagas on real databases: forward, back, and faults on the way. Whatever happens, each action is done 0 or 1 times, each
-compensation 0 or 1 times and never without its action, and the outcome says which."""
+"""Sagas on real databases: forward, back, and faults on the way. Whatever happens, each action is done 0 or 1 times,
+each compensation 0 or 1 times and never without its action, and the outcome says which."""
 
 import json
 import sys

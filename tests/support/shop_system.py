@@ -1,6 +1,6 @@
-"""A shop for a test: trothd, and each example participant as a process of its own over a database of its own, a proxy before
-it. What each did is counted from its database: the view `effect` has a row for each action, `undone` counts compensations.
-"""
+"""A shop for a test: trothd, and each example participant as a process of its own over a database of its own, a proxy
+before it. What each did is counted from its database: the view `effect` has a row for each action, `undone` counts
+compensations."""
 
 from system import DEFINITIONS, DRAIN_SECONDS_MAX, System
 from troth_test import HttpServer, TcpProxy, program, wait_until
