@@ -310,9 +310,23 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
     driver_step(driver, entry, &event);
 }
 
+/* A record that the database will never take. Its transaction stays as it is in memory: nobody is
+ * told what is not durable, and its participants hear "undecided" until an operator has looked. */
+static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind kind,
+                       uint32_t attempt, const char *why)
+{
+    (void)arg;
+    (void)attempt;
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(gtid, text);
+    log_line(LOG_ERROR, "the journal's database refuses a record: the transaction is stuck", "txn",
+             text, "record", txn_record_kind_name(kind), "reason", why, NULL);
+}
+
 struct journal_callbacks driver_journal_callbacks(void)
 {
     return (struct journal_callbacks){.state = on_journal_state,
+                                      .refused = on_refused,
                                       .verdict = on_verdict,
                                       .loaded = recovery_loaded,
                                       .outbox = recovery_outbox};

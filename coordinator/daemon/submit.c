@@ -12,6 +12,13 @@ struct key_question {
     troth_gtid gtid;
 };
 
+static uint64_t outbox_waiting(const struct driver *driver)
+{
+    struct outbox_stats stats;
+    outbox_stats(driver->outbox, &stats);
+    return stats.waiting;
+}
+
 static bool admit(struct driver *driver, struct api_problem *problem)
 {
     if (driver->draining || driver->failed) {
@@ -22,6 +29,14 @@ static bool admit(struct driver *driver, struct api_problem *problem)
             "%u transactions are open, open_transactions_max is %llu; nothing was done, "
             "try again",
             driver->open, (unsigned long long)driver->config->open_transactions_max);
+    } else if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA &&
+               outbox_waiting(driver) >= driver->config->outbox_rows_max) {
+        (void)api_problem_set(
+            problem, API_PROBLEM_FULL,
+            "%llu outcome events wait for Kafka, outbox_rows_max is %llu; nothing "
+            "was done, try again",
+            (unsigned long long)outbox_waiting(driver),
+            (unsigned long long)driver->config->outbox_rows_max);
     } else {
         return true;
     }
