@@ -1,41 +1,46 @@
--- The guard as functions, for services in any language: the same tables, rules and locks as the C
--- library's, so that both may serve the same branches (protocol.md, section 3; the rules' table is in
--- participant-sdk/README.md's words: insert, never check and then insert; done is done; a refusal is
--- kept; a tombstone refuses its attempt and lower ones).
+-- The guard as functions, for services in any language: the tables of 0001_guard.sql, with the same
+-- rules and locks as the C library's, so that both may serve the same branches (protocol.md, section 3).
 --
--- Applied by troth_postgres_migrate(), or by `psql -1 -f` of this folder's files in their order.
--- Use READ COMMITTED, PostgreSQL's default. execute, in a service's own connection:
+-- Applied by troth_postgres_migrate(), or by `psql -1 -f` of this folder's files in their order. For
+-- PostgreSQL's default, READ COMMITTED; another isolation level is safe and fails more often.
+--
+-- A service executes, where :key is journal, gtid, branch, attempt (headers Troth-Journal, -Gtid, ...):
 --
 --     BEGIN;
---     SELECT verdict, output, reason, prepared FROM troth_guard.action(
---         :journal, :gtid, :branch, :attempt, 'debit', :body, timeout_ms => 5000);
---     -- work       do it, in this transaction, then:
---                       SELECT troth_guard.reply(:journal, :gtid, :branch, :attempt, '{"balance":880}');
---                       COMMIT;  -- to prepare: PREPARE TRANSACTION, under prepared_name(…)
---     --            or, a business no: ROLLBACK; SELECT * FROM troth_guard.refuse(…, 'no money');
---     -- done       the call came before: answer 200 with output (to prepare: vote yes)
---     -- refused    answer 409 with reason and output      retry    answer 503
---     -- prepared   this very attempt is prepared: to prepare vote yes, to execute answer 503
---     -- unknown    older than what is remembered: answer 500
---     -- roll_back  ROLLBACK; ROLLBACK PREPARED each of `prepared`; then from BEGIN again
+--     SELECT verdict, output, reason, prepared
+--         FROM troth_guard.action(:key, 'debit', :body, timeout => :troth_timeout);
+--     -- work: the service's own statements; then, with what it answers:
+--     SELECT troth_guard.reply(:key, '{"balance": 880}');
+--     COMMIT;
+--     -- or a business no, in place of reply and COMMIT:
+--     ROLLBACK;
+--     SELECT verdict, output, reason FROM troth_guard.refuse(:key, 'debit', :body, 'no money');
 --
--- After every verdict but work and roll_back: COMMIT, then answer. The other calls of a branch:
+-- To prepare, PREPARE TRANSACTION takes the place of COMMIT, under the name troth_guard.prepared_name(
+-- :key); require its exact tag, since a failed transaction says ROLLBACK without an error. It cannot run
+-- inside a function, nor can ROLLBACK PREPARED: that is why the service has to do both. The verdicts:
 --
---     abort       SELECT * FROM troth_guard.abort(…): aborted, committed (with its output), retry,
---                 unknown, or roll_back: as above.
---     compensate  BEGIN; SELECT * FROM troth_guard.compensation(…): work means undo it, with the
---                 action's output at hand, then reply(…, kind => 'compensation') and COMMIT; done: it
---                 was undone before, or there was nothing to undo.
---     commit      COMMIT PREPARED prepared_name(…); then, and also after SQLSTATE 42704 (there is no
---                 such), SELECT * FROM troth_guard.committed(…): done, heuristic or unknown. Any other
---                 error or a WARNING: 55000 is "not now", the rest unknown.
---     status      SELECT * FROM troth_guard.status(…): prepared, committed, aborted, compensated, unknown.
+--     work        do it, in this transaction; everything else: COMMIT, then answer
+--     done        it was done before: 2xx with output (to prepare: vote yes)
+--     refused     409 with reason and output
+--     prepared    this very attempt is prepared: to prepare vote yes, to execute 503
+--     retry       503
+--     unknown     older than what is remembered: 500
+--     roll_back   ROLLBACK; ROLLBACK PREPARED each name in `prepared`, where 42704 (there is no such)
+--                 and 55000 (busy) are no errors; then the same again from BEGIN
 --
--- ROLLBACK PREPARED and PREPARE TRANSACTION cannot run inside a function, that is why the caller does
--- it. 42704 and 55000 (busy) on ROLLBACK PREPARED are no errors. PREPARE TRANSACTION of a transaction
--- that has failed says ROLLBACK without an error: require the exact tag.
+-- The other calls of a branch:
 --
--- A service that prepares shall also run troth_guard.forget() now and then.
+--     compensate  BEGIN; compensation(:key, ...): work means undo it, with the action's output at hand,
+--                 then reply(:key, ..., kind => 'compensation') and COMMIT. done: it was undone before,
+--                 or there is nothing to undo, and the action is refused if it comes later
+--     abort       abort(:key): aborted, committed (with its output), retry, unknown, or roll_back
+--     commit      COMMIT PREPARED; after its success and after 42704 committed(:key) says done, unknown
+--                 or heuristic (an operator has to look: 409). 55000: 503. Another error, a WARNING: 500
+--     status      status(:key): prepared, committed, compensated, aborted or unknown
+--     any         now and then forget(): guard rows of old transactions leave
+--
+-- participant-sdk/examples/ledger_python does all of it.
 
 CREATE TYPE troth_guard.answer AS (
     verdict text,
@@ -153,14 +158,16 @@ RETURNS void LANGUAGE sql AS $$
     SELECT set_config('troth_guard.claimed', format('%s %s %s %s', journal, gtid, branch, kind), true)
 $$;
 
--- Work waits no longer than its call; for a lock one second, and no longer than half of that. An
--- acknowledgement is durable.
-CREATE FUNCTION troth_guard.set_timeouts(timeout_ms integer) RETURNS void LANGUAGE sql AS $$
-    SELECT set_config('lock_timeout', (1 + least(1000, timeout_ms / 2))::text, true),
-           CASE WHEN timeout_ms IS NOT NULL
-           THEN set_config('statement_timeout', greatest(timeout_ms, 1)::text, true) END,
+-- Work waits no longer than its call; for a lock one second, and no longer than half of that. What is
+-- acknowledged is durable.
+CREATE FUNCTION troth_guard.set_timeouts(timeout interval) RETURNS void LANGUAGE sql AS $$
+    SELECT set_config('lock_timeout', (1 + least(1000, left_ms / 2))::text, true),
+           CASE WHEN left_ms IS NOT NULL
+           THEN set_config('statement_timeout', (1 + left_ms)::text, true) END,
            CASE WHEN current_setting('synchronous_commit') = 'off'
            THEN set_config('synchronous_commit', 'on', true) END
+    FROM (SELECT least(extract(epoch FROM timeout) * 1000, 2147483646)::integer AS left_ms
+          WHERE timeout IS NOT NULL) AS given RIGHT JOIN (SELECT 1) AS one ON true
 $$;
 
 CREATE FUNCTION troth_guard.says(verdict text, reason text DEFAULT NULL, output text DEFAULT NULL,
@@ -195,17 +202,17 @@ $$;
 
 -- --- prepare and execute -----------------------------------------------------------------------------
 
--- First in the transaction of the work. `input` is the request's body; timeout_ms what is left of its
--- Troth-Timeout.
+-- First in the transaction of the work. `input` is the request's body, byte for byte; `timeout` what is
+-- left of its Troth-Timeout, whose form PostgreSQL reads as it stands; NULL: none.
 CREATE FUNCTION troth_guard.action(journal text, gtid uuid, branch integer, attempt integer,
-                                   operation text, input text, timeout_ms integer DEFAULT NULL)
+                                   operation text, input text, timeout interval DEFAULT NULL)
 RETURNS troth_guard.answer LANGUAGE plpgsql AS $$
 DECLARE
     hash bytea := troth_guard.request_hash(operation, input);
     names text[] := '{}';
 BEGIN
     PERFORM troth_guard.check_key(journal, gtid, branch, attempt);
-    PERFORM troth_guard.set_timeouts(timeout_ms);
+    PERFORM troth_guard.set_timeouts(timeout);
     PERFORM pg_advisory_xact_lock_shared(troth_guard.running_key(gtid, branch), attempt);
     IF attempt > 1 THEN
         names := troth_guard.prepared(journal, gtid, branch, 1, attempt - 1);
@@ -383,7 +390,7 @@ $$;
 -- First in the transaction that undoes. The action's tombstone comes before all: it says whether there
 -- is anything to undo, and that nothing comes later.
 CREATE FUNCTION troth_guard.compensation(journal text, gtid uuid, branch integer, attempt integer,
-                                         operation text, input text, timeout_ms integer DEFAULT NULL)
+                                         operation text, input text, timeout interval DEFAULT NULL)
 RETURNS troth_guard.answer LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -393,7 +400,7 @@ DECLARE
 BEGIN
     PERFORM troth_guard.check_key(journal, gtid, branch, attempt);
     FOR round IN 1..8 LOOP
-        PERFORM troth_guard.set_timeouts(timeout_ms), set_config('lock_timeout', '200', true);
+        PERFORM troth_guard.set_timeouts(timeout), set_config('lock_timeout', '200', true);
         names := troth_guard.prepared(journal, gtid, branch, 1, attempt);
         IF names <> '{}' THEN
             RETURN troth_guard.says('roll_back', 'the action is prepared', NULL, names);
@@ -405,7 +412,7 @@ BEGIN
             SELECT * INTO was FROM troth_guard.guard g WHERE g.journal = journal AND g.gtid = gtid
                 AND g.branch = branch AND g.kind = 'action';
             IF was.state = 'done' THEN
-                PERFORM troth_guard.set_timeouts(timeout_ms);
+                PERFORM troth_guard.set_timeouts(timeout);
                 RETURN troth_guard.claim_compensation(journal, gtid, branch, attempt, hash, was.output);
             ELSIF was.state IS NOT NULL THEN -- refused or aborted: nothing to undo
                 RETURN troth_guard.says('done');
@@ -449,24 +456,37 @@ $$;
 
 -- --- retention ---------------------------------------------------------------------------------------
 
--- By itself, at most every few seconds and longer apart than any call's timeout, with the gtids of a
--- request's Troth-Oldest-Open header: rows of older transactions leave. The mark moves in one call,
--- what is below it leaves in a later one, so that an insert that still saw the old mark is not missed.
--- Returns how many rows have left.
-CREATE FUNCTION troth_guard.forget(journal text, oldest_open uuid[]) RETURNS bigint LANGUAGE plpgsql AS $$
+-- By itself, as often as you like, with the gtids of a request's Troth-Oldest-Open header: once in
+-- `every`, which must be longer than any call takes, guard rows of older transactions leave and calls of
+-- them are unknown from then on. The mark moves first and what is below it leaves a time later, so that
+-- an insert that still saw the old mark is not missed. Returns how many rows have left.
+CREATE FUNCTION troth_guard.forget(journal text, oldest_open uuid[], every interval DEFAULT '1 minute')
+RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-    gone bigint;
+    rows_max CONSTANT bigint := 10000;
+    gone bigint := 0;
 BEGIN
-    DELETE FROM troth_guard.guard g USING troth_guard.mark m
-        WHERE g.journal = journal AND m.journal = journal AND m.shard = g.shard
-        AND g.ordering < m.ordering;
+    IF NOT EXISTS (SELECT FROM unnest(oldest_open) AS o LEFT JOIN troth_guard.mark m
+                   ON m.journal = journal AND m.shard = troth_guard.shard_of(o)
+                   WHERE m.ordering IS NULL OR (m.ordering < troth_guard.ordering_of(o)
+                                                AND m.moved_at <= now() - every)) THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM troth_guard.guard WHERE ctid = ANY (ARRAY(
+        SELECT g.ctid FROM troth_guard.guard g
+        JOIN troth_guard.mark m ON m.journal = g.journal AND m.shard = g.shard
+        WHERE g.journal = journal AND g.ordering < m.ordering AND m.moved_at <= now() - every
+        LIMIT rows_max FOR UPDATE OF g SKIP LOCKED));
     GET DIAGNOSTICS gone = ROW_COUNT;
-    INSERT INTO troth_guard.mark AS m (journal, shard, ordering)
-        SELECT journal, troth_guard.shard_of(gtid), max(troth_guard.ordering_of(gtid))
-        FROM unnest(oldest_open) AS gtid GROUP BY 2
-        ON CONFLICT ON CONSTRAINT mark_pkey DO UPDATE
-        SET ordering = excluded.ordering, moved_at = now() WHERE m.ordering < excluded.ordering;
+    IF gone < rows_max THEN -- otherwise the next call deletes more
+        INSERT INTO troth_guard.mark AS m (journal, shard, ordering)
+            SELECT journal, troth_guard.shard_of(o), max(troth_guard.ordering_of(o))
+            FROM unnest(oldest_open) AS o GROUP BY 2
+            ON CONFLICT ON CONSTRAINT mark_pkey DO UPDATE
+            SET ordering = excluded.ordering, moved_at = now()
+            WHERE m.ordering < excluded.ordering AND m.moved_at <= now() - every;
+    END IF;
     RETURN gone;
 END
 $$;
