@@ -387,8 +387,8 @@ BEGIN
 END
 $$;
 
--- First in the transaction that undoes. The action's tombstone comes before all: it says whether there
--- is anything to undo, and that nothing comes later.
+-- First in the transaction that undoes. Where the action is not done its tombstone comes before all: it
+-- says that there is nothing to undo, and that nothing comes later.
 CREATE FUNCTION troth_guard.compensation(journal text, gtid uuid, branch integer, attempt integer,
                                          operation text, input text, timeout interval DEFAULT NULL)
 RETURNS troth_guard.answer LANGUAGE plpgsql AS $$
@@ -399,26 +399,28 @@ DECLARE
     names text[];
 BEGIN
     PERFORM troth_guard.check_key(journal, gtid, branch, attempt);
+    PERFORM troth_guard.set_timeouts(timeout);
     FOR round IN 1..8 LOOP
-        PERFORM troth_guard.set_timeouts(timeout), set_config('lock_timeout', '200', true);
         names := troth_guard.prepared(journal, gtid, branch, 1, attempt);
         IF names <> '{}' THEN
             RETURN troth_guard.says('roll_back', 'the action is prepared', NULL, names);
         END IF;
+        SELECT * INTO was FROM troth_guard.guard g WHERE g.journal = journal AND g.gtid = gtid
+            AND g.branch = branch AND g.kind = 'action';
+        IF was.state = 'done' THEN -- and stays so: its row need not be held while it is undone
+            PERFORM troth_guard.set_timeouts(timeout);
+            RETURN troth_guard.claim_compensation(journal, gtid, branch, attempt, hash, was.output);
+        ELSIF was.attempt >= attempt THEN -- refused or aborted: nothing to undo
+            RETURN troth_guard.says('done');
+        ELSIF was.state IS NULL AND troth_guard.forgotten(journal, gtid) THEN
+            RETURN troth_guard.says('unknown', 'older than what the participant remembers');
+        END IF;
+        PERFORM set_config('lock_timeout', '200', true);
         CASE troth_guard.claim(journal, gtid, branch, attempt, 'action', 'tombstone', NULL, NULL, NULL)
         WHEN 'claimed' THEN
             RETURN troth_guard.says('done');
-        WHEN 'taken' THEN
-            SELECT * INTO was FROM troth_guard.guard g WHERE g.journal = journal AND g.gtid = gtid
-                AND g.branch = branch AND g.kind = 'action';
-            IF was.state = 'done' THEN
-                PERFORM troth_guard.set_timeouts(timeout);
-                RETURN troth_guard.claim_compensation(journal, gtid, branch, attempt, hash, was.output);
-            ELSIF was.state IS NOT NULL THEN -- refused or aborted: nothing to undo
-                RETURN troth_guard.says('done');
-            ELSIF troth_guard.forgotten(journal, gtid) THEN
-                RETURN troth_guard.says('unknown', 'older than what the participant remembers');
-            END IF;
+        WHEN 'taken' THEN -- something has just ended: look again
+            CONTINUE;
         WHEN 'locked' THEN
             IF troth_guard.prepared(journal, gtid, branch, 1, attempt) = '{}'
                AND NOT troth_guard.end_running(gtid, branch, attempt - 1) THEN
