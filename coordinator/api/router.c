@@ -27,6 +27,7 @@ static const struct route routes[] = {
     ROUTE("POST", "/v1/transactions/{gtid}/abort", transactions_abort, NULL),
     ROUTE("GET", "/v1/transactions/{gtid}/decision", decision_get, "branch", "attempt", "journal",
           NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}/events", events_follow, NULL),
     ROUTE("GET", "/v1/definitions", definitions_list, "limit", "cursor", NULL),
     ROUTE("POST", "/v1/definitions/validate", definitions_validate, NULL),
     ROUTE("PUT", "/v1/definitions/{name}", definitions_put, NULL),
@@ -167,6 +168,7 @@ static void assert_complete(const struct api_host *host)
     assert(host->serving != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
+    assert(host->watch != NULL && host->unwatch != NULL);
     assert(host->definition != NULL && host->definition_at != NULL);
     assert(host->definition_put != NULL && host->definition_delete != NULL);
     assert(host->participant != NULL && host->participant_at != NULL);
@@ -189,6 +191,6 @@ void api_destroy(struct api *api)
 {
     if (api == NULL)
         return;
-    assert(api->calls == 0);
+    assert(api->calls == 0 && api->watches == NULL);
     free(api);
 }

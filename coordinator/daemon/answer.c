@@ -30,6 +30,7 @@ void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
                             .attempt = entry->txn.attempt,
                             .state = txn_state_name(entry->txn.state),
                             .outcome = entry->txn.outcome,
+                            .ended_at = entry->ended_at,
                             .steps = buffer_span(&steps),
                             .failure = buffer_span(&failure),
                             .history = buffer_span(&history)};

@@ -97,6 +97,7 @@ void driver_destroy(struct driver *driver)
     }
     outbox_destroy(driver->outbox, 0);
     drop_entries(driver);
+    watch_finish(driver);
     registry_finish(driver);
     slots_destroy(driver->slots);
     buffer_finish(&driver->texts);
@@ -165,7 +166,11 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     txn_step(&entry->txn, event, driver_now(), driver->effects);
     log_step(entry, event, from);
     effects_handle(driver, entry);
-    if (entry->ended && entry->writes == 0 && entry->waiters == NULL) {
+    watch_step(entry);
+    if (entry->ended) {
+        answer_all(entry, NULL); /* whoever is not told yet: there is nothing more to wait for */
+    }
+    if (entry->ended && entry->writes == 0) {
         entry_bury(driver, entry);
     } else {
         entry_arm(entry);
@@ -400,6 +405,8 @@ struct api_host driver_api_host(struct driver *driver)
                              .get = questions_get,
                              .list = questions_list,
                              .inquire = questions_inquire,
+                             .watch = watch_host,
+                             .unwatch = unwatch_host,
                              .definition = registry_host_definition,
                              .definition_at = registry_host_definition_at,
                              .definition_put = registry_host_definition_put,

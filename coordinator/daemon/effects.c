@@ -81,6 +81,9 @@ static void persist(struct driver *driver, struct entry *entry, const struct txn
         driver_fail(driver, "no memory for an outcome event");
         return;
     }
+    if (record.kind == TXN_RECORD_END) {
+        entry->ended_at = record.at;
+    }
     int error = journal_append(driver->journal, &record, record.publishes ? &row : NULL);
     if (error != 0) {
         /* open_transactions_max keeps the journal's queue from filling: this is the end of memory.

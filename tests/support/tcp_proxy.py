@@ -7,6 +7,7 @@
     proxy.drop("reply")                  # bytes of that direction vanish until cut(): sent, but the answer never comes
     proxy.cut_at("reply", b"COMMIT")     # the next time the bytes come by, they are not passed on and the connection is
                                          # cut: done, and nobody was told. With "request": never done. One shot
+                                         # then_refuse=True: and nobody gets through until accept()
     proxy.delay(0.05)                    # each chunk waits so long, in both directions
 
 Directions: "request" is client to server, "reply" the other. One thread per direction; closed by close() or at exit.
@@ -87,11 +88,11 @@ class TcpProxy:
     def delay(self, seconds):
         self._delay_seconds = seconds
 
-    def cut_at(self, direction, pattern):
+    def cut_at(self, direction, pattern, then_refuse=False):
         """self.triggered is set when it happened."""
         self.triggered.clear()
         with self._lock:
-            self._trigger = (direction, pattern)
+            self._trigger = (direction, pattern, then_refuse)
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -151,6 +152,9 @@ class TcpProxy:
             seen = tail + chunk
             if self._trigger[1] not in seen:
                 return seen[-len(self._trigger[1]):]
+            self._refusing = self._trigger[2]
             self._trigger = None
+        if self._refusing:
+            self.cut()
         self.triggered.set()
         raise OSError("cut at a pattern")
