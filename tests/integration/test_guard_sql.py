@@ -281,12 +281,16 @@ class GuardSql(unittest.TestCase):
     def test_null_compensation(self):
         """Nothing to undo: done, and the action that comes later is refused, in this attempt and lower ones."""
         self.assertEqual(self.a.compensate(1, attempt=2), ("done", None))
+        late = ("refused", "this attempt was aborted, or replaced by a higher one")
         for attempt in (1, 2):
-            self.assertEqual(self.a.execute(1, attempt=attempt)[0], "refused")
+            self.assertEqual(self.a.execute(1, attempt=attempt), late)
         self.a.prepare(2)  # not decided, so not done
         self.assertEqual(self.b.compensate(2), ("done", None))
-        self.assertEqual(self.a.execute(2)[0], "refused")
-        self.assertEqual([self.a.did(1), self.a.undid(1), self.a.did(2), self.a.undid(2)], [[], 0, [], 0])
+        self.assertEqual(self.a.execute(2), late)
+        self.a.abort(3)  # of attempt 1, before the fallback
+        self.assertEqual(self.b.compensate(3, attempt=2), ("done", None))
+        self.assertEqual(self.a.execute(3, attempt=2), late)
+        self.assertEqual([self.a.did(counter) + [self.a.undid(counter)] for counter in (1, 2, 3)], [[0]] * 3)
 
     def test_a_compensation_that_failed(self):
         """What was rolled back is not kept: the compensation can be tried again."""
@@ -346,8 +350,9 @@ class GuardSql(unittest.TestCase):
 
     def test_forget(self):
         """Rows leave below the oldest open gtid, a time after the mark has moved; from the mark on it is unknown."""
-        def forget(counter, every):
-            return self.a.run("SELECT troth_guard.forget(%s, ARRAY[%s]::uuid[], %s)", JOURNAL, gtid(counter), every)
+        def forget(counter, every, *others):
+            return self.a.run("SELECT troth_guard.forget(%s, %s::uuid[], %s)", JOURNAL, [gtid(counter), *others],
+                              every)
 
         for counter in (1, 2, 5):
             self.a.execute(counter)
@@ -355,6 +360,7 @@ class GuardSql(unittest.TestCase):
         self.assertEqual(self.a.execute(1)[0], "unknown")
         self.assertEqual(self.a.execute(2), ("done", OUTPUT))
         self.assertEqual(forget(5, "1 hour"), [(0,)])  # not yet
+        self.assertEqual(forget(5, "1 hour", gtid(1).replace("-8003-", "-8004-")), [(0,)])  # another shard's first
         self.assertEqual(self.a.execute(2), ("done", OUTPUT))
         self.assertEqual(forget(5, "0"), [(1,)])
         self.assertEqual(forget(6, "0"), [(1,)])
