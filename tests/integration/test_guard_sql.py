@@ -3,6 +3,7 @@
 beside a participant in C over the same rows, and with several sessions at once."""
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -107,7 +108,8 @@ class Session:
                                         (gtid(counter),))]
 
     def undid(self, counter):
-        return len(query(self.conninfo, "SELECT 1 FROM did WHERE gtid = %s AND kind = 'compensation'", (gtid(counter),)))
+        return query(self.conninfo, "SELECT count(*) FROM did WHERE gtid = %s AND kind = 'compensation'",
+                     (gtid(counter),))[0][0]
 
 
 class GuardSql(unittest.TestCase):
@@ -313,6 +315,26 @@ class GuardSql(unittest.TestCase):
 
     # --- around it
 
+    def test_the_example_in_the_header(self):
+        """It runs as it stands there: the work, the same again, and the business no."""
+        lines = [line[7:] for line in SQL[1].read_text().splitlines() if line.startswith("--     ")]
+        example = "\n".join(lines[:lines.index("work        do it, in this transaction; everything else: COMMIT, then"
+                                               " answer")])
+        work, no = example.split("-- or a business no")
+
+        def run(text, counter):
+            values = {":key": "'{}', '{}', {}, {}".format(*self.a.key(counter)), ":body": "'{}'",
+                      ":troth_timeout": "'5s'"}
+            for name, value in values.items():
+                text = text.replace(name, value)
+            return [self.a.run(statement) for statement in re.sub("--.*", "", text).split(";") if statement.strip()]
+
+        self.assertEqual([said[0][0] for said in run(work, 1)][1], "work")
+        self.assertEqual(self.b.execute(1, call=("debit", "{}")), ("done", '{"balance": 880}'))
+        run(work.split("-- work")[0], 2)
+        self.assertEqual(run(no.split("\n", 1)[1], 2)[1], [("refused", None, "no money")])
+        self.assertEqual(self.b.execute(2, call=("debit", "{}")), ("refused", "no money"))
+
     def test_wrong_use_is_an_error(self):
         """What would answer a lie is refused by the functions themselves."""
         def wrong(error, call, *arguments, **names):
@@ -409,7 +431,7 @@ class GuardSql(unittest.TestCase):
             def chase(attempt):
                 session = self.session()
                 try:
-                    return session.execute(counter, attempt)[0] if attempt == 3 else session.prepare(counter, attempt)[0]
+                    return (session.execute if attempt == 3 else session.prepare)(counter, attempt)[0]
                 except psycopg2.OperationalError:
                     return "ended"
 
@@ -453,6 +475,17 @@ class BesideTheLibrary(GuardSql):
         rows = query(self.database, "SELECT journal, branch, kind, attempt, state, request, shard, reason,"
                                     " ordering - right(gtid::text, 9)::integer FROM troth_guard.guard ORDER BY gtid")
         self.assertEqual((rows[0], rows[2]), (rows[1], rows[3]))
+
+    def test_from_the_first_version(self):
+        """The library brings a database of version 1 up to date; what is in it stays."""
+        old = database("guard_old")
+        subprocess.run(["psql", "-q", "-1", "-v", "ON_ERROR_STOP=1", old, "-f", str(SQL[0])], check=True)
+        query(old, "INSERT INTO troth_guard.guard (journal, gtid, branch, kind, attempt, state, shard, ordering)"
+                   " VALUES (%s, %s, 1, 'action', 1, 'tombstone', 3, 274877906945)", (JOURNAL, gtid(1)))
+        Participant(SHOP, "--database", old, "--create").close()
+        self.sessions.append(session := Session(old))
+        self.assertEqual(session.run("SELECT version FROM troth_guard.version ORDER BY 1"), [(1,), (2,)])
+        self.assertEqual((session.status(1), session.begin(2)[0]), (("aborted", None), "work"))
 
     def test_what_the_library_did(self):
         """A session answers with what the library has stored: done, refused, aborted, compensated."""
