@@ -11,7 +11,7 @@ from troth_test import ROOT, HttpServer, TrothTest, main, wait_until  # noqa: E4
 
 
 class Ledger(HttpServer):
-    """The example in plain Python: it uses nothing of Troth but the wire."""
+    """The example in plain Python: it uses nothing of Troth but the wire and the guard's SQL functions."""
 
     ready = r"listen=127\.0\.0\.1:(?P<port>\d+)"
 

@@ -98,6 +98,11 @@ def query(conninfo, statement, values=None):
         connection.close()
 
 
+def roll_back_prepared(conninfo):
+    for name, in query(conninfo, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
+        query(conninfo, "ROLLBACK PREPARED %s", (name,))
+
+
 def together(*calls):
     """What each of the calls returns, all being made at once."""
     results = [None] * len(calls)
@@ -120,26 +125,31 @@ class Ledger(unittest.TestCase):
 
     def tearDown(self):
         self.ledger.close()
+        roll_back_prepared(self.database)
 
-    def account(self, number=1):
-        with psycopg2.connect(self.database) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT balance, available FROM ledger_account WHERE id = %s", (number,))
-            row = cursor.fetchone()
-        connection.close()
-        return row
+    def balance(self, number=1):
+        return query(self.database, "SELECT balance FROM ledger_account WHERE id = %s", (number,))[0][0]
+
+    def entries(self, counter):
+        return [row[0] for row in query(
+            self.database, "SELECT amount FROM ledger_entry WHERE gtid = %s ORDER BY id", (gtid(counter),))]
 
     def test_commit(self):
-        """A prepared change is invisible, then made last once, however often it is committed."""
+        """A prepared change is invisible, then made last once, however often it is prepared and committed."""
         change = {"account": 1, "amount": -100}
+        status, _, output = self.ledger.call("post", "prepare", 1, change)
+        self.assertEqual((status, output["balance"]), (200, 900))
+        self.assertEqual(self.ledger.call("post", "prepare", 1, change)[0], 204)  # its output comes with the commit
+        self.assertEqual(self.ledger.call("post", "execute", 1, change)[0], 503)
+        self.assertEqual((self.balance(), self.entries(1)), (1000, []))
+        self.assertEqual(self.ledger.call("post", "status", 1)[:2], (204, "prepared"))
         for _ in range(2):
-            self.assertEqual(self.ledger.call("post", "prepare", 1, change)[0], 204)
-        self.assertEqual(self.account(), (1000, 900))
-        for _ in range(2):
-            self.assertEqual(self.ledger.call("post", "commit", 1), (200, "committed", {"balance": 900}))
-        self.assertEqual(self.account(), (900, 900))
+            self.assertEqual(self.ledger.call("post", "commit", 1), (200, "committed", output))
+        self.assertEqual(self.ledger.call("post", "status", 1), (200, "committed", output))
+        self.assertEqual((self.balance(), self.entries(1)), (900, [-100]))
 
     def test_abort(self):
-        """An abort gives back what was staged; one that comes first refuses the late prepare."""
+        """An abort rolls back what is prepared; one that comes first refuses the late prepare."""
         change = {"account": 1, "amount": -100}
         self.ledger.call("post", "prepare", 1, change)
         self.assertEqual(self.ledger.call("post", "abort", 1), (204, "aborted", None))
@@ -147,40 +157,65 @@ class Ledger(unittest.TestCase):
         self.assertEqual(self.ledger.call("post", "prepare", 1, change)[0], 409)
         self.assertEqual(self.ledger.call("post", "prepare", 2, change)[0], 409)
         self.assertEqual(self.ledger.call("post", "commit", 2)[0], 409)
-        self.assertEqual(self.account(), (1000, 1000))
+        self.assertEqual(self.ledger.call("post", "status", 1)[:2], (204, "aborted"))
+        self.assertEqual((self.balance(), self.entries(1)), (1000, []))
+
+    def test_commit_of_what_is_gone(self):
+        """A prepared transaction that somebody rolled back is no success: a person has to look."""
+        self.ledger.call("post", "prepare", 1, {"account": 1, "amount": -100})
+        roll_back_prepared(self.database)
+        status, _, said = self.ledger.call("post", "commit", 1)
+        self.assertEqual((status, "left no guard row" in said["detail"]), (409, True), said)
 
     def test_refusal_is_kept(self):
-        """Money that is staged to go is not there twice, and a refusal stays one."""
-        self.assertEqual(self.ledger.call("post", "prepare", 1, {"account": 1, "amount": -900})[0], 204)
-        more = {"account": 1, "amount": -101}
-        self.assertEqual(self.ledger.call("post", "prepare", 2, more),
-                         (409, None, {"detail": "insufficient funds"}))
-        self.ledger.call("post", "abort", 1)
-        self.assertEqual(self.ledger.call("post", "prepare", 2, more),
-                         (409, None, {"detail": "insufficient funds"}))
-        self.assertEqual(self.account(), (1000, 1000))
+        """A refusal stays one, with its words, though the call could succeed now."""
+        more = {"account": 1, "amount": -1001}
+        for _ in range(2):
+            self.assertEqual(self.ledger.call("post", "prepare", 2, more),
+                             (409, None, {"detail": "insufficient funds"}))
+            query(self.database, "UPDATE ledger_account SET balance = 5000")
+        self.assertEqual(self.balance(), 5000)
 
     def test_attempts(self):
-        """Execute of a higher attempt replaces what a lower one staged; the late abort changes nothing."""
+        """Execute of a higher attempt replaces what a lower one prepared; the late abort changes nothing."""
         change = {"account": 1, "amount": -100}
         self.ledger.call("post", "prepare", 1, change)
-        self.assertEqual(self.ledger.call("post", "execute", 1, change, attempt=2),
-                         (200, "committed", {"balance": 900}))
+        status, state, output = self.ledger.call("post", "execute", 1, change, attempt=2)
+        self.assertEqual((status, state, output["balance"]), (200, "committed", 900))
         self.assertEqual(self.ledger.call("post", "abort", 1), (204, "aborted", None))
-        self.assertEqual(self.ledger.call("post", "abort", 1, attempt=2),
-                         (200, "committed", {"balance": 900}))
-        self.assertEqual(self.account(), (900, 900))
+        self.assertEqual(self.ledger.call("post", "abort", 1, attempt=2), (200, "committed", output))
+        self.assertEqual(self.entries(1), [-100])
+
+    def test_execute_twice(self):
+        """The same call answers the stored reply, one with another input is refused, and it happened once."""
+        change = {"account": 1, "amount": -100}
+        first = self.ledger.call("post", "execute", 1, change)
+        self.assertEqual(first[:2], (200, "committed"))
+        self.assertEqual(self.ledger.call("post", "execute", 1, change), first)
+        self.assertEqual(self.ledger.call("post", "execute", 1, {"account": 1, "amount": -1}),
+                         (409, None, {"detail": "the same call came before with another input"}))
+        self.assertEqual((self.balance(), self.entries(1)), (900, [-100]))
 
     def test_compensate(self):
         """A compensation undoes once; without an action it refuses the one that comes later."""
         change = {"account": 1, "amount": 50}
         self.ledger.call("post", "execute", 1, change)
-        for _ in range(2):
-            self.assertEqual(self.ledger.call("post", "compensate", 1, change)[:2],
-                             (204, "compensated"))
-        self.assertEqual(self.account(), (1000, 1000))
-        self.assertEqual(self.ledger.call("post", "compensate", 2, change)[:2], (204, "compensated"))
+        answers = [self.ledger.call("post", "compensate", 1, change) for _ in range(2)]
+        self.assertEqual(answers[0][:2], (200, "compensated"))
+        self.assertEqual(answers[1], answers[0])
+        self.assertEqual((self.balance(), self.entries(1)), (1000, [50, -50]))
+        self.assertEqual(self.ledger.call("post", "status", 1)[1], "compensated")
+        self.assertEqual(self.ledger.call("post", "compensate", 2, change), (204, "compensated", None))
         self.assertEqual(self.ledger.call("post", "execute", 2, change)[0], 409)
+
+    def test_compensation_that_has_to_wait(self):
+        """What came in and is spent cannot be taken back now; later it can."""
+        self.ledger.call("post", "execute", 1, {"account": 1, "amount": 50})
+        self.ledger.call("post", "execute", 2, {"account": 1, "amount": -1050})
+        self.assertEqual(self.ledger.call("post", "compensate", 1, {})[0], 503)
+        self.ledger.call("post", "execute", 3, {"account": 1, "amount": 60})
+        self.assertEqual(self.ledger.call("post", "compensate", 1, {})[:2], (200, "compensated"))
+        self.assertEqual((self.balance(), self.entries(1)), (10, [50, -50]))
 
     def test_read_only_and_bad_input(self):
         """Balance votes read_only; what makes no sense is refused by name and changes nothing."""
@@ -189,7 +224,8 @@ class Ledger(unittest.TestCase):
         self.assertEqual(self.ledger.call("post", "prepare", 2, {"account": "1"})[0], 409)
         self.assertEqual(self.ledger.call("post", "prepare", 3, [])[0], 409)
         self.assertEqual(self.ledger.call("nosuch", "prepare", 4, {})[0], 404)
-        self.assertEqual(self.account(), (1000, 1000))
+        self.assertEqual(self.ledger.call("post", "execute", 5, {"account": 1, "amount": 1}, branch=0)[0], 500)
+        self.assertEqual(query(self.database, "SELECT count(*) FROM ledger_entry"), [(0,)])
 
 
 # operation, input, the operation that undoes it, its participant, the members that it puts out
@@ -245,8 +281,7 @@ class Shop(unittest.TestCase):
 
     def tearDown(self):
         self.shop.close()
-        for name, in query(self.database, "SELECT gid FROM pg_prepared_xacts WHERE database = 'shop'"):
-            query(self.database, f"ROLLBACK PREPARED '{name}'")
+        roll_back_prepared(self.database)
 
     def effects(self, counter):
         """{participant: times undone}; fails where an effect is there twice."""
