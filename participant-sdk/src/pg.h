@@ -68,6 +68,15 @@ struct troth_output {
     struct buffer reason;
 };
 
+/* How an attempt to write a guard row ended. */
+enum guard_end {
+    GUARD_CLAIMED, /* the row is ours, in an open transaction */
+    GUARD_TAKEN,   /* there is a row, or it is forgotten: look */
+    GUARD_LOCKED,  /* somebody's transaction, running or prepared, holds it */
+    GUARD_FAILED,  /* session->why */
+    GUARD_LOST
+};
+
 /* --- session.c: one connection, used by one thread -------------------------------------------- */
 
 struct session {
@@ -77,6 +86,8 @@ struct session {
     char why[256];                      /* what went wrong last, for reasons and diagnostics */
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
+    const struct troth_reply *unclaimed; /* its guard row goes with the work's first statement */
+    enum guard_end claimed;              /* how that ended, when `unclaimed` is NULL again */
 };
 
 /* How a statement ended. */
@@ -96,6 +107,7 @@ enum sql_statement {
     SQL_BEGIN_READ_ONLY,
     SQL_SETTINGS,
     SQL_CLAIM,
+    SQL_CLAIM_OR_FAIL,
     SQL_CLAIM_COMPENSATION,
     SQL_FENCE,
     SQL_LOOK,
@@ -189,16 +201,12 @@ struct guard_row {
     PGresult *result;
 };
 
-enum guard_end {
-    GUARD_CLAIMED, /* the row is ours, in an open transaction */
-    GUARD_TAKEN,   /* there is a row, or it is forgotten: look */
-    GUARD_LOCKED,  /* somebody's transaction, running or prepared, holds it */
-    GUARD_FAILED,  /* session->why */
-    GUARD_LOST
-};
-
 /* BEGIN, the timeouts and the row, in one message. CLAIMED and TAKEN leave a transaction open. */
 enum guard_end guard_claim(struct session *session, const struct troth_reply *task);
+/* The same in a pipeline, without its end: sends; what is sent behind it runs only when the row is
+ * ours. false: lost. Then reads its answer; the transaction is to be rolled back unless CLAIMED. */
+bool guard_claim_send(struct session *session, const struct troth_reply *task);
+enum guard_end guard_claim_read(struct session *session);
 /* Commits a tombstone, or a refusal with its answer, by itself. CLAIMED: written. */
 enum guard_end guard_fence(struct session *session, const struct troth_reply *task,
                            const char *state, const struct troth_output *answer);
@@ -227,8 +235,15 @@ void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
 
 /* --- work.c: the service's function, and what its answer means -------------------------------- */
 
-enum work_end { WORK_DONE, WORK_REFUSED, WORK_FAILED, WORK_LOST };
-/* Runs it inside the open transaction. DONE: the transaction is still open and sound. Otherwise
+enum work_end {
+    WORK_DONE,
+    WORK_REFUSED,
+    WORK_FAILED,
+    WORK_LOST,
+    WORK_UNCLAIMED /* session->claimed says how the guard row was not to be had */
+};
+/* Runs it inside the open transaction; or, with session->unclaimed, opens that with its first
+ * statement. DONE: the transaction is still open and sound. Otherwise
  * output->reason says why (REFUSED, FAILED). */
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output);

@@ -26,6 +26,16 @@
     "SELECT set_config('statement_timeout', " statement "::text, true),"                           \
     " set_config('lock_timeout', " lock "::text, true)"
 
+#define CLAIM_SETTINGS                                                                             \
+    "settings AS MATERIALIZED (" SETTINGS(                                                         \
+        "$8", "$9") ", pg_advisory_xact_lock_shared($10::int4, $4::int4))"
+#define CLAIM                                                                                      \
+    " INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"                            \
+    " attempt, state, request, shard, ordering)"                                                   \
+    " SELECT $1::text, $2::uuid, $3::int4, 'action', $4::int4, 'done',"                            \
+    " sha256($5::bytea), $6::int4, $7::int8"                                                       \
+    " FROM settings" NOT_FORGOTTEN("$6", "$7") GIVES_WAY
+
 static const struct {
     const char *name;
     const char *text;
@@ -33,15 +43,11 @@ static const struct {
     [SQL_BEGIN] = {"troth_begin", "BEGIN"},
     [SQL_BEGIN_READ_ONLY] = {"troth_begin_ro", "BEGIN READ ONLY"},
     [SQL_SETTINGS] = {"troth_settings", SETTINGS("$1", "$2")},
-    [SQL_CLAIM] = {"troth_claim",
-                   "WITH settings AS MATERIALIZED (" SETTINGS(
-                       "$8",
-                       "$9") ", pg_advisory_xact_lock_shared($10::int4, $4::int4))"
-                             " INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"
-                             " attempt, state, request, shard, ordering)"
-                             " SELECT $1::text, $2::uuid, $3::int4, 'action', $4::int4, 'done',"
-                             " sha256($5::bytea), $6::int4, $7::int8"
-                             " FROM settings" NOT_FORGOTTEN("$6", "$7") GIVES_WAY},
+    /* The second one fails where no row is written (22012), so that the server skips what was sent
+     * behind it. */
+    [SQL_CLAIM] = {"troth_claim", "WITH " CLAIM_SETTINGS CLAIM},
+    [SQL_CLAIM_OR_FAIL] = {"troth_claim_or_fail", "WITH " CLAIM_SETTINGS ", claimed AS (" CLAIM ")"
+                                                  " SELECT 1 / count(*) FROM claimed"},
     [SQL_CLAIM_COMPENSATION] = {"troth_claim_compensation",
                                 "INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"
                                 " attempt, state, request, shard, ordering)"

@@ -87,6 +87,12 @@ struct troth_postgres_operation {
                                      the action had put out. NULL: a compensation of a done action
                                      is `retry` */
     bool read_only;               /* runs READ ONLY without a guard row and votes read_only */
+    bool queries_only;            /* `work` uses the database through troth_postgres_query() alone,
+                                     and is handed NULL for a connection. The guard row then goes in
+                                     one message with its first statement: a round trip less. Where
+                                     the guard refuses, the server runs no statement; but `work` was
+                                     called, saw its first statement fail, and its answer counts for
+                                     nothing: it must have no effect but its statements */
     void *arg;
 };
 
@@ -114,7 +120,7 @@ void troth_postgres_scan(struct troth_postgres *postgres);
  * frees. Blocks until running work has ended. Takes NULL. From the loop's thread. */
 void troth_postgres_destroy(struct troth_postgres *postgres);
 
-/* Inside `work` and `compensate` only: as PQexecParams() with `count` parameters and results in
+/* Inside `work` and `compensate` only, `connection` being theirs: as PQexecParams() with `count` parameters and results in
  * text, but parsed and planned once a connection, not once a call. The statement is known by its
  * text: at most 64 a connection, others are parsed each time. The result is the caller's, to
  * PQclear(). It blocks; the result says what went wrong, as libpq's does. */
