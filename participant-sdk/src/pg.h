@@ -1,9 +1,9 @@
 /* pg.h: the PostgreSQL resource's inside.
  *
  * Each connection has a thread: `work` is the service's own blocking SQL, so that the loop stays
- * free. Two pools, phase 1 (prepare, execute) and phase 2 (commit, abort, compensate, status, scan,
- * sweep), so that phase 2 never waits behind work that waits for locks only phase 2 frees
- * (protocol.md, section 4; faults.md 40). */
+ * free. Two pools, phase 1 (prepare, execute) and phase 2 (abort, compensate, status, scan, sweep,
+ * and what the committer does not do by itself on the loop's thread), so that phase 2 never waits
+ * behind work that waits for locks only phase 2 frees (protocol.md, section 4; faults.md 40). */
 #ifndef SDK_PG_H
 #define SDK_PG_H
 
@@ -32,6 +32,7 @@
 #define SWEEP_ROWS_MAX      10000
 #define SWEEP_ROWS_MAX_TEXT "10000"
 
+struct committer;
 struct outputs;
 struct pool;
 struct scan;
@@ -59,6 +60,7 @@ struct troth_postgres {
     struct outputs *outputs;
     struct pool *phase1;
     struct pool *phase2;
+    struct committer *committer;
     struct scan *scan;
     struct sweep *sweep;
 };
@@ -141,6 +143,8 @@ void sql_key(struct sql_parameters *parameters, const struct troth_call *call);
 
 /* Connects unless it is connected and alive. TROTH_ERROR_UNAVAILABLE: `why` says it. */
 TROTH_MUST_CHECK int session_open(struct session *session);
+/* Connects anew, without the prepared statements: for commands by their text. */
+TROTH_MUST_CHECK int session_open_bare(struct session *session);
 void session_close(struct session *session);
 /* Connects and gives no more than a connection, for the migration. */
 PGconn *session_connect(const char *conninfo);
@@ -263,6 +267,17 @@ void commit_run(struct session *session, struct troth_reply *task);
 void abort_run(struct session *session, struct troth_reply *task);
 void compensate_run(struct session *session, struct troth_reply *task);
 void status_run(struct session *session, struct troth_reply *task);
+
+/* --- committer.c: loop thread ----------------------------------------------------------------- */
+
+TROTH_MUST_CHECK int committer_create(struct troth_postgres *postgres, uint32_t connections,
+                                      struct committer **ret_committer);
+void committer_attached(struct committer *committer, struct event_base *base);
+/* Takes the task, a commit of a branch that writes. */
+void committer_commit(struct committer *committer, struct troth_reply *task);
+/* Before phase 2's pool is destroyed: nothing is under way any more. Blocks. Takes NULL. */
+void committer_stop(struct committer *committer);
+void committer_destroy(struct committer *committer);
 
 /* --- scan.c, sweep.c: loop thread ------------------------------------------------------------- */
 

@@ -200,13 +200,21 @@ static bool set_up(struct session *session)
     const char *const values[] = {lock_timeout};
     PGresult *result;
     bool good;
-    int i;
 
     (void)snprintf(lock_timeout, sizeof lock_timeout, "%llu",
                    (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
     result = PQexecParams(session->connection, text, 1, NULL, values, NULL, NULL, 0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK;
     PQclear(result);
+    return good;
+}
+
+static bool prepare_all(struct session *session)
+{
+    PGresult *result;
+    bool good = true;
+    int i;
+
     for (i = 0; good && i < SQL_STATEMENT_COUNT; i++) {
         result = PQprepare(session->connection, statements[i].name, statements[i].text, 0, NULL);
         good = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -215,22 +223,32 @@ static bool set_up(struct session *session)
     return good;
 }
 
-int session_open(struct session *session)
+static int open_with(struct session *session, bool statements_too)
 {
-    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
-        return 0;
-    }
     session_close(session);
     session->connection = session_connect(session->postgres->conninfo);
     if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
         (void)PQsetNoticeReceiver(session->connection, on_notice, session);
-        if (set_up(session)) {
+        if (set_up(session) && (!statements_too || prepare_all(session))) {
             return 0;
         }
     }
     say_connection(session);
     session_close(session);
     return TROTH_ERROR_UNAVAILABLE;
+}
+
+int session_open(struct session *session)
+{
+    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
+        return 0;
+    }
+    return open_with(session, true);
+}
+
+int session_open_bare(struct session *session)
+{
+    return open_with(session, false);
 }
 
 void session_close(struct session *session)
