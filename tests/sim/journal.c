@@ -65,7 +65,7 @@ static void apply_decision(struct world *world, struct sim_txn *txn, struct writ
 {
     struct decision_row *row = &txn->decision[write->attempt];
     if (row->decision != TXN_UNDECIDED && world->mutation != MUTATE_NOT_WRITE_ONCE &&
-        world->mutation != MUTATE_LATE_YES) {
+        (world->mutation != MUTATE_LATE_YES || row->decision == write->decision)) {
         already(write, row->decision);
         return;
     }
