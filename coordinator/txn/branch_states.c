@@ -14,13 +14,14 @@ static const struct {
     [TXN_BRANCH_PREPARING] = {"preparing", BNEXT(PREPARED) | BNEXT(READ_ONLY) | BNEXT(REFUSED) |
                                                BNEXT(ABORTING) | BNEXT(IDLE) | BNEXT(SKIPPED) |
                                                BNEXT(BEHIND)},
-    [TXN_BRANCH_PREPARED] = {"prepared", BNEXT(COMMITTING) | BNEXT(ABORTING) | BNEXT(IDLE)},
+    [TXN_BRANCH_PREPARED] = {"prepared",
+                             BNEXT(COMMITTING) | BNEXT(ABORTING) | BNEXT(IDLE) | BNEXT(COMMITTED)},
     [TXN_BRANCH_READ_ONLY] = {"read_only", BNEXT(IDLE)},
     [TXN_BRANCH_REFUSED] = {"refused",
                             BNEXT(ABORTING) | BNEXT(HEURISTIC) | BNEXT(UNCERTAIN) | BNEXT(IDLE)},
     [TXN_BRANCH_EXECUTING] = {"executing", BNEXT(COMMITTED) | BNEXT(REFUSED) | BNEXT(ABORTING) |
-                                               BNEXT(DONE) | BNEXT(SKIPPED) | BNEXT(UNCERTAIN) |
-                                               BNEXT(IDLE) | BNEXT(PARKED)},
+                                               BNEXT(ABORTED) | BNEXT(DONE) | BNEXT(SKIPPED) |
+                                               BNEXT(UNCERTAIN) | BNEXT(PARKED) | BNEXT(IDLE)},
     [TXN_BRANCH_COMMITTING] = {"committing", BNEXT(COMMITTED) | BNEXT(PARKED) | BNEXT(HEURISTIC)},
     [TXN_BRANCH_COMMITTED] = {"committed", BNEXT(HEURISTIC)},
     [TXN_BRANCH_ABORTING] = {"aborting", BNEXT(ABORTED) | BNEXT(COMMITTED) | BNEXT(REFUSED) |

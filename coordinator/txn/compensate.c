@@ -95,9 +95,12 @@ void txn_compensate_begin(struct step *step)
     txn_set_state(txn, TXN_COMPENSATING);
     for (uint32_t i = 0; i < txn->branches_count; i++) {
         struct txn_branch *branch = &txn->branches[i];
-        if (!may_have_run(txn, branch))
+        if (may_have_run(txn, branch))
+            txn_branch_set(txn, branch, TXN_BRANCH_UNCERTAIN);
+        else if (branch->state == TXN_BRANCH_EXECUTING) /* a pivot: fenced before the turn */
+            txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
+        else
             continue;
-        txn_branch_set(txn, branch, TXN_BRANCH_UNCERTAIN);
         branch->retry_at.us = 0;
     }
     compensate_ready(step);

@@ -87,9 +87,24 @@ void txn_on_earlier_timer(struct step *step)
 /* The outcome is durable: what is left are the aborts of the attempt before, and the end. */
 static void recovered_concluded(struct step *step)
 {
+    struct txn *txn = step->txn;
+    for (uint64_t mask = txn->in[TXN_BRANCH_EXECUTING]; mask != 0;) { /* no record of their end */
+        struct txn_branch *branch = txn_take(txn, &mask);
+        txn_branch_set(txn, branch,
+                       branch->kind == TXN_STEP_PIVOT ? TXN_BRANCH_ABORTED : TXN_BRANCH_UNCERTAIN);
+        branch->retry_at.us = 0;
+    }
     txn_set_state(step->txn, TXN_CONCLUDING);
     txn_reply_again(step);
     close_when_fenced(step);
+}
+
+/* The steps behind the pivot are done, and began when all branches had acknowledged the commit. */
+void txn_followed_recovered(struct step *step)
+{
+    for (uint64_t mask = step->txn->in[TXN_BRANCH_PREPARED]; mask != 0;)
+        txn_branch_set(step->txn, txn_take(step->txn, &mask), TXN_BRANCH_COMMITTED);
+    recovered_concluded(step);
 }
 
 /* A schedule that another clock made lies between now and the longest wait (faults.md 17). */

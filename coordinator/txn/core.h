@@ -185,6 +185,7 @@ void txn_on_concluded(struct step *step);
 void txn_on_concluding_result(struct step *step);
 void txn_on_earlier_timer(struct step *step);
 void txn_saga_recovered(struct step *step);
+void txn_followed_recovered(struct step *step);
 
 /* fallback.c */
 bool txn_falls_back(const struct txn *txn);

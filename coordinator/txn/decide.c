@@ -333,7 +333,8 @@ void txn_on_acknowledged(struct step *step)
     uint64_t before = txn->unanswered;
     txn->unanswered &= ~txn_bit(txn, branch);
     phase2_answer(step, branch, op);
-    if (before != 0 && txn->unanswered == 0 && txn->outcome != TXN_OUTCOME_NONE)
+    if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED &&
+        txn->outcome != TXN_OUTCOME_NONE)
         txn_reply(step, TXN_REPLY_COMPLETED);
     txn_settle(step);
 }

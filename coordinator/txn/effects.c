@@ -60,7 +60,7 @@ void txn_reply_refused(struct step *step, uint32_t number, int error)
 
 void txn_reply_again(struct step *step)
 {
-    if (step->txn->outcome == TXN_OUTCOME_NONE)
+    if (step->txn->decision == TXN_UNDECIDED || step->txn->outcome == TXN_OUTCOME_NONE)
         return; /* the reply comes when it is decided */
     txn_emit(step, TXN_EFFECT_REPLY)->reply = TXN_REPLY_DECIDED;
     if (step->txn->unanswered == 0)

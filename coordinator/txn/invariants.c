@@ -169,5 +169,6 @@ bool txn_parked_holds(const struct txn *txn)
     return (IN(PARKED) != 0 || txn->writing[TXN_RECORD_OUTCOME] > 0) &&
            (txn->decision != TXN_UNDECIDED || txn_delegated(txn) ||
             txn->protocol == TXN_PROTOCOL_SAGA) &&
-           (IN(EXECUTING) | IN(COMPENSATING) | IN(ASKING)) == 0;
+           (IN(COMPENSATING) | IN(ASKING)) == 0 &&
+           (IN(EXECUTING) == 0 || txn->cause != TXN_CAUSE_NONE); /* the pivot's fence is parked */
 }

@@ -65,7 +65,9 @@ static int branch_state(const struct txn_image *image, const struct record_membe
         else if (member->vote == VOTE_READ_ONLY)
             *ret_state = TXN_BRANCH_READ_ONLY;
         else if (image->origin.mode == TXN_MODE_2PC_THEN_SAGA && member->vote == VOTE_NONE)
-            *ret_state = TXN_BRANCH_BEHIND; /* took no part: it runs when the others acknowledged */
+            *ret_state = image->outcome == TXN_OUTCOME_COMMITTED
+                             ? TXN_BRANCH_DONE /* it made the outcome final */
+                             : TXN_BRANCH_BEHIND;
         else
             return TROTH_ERROR_SYNTAX; /* nobody commits without a vote */
         return 0;
@@ -308,6 +310,10 @@ void txn_on_recovered(struct step *step)
     txn_leave_behind(txn);
     switch (txn->decision) {
     case TXN_COMMIT:
+        if (txn_following(txn)) { /* its outcome is final */
+            txn_followed_recovered(step);
+            return;
+        }
         txn_set_state(txn, TXN_COMMITTING);
         txn_commit_members(step);
         break;

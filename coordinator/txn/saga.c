@@ -131,6 +131,13 @@ static void refused(struct step *step, struct txn_branch *branch)
     txn_run(step);
 }
 
+/* Its tries are over without a result. What a pivot did its fence finds out. */
+static void may_have_run(struct step *step, struct txn_branch *branch)
+{
+    if (branch->kind != TXN_STEP_PIVOT)
+        txn_branch_set(step->txn, branch, TXN_BRANCH_UNCERTAIN);
+}
+
 /* No result: the same again under the same key, or the retries are spent. */
 static void unknown(struct step *step, struct txn_branch *branch)
 {
@@ -140,6 +147,7 @@ static void unknown(struct step *step, struct txn_branch *branch)
         return;
     if (!txn_forward_only(step->txn) && retry->max_attempts != 0 &&
         branch->tries >= retry->max_attempts) {
+        may_have_run(step, branch);
         txn_stop(step, branch->reachable ? TXN_CAUSE_TIMEOUT : TXN_CAUSE_UNREACHABLE,
                  branch->number);
         return;
@@ -203,6 +211,8 @@ void txn_on_step_unsendable(struct step *step)
     }
     if (branch->tries == 1 && (step->txn->inherited & txn_bit(step->txn, branch)) == 0)
         txn_branch_set(step->txn, branch, TXN_BRANCH_IDLE); /* nobody ever sent it */
+    else
+        may_have_run(step, branch);
     txn_stop(step, TXN_CAUSE_INPUT, branch->number);
 }
 

@@ -24,13 +24,15 @@ START_TEST(fenced_by_an_epoch)
     append(&node, sample_gtid(&node, 4, 5), TXN_RECORD_OUTCOME);
     append(&node, sample_gtid(&node, 4, 6), TXN_RECORD_END);
     append(&node, sample_gtid(&node, 4, 7), TXN_RECORD_BEGIN);
+    append(&node, sample.origin.gtid, TXN_RECORD_STEP);
     journal_outbox_delete(node.journal, &sample.origin.gtid, sample.event.id);
-    world_wait(&world, node.verdicts.count == 8);
-    for (size_t i = 1; i < 8; i++)
+    world_wait(&world, node.verdicts.count == 9);
+    for (size_t i = 1; i < 9; i++)
         ck_assert_int_eq(node.verdicts.list[i].verdict, TXN_FENCED);
     ck_assert_int_eq(journal_state(node.journal), JOURNAL_FENCED);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.txn"), 1);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 1);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.record"), 0);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 1);
     ck_assert_int_eq(journal_append(node.journal, &sample.record, &sample.event),
                      TROTH_ERROR_FENCED);
