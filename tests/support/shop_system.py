@@ -99,9 +99,9 @@ class KillingProxy(TcpProxy):
             self._kill = None
             self._answers.clear()
             process.signal(signal.SIGKILL)
-        process.wait_end()
-        self.triggered.set()
-        return True
+            process.wait_end()
+            self.triggered.set()
+            return True
 
 
 class ShopSystem(System):
@@ -162,7 +162,7 @@ class ShopSystem(System):
         if input_ is not None:
             command["input"] = input_
         journal = self.postgres.value("journal", "select id from troth.journal")
-        reply = self.shops[name].post("/", json.dumps(command, separators=(",", ":")) + "\n", headers={
+        reply = self.shops[name].post("/", json.dumps(command) + "\n", headers={
             "Content-Type": "application/x-ndjson", "Troth-Journal": journal})
         assert reply.status == 200, reply
         return reply.json
