@@ -16,13 +16,14 @@ void problem_unavailable(struct api_problem *problem, const char *why)
 
 static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
 {
-    BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, history = {0};
+    BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, fallback = {0}, history = {0};
     txn_steps_append(&entry->txn, &steps);
     txn_failure_append(&entry->txn, &failure);
+    txn_fallback_append(&entry->txn, &fallback);
     if (timeline) {
         txn_history_append(&entry->txn, &history);
     }
-    if (steps.failed || failure.failed || history.failed) {
+    if (steps.failed || failure.failed || fallback.failed || history.failed) {
         struct api_problem problem;
         (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "out of memory; ask again");
         fn(arg, &problem, NULL, fresh);
@@ -32,8 +33,10 @@ static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fre
                             .attempt = entry->txn.attempt,
                             .state = txn_state_name(entry->txn.state),
                             .outcome = entry->txn.outcome,
+                            .ended_at = entry->ended_at,
                             .steps = buffer_span(&steps),
                             .failure = buffer_span(&failure),
+                            .fallback = buffer_span(&fallback),
                             .history = buffer_span(&history)};
     fn(arg, NULL, &view, fresh);
 }
@@ -103,6 +106,7 @@ void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool f
                             .ended_at = row->ended_at,
                             .steps = row->steps.data != NULL ? row->steps : buffer_span(&steps),
                             .failure = row->image.failure,
+                            .fallback = row->image.fallback,
                             .history = row->history};
     fn(arg, NULL, &view, fresh);
 }

@@ -51,10 +51,9 @@ static void answer_absent(struct driver *driver, const troth_gtid *gtid, uint32_
                           api_view_fn fn, void *arg)
 {
     struct absent *absent = malloc(sizeof *absent);
-    if (absent == NULL || !driver_leading(driver)) {
-        free(absent);
+    if (absent == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "this node does not lead yet");
+        problem_unavailable(&problem, "out of memory");
         fn(arg, &problem, NULL, false);
         return;
     }
@@ -66,7 +65,7 @@ static struct entry *find_open(struct driver *driver, const troth_gtid *gtid, ui
                                api_view_fn fn, void *arg)
 {
     struct entry *entry = entry_find(driver, gtid);
-    if (entry == NULL || entry->looking_up || !driver_leading(driver)) {
+    if (entry == NULL || entry->looking_up) {
         answer_absent(driver, gtid, enlists, fn, arg);
         return NULL;
     }

@@ -192,11 +192,6 @@ void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint3
     struct api_problem problem;
     struct troth_gtid_parts parts;
     troth_gtid_split(gtid, &parts);
-    if (!driver_leading(driver)) {
-        problem_unavailable(&problem, "this node does not lead yet");
-        fn(arg, &problem, NULL);
-        return;
-    }
     if (!names_this_journal(driver, journal) || parts.shard >= driver->shards_count) {
         struct api_answer answer = {.decision = "unknown"};
         fn(arg, NULL, &answer);

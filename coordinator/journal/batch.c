@@ -50,6 +50,19 @@ struct forming {
     size_t kinds[ROW_KINDS];
 };
 
+/* The statements of a batch run in the order of their kinds. One statement may append several steps
+ * of a transaction, but brings no row that began it. */
+static bool row_may_follow(const struct row *last, const struct row *row)
+{
+    if (last == NULL)
+        return true;
+    if (last->kind == TXN_RECORD_BEGIN)
+        return row->kind != TXN_RECORD_STEP;
+    if (last->kind == TXN_RECORD_STEP && row->kind == TXN_RECORD_STEP)
+        return true;
+    return last->kind < row->kind;
+}
+
 /* Rows of the same transaction are queued in order, so those before one that waited long enough
  * have waited, too. */
 static bool row_is_called(const struct forming *forming, const struct row *row, bool wanted)
@@ -71,9 +84,8 @@ static bool row_joins(struct forming *forming, struct row *row)
         return room && row_is_called(forming, row, false);
     at = index_find(forming->index, row);
     last = forming->index->slots[at].last;
-    if (!room || forming->index->slots[at].blocked ||
-        !row_is_called(forming, row, forming->index->slots[at].wanted) ||
-        (last != NULL && last->kind != TXN_RECORD_BEGIN && last->kind >= row->kind)) {
+    if (!room || forming->index->slots[at].blocked || !row_may_follow(last, row) ||
+        !row_is_called(forming, row, forming->index->slots[at].wanted)) {
         forming->index->slots[at].blocked = true;
         return false;
     }

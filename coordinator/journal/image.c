@@ -35,6 +35,7 @@ int image_read(const PGresult *result, int n, int first, struct journal_row *ret
     image->delegated_branch = (uint32_t)field_int4(result, n, first + 16);
     image->members = field_text(result, n, first + 19);
     image->failure = field_text(result, n, first + 20);
+    image->fallback = field_text(result, n, first + 26);
     ret_row->state = field_text(result, n, first + 21);
     ret_row->steps = field_text(result, n, first + 22);
     ret_row->history = field_text(result, n, first + 23);

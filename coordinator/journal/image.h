@@ -12,8 +12,9 @@
     "t.timeout_us, t.prepare_timeout_us, t.began_at, "                                             \
     "coalesce(d.delegated_branch, t.delegated_branch), d.decision, "                               \
     "coalesce(t.outcome, d.outcome), coalesce(d.members, t.members), "                             \
-    "coalesce(t.failure, d.failure), t.state, t.steps, t.history, t.ended_at, d.decided_at"
-#define IMAGE_COLUMNS_COUNT 26
+    "coalesce(t.failure, d.failure), t.state, t.steps, t.history, t.ended_at, d.decided_at, "      \
+    "t.fallback"
+#define IMAGE_COLUMNS_COUNT 27
 
 /* Columns in that order, beginning with `first`. Spans point into the result. TROTH_ERROR_SYNTAX: a
  * word in it is not known; the gtid is filled in all the same when it could be read. */

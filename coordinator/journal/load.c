@@ -5,9 +5,16 @@
 
 #define LOAD_PAGE 1000 /* as in the statements */
 
+/* What a saga's steps did, in the order of their appending. Payloads are as they came: text, not
+ * jsonb. Two-phase commit has none, and is not asked. */
+#define STEPS                                                                                      \
+    "case when t.mode <> '2pc' then (select '[' || string_agg(p.payload, ',' order by p.seq) "     \
+    "|| ']' from troth.record p where p.shard = t.shard and p.gtid = t.gtid and p.kind = 'step') " \
+    "end"
+
 /* The order is the open index's alone: the primary key, which holds all history, can not serve it.
  */
-static const char txns_sql[] = "select " IMAGE_COLUMNS ", t.shard from troth.txn t "
+static const char txns_sql[] = "select " IMAGE_COLUMNS ", t.shard, " STEPS " from troth.txn t "
                                "left join troth.decision d on d.shard = t.shard "
                                "and d.gtid = t.gtid and d.attempt = t.attempt "
                                "where t.state = 'open' and (t.gtid, t.shard) > ($1, $2) "
@@ -36,7 +43,10 @@ static void load_on_txns(void *arg, PGresult *result)
     for (int i = 0; i < count; i++) {
         struct journal_row row;
 
-        if (image_read(result, i, 0, &row) == TROTH_OK)
+        int error = image_read(result, i, 0, &row);
+
+        row.image.steps = field_text(result, i, IMAGE_COLUMNS_COUNT + 1);
+        if (error == TROTH_OK)
             journal->callbacks.loaded(journal->arg, &row.image);
         else
             journal_report(journal, &row.image.origin.gtid, TXN_RECORD_BEGIN, row.image.attempt,

@@ -11,6 +11,7 @@ static size_t row_spans(struct row *row, struct troth_span *ret_spans[20])
                                         &row->origin.request_hash, &row->origin.traceparent,
                                         &row->record.members,      &row->record.steps,
                                         &row->record.failure,      &row->record.history,
+                                        &row->record.step,         &row->record.fallback,
                                         &row->event.topic,         &row->event.key,
                                         &row->event.type,          &row->event.payload,
                                         &row->event.headers};

@@ -25,9 +25,11 @@
     "began_at, at, members, delegated, decision, outcome, failure"
 #define EVENT_PARAMS                                                                               \
     ", $25::uuid[], $26::int8[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[]"
-#define EVENT_COLUMNS ", event_id, seq, topic, event_key, type, payload, headers"
-#define END_PARAMS    ", $25::text[], $26::text[]"
-#define END_COLUMNS   ", steps, history"
+#define EVENT_COLUMNS   ", event_id, seq, topic, event_key, type, payload, headers"
+#define ATTEMPT_PARAMS  ", $25::text[]"
+#define ATTEMPT_COLUMNS ", fallback"
+#define END_PARAMS      ", $25::text[], $26::text[]"
+#define END_COLUMNS     ", steps, history"
 
 #define ROWS(params, columns)                                                                      \
     "with r as materialized (select * from unnest(" params ") with ordinality as r(" columns       \
@@ -105,13 +107,29 @@ static const char decision_sql[] =
                                                             ", " OUTBOX_INSERT("d")
                                                                 ANSWER("d", SAME_DECISION);
 
-static const char attempt_sql[] = ROWS(R_PARAMS, R_COLUMNS) DECISION_INSERT "t as (" TXN_INSERT(
-    "r.attempt + 1", "0",
-    "r.members") "and (r.gtid in (select gtid from d)) is true "
-                 "on conflict (shard, gtid) do update set attempt = excluded.attempt, "
-                 "protocol = excluded.protocol, members = excluded.members, delegated_branch = 0, "
-                 "epoch = excluded.epoch where t.state = 'open' and t.attempt < "
-                 "excluded.attempt), " KEY_INSERT ANSWER("d", SAME_DECISION);
+/* protocol and fallback are the attempt's that begins. */
+static const char attempt_sql[] =
+    ROWS(R_PARAMS ATTEMPT_PARAMS, R_COLUMNS ATTEMPT_COLUMNS) DECISION_INSERT "t as (" TXN_INSERT_AS(
+        "open", ", fallback", "r.attempt + 1", "0", "r.members",
+        ", r.fallback") "and (r.gtid in (select gtid from d)) is true "
+                        "on conflict (shard, gtid) do update set attempt = excluded.attempt, "
+                        "protocol = excluded.protocol, members = excluded.members, "
+                        "delegated_branch = 0, "
+                        "fallback = coalesce(excluded.fallback, t.fallback), epoch = "
+                        "excluded.epoch where t.state = 'open' and t.attempt < "
+                        "excluded.attempt), " KEY_INSERT ANSWER("d", SAME_DECISION);
+
+/* Appended behind the row that began its transaction. A number holds the epoch that made it: what
+ * stands under it is the same record, written by an earlier try. */
+static const char step_sql[] = ROWS(
+    "$1::int4[], $2::uuid[], $3::int4[], $4::int8[], $5::timestamptz[], $6::text[]",
+    "shard, gtid, epoch, seq, at, step") "d as (insert into troth.record (shard, gtid, seq, "
+                                         "epoch, kind, at, payload) select r.shard, r.gtid, "
+                                         "r.seq, r.epoch, 'step', r.at, r.step from r where " LED
+                                         " on conflict do nothing returning gtid, seq) "
+                                         "select r.n::int4, " LED
+                                         ", (r.gtid, r.seq) in (select gtid, seq from d), "
+                                         "true, null::text from r";
 
 static const char outcome_sql[] =
     ROWS(R_PARAMS EVENT_PARAMS, R_COLUMNS EVENT_COLUMNS) "t as (" TXN_INSERT_AS(
@@ -155,6 +173,7 @@ static const char delete_sql[] =
 const struct statement statements[ROW_KINDS] = {
     [TXN_RECORD_BEGIN] = {"begin", begin_sql},
     [TXN_RECORD_DELEGATE] = {"delegate", delegate_sql},
+    [TXN_RECORD_STEP] = {"step", step_sql},
     [TXN_RECORD_DECISION] = {"decision", decision_sql},
     [TXN_RECORD_ATTEMPT] = {"attempt", attempt_sql},
     [TXN_RECORD_OUTCOME] = {"outcome", outcome_sql},
@@ -210,6 +229,16 @@ static const struct column event_columns[] = {
     {PARAM_TEXT, FROM_SPAN, AT(event.topic)},   {PARAM_TEXT, FROM_SPAN, AT(event.key)},
     {PARAM_TEXT, FROM_SPAN, AT(event.type)},    {PARAM_TEXT, FROM_SPAN, AT(event.payload)},
     {PARAM_TEXT, FROM_SPAN, AT(event.headers)},
+};
+
+static const struct column attempt_columns[] = {
+    {PARAM_TEXT, FROM_SPAN, AT(record.fallback)},
+};
+
+static const struct column step_columns[] = {
+    {PARAM_INT4, FROM_UINT32, AT(shard)},        {PARAM_UUID, FROM_GTID, AT(origin.gtid)},
+    {PARAM_INT4, FROM_UINT32, AT(record.epoch)}, {PARAM_INT8, FROM_UINT64, AT(record.step_seq)},
+    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)}, {PARAM_TEXT, FROM_SPAN, AT(record.step)},
 };
 
 static const struct column end_columns[] = {
@@ -279,9 +308,15 @@ void statement_params(const struct batch *batch, unsigned kind, struct params *p
         COLUMNS_PUT(delete_columns);
         return;
     }
+    if (kind == TXN_RECORD_STEP) {
+        COLUMNS_PUT(step_columns);
+        return;
+    }
     COLUMNS_PUT(common_columns);
     if (kind == TXN_RECORD_DECISION || kind == TXN_RECORD_OUTCOME)
         COLUMNS_PUT(event_columns);
+    else if (kind == TXN_RECORD_ATTEMPT)
+        COLUMNS_PUT(attempt_columns);
     else if (kind == TXN_RECORD_END)
         COLUMNS_PUT(end_columns);
 }

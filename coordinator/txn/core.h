@@ -1,12 +1,19 @@
 /* core.h: what the files of the transaction core share. Private to coordinator/txn.
  *
- *   states.c       the tables: states, edges, invariants, handlers; the setters
+ *   states.c       the table: states, edges, handlers; the setter
+ *   branch_states.c, invariants.c   what a branch is in; what is true in each state
  *   step.c         one step: accounts, dispatch, the end of a step
  *   effects.c      effects and records
  *   two_phase.c    reserve, prepare, votes
  *   one_phase.c    the delegated branch
  *   decide.c       the decision, phase 2, the end
  *   interactive.c  open, enlist, close
+ *   saga.c         a saga goes forward; steps behind the pivot of a 2PC
+ *   pivot.c        a saga turns back; the fence of its pivot
+ *   compensate.c   compensations
+ *   conclude.c     a saga's outcome; what a new leader makes of a saga
+ *   parked.c       what a late answer or an operator means to what is parked
+ *   fallback.c     from 2PC to a saga; aborts of the attempt before
  *   recover.c      what a new leader makes of the journal
  *   timer.c        deadlines, retries, backoff
  *   history.c      the timeline
@@ -41,9 +48,32 @@ struct txn_state_row {
 };
 const struct txn_state_row *txn_state_row(enum txn_state state);
 void txn_set_state(struct txn *txn, enum txn_state state);
+/* branch_states.c */
 void txn_branch_set(struct txn *txn, struct txn_branch *branch, enum txn_branch_state state);
 /* A branch that is new in its array takes its first state. */
 void txn_branch_place(struct txn *txn, struct txn_branch *branch, enum txn_branch_state state);
+
+/* invariants.c */
+bool txn_open_holds(const struct txn *txn);
+bool txn_beginning_holds(const struct txn *txn);
+bool txn_reserving_holds(const struct txn *txn);
+bool txn_preparing_holds(const struct txn *txn);
+bool txn_delegating_holds(const struct txn *txn);
+bool txn_delegated_holds(const struct txn *txn);
+bool txn_fencing_holds(const struct txn *txn);
+bool txn_deciding_holds(const struct txn *txn);
+bool txn_committing_holds(const struct txn *txn);
+bool txn_aborting_holds(const struct txn *txn);
+bool txn_restarting_holds(const struct txn *txn);
+bool txn_falling_back_holds(const struct txn *txn);
+bool txn_running_holds(const struct txn *txn);
+bool txn_stopping_holds(const struct txn *txn);
+bool txn_turning_holds(const struct txn *txn);
+bool txn_compensating_holds(const struct txn *txn);
+bool txn_concluding_holds(const struct txn *txn);
+bool txn_finished(const struct txn *txn);
+bool txn_publishing_holds(const struct txn *txn);
+bool txn_parked_holds(const struct txn *txn);
 
 /* effects.c */
 struct txn_effect *txn_emit(struct step *step, enum txn_effect_kind kind);
@@ -54,6 +84,11 @@ void txn_reply_enlisted(struct step *step, struct txn_branch *branch);
 void txn_reply_refused(struct step *step, uint32_t number, int error);
 /* To a repeated commit or cancel: what is known by now. */
 void txn_reply_again(struct step *step);
+void txn_publish(struct step *step, enum txn_record_kind kind);
+/* One step's record, lazy; forced where a skipped pivot is passed. Left out when there is no memory
+ * for its output: then a new leader executes it again, and the guard answers. */
+void txn_persist_step(struct step *step, const struct txn_branch *branch,
+                      enum record_step_state state);
 struct txn_record *txn_persist(struct step *step, enum txn_record_kind kind, bool forced);
 void txn_record_members(struct step *step);
 void txn_record_people(struct step *step); /* steps and failure */
@@ -82,8 +117,8 @@ void txn_on_fence_answer(struct step *step);
 void txn_on_fence_timer(struct step *step);
 void txn_on_delegated_cancel(struct step *step);
 void txn_on_delegated_unsendable(struct step *step);
-void txn_on_parked_cancel(struct step *step);
-void txn_on_parked_result(struct step *step);
+void txn_on_delegated_skipped(struct step *step);
+void txn_fence_delegated(struct step *step, enum txn_cause cause, uint32_t branch_number);
 
 /* decide.c */
 void txn_commit(struct step *step);
@@ -93,6 +128,9 @@ void txn_commit_members(struct step *step);
 void txn_adopt(struct step *step, enum txn_decision standing);
 bool txn_adopt_early(struct step *step);
 void txn_settle(struct step *step);
+void txn_close(struct step *step);
+void txn_on_skipped(struct step *step);
+void txn_on_phase2_resumed(struct step *step);
 void txn_on_decided(struct step *step);
 void txn_on_aborted(struct step *step);
 void txn_on_outcome(struct step *step);
@@ -104,6 +142,64 @@ void txn_on_published(struct step *step);
 void txn_on_publish_timer(struct step *step);
 void txn_on_nothing_sent_timer(struct step *step);
 void txn_on_fenced(struct step *step);
+
+/* saga.c */
+uint64_t txn_passed(const struct txn *txn);
+uint64_t txn_of_kind(const struct txn *txn, enum txn_step_kind kind);
+struct txn_branch *txn_pivot(struct txn *txn);
+bool txn_following(const struct txn *txn);
+bool txn_forward_only(const struct txn *txn);
+void txn_run(struct step *step);
+void txn_run_begin(struct step *step);
+void txn_follow(struct step *step);
+void txn_step_done(struct step *step, struct txn_branch *branch, struct troth_span output);
+void txn_on_step_result(struct step *step);
+void txn_on_step_skipped(struct step *step);
+void txn_on_step_unsendable(struct step *step);
+void txn_on_step_durable(struct step *step);
+void txn_on_running_timer(struct step *step);
+void txn_on_running_cancel(struct step *step);
+void txn_on_running_resumed(struct step *step);
+
+/* pivot.c */
+void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number);
+void txn_fence_again(struct step *step);
+void txn_on_stopping_result(struct step *step);
+void txn_on_stopping_timer(struct step *step);
+void txn_on_turning_result(struct step *step);
+void txn_on_late_skipped(struct step *step);
+void txn_on_late_unsent(struct step *step);
+void txn_on_turned(struct step *step);
+
+/* compensate.c */
+void txn_compensate_begin(struct step *step);
+void txn_on_compensating_result(struct step *step);
+void txn_on_compensating_unsendable(struct step *step);
+void txn_on_compensating_durable(struct step *step);
+void txn_on_compensating_timer(struct step *step);
+void txn_on_compensating_resumed(struct step *step);
+
+/* conclude.c */
+void txn_conclude(struct step *step, enum txn_decision decision);
+void txn_on_concluded(struct step *step);
+void txn_on_concluding_result(struct step *step);
+void txn_on_earlier_timer(struct step *step);
+void txn_saga_recovered(struct step *step);
+void txn_followed_recovered(struct step *step);
+
+/* fallback.c */
+bool txn_falls_back(const struct txn *txn);
+void txn_leave_behind(struct txn *txn);
+void txn_fall_back(struct step *step, enum txn_cause cause, uint32_t branch_number);
+void txn_on_fallen_back(struct step *step);
+void txn_earlier_abort(struct step *step);
+void txn_earlier_due(struct step *step);
+bool txn_earlier_answered(struct step *step);
+
+/* parked.c */
+void txn_on_parked_cancel(struct step *step);
+void txn_on_parked_result(struct step *step);
+void txn_on_parked_resumed(struct step *step);
 
 /* interactive.c */
 void txn_on_opened(struct step *step);
@@ -124,6 +220,12 @@ bool txn_expired(struct mono deadline, struct txn_now now);
 struct mono txn_after(struct txn_now now, uint64_t us);
 void txn_again(struct step *step, struct txn_branch *branch, uint64_t at_least_us);
 void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op);
+/* The same for a saga's steps: not before the count of their tries is durable (faults.md 24). */
+void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op);
+void txn_try_later(struct step *step, struct txn_branch *branch, const struct txn_retry *retry,
+                   uint64_t at_least_us);
+uint64_t txn_retry_longest(const struct txn *txn, const struct txn_retry *retry);
+struct mono txn_backoff_at(struct step *step, uint32_t tries, uint64_t at_least_us);
 uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch,
                           enum message_op op, struct txn_now now);
 
@@ -154,9 +256,16 @@ static inline uint64_t txn_all(const struct txn *txn)
                                      : (UINT64_C(1) << txn->branches_count) - UINT64_C(1);
 }
 
+/* Of a two-phase commit: all but the steps behind the pivot. */
+static inline uint64_t txn_members(const struct txn *txn)
+{
+    return txn_all(txn) & ~txn->in[TXN_BRANCH_BEHIND];
+}
+
 static inline uint64_t txn_voted(const struct txn *txn)
 {
-    return txn->in[TXN_BRANCH_PREPARED] | txn->in[TXN_BRANCH_READ_ONLY];
+    return txn->in[TXN_BRANCH_PREPARED] | txn->in[TXN_BRANCH_READ_ONLY] |
+           txn->in[TXN_BRANCH_SKIPPED];
 }
 
 /* Takes the lowest branch out of a mask: for (mask = …; mask != 0;) branch = txn_take(txn, &mask);

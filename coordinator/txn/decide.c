@@ -11,9 +11,15 @@ static void decision_persist(struct step *step, enum txn_decision decision,
     struct txn_record *record = txn_persist(step, TXN_RECORD_DECISION, true);
     record->decision = decision;
     record->outcome = outcome;
-    record->publishes = true;
+    record->publishes = outcome != TXN_OUTCOME_NONE;
     txn_record_members(step);
     txn_record_people(step);
+}
+
+/* Of a commit: where steps follow the pivot, the last of them makes it final. */
+static enum txn_outcome commit_outcome(const struct txn *txn)
+{
+    return txn->in[TXN_BRANCH_BEHIND] != 0 ? TXN_OUTCOME_NONE : TXN_OUTCOME_COMMITTED;
 }
 
 /* Every member voted yes or read_only, and the list is closed [OPENLIST]. Where all voted
@@ -23,7 +29,7 @@ static void decision_persist(struct step *step, enum txn_decision decision,
 void txn_commit(struct step *step)
 {
     txn_set_state(step->txn, TXN_DECIDING);
-    decision_persist(step, TXN_COMMIT, TXN_OUTCOME_COMMITTED);
+    decision_persist(step, TXN_COMMIT, commit_outcome(step->txn));
 }
 
 /* --- phase 2 ---------------------------------------------------------------------------------- */
@@ -66,6 +72,13 @@ static bool must_hear_abort(const struct txn *txn, const struct txn_branch *bran
     case TXN_BRANCH_ABORTED:
     case TXN_BRANCH_PARKED:
     case TXN_BRANCH_HEURISTIC:
+    case TXN_BRANCH_BEHIND:
+    case TXN_BRANCH_SKIPPED:
+    case TXN_BRANCH_DONE:
+    case TXN_BRANCH_UNCERTAIN:
+    case TXN_BRANCH_ASKING:
+    case TXN_BRANCH_COMPENSATING:
+    case TXN_BRANCH_COMPENSATED:
     case TXN_BRANCH_STATE_COUNT:
         break;
     }
@@ -102,16 +115,10 @@ void txn_abort(struct step *step, enum txn_cause cause, uint32_t branch_number)
     decision_persist(step, TXN_ABORT, TXN_OUTCOME_ABORTED);
 }
 
-static void publish(struct step *step, enum txn_record_kind kind)
-{
-    struct txn_effect *effect = txn_emit(step, TXN_EFFECT_PUBLISH);
-    effect->record.kind = kind;
-    effect->record.attempt = step->txn->attempt;
-    step->txn->unpublished++;
-}
-
 static void reply_decided(struct step *step)
 {
+    if (step->txn->outcome == TXN_OUTCOME_NONE)
+        return; /* steps behind the pivot make it final */
     txn_reply(step, TXN_REPLY_DECIDED);
     if (step->txn->unanswered == 0)
         txn_reply(step, TXN_REPLY_COMPLETED);
@@ -123,13 +130,14 @@ static void decided(struct step *step, enum txn_decision decision)
     struct txn *txn = step->txn;
     txn->decision = decision;
     if (txn->outcome == TXN_OUTCOME_NONE) /* a heuristic may have come first: mixed */
-        txn->outcome = decision == TXN_COMMIT ? TXN_OUTCOME_COMMITTED : TXN_OUTCOME_ABORTED;
+        txn->outcome = decision == TXN_COMMIT ? commit_outcome(txn) : TXN_OUTCOME_ABORTED;
     if (decision == TXN_COMMIT) {
         txn_set_state(txn, TXN_COMMITTING);
         txn_commit_members(step);
     }
     reply_decided(step);
-    publish(step, TXN_RECORD_DECISION);
+    if (txn->outcome != TXN_OUTCOME_NONE)
+        txn_publish(step, TXN_RECORD_DECISION);
     txn_settle(step);
 }
 
@@ -158,7 +166,7 @@ static void adopt_commit(struct step *step)
 {
     struct txn *txn = step->txn;
     txn->decision = TXN_COMMIT;
-    txn->outcome = TXN_OUTCOME_COMMITTED;
+    txn->outcome = commit_outcome(txn);
     txn->cause = TXN_CAUSE_NONE;
     txn->cause_branch = 0;
     txn_set_state(txn, TXN_COMMITTING);
@@ -166,7 +174,8 @@ static void adopt_commit(struct step *step)
         struct txn_branch *branch = &txn->branches[i];
         if (branch->state == TXN_BRANCH_ABORTED || branch->state == TXN_BRANCH_REFUSED)
             heuristic(step, branch);
-        else if (branch->state != TXN_BRANCH_READ_ONLY && branch->state != TXN_BRANCH_COMMITTED)
+        else if (branch->state != TXN_BRANCH_READ_ONLY && branch->state != TXN_BRANCH_COMMITTED &&
+                 branch->state != TXN_BRANCH_SKIPPED && branch->state != TXN_BRANCH_BEHIND)
             tell(step, branch, TXN_BRANCH_COMMITTING, OP_COMMIT);
     }
 }
@@ -254,7 +263,9 @@ void txn_on_outcome(struct step *step)
 {
     if (step->event->of.durable.record != TXN_RECORD_OUTCOME)
         return;
-    publish(step, TXN_RECORD_OUTCOME);
+    txn_publish(step, TXN_RECORD_OUTCOME);
+    if (step->txn->in[TXN_BRANCH_BEHIND] != 0 && step->txn->decision == TXN_COMMIT)
+        reply_decided(step);
     txn_settle(step);
 }
 
@@ -322,7 +333,8 @@ void txn_on_acknowledged(struct step *step)
     uint64_t before = txn->unanswered;
     txn->unanswered &= ~txn_bit(txn, branch);
     phase2_answer(step, branch, op);
-    if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED)
+    if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED &&
+        txn->outcome != TXN_OUTCOME_NONE)
         txn_reply(step, TXN_REPLY_COMPLETED);
     txn_settle(step);
 }
@@ -331,6 +343,25 @@ void txn_on_phase2_timer(struct step *step)
 {
     txn_resend_due(step, TXN_BRANCH_COMMITTING, OP_COMMIT);
     txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
+}
+
+/* COMMITTING, ABORTING, PARKED: an operator says: again. */
+void txn_on_phase2_resumed(struct step *step)
+{
+    struct txn *txn = step->txn;
+    bool commits = txn->decision == TXN_COMMIT;
+    uint64_t mask = txn->in[TXN_BRANCH_PARKED];
+    if (mask == 0)
+        return;
+    if (txn->state == TXN_PARKED)
+        txn_set_state(txn, commits ? TXN_COMMITTING : TXN_ABORTING);
+    while (mask != 0) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
+        txn_branch_set(txn, branch, commits ? TXN_BRANCH_COMMITTING : TXN_BRANCH_ABORTING);
+        branch->tries = 0;
+        txn_send(step, branch, commits ? OP_COMMIT : OP_ABORT);
+    }
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -359,6 +390,16 @@ void txn_settle(struct step *step)
             txn_set_state(txn, TXN_PARKED);
         return;
     }
+    if (txn->decision == TXN_COMMIT && txn->outcome == TXN_OUTCOME_NONE)
+        txn_follow(step);
+    else
+        txn_close(step);
+}
+
+/* Everybody knows. The rest is to note Kafka's confirmation, for a bounded time. */
+void txn_close(struct step *step)
+{
+    struct txn *txn = step->txn;
     if (txn->unpublished == 0 || txn->policy->publish_grace_us == 0) {
         end(step);
         return;

@@ -1,7 +1,7 @@
 /* effects.c: how a step says what is to be done, and the records it asks for. */
 #include "core.h"
 
-enum { TEXT_MEMBERS, TEXT_STEPS, TEXT_FAILURE, TEXT_HISTORY, TEXT_COUNT };
+enum { TEXT_MEMBERS, TEXT_STEPS, TEXT_FAILURE, TEXT_HISTORY, TEXT_STEP, TEXT_FALLBACK, TEXT_COUNT };
 
 struct txn_effect *txn_emit(struct step *step, enum txn_effect_kind kind)
 {
@@ -20,6 +20,7 @@ void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_SEND);
     effect->branch = branch;
     effect->op = op;
+    effect->attempt = step->txn->attempt;
     effect->timeout_us = txn_call_timeout(step->txn, branch, op, step->now);
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SENT,
                                      .branch = branch->number,
@@ -59,11 +60,19 @@ void txn_reply_refused(struct step *step, uint32_t number, int error)
 
 void txn_reply_again(struct step *step)
 {
-    if (step->txn->decision == TXN_UNDECIDED)
+    if (step->txn->decision == TXN_UNDECIDED || step->txn->outcome == TXN_OUTCOME_NONE)
         return; /* the reply comes when it is decided */
     txn_emit(step, TXN_EFFECT_REPLY)->reply = TXN_REPLY_DECIDED;
     if (step->txn->unanswered == 0)
         txn_emit(step, TXN_EFFECT_REPLY)->reply = TXN_REPLY_COMPLETED;
+}
+
+void txn_publish(struct step *step, enum txn_record_kind kind)
+{
+    struct txn_effect *effect = txn_emit(step, TXN_EFFECT_PUBLISH);
+    effect->record.kind = kind;
+    effect->record.attempt = step->txn->attempt;
+    step->txn->unpublished++;
 }
 
 struct txn_record *txn_persist(struct step *step, enum txn_record_kind kind, bool forced)
@@ -131,10 +140,41 @@ void txn_record_members(struct step *step)
     text_set(step, TEXT_MEMBERS, at, &record_last(step)->members);
 }
 
+void txn_persist_step(struct step *step, const struct txn_branch *branch,
+                      enum record_step_state state)
+{
+    struct txn *txn = step->txn;
+    struct buffer *texts = step->effects->texts;
+    bool waits = state == RECORD_STEP_WAITING || state == RECORD_STEP_UNDO_WAITING;
+    struct record_step what = {
+        .branch = branch->number, .attempt = txn->attempt, .state = state, .tries = branch->tries};
+    if (waits)
+        what.retry_at.us = step->now.wall.us + (branch->retry_at.us - step->now.mono.us);
+    if (state == RECORD_STEP_DONE)
+        what.output = branch->output;
+    size_t at = texts->len;
+    record_step_append(texts, &what);
+    if (texts->failed) {
+        texts->failed = false;
+        texts->len = at;
+        return;
+    }
+    bool forced = state == RECORD_STEP_SKIPPED && branch->kind == TXN_STEP_PIVOT;
+    struct txn_record *record = txn_persist(step, TXN_RECORD_STEP, forced);
+    record->step_seq = (uint64_t)txn->epoch << 32 | ++txn->step_seq; /* an epoch is one memory */
+    text_set(step, TEXT_STEP, at, &record->step);
+}
+
 void txn_record_people(struct step *step)
 {
     struct buffer *texts = step->effects->texts;
     struct txn_record *record = record_last(step);
+    if (step->txn->fallback_attempt != 0) {
+        size_t at = texts->len;
+        txn_fallback_append(step->txn, texts);
+        assert(!texts->failed);
+        text_set(step, TEXT_FALLBACK, at, &record->fallback);
+    }
     if (step->txn->cause != TXN_CAUSE_NONE) {
         size_t at = texts->len;
         txn_failure_append(step->txn, texts);
@@ -169,10 +209,9 @@ void txn_records_point(struct txn_effects *effects)
     for (uint32_t i = 0; i < effects->persists; i++) {
         struct txn_record *record = &effects->list[effects->persist[i].effect].record;
         struct troth_span *spans[TEXT_COUNT] = {
-            [TEXT_MEMBERS] = &record->members,
-            [TEXT_STEPS] = &record->steps,
-            [TEXT_FAILURE] = &record->failure,
-            [TEXT_HISTORY] = &record->history,
+            [TEXT_MEMBERS] = &record->members, [TEXT_STEPS] = &record->steps,
+            [TEXT_FAILURE] = &record->failure, [TEXT_HISTORY] = &record->history,
+            [TEXT_STEP] = &record->step,       [TEXT_FALLBACK] = &record->fallback,
         };
         for (int t = 0; t < TEXT_COUNT; t++) {
             if (spans[t]->len > 0)

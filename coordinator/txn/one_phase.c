@@ -8,7 +8,8 @@
 
 bool txn_one_phase_fits(const struct txn *txn)
 {
-    return txn->branches_count == 1 && txn->in[TXN_BRANCH_IDLE] == 1;
+    return txn->branches_count == 1 && txn->in[TXN_BRANCH_IDLE] == 1 &&
+           txn->origin->mode == TXN_MODE_2PC; /* else a prepare that fails must leave a way back */
 }
 
 void txn_delegate(struct step *step)
@@ -38,7 +39,7 @@ void txn_on_delegated(struct step *step)
         txn_execute(step);
 }
 
-static void fence(struct step *step, enum txn_cause cause, uint32_t branch_number)
+void txn_fence_delegated(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
     struct txn *txn = step->txn;
     struct txn_branch *branch = &txn->branches[0];
@@ -170,7 +171,7 @@ void txn_on_executed_timer(struct step *step)
 {
     if (txn_expired(step->txn->deadline, step->now)) {
         txn_note_moment(step, TXN_MOMENT_TIMEOUT);
-        fence(step, TXN_CAUSE_TIMEOUT, step->txn->delegated_branch);
+        txn_fence_delegated(step, TXN_CAUSE_TIMEOUT, step->txn->delegated_branch);
         return;
     }
     txn_resend_due(step, TXN_BRANCH_EXECUTING, OP_EXECUTE);
@@ -184,29 +185,27 @@ void txn_on_fence_timer(struct step *step)
 void txn_on_delegated_cancel(struct step *step)
 {
     txn_note_moment(step, TXN_MOMENT_CANCELLED);
-    fence(step, TXN_CAUSE_CANCELLED, 0);
+    txn_fence_delegated(step, TXN_CAUSE_CANCELLED, 0);
 }
 
 /* This memory sent nothing, but the leader before it may have: the fence finds out. */
 void txn_on_delegated_unsendable(struct step *step)
 {
     if (step->event->of.number == step->txn->delegated_branch)
-        fence(step, TXN_CAUSE_INPUT, step->txn->delegated_branch);
+        txn_fence_delegated(step, TXN_CAUSE_INPUT, step->txn->delegated_branch);
 }
 
-/* A cancel of what was parked undecided asks the branch once more. */
-void txn_on_parked_cancel(struct step *step)
+/* DELEGATED: its `when` was false: there is nothing to commit, and that is decided. */
+void txn_on_delegated_skipped(struct step *step)
 {
-    if (step->txn->decision == TXN_UNDECIDED)
-        txn_on_delegated_cancel(step);
-    else
-        txn_on_cancelled_late(step);
-}
-
-void txn_on_parked_result(struct step *step)
-{
-    if (step->txn->decision == TXN_UNDECIDED)
-        txn_on_fence_answer(step);
-    else
-        txn_on_acknowledged(step);
+    struct txn *txn = step->txn;
+    struct txn_branch *branch = &txn->branches[0];
+    if (step->event->of.number != txn->delegated_branch)
+        return;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SKIPPED, .branch = branch->number});
+    txn_branch_set(txn, branch, TXN_BRANCH_COMMITTED);
+    branch->vote = VOTE_READ_ONLY;
+    branch->retry_at.us = 0;
+    txn_release(step, branch);
+    txn_commit(step);
 }

@@ -52,6 +52,10 @@ static int branch_state(const struct txn_image *image, const struct record_membe
 {
     if (image->delegated_branch != 0 && member->branch != image->delegated_branch)
         return TROTH_ERROR_SYNTAX;
+    if (image->protocol == TXN_PROTOCOL_SAGA) {
+        *ret_state = TXN_BRANCH_IDLE; /* but for what its records say */
+        return 0;
+    }
     switch (image->decision) {
     case TXN_COMMIT:
         if (image->delegated_branch != 0)
@@ -60,6 +64,10 @@ static int branch_state(const struct txn_image *image, const struct record_membe
             *ret_state = TXN_BRANCH_PREPARED;
         else if (member->vote == VOTE_READ_ONLY)
             *ret_state = TXN_BRANCH_READ_ONLY;
+        else if (image->origin.mode == TXN_MODE_2PC_THEN_SAGA && member->vote == VOTE_NONE)
+            *ret_state = image->outcome == TXN_OUTCOME_COMMITTED
+                             ? TXN_BRANCH_DONE /* it made the outcome final */
+                             : TXN_BRANCH_BEHIND;
         else
             return TROTH_ERROR_SYNTAX; /* nobody commits without a vote */
         return 0;
@@ -96,26 +104,106 @@ static int recover_branch(struct txn *txn, const struct txn_image *image,
     return 0;
 }
 
-/* For people only: what can not be read is left out. */
-static void recover_failure(struct txn *txn, const struct txn_image *image, struct buffer *texts)
+/* What a step's record says: the latest of a branch holds. */
+static int recover_step(struct txn *txn, const struct record_step *record, struct buffer *texts,
+                        struct txn_now now)
+{
+    static const enum txn_branch_state states[RECORD_STEP_STATE_COUNT] = {
+        [RECORD_STEP_WAITING] = TXN_BRANCH_EXECUTING,
+        [RECORD_STEP_DONE] = TXN_BRANCH_DONE,
+        [RECORD_STEP_SKIPPED] = TXN_BRANCH_SKIPPED,
+        [RECORD_STEP_PARKED] = TXN_BRANCH_PARKED,
+        [RECORD_STEP_UNDO_WAITING] = TXN_BRANCH_COMPENSATING,
+        [RECORD_STEP_UNDO_PARKED] = TXN_BRANCH_PARKED,
+        [RECORD_STEP_COMPENSATED] = TXN_BRANCH_COMPENSATED,
+    };
+    struct txn_branch *branch = txn_branch_find(txn, record->branch);
+    if (branch == NULL)
+        return TROTH_ERROR_SYNTAX;
+    txn->in[branch->state] &= ~txn_bit(txn, branch);
+    txn_branch_place(txn, branch, states[record->state]);
+    branch->tries = record->tries;
+    branch->retry_at.us = 0;
+    if (record->retry_at.us != 0) /* bounded in the RECOVERED step, when the policy is known */
+        branch->retry_at = txn_after(
+            now, record->retry_at.us > now.wall.us ? record->retry_at.us - now.wall.us : 0);
+    if (record->output.data != NULL) {
+        size_t at = texts->len;
+        buffer_append_span(texts, record->output);
+        branch->output = (struct troth_span){texts->data + at, record->output.len};
+    }
+    return 0;
+}
+
+/* TROTH_ERROR_NOT_FOUND: all of them are read. */
+static int recover_steps(struct txn *txn, const struct txn_image *image, struct buffer *texts,
+                         struct txn_now now)
+{
+    struct troth_span list;
+    struct record_step record;
+    if (image->steps.data == NULL)
+        return TROTH_ERROR_NOT_FOUND;
+    if (json_check(image->steps, JSON_CHECK_DEFAULT, &list, NULL) != 0 ||
+        json_type(list) != JSON_ARRAY)
+        return TROTH_ERROR_SYNTAX;
+    struct json_cursor cursor = json_cursor(list);
+    int error;
+    while ((error = record_step_next(&cursor, &record)) == 0) {
+        if (record.attempt == txn->attempt && (error = recover_step(txn, &record, texts, now)) != 0)
+            break;
+    }
+    return error;
+}
+
+struct blame {
+    enum txn_cause cause;
+    uint32_t branch;
+    struct troth_span reason;
+};
+
+/* For people only: what can not be read is left out. False: there is no cause. */
+static bool blame_read(struct troth_span text, struct buffer *texts, struct blame *ret_blame)
 {
     struct troth_span object, value;
     int64_t number;
-    if (image->failure.data == NULL ||
-        json_check(image->failure, JSON_CHECK_DEFAULT, &object, NULL) != 0 ||
+    if (text.data == NULL || json_check(text, JSON_CHECK_DEFAULT, &object, NULL) != 0 ||
         json_type(object) != JSON_OBJECT || !json_member(object, "cause", &value) ||
-        json_type(value) != JSON_STRING || !txn_cause_parse(value, &txn->cause))
-        return;
+        json_type(value) != JSON_STRING || !txn_cause_parse(value, &ret_blame->cause))
+        return false;
     if (!json_member(object, "branch", &value) || json_int64(value, &number) != 0 || number < 1 ||
         number > (int64_t)TROTH_BRANCH_NUMBER_MAX)
-        return;
-    txn->cause_branch = (uint32_t)number;
-    struct txn_branch *branch = txn_branch_find(txn, txn->cause_branch);
+        return true;
+    ret_blame->branch = (uint32_t)number;
     size_t at = texts->len;
-    if (branch == NULL || !json_member(object, "reason", &value) ||
-        json_string(value, texts) != 0 || texts->failed)
+    if (json_member(object, "reason", &value) && json_string(value, texts) == 0 && !texts->failed)
+        ret_blame->reason = (struct troth_span){texts->data + at, texts->len - at};
+    return true;
+}
+
+static void recover_failure(struct txn *txn, const struct txn_image *image, struct buffer *texts)
+{
+    struct blame blame = {.branch = 0};
+    if (!blame_read(image->failure, texts, &blame))
         return;
-    branch->reason = (struct troth_span){texts->data + at, texts->len - at};
+    txn->cause = blame.cause;
+    txn->cause_branch = blame.branch;
+    struct txn_branch *branch = txn_branch_find(txn, blame.branch);
+    if (branch != NULL)
+        branch->reason = blame.reason;
+}
+
+static void recover_fallback(struct txn *txn, const struct txn_image *image, struct buffer *texts)
+{
+    struct blame blame = {.branch = 0};
+    if (txn->protocol != TXN_PROTOCOL_SAGA || txn->attempt < 2)
+        return;
+    txn->fallback_attempt = txn->attempt - 1;
+    txn->fallback_cause = TXN_CAUSE_RESTARTED;
+    if (!blame_read(image->fallback, texts, &blame))
+        return;
+    txn->fallback_cause = blame.cause;
+    txn->fallback_branch = blame.branch;
+    txn->fallback_reason = blame.reason;
 }
 
 /* The wall clock may have jumped (faults.md 17): what is left lies between nothing and all of it.
@@ -142,11 +230,12 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
     if (count > cap)
         return TROTH_ERROR_FULL;
     if (image->attempt < 1 || image->attempt > TROTH_ATTEMPT_MAX ||
-        image->protocol != TXN_PROTOCOL_2PC || image->decision >= TXN_DECISION_COUNT ||
+        image->protocol >= TXN_PROTOCOL_COUNT || image->decision >= TXN_DECISION_COUNT ||
         image->outcome >= TXN_OUTCOME_COUNT)
         return TROTH_ERROR_SYNTAX;
     /* All at once: the strings must not move while they are pointed at. */
-    if (!buffer_reserve(texts, image->members.len + image->failure.len + 3u * (size_t)count + 1u))
+    if (!buffer_reserve(texts, image->members.len + image->failure.len + image->fallback.len +
+                                   image->steps.len + 3u * (size_t)count + 1u))
         return TROTH_ERROR_NO_MEMORY;
     txn_init(txn, &image->origin, policy, epoch, seed, branches, 0, cap);
     txn->attempt = image->attempt;
@@ -163,9 +252,14 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
         return error;
     if (txn->delegated_branch != 0 && txn->branches_count != 1)
         return TROTH_ERROR_SYNTAX;
-    if (txn->decision != TXN_UNDECIDED && txn->outcome == TXN_OUTCOME_NONE)
+    if (txn->protocol == TXN_PROTOCOL_SAGA &&
+        (error = recover_steps(txn, image, texts, now)) != TROTH_ERROR_NOT_FOUND)
+        return error;
+    if (txn->decision != TXN_UNDECIDED && txn->outcome == TXN_OUTCOME_NONE &&
+        txn->protocol == TXN_PROTOCOL_2PC && txn->in[TXN_BRANCH_BEHIND] == 0)
         txn->outcome = txn->decision == TXN_COMMIT ? TXN_OUTCOME_COMMITTED : TXN_OUTCOME_ABORTED;
     recover_failure(txn, image, texts);
+    recover_fallback(txn, image, texts);
     recover_clock(txn, now);
     return 0;
 }
@@ -194,6 +288,8 @@ static void undecided(struct step *step)
     struct txn *txn = step->txn;
     if (txn_delegated(txn))
         txn_execute(step); /* the branch decides: ask it */
+    else if (txn_falls_back(txn) && !txn_expired(txn->deadline, step->now))
+        txn_fall_back(step, TXN_CAUSE_RESTARTED, 0);
     else if (!txn->origin->accepted || txn->origin->interactive ||
              txn->attempt >= TROTH_ATTEMPT_MAX)
         txn_abort(step, TXN_CAUSE_RESTARTED, 0);
@@ -207,8 +303,17 @@ void txn_on_recovered(struct step *step)
 {
     struct txn *txn = step->txn;
     txn_note_moment(step, TXN_MOMENT_RECOVERED);
+    if (txn->protocol == TXN_PROTOCOL_SAGA) {
+        txn_saga_recovered(step);
+        return;
+    }
+    txn_leave_behind(txn);
     switch (txn->decision) {
     case TXN_COMMIT:
+        if (txn_following(txn)) { /* its outcome is final */
+            txn_followed_recovered(step);
+            return;
+        }
         txn_set_state(txn, TXN_COMMITTING);
         txn_commit_members(step);
         break;

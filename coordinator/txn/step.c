@@ -12,6 +12,7 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
     txn->policy = policy;
     txn->epoch = epoch;
     txn->attempt = 1;
+    txn->protocol = origin->mode == TXN_MODE_SAGA ? TXN_PROTOCOL_SAGA : TXN_PROTOCOL_2PC;
     txn->random = seed;
     txn->branches = branches;
     txn->branches_cap = cap;
@@ -23,6 +24,8 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
         branch->tries = 0;
         branch->begin_write = 0;
         branch->retry_at.us = 0;
+        branch->abort_tries = 0;
+        branch->abort_at.us = 0;
         branch->output = (struct troth_span){NULL, 0};
         branch->reason = (struct troth_span){NULL, 0};
         txn_branch_place(txn, branch, TXN_BRANCH_IDLE);

@@ -161,29 +161,51 @@ static const struct txn_branch *branch_const(const struct txn *txn, uint32_t num
     return NULL;
 }
 
+/* Cause, and which step at which participant, and what it said: without braces. No `reason` given:
+ * the branch's last words. */
+static void append_blame(struct buffer *object, const struct txn *txn, enum txn_cause cause,
+                         uint32_t number, const struct troth_span *reason)
+{
+    buffer_append_text(object, "\"cause\":\"");
+    buffer_append_text(object, txn_cause_name(cause));
+    buffer_append_char(object, '"');
+    if (number != 0) {
+        buffer_append_text(object, ",\"branch\":");
+        buffer_append_uint(object, number);
+    }
+    const struct txn_branch *branch = branch_const(txn, number);
+    if (branch == NULL)
+        return;
+    if (branch->name[0] != '\0') {
+        buffer_append_text(object, ",\"step\":");
+        json_append_text(object, branch->name);
+    }
+    buffer_append_text(object, ",\"participant\":");
+    json_append_text(object, branch->participant);
+    append_reason(object, reason != NULL ? *reason : branch->reason);
+}
+
 void txn_failure_append(const struct txn *txn, struct buffer *object)
 {
     if (txn->cause == TXN_CAUSE_NONE) {
         buffer_append_text(object, "null");
         return;
     }
-    buffer_append_text(object, "{\"cause\":\"");
-    buffer_append_text(object, txn_cause_name(txn->cause));
-    buffer_append_char(object, '"');
-    if (txn->cause_branch != 0) {
-        buffer_append_text(object, ",\"branch\":");
-        buffer_append_uint(object, txn->cause_branch);
+    buffer_append_char(object, '{');
+    append_blame(object, txn, txn->cause, txn->cause_branch, NULL);
+    buffer_append_char(object, '}');
+}
+
+void txn_fallback_append(const struct txn *txn, struct buffer *object)
+{
+    if (txn->fallback_attempt == 0) {
+        buffer_append_text(object, "null");
+        return;
     }
-    const struct txn_branch *branch = branch_const(txn, txn->cause_branch);
-    if (branch != NULL) {
-        if (branch->name[0] != '\0') {
-            buffer_append_text(object, ",\"step\":");
-            json_append_text(object, branch->name);
-        }
-        buffer_append_text(object, ",\"participant\":");
-        json_append_text(object, branch->participant);
-        append_reason(object, branch->reason);
-    }
+    buffer_append_text(object, "{\"attempt\":");
+    buffer_append_uint(object, txn->fallback_attempt);
+    buffer_append_char(object, ',');
+    append_blame(object, txn, txn->fallback_cause, txn->fallback_branch, &txn->fallback_reason);
     buffer_append_char(object, '}');
 }
 
@@ -219,7 +241,14 @@ static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
     case TXN_MOMENT_RECOVERED:
     case TXN_MOMENT_PARKED:
     case TXN_MOMENT_ENDED:
+    case TXN_MOMENT_SKIPPED:
+    case TXN_MOMENT_RESUMED:
     case TXN_MOMENT_COUNT:
+        break;
+    case TXN_MOMENT_FELL_BACK:
+    case TXN_MOMENT_TURNED:
+        PUT(pen, "\",\"cause\":\"");
+        pen_word(pen, txn_cause_name((enum txn_cause)entry->detail));
         break;
     }
     if (entry->vote != VOTE_NONE) {

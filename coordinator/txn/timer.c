@@ -24,16 +24,30 @@ static uint64_t random_next(struct txn *txn)
     return z ^ (z >> 31);
 }
 
-/* Full jitter: anything between 0 and the doubled, capped interval. */
-static uint64_t backoff(struct txn *txn, uint32_t tries)
+#define BACKOFF_DEFAULT 2000u /* thousandths */
+
+uint64_t txn_retry_longest(const struct txn *txn, const struct txn_retry *retry)
 {
-    uint64_t most = txn->policy->retry_interval_us;
-    for (uint32_t i = 1; i < tries && most < txn->policy->retry_interval_max_us; i++)
-        most *= 2;
-    if (most > txn->policy->retry_interval_max_us)
-        most = txn->policy->retry_interval_max_us;
-    return random_next(txn) % (most + 1);
+    uint64_t first_us =
+        retry->interval_us != 0 ? retry->interval_us : txn->policy->retry_interval_us;
+    uint64_t longest_us =
+        retry->max_interval_us != 0 ? retry->max_interval_us : txn->policy->retry_interval_max_us;
+    return longest_us > first_us ? longest_us : first_us;
 }
+
+/* Full jitter: anything between 0 and the grown, capped interval. */
+static uint64_t backoff(struct txn *txn, const struct txn_retry *retry, uint32_t tries)
+{
+    uint64_t longest_us = txn_retry_longest(txn, retry);
+    uint64_t wait_us =
+        retry->interval_us != 0 ? retry->interval_us : txn->policy->retry_interval_us;
+    uint64_t grows = retry->backoff_thousandths != 0 ? retry->backoff_thousandths : BACKOFF_DEFAULT;
+    for (uint32_t i = 1; i < tries && wait_us < longest_us && grows > 1000; i++)
+        wait_us = wait_us > longest_us * 1000 / grows ? longest_us : wait_us * grows / 1000;
+    return retry->fixed ? wait_us : random_next(txn) % (wait_us + 1);
+}
+
+static const struct txn_retry policy_retry = {0};
 
 /* The same command again, later: unknown is neither success nor failure, and retry proves nothing
  * about an earlier try. An answer that comes while a retry is already waiting changes nothing. */
@@ -41,10 +55,20 @@ void txn_again(struct step *step, struct txn_branch *branch, uint64_t at_least_u
 {
     if (branch->retry_at.us != 0)
         return;
-    uint64_t wait_us = backoff(step->txn, branch->tries);
-    if (wait_us < at_least_us)
-        wait_us = at_least_us;
-    branch->retry_at = txn_after(step->now, wait_us);
+    branch->retry_at = txn_backoff_at(step, branch->tries, at_least_us);
+}
+
+struct mono txn_backoff_at(struct step *step, uint32_t tries, uint64_t at_least_us)
+{
+    uint64_t wait_us = backoff(step->txn, &policy_retry, tries);
+    return txn_after(step->now, wait_us < at_least_us ? at_least_us : wait_us);
+}
+
+void txn_try_later(struct step *step, struct txn_branch *branch, const struct txn_retry *retry,
+                   uint64_t at_least_us)
+{
+    uint64_t wait_us = backoff(step->txn, retry, branch->tries);
+    branch->retry_at = txn_after(step->now, wait_us < at_least_us ? at_least_us : wait_us);
 }
 
 void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op)
@@ -54,6 +78,12 @@ void txn_resend_due(struct step *step, enum txn_branch_state state, enum message
         if (txn_expired(branch->retry_at, step->now))
             txn_send(step, branch, op);
     }
+}
+
+void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op)
+{
+    if (step->txn->writing[TXN_RECORD_STEP] == 0)
+        txn_resend_due(step, state, op);
 }
 
 static uint64_t shorter(uint64_t a_us, uint64_t b_us) /* 0: none */
@@ -79,12 +109,17 @@ uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch
         us = shorter(us, left(txn->prepare_deadline, now));
         return shorter(us, left(txn->deadline, now));
     case OP_EXECUTE:
+        if (txn->protocol == TXN_PROTOCOL_SAGA || txn->decision == TXN_COMMIT) {
+            us = us != 0 ? us : txn->policy->call_timeout_us;
+            return txn_forward_only(txn) ? us : shorter(us, left(txn->deadline, now));
+        }
         us = us != 0 ? us : txn->origin->prepare_timeout_us;
         us = us != 0 ? us : txn->policy->call_timeout_us;
         return shorter(us, left(txn->deadline, now));
+    case OP_COMPENSATE:
+        return us != 0 ? us : txn->policy->call_timeout_us;
     case OP_COMMIT:
     case OP_ABORT:
-    case OP_COMPENSATE:
     case OP_STATUS:
         return txn->policy->call_timeout_us;
     case OP_COUNT:
@@ -104,6 +139,37 @@ static void sooner_retries(const struct txn *txn, enum txn_branch_state state, s
 {
     for (uint64_t mask = txn->in[state]; mask != 0; mask &= mask - 1)
         sooner(at, txn->branches[__builtin_ctzll(mask)].retry_at);
+}
+
+/* The aborts of the attempt before go on beside all that a saga does. */
+static void sooner_earlier(const struct txn *txn, struct mono *at)
+{
+    for (uint64_t mask = txn->fencing; mask != 0; mask &= mask - 1)
+        sooner(at, txn->branches[__builtin_ctzll(mask)].abort_at);
+}
+
+/* While a step's record is in flight its retries wait for that, not for a time. */
+static void sooner_steps(const struct txn *txn, enum txn_branch_state state, struct mono *at)
+{
+    if (txn->writing[TXN_RECORD_STEP] == 0)
+        sooner_retries(txn, state, at);
+}
+
+static struct mono saga_wake_at(const struct txn *txn)
+{
+    struct mono at = {0};
+    sooner_earlier(txn, &at);
+    if (txn->state == TXN_RUNNING) {
+        if (!txn_forward_only(txn))
+            sooner(&at, txn->deadline);
+        sooner_steps(txn, TXN_BRANCH_EXECUTING, &at);
+    } else if (txn->state == TXN_STOPPING) {
+        sooner_retries(txn, TXN_BRANCH_ABORTING, &at);
+    } else if (txn->state == TXN_COMPENSATING) {
+        sooner_steps(txn, TXN_BRANCH_COMPENSATING, &at);
+        sooner_retries(txn, TXN_BRANCH_ASKING, &at);
+    }
+    return at;
 }
 
 struct mono txn_wake_at(const struct txn *txn)
@@ -134,10 +200,17 @@ struct mono txn_wake_at(const struct txn *txn)
     case TXN_PUBLISHING:
         sooner(&at, txn->publish_deadline);
         break;
+    case TXN_RUNNING:
+    case TXN_STOPPING:
+    case TXN_TURNING:
+    case TXN_COMPENSATING:
+    case TXN_CONCLUDING:
+    case TXN_PARKED:
+        return saga_wake_at(txn);
     case TXN_NEW:
     case TXN_DECIDING:   /* no timer aborts while a decision is in flight */
     case TXN_RESTARTING: /* looked at when the write is durable */
-    case TXN_PARKED:
+    case TXN_FALLING_BACK:
     case TXN_LOST:
     case TXN_ENDED:
     case TXN_STATE_COUNT:

@@ -7,12 +7,13 @@
  * branch needs no begin of its own: the row that delegates does its work. */
 static bool begin_forced(const struct txn *txn)
 {
-    if (txn->origin->accepted || txn->policy->always_force_begin)
+    if (txn->origin->accepted || txn->policy->always_force_begin ||
+        txn->protocol == TXN_PROTOCOL_SAGA)
         return true;
     if (txn_one_phase_fits(txn))
         return false;
     for (uint32_t i = 0; i < txn->branches_count; i++) {
-        if (!txn->branches[i].inquires)
+        if (!txn->branches[i].inquires && txn->branches[i].state != TXN_BRANCH_BEHIND)
             return true;
     }
     return false;
@@ -22,6 +23,7 @@ void txn_on_submitted(struct step *step)
 {
     struct txn *txn = step->txn;
     assert(txn->branches_count > 0 && !txn->origin->interactive);
+    txn_leave_behind(txn);
     bool forced = begin_forced(txn);
     txn_note_moment(step, TXN_MOMENT_BEGAN);
     txn_persist(step, TXN_RECORD_BEGIN, forced);
@@ -44,9 +46,12 @@ void txn_on_begun(struct step *step)
     txn_acknowledge_enlisted(step);
     if (txn->begins_durable < txn->begin_writes)
         return;
-    if (txn->origin->accepted)
+    if (txn->origin->accepted || txn->protocol == TXN_PROTOCOL_SAGA)
         txn_reply(step, TXN_REPLY_ACCEPTED);
-    txn_reserve(step);
+    if (txn->protocol == TXN_PROTOCOL_SAGA)
+        txn_run_begin(step);
+    else
+        txn_reserve(step);
 }
 
 /* All or none, before the first prepare: whoever holds a slot never waits for another one
@@ -125,6 +130,14 @@ struct txn_branch *txn_answered(struct step *step, enum message_op op)
     return branch;
 }
 
+static void go_on(struct step *step)
+{
+    if (txn_voted(step->txn) == txn_members(step->txn))
+        txn_commit(step);
+    else
+        prepare_ready(step);
+}
+
 static void voted(struct step *step, struct txn_branch *branch, enum txn_branch_state state)
 {
     struct txn *txn = step->txn;
@@ -135,10 +148,21 @@ static void voted(struct step *step, struct txn_branch *branch, enum txn_branch_
     branch->output = result->output;
     if (state == TXN_BRANCH_READ_ONLY)
         txn_release(step, branch);
-    if (txn_voted(txn) == txn_all(txn))
-        txn_commit(step);
-    else
-        prepare_ready(step);
+    go_on(step);
+}
+
+/* PREPARING: its `when` was false, so that it has nothing to commit: as if it had only read. */
+void txn_on_skipped(struct step *step)
+{
+    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch == NULL || branch->state != TXN_BRANCH_PREPARING)
+        return;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_SKIPPED);
+    branch->vote = VOTE_READ_ONLY;
+    branch->retry_at.us = 0;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SKIPPED, .branch = branch->number});
+    txn_release(step, branch);
+    go_on(step);
 }
 
 /* PREPARING. */
@@ -185,6 +209,16 @@ void txn_on_unsendable(struct step *step)
     txn_abort(step, TXN_CAUSE_INPUT, branch->number);
 }
 
+/* A prepare that did not come in time is the reason to fall back; the end of the whole time is
+ * none. */
+static void give_up(struct step *step, enum txn_cause cause, uint32_t branch_number)
+{
+    if (txn_falls_back(step->txn) && !txn_expired(step->txn->deadline, step->now))
+        txn_fall_back(step, cause, branch_number);
+    else
+        txn_abort(step, cause, branch_number);
+}
+
 /* Whom to blame: the first that was asked and has not voted. */
 static void timed_out(struct step *step)
 {
@@ -192,12 +226,12 @@ static void timed_out(struct step *step)
     uint64_t mask = txn->in[TXN_BRANCH_PREPARING];
     txn_note_moment(step, TXN_MOMENT_TIMEOUT);
     if (mask == 0) {
-        txn_abort(step, TXN_CAUSE_TIMEOUT, 0);
+        give_up(step, TXN_CAUSE_TIMEOUT, 0);
         return;
     }
     const struct txn_branch *branch = txn_take(txn, &mask);
     bool unreachable = branch->retry_at.us != 0 && !branch->reachable;
-    txn_abort(step, unreachable ? TXN_CAUSE_UNREACHABLE : TXN_CAUSE_TIMEOUT, branch->number);
+    give_up(step, unreachable ? TXN_CAUSE_UNREACHABLE : TXN_CAUSE_TIMEOUT, branch->number);
 }
 
 /* RESERVING, PREPARING. */

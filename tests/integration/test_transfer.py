@@ -246,10 +246,13 @@ class Transfers(TrothTest):
         self.assertEqual(self.trothd.apply(ONE_BRANCH).status, 200)
         self.expect(self.trothd.apply(changed), 409, "deposit", "version")
 
-    def test_sagas_are_refused_clearly_for_now(self):
+    def test_an_unused_mode_is_named_as_it_ran(self):
+        """The same step as a saga: nothing is prepared, and the answer says so."""
         saga = {**ONE_BRANCH, "name": "saga", "mode": "saga"}
         self.assertEqual(self.trothd.apply(saga).status, 201)
-        self.expect(self.trothd.submit("saga", {"to": 1, "amount": 1}), 422, "saga")
+        shown = self.trothd.submit("saga", {"to": 15, "amount": 1}).json
+        self.assertEqual((shown["outcome"], shown["mode"], shown["steps"][0]["state"]), ("committed", "saga", "done"))
+        self.assertEqual(self.system.balance("bank_a", 15), 1001)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,14 @@ static void check_vote(struct world *world, const struct sim_txn *txn, const str
     enum message_vote vote = VOTE_NONE;
     bool member = member_vote(write->members, branch + 1, &vote);
     bool stands = false;
+    if (is_saga(&txn->plan) && txn->plan.kind[branch] == TXN_STEP_RETRIABLE) {
+        if (guard->prepared != 0 || guard->committed != 0)
+            world_fail(world, "invariant 2: txn %u commits, and step %u behind its pivot acted",
+                       index_of(world, txn), branch + 1);
+        return;
+    }
+    if (txn->plan.mood[branch] == MOOD_SKIP)
+        return;
     if (!member) {
         if (!txn->plan.interactive || guard->told_ok)
             world_fail(world, "invariant 2: txn %u commits without branch %u", index_of(world, txn),
@@ -88,6 +96,10 @@ void check_decision(struct world *world, const struct sim_txn *txn, const struct
                    index_of(world, txn), write->attempt, txn->attempt);
     if (write->decision == TXN_COMMIT)
         check_key(world, txn);
+    if (is_saga(&txn->plan) && write->protocol == TXN_PROTOCOL_SAGA) {
+        check_saga_decision(world, txn, write);
+        return;
+    }
     if (write->decision == TXN_COMMIT && txn->plan.names_stranger)
         world_fail(world, "invariant 2: txn %u commits, and a branch it names never enlisted",
                    index_of(world, txn));
@@ -253,6 +265,8 @@ static void drained_outbox(struct world *world, const struct sim_txn *txn)
                    ended_by_hand(txn) ? "not told to be" : "told to be");
     if (txn->outbox_written[TXN_OUTCOME_COMMITTED] > 0 && final != TXN_COMMIT)
         world_fail(world, "invariant 4: txn %u is published as committed, and is not", t);
+    if (txn->outbox_written[TXN_OUTCOME_COMPENSATED] > 0 && final != TXN_ABORT)
+        world_fail(world, "invariant 4: txn %u is published as compensated, and is not", t);
     if (txn->outbox_written[TXN_OUTCOME_ABORTED] > 0 && final != TXN_ABORT)
         world_fail(world, "invariant 4: txn %u is published as aborted, and is not", t);
 }
@@ -261,8 +275,10 @@ static void drained_txn(struct world *world, const struct sim_txn *txn)
 {
     uint32_t t = index_of(world, txn);
     const struct live *live = world->nodes[world->leader]->live[t];
-    for (uint32_t b = 0; b < txn->plan.branches; b++)
+    for (uint32_t b = 0; b < txn->plan.branches && !is_saga(&txn->plan); b++)
         drained_branch(world, txn, b);
+    if (is_saga(&txn->plan))
+        check_saga_drained(world, txn);
     drained_outbox(world, txn);
     if (txn->row && final_decision(txn) == TXN_UNDECIDED)
         world_fail(world, "invariant 5: txn %u never came to a decision", t);

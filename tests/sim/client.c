@@ -2,6 +2,38 @@
  * same key, cancelled, or forgotten; and the services that an interactive client calls. */
 #include "sim.h"
 
+/* Up to a pivot, if there is one, steps that can be undone; behind it retriable ones. `after` is
+ * any graph. */
+static void plan_steps(struct world *world, struct plan *plan)
+{
+    plan->branches = 1 + (uint32_t)world_random(world, BRANCHES_MAX);
+    uint32_t pivot = (uint32_t)world_random(world, plan->branches + 2u); /* beyond: none */
+    for (uint32_t i = 0; i < plan->branches; i++) {
+        uint64_t earlier = (UINT64_C(1) << i) - 1;
+        plan->kind[i] = i == pivot  ? TXN_STEP_PIVOT
+                        : i > pivot ? TXN_STEP_RETRIABLE
+                                    : TXN_STEP_COMPENSATABLE;
+        plan->after[i] =
+            world_random(world, UINT64_C(1) << i) & world_random(world, UINT64_C(1) << i);
+        if (plan->kind[i] == TXN_STEP_RETRIABLE)
+            plan->after[i] |= UINT64_C(1) << pivot;
+        plan->needs[i] = plan->after[i] & earlier;
+        plan->has_compensation[i] =
+            plan->kind[i] == TXN_STEP_COMPENSATABLE && world_random(world, 6) != 0;
+        plan->needs_output[i] = world_random(world, 2) == 0;
+        plan->retry[i] = (struct txn_retry){.interval_us = 50000, .max_interval_us = 2000000};
+        plan->retry[i].max_attempts = (uint32_t)world_random(world, 5);
+        uint64_t mood = world_random(world, 40);
+        plan->mood[i] = mood < 4                              ? MOOD_SKIP
+                        : plan->kind[i] == TXN_STEP_RETRIABLE ? MOOD_YES
+                        : mood < 8                            ? MOOD_REFUSE
+                        : mood == 8                           ? MOOD_UNSENDABLE
+                        : mood == 9                           ? MOOD_READ_ONLY
+                                                              : MOOD_YES;
+        plan->participant[i] = (uint32_t)world_random(world, PARTICIPANTS);
+    }
+}
+
 static void plan_branches(struct world *world, struct plan *plan)
 {
     static const uint32_t counts[] = {1, 2, 2, 2, 3, 4};
@@ -35,7 +67,13 @@ void clients_plan(struct world *world)
         client->plan.cancels = world_random(world, 8) == 0;
         client->plan.vanishes = client->plan.interactive && world_random(world, 8) == 0;
         client->plan.names_stranger = client->plan.interactive && world_random(world, 12) == 0;
-        plan_branches(world, &client->plan);
+        if (!client->plan.interactive && world_random(world, 2) == 0)
+            client->plan.mode =
+                world_random(world, 2) == 0 ? TXN_MODE_SAGA : TXN_MODE_2PC_THEN_SAGA;
+        if (is_saga(&client->plan))
+            plan_steps(world, &client->plan);
+        else
+            plan_branches(world, &client->plan);
         world_push(world, (struct sim_event){.kind = EV_CLIENT, .client = c},
                    world_random(world, 15000000));
     }

@@ -2,7 +2,14 @@
  * write (protocol.md, sections 1 and 2). A batch is one transaction: all of it, or nothing. */
 #include <string.h>
 
+#include <protocol/json.h>
+
 #include "sim.h"
+
+static struct troth_span span_of(const char *text)
+{
+    return text == NULL ? (struct troth_span){NULL, 0} : (struct troth_span){text, strlen(text)};
+}
 
 static void already(struct write *write, enum txn_decision standing)
 {
@@ -16,6 +23,7 @@ static void row_insert(struct sim_txn *txn, const struct write *write)
         return;
     txn->row = true;
     txn->attempt = write->attempt;
+    txn->protocol = write->protocol;
     txn->members = write->members;
 }
 
@@ -56,7 +64,8 @@ static void outbox_insert(struct world *world, struct sim_txn *txn, const struct
 static void apply_decision(struct world *world, struct sim_txn *txn, struct write *write)
 {
     struct decision_row *row = &txn->decision[write->attempt];
-    if (row->decision != TXN_UNDECIDED && world->mutation != MUTATE_NOT_WRITE_ONCE) {
+    if (row->decision != TXN_UNDECIDED && world->mutation != MUTATE_NOT_WRITE_ONCE &&
+        (world->mutation != MUTATE_LATE_YES || row->decision == write->decision)) {
         already(write, row->decision);
         return;
     }
@@ -80,12 +89,34 @@ static void apply_attempt(struct world *world, struct sim_txn *txn, struct write
         world_fail(world, "txn %u: too many attempts", write->txn);
         return;
     }
+    txn->row = true;
+    txn->protocol = write->protocol;
+    for (uint32_t b = 0; b < txn->plan.branches; b++)
+        txn->guard[b].sends = 0;
     row->decision = TXN_ABORT;
     row->members = write->members;
     row->epoch = world->epoch;
     txn->attempt = write->attempt + 1;
     txn->members = write->members;
     txn->delegated = 0;
+}
+
+static void apply_step(struct world *world, struct sim_txn *txn, const struct write *write)
+{
+    size_t len = strlen(txn->steps), more = strlen(write->step);
+    if (!txn->row)
+        world_fail(world, "txn %u: a step's record without a transaction", write->txn);
+    if (len + more + 2 > sizeof(txn->steps)) {
+        world_fail(world, "txn %u: too many step records", write->txn);
+        return;
+    }
+    if (len > 0)
+        txn->steps[len++] = ',';
+    memcpy(txn->steps + len, write->step, more + 1);
+    struct record_step step;
+    struct json_cursor cursor = json_cursor(span_of(write->step));
+    if (record_step_next(&cursor, &step) == 0 && step.state == RECORD_STEP_DONE)
+        txn->guard[step.branch - 1].recorded = true;
 }
 
 static void apply(struct world *world, struct write *write)
@@ -107,11 +138,16 @@ static void apply(struct world *world, struct write *write)
         apply_attempt(world, txn, write);
         break;
     case TXN_RECORD_OUTCOME:
-        if (txn->outbox_written[write->outcome] == 0)
-            outbox_insert(world, txn, write);
+        if (txn->outbox_written[write->outcome] != 0)
+            break;
+        check_saga_outcome(world, txn, write->outcome);
+        outbox_insert(world, txn, write);
         break;
     case TXN_RECORD_END:
         txn->ended = true;
+        break;
+    case TXN_RECORD_STEP:
+        apply_step(world, txn, write);
         break;
     case TXN_RECORD_KIND_COUNT:
         break;
@@ -138,11 +174,6 @@ void journal_apply(struct world *world, struct batch *batch)
                     world->epoch);
 }
 
-static struct troth_span span_of(const char *text)
-{
-    return text == NULL ? (struct troth_span){NULL, 0} : (struct troth_span){text, strlen(text)};
-}
-
 void journal_image(const struct sim_txn *txn, struct txn_image *ret_image)
 {
     const struct decision_row *row = &txn->decision[txn->attempt];
@@ -150,6 +181,7 @@ void journal_image(const struct sim_txn *txn, struct txn_image *ret_image)
     *ret_image = (struct txn_image){
         .origin = txn->origin,
         .attempt = txn->attempt,
+        .protocol = txn->protocol,
         .decision = row->decision,
         .outcome = txn->outcome,
         .delegated_branch = decided ? row->delegated : txn->delegated,

@@ -17,6 +17,12 @@ static void plan_flush(struct world *world, uint32_t node, uint64_t after_us)
     world_push(world, (struct sim_event){.kind = EV_FLUSH, .node = node}, after_us);
 }
 
+/* A list of one, so that it reads like the whole. */
+static const char *step_text(struct world *world, const struct txn_record *record)
+{
+    return record->kind == TXN_RECORD_STEP ? world_text(world, record->step) : "";
+}
+
 void lane_write(struct world *world, uint32_t node, uint32_t txn, const struct txn_record *record)
 {
     struct node *host = world->nodes[node];
@@ -27,6 +33,8 @@ void lane_write(struct world *world, uint32_t node, uint32_t txn, const struct t
     host->gathered[host->gathered_count++] =
         (struct write){.txn = txn,
                        .kind = record->kind,
+                       .protocol = record->protocol,
+                       .step = step_text(world, record),
                        .attempt = record->attempt,
                        .decision = record->decision,
                        .outcome = record->outcome,

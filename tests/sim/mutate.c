@@ -23,6 +23,17 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_UNKNOWN_IS_DONE] = "unknown-is-done",
     [MUTATE_NOTHING_IS_DONE] = "nothing-is-done",
     [MUTATE_NO_IDEMPOTENCY_KEY] = "no-idempotency-key",
+    [MUTATE_NO_COMPENSATION_FENCE] = "no-compensation-fence",
+    [MUTATE_REFUSAL_NO_TOMBSTONE] = "refusal-no-tombstone",
+    [MUTATE_TURN_AFTER_SEND] = "turn-after-send",
+    [MUTATE_PIVOT_LAZY] = "pivot-lazy",
+    [MUTATE_UNKNOWN_PIVOT] = "unknown-pivot",
+    [MUTATE_KNOWN_ONLY] = "known-only",
+    [MUTATE_EARLY_SEND] = "early-send",
+    [MUTATE_GUARD_NO_FENCE] = "guard-no-fence",
+    [MUTATE_LATE_YES] = "late-yes",
+    [MUTATE_NO_ABORT] = "no-abort",
+    [MUTATE_POST_EARLY] = "post-early",
 };
 
 const char *mutation_name(enum mutation mutation)
@@ -41,12 +52,81 @@ bool mutation_parse(const char *name, enum mutation *ret_mutation)
     return false;
 }
 
+/* What only the decision's row allows leaves when that is asked for. */
+static void send_early(struct world *world, uint32_t node, uint32_t txn,
+                       const struct txn_record *record)
+{
+    const struct live *live = world->nodes[node]->live[txn];
+    bool turns = world->mutation == MUTATE_TURN_AFTER_SEND && record->decision == TXN_ABORT &&
+                 record->protocol == TXN_PROTOCOL_SAGA;
+    bool follows = world->mutation == MUTATE_POST_EARLY && record->decision == TXN_COMMIT;
+    for (uint32_t i = 0; i < live->txn.branches_count; i++) {
+        const struct txn_branch *branch = &live->branches[i];
+        if (turns && branch->state == TXN_BRANCH_DONE && branch->has_compensation)
+            node_send(world, node, txn, branch->number - 1, OP_COMPENSATE, record->attempt,
+                      world->policy.call_timeout_us);
+        if (follows && branch->state == TXN_BRANCH_BEHIND)
+            node_send(world, node, txn, branch->number - 1, OP_EXECUTE, record->attempt,
+                      world->policy.call_timeout_us);
+    }
+}
+
+/* The fence of a pivot: is it for a pivot whose retries are spent? */
+static bool fence_pretended(const struct world *world, const struct txn *txn,
+                            const struct txn_effect *effect)
+{
+    if (txn->state != TXN_STOPPING || effect->op != OP_ABORT || effect->attempt != txn->attempt)
+        return false;
+    bool spent = txn->cause_branch == effect->branch->number && txn->cause != TXN_CAUSE_REFUSED;
+    return world->mutation == (spent ? MUTATE_UNKNOWN_PIVOT : MUTATE_PIVOT_LAZY);
+}
+
+bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
+                    const struct txn_effect *effect)
+{
+    const struct live *live = world->nodes[node]->live[txn];
+    const struct guard *guard = &world->txns[txn].guard[effect->branch->number - 1];
+    struct result result = {.op = effect->op,
+                            .branch = effect->branch->number,
+                            .attempt = effect->attempt,
+                            .result = RESULT_DONE,
+                            .state = BRANCH_IS_ABORTED};
+    bool known = guard->recorded || (guard->sent_by >> node & 1u) != 0;
+    bool pretends =
+        fence_pretended(world, &live->txn, effect) ||
+        (world->mutation == MUTATE_KNOWN_ONLY && effect->op == OP_COMPENSATE && !known) ||
+        (world->mutation == MUTATE_NO_ABORT && effect->op == OP_ABORT &&
+         effect->attempt < live->txn.attempt);
+    if (!pretends || world->sends == 0)
+        return false;
+    struct sim_event event = {.kind = EV_RESULT, .node = node, .txn = txn, .result = result};
+    world_push(world, event, 0); /* its id is that of the first send, answered long ago */
+    return true;
+}
+
+/* A sloppy leader: the yes that completes the votes asks for a commit of the attempt that ends. */
+void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result)
+{
+    const struct live *live = world->nodes[node]->live[txn];
+    if (world->mutation != MUTATE_LATE_YES || live->txn.state != TXN_FALLING_BACK ||
+        result->result != RESULT_VOTE || result->attempt + 1 != live->txn.attempt)
+        return;
+    struct txn_record record = {.kind = TXN_RECORD_DECISION,
+                                .forced = true,
+                                .origin = live->txn.origin,
+                                .epoch = live->txn.epoch,
+                                .attempt = result->attempt,
+                                .decision = TXN_COMMIT};
+    lane_write(world, node, txn, &record);
+}
+
 void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
                     const struct txn_record *record)
 {
     const struct live *live = world->nodes[node]->live[txn];
     if (record->kind != TXN_RECORD_DECISION)
         return;
+    send_early(world, node, txn, record);
     if (world->mutation == MUTATE_REPLY_BEFORE_DURABLE)
         client_tell(world, node, txn, ANSWER_OUTCOME, 0, record->decision);
     if (world->mutation != MUTATE_DECISION_AFTER_SEND || record->decision != TXN_COMMIT)

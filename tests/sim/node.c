@@ -1,12 +1,13 @@
 /* node.c: one incarnation of the coordinator: the simulated host of the core. It may crash at every
  * effect; another one takes over under a higher epoch, while the old one may live on. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
 
 #define WALL_BASE_US UINT64_C(1763704489000000)
-#define SLOTS        4u /* of each participant: a transaction may need them all */
+#define SLOTS        6u /* of each participant: a transaction may need them all */
 
 static struct txn_now node_now(const struct world *world, uint32_t node)
 {
@@ -89,13 +90,17 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
     world->answered[id] = 0;
     world_trace(world, "node %u: txn %u/%u %s #%u", node, txn, branch + 1, message_op_name(op),
                 attempt);
-    if ((op == OP_PREPARE || op == OP_EXECUTE) &&
-        world->txns[txn].plan.mood[branch] == MOOD_UNSENDABLE) {
-        world_push(
-            world,
-            (struct sim_event){.kind = EV_UNSENDABLE, .node = node, .txn = txn, .branch = branch},
-            0);
+    enum mood mood = world->txns[txn].plan.mood[branch];
+    if ((op == OP_PREPARE || op == OP_EXECUTE) && (mood == MOOD_UNSENDABLE || mood == MOOD_SKIP)) {
+        struct sim_event none = {.node = node, .txn = txn, .branch = branch};
+        none.kind = mood == MOOD_SKIP ? EV_SKIPPED : EV_UNSENDABLE;
+        world_push(world, none, 0);
         return;
+    }
+    if (op == OP_EXECUTE) {
+        world->txns[txn].guard[branch].sends++;
+        world->txns[txn].guard[branch].sent_by |= UINT32_C(1) << node;
+        check_tries(world, &world->txns[txn], branch);
     }
     if (op != OP_ABORT)
         check_sent(world, &world->txns[txn], attempt);
@@ -137,6 +142,11 @@ static void on_persist(struct world *world, uint32_t node, uint32_t txn,
     if (record->epoch != world->nodes[node]->epoch)
         world_fail(world, "a record of another epoch");
     mutate_persist(world, node, txn, record);
+    if (world->mutation == MUTATE_EARLY_SEND && record->kind == TXN_RECORD_ATTEMPT) {
+        lane_write(world, node, txn, record); /* its own verdict comes as a second one */
+        pretend_durable(world, node, txn, record);
+        return;
+    }
     if (!mutate_pretends_durable(world, record)) {
         lane_write(world, node, txn, record);
         return;
@@ -209,15 +219,16 @@ static void on_effect(struct world *world, uint32_t node, uint32_t txn,
         slots_release(world, node, txn, effect->branch->number);
         break;
     case TXN_EFFECT_SEND:
-        node_send(world, node, txn, effect->branch->number - 1, effect->op, live->txn.attempt,
-                  effect->timeout_us);
+        if (!mutate_answers(world, node, txn, effect))
+            node_send(world, node, txn, effect->branch->number - 1, effect->op, effect->attempt,
+                      effect->timeout_us);
         break;
     case TXN_EFFECT_REPLY:
         on_reply(world, node, txn, effect);
         break;
     case TXN_EFFECT_PUBLISH:
         node_publish(world, node, txn,
-                     effect->record.kind == TXN_RECORD_OUTCOME ? TXN_OUTCOME_MIXED
+                     effect->record.kind == TXN_RECORD_OUTCOME ? live->txn.outcome
                      : live->txn.decision == TXN_COMMIT        ? TXN_OUTCOME_COMMITTED
                                                                : TXN_OUTCOME_ABORTED);
         break;
@@ -291,6 +302,7 @@ void node_on_result(struct world *world, const struct sim_event *event)
     struct result result = event->result;
     if (world->mutation == MUTATE_NO_ATTEMPT_FENCE)
         result.attempt = live->txn.attempt;
+    mutate_late_yes(world, event->node, event->txn, &result);
     struct txn_event step = {.kind = TXN_EVENT_RESULT, .unsent = event->unsent};
     step.of.result = &result;
     node_step(world, event->node, event->txn, &step);
@@ -330,6 +342,24 @@ void node_on_unsendable(struct world *world, const struct sim_event *event)
     struct txn_event step = {.kind = TXN_EVENT_UNSENDABLE};
     step.of.number = event->branch + 1;
     node_step(world, event->node, event->txn, &step);
+}
+
+void node_on_skipped(struct world *world, const struct sim_event *event)
+{
+    struct txn_event step = {.kind = TXN_EVENT_SKIPPED};
+    step.of.number = event->branch + 1;
+    node_step(world, event->node, event->txn, &step);
+}
+
+/* Somebody looks at what is parked, and says: again. */
+void node_on_operator(struct world *world, const struct sim_event *event)
+{
+    (void)event;
+    for (uint32_t t = 0; t < world->txns_count && world->nodes[world->leader]->alive; t++) {
+        const struct live *live = world->nodes[world->leader]->live[t];
+        if (live != NULL && live->txn.in[TXN_BRANCH_PARKED] != 0)
+            node_step(world, world->leader, t, &(struct txn_event){.kind = TXN_EVENT_RESUMED});
+    }
 }
 
 void node_on_granted(struct world *world, const struct sim_event *event)
@@ -374,6 +404,7 @@ static void origin_set(struct world *world, uint32_t node, struct sim_txn *txn)
         timeout_us = 0;
     txn->origin = (struct txn_origin){
         .gtid = txn->gtid,
+        .mode = txn->plan.mode,
         .interactive = txn->plan.interactive,
         .accepted = txn->plan.accepted,
         .timeout_us = timeout_us,
@@ -391,6 +422,18 @@ static void branch_fill(struct txn_branch *branch, const struct plan *plan, uint
                                   .operation = "debit",
                                   .inquires = plan->participant[i] != PARTICIPANTS - 1,
                                   .needs = plan->needs[i]};
+}
+
+/* What a host knows of a step from its definition, and recovery does not. */
+static void branch_define(struct txn_branch *branch, const struct plan *plan, uint32_t i)
+{
+    branch->needs = plan->needs[i];
+    branch->kind = plan->kind[i];
+    branch->after = plan->after[i];
+    branch->has_compensation = plan->has_compensation[i];
+    branch->compensate_needs = plan->needs_output[i] ? UINT64_C(1) << i : 0;
+    branch->retry = plan->retry[i];
+    branch->compensate_retry = plan->retry[i];
 }
 
 static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
@@ -412,8 +455,10 @@ static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
     struct live *live = world_alloc(world, sizeof(*live));
     host->live[index] = live;
     uint32_t count = txn->plan.interactive ? 0 : txn->plan.branches;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         branch_fill(&live->branches[i], &txn->plan, i);
+        branch_define(&live->branches[i], &txn->plan, i);
+    }
     txn_init(&live->txn, &txn->origin, &world->policy, host->epoch, world_random(world, UINT64_MAX),
              live->branches, count, BRANCHES_MAX);
     node_step(world, node, index,
@@ -429,6 +474,8 @@ static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
     enum txn_decision final = final_decision(rows);
     if (final == TXN_UNDECIDED && !rows->row && rows->epoch < world->epoch)
         final = TXN_ABORT;
+    if (is_saga(&rows->plan) && rows->row && rows->outcome == TXN_OUTCOME_NONE)
+        return; /* it has turned, or steps are open: not final yet */
     if (final != TXN_UNDECIDED)
         client_tell(world, node, txn, ANSWER_OUTCOME, 0, final);
 }
@@ -441,7 +488,7 @@ static void on_submit(struct world *world, uint32_t node, uint32_t client)
         if (world->txns[t].client != client || world->mutation == MUTATE_NO_IDEMPOTENCY_KEY)
             continue;
         const struct live *live = host->live[t];
-        if (live != NULL && live->txn.decision != TXN_UNDECIDED)
+        if (live != NULL && live->txn.outcome != TXN_OUTCOME_NONE)
             client_tell(world, node, t, ANSWER_OUTCOME, 0, live->txn.decision);
         else if (live == NULL && world->txns[t].row)
             tell_from_journal(world, node, t);
@@ -541,6 +588,11 @@ static void load(struct world *world, uint32_t node, uint32_t index)
     struct txn_image image;
     journal_image(txn, &image);
     image.origin = txn->origin;
+    if (txn->steps[0] != '\0') {
+        char *steps = world_alloc(world, sizeof(txn->steps) + 3);
+        snprintf(steps, sizeof(txn->steps) + 3, "[%s]", txn->steps);
+        image.steps = (struct troth_span){steps, strlen(steps)};
+    }
     struct txn_image *kept = world_alloc(world, sizeof(*kept)); /* the txn borrows its origin */
     *kept = image;
     int error = txn_recover(&live->txn, kept, &world->policy, world->nodes[node]->epoch,
@@ -552,7 +604,7 @@ static void load(struct world *world, uint32_t node, uint32_t index)
         return;
     }
     for (uint32_t i = 0; i < live->txn.branches_count; i++)
-        live->branches[i].needs = txn->plan.needs[live->branches[i].number - 1];
+        branch_define(&live->branches[i], &txn->plan, live->branches[i].number - 1);
 }
 
 /* Raises the epoch, loads what is open, then drives it: all that it knows comes from the journal.

@@ -18,7 +18,7 @@ static void reply(struct world *world, uint32_t node, uint32_t send, struct resu
                     .kind = EV_RESULT, .node = node, .txn = txn, .id = send, .result = result});
 }
 
-static void answer(struct world *world, const struct sim_event *event, struct result result)
+void participant_answer(struct world *world, const struct sim_event *event, struct result result)
 {
     result.op = (enum message_op)event->what;
     result.branch = event->branch + 1;
@@ -28,7 +28,7 @@ static void answer(struct world *world, const struct sim_event *event, struct re
     reply(world, event->node, event->id, result, event->txn);
 }
 
-static void tombstone(struct guard *guard, uint32_t attempt)
+void participant_tombstone(struct guard *guard, uint32_t attempt)
 {
     if (guard->tombstone < attempt)
         guard->tombstone = attempt;
@@ -56,7 +56,10 @@ static void commit(struct world *world, uint32_t txn, uint32_t branch, uint32_t 
                    bool executed)
 {
     struct guard *guard = &world->txns[txn].guard[branch];
-    check_committed(world, &world->txns[txn], branch, attempt, executed);
+    if (executed && is_saga(&world->txns[txn].plan))
+        check_executed(world, &world->txns[txn], branch, attempt);
+    else
+        check_committed(world, &world->txns[txn], branch, attempt, executed);
     world_trace(world, "participant: txn %u/%u committed #%u", txn, branch + 1, attempt);
     guard->prepared = 0;
     guard->committed = attempt;
@@ -70,21 +73,24 @@ static bool known_already(struct world *world, const struct sim_event *event)
     const struct guard *guard = &world->txns[event->txn].guard[event->branch];
     bool execute = event->what == OP_EXECUTE;
     if (guard->committed != 0) /* done is done, of any attempt */
-        answer(world, event,
-               execute ? (struct result){.result = RESULT_DONE, .state = BRANCH_IS_COMMITTED}
-                       : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
+        participant_answer(
+            world, event,
+            execute ? (struct result){.result = RESULT_DONE, .state = BRANCH_IS_COMMITTED}
+                    : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
     else if (guard->tombstone >= event->attempt || guard->prepared > event->attempt ||
              guard->running > event->attempt)
-        answer(world, event, (struct result){.result = RESULT_REFUSED});
+        participant_answer(world, event, (struct result){.result = RESULT_REFUSED});
     else if (guard->prepared == event->attempt ||
              (guard->prepared != 0 && world->mutation == MUTATE_GUARD_IGNORES_ATTEMPT))
-        answer(world, event,
-               execute ? (struct result){.result = RESULT_RETRY}
-                       : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
+        participant_answer(world, event,
+                           execute ? (struct result){.result = RESULT_RETRY}
+                                   : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
     else if (guard->read_only >= event->attempt && !execute)
-        answer(world, event, (struct result){.result = RESULT_VOTE, .vote = VOTE_READ_ONLY});
+        participant_answer(world, event,
+                           (struct result){.result = RESULT_VOTE, .vote = VOTE_READ_ONLY});
     else if (guard->running == event->attempt)
-        answer(world, event, (struct result){.result = RESULT_RETRY, .retry_after_us = 5000});
+        participant_answer(world, event,
+                           (struct result){.result = RESULT_RETRY, .retry_after_us = 5000});
     else
         return false;
     return true;
@@ -96,11 +102,12 @@ static void on_work(struct world *world, const struct sim_event *event)
     struct guard *guard = &txn->guard[event->branch];
     if (known_already(world, event))
         return;
-    if (guard->prepared != 0) /* of a lower attempt */
+    bool fenced = world->mutation != MUTATE_GUARD_NO_FENCE || event->what != OP_EXECUTE;
+    if (guard->prepared != 0 && fenced) /* of a lower attempt */
         participant_roll_back(world, event->txn, event->branch);
     if (txn->plan.interactive && !guard->work) { /* its work is lost: a no, and its tombstone */
-        tombstone(guard, event->attempt);
-        answer(world, event, (struct result){.result = RESULT_REFUSED});
+        participant_tombstone(guard, event->attempt);
+        participant_answer(world, event, (struct result){.result = RESULT_REFUSED});
         return;
     }
     guard->running = event->attempt; /* ends a lower attempt that is still running */
@@ -132,13 +139,17 @@ void participant_on_work_done(struct world *world, const struct sim_event *event
                             .attempt = event->attempt};
     guard->running = 0;
     guard->work = false;
-    if (txn->plan.mood[event->branch] == MOOD_REFUSE) {
-        tombstone(guard, event->attempt);
+    if (txn->plan.mood[event->branch] == MOOD_REFUSE && !guard->refused_once) {
+        if (world->mutation == MUTATE_REFUSAL_NO_TOMBSTONE)
+            guard->refused_once = true; /* it was a matter of the moment */
+        else
+            participant_tombstone(guard, event->attempt);
         result.result = RESULT_REFUSED;
     } else if (execute) {
         commit(world, event->txn, event->branch, event->attempt, true);
         result.result = RESULT_DONE;
         result.state = BRANCH_IS_COMMITTED;
+        result.output = (struct troth_span){"{\"n\":1}", 7};
     } else if (txn->plan.mood[event->branch] == MOOD_READ_ONLY) {
         if (guard->read_only < event->attempt) /* no guard row: a late lower attempt just reads */
             guard->read_only = event->attempt;
@@ -172,7 +183,7 @@ static void on_commit(struct world *world, const struct sim_event *event)
                    event->attempt, event->txn, event->branch + 1);
         return;
     }
-    answer(world, event, done);
+    participant_answer(world, event, done);
 }
 
 static void on_abort(struct world *world, const struct sim_event *event)
@@ -181,7 +192,7 @@ static void on_abort(struct world *world, const struct sim_event *event)
     struct result done = {.result = RESULT_DONE, .state = BRANCH_IS_ABORTED};
     if (guard->committed != 0 && guard->committed <= event->attempt) {
         done.state = BRANCH_IS_COMMITTED; /* a delegated branch had acted */
-        answer(world, event, done);
+        participant_answer(world, event, done);
         return;
     }
     if (guard->prepared != 0 &&
@@ -191,21 +202,24 @@ static void on_abort(struct world *world, const struct sim_event *event)
         guard->running = 0;
     guard->work = false;
     if (world->mutation != MUTATE_NO_TOMBSTONE)
-        tombstone(guard, event->attempt);
+        participant_tombstone(guard, event->attempt);
     if (guard->abort_acknowledged < event->attempt)
         guard->abort_acknowledged = event->attempt;
-    answer(world, event, done);
+    participant_answer(world, event, done);
 }
 
 /* What makes no sense: the branch is parked, and an operator looks. */
 static bool says_409(struct world *world, const struct sim_event *event)
 {
     struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    const struct plan *plan = &world->txns[event->txn].plan;
+    bool retriable = event->what == OP_EXECUTE && plan->kind[event->branch] == TXN_STEP_RETRIABLE;
     if (!guard->confused || !world_faulty(world) ||
-        (event->what != OP_COMMIT && event->what != OP_ABORT))
+        (event->what != OP_COMMIT && event->what != OP_ABORT && event->what != OP_COMPENSATE &&
+         !retriable))
         return false;
     guard->said_409 = true;
-    answer(world, event, (struct result){.result = RESULT_REFUSED});
+    participant_answer(world, event, (struct result){.result = RESULT_REFUSED});
     return true;
 }
 
@@ -227,9 +241,13 @@ void participant_on_command(struct world *world, const struct sim_event *event)
         on_abort(world, event);
         break;
     case OP_COMPENSATE:
+        participant_compensate(world, event);
+        break;
     case OP_STATUS:
+        participant_status(world, event);
+        break;
     case OP_COUNT:
-        world_fail(world, "a command that two-phase commit does not know");
+        world_fail(world, "a command that nobody knows");
     }
 }
 
@@ -263,7 +281,7 @@ void participant_on_answer(struct world *world, const struct sim_event *event)
         break;
     case TXN_ANSWER_ABORTED:
         participant_roll_back(world, event->txn, event->branch);
-        tombstone(guard, event->attempt);
+        participant_tombstone(guard, event->attempt);
         break;
     case TXN_ANSWER_UNDECIDED:
         break;
@@ -281,7 +299,8 @@ void participant_on_by_hand(struct world *world, const struct sim_event *event)
                 continue;
             world_trace(world, "by hand: txn %u/%u #%u is rolled back", t, b + 1, guard->prepared);
             guard->by_hand |= UINT32_C(1) << guard->prepared;
-            tombstone(guard, guard->prepared); /* its row is gone: keep late duplicates out */
+            participant_tombstone(guard,
+                                  guard->prepared); /* its row is gone: keep late duplicates out */
             guard->prepared = 0;
             return;
         }

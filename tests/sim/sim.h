@@ -6,8 +6,10 @@
  *   lane.c         its way to the journal: batches, unknown commits
  *   journal.c      what the database holds, and its rules
  *   participant.c  the guard's rules (participant-sdk.md), prepared state, inquiry
+ *   compensate.c   the guard's rules for sagas: compensate, status
  *   client.c       requests, repeated and cancelled; interactive clients and their services
  *   check.c        the invariants of faults.md: at every step, and after the drain
+ *   check_saga.c   those of sagas and of the fallback
  *   mutate.c       protections that can be switched off, here and never in the core
  */
 #ifndef SIM_H
@@ -20,12 +22,13 @@
 #include <txn/txn.h>
 
 #define TXNS_MAX         24u
-#define BRANCHES_MAX     4u
+#define BRANCHES_MAX     6u
 #define PARTICIPANTS     4u /* the last one speaks plain http: it can not inquire */
 #define CLIENTS_MAX      6u
 #define NODES_MAX        10u
 #define ATTEMPTS_MAX     16u
 #define LANE_MAX         512u
+#define STEPS_TEXT_MAX   8192u
 #define FAULTS_UNTIL_US  UINT64_C(25000000)
 #define DRAINED_UNTIL_US UINT64_C(240000000)
 
@@ -49,6 +52,19 @@ enum mutation {
     MUTATE_UNKNOWN_IS_DONE,       /* no answer to a commit counts as its acknowledgement */
     MUTATE_NOTHING_IS_DONE,       /* a commit that finds nothing is acknowledged */
     MUTATE_NO_IDEMPOTENCY_KEY,    /* a request sent again is a new transaction */
+    MUTATE_NO_COMPENSATION_FENCE, /* a compensation that finds nothing leaves nothing */
+    MUTATE_REFUSAL_NO_TOMBSTONE,  /* a refusal leaves nothing: its duplicate may succeed [REFNOTOMB]
+                                   */
+    MUTATE_TURN_AFTER_SEND,       /* compensations leave when the turn is asked for [EARLYCOMP] */
+    MUTATE_PIVOT_LAZY,     /* a cancel or timeout does not wait for the pivot's fence [PIVOTLAZY] */
+    MUTATE_UNKNOWN_PIVOT,  /* a pivot whose retries are spent counts as not run [UNKNOWNPIVOT] */
+    MUTATE_KNOWN_ONLY,     /* only what this leader sent or the records show is compensated */
+    MUTATE_EARLY_SEND,     /* attempt 2 leaves when its row is asked for [EARLYSEND] */
+    MUTATE_GUARD_NO_FENCE, /* execute does not end what a lower attempt prepared [NOFENCE] */
+    MUTATE_LATE_YES, /* a yes that meets the fallback's write still asks for a commit, and rows are
+                        not written once [LATEYES, NOWRITEONCE] */
+    MUTATE_NO_ABORT, /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
+    MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
     MUTATE_COUNT
 };
 
@@ -64,7 +80,9 @@ enum sim_event_kind {
     EV_NODE_TIMER,
     EV_GRANTED,
     EV_UNSENDABLE,
-    EV_BY_HAND, /* somebody rolls a prepared branch back in its database */
+    EV_SKIPPED,
+    EV_OPERATOR, /* tries again what is parked */
+    EV_BY_HAND,  /* somebody rolls a prepared branch back in its database */
     EV_FLUSH,
     EV_BATCH_AT_JOURNAL,
     EV_BATCH_BACK,
@@ -103,17 +121,22 @@ struct sim_event {
     struct batch *batch;
 };
 
-enum mood { MOOD_YES, MOOD_READ_ONLY, MOOD_REFUSE, MOOD_UNSENDABLE };
+enum mood { MOOD_YES, MOOD_READ_ONLY, MOOD_REFUSE, MOOD_UNSENDABLE, MOOD_SKIP };
 
 /* What a client wants: decided before anything happens. */
 struct plan {
+    enum txn_mode mode;
     bool interactive;
     bool accepted;
     uint32_t branches;
     uint32_t participant[BRANCHES_MAX];
     enum mood mood[BRANCHES_MAX];
     uint64_t needs[BRANCHES_MAX];
-    bool early[BRANCHES_MAX]; /* interactive: enlists as prepared */
+    enum txn_step_kind kind[BRANCHES_MAX]; /* sagas, from here … */
+    uint64_t after[BRANCHES_MAX];
+    bool has_compensation[BRANCHES_MAX], needs_output[BRANCHES_MAX];
+    struct txn_retry retry[BRANCHES_MAX]; /* … to here */
+    bool early[BRANCHES_MAX];             /* interactive: enlists as prepared */
     bool cancels;
     bool vanishes;       /* interactive: never says commit */
     bool names_stranger; /* interactive: names a branch that never enlists */
@@ -138,6 +161,12 @@ struct guard {
     uint32_t by_hand; /* bit n: attempt n was rolled back by hand */
     bool said_409;
     bool told_ok; /* its service answered its caller */
+    /* sagas */
+    bool compensated;
+    bool refused_once;
+    uint32_t sends;   /* of execute, in the newest attempt */
+    uint32_t sent_by; /* bit n: by incarnation n */
+    bool recorded;    /* a STEP record says done */
 };
 
 struct decision_row {
@@ -158,8 +187,10 @@ struct sim_txn {
     /* the journal's rows */
     bool row, ended;
     uint32_t attempt;
+    enum txn_protocol protocol;
     uint32_t delegated;
     const char *members;
+    char steps[STEPS_TEXT_MAX]; /* its STEP records, a comma between two */
     struct decision_row decision[ATTEMPTS_MAX];
     enum txn_outcome outcome;
     bool outbox[TXN_OUTCOME_COUNT]; /* waiting */
@@ -173,6 +204,8 @@ struct sim_txn {
 struct write {
     uint32_t txn;
     enum txn_record_kind kind;
+    enum txn_protocol protocol;
+    const char *step;
     uint32_t attempt;
     enum txn_decision decision;
     enum txn_outcome outcome;
@@ -277,6 +310,8 @@ void node_on_result(struct world *world, const struct sim_event *event);
 void node_on_call_timeout(struct world *world, const struct sim_event *event);
 void node_on_timer(struct world *world, const struct sim_event *event);
 void node_on_unsendable(struct world *world, const struct sim_event *event);
+void node_on_skipped(struct world *world, const struct sim_event *event);
+void node_on_operator(struct world *world, const struct sim_event *event);
 void node_on_granted(struct world *world, const struct sim_event *event);
 void node_on_asked(struct world *world, const struct sim_event *event);
 void node_on_kafka(struct world *world, const struct sim_event *event);
@@ -309,6 +344,13 @@ void participant_on_give_up(struct world *world, const struct sim_event *event);
 void participant_prepare(struct world *world, uint32_t txn, uint32_t branch, uint32_t attempt);
 void participant_roll_back(struct world *world, uint32_t txn, uint32_t branch);
 
+void participant_answer(struct world *world, const struct sim_event *event, struct result result);
+void participant_tombstone(struct guard *guard, uint32_t attempt);
+
+/* compensate.c */
+void participant_compensate(struct world *world, const struct sim_event *event);
+void participant_status(struct world *world, const struct sim_event *event);
+
 /* client.c */
 void clients_plan(struct world *world);
 void client_on_timer(struct world *world, const struct sim_event *event);
@@ -333,12 +375,28 @@ void check_drained(struct world *world);
 bool member_vote(const char *members, uint32_t number, enum message_vote *ret_vote);
 enum txn_decision final_decision(const struct sim_txn *txn);
 
+/* check_saga.c */
+bool is_saga(const struct plan *plan);
+uint64_t plan_behind(const struct plan *plan, uint32_t branch);
+void check_saga_decision(struct world *world, const struct sim_txn *txn, const struct write *write);
+void check_saga_outcome(struct world *world, const struct sim_txn *txn, enum txn_outcome outcome);
+void check_executed(struct world *world, const struct sim_txn *txn, uint32_t branch,
+                    uint32_t attempt);
+void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t branch,
+                       uint32_t attempt);
+void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch);
+void check_saga_drained(struct world *world, const struct sim_txn *txn);
+
 /* mutate.c */
 const char *mutation_name(enum mutation mutation);
 bool mutation_parse(const char *name, enum mutation *ret_mutation);
 /* What a host with that protection missing would do beside an effect. */
 void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
                     const struct txn_record *record);
+/* Is answered by the host itself, and not sent. */
+bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
+                    const struct txn_effect *effect);
+void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result);
 bool mutate_pretends_durable(const struct world *world, const struct txn_record *record);
 
 #endif

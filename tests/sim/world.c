@@ -177,6 +177,8 @@ static const handler handlers[EV_COUNT] = {
     [EV_NODE_TIMER] = node_on_timer,
     [EV_GRANTED] = node_on_granted,
     [EV_UNSENDABLE] = node_on_unsendable,
+    [EV_SKIPPED] = node_on_skipped,
+    [EV_OPERATOR] = node_on_operator,
     [EV_BY_HAND] = participant_on_by_hand,
     [EV_FLUSH] = lane_on_flush,
     [EV_BATCH_AT_JOURNAL] = lane_on_journal,
@@ -204,6 +206,7 @@ static bool in_node(enum sim_event_kind kind)
     case EV_NODE_TIMER:
     case EV_GRANTED:
     case EV_UNSENDABLE:
+    case EV_SKIPPED:
     case EV_FLUSH:
     case EV_BATCH_BACK:
     case EV_BATCH_LOST:
@@ -225,6 +228,7 @@ static bool in_node(enum sim_event_kind kind)
     case EV_REQUEST_ANSWER:
     case EV_SERVICE:
     case EV_SERVICE_RETRY:
+    case EV_OPERATOR:
     case EV_COUNT:
         return false;
     }
@@ -271,6 +275,9 @@ static void weather(struct world *world)
         crash.id = (uint32_t)world_random(world, PARTICIPANTS);
         world_push(world, crash, world_random(world, FAULTS_UNTIL_US));
     }
+    for (uint32_t i = 1; i < 8; i++)
+        world_push(world, (struct sim_event){.kind = EV_OPERATOR},
+                   i * 6000000u + (i > 3 ? FAULTS_UNTIL_US : 0));
     if (world_random(world, 10) == 0) {
         for (uint32_t i = 0; i < 200; i++)
             world_push(world, (struct sim_event){.kind = EV_BY_HAND},

@@ -25,9 +25,16 @@ static const char *const outcome_names[TXN_OUTCOME_COUNT] = {
     [TXN_OUTCOME_MIXED] = "mixed",
 };
 static const char *const record_kind_names[TXN_RECORD_KIND_COUNT] = {
-    [TXN_RECORD_BEGIN] = "begin",       [TXN_RECORD_DELEGATE] = "delegate",
-    [TXN_RECORD_DECISION] = "decision", [TXN_RECORD_ATTEMPT] = "attempt",
-    [TXN_RECORD_OUTCOME] = "outcome",   [TXN_RECORD_END] = "end",
+    [TXN_RECORD_BEGIN] = "begin",     [TXN_RECORD_DELEGATE] = "delegate",
+    [TXN_RECORD_STEP] = "step",       [TXN_RECORD_DECISION] = "decision",
+    [TXN_RECORD_ATTEMPT] = "attempt", [TXN_RECORD_OUTCOME] = "outcome",
+    [TXN_RECORD_END] = "end",
+};
+static const char *const step_state_names[RECORD_STEP_STATE_COUNT] = {
+    [RECORD_STEP_WAITING] = "waiting",           [RECORD_STEP_DONE] = "done",
+    [RECORD_STEP_SKIPPED] = "skipped",           [RECORD_STEP_PARKED] = "parked",
+    [RECORD_STEP_UNDO_WAITING] = "undo_waiting", [RECORD_STEP_UNDO_PARKED] = "undo_parked",
+    [RECORD_STEP_COMPENSATED] = "compensated",
 };
 
 const char *txn_mode_name(enum txn_mode mode)
@@ -58,6 +65,12 @@ const char *txn_record_kind_name(enum txn_record_kind kind)
 {
     assert(kind < TXN_RECORD_KIND_COUNT);
     return record_kind_names[kind];
+}
+
+const char *record_step_state_name(enum record_step_state state)
+{
+    assert(state < RECORD_STEP_STATE_COUNT);
+    return step_state_names[state];
 }
 
 static int name_find(struct troth_span name, const char *const *names, size_t count,
@@ -183,6 +196,19 @@ static int member_vote(struct troth_span object, enum message_vote *ret_vote)
     return TROTH_ERROR_SYNTAX;
 }
 
+/* A number from 0 to `most`; one that is not there is 0. */
+static bool member_number(struct troth_span object, const char *key, uint64_t most,
+                          uint64_t *ret_number)
+{
+    struct troth_span value;
+    int64_t number = 0;
+    if (json_member(object, key, &value) &&
+        (json_int64(value, &number) != 0 || number < 0 || (uint64_t)number > most))
+        return false;
+    *ret_number = (uint64_t)number;
+    return true;
+}
+
 int record_member_next(struct json_cursor *cursor, struct record_member *ret_member)
 {
     struct troth_span key, object, value;
@@ -191,9 +217,8 @@ int record_member_next(struct json_cursor *cursor, struct record_member *ret_mem
     if (json_type(object) != JSON_OBJECT)
         return TROTH_ERROR_SYNTAX;
     struct record_member member = {.inquires = true};
-    int64_t number;
-    if (!json_member(object, "branch", &value) || json_int64(value, &number) != 0 || number < 1 ||
-        number > (int64_t)TROTH_BRANCH_NUMBER_MAX)
+    uint64_t number;
+    if (!member_number(object, "branch", TROTH_BRANCH_NUMBER_MAX, &number) || number < 1)
         return TROTH_ERROR_SYNTAX;
     member.branch = (uint32_t)number;
     if (member_name(object, "name", false, &member.name) != 0 ||
@@ -204,5 +229,67 @@ int record_member_next(struct json_cursor *cursor, struct record_member *ret_mem
     if (!json_member(object, "inquires", &value) || json_bool(value, &member.inquires) != 0)
         return TROTH_ERROR_SYNTAX;
     *ret_member = member;
+    return 0;
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+void record_step_append(struct buffer *object, const struct record_step *step)
+{
+    buffer_append_text(object, "{\"branch\":");
+    buffer_append_uint(object, step->branch);
+    buffer_append_text(object, ",\"attempt\":");
+    buffer_append_uint(object, step->attempt);
+    buffer_append_text(object, ",\"step\":");
+    json_append_text(object, record_step_state_name(step->state));
+    if (step->tries != 0) {
+        buffer_append_text(object, ",\"tries\":");
+        buffer_append_uint(object, step->tries);
+    }
+    if (step->retry_at.us != 0) {
+        buffer_append_text(object, ",\"retry_at\":");
+        buffer_append_uint(object, step->retry_at.us);
+    }
+    if (step->output.data != NULL) {
+        buffer_append_text(object, ",\"output\":");
+        buffer_append_span(object, step->output); /* byte for byte */
+    }
+    buffer_append_char(object, '}');
+}
+
+static int step_state_parse(struct troth_span object, enum record_step_state *ret_state)
+{
+    struct troth_span value;
+    if (!json_member(object, "step", &value) || json_type(value) != JSON_STRING)
+        return TROTH_ERROR_SYNTAX;
+    for (enum record_step_state i = RECORD_STEP_WAITING; i < RECORD_STEP_STATE_COUNT; i++) {
+        const char *name = record_step_state_name(i);
+        if (json_string_equals(value, (struct troth_span){name, strlen(name)})) {
+            *ret_state = i;
+            return 0;
+        }
+    }
+    return TROTH_ERROR_SYNTAX;
+}
+
+int record_step_next(struct json_cursor *cursor, struct record_step *ret_step)
+{
+    struct troth_span key, object;
+    struct record_step step = {.output = {NULL, 0}};
+    uint64_t branch, attempt, tries;
+    if (!json_next(cursor, &key, &object))
+        return TROTH_ERROR_NOT_FOUND;
+    if (json_type(object) != JSON_OBJECT ||
+        !member_number(object, "branch", TROTH_BRANCH_NUMBER_MAX, &branch) || branch < 1 ||
+        !member_number(object, "attempt", TROTH_ATTEMPT_MAX, &attempt) || attempt < 1 ||
+        !member_number(object, "tries", UINT32_MAX, &tries) ||
+        !member_number(object, "retry_at", INT64_MAX, &step.retry_at.us) ||
+        step_state_parse(object, &step.state) != 0)
+        return TROTH_ERROR_SYNTAX;
+    step.branch = (uint32_t)branch;
+    step.attempt = (uint32_t)attempt;
+    step.tries = (uint32_t)tries;
+    json_member(object, "output", &step.output);
+    *ret_step = step;
     return 0;
 }

@@ -138,6 +138,8 @@ static void on_loaded(void *arg, const struct txn_image *image)
     loaded->delegated_branch = image->delegated_branch;
     span_copy(loaded->members, sizeof loaded->members, image->members);
     span_copy(loaded->input, sizeof loaded->input, image->origin.input);
+    span_copy(loaded->steps, sizeof loaded->steps, image->steps);
+    span_copy(loaded->fallback, sizeof loaded->fallback, image->fallback);
 }
 
 static void on_outbox(void *arg, const struct record_outbox_row *row)
@@ -278,6 +280,12 @@ void sample_make(struct sample *sample, struct node *node, troth_gtid gtid,
                    .at = {parts.unix_ms * 1000 + 500}}};
     if (kind == TXN_RECORD_OUTCOME)
         sample->record.outcome = TXN_OUTCOME_MIXED;
+    if (kind == TXN_RECORD_STEP) {
+        sample->record.forced = false;
+        sample->record.members = (struct troth_span){0};
+        sample->record.step_seq = (uint64_t)sample->record.epoch << 32 | 1u;
+        sample->record.step = text_span("{\"branch\":1,\"attempt\":1,\"step\":\"done\"}");
+    }
     if (kind == TXN_RECORD_END) {
         sample->record.steps = text_span("[{\"branch\":1,\"participant\":\"bank_a\"}]");
         sample->record.history = text_span("[{\"at\":\"0s\",\"moment\":\"began\"}]");

@@ -26,6 +26,8 @@ struct loaded {
     uint32_t delegated_branch;
     char members[512];
     char input[512];
+    char steps[512];
+    char fallback[512];
 };
 
 struct outbox_seen {

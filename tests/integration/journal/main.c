@@ -13,6 +13,7 @@ int main(void)
     suite_add_tcase(suite, question_tests());
     suite_add_tcase(suite, registry_tests());
     suite_add_tcase(suite, rate_tests());
+    suite_add_tcase(suite, saga_tests());
     suite_add_tcase(suite, takeover_tests());
     suite_add_tcase(suite, unknown_tests());
     runner = srunner_create(suite);

@@ -4,10 +4,11 @@
 #include "proxy.h"
 #include "suites.h"
 
-#define OUTSTANDING 32 /* transactions without verdicts at a time, so that there are many batches  \
-                        */
+#define OUTSTANDING                                                                                \
+    32 /* transactions without verdicts at a time, so that there are many batches                  \
+        */
 
-/* Appends begin and decision of `count` transactions while `fault` does its
+/* Appends begin, a step and decision of `count` transactions while `fault` does its
  * worst; then every append has exactly one verdict, every decision is there exactly once, and so is
  * its event. */
 static void bombard(struct world *world, struct node *node, uint64_t count,
@@ -16,10 +17,11 @@ static void bombard(struct world *world, struct node *node, uint64_t count,
     uint64_t done = 0;
 
     while (done < count) {
-        while (done < count && 2 * done < node->verdicts.count + 2 * OUTSTANDING) {
+        while (done < count && 3 * done < node->verdicts.count + 3 * OUTSTANDING) {
             troth_gtid gtid = sample_gtid(node, (uint32_t)(done % 16), done + 1);
 
             append(node, gtid, TXN_RECORD_BEGIN);
+            append(node, gtid, TXN_RECORD_STEP);
             append(node, gtid, TXN_RECORD_DECISION);
             done++;
         }
@@ -27,9 +29,9 @@ static void bombard(struct world *world, struct node *node, uint64_t count,
         fault(arg, done);
         world_turn(world);
     }
-    world_wait(world, node->verdicts.count >= 2 * count);
-    ck_assert_uint_eq(node->verdicts.count, 2 * count);
-    for (uint64_t i = 0; i < 2 * count; i++)
+    world_wait(world, node->verdicts.count >= 3 * count);
+    ck_assert_uint_eq(node->verdicts.count, 3 * count);
+    for (uint64_t i = 0; i < 3 * count; i++)
         ck_assert_int_eq(node->verdicts.list[i].verdict, TXN_WRITTEN);
     for (uint64_t i = 0; i < count; i += 37) {
         troth_gtid gtid = sample_gtid(node, (uint32_t)(i % 16), i + 1);
@@ -39,6 +41,7 @@ static void bombard(struct world *world, struct node *node, uint64_t count,
     }
     ck_assert_int_eq(world_number(world, "select count(*) from troth.decision"), (long)count);
     ck_assert_int_eq(world_number(world, "select count(*) from troth.txn"), (long)count);
+    ck_assert_int_eq(world_number(world, "select count(*) from troth.record"), (long)count);
     ck_assert_int_eq(world_number(world, "select count(*) from troth.outbox"), (long)count);
     ck_assert_int_eq(world_number(world, "select count(distinct id) from troth.outbox"),
                      (long)count);
@@ -82,8 +85,8 @@ static void bombard_cut(enum proxy_cut cut, size_t budget_max, uint32_t seed)
     journal_stats(node.journal, &stats);
     ck_assert_uint_gt(cutter.proxy.cuts, 20);
     ck_assert_uint_gt(stats.unknown_commits, 10);
-    world_finish(&world);
     proxy_finish(&cutter.proxy);
+    world_finish(&world);
 }
 
 /* The connection breaks anywhere within a request: the batch is written again until it has one

@@ -319,7 +319,7 @@ START_TEST(deletes_confirmed_events)
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 2);
     journal_outbox_delete(node.journal, &gtid, decision.event.id);
     world_wait(&world, world_number(&world, "select count(*) from troth.outbox") == 1);
-    ck_assert_str_eq(world_text(&world, "select left(id::text, 2) from troth.outbox"), "04");
+    ck_assert_str_eq(world_text(&world, "select left(id::text, 2) from troth.outbox"), "05");
     world_finish(&world);
 }
 END_TEST

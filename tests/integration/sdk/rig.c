@@ -234,6 +234,7 @@ void rig_start(struct rig *rig)
     handle(rig, "temporary", temporary, false);
     handle(rig, "broken", broken, false);
     handle(rig, "runaway", runaway, false);
+    handle(rig, "refund", NULL, false);
     handle(rig, "look", look, true);
     handle(rig, "look_and_touch", debit, true);
     ck_assert_msg(troth_postgres_start(rig->postgres, why, sizeof why) == 0, "%s", why);

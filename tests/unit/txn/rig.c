@@ -1,5 +1,7 @@
 #include <stdlib.h>
 
+#include <protocol/json.h>
+
 #include "rig.h"
 
 static const char *const names[] = {"bank_0", "bank_1", "bank_2", "bank_3", "bank_4"};
@@ -41,6 +43,41 @@ struct rig *rig_new_interactive(void)
     return rig;
 }
 
+static const struct txn_retry retry = {
+    .interval_us = 100000, .max_interval_us = 1000000, .max_attempts = 2, .fixed = true};
+
+void rig_define(struct rig *rig, const char *kinds)
+{
+    for (uint32_t i = 0; kinds[i] != '\0'; i++) {
+        struct txn_branch *branch = &rig->branches[i];
+        branch->kind = kinds[i] == 'p'   ? TXN_STEP_PIVOT
+                       : kinds[i] == 'r' ? TXN_STEP_RETRIABLE
+                                         : TXN_STEP_COMPENSATABLE;
+        branch->has_compensation = kinds[i] == 'c';
+        branch->after = i == 0 ? 0 : UINT64_C(1) << (i - 1);
+        branch->retry = retry;
+        branch->compensate_retry = retry;
+    }
+}
+
+struct rig *rig_new_saga(enum txn_mode mode, const char *kinds)
+{
+    struct rig *rig = rig_new((uint32_t)strlen(kinds));
+    rig->origin.mode = mode;
+    rig_define(rig, kinds);
+    txn_init(&rig->txn, &rig->origin, &rig->policy, 1, 42, rig->branches, (uint32_t)strlen(kinds),
+             TROTH_BRANCHES_MAX);
+    return rig;
+}
+
+const char *rig_begin(struct rig *rig)
+{
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    if (rig->txn.state == TXN_BEGINNING)
+        return rig_durable(rig, TXN_RECORD_BEGIN);
+    return rig_event(rig, TXN_EVENT_RESERVED);
+}
+
 void rig_free(struct rig *rig)
 {
     buffer_finish(&rig->texts);
@@ -50,6 +87,19 @@ void rig_free(struct rig *rig)
     free(rig);
 }
 
+/* "step 1 done": a STEP record holds one step. */
+static void trace_step(struct buffer *trace, struct troth_span object)
+{
+    BUFFER_SCOPED struct buffer list = {0};
+    struct record_step step;
+    buffer_append_char(&list, '[');
+    buffer_append_span(&list, object);
+    buffer_append_char(&list, ']');
+    struct json_cursor cursor = json_cursor(buffer_span(&list));
+    ck_assert_int_eq(record_step_next(&cursor, &step), 0);
+    buffer_append_format(trace, " %u %s", step.branch, record_step_state_name(step.state));
+}
+
 static void trace_persist(struct buffer *trace, const struct txn_record *record)
 {
     buffer_append_format(trace, " %s", txn_record_kind_name(record->kind));
@@ -57,6 +107,8 @@ static void trace_persist(struct buffer *trace, const struct txn_record *record)
         buffer_append_format(trace, " %s", txn_decision_name(record->decision));
     if (record->publishes || record->kind == TXN_RECORD_END)
         buffer_append_format(trace, " %s", txn_outcome_name(record->outcome));
+    if (record->kind == TXN_RECORD_STEP)
+        trace_step(trace, record->step);
     if (record->attempt > 1)
         buffer_append_format(trace, " #%u", record->attempt);
     if (record->forced)
@@ -81,6 +133,8 @@ static void trace_effect(struct rig *rig, const struct txn_effect *effect)
         break;
     case TXN_EFFECT_SEND:
         buffer_append_format(trace, " %u %s", effect->branch->number, message_op_name(effect->op));
+        if (effect->attempt != rig->txn.attempt)
+            buffer_append_format(trace, " #%u", effect->attempt);
         break;
     case TXN_EFFECT_REPLY:
         buffer_append_format(trace, " %s", txn_reply_level_name(effect->reply));
@@ -171,6 +225,37 @@ const char *rig_done(struct rig *rig, uint32_t branch, enum message_op op, enum 
                            false);
 }
 
+const char *rig_number(struct rig *rig, enum txn_event_kind kind, uint32_t number)
+{
+    struct txn_event event = {.kind = kind};
+    event.of.number = number;
+    return rig_step(rig, &event);
+}
+
+const char *rig_executed(struct rig *rig, uint32_t branch, const char *output)
+{
+    return rig_full_result(
+        rig,
+        &(struct result){.op = OP_EXECUTE,
+                         .branch = branch,
+                         .attempt = rig->txn.attempt,
+                         .result = RESULT_DONE,
+                         .state = BRANCH_IS_COMMITTED,
+                         .output = {output, output == NULL ? 0 : strlen(output)}},
+        false);
+}
+
+const char *rig_earlier(struct rig *rig, uint32_t branch, enum message_result result)
+{
+    return rig_full_result(rig,
+                           &(struct result){.op = OP_ABORT,
+                                            .branch = branch,
+                                            .attempt = rig->txn.attempt - 1,
+                                            .result = result,
+                                            .state = BRANCH_IS_ABORTED},
+                           false);
+}
+
 const char *rig_enlist(struct rig *rig, uint32_t branch, bool inquires, enum message_vote vote)
 {
     struct txn_branch wanted = {.number = branch,
@@ -230,4 +315,33 @@ struct rig *rig_recover(const struct txn_image *image, const char **ret_trace)
                      0);
     *ret_trace = rig_event(rig, TXN_EVENT_RECOVERED);
     return rig;
+}
+
+struct rig *rig_recover_saga(const struct txn_image *image, const char *kinds,
+                             const char **ret_trace)
+{
+    struct rig *rig = rig_make();
+    ck_assert_int_eq(txn_recover(&rig->txn, image, &rig->policy, 2, 43, rig->branches,
+                                 TROTH_BRANCHES_MAX, &rig->memory, rig->now),
+                     0);
+    rig_define(rig, kinds);
+    *ret_trace = rig_event(rig, TXN_EVENT_RECOVERED);
+    return rig;
+}
+
+const char *rig_members(uint32_t count, uint32_t voted)
+{
+    static struct buffer list;
+    buffer_clear(&list);
+    record_members_begin(&list);
+    for (uint32_t i = 0; i < count; i++)
+        record_member_append(&list,
+                             &(struct record_member){.branch = i + 1,
+                                                     .name = SPAN("step"),
+                                                     .participant = SPAN("bank"),
+                                                     .operation = SPAN("debit"),
+                                                     .inquires = true,
+                                                     .vote = i < voted ? VOTE_YES : VOTE_NONE});
+    record_members_end(&list);
+    return buffer_text(&list);
 }

@@ -24,6 +24,13 @@ struct rig {
 /* Orchestrated over bank_1 … bank_n, operation debit; timeout 10s, prepare timeout 2s. */
 struct rig *rig_new(uint32_t branches);
 struct rig *rig_new_interactive(void);
+/* Mode saga, or 2pc_then_saga: bank_1 … as `kinds` says, one letter each: c compensatable with a
+ * compensation, n compensatable without, p pivot, r retriable; one behind the other. Begun, and
+ * the begin row durable where it is forced; the trace is that of the last step. */
+struct rig *rig_new_saga(enum txn_mode mode, const char *kinds);
+const char *rig_begin(struct rig *rig);
+/* What a host fills from the definition. */
+void rig_define(struct rig *rig, const char *kinds);
 void rig_free(struct rig *rig);
 
 /* Each steps one event and gives what came of it: "send 1 prepare; persist begin", '!' behind what
@@ -50,8 +57,18 @@ const char *rig_wake(struct rig *rig);
 const struct txn_record *rig_record(struct rig *rig, enum txn_record_kind kind);
 bool span_is(struct troth_span span, const char *text);
 
+const char *rig_number(struct rig *rig, enum txn_event_kind kind, uint32_t number);
+/* Of the saga's own attempt; and of the attempt before. */
+const char *rig_executed(struct rig *rig, uint32_t branch, const char *output);
+const char *rig_earlier(struct rig *rig, uint32_t branch, enum message_result result);
+
 /* A new leader's memory of what the journal would hold; ends with the RECOVERED step. */
 struct rig *rig_recover(const struct txn_image *image, const char **ret_trace);
+/* The same of a saga, or a fallback, over those kinds. */
+struct rig *rig_recover_saga(const struct txn_image *image, const char *kinds,
+                             const char **ret_trace);
+/* Members as the journal holds them: that many, of which the first `voted` said yes. */
+const char *rig_members(uint32_t count, uint32_t voted);
 
 #define SPAN(text) ((struct troth_span){text, sizeof(text) - 1})
 

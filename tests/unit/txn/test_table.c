@@ -57,6 +57,33 @@ static struct rig *to_publishing(void)
     return rig;
 }
 
+static struct rig *to_saga(enum txn_state state)
+{
+    struct rig *rig =
+        rig_new_saga(state == TXN_FALLING_BACK ? TXN_MODE_2PC_THEN_SAGA : TXN_MODE_SAGA, "cpr");
+    rig_begin(rig);
+    if (state == TXN_FALLING_BACK) {
+        rig_after(rig, 2000000);
+        return rig;
+    }
+    if (state == TXN_RUNNING)
+        return rig;
+    if (state == TXN_TURNING || state == TXN_COMPENSATING) {
+        rig_event(rig, TXN_EVENT_CANCELLED);
+        if (state == TXN_COMPENSATING)
+            rig_durable(rig, TXN_RECORD_DECISION);
+        return rig;
+    }
+    rig_executed(rig, 1, NULL);
+    if (state == TXN_STOPPING) {
+        rig_event(rig, TXN_EVENT_CANCELLED);
+        return rig;
+    }
+    rig_executed(rig, 2, NULL);
+    rig_executed(rig, 3, NULL);
+    return rig;
+}
+
 static struct rig *rig_in(enum txn_state state)
 {
     struct rig *rig;
@@ -114,6 +141,13 @@ static struct rig *rig_in(enum txn_state state)
         rig = to_publishing();
         rig_event(rig, TXN_EVENT_PUBLISHED);
         return rig;
+    case TXN_FALLING_BACK:
+    case TXN_RUNNING:
+    case TXN_STOPPING:
+    case TXN_TURNING:
+    case TXN_COMPENSATING:
+    case TXN_CONCLUDING:
+        return to_saga(state);
     case TXN_STATE_COUNT:
         break;
     }
@@ -129,6 +163,24 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
         {.op = OP_PREPARE, .branch = 1, .attempt = 9, .result = RESULT_REFUSED},
         {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
         {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
+        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_UNKNOWN},
+        {.op = OP_EXECUTE, .branch = 2, .attempt = 1, .result = RESULT_DONE},
+        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_RETRY},
+        {.op = OP_STATUS, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+        {.op = OP_ABORT,
+         .branch = 2,
+         .attempt = 1,
+         .result = RESULT_DONE,
+         .state = BRANCH_IS_COMMITTED},
+        {.op = OP_ABORT,
+         .branch = 2,
+         .attempt = 1,
+         .result = RESULT_DONE,
+         .state = BRANCH_IS_ABORTED},
+        {.op = OP_ABORT, .branch = 2, .attempt = 1, .result = RESULT_REFUSED},
         {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_DONE},
         {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
         {.op = OP_ABORT,
@@ -160,7 +212,7 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
     } else if (kind == TXN_EVENT_ENLISTED) {
         shapes = 2;
         event.of.branch = &wanted;
-    } else if (kind == TXN_EVENT_UNSENDABLE) {
+    } else if (kind == TXN_EVENT_UNSENDABLE || kind == TXN_EVENT_SKIPPED) {
         event.of.number = 1;
     } else if (kind == TXN_EVENT_OPENED || kind == TXN_EVENT_RECOVERED) {
         rig->origin.interactive = rig->txn.state == TXN_NEW || rig->origin.interactive;

@@ -10,5 +10,7 @@ TCase *recover_tests(void);
 TCase *inquire_tests(void);
 TCase *text_tests(void);
 TCase *table_tests(void);
+TCase *saga_tests(void);
+TCase *fallback_tests(void);
 
 #endif

@@ -18,6 +18,45 @@
  *                            '- one branch, one phase: DELEGATING (row) -> DELEGATED (sent)
  *                                                       -> DECIDING | FENCING | ABORTING
  *   interactive: NEW -> OPEN -> (commit) -> BEGINNING* or RESERVING …         * when forced first
+ *
+ * The way of a saga (mode saga; and mode 2pc_then_saga once it fell back):
+ *
+ *   NEW -> BEGINNING -> RUNNING -> CONCLUDING -> PUBLISHING -> ENDED                  committed
+ *                          | '- refused, spent, cancel, timeout:
+ *                          |    [STOPPING, while the pivot is fenced] -> TURNING (the row)
+ *                          |    -> COMPENSATING -> CONCLUDING -> PUBLISHING -> ENDED  compensated
+ *   2pc_then_saga: PREPARING -> (timeout, unreachable) -> FALLING_BACK (the row) -> RUNNING
+ *                  COMMITTING -> (all acknowledged, steps behind the pivot) -> RUNNING
+ *
+ * What a host of sagas must know, in one place:
+ *
+ * - It sets origin->mode, and in every branch kind, after, needs, has_compensation, retry,
+ *   compensate_retry, compensate_needs, timeout_us: before txn_init(), and again between
+ *   txn_recover() and the RECOVERED step (the journal holds none of them). The protocol is the
+ *   core's: txn_init sets it from the mode, txn_recover from the image.
+ * - A saga's BEGIN is always forced: nothing is sent before it is durable. TXN_REPLY_ACCEPTED comes
+ *   then, for every saga, whether origin->accepted or not.
+ * - A command carries effect->attempt, not txn->attempt: behind a fallback, aborts of the attempt
+ *   before go out beside the saga.
+ * - SEND of OP_EXECUTE (and OP_PREPARE): the host looks at the step's `when` first, with
+ *   origin->input and the outputs of the branches; when that says no, nothing is sent and
+ *   TXN_EVENT_SKIPPED answers instead of RESULT. It must say the same each time it is asked.
+ * - SEND of OP_COMPENSATE: the host renders the compensation's own operation and input, from
+ *   origin->input and branch->output of all branches. A step that may have run and whose output
+ *   nobody knows has output.data NULL, also after its branch was asked (OP_STATUS): where the input
+ *   can not be made for that reason the host sends {} (the guard has the stored output at hand, or
+ *   there is nothing to undo). UNSENDABLE answers when it can not be made although all outputs that
+ *   it names are known: the step is parked.
+ * - SEND of OP_STATUS: no input. An output in its answer is kept.
+ * - SEND of OP_ABORT to the pivot of a saga is a fence: the answer must carry the state that the
+ *   branch is in (committed with output, or aborted), as with a delegated branch.
+ * - Slots are for prepares: a saga's commands come without RESERVE.
+ * - Outputs survive a restart: txn_recover() points branch->output into its `texts`, from the
+ *   image's STEP records. One that was not recorded yet comes back with the next execute, which the
+ *   guard answers from its stored reply.
+ * - Replies: DECIDED and COMPLETED come together when the outcome is durable (a compensation or a
+ *   retriable step may take for ever: who waits no longer is shown the state reached). In mode
+ *   2pc_then_saga a commit with steps behind the pivot is told with the last of them.
  */
 #ifndef TXN_TXN_H
 #define TXN_TXN_H
@@ -47,9 +86,18 @@ enum txn_state {
     TXN_ABORTING,   /* aborts are out; the abort row is in flight or durable */
     TXN_RESTARTING, /* a new leader's ATTEMPT write is in flight (what was accepted is driven again)
                      */
-    TXN_PUBLISHING, /* all acknowledged; waits a bounded time to note Kafka's confirmation */
-    TXN_PARKED,     /* an answer that makes no sense: waits for an operator; the decision stands */
-    TXN_LOST,       /* the shard is led by somebody else: no effect ever comes from here again */
+    TXN_FALLING_BACK, /* the ATTEMPT write that ends 2PC and begins a saga is in flight */
+    TXN_RUNNING,      /* a saga goes forward, or the steps behind the pivot of a 2PC that committed
+                       */
+    TXN_STOPPING, /* a saga is to turn back and its pivot may have run: abort was sent to it as a
+                     fence, and its answer decides: forward, or the turn */
+    TXN_TURNING,  /* the turn to compensation is in flight: nothing leaves */
+    TXN_COMPENSATING, /* the turn is durable: compensations in reverse order */
+    TXN_CONCLUDING,   /* the outcome is in flight: nothing may stop it now; or it is durable and
+                         aborts of the attempt before are not acknowledged yet */
+    TXN_PUBLISHING,   /* all acknowledged; waits a bounded time to note Kafka's confirmation */
+    TXN_PARKED, /* an answer that makes no sense: waits for an operator; the decision stands */
+    TXN_LOST,   /* the shard is led by somebody else: no effect ever comes from here again */
     TXN_ENDED,
     TXN_STATE_COUNT
 };
@@ -69,7 +117,35 @@ enum txn_branch_state {
     TXN_BRANCH_ABORTED,
     TXN_BRANCH_PARKED, /* phase 2 was answered with what makes no sense (409): an operator looks */
     TXN_BRANCH_HEURISTIC, /* ended otherwise than decided */
+    TXN_BRANCH_BEHIND,    /* behind the pivot: takes no part in a 2PC attempt, runs when that has
+                             committed */
+    TXN_BRANCH_SKIPPED,   /* its `when` was false: nothing ran, nothing is undone */
+    TXN_BRANCH_DONE,      /* saga: executed */
+    TXN_BRANCH_UNCERTAIN, /* saga, turned back: it may have run, or may still run */
+    TXN_BRANCH_ASKING,    /* uncertain, and asked for its output, which a compensation needs */
+    TXN_BRANCH_COMPENSATING,
+    TXN_BRANCH_COMPENSATED,
     TXN_BRANCH_STATE_COUNT
+};
+
+/* What a step is in a saga (protocol.md, section 6). */
+enum txn_step_kind {
+    TXN_STEP_COMPENSATABLE,
+    TXN_STEP_PIVOT,     /* at most one; starts when every compensatable step is done */
+    TXN_STEP_RETRIABLE, /* behind the pivot; retried without end */
+    TXN_STEP_KIND_COUNT
+};
+
+/* How an operation is tried again. All zero: the policy's interval and maximum, doubled, without
+ * end. */
+struct txn_retry {
+    uint64_t interval_us;         /* before the second try; 0: the policy's */
+    uint32_t backoff_thousandths; /* each wait is so much longer: 2000 doubles it; 0: 2000 */
+    uint64_t max_interval_us;     /* 0: the policy's */
+    uint32_t max_attempts;        /* counts the first try; 0: without end. Holds across restarts: a
+                                     try that a restart interrupted is asked again, not counted
+                                     again. Not looked at for retriable steps */
+    bool fixed; /* jitter none: wait exactly so long; false: jitter full, up to so long */
 };
 
 /* Why a transaction did not commit. */
@@ -93,7 +169,14 @@ struct txn_branch {
     const char *operation;
     bool inquires;       /* false: plain http binding [NOINQ] */
     uint64_t needs;      /* bit i: its input names the output of branches[i] */
-    uint64_t timeout_us; /* of one call; 0: what is left of the prepare timeout */
+    uint64_t timeout_us; /* of one call; 0: what is left of the prepare timeout; in a saga the
+                            policy's */
+    /* Sagas, and the steps behind the pivot in mode 2pc_then_saga. */
+    enum txn_step_kind kind;
+    uint64_t after; /* bit i: starts when branches[i] is done or skipped */
+    bool has_compensation;
+    uint64_t compensate_needs; /* bit i: the compensation's input names the output of branches[i] */
+    struct txn_retry retry, compensate_retry;
     /* From here on the core's own. */
     enum txn_branch_state state;
     enum message_vote vote;
@@ -102,6 +185,8 @@ struct txn_branch {
     uint32_t tries;       /* of the present operation */
     uint32_t begin_write; /* ENLISTING: the begin write it waits for, counted from 1 */
     struct mono retry_at; /* 0: not waiting */
+    uint32_t abort_tries; /* of the abort of the attempt before */
+    struct mono abort_at; /* when that is sent again; 0: not waiting */
     struct troth_span output;
     struct troth_span reason; /* the participant's own words, last */
 };
@@ -122,6 +207,10 @@ enum txn_moment {
     TXN_MOMENT_RECOVERED, /* another incarnation of the coordinator took it up */
     TXN_MOMENT_PARKED,
     TXN_MOMENT_ENDED,
+    TXN_MOMENT_SKIPPED,   /* the step's `when` was false */
+    TXN_MOMENT_FELL_BACK, /* 2PC is given up for a saga; detail: enum txn_cause, branch: whose */
+    TXN_MOMENT_TURNED,    /* a saga turns to compensation; detail: enum txn_cause, branch: whose */
+    TXN_MOMENT_RESUMED,   /* an operator said: try again */
     TXN_MOMENT_COUNT
 };
 
@@ -150,7 +239,11 @@ struct txn {
         decision; /* durable ones only; see states.c for the invariant of each state */
     enum txn_outcome outcome;
     enum txn_cause cause;
-    uint32_t cause_branch; /* number; 0: the transaction itself */
+    uint32_t cause_branch;         /* number; 0: the transaction itself */
+    uint32_t fallback_attempt;     /* the 2PC attempt that was given up for a saga; 0: none */
+    enum txn_cause fallback_cause; /* and why: TIMEOUT, UNREACHABLE, RESTARTED */
+    uint32_t fallback_branch;
+    struct troth_span fallback_reason; /* the participant's own words */
     uint32_t delegated_branch;
     struct mono began;            /* monotonic twin of origin->began_at in this memory; may lie
                                      before the clock's zero: subtract modulo 2^64 */
@@ -165,6 +258,11 @@ struct txn {
     uint64_t in[TXN_BRANCH_STATE_COUNT]; /* which branches are in which state */
     uint64_t asking;                     /* a RESERVE is out for these */
     uint64_t unanswered; /* told in phase 2 and not once answered, also not by "unknown" */
+    uint64_t inherited;  /* saga: an earlier leader may have sent it [KNOWNONLY] */
+    uint64_t fencing;    /* an abort of the attempt before is not acknowledged [NOABORT] */
+    uint64_t strayed;    /* said heuristic to such an abort: the outcome is mixed */
+    uint64_t asked;      /* was asked for its output */
+    uint32_t step_seq;   /* STEP records made in this memory */
     uint32_t begin_writes, begins_durable;
     uint32_t unpublished;                    /* events handed to Kafka and not yet confirmed */
     uint16_t writing[TXN_RECORD_KIND_COUNT]; /* records given to the journal without verdict */
@@ -184,6 +282,8 @@ enum txn_event_kind {
     TXN_EVENT_RESULT,    /* a participant's answer, or the host's word that none came */
     TXN_EVENT_UNSENDABLE, /* the input of .number could not be made (a template's path is not there)
                            */
+    TXN_EVENT_SKIPPED,    /* the `when` of .number is false: nothing was sent */
+    TXN_EVENT_RESUMED,    /* an operator says: what is parked is tried again, counted from zero */
     TXN_EVENT_DURABLE,    /* the journal's verdict on one record */
     TXN_EVENT_PUBLISHED,  /* Kafka confirmed the outcome event */
     TXN_EVENT_TIMER,      /* now >= txn_wake_at() */
@@ -202,7 +302,7 @@ struct txn_event {
             uint32_t count;
         } named;                     /* CLOSED */
         const struct result *result; /* RESULT: attempt and branch inside; spans stay alive */
-        uint32_t number;             /* UNSENDABLE */
+        uint32_t number;             /* UNSENDABLE, SKIPPED */
         struct {
             enum txn_record_kind record;
             uint32_t attempt; /* of the record */
@@ -221,8 +321,9 @@ enum txn_effect_kind {
                              has been granted meanwhile, step RESERVED all the same: RELEASEs follow
                            */
     TXN_EFFECT_RELEASE,   /* give back the slot of .branch */
-    TXN_EFFECT_SEND,      /* .op to .branch, attempt of the txn. Exactly one RESULT is owed for it,
-                             RESULT_UNKNOWN when none came or it could not go; or UNSENDABLE */
+    TXN_EFFECT_SEND,      /* .op to .branch, in .attempt. Exactly one RESULT is owed for it,
+                             RESULT_UNKNOWN when none came or it could not go; or UNSENDABLE; or,
+                             to prepare and execute, SKIPPED */
     TXN_EFFECT_REPLY,     /* the client may be told: .reply */
     TXN_EFFECT_PUBLISH,   /* the outbox row of the outcome is durable: send it to Kafka. .record has
                              kind and attempt of the record it went with, and nothing else */
@@ -235,7 +336,8 @@ enum txn_reply_level {
     TXN_REPLY_REFUSED,  /* the enlistment of .number, or (.number 0) the CLOSED or CANCELLED request
                            just stepped, is refused: see .error. A CLOSED or CANCELLED that is not
                            refused is answered by DECIDED and COMPLETED, now or later */
-    TXN_REPLY_ACCEPTED, /* begun durably; the outcome comes later */
+    TXN_REPLY_ACCEPTED, /* begun durably; the outcome comes later: what was accepted, and every saga
+                         */
     TXN_REPLY_DECIDED,  /* the outcome is durable */
     TXN_REPLY_COMPLETED, /* every participant has acknowledged, or could not be reached in phase 2
                           */
@@ -247,6 +349,7 @@ struct txn_effect {
     struct txn_branch *branch; /* RELEASE, SEND, REPLY ENLISTED */
     uint64_t mask;             /* RESERVE: bit i for txn->branches[i] */
     enum message_op op;        /* SEND */
+    uint32_t attempt;          /* SEND: that the command carries */
     uint64_t timeout_us;       /* SEND: of the call; 0: none */
     enum txn_reply_level reply;
     uint32_t number; /* REPLY ENLISTED, REFUSED: the branch's number; 0: CLOSED or CANCELLED */
@@ -273,7 +376,7 @@ struct txn_effects {
     uint32_t persists; /* the core's own, from here on */
     struct {
         uint32_t effect;
-        size_t at[4]; /* where members, steps, failure, history begin in texts */
+        size_t at[6]; /* where each of its texts begins in `texts` */
     } persist[TXN_PERSISTS_MAX];
 };
 
@@ -337,6 +440,8 @@ struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number);
 /* JSON for people, the same text in memory, in the END record and in the API. */
 void txn_steps_append(const struct txn *txn, struct buffer *list);
 void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
+/* Why 2PC was given up for a saga, as in txn_record.fallback; "null" when it was not. */
+void txn_fallback_append(const struct txn *txn, struct buffer *object);
 void txn_history_append(const struct txn *txn, struct buffer *list);
 
 const char *txn_reply_level_name(enum txn_reply_level level);

@@ -37,10 +37,22 @@ enum txn_record_kind {
      * replaced by the longer one [NOINQ]. Behind a decision of its attempt it changes nothing. */
     TXN_RECORD_BEGIN,
     TXN_RECORD_DELEGATE, /* one branch, one phase: that branch decides (protocol.md, [ONEPHASE0]) */
-    TXN_RECORD_DECISION, /* commit or abort of this attempt, written once, with its outbox row */
-    TXN_RECORD_ATTEMPT,  /* ends attempt `attempt` with abort and begins `attempt` + 1, one write */
-    TXN_RECORD_OUTCOME,  /* a later outcome (a heuristic found: mixed), with its outbox row */
-    TXN_RECORD_END,      /* all acknowledged: the final form, for people */
+    /* What became of one step of a saga, or of one behind the pivot: appended, never changed; the
+     * latest of a branch holds. Lazy, but that a skipped pivot is forced. Only behind a row that
+     * began its transaction, so that its statement inserts nothing else. */
+    TXN_RECORD_STEP,
+    /* Commit or abort of this attempt, written once, with its outbox row when that makes the
+     * outcome final. A saga's attempt has one, too: abort is its turn to compensation, durable
+     * before the first compensation leaves [EARLYCOMP], outcome none; commit is its outcome. So the
+     * write-once row stands between a turn and a commit. Where steps follow the pivot of a 2PC
+     * attempt, its commit has outcome none, for the last of them makes it final. */
+    TXN_RECORD_DECISION,
+    TXN_RECORD_ATTEMPT, /* ends attempt `attempt` with abort and begins `attempt` + 1, one write.
+                           `protocol` is that of the attempt that begins, `fallback` says why */
+    TXN_RECORD_OUTCOME, /* an outcome later than its decision, with its outbox row: compensated, by
+                           the last compensation; committed, by the last step behind the pivot;
+                           mixed, when a heuristic is found */
+    TXN_RECORD_END,     /* all acknowledged: the final form, for people */
     TXN_RECORD_KIND_COUNT
 };
 
@@ -89,11 +101,17 @@ struct txn_record {
     bool publishes;             /* an outbox row is inserted by the same statement */
     struct troth_span
         members;             /* JSON array, see record_member; BEGIN, DELEGATE, DECISION, ATTEMPT */
+    uint64_t step_seq;       /* STEP: of this record, unique and growing within its transaction */
+    struct troth_span step;  /* STEP: JSON object, see record_step */
     struct troth_span steps; /* JSON array for people and the event: DECISION, OUTCOME, END. Absent
                                 when there was no memory for it */
     struct troth_span failure; /* JSON object or absent: DECISION, OUTCOME, END */
     struct troth_span history; /* JSON array, the timeline: END */
-    struct wall at;            /* when the step was made */
+    /* JSON object or absent: why 2PC was given up for a saga. ATTEMPT, and then DECISION, OUTCOME
+     * and END of what fell back: {"attempt":1,"cause":"timeout","branch":2,"step":"charge",
+     * "participant":"payments","reason":"…"} */
+    struct troth_span fallback;
+    struct wall at; /* when the step was made */
 };
 
 /* One member as stored:
@@ -119,6 +137,35 @@ struct json_cursor;
 TROTH_MUST_CHECK int record_member_next(struct json_cursor *cursor,
                                         struct record_member *ret_member);
 
+/* What a STEP record says of a branch. */
+enum record_step_state {
+    RECORD_STEP_WAITING, /* `tries` of execute are over without a result; the next at retry_at */
+    RECORD_STEP_DONE,    /* executed; `output` */
+    RECORD_STEP_SKIPPED, /* its `when` was false */
+    RECORD_STEP_PARKED,  /* a retriable step was refused: waits for an operator */
+    RECORD_STEP_UNDO_WAITING, /* as WAITING, of compensate: counted from zero */
+    RECORD_STEP_UNDO_PARKED,  /* compensation's retries are spent, or it was refused */
+    RECORD_STEP_COMPENSATED,
+    RECORD_STEP_STATE_COUNT
+};
+
+/* As stored:
+ *   {"branch":1,"attempt":2,"step":"waiting","tries":2,"retry_at":1700000000000000}
+ *   {"branch":1,"attempt":2,"step":"done","tries":1,"output":{…}} */
+struct record_step {
+    uint32_t branch;
+    uint32_t attempt;
+    enum record_step_state state;
+    uint32_t tries;
+    struct wall retry_at; /* 0: none. For what was recorded as waiting */
+    struct troth_span output;
+};
+
+void record_step_append(struct buffer *object, const struct record_step *step);
+/* Reads back from a list of them, as record_member_next does. */
+TROTH_MUST_CHECK int record_step_next(struct json_cursor *cursor, struct record_step *ret_step);
+const char *record_step_state_name(enum record_step_state state);
+
 /* What the journal holds of one open transaction, for recovery. Spans live in the reader's memory.
  */
 struct txn_image {
@@ -130,6 +177,9 @@ struct txn_image {
     uint32_t delegated_branch;
     struct troth_span members; /* of the decision row when there is one, else of the txn row */
     struct troth_span failure;
+    struct troth_span fallback; /* JSON object or absent: as the ATTEMPT record had it */
+    struct troth_span steps; /* JSON array of the STEP records' objects in their order, absent when
+                                there are none */
 };
 
 /* One row of the outbox: an outcome event as Kafka will get it (interfaces.md, outcome events).

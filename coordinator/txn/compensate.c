@@ -1,0 +1,249 @@
+/* compensate.c: the turn is durable: what may have run is undone, in reverse order of dependency,
+ * independent steps beside each other.
+ *
+ * A step whose end is not known may have run, or may still run: its compensation finds out and
+ * leaves a tombstone where nothing ran. After a takeover that holds for every step [KNOWNONLY].
+ * Retries count from zero; spent, they park the step and never drop it: the steps that it depends
+ * on wait, independent ones go on. */
+#include "core.h"
+
+#define ASK_TRIES_MAX 3u /* for an output; then the compensation goes without it */
+
+/* Compensations that are not done yet. */
+static uint64_t owing(const struct txn *txn)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        const struct txn_branch *branch = &txn->branches[i];
+        if (branch->kind == TXN_STEP_COMPENSATABLE && branch->has_compensation)
+            mask |= UINT64_C(1) << i;
+    }
+    return mask &
+           (txn->in[TXN_BRANCH_DONE] | txn->in[TXN_BRANCH_UNCERTAIN] | txn->in[TXN_BRANCH_ASKING] |
+            txn->in[TXN_BRANCH_COMPENSATING] | txn->in[TXN_BRANCH_PARKED]);
+}
+
+/* All that ran, or would have run, behind a step, also over steps that were skipped. */
+static uint64_t all_behind(const struct txn *txn, const struct txn_branch *branch)
+{
+    uint64_t mask = txn_bit(txn, branch);
+    for (uint64_t before = 0; before != mask;) {
+        before = mask;
+        for (uint32_t i = 0; i < txn->branches_count; i++) {
+            if ((txn->branches[i].after & mask) != 0)
+                mask |= UINT64_C(1) << i;
+        }
+    }
+    return mask & ~txn_bit(txn, branch);
+}
+
+/* A compensation that names the output of a step whose end is not known asks its branch first. The
+ * answer may be that there is none: then it goes without. */
+static bool asks(struct step *step, const struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    for (uint64_t mask = branch->compensate_needs & txn->in[TXN_BRANCH_UNCERTAIN] & ~txn->asked;
+         mask != 0;) {
+        struct txn_branch *other = txn_take(txn, &mask);
+        txn->asked |= txn_bit(txn, other);
+        if (other->output.data != NULL)
+            continue;
+        txn_branch_set(txn, other, TXN_BRANCH_ASKING);
+        other->tries = 0;
+        txn_send(step, other, OP_STATUS);
+    }
+    return (branch->compensate_needs & txn->in[TXN_BRANCH_ASKING]) != 0;
+}
+
+static void compensate_ready(struct step *step)
+{
+    struct txn *txn = step->txn;
+    uint64_t open = owing(txn);
+    for (uint64_t mask = open; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        if ((branch->state != TXN_BRANCH_DONE && branch->state != TXN_BRANCH_UNCERTAIN) ||
+            (all_behind(txn, branch) & open) != 0 || asks(step, branch))
+            continue;
+        txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);
+        branch->tries = 0;
+        txn_send(step, branch, OP_COMPENSATE);
+    }
+    if (open == 0) {
+        txn_conclude(step, TXN_ABORT);
+        return;
+    }
+    bool parked = (txn->in[TXN_BRANCH_COMPENSATING] | txn->in[TXN_BRANCH_ASKING]) == 0;
+    if (parked != (txn->state == TXN_PARKED))
+        txn_set_state(txn, parked ? TXN_PARKED : TXN_COMPENSATING);
+}
+
+static bool may_have_run(const struct txn *txn, const struct txn_branch *branch)
+{
+    bool inherited = (txn->inherited & txn_bit(txn, branch)) != 0;
+    if (branch->kind != TXN_STEP_COMPENSATABLE) /* fenced, or never sent */
+        return false;
+    return branch->state == TXN_BRANCH_EXECUTING ||
+           (branch->state == TXN_BRANCH_IDLE && inherited) ||
+           (branch->state == TXN_BRANCH_REFUSED && (inherited || branch->tries > 1));
+}
+
+/* TURNING, and a new leader that finds the turn. */
+void txn_compensate_begin(struct step *step)
+{
+    struct txn *txn = step->txn;
+    txn->decision = TXN_ABORT;
+    txn_set_state(txn, TXN_COMPENSATING);
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        struct txn_branch *branch = &txn->branches[i];
+        if (may_have_run(txn, branch))
+            txn_branch_set(txn, branch, TXN_BRANCH_UNCERTAIN);
+        else if (branch->state == TXN_BRANCH_EXECUTING) /* a pivot: fenced before the turn */
+            txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
+        else
+            continue;
+        branch->retry_at.us = 0;
+    }
+    compensate_ready(step);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void park(struct step *step, struct txn_branch *branch)
+{
+    if (branch->state == TXN_BRANCH_PARKED)
+        return;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
+    branch->retry_at.us = 0;
+    txn_persist_step(step, branch, RECORD_STEP_UNDO_PARKED);
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
+}
+
+static void unknown(struct step *step, struct txn_branch *branch)
+{
+    const struct result *result = step->event->of.result;
+    const struct txn_retry *retry = &branch->compensate_retry;
+    if (branch->state == TXN_BRANCH_PARKED || branch->retry_at.us != 0)
+        return;
+    if (retry->max_attempts != 0 && branch->tries >= retry->max_attempts) {
+        park(step, branch);
+        return;
+    }
+    txn_try_later(step, branch, retry, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+    txn_persist_step(step, branch, RECORD_STEP_UNDO_WAITING);
+}
+
+static void compensate_answered(struct step *step)
+{
+    struct txn_branch *branch = txn_answered(step, OP_COMPENSATE);
+    if (branch == NULL ||
+        (branch->state != TXN_BRANCH_COMPENSATING && branch->state != TXN_BRANCH_PARKED))
+        return;
+    switch (step->event->of.result->result) {
+    case RESULT_DONE:
+        txn_branch_set(step->txn, branch, TXN_BRANCH_COMPENSATED);
+        branch->retry_at.us = 0;
+        txn_persist_step(step, branch, RECORD_STEP_COMPENSATED);
+        return;
+    case RESULT_REFUSED:
+    case RESULT_HEURISTIC: /* makes no sense: an operator looks */
+        park(step, branch);
+        return;
+    case RESULT_RETRY:
+    case RESULT_UNKNOWN:
+    case RESULT_VOTE:
+    case RESULT_COUNT:
+        break;
+    }
+    unknown(step, branch);
+}
+
+static void status_answered(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    struct txn_branch *branch = txn_answered(step, OP_STATUS);
+    if (branch == NULL || branch->state != TXN_BRANCH_ASKING)
+        return;
+    bool answered = result->result != RESULT_UNKNOWN && result->result != RESULT_RETRY;
+    if (!answered && branch->tries < ASK_TRIES_MAX) {
+        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+        return;
+    }
+    if (result->result == RESULT_DONE && result->output.data != NULL)
+        branch->output = result->output;
+    branch->retry_at.us = 0;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_UNCERTAIN); /* and may still run */
+}
+
+/* It came late; its output may still help the compensation. */
+static void execute_answered(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    struct txn_branch *branch = txn_answered(step, OP_EXECUTE);
+    if (branch == NULL || result->result != RESULT_DONE || result->output.data == NULL ||
+        branch->output.data != NULL)
+        return;
+    branch->output = result->output;
+}
+
+/* COMPENSATING; PARKED while it compensates. */
+void txn_on_compensating_result(struct step *step)
+{
+    if (txn_earlier_answered(step))
+        return;
+    switch (step->event->of.result->op) {
+    case OP_COMPENSATE:
+        compensate_answered(step);
+        break;
+    case OP_STATUS:
+        status_answered(step);
+        break;
+    case OP_EXECUTE:
+        execute_answered(step);
+        break;
+    case OP_PREPARE:
+    case OP_COMMIT:
+    case OP_ABORT:
+    case OP_COUNT:
+        return;
+    }
+    compensate_ready(step);
+}
+
+/* COMPENSATING: its input can not be made, although the outputs it names are known. */
+void txn_on_compensating_unsendable(struct step *step)
+{
+    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch == NULL || branch->state != TXN_BRANCH_COMPENSATING)
+        return;
+    park(step, branch);
+    compensate_ready(step);
+}
+
+void txn_on_compensating_durable(struct step *step)
+{
+    if (step->event->of.durable.record == TXN_RECORD_STEP)
+        txn_resend_steps(step, TXN_BRANCH_COMPENSATING, OP_COMPENSATE);
+}
+
+void txn_on_compensating_timer(struct step *step)
+{
+    txn_earlier_due(step);
+    txn_resend_steps(step, TXN_BRANCH_COMPENSATING, OP_COMPENSATE);
+    txn_resend_due(step, TXN_BRANCH_ASKING, OP_STATUS);
+}
+
+/* COMPENSATING, PARKED: an operator says: again, and counts from zero. */
+void txn_on_compensating_resumed(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn->in[TXN_BRANCH_PARKED] == 0)
+        return;
+    for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);
+        branch->tries = 0;
+        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
+        txn_send(step, branch, OP_COMPENSATE);
+    }
+    compensate_ready(step);
+}

@@ -1,0 +1,174 @@
+/* invariants.c: what is true in each state of a transaction; asserted after every step, in every
+ * build. */
+#include "core.h"
+
+#define IN(s) (txn->in[TXN_BRANCH_##s])
+
+/* Nothing is decided, and no command of ours has left in this memory. */
+static bool untouched(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE &&
+           (IN(IDLE) | IN(ENLISTING) | txn_voted(txn)) == txn_members(txn);
+}
+
+bool txn_open_holds(const struct txn *txn)
+{
+    return untouched(txn) && txn->origin->interactive && !txn_delegated(txn);
+}
+
+bool txn_beginning_holds(const struct txn *txn)
+{
+    return untouched(txn) && txn->writing[TXN_RECORD_BEGIN] > 0 && !txn_delegated(txn);
+}
+
+bool txn_reserving_holds(const struct txn *txn)
+{
+    return untouched(txn) && txn->asking != 0 && IN(ENLISTING) == 0;
+}
+
+/* The list is closed, somebody has yet to vote, nobody has said no. */
+bool txn_preparing_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE && !txn_delegated(txn) &&
+           (IN(IDLE) | IN(PREPARING) | txn_voted(txn)) == txn_members(txn) &&
+           txn_voted(txn) != txn_members(txn) && txn->asking == 0;
+}
+
+bool txn_delegating_holds(const struct txn *txn)
+{
+    return untouched(txn) && txn_delegated(txn) && IN(IDLE) == 1 &&
+           txn->writing[TXN_RECORD_DELEGATE] > 0;
+}
+
+bool txn_delegated_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE && txn_delegated(txn) &&
+           IN(EXECUTING) == txn_all(txn) && txn->writing[TXN_RECORD_DELEGATE] == 0;
+}
+
+bool txn_fencing_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE && txn_delegated(txn) &&
+           IN(ABORTING) == txn_all(txn);
+}
+
+/* Everybody voted yes or read_only, or the delegated branch has committed; the row is in flight. */
+bool txn_deciding_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE &&
+           txn->writing[TXN_RECORD_DECISION] > 0 &&
+           (txn_delegated(txn) ? IN(COMMITTED) : txn_voted(txn)) == txn_members(txn);
+}
+
+bool txn_committing_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_COMMIT && (txn->outcome != TXN_OUTCOME_NONE || IN(BEHIND) != 0) &&
+           (IN(READ_ONLY) | IN(SKIPPED) | IN(COMMITTING) | IN(COMMITTED) | IN(PARKED) |
+            IN(HEURISTIC)) == txn_members(txn);
+}
+
+/* No branch is told commit, and the abort row is in flight or durable. */
+bool txn_aborting_holds(const struct txn *txn)
+{
+    return txn->decision != TXN_COMMIT &&
+           (txn->decision == TXN_ABORT || txn->writing[TXN_RECORD_DECISION] > 0) &&
+           (IN(READ_ONLY) | IN(SKIPPED) | IN(REFUSED) | IN(ABORTING) | IN(ABORTED) | IN(PARKED) |
+            IN(HEURISTIC)) == txn_members(txn);
+}
+
+bool txn_restarting_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->attempt > 1 && txn->origin->accepted &&
+           txn->writing[TXN_RECORD_ATTEMPT] > 0 && IN(IDLE) == txn_all(txn);
+}
+
+/* --- sagas */
+
+/* Nothing of the attempt that begins has left [EARLYSEND], and its steps are as new. */
+bool txn_falling_back_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->protocol == TXN_PROTOCOL_SAGA &&
+           txn->attempt > 1 && txn->writing[TXN_RECORD_ATTEMPT] > 0 && IN(IDLE) == txn_all(txn) &&
+           txn->fencing == 0;
+}
+
+/* Steps that go, or went; somebody is asked or waits for a row, and nobody is undone. Behind a
+ * decision all its members have acknowledged it [POSTEARLY]. */
+bool txn_running_holds(const struct txn *txn)
+{
+    return (txn->decision == TXN_UNDECIDED || txn_following(txn)) &&
+           txn->outcome == TXN_OUTCOME_NONE && txn->cause == TXN_CAUSE_NONE &&
+           (txn->protocol == TXN_PROTOCOL_SAGA || txn->decision == TXN_COMMIT) &&
+           (IN(IDLE) | IN(EXECUTING) | IN(PARKED) | txn_passed(txn)) == txn_all(txn) &&
+           txn_passed(txn) != txn_all(txn) &&
+           (IN(EXECUTING) != 0 || txn->writing[TXN_RECORD_STEP] > 0);
+}
+
+/* The pivot is fenced, before anything is written about a turn [PIVOTLAZY]. */
+bool txn_stopping_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE &&
+           txn->protocol == TXN_PROTOCOL_SAGA && IN(ABORTING) != 0 &&
+           IN(ABORTING) == txn_of_kind(txn, TXN_STEP_PIVOT) &&
+           (IN(COMPENSATING) | IN(COMPENSATED) | IN(ASKING)) == 0;
+}
+
+/* No compensation has left [EARLYCOMP], and the pivot never runs [UNKNOWNPIVOT]: it was never sent,
+ * or refused, or has its tombstone. */
+bool txn_turning_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE &&
+           txn->writing[TXN_RECORD_DECISION] > 0 &&
+           (IN(COMPENSATING) | IN(COMPENSATED) | IN(ASKING)) == 0 &&
+           (txn_of_kind(txn, TXN_STEP_PIVOT) & ~(IN(IDLE) | IN(REFUSED) | IN(ABORTED))) == 0;
+}
+
+bool txn_compensating_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_ABORT && txn->outcome == TXN_OUTCOME_NONE &&
+           txn->protocol == TXN_PROTOCOL_SAGA && (IN(EXECUTING) | IN(ABORTING)) == 0 &&
+           (IN(COMPENSATING) | IN(ASKING)) != 0;
+}
+
+/* Nothing is under way but the row, or the aborts of the attempt before. */
+bool txn_concluding_holds(const struct txn *txn)
+{
+    bool writing = txn->writing[TXN_RECORD_DECISION] + txn->writing[TXN_RECORD_OUTCOME] > 0;
+    return (txn->outcome == TXN_OUTCOME_NONE ? writing : txn->fencing != 0) &&
+           (IN(EXECUTING) | IN(ABORTING) | IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0 &&
+           (txn->decision == TXN_ABORT || txn->outcome != TXN_OUTCOME_NONE ||
+            txn_passed(txn) == txn_all(txn));
+}
+
+static bool saga_finished(const struct txn *txn)
+{
+    return txn->fencing == 0 && (IN(PREPARING) | IN(PREPARED) | IN(EXECUTING) | IN(COMMITTING) |
+                                 IN(ABORTING) | IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0;
+}
+
+bool txn_finished(const struct txn *txn)
+{
+    if (txn->decision == TXN_UNDECIDED || txn->outcome == TXN_OUTCOME_NONE ||
+        txn->unanswered != 0 || txn->writing[TXN_RECORD_OUTCOME] != 0)
+        return false;
+    if (txn->protocol == TXN_PROTOCOL_SAGA || txn_following(txn))
+        return saga_finished(txn);
+    return (IN(READ_ONLY) | IN(SKIPPED) | IN(REFUSED) | IN(COMMITTED) | IN(ABORTED) |
+            IN(HEURISTIC)) == txn_members(txn) &&
+           (IN(BEHIND) == 0 || txn->outcome != TXN_OUTCOME_COMMITTED) &&
+           (IN(HEURISTIC) == 0 || txn->outcome == TXN_OUTCOME_MIXED);
+}
+
+bool txn_publishing_holds(const struct txn *txn)
+{
+    return txn_finished(txn) && txn->unpublished > 0 && txn->publish_deadline.us != 0;
+}
+
+bool txn_parked_holds(const struct txn *txn)
+{
+    return (IN(PARKED) != 0 || txn->writing[TXN_RECORD_OUTCOME] > 0) &&
+           (txn->decision != TXN_UNDECIDED || txn_delegated(txn) ||
+            txn->protocol == TXN_PROTOCOL_SAGA) &&
+           (IN(COMPENSATING) | IN(ASKING)) == 0 &&
+           (IN(EXECUTING) == 0 || txn->cause != TXN_CAUSE_NONE); /* the pivot's fence is parked */
+}

@@ -1,0 +1,79 @@
+/* parked.c: an operator looks. What is parked, and so what a late answer, a cancel or "again"
+ * means, depends on what the transaction was doing: */
+#include "core.h"
+
+enum parked { PARKED_DELEGATED, PARKED_PHASE2, PARKED_FORWARD, PARKED_FENCE, PARKED_COMPENSATING };
+
+static enum parked parked_in(const struct txn *txn)
+{
+    if (txn->protocol == TXN_PROTOCOL_2PC) {
+        if (txn->decision == TXN_UNDECIDED)
+            return PARKED_DELEGATED;
+        return txn_following(txn) ? PARKED_FORWARD : PARKED_PHASE2;
+    }
+    if (txn->decision == TXN_ABORT)
+        return txn->outcome == TXN_OUTCOME_NONE ? PARKED_COMPENSATING : PARKED_PHASE2;
+    return txn_forward_only(txn) ? PARKED_FORWARD : PARKED_FENCE;
+}
+
+/* A cancel of what was parked undecided asks the branch once more. */
+void txn_on_parked_cancel(struct step *step)
+{
+    switch (parked_in(step->txn)) {
+    case PARKED_DELEGATED:
+        txn_on_delegated_cancel(step);
+        return;
+    case PARKED_FORWARD:
+        txn_on_running_cancel(step);
+        return;
+    case PARKED_FENCE:
+        txn_fence_again(step);
+        return;
+    case PARKED_PHASE2:
+    case PARKED_COMPENSATING:
+        txn_on_cancelled_late(step);
+        return;
+    }
+}
+
+void txn_on_parked_result(struct step *step)
+{
+    switch (parked_in(step->txn)) {
+    case PARKED_DELEGATED:
+        txn_on_fence_answer(step);
+        return;
+    case PARKED_PHASE2:
+        txn_on_acknowledged(step);
+        return;
+    case PARKED_FORWARD:
+        txn_on_step_result(step);
+        return;
+    case PARKED_FENCE:
+        txn_on_stopping_result(step);
+        return;
+    case PARKED_COMPENSATING:
+        txn_on_compensating_result(step);
+        return;
+    }
+}
+
+void txn_on_parked_resumed(struct step *step)
+{
+    switch (parked_in(step->txn)) {
+    case PARKED_DELEGATED:
+        txn_fence_delegated(step, step->txn->cause, step->txn->cause_branch);
+        return;
+    case PARKED_PHASE2:
+        txn_on_phase2_resumed(step);
+        return;
+    case PARKED_FORWARD:
+        txn_on_running_resumed(step);
+        return;
+    case PARKED_FENCE:
+        txn_fence_again(step);
+        return;
+    case PARKED_COMPENSATING:
+        txn_on_compensating_resumed(step);
+        return;
+    }
+}

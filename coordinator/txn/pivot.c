@@ -1,0 +1,245 @@
+/* pivot.c: how a saga turns back, and why it may not have to.
+ *
+ * Until its pivot is sent a saga may turn whenever it is told to. From then on a cancel or a
+ * timeout is a request: the pivot has no compensation, so nobody may guess. Abort goes to its
+ * branch as a fence, before the turn is written [PIVOTLAZY, UNKNOWNPIVOT]: it answers "committed"
+ * with its output, and the saga goes forward, or it leaves a tombstone, and the saga turns. A new
+ * leader knows nothing of what the one before has sent, so it fences, too. */
+#include "core.h"
+
+static bool pivot_may_have_run(const struct txn *txn, const struct txn_branch *pivot)
+{
+    bool inherited = (txn->inherited & txn_bit(txn, pivot)) != 0;
+    switch (pivot->state) {
+    case TXN_BRANCH_IDLE:
+        return inherited;
+    case TXN_BRANCH_REFUSED: /* does not clear an unknown try before it */
+        return inherited || pivot->tries > 1;
+    case TXN_BRANCH_EXECUTING:
+        return true;
+    case TXN_BRANCH_ABORTED:
+        return false;
+    case TXN_BRANCH_ENLISTING:
+    case TXN_BRANCH_PREPARING:
+    case TXN_BRANCH_PREPARED:
+    case TXN_BRANCH_READ_ONLY:
+    case TXN_BRANCH_COMMITTING:
+    case TXN_BRANCH_COMMITTED:
+    case TXN_BRANCH_ABORTING:
+    case TXN_BRANCH_PARKED:
+    case TXN_BRANCH_HEURISTIC:
+    case TXN_BRANCH_BEHIND:
+    case TXN_BRANCH_SKIPPED:
+    case TXN_BRANCH_DONE:
+    case TXN_BRANCH_UNCERTAIN:
+    case TXN_BRANCH_ASKING:
+    case TXN_BRANCH_COMPENSATING:
+    case TXN_BRANCH_COMPENSATED:
+    case TXN_BRANCH_STATE_COUNT:
+        break;
+    }
+    return true;
+}
+
+static void fence(struct step *step, struct txn_branch *pivot)
+{
+    txn_set_state(step->txn, TXN_STOPPING);
+    txn_branch_set(step->txn, pivot, TXN_BRANCH_ABORTING);
+    pivot->tries = 0;
+    txn_send(step, pivot, OP_ABORT);
+}
+
+/* Forced, and alone: no compensation leaves before it is durable [EARLYCOMP]. It is the abort row
+ * of the attempt, so that it and a commit can never both be. */
+static void turn(struct step *step)
+{
+    struct txn *txn = step->txn;
+    txn_set_state(txn, TXN_TURNING);
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_TURNED,
+                                     .branch = txn->cause_branch,
+                                     .detail = (uint8_t)txn->cause});
+    txn_persist(step, TXN_RECORD_DECISION, true)->decision = TXN_ABORT;
+    txn_record_members(step);
+    txn_record_people(step);
+}
+
+/* RUNNING: refused, spent, cancelled, timed out. */
+void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number)
+{
+    struct txn *txn = step->txn;
+    struct txn_branch *pivot = txn_pivot(txn);
+    assert(!txn_forward_only(txn));
+    txn->cause = cause;
+    txn->cause_branch = branch_number;
+    if (pivot != NULL && pivot_may_have_run(txn, pivot))
+        fence(step, pivot);
+    else
+        turn(step);
+}
+
+/* Whoever fenced too late goes on where it was: a pivot that is done was sent when every
+ * compensatable step was done, whatever this memory knows of them. */
+static void go_forward(struct step *step)
+{
+    struct txn *txn = step->txn;
+    txn->cause = TXN_CAUSE_NONE;
+    txn->cause_branch = 0;
+    uint64_t again = txn->in[TXN_BRANCH_REFUSED] | txn->in[TXN_BRANCH_UNCERTAIN];
+    while (again != 0) {
+        struct txn_branch *branch = txn_take(txn, &again);
+        txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
+        branch->tries = 0;
+    }
+    txn_run_begin(step);
+}
+
+static void pivot_done(struct step *step, struct txn_branch *pivot)
+{
+    txn_step_done(step, pivot, step->event->of.result->output);
+    go_forward(step);
+}
+
+static void pivot_park(struct step *step, struct txn_branch *pivot)
+{
+    if (pivot->state == TXN_BRANCH_PARKED)
+        return;
+    txn_branch_set(step->txn, pivot, TXN_BRANCH_PARKED);
+    pivot->retry_at.us = 0;
+    txn_set_state(step->txn, TXN_PARKED);
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = pivot->number});
+}
+
+static void fence_done(struct step *step, struct txn_branch *pivot)
+{
+    switch (step->event->of.result->state) {
+    case BRANCH_IS_COMMITTED:
+        pivot_done(step, pivot);
+        return;
+    case BRANCH_IS_ABORTED:
+        txn_branch_set(step->txn, pivot, TXN_BRANCH_ABORTED);
+        pivot->retry_at.us = 0;
+        turn(step);
+        return;
+    case BRANCH_IS_UNSAID: /* "done" without saying what is no answer: an operator looks */
+    case BRANCH_IS_PREPARED:
+    case BRANCH_IS_COMPENSATED:
+    case BRANCH_IS_UNKNOWN:
+    case BRANCH_IS_COUNT:
+        break;
+    }
+    pivot_park(step, pivot);
+}
+
+static void fence_answered(struct step *step, struct txn_branch *pivot)
+{
+    const struct result *result = step->event->of.result;
+    switch (result->result) {
+    case RESULT_DONE:
+        fence_done(step, pivot);
+        return;
+    case RESULT_REFUSED:
+    case RESULT_HEURISTIC:
+        pivot_park(step, pivot);
+        return;
+    case RESULT_RETRY:
+    case RESULT_UNKNOWN:
+    case RESULT_VOTE:
+    case RESULT_COUNT:
+        break;
+    }
+    if (pivot->state == TXN_BRANCH_ABORTING)
+        txn_again(step, pivot, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+}
+
+/* An answer to what was sent before it was to turn: what is known of the step. True: it was the
+ * answer of a pivot that is done. */
+static bool late_execute(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    struct txn_branch *branch = txn_answered(step, OP_EXECUTE);
+    if (branch == NULL)
+        return false;
+    if (branch->state == TXN_BRANCH_EXECUTING) {
+        if (result->result == RESULT_DONE)
+            txn_step_done(step, branch, result->output);
+        else
+            txn_branch_set(step->txn, branch,
+                           result->result == RESULT_REFUSED ? TXN_BRANCH_REFUSED
+                                                            : TXN_BRANCH_UNCERTAIN);
+        branch->retry_at.us = 0;
+        return false;
+    }
+    return branch->kind == TXN_STEP_PIVOT && result->result == RESULT_DONE &&
+           (branch->state == TXN_BRANCH_ABORTING || branch->state == TXN_BRANCH_PARKED);
+}
+
+/* STOPPING; PARKED while the pivot's fence is. A refusal of the pivot's execute waits for the
+ * fence: it does not clear an unknown try. */
+void txn_on_stopping_result(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    if (txn_earlier_answered(step))
+        return;
+    if (result->op == OP_EXECUTE) {
+        if (late_execute(step))
+            pivot_done(step, txn_pivot(step->txn));
+        return;
+    }
+    struct txn_branch *branch = txn_answered(step, OP_ABORT);
+    if (branch != NULL && branch->kind == TXN_STEP_PIVOT)
+        fence_answered(step, branch);
+}
+
+void txn_on_stopping_timer(struct step *step)
+{
+    txn_earlier_due(step);
+    txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
+}
+
+/* PARKED: the fence once more. */
+void txn_fence_again(struct step *step)
+{
+    struct txn_branch *pivot = txn_pivot(step->txn);
+    assert(pivot != NULL && pivot->state == TXN_BRANCH_PARKED);
+    fence(step, pivot);
+}
+
+/* TURNING. */
+void txn_on_turning_result(struct step *step)
+{
+    if (!txn_earlier_answered(step) && step->event->of.result->op == OP_EXECUTE)
+        late_execute(step);
+}
+
+/* STOPPING, TURNING: `when` was looked at for a step that will not run now anyway. */
+void txn_on_late_skipped(struct step *step)
+{
+    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch != NULL && branch->state == TXN_BRANCH_EXECUTING) {
+        txn_branch_set(step->txn, branch, TXN_BRANCH_SKIPPED);
+        branch->retry_at.us = 0;
+    }
+}
+
+/* STOPPING, TURNING: this try was not sent; one before it may have been. */
+void txn_on_late_unsent(struct step *step)
+{
+    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch != NULL && branch->state == TXN_BRANCH_EXECUTING) {
+        txn_branch_set(step->txn, branch, TXN_BRANCH_UNCERTAIN);
+        branch->retry_at.us = 0;
+    }
+}
+
+/* TURNING: the turn is durable. A commit in its place that nobody here wrote is a contradiction. */
+void txn_on_turned(struct step *step)
+{
+    const struct txn_event *event = step->event;
+    if (event->of.durable.record != TXN_RECORD_DECISION ||
+        event->of.durable.attempt != step->txn->attempt)
+        return;
+    if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT)
+        txn_set_state(step->txn, TXN_LOST);
+    else
+        txn_compensate_begin(step);
+}

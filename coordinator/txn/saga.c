@@ -1,0 +1,264 @@
+/* saga.c: a saga goes forward; so do the steps behind the pivot of a two-phase commit, once every
+ * branch has acknowledged it [POSTEARLY].
+ *
+ * Steps run beside each other where `after` allows; the pivot when every compensatable step is
+ * done, retriable steps behind it. No write is waited for between two steps: a new leader knows
+ * that every step may have run [KNOWNONLY]. Unknown is neither success nor failure: the same again
+ * under the same key, and when the retries are spent it may have run. From a pivot that is done on
+ * the saga only goes forward: every step is tried without end, and parked when it is refused. */
+#include "core.h"
+
+uint64_t txn_passed(const struct txn *txn)
+{
+    return txn->in[TXN_BRANCH_DONE] | txn->in[TXN_BRANCH_SKIPPED] | txn->in[TXN_BRANCH_COMMITTED] |
+           txn->in[TXN_BRANCH_READ_ONLY];
+}
+
+uint64_t txn_of_kind(const struct txn *txn, enum txn_step_kind kind)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        if (txn->branches[i].kind == kind)
+            mask |= UINT64_C(1) << i;
+    }
+    return mask;
+}
+
+struct txn_branch *txn_pivot(struct txn *txn)
+{
+    uint64_t mask = txn_of_kind(txn, TXN_STEP_PIVOT);
+    return mask == 0 ? NULL : txn_take(txn, &mask);
+}
+
+/* The steps behind the pivot of a two-phase commit that has committed run now. */
+bool txn_following(const struct txn *txn)
+{
+    return txn->origin->mode == TXN_MODE_2PC_THEN_SAGA && txn->protocol == TXN_PROTOCOL_2PC &&
+           txn->decision == TXN_COMMIT && txn->in[TXN_BRANCH_BEHIND] == 0 &&
+           txn_of_kind(txn, TXN_STEP_RETRIABLE) != 0;
+}
+
+/* Nothing is undone any more. A pivot that was skipped is passed like one that is done. */
+bool txn_forward_only(const struct txn *txn)
+{
+    return txn->decision == TXN_COMMIT ||
+           (txn_of_kind(txn, TXN_STEP_PIVOT) &
+            (txn->in[TXN_BRANCH_DONE] | txn->in[TXN_BRANCH_SKIPPED])) != 0;
+}
+
+static bool ready(const struct txn *txn, const struct txn_branch *branch)
+{
+    uint64_t open = txn_all(txn) & ~txn_passed(txn);
+    uint64_t before = branch->after;
+    switch (branch->kind) {
+    case TXN_STEP_COMPENSATABLE:
+        break;
+    case TXN_STEP_RETRIABLE: /* a skip of the pivot is durable first: nobody can ask it later */
+        if ((txn_of_kind(txn, TXN_STEP_PIVOT) & txn->in[TXN_BRANCH_SKIPPED]) != 0 &&
+            txn->writing[TXN_RECORD_STEP] > 0)
+            return false;
+        before |= txn_of_kind(txn, TXN_STEP_COMPENSATABLE) | txn_of_kind(txn, TXN_STEP_PIVOT);
+        break;
+    case TXN_STEP_PIVOT:
+        before |= txn_of_kind(txn, TXN_STEP_COMPENSATABLE);
+        break;
+    case TXN_STEP_KIND_COUNT:
+        break;
+    }
+    return (before & open) == 0;
+}
+
+/* Sends what can go, and finds the end. */
+void txn_run(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn_passed(txn) == txn_all(txn)) {
+        txn_conclude(step, TXN_COMMIT);
+        return;
+    }
+    for (uint64_t mask = txn->in[TXN_BRANCH_IDLE]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        if (!ready(txn, branch))
+            continue;
+        txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
+        txn_send(step, branch, OP_EXECUTE);
+    }
+    bool parked = txn->in[TXN_BRANCH_PARKED] != 0 && txn->in[TXN_BRANCH_EXECUTING] == 0 &&
+                  txn->writing[TXN_RECORD_STEP] == 0;
+    if (parked != (txn->state == TXN_PARKED))
+        txn_set_state(txn, parked ? TXN_PARKED : TXN_RUNNING);
+}
+
+void txn_run_begin(struct step *step)
+{
+    if (step->txn->state != TXN_RUNNING)
+        txn_set_state(step->txn, TXN_RUNNING);
+    txn_run(step);
+}
+
+/* COMMITTING, PARKED: all branches have acknowledged the commit; now the steps behind the pivot. */
+void txn_follow(struct step *step)
+{
+    for (uint64_t mask = step->txn->in[TXN_BRANCH_BEHIND]; mask != 0;)
+        txn_branch_set(step->txn, txn_take(step->txn, &mask), TXN_BRANCH_IDLE);
+    txn_run_begin(step);
+}
+
+/* --- one step's result -------------------------------------------------------------------------
+ */
+
+void txn_step_done(struct step *step, struct txn_branch *branch, struct troth_span output)
+{
+    txn_branch_set(step->txn, branch, TXN_BRANCH_DONE);
+    branch->retry_at.us = 0;
+    if (output.data != NULL)
+        branch->output = output;
+    txn_persist_step(step, branch, RECORD_STEP_DONE);
+}
+
+static void refused(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    branch->retry_at.us = 0;
+    if (!txn_forward_only(txn)) {
+        txn_branch_set(txn, branch, TXN_BRANCH_REFUSED);
+        txn_stop(step, TXN_CAUSE_REFUSED, branch->number);
+        return;
+    }
+    txn_branch_set(txn, branch, TXN_BRANCH_PARKED);
+    txn_persist_step(step, branch, RECORD_STEP_PARKED);
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
+    txn_run(step);
+}
+
+/* Its tries are over without a result. What a pivot did its fence finds out. */
+static void may_have_run(struct step *step, struct txn_branch *branch)
+{
+    if (branch->kind != TXN_STEP_PIVOT)
+        txn_branch_set(step->txn, branch, TXN_BRANCH_UNCERTAIN);
+}
+
+/* No result: the same again under the same key, or the retries are spent. */
+static void unknown(struct step *step, struct txn_branch *branch)
+{
+    const struct result *result = step->event->of.result;
+    const struct txn_retry *retry = &branch->retry;
+    if (branch->retry_at.us != 0)
+        return;
+    if (!txn_forward_only(step->txn) && retry->max_attempts != 0 &&
+        branch->tries >= retry->max_attempts) {
+        may_have_run(step, branch);
+        txn_stop(step, branch->reachable ? TXN_CAUSE_TIMEOUT : TXN_CAUSE_UNREACHABLE,
+                 branch->number);
+        return;
+    }
+    txn_try_later(step, branch, retry, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+    txn_persist_step(step, branch, RECORD_STEP_WAITING);
+}
+
+/* RUNNING; PARKED while it goes forward. */
+void txn_on_step_result(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    if (txn_earlier_answered(step))
+        return;
+    struct txn_branch *branch = txn_answered(step, OP_EXECUTE);
+    if (branch == NULL ||
+        (branch->state != TXN_BRANCH_EXECUTING && branch->state != TXN_BRANCH_PARKED))
+        return;
+    switch (result->result) {
+    case RESULT_DONE:
+        txn_step_done(step, branch, result->output);
+        txn_run(step);
+        return;
+    case RESULT_REFUSED:
+        if (branch->state == TXN_BRANCH_EXECUTING)
+            refused(step, branch);
+        return;
+    case RESULT_RETRY:
+    case RESULT_UNKNOWN:
+    case RESULT_VOTE:
+    case RESULT_HEURISTIC: /* not an answer to execute: not understood, so nothing is known */
+    case RESULT_COUNT:
+        break;
+    }
+    if (branch->state == TXN_BRANCH_EXECUTING)
+        unknown(step, branch);
+}
+
+/* RUNNING: its `when` was false. Nothing was sent, by no leader: `when` always says the same. */
+void txn_on_step_skipped(struct step *step)
+{
+    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch == NULL || branch->state != TXN_BRANCH_EXECUTING)
+        return;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_SKIPPED);
+    branch->retry_at.us = 0;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SKIPPED, .branch = branch->number});
+    txn_persist_step(step, branch, RECORD_STEP_SKIPPED);
+    txn_run(step);
+}
+
+/* RUNNING: an input can not be made. Behind the pivot an operator looks. */
+void txn_on_step_unsendable(struct step *step)
+{
+    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch == NULL || branch->state != TXN_BRANCH_EXECUTING)
+        return;
+    if (txn_forward_only(step->txn)) {
+        refused(step, branch);
+        return;
+    }
+    if (branch->tries == 1 && (step->txn->inherited & txn_bit(step->txn, branch)) == 0)
+        txn_branch_set(step->txn, branch, TXN_BRANCH_IDLE); /* nobody ever sent it */
+    else
+        may_have_run(step, branch);
+    txn_stop(step, TXN_CAUSE_INPUT, branch->number);
+}
+
+/* RUNNING: a step's record is durable: what waited for it goes. */
+void txn_on_step_durable(struct step *step)
+{
+    if (step->event->of.durable.record != TXN_RECORD_STEP)
+        return;
+    txn_resend_steps(step, TXN_BRANCH_EXECUTING, OP_EXECUTE);
+    txn_run(step);
+}
+
+void txn_on_running_timer(struct step *step)
+{
+    struct txn *txn = step->txn;
+    txn_earlier_due(step);
+    if (!txn_forward_only(txn) && txn_expired(txn->deadline, step->now)) {
+        txn_note_moment(step, TXN_MOMENT_TIMEOUT);
+        txn_stop(step, TXN_CAUSE_TIMEOUT, 0);
+        return;
+    }
+    txn_resend_steps(step, TXN_BRANCH_EXECUTING, OP_EXECUTE);
+}
+
+void txn_on_running_cancel(struct step *step)
+{
+    if (txn_forward_only(step->txn)) {
+        txn_reply_refused(step, 0, TROTH_ERROR_ENDED);
+        return;
+    }
+    txn_note_moment(step, TXN_MOMENT_CANCELLED);
+    txn_stop(step, TXN_CAUSE_CANCELLED, 0);
+}
+
+/* RUNNING, PARKED: an operator says: again. */
+void txn_on_running_resumed(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn->in[TXN_BRANCH_PARKED] == 0)
+        return;
+    for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
+        branch->tries = 0;
+        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
+        txn_send(step, branch, OP_EXECUTE);
+    }
+    txn_run(step);
+}

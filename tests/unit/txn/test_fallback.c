@@ -1,0 +1,214 @@
+#include "rig.h"
+#include "tests.h"
+
+static struct rig *fallen_back(void)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cpr");
+    rig->branches[1].after = 1;
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_SUBMITTED), "persist begin; reserve 3");
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESERVED), "send 1 prepare; send 2 prepare");
+    rig_vote(rig, 1, VOTE_YES);
+    rig_result(rig, 2, OP_PREPARE, RESULT_UNKNOWN);
+    ck_assert_str_eq(rig_after(rig, 2000000), "release 1; release 2; persist attempt abort!");
+    return rig;
+}
+
+START_TEST(a_prepare_that_does_not_come_in_time_becomes_a_saga)
+{
+    struct rig *rig = fallen_back();
+    ck_assert_int_eq(rig->txn.state, TXN_FALLING_BACK);
+    ck_assert_int_eq(rig_record(rig, TXN_RECORD_ATTEMPT)->protocol, TXN_PROTOCOL_SAGA);
+    ck_assert(span_is(rig_record(rig, TXN_RECORD_ATTEMPT)->fallback,
+                      "{\"attempt\":1,\"cause\":\"timeout\",\"branch\":2,\"step\":\"debit\","
+                      "\"participant\":\"bank_2\",\"reason\":\"said so\"}"));
+    ck_assert_ptr_null(rig->branches[0].output.data);
+    ck_assert_int_eq(txn_inquire(&rig->txn, 1, 1), TXN_ANSWER_UNDECIDED);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_ATTEMPT),
+                     "send 1 abort #1; send 2 abort #1; send 1 execute");
+    ck_assert_int_eq(txn_inquire(&rig->txn, 1, 1), TXN_ANSWER_ABORTED);
+    ck_assert_str_eq(rig_executed(rig, 1, NULL), "persist step 1 done #2; send 2 execute");
+    ck_assert_str_eq(rig_earlier(rig, 1, RESULT_DONE), "");
+    ck_assert_str_eq(rig_executed(rig, 2, NULL), "persist step 2 done #2; send 3 execute");
+    ck_assert_str_eq(rig_executed(rig, 3, NULL),
+                     "persist step 3 done #2; persist decision commit committed #2!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION),
+                     "reply decided; reply completed; publish decision");
+    rig_event(rig, TXN_EVENT_PUBLISHED);
+    ck_assert_int_eq(rig->txn.state, TXN_CONCLUDING); /* 2 has not acknowledged the abort */
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_UNKNOWN), "");
+    ck_assert_str_eq(rig_wake(rig), "send 2 abort #1");
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_DONE), "persist end commit committed #2; ended");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_late_yes_changes_nothing)
+{
+    struct rig *rig = fallen_back();
+    struct result yes = {
+        .op = OP_PREPARE, .branch = 2, .attempt = 1, .result = RESULT_VOTE, .vote = VOTE_YES};
+    ck_assert_str_eq(rig_full_result(rig, &yes, false), "");
+    ck_assert_int_eq(rig->txn.state, TXN_FALLING_BACK);
+    rig_durable(rig, TXN_RECORD_ATTEMPT);
+    ck_assert_str_eq(rig_full_result(rig, &yes, false), "");
+    ck_assert_int_eq(rig->txn.state, TXN_RUNNING);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_row_that_committed_first_stands)
+{
+    struct rig *rig = fallen_back();
+    ck_assert_str_eq(rig_verdict(rig, TXN_RECORD_ATTEMPT, TXN_ALREADY, TXN_COMMIT), "");
+    ck_assert_int_eq(rig->txn.state, TXN_LOST);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_business_no_aborts_and_never_falls_back)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cpr");
+    rig_begin(rig);
+    rig_vote(rig, 1, VOTE_YES);
+    ck_assert_str_eq(rig_result(rig, 2, OP_PREPARE, RESULT_REFUSED),
+                     "send 1 abort; release 2; persist decision abort aborted!");
+    ck_assert_int_eq(rig->branches[2].state, TXN_BRANCH_BEHIND);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    rig_done(rig, 1, OP_ABORT, BRANCH_IS_ABORTED);
+    rig_event(rig, TXN_EVENT_PUBLISHED);
+    ck_assert_int_eq(rig->txn.state, TXN_ENDED);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(the_end_of_the_whole_time_aborts)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cp");
+    rig_begin(rig);
+    ck_assert_str_eq(rig_after(rig, 10000000),
+                     "send 1 abort; send 2 abort; persist decision abort aborted!");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(steps_behind_the_pivot_run_when_all_have_acknowledged_the_commit)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cprr");
+    rig->branches[3].after = 2;
+    rig_begin(rig);
+    rig_vote(rig, 1, VOTE_YES);
+    ck_assert_str_eq(rig_vote(rig, 2, VOTE_YES), "persist decision commit!");
+    ck_assert(!rig_record(rig, TXN_RECORD_DECISION)->publishes);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION), "send 1 commit; send 2 commit");
+    ck_assert_str_eq(rig_done(rig, 1, OP_COMMIT, BRANCH_IS_COMMITTED), "release 1");
+    ck_assert_str_eq(rig_done(rig, 2, OP_COMMIT, BRANCH_IS_COMMITTED),
+                     "release 2; send 3 execute; send 4 execute");
+    ck_assert_int_eq(rig->txn.state, TXN_RUNNING);
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "reply refused ENDED");
+    ck_assert_str_eq(rig_executed(rig, 4, NULL), "persist step 4 done");
+    ck_assert_str_eq(rig_executed(rig, 3, NULL),
+                     "persist step 3 done; persist outcome commit committed!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_OUTCOME),
+                     "reply decided; reply completed; publish outcome");
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_PUBLISHED), "persist end commit committed; ended");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_cancel_meets_the_write_in_flight_and_waits_for_it)
+{
+    struct rig *rig = fallen_back();
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_ATTEMPT),
+                     "send 1 abort #1; send 2 abort #1; persist decision abort #2!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION),
+                     "persist outcome abort compensated #2!"); /* nothing of it had been sent */
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(slots_granted_too_late_are_given_back)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cp");
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    ck_assert_str_eq(rig_after(rig, 2000000), "unreserve; persist attempt abort!");
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESERVED), "release 1; release 2");
+    rig_free(rig);
+}
+END_TEST
+
+/* --- a new leader ----------------------------------------------------------------------------- */
+
+static struct txn_image image_of(uint32_t voted)
+{
+    struct txn_image image = {.attempt = 1, .protocol = TXN_PROTOCOL_2PC};
+    image.origin.mode = TXN_MODE_2PC_THEN_SAGA;
+    image.origin.timeout_us = 10000000;
+    image.origin.began_at.us = UINT64_C(1700000000000000);
+    const char *members = rig_members(3, voted);
+    image.members = (struct troth_span){members, strlen(members)};
+    return image;
+}
+
+START_TEST(a_new_leader_falls_back_from_what_was_undecided)
+{
+    struct txn_image image = image_of(0);
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "cpr", &trace);
+    ck_assert_str_eq(trace, "persist attempt abort!");
+    ck_assert_int_eq(rig->txn.fallback_cause, TXN_CAUSE_RESTARTED);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_ATTEMPT),
+                     "send 1 abort #1; send 2 abort #1; send 1 execute");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_new_leader_treats_committed_with_open_steps_as_open)
+{
+    struct txn_image image = image_of(2);
+    image.decision = TXN_COMMIT;
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "cpr", &trace);
+    ck_assert_str_eq(trace, "send 1 commit; send 2 commit");
+    rig_done(rig, 1, OP_COMMIT, BRANCH_IS_COMMITTED);
+    ck_assert_str_eq(rig_done(rig, 2, OP_COMMIT, BRANCH_IS_COMMITTED), "send 3 execute");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_new_leader_in_the_second_attempt_sends_the_aborts_again)
+{
+    struct txn_image image = image_of(0);
+    image.attempt = 2;
+    image.protocol = TXN_PROTOCOL_SAGA;
+    image.steps = SPAN("[{\"branch\":1,\"attempt\":2,\"step\":\"done\",\"tries\":1}]");
+    image.fallback = SPAN("{\"attempt\":1,\"cause\":\"unreachable\",\"branch\":2,\"reason\":"
+                          "\"no route\"}");
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "cpr", &trace);
+    ck_assert_str_eq(trace, "send 1 abort #1; send 2 abort #1; send 2 execute");
+    BUFFER_SCOPED struct buffer text = {0};
+    txn_fallback_append(&rig->txn, &text);
+    ck_assert_str_eq(buffer_text(&text),
+                     "{\"attempt\":1,\"cause\":\"unreachable\",\"branch\":2,\"step\":\"step\","
+                     "\"participant\":\"bank\",\"reason\":\"no route\"}");
+    rig_free(rig);
+}
+END_TEST
+
+TCase *fallback_tests(void)
+{
+    TCase *tests = tcase_create("fallback");
+    tcase_add_test(tests, a_prepare_that_does_not_come_in_time_becomes_a_saga);
+    tcase_add_test(tests, a_late_yes_changes_nothing);
+    tcase_add_test(tests, a_row_that_committed_first_stands);
+    tcase_add_test(tests, a_business_no_aborts_and_never_falls_back);
+    tcase_add_test(tests, the_end_of_the_whole_time_aborts);
+    tcase_add_test(tests, steps_behind_the_pivot_run_when_all_have_acknowledged_the_commit);
+    tcase_add_test(tests, a_cancel_meets_the_write_in_flight_and_waits_for_it);
+    tcase_add_test(tests, slots_granted_too_late_are_given_back);
+    tcase_add_test(tests, a_new_leader_falls_back_from_what_was_undecided);
+    tcase_add_test(tests, a_new_leader_treats_committed_with_open_steps_as_open);
+    tcase_add_test(tests, a_new_leader_in_the_second_attempt_sends_the_aborts_again);
+    return tests;
+}
