@@ -198,7 +198,9 @@ struct mono answer_next(const struct entry *entry);
 /* What the client asked for was told already, or is due now. */
 bool answer_is_due(const struct entry *entry, enum api_reply level);
 void answer_all(struct entry *entry, const struct api_problem *problem);
+/* The timeline is for who looks at a transaction, not for who began it. */
 void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
+void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
 void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh);
 bool driver_ready(void *ctx, struct buffer *ret_details);
 
