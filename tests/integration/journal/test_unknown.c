@@ -208,7 +208,7 @@ TCase *unknown_tests(void)
 {
     TCase *tests = tcase_create("unknown");
 
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, 480);
     tcase_add_test(tests, cut_within_requests);
     tcase_add_test(tests, cut_within_answers);
     tcase_add_test(tests, session_terminated);
