@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # quickstart-shop.sh: the part of deploy/quickstart that has to do with the example shop: its participants, a saga that
 # completes, one that compensates, and a checkout that falls back to a saga. deploy/quickstart sources it; the
-# functions that it uses (section, ask, launch_program …) are there.
+# functions and variables that it uses (section, ask, launch_program, trothctl …) are there.
+# shellcheck disable=SC2154
 
 SHOP=(inventory payments shipping mail accounts analytics billing notifications)
 SHOP_SLOTS=4
@@ -66,7 +67,7 @@ effects_at() {
 # check_figures EXPECTED…: a table of the numbers in `figures` before, meanwhile (if there are any) and now. Each line
 # is held against its EXPECTED, "CHANGE DONE/UNDONE".
 check_figures() {
-    local now i name what change effects right=1
+    local now i name what change expected effects right=1
     mapfile -t now < <(read_figures "${figures[@]}")
     printf '\n  %-14s %-20s %8s' PARTICIPANT 'ITS DATABASE SAYS' BEFORE
     [ ${#meanwhile[@]} = 0 ] || printf ' %10s' MEANWHILE
@@ -95,7 +96,7 @@ upgrade() {
     shift 2
     show_transaction
     check_figures "$@"
-    show_event troth.outcomes
+    show_event troth.outcomes short
 }
 
 saga_completes() {
@@ -145,12 +146,14 @@ payments_prepared() {
 
 # stop_while_it_prepares: sets `port`, where payments comes back.
 stop_while_it_prepares() {
+    local when='while it prepares'
     wait_until "$SAGA_SECONDS_MAX" payments_waits || die 'payments never came to prepare'
     line 'Payments prepares: it waits for the account, which another session holds.'
     port=$(ready_address payments)
     port=${port##*:}
+    ! fell_back || when='late, when its prepare has timed out already'
     process_stop "$home/payments.process" KILL
-    line 'Payments is killed (SIGKILL) while it prepares.'
+    line "Payments is killed (SIGKILL) $when."
     wait_until "$SAGA_SECONDS_MAX" fell_back || die "$gtid did not fall back"
     let_go
     line "$("$trothctl" tx show "$gtid" -o json | /usr/bin/python3 -c '
@@ -178,7 +181,7 @@ checkout_falls_back() {
     stop_while_it_prepares
     wait_until "$SAGA_SECONDS_MAX" stock_is_taken || die 'the saga does not reserve anything'
     mapfile -t meanwhile < <(read_figures "${figures[@]}")
-    line "The stock is reserved. The charge is tried again and again."
+    line 'The saga has reserved the stock. It tries the charge again until payments answers.'
     come_back
     wait_until "$SAGA_SECONDS_MAX" has_ended "$gtid" || die "$gtid does not end"
     outcome=$("$trothctl" tx show "$gtid" -o json | field_of outcome)
@@ -188,5 +191,5 @@ checkout_falls_back() {
     check_figures '-2 1/0' "-$AMOUNT 1/0" '+1 1/0' '+1 1/0'
     [ "$(payments_prepared)" = 0 ] || die 'a prepared transaction is left at payments'
     line 'Nothing is left prepared at payments.'
-    show_event orders.outcomes
+    show_event orders.outcomes short
 }
