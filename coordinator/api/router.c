@@ -27,6 +27,7 @@ static const struct route routes[] = {
     ROUTE("POST", "/v1/transactions/{gtid}/abort", transactions_abort, NULL),
     ROUTE("GET", "/v1/transactions/{gtid}/decision", decision_get, "branch", "attempt", "journal",
           NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}/events", events_follow, NULL),
     ROUTE("GET", "/v1/definitions", definitions_list, "limit", "cursor", NULL),
     ROUTE("POST", "/v1/definitions/validate", definitions_validate, NULL),
     ROUTE("PUT", "/v1/definitions/{name}", definitions_put, NULL),
@@ -132,6 +133,18 @@ static const struct route *find_route(struct http_exchange *exchange, struct tro
     return NULL;
 }
 
+/* Probes and the OpenAPI file are served always. */
+static int check_serving(const struct request *request, const struct route *route,
+                         struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    if (strncmp(route->pattern, "/v1/", 4) != 0 || host->serving(host->ctx))
+        return 0;
+    return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
+                           "this node does not lead the journal yet, or is still loading it: see "
+                           "/readyz; nothing was done, try again");
+}
+
 void api_handle(void *arg, struct http_exchange *exchange)
 {
     struct request request = {.api = arg, .exchange = exchange};
@@ -141,7 +154,9 @@ void api_handle(void *arg, struct http_exchange *exchange)
         refuse_unrouted(exchange);
         return;
     }
-    int error = request_check_query(&request, route->parameters, &problem);
+    int error = check_serving(&request, route, &problem);
+    if (error == 0)
+        error = request_check_query(&request, route->parameters, &problem);
     if (error == 0)
         error = route->handler(&request, &problem);
     if (error != 0)
@@ -150,8 +165,10 @@ void api_handle(void *arg, struct http_exchange *exchange)
 
 static void assert_complete(const struct api_host *host)
 {
+    assert(host->serving != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
+    assert(host->watch != NULL && host->unwatch != NULL);
     assert(host->definition != NULL && host->definition_at != NULL);
     assert(host->definition_put != NULL && host->definition_delete != NULL);
     assert(host->participant != NULL && host->participant_at != NULL);
@@ -174,6 +191,6 @@ void api_destroy(struct api *api)
 {
     if (api == NULL)
         return;
-    assert(api->calls == 0);
+    assert(api->calls == 0 && api->watches == NULL);
     free(api);
 }

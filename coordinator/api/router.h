@@ -7,9 +7,12 @@
 /* Requests that wait for their host, also those whose client has left. Beyond: 503. */
 #define API_CALLS_MAX 100000u
 
+struct watch;
+
 struct api {
     struct api_host host;
     uint32_t calls;
+    struct watch *watches; /* clients that follow a transaction (events.c) */
 };
 
 struct request {
@@ -34,6 +37,7 @@ int transactions_abort(const struct request *request, struct api_problem *ret_pr
 int transactions_list(const struct request *request, struct api_problem *ret_problem);
 int branches_enlist(const struct request *request, struct api_problem *ret_problem);
 int branches_commit(const struct request *request, struct api_problem *ret_problem);
+int events_follow(const struct request *request, struct api_problem *ret_problem);
 int decision_get(const struct request *request, struct api_problem *ret_problem);
 int definitions_put(const struct request *request, struct api_problem *ret_problem);
 int definitions_get(const struct request *request, struct api_problem *ret_problem);

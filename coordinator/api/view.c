@@ -1,6 +1,8 @@
 /* A transaction as its clients see it. Payloads are printed as the spans they came in. */
 #include "view.h"
 
+#include <string.h>
+
 #include <protocol/json.h>
 
 static void append_span_or(struct buffer *object, const char *member, struct troth_span value,
@@ -70,6 +72,8 @@ void view_append(struct buffer *object, const struct api_view *view, bool with_t
         append_span_or(object, ",\"labels\":", origin->labels, "{}");
     append_span_or(object, ",\"steps\":", view->steps, "[]");
     append_span_or(object, ",\"failure\":", view->failure, "null");
+    if (view->fallback.len > strlen("null"))
+        append_span_or(object, ",\"fallback\":", view->fallback, "null");
     if (with_timeline)
         append_span_or(object, ",\"timeline\":", view->history, "[]");
     buffer_append_char(object, '}');

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "problem.h"
 #include <protocol/json.h>
@@ -63,6 +64,8 @@ struct transfer {
     struct buffer url;
     struct buffer line; /* one header at a time */
     bool too_long;
+    bool enough; /* of a stream */
+    const struct call *call;
     struct answer *answer;
     char trouble[CURL_ERROR_SIZE];
 };
@@ -76,11 +79,30 @@ static void transfer_finish(struct transfer *transfer)
 }
 #define TRANSFER_SCOPED __attribute__((cleanup(transfer_finish)))
 
+/* A refusal is no stream, nor is what something else than a coordinator says. */
+static bool is_stream(const struct transfer *transfer)
+{
+    static const char wanted[] = "text/event-stream";
+    const char *type = NULL;
+    long status = 0;
+    if (transfer->call->on_piece == NULL ||
+        curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
+        curl_easy_getinfo(transfer->curl, CURLINFO_CONTENT_TYPE, &type) != CURLE_OK)
+        return false;
+    return status >= 200 && status <= 299 && type != NULL &&
+           strncasecmp(type, wanted, sizeof(wanted) - 1) == 0;
+}
+
 static size_t take_body(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *transfer = arg;
     size_t len = size * count;
     struct buffer *body = &transfer->answer->body;
+    if (is_stream(transfer)) {
+        const struct call *call = transfer->call;
+        transfer->enough = !call->on_piece(call->arg, (struct troth_span){data, len});
+        return transfer->enough ? 0 : len;
+    }
     if (len > ANSWER_BYTES_MAX - body->len) {
         transfer->too_long = true;
         return 0;
@@ -103,7 +125,9 @@ static bool add_header(struct transfer *transfer, const char *name, const char *
 
 static bool add_headers(struct transfer *transfer, struct call *call)
 {
-    bool good = add_header(transfer, "Accept", "application/json, application/problem+json");
+    const char *accept = call->on_piece != NULL ? "text/event-stream, application/problem+json"
+                                                : "application/json, application/problem+json";
+    bool good = add_header(transfer, "Accept", accept);
     if (good && call->body.data != NULL)
         good = add_header(transfer, "Content-Type", "application/json");
     if (good && call->key.len > 0)
@@ -117,7 +141,9 @@ static bool add_headers(struct transfer *transfer, struct call *call)
 static CURLcode set_options(struct transfer *transfer, const struct cli *cli, struct call *call)
 {
     CURL *curl = transfer->curl;
+    bool streams = call->on_piece != NULL;
     long timeout_ms = (long)((cli->timeout_us + call->wait_us + 999) / 1000);
+    long quiet_s = (long)((cli->timeout_us + CALL_QUIET_US + 999999) / 1000000);
     long connect_ms = timeout_ms < CONNECT_TIMEOUT_MAX_MS ? timeout_ms : CONNECT_TIMEOUT_MAX_MS;
     CURLcode code = CURLE_OK;
 #define SET(option, value)                                                                         \
@@ -129,7 +155,9 @@ static CURLcode set_options(struct transfer *transfer, const struct cli *cli, st
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_TIMEOUT_MS, timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, streams ? 0L : timeout_ms);
+    SET(CURLOPT_LOW_SPEED_LIMIT, streams ? 1L : 0L); /* bytes a second */
+    SET(CURLOPT_LOW_SPEED_TIME, streams ? quiet_s : 0L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     SET(CURLOPT_CUSTOMREQUEST, call->method);
     SET(CURLOPT_HTTPHEADER, transfer->headers);
@@ -172,7 +200,7 @@ static int transfer_failed(const struct transfer *transfer, CURLcode code, const
 
 static int make_transfer(const struct cli *cli, struct call *call, struct answer *answer)
 {
-    TRANSFER_SCOPED struct transfer transfer = {.answer = answer};
+    TRANSFER_SCOPED struct transfer transfer = {.call = call, .answer = answer};
     transfer.curl = curl_easy_init();
     buffer_append_text(&transfer.url, cli->url);
     while (transfer.url.len > 0 && transfer.url.data[transfer.url.len - 1] == '/')
@@ -185,6 +213,8 @@ static int make_transfer(const struct cli *cli, struct call *call, struct answer
     CURLcode code = set_options(&transfer, cli, call);
     if (code == CURLE_OK)
         code = curl_easy_perform(transfer.curl);
+    if (transfer.enough)
+        code = CURLE_OK;
     if (code == CURLE_OK)
         code = curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &answer->status);
     return code == CURLE_OK ? CLI_EXIT_OK : transfer_failed(&transfer, code, cli, call);

@@ -4,7 +4,14 @@
 
 #include "cli.h"
 
+/* The coordinator says something at least so often while it streams. With a stream the timeout is
+ * for what may be missing beside that. */
+#define CALL_QUIET_US UINT64_C(15000000)
+
 #define ANSWER_BYTES_MAX (64u << 20) /* a longer one is refused: CLI_EXIT_PROTOCOL */
+
+/* A piece of a streamed body. false: no more of it is wanted. */
+typedef bool (*call_piece)(void *arg, struct troth_span piece);
 
 struct call {
     const char *method;       /* anything but GET changes something */
@@ -14,6 +21,8 @@ struct call {
     struct buffer preference; /* Prefer, or empty */
     uint64_t wait_us;         /* what the coordinator may take besides the timeout */
     bool accepts_503;         /* it is an answer, not a refusal */
+    call_piece on_piece;      /* takes an answer that is a stream of events; or NULL */
+    void *arg;                /* of on_piece */
     const char *file;         /* what the faults of a refusal are about; NULL: no file */
     const char *hint;         /* printed where it is not known what became of the call; or NULL */
 };
@@ -37,7 +46,8 @@ void call_append(struct call *call, const char *piece);
 /* "?name=value", "&name=value" for the next ones. */
 void call_append_query(struct call *call, const char *name, const char *value);
 
-/* 0 with an answer of 2xx; otherwise it has complained, and gives the code to exit with. */
+/* 0 with an answer of 2xx (of a stream that ended or was not wanted any more: without a body);
+ * otherwise it has complained, and gives the code to exit with. */
 TROTH_MUST_CHECK int call_make(const struct cli *cli, struct call *call, struct answer *ret_answer);
 
 /* What to exit with on an answer that is none of 2xx. `slug` is the last part of the problem's

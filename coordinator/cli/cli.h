@@ -19,7 +19,7 @@
 /* X(name, code, text): the one table; --help prints it. */
 #define CLI_EXITS(X)                                                                               \
     X(OK, 0, "done as asked; of a transaction: committed")                                         \
-    X(NOT_COMMITTED, 1, "the transaction did not commit: aborted or compensated")                  \
+    X(NOT_COMMITTED, 1, "the transaction did not commit: aborted, compensated; def diff: differs") \
     X(USAGE, 2, "wrong use of trothctl; nothing was sent")                                         \
     X(NOT_FOUND, 3, "there is no such transaction, definition or participant")                     \
     X(REFUSED, 4, "refused, and would be again: wrong input, file or state")                       \

@@ -70,12 +70,14 @@ void help_list_append(struct buffer *text);
 /* The commands. */
 int tx_start(const struct cli *cli, const struct arguments *arguments);
 int tx_show(const struct cli *cli, const struct arguments *arguments);
+int tx_watch(const struct cli *cli, const struct arguments *arguments);
 int tx_list(const struct cli *cli, const struct arguments *arguments);
 int tx_abort(const struct cli *cli, const struct arguments *arguments);
 int tx_begin(const struct cli *cli, const struct arguments *arguments);
 int tx_commit(const struct cli *cli, const struct arguments *arguments);
 int def_apply(const struct cli *cli, const struct arguments *arguments);
 int def_validate(const struct cli *cli, const struct arguments *arguments);
+int def_diff(const struct cli *cli, const struct arguments *arguments);
 int def_list(const struct cli *cli, const struct arguments *arguments);
 int def_show(const struct cli *cli, const struct arguments *arguments);
 int def_delete(const struct cli *cli, const struct arguments *arguments);

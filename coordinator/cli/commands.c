@@ -37,6 +37,7 @@ const struct command_spec commands[] = {
                     {"version", 0, "N", false, "of the definition (default: the newest)"},
                     OPTION_WAIT,
                     OPTION_ASYNC,
+                    {"watch", 0, NULL, false, "follow it to its end, as tx watch does"},
                     {"key", 'k', "KEY", false,
                      "idempotency key: the same key and request never start it twice"},
                     OPTION_LABEL},
@@ -48,7 +49,8 @@ const struct command_spec commands[] = {
             "trothctl tx start transfer -i '{\"from\": 7, \"to\": 9, \"amount\": 120}'\n"
             "trothctl tx start order_checkout --version 3 -i @order.json --key order-4711\n"
             "trothctl tx start transfer -i - --wait 10s --label tenant=acme <transfer.json\n"
-            "trothctl tx start transfer -i @transfer.json --async -o json",
+            "trothctl tx start transfer -i @transfer.json --async -o json\n"
+            "trothctl tx start order_checkout -i @order.json --watch",
         .run = tx_start,
     },
     {
@@ -66,6 +68,22 @@ const struct command_spec commands[] = {
         .examples = "trothctl tx show 0198f3a2-1c45-8abc-848d-15800000002a\n"
                     "trothctl tx show --exit-code 0198f3a2-1c45-8abc-848d-15800000002a >/dev/null",
         .run = tx_show,
+    },
+    {
+        .group = "tx",
+        .name = "watch",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "follow a transaction: each moment as it comes, until it has ended",
+        .text =
+            "Begins with what was so far. The exit status tells the outcome; 6 when the stream\n"
+            "broke off before the end. With -o json each event is one line. --timeout is for\n"
+            "how long nothing may be heard, beside the 15s after which the coordinator shows\n"
+            "that it lives.",
+        .examples = "trothctl tx watch 0198f3a2-1c45-8abc-848d-15800000002a\n"
+                    "trothctl tx watch -o json 0198f3a2-1c45-8abc-848d-15800000002a | jq .event",
+        .run = tx_watch,
     },
     {
         .group = "tx",
@@ -142,8 +160,28 @@ const struct command_spec commands[] = {
         .operands_min = 1,
         .operands_max = OPERANDS_MAX,
         .summary = "check definitions and print every fault with its place",
+        .text =
+            "Faults and warnings, all at once; warnings alone are valid. Publishes nothing. The\n"
+            "check is the coordinator's own, so one must be reachable; for editors, and where\n"
+            "there is none, there is the JSON Schema of definition files.",
         .examples = "trothctl def validate order_checkout.json",
         .run = def_validate,
+    },
+    {
+        .group = "def",
+        .name = "diff",
+        .operands = "NAME V1 V2 | FILE",
+        .operands_min = 1,
+        .operands_max = 3,
+        .summary = "show what changed between two versions of a definition",
+        .text =
+            "Two published versions, or the newest published one and a file (- is standard\n"
+            "input). Steps are compared by name. Layout and the order of members do not count.\n"
+            "Exit status 0 when they are the same, 1 when they differ.",
+        .examples =
+            "trothctl def diff order_checkout 3 4\n"
+            "trothctl def diff order_checkout.json || trothctl def apply order_checkout.json",
+        .run = def_diff,
     },
     {
         .group = "def",

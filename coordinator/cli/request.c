@@ -31,20 +31,27 @@ int request_name(const char *name, struct call *call)
     return CLI_EXIT_OK;
 }
 
+int request_count(const char *what, const char *text, uint32_t max, uint32_t *ret_number)
+{
+    int64_t number = 0;
+    struct troth_span span = {text, strlen(text)}, value;
+    if (json_check(span, JSON_CHECK_DEFAULT, &value, NULL) != 0 ||
+        json_int64(value, &number) != 0 || number < 1 || number > max)
+        return cli_complain(CLI_EXIT_USAGE, "%s: '%s' is no number from 1 to %u", what, text, max);
+    *ret_number = (uint32_t)number;
+    return CLI_EXIT_OK;
+}
+
 int request_number(const struct arguments *arguments, const char *name, uint32_t max,
                    uint32_t *ret_number)
 {
     const char *text = arguments_value(arguments, name);
-    int64_t number = 0;
+    BUFFER_SCOPED struct buffer what = {0};
     if (text == NULL)
         return CLI_EXIT_OK;
-    struct troth_span span = {text, strlen(text)}, value;
-    if (json_check(span, JSON_CHECK_DEFAULT, &value, NULL) != 0 ||
-        json_int64(value, &number) != 0 || number < 1 || number > max)
-        return cli_complain(CLI_EXIT_USAGE, "--%s: '%s' is no number from 1 to %u", name, text,
-                            max);
-    *ret_number = (uint32_t)number;
-    return CLI_EXIT_OK;
+    buffer_append_format(&what, "--%s", name);
+    const char *option = buffer_text(&what);
+    return request_count(option != NULL ? option : name, text, max, ret_number);
 }
 
 int request_preference(const struct arguments *arguments, struct call *call)

@@ -12,6 +12,9 @@
 TROTH_MUST_CHECK int request_gtid(const struct arguments *arguments, struct call *call);
 /* An operand as a name ([a-z][a-z0-9_]*), appended to the target. */
 TROTH_MUST_CHECK int request_name(const char *name, struct call *call);
+/* A number from 1 to `max`; `what` is named in the complaint. */
+TROTH_MUST_CHECK int request_count(const char *what, const char *text, uint32_t max,
+                                   uint32_t *ret_number);
 /* Option `name` as a number from 1 to `max`; *ret_number stays as it is when it was not given. */
 TROTH_MUST_CHECK int request_number(const struct arguments *arguments, const char *name,
                                     uint32_t max, uint32_t *ret_number);

@@ -27,8 +27,9 @@ static bool is(struct troth_span value, const char *word)
 }
 
 /* "+1.203ms" as microseconds. */
-static bool read_at(struct troth_span at, uint64_t *ret_us)
+bool timeline_at(struct troth_span moment, uint64_t *ret_us)
 {
+    struct troth_span at = member(moment, "at");
     return at.len > 3 && at.data[0] == '"' && at.data[1] == '+' &&
            duration_parse(at.data + 2, at.len - 3, ret_us) == 0;
 }
@@ -39,7 +40,7 @@ static bool in_seconds(struct troth_span timeline)
     struct troth_span entry;
     uint64_t us, last_us = 0;
     while (json_next(&cursor, NULL, &entry)) {
-        if (read_at(member(entry, "at"), &us) && us > last_us)
+        if (timeline_at(entry, &us) && us > last_us)
             last_us = us;
     }
     return last_us >= MILLISECONDS_UP_TO_US;
@@ -53,7 +54,7 @@ static void append_at(struct layout *layout, struct troth_span entry)
     uint64_t us;
     struct troth_span at = member(entry, "at");
     struct buffer *text = &layout->table.text;
-    if (!read_at(at, &us)) {
+    if (!timeline_at(entry, &us)) {
         if (at.data != NULL)
             text_append_value(text, at);
         return;
@@ -81,7 +82,7 @@ static void append_answer(struct buffer *text, struct troth_span entry, struct t
     }
 }
 
-static void append_what(struct buffer *text, struct troth_span entry, struct troth_span last_op)
+void timeline_append_what(struct buffer *text, struct troth_span entry, struct troth_span last_op)
 {
     static const struct {
         const char *moment, *before, *detail, *after;
@@ -94,6 +95,10 @@ static void append_what(struct buffer *text, struct troth_span entry, struct tro
         {"closed", "closed: no more branches", NULL, ""},
         {"published", "event is in Kafka", NULL, ""},
         {"recovered", "taken up again", NULL, ""},
+        {"skipped", "skipped: its condition is false", NULL, ""},
+        {"fell_back", "fell back to a saga: ", "cause", ""},
+        {"turned", "turns back to compensate: ", "cause", ""},
+        {"resumed", "an operator said: try again", NULL, ""},
     };
     struct troth_span moment = member(entry, "moment");
     if (is(moment, "answered")) {
@@ -125,10 +130,10 @@ static bool same_number(struct troth_span a, struct troth_span b)
 }
 
 /* The step with that branch number; *ret_index counts from 0. */
-static bool step_of(const struct layout *layout, struct troth_span branch,
-                    struct troth_span *ret_step, unsigned *ret_index)
+static bool step_of(struct troth_span steps, struct troth_span branch, struct troth_span *ret_step,
+                    unsigned *ret_index)
 {
-    struct json_cursor cursor = json_cursor(layout->steps);
+    struct json_cursor cursor = json_cursor(steps);
     unsigned index = 0;
     while (json_next(&cursor, NULL, ret_step)) {
         if (same_number(branch, member(*ret_step, "branch"))) {
@@ -153,19 +158,24 @@ static void append_branch(struct buffer *text, struct troth_span branch, struct 
     }
 }
 
+void timeline_append_who(struct buffer *text, struct troth_span branch, struct troth_span steps)
+{
+    struct troth_span step;
+    unsigned index;
+    if (!step_of(steps, branch, &step, &index))
+        step = (struct troth_span){NULL, 0};
+    append_branch(text, branch, step);
+}
+
 static void add_list_row(struct layout *layout, struct troth_span entry, struct troth_span last_op)
 {
-    struct troth_span branch = member(entry, "branch"), step;
-    unsigned index;
+    struct troth_span branch = member(entry, "branch");
     append_at(layout, entry);
     table_end_cell(&layout->table);
-    if (branch.data != NULL) {
-        if (!step_of(layout, branch, &step, &index))
-            step = (struct troth_span){NULL, 0};
-        append_branch(&layout->table.text, branch, step);
-    }
+    if (branch.data != NULL)
+        timeline_append_who(&layout->table.text, branch, layout->steps);
     table_end_cell(&layout->table);
-    append_what(&layout->table.text, entry, last_op);
+    timeline_append_what(&layout->table.text, entry, last_op);
     table_end_cell(&layout->table);
 }
 
@@ -174,7 +184,7 @@ static void add_column_row(struct layout *layout, struct troth_span entry,
 {
     struct troth_span branch = member(entry, "branch"), step;
     unsigned column = COLUMNS_BEFORE_BRANCHES - 1, index;
-    bool known = step_of(layout, branch, &step, &index);
+    bool known = step_of(layout->steps, branch, &step, &index);
     if (known)
         column = COLUMNS_BEFORE_BRANCHES + index;
     append_at(layout, entry);
@@ -185,7 +195,7 @@ static void add_column_row(struct layout *layout, struct troth_span entry,
                 append_branch(&layout->table.text, branch, (struct troth_span){NULL, 0});
                 buffer_append_char(&layout->table.text, ' ');
             }
-            append_what(&layout->table.text, entry, last_op);
+            timeline_append_what(&layout->table.text, entry, last_op);
         }
         table_end_cell(&layout->table);
     }

@@ -5,6 +5,7 @@
 #include "request.h"
 #include "text.h"
 #include "view.h"
+#include "watch.h"
 #include <protocol/duration.h>
 #include <protocol/json.h>
 #include <troth/id.h>
@@ -61,6 +62,26 @@ static int start_body(const struct arguments *arguments, struct buffer *ret_body
     return error;
 }
 
+/* --watch: it is followed instead of waited for. */
+static int prefer(const struct arguments *arguments, struct call *call)
+{
+    if (arguments_value(arguments, "watch") == NULL)
+        return request_preference(arguments, call);
+    if (arguments_value(arguments, "wait") != NULL || arguments_value(arguments, "async") != NULL)
+        return cli_complain(CLI_EXIT_USAGE, "--watch and --wait or --async exclude each other");
+    buffer_append_text(&call->preference, "respond-async");
+    return CLI_EXIT_OK;
+}
+
+static int follow(const struct cli *cli, const struct answer *answer)
+{
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    struct troth_span value = member(answer->json, "gtid");
+    if (value.data == NULL || json_string_copy(value, gtid, sizeof(gtid)) != 0)
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no transaction");
+    return watch_follow(cli, gtid);
+}
+
 int tx_start(const struct cli *cli, const struct arguments *arguments)
 {
     CALL_SCOPED struct call call = {.method = "POST"};
@@ -69,7 +90,7 @@ int tx_start(const struct cli *cli, const struct arguments *arguments)
     BUFFER_SCOPED struct buffer hint = {0};
     int error = start_body(arguments, &body);
     if (error == CLI_EXIT_OK)
-        error = request_preference(arguments, &call);
+        error = prefer(arguments, &call);
     if (error == CLI_EXIT_OK)
         error = request_key(arguments, &call, &hint);
     if (error != CLI_EXIT_OK)
@@ -82,6 +103,8 @@ int tx_start(const struct cli *cli, const struct arguments *arguments)
     error = call_make(cli, &call, &answer);
     if (error != CLI_EXIT_OK)
         return error;
+    if (arguments_value(arguments, "watch") != NULL)
+        return follow(cli, &answer);
     return finish(cli, &answer, arguments_value(arguments, "async") != NULL);
 }
 

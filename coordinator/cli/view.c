@@ -330,14 +330,20 @@ static void append_outputs(struct troth_span transaction, struct buffer *text)
     }
 }
 
-void view_append(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
-                 struct buffer *ret_text)
+void view_append_head(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
+                      struct buffer *ret_text)
 {
     struct troth_span failure = member(transaction, "failure");
+    struct troth_span fallback = member(transaction, "fallback");
     append_verdict(cli, transaction, ret_text);
     if (failure.data != NULL) {
         buffer_append_text(ret_text, "why      ");
         view_append_failure(ret_text, failure);
+        buffer_append_char(ret_text, '\n');
+    }
+    if (fallback.data != NULL) {
+        buffer_append_text(ret_text, "fell back from 2pc to a saga: ");
+        view_append_failure(ret_text, fallback);
         buffer_append_char(ret_text, '\n');
     }
     append_missing(transaction, ret_text);
@@ -346,6 +352,12 @@ void view_append(const struct cli *cli, struct troth_span transaction, uint64_t 
     buffer_append_char(ret_text, '\n');
     append_times(transaction, now_us, ret_text);
     append_labels(transaction, ret_text);
+}
+
+void view_append(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
+                 struct buffer *ret_text)
+{
+    view_append_head(cli, transaction, now_us, ret_text);
     append_steps(transaction, ret_text);
     append_outputs(transaction, ret_text);
 }

@@ -11,6 +11,9 @@
 /* What to exit with, by outcome and state. */
 int view_exit(struct troth_span transaction);
 
+/* What stands above the table of steps: outcome, why, what is missing, when. */
+void view_append_head(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
+                      struct buffer *ret_text);
 /* Everything but the timeline. `now_us`: the age of what has not ended; 0: not shown. */
 void view_append(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
                  struct buffer *ret_text);
@@ -18,6 +21,15 @@ void view_append(const struct cli *cli, struct troth_span transaction, uint64_t 
 /* Each moment with its time: a column for each branch, or a list where that is too wide. Nothing
  * when the transaction has no timeline. */
 void timeline_append(const struct cli *cli, struct troth_span transaction, struct buffer *ret_text);
+
+/* One moment of a timeline: what happened. `last_op`: what was last sent to its branch, as JSON, or
+ * absent; an answer to something else says to what. */
+void timeline_append_what(struct buffer *text, struct troth_span moment, struct troth_span last_op);
+/* Who: "1 debit", or "1 bank_a" where the step has no name, or "1" where it is not among `steps`.
+ */
+void timeline_append_who(struct buffer *text, struct troth_span branch, struct troth_span steps);
+/* When, since the transaction began. false: it does not say. */
+bool timeline_at(struct troth_span moment, uint64_t *ret_us);
 
 /* "2026-11-21 05:34:49.112Z"; another text as it stands. */
 void view_append_time(struct buffer *text, struct troth_span time);

@@ -14,13 +14,16 @@ void problem_unavailable(struct api_problem *problem, const char *why)
 
 /* --- views ----------------------------------------------------------------------------------- */
 
-void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
+static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
 {
-    BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, history = {0};
+    BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, fallback = {0}, history = {0};
     txn_steps_append(&entry->txn, &steps);
     txn_failure_append(&entry->txn, &failure);
-    txn_history_append(&entry->txn, &history);
-    if (steps.failed || failure.failed || history.failed) {
+    txn_fallback_append(&entry->txn, &fallback);
+    if (timeline) {
+        txn_history_append(&entry->txn, &history);
+    }
+    if (steps.failed || failure.failed || fallback.failed || history.failed) {
         struct api_problem problem;
         (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "out of memory; ask again");
         fn(arg, &problem, NULL, fresh);
@@ -30,27 +33,81 @@ void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
                             .attempt = entry->txn.attempt,
                             .state = txn_state_name(entry->txn.state),
                             .outcome = entry->txn.outcome,
+                            .ended_at = entry->ended_at,
                             .steps = buffer_span(&steps),
                             .failure = buffer_span(&failure),
+                            .fallback = buffer_span(&fallback),
                             .history = buffer_span(&history)};
     fn(arg, NULL, &view, fresh);
 }
 
+void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
+{
+    answer_with(entry, fn, arg, fresh, false);
+}
+
+void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
+{
+    answer_with(entry, fn, arg, fresh, true);
+}
+
+/* Of a transaction that is not in memory, the journal knows members, votes and the decision. */
+static const char *member_state(const struct txn_image *image, const struct record_member *member)
+{
+    if (member->vote == VOTE_READ_ONLY) {
+        return txn_branch_state_name(TXN_BRANCH_READ_ONLY);
+    }
+    switch (image->decision) {
+    case TXN_COMMIT:
+        return txn_branch_state_name(TXN_BRANCH_COMMITTING);
+    case TXN_ABORT:
+        return txn_branch_state_name(TXN_BRANCH_ABORTING);
+    case TXN_UNDECIDED:
+    case TXN_DECISION_COUNT:
+        break;
+    }
+    return txn_branch_state_name(member->vote == VOTE_YES ? TXN_BRANCH_PREPARED
+                                                          : TXN_BRANCH_PREPARING);
+}
+
+static void append_text(struct buffer *list, const char *name, struct troth_span value)
+{
+    if (value.data != NULL) {
+        buffer_append_format(list, ",\"%s\":", name);
+        json_append_string(list, value);
+    }
+}
+
+static void members_as_steps(const struct txn_image *image, struct buffer *list)
+{
+    struct record_member member;
+    struct json_cursor cursor = json_cursor(image->members);
+    buffer_append_text(list, "[");
+    while (image->members.data != NULL && record_member_next(&cursor, &member) == 0) {
+        buffer_append_format(list, "%s{\"branch\":%u", list->len > 1 ? "," : "", member.branch);
+        append_text(list, "name", member.name);
+        append_text(list, "participant", member.participant);
+        append_text(list, "operation", member.operation);
+        buffer_append_format(list, ",\"state\":\"%s\"}", member_state(image, &member));
+    }
+    buffer_append_text(list, "]");
+}
+
 void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh)
 {
-    static const struct troth_span none = {"[]", 2};
-    bool ended = row->ended_at.us != 0;
+    BUFFER_SCOPED struct buffer steps = {0};
+    if (row->steps.data == NULL) {
+        members_as_steps(&row->image, &steps);
+    }
     struct api_view view = {.origin = &row->image.origin,
                             .attempt = row->image.attempt,
-                            .state = ended ? "ended" : "open",
+                            .state = row->ended_at.us != 0 ? "ended" : "open",
                             .outcome = row->image.outcome,
                             .ended_at = row->ended_at,
-                            .steps = row->steps.data != NULL ? row->steps : row->image.members,
+                            .steps = row->steps.data != NULL ? row->steps : buffer_span(&steps),
                             .failure = row->image.failure,
+                            .fallback = row->image.fallback,
                             .history = row->history};
-    if (view.steps.data == NULL) {
-        view.steps = none;
-    }
     fn(arg, NULL, &view, fresh);
 }
 

@@ -49,6 +49,9 @@ const struct config_key config_keys[] = {
     TEXT_KEY(kafka_topic, "troth.outcomes", "topic for definitions that name none"),
     COUNT_KEY(open_transactions_max, "40000", 1, 1000000,
               "transactions not ended; beyond it new ones get 503 with Retry-After"),
+    COUNT_KEY(outbox_rows_max, "500000", 1, 900000,
+              "outcome events that wait for Kafka; beyond it new transactions get 503 with "
+              "Retry-After, those under way go on"),
     COUNT_KEY(connections_max, "4000", 1, 100000, "client connections; beyond it 503"),
     COUNT_KEY(body_bytes_max, "1048576", 1024, 67108864,
               "bytes of a request's body; beyond it 413"),

@@ -97,6 +97,7 @@ void driver_destroy(struct driver *driver)
     }
     outbox_destroy(driver->outbox, 0);
     drop_entries(driver);
+    watch_finish(driver);
     registry_finish(driver);
     slots_destroy(driver->slots);
     buffer_finish(&driver->texts);
@@ -165,7 +166,11 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     txn_step(&entry->txn, event, driver_now(), driver->effects);
     log_step(entry, event, from);
     effects_handle(driver, entry);
-    if (entry->ended && entry->writes == 0 && entry->waiters == NULL) {
+    watch_step(entry);
+    if (entry->ended) {
+        answer_all(entry, NULL); /* whoever is not told yet: there is nothing more to wait for */
+    }
+    if (entry->ended && entry->writes == 0) {
         entry_bury(driver, entry);
     } else {
         entry_arm(entry);
@@ -200,7 +205,7 @@ static void step_deferred(struct driver *driver, struct entry *entry, const stru
     if (what->kind == TXN_EVENT_RESULT) {
         event.of.result = &result;
         event.unsent = what->unsent;
-    } else if (what->kind == TXN_EVENT_UNSENDABLE) {
+    } else if (what->kind == TXN_EVENT_UNSENDABLE || what->kind == TXN_EVENT_SKIPPED) {
         event.of.number = what->branch;
     }
     driver_step(driver, entry, &event);
@@ -310,9 +315,23 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
     driver_step(driver, entry, &event);
 }
 
+/* A record that the database will never take. Its transaction stays as it is in memory: nobody is
+ * told what is not durable, and its participants hear "undecided" until an operator has looked. */
+static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind kind,
+                       uint32_t attempt, const char *why)
+{
+    (void)arg;
+    (void)attempt;
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(gtid, text);
+    log_line(LOG_ERROR, "the journal's database refuses a record: the transaction is stuck", "txn",
+             text, "record", txn_record_kind_name(kind), "reason", why, NULL);
+}
+
 struct journal_callbacks driver_journal_callbacks(void)
 {
     return (struct journal_callbacks){.state = on_journal_state,
+                                      .refused = on_refused,
                                       .verdict = on_verdict,
                                       .loaded = recovery_loaded,
                                       .outbox = recovery_outbox};
@@ -371,6 +390,11 @@ bool driver_make_outbox(struct driver *driver)
     return true;
 }
 
+static bool driver_serving(void *ctx)
+{
+    return driver_leading(ctx);
+}
+
 struct api_host driver_api_host(struct driver *driver)
 {
     return (struct api_host){.ctx = driver,
@@ -381,6 +405,8 @@ struct api_host driver_api_host(struct driver *driver)
                              .get = questions_get,
                              .list = questions_list,
                              .inquire = questions_inquire,
+                             .watch = watch_host,
+                             .unwatch = unwatch_host,
                              .definition = registry_host_definition,
                              .definition_at = registry_host_definition_at,
                              .definition_put = registry_host_definition_put,
@@ -390,5 +416,6 @@ struct api_host driver_api_host(struct driver *driver)
                              .participant_status = registry_host_participant_status,
                              .participant_put = registry_host_participant_put,
                              .participant_delete = registry_host_participant_delete,
+                             .serving = driver_serving,
                              .ready = driver_ready};
 }

@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <sys/queue.h>
 
 #include <net/channel.h>
 #include <txn/txn.h>
@@ -48,6 +49,10 @@ struct waiter {
     struct mono until; /* answered with the state reached by then */
 };
 
+/* --- clients that follow a transaction (watch.c) --- */
+
+LIST_HEAD(watcher_list, watcher);
+
 /* --- one open transaction (entry.c) --- */
 
 /* A participant's words about a branch come again and again; two buffers take turns, so that the
@@ -69,6 +74,7 @@ struct entry {
     struct channel **wanted; /* of slots; one a branch */
     uint32_t *wanted_branch; /* which branch wanted[i] is for */
     struct waiter *waiters;
+    struct watcher_list watchers;
     struct event timer;
     struct mono timer_at; /* 0: not armed */
     struct entry *gtid_next, *key_next;
@@ -78,7 +84,8 @@ struct entry {
     bool accepted, decided, completed; /* the core said that clients may be told so */
     bool looking_up;                   /* its idempotency key is being looked for; not begun */
     bool ended;
-    bool dead; /* on the list of those to be freed at the turn's end */
+    struct wall ended_at; /* as its END record says */
+    bool dead;            /* on the list of those to be freed at the turn's end */
     bool has_row;
     struct record_outbox_row row;  /* the last one made; in the arena */
     struct buffer recovered_texts; /* the core's, after recovery */
@@ -117,6 +124,8 @@ struct driver {
     struct entry **by_gtid; /* DRIVER_BUCKETS */
     struct entry **by_key;
     struct entry *dead;
+    struct watcher_list watchers; /* all of them */
+    struct event *watch_timer;    /* while there are any */
     struct shard shards[TROTH_SHARDS_MAX];
     uint32_t shards_count;
     uint32_t next_shard;
@@ -146,6 +155,16 @@ void driver_fail(struct driver *driver, const char *why);
 /* The outbox needs the journal's id, so it is made when that is known. false: driver_fail was
  * called. */
 bool driver_make_outbox(struct driver *driver);
+
+/* steps.c */
+enum txn_mode steps_mode(const struct definition *definition);
+void steps_fill(const struct definition *definition, uint32_t index, struct txn_branch *branch);
+struct definition_values steps_values(const struct entry *entry);
+int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs);
+int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
+                enum message_op op, struct troth_span *ret_input);
+bool steps_unknown_output(const struct entry *entry, uint32_t index);
+const char *steps_operation(const struct entry *entry, uint32_t index, enum message_op op);
 
 /* effects.c */
 void effects_handle(struct driver *driver, struct entry *entry);
@@ -179,9 +198,21 @@ struct mono answer_next(const struct entry *entry);
 /* What the client asked for was told already, or is due now. */
 bool answer_is_due(const struct entry *entry, enum api_reply level);
 void answer_all(struct entry *entry, const struct api_problem *problem);
+/* The timeline is for who looks at a transaction, not for who began it. */
 void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
+void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
 void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh);
 bool driver_ready(void *ctx, struct buffer *ret_details);
+
+/* watch.c */
+void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg);
+void unwatch_host(void *ctx, void *arg);
+/* After each step of an entry with watchers: tells what is new. */
+void watch_step(struct entry *entry);
+/* The entry leaves the memory: the last word to its watchers. */
+void watch_buried(struct entry *entry);
+/* The coordinator stops: the last word to all others. */
+void watch_finish(struct driver *driver);
 
 /* submit.c, members.c, questions.c: what api_host asks for */
 void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);

@@ -11,7 +11,7 @@ static struct deferred deferred_for(const struct entry *entry, const struct txn_
                             .kind = kind,
                             .op = effect->op,
                             .result = RESULT_UNKNOWN,
-                            .attempt = entry->txn.attempt};
+                            .attempt = effect->attempt};
     if (effect->branch != NULL) {
         what.branch = effect->branch->number;
     }
@@ -20,22 +20,13 @@ static struct deferred deferred_for(const struct entry *entry, const struct txn_
 
 /* --- PERSIST --------------------------------------------------------------------------------- */
 
-static struct definition_values values_of(const struct entry *entry)
-{
-    struct definition_values values = {.input = entry->origin.input};
-    for (uint32_t i = 0; i < entry->txn.branches_count && i < DEFINITION_STEPS_MAX; i++) {
-        values.outputs[i] = entry->branches[i].output;
-    }
-    return values;
-}
-
 static struct troth_span event_key(struct driver *driver, const struct entry *entry)
 {
     struct troth_span none = {NULL, 0};
     if (entry->definition == NULL || entry->definition->definition->key_template.data == NULL) {
         return none;
     }
-    struct definition_values values = values_of(entry);
+    struct definition_values values = steps_values(entry);
     buffer_clear(&driver->row_topic_key);
     int error =
         definition_render_key(entry->definition->definition, &values, &driver->row_topic_key);
@@ -80,6 +71,9 @@ static void persist(struct driver *driver, struct entry *entry, const struct txn
     if (record.publishes && !make_row(driver, entry, &record, &row)) {
         driver_fail(driver, "no memory for an outcome event");
         return;
+    }
+    if (record.kind == TXN_RECORD_END) {
+        entry->ended_at = record.at;
     }
     int error = journal_append(driver->journal, &record, record.publishes ? &row : NULL);
     if (error != 0) {
@@ -143,32 +137,6 @@ static void release(struct driver *driver, struct entry *entry, const struct txn
 
 /* --- SEND ------------------------------------------------------------------------------------ */
 
-/* The input of a step, from its template. false: a path is not there. */
-static bool render_input(struct driver *driver, const struct entry *entry, uint32_t index,
-                         struct troth_span *ret_input)
-{
-    static const struct troth_span empty = {"{}", 2};
-    if (entry->definition == NULL) {
-        *ret_input = empty;
-        return true;
-    }
-    const struct definition *definition = entry->definition->definition;
-    struct troth_span template_text = definition->steps[index].input;
-    if (template_text.data == NULL) {
-        *ret_input = empty;
-        return true;
-    }
-    struct definition_values values = values_of(entry);
-    const char *path = NULL;
-    buffer_clear(&driver->scratch);
-    int error = definition_render(definition, template_text, &values, &driver->scratch, &path);
-    if (error != 0 || driver->scratch.failed) {
-        return false;
-    }
-    *ret_input = buffer_span(&driver->scratch);
-    return true;
-}
-
 static void send_failed(struct driver *driver, struct entry *entry, const struct txn_effect *effect,
                         enum message_result result, const char *reason)
 {
@@ -177,6 +145,48 @@ static void send_failed(struct driver *driver, struct entry *entry, const struct
     what.reason = reason;
     what.unsent = true;
     driver_defer(driver, &what);
+}
+
+static void answer_later(struct driver *driver, struct entry *entry,
+                         const struct txn_effect *effect, enum txn_event_kind kind)
+{
+    struct deferred what = deferred_for(entry, effect, kind);
+    driver_defer(driver, &what);
+}
+
+/* Fills in the input. false: nothing is sent, and the core has been answered. */
+static bool make_input(struct driver *driver, struct entry *entry, const struct txn_effect *effect,
+                       struct command *command)
+{
+    static const struct troth_span empty = {"{}", 2};
+    uint32_t index = (uint32_t)(effect->branch - entry->branches);
+    bool runs = true;
+    int error = 0;
+    if (effect->op != OP_PREPARE && effect->op != OP_EXECUTE && effect->op != OP_COMPENSATE) {
+        return true;
+    }
+    if (effect->op != OP_COMPENSATE && entry->definition != NULL) {
+        error = steps_runs(entry, index, &runs);
+    }
+    if (error == 0 && !runs) {
+        answer_later(driver, entry, effect, TXN_EVENT_SKIPPED);
+        return false;
+    }
+    if (error == 0) {
+        error = steps_input(driver, entry, index, effect->op, &command->input);
+    }
+    if (error == TROTH_ERROR_NO_MEMORY) {
+        send_failed(driver, entry, effect, RESULT_RETRY, troth_error_text(error));
+        return false;
+    }
+    if (error != 0 && effect->op == OP_COMPENSATE && steps_unknown_output(entry, index)) {
+        command->input = empty;
+        error = 0;
+    }
+    if (error != 0) {
+        answer_later(driver, entry, effect, TXN_EVENT_UNSENDABLE);
+    }
+    return error == 0;
 }
 
 static void send_command(struct driver *driver, struct entry *entry,
@@ -188,18 +198,15 @@ static void send_command(struct driver *driver, struct entry *entry,
         send_failed(driver, entry, effect, RESULT_UNKNOWN, "the participant is not registered");
         return;
     }
-    const char *operation = effect->branch->operation;
+    const char *operation = steps_operation(entry, index, effect->op);
     struct command command = {.op = effect->op,
                               .gtid = entry->origin.gtid,
                               .branch = effect->branch->number,
-                              .attempt = entry->txn.attempt,
+                              .attempt = effect->attempt,
                               .operation = {operation, strlen(operation)},
                               .timeout_us = effect->timeout_us,
                               .traceparent = entry->origin.traceparent};
-    bool works = effect->op == OP_PREPARE || effect->op == OP_EXECUTE;
-    if (works && !render_input(driver, entry, index, &command.input)) {
-        struct deferred what = deferred_for(entry, effect, TXN_EVENT_UNSENDABLE);
-        driver_defer(driver, &what);
+    if (!make_input(driver, entry, effect, &command)) {
         return;
     }
     int error = channel_send(participant->channel, &command);

@@ -200,6 +200,7 @@ void entry_bury(struct driver *driver, struct entry *entry)
         return;
     }
     entry->dead = true;
+    watch_buried(entry);
     entry_remove(driver, entry);
     (void)event_del(&entry->timer);
     entry->dead_next = driver->dead;

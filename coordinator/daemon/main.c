@@ -16,6 +16,9 @@
 
 const char *argp_program_version = "trothd " TROTH_VERSION;
 
+#define KEYS_MAX   64
+#define HELP_BYTES 400
+
 enum { OPTION_CONFIG = 'c', OPTION_PRINT = 1000, OPTION_SHARDS, OPTION_KEYS = 2000 };
 enum main_command { COMMAND_RUN, COMMAND_MIGRATE };
 
@@ -26,7 +29,7 @@ struct flags {
     const char *file;
     bool print;
     uint64_t shards;
-    const char *values[64]; /* one a key */
+    const char *values[KEYS_MAX]; /* one a key */
 };
 
 static const char before[] =
@@ -85,16 +88,21 @@ static error_t on_option(int key, char *value, struct argp_state *state)
 
 static void parse_flags(int argc, char **argv, struct flags *flags)
 {
-    struct argp_option options[64] = {
+    struct argp_option options[KEYS_MAX + 5] = {
         {"config", OPTION_CONFIG, "FILE", 0, "read this configuration file", 1},
         {"print-config", OPTION_PRINT, NULL, 0,
          "print the configuration as it would be used, as a file, and exit", 1},
         {"shards", OPTION_SHARDS, "N", 0,
          "migrate: how many slices a new journal has (16); fixed from then on", 1},
         {NULL, 0, NULL, 0, "Keys:", 2}};
+    static char helps[KEYS_MAX][HELP_BYTES];
     for (size_t i = 0; i < config_keys_count; i++) {
-        options[4 + i] = (struct argp_option){
-            config_keys[i].name, OPTION_KEYS + (int)i, "VALUE", 0, config_keys[i].help, 2};
+        const struct config_key *key = &config_keys[i];
+        (void)snprintf(helps[i], sizeof helps[i], "%s%s%s (default %s)", key->help,
+                       key->choices != NULL ? ": " : "", key->choices != NULL ? key->choices : "",
+                       key->fallback[0] != '\0' ? key->fallback : "none");
+        options[4 + i] =
+            (struct argp_option){key->name, OPTION_KEYS + (int)i, "VALUE", 0, helps[i], 2};
     }
     struct argp argp = {options, on_option, "[run|migrate]", before, NULL, NULL, NULL};
     argp_err_exit_status = DAEMON_USAGE;

@@ -10,7 +10,16 @@ struct absent {
     api_view_fn fn;
     void *arg;
     troth_gtid gtid;
+    uint32_t enlists; /* the branch that enlists; 0: another request */
 };
+
+/* An enlistment whose acknowledgement was lost, asked again after the end: it is answered as an
+ * inquiry would be. Committed with this member: acknowledged. */
+static bool was_acknowledged(const struct absent *absent, const struct journal_row *row)
+{
+    return absent->enlists != 0 && txn_inquire_image(&row->image, absent->enlists,
+                                                     row->image.attempt) == TXN_ANSWER_COMMITTED;
+}
 
 static void on_absent(void *arg, int error, const struct journal_row *row)
 {
@@ -18,6 +27,11 @@ static void on_absent(void *arg, int error, const struct journal_row *row)
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&absent->gtid, text);
     struct api_problem problem;
+    if (error == 0 && was_acknowledged(absent, row)) {
+        answer_row(row, absent->fn, absent->arg, false);
+        free(absent);
+        return;
+    }
     if (error == 0) {
         (void)api_problem_set(&problem, API_PROBLEM_ENDED,
                               "transaction %s has ended with outcome %s", text,
@@ -33,26 +47,26 @@ static void on_absent(void *arg, int error, const struct journal_row *row)
     free(absent);
 }
 
-static void answer_absent(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg)
+static void answer_absent(struct driver *driver, const troth_gtid *gtid, uint32_t enlists,
+                          api_view_fn fn, void *arg)
 {
     struct absent *absent = malloc(sizeof *absent);
-    if (absent == NULL || !driver_leading(driver)) {
-        free(absent);
+    if (absent == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "this node does not lead yet");
+        problem_unavailable(&problem, "out of memory");
         fn(arg, &problem, NULL, false);
         return;
     }
-    *absent = (struct absent){.fn = fn, .arg = arg, .gtid = *gtid};
+    *absent = (struct absent){.fn = fn, .arg = arg, .gtid = *gtid, .enlists = enlists};
     journal_get(driver->journal, gtid, on_absent, absent);
 }
 
-static struct entry *find_open(struct driver *driver, const troth_gtid *gtid, api_view_fn fn,
-                               void *arg)
+static struct entry *find_open(struct driver *driver, const troth_gtid *gtid, uint32_t enlists,
+                               api_view_fn fn, void *arg)
 {
     struct entry *entry = entry_find(driver, gtid);
-    if (entry == NULL || entry->looking_up || !driver_leading(driver)) {
-        answer_absent(driver, gtid, fn, arg);
+    if (entry == NULL || entry->looking_up) {
+        answer_absent(driver, gtid, enlists, fn, arg);
         return NULL;
     }
     return entry;
@@ -130,7 +144,7 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
 {
     struct driver *driver = ctx;
     struct api_problem problem;
-    struct entry *entry = find_open(driver, gtid, fn, arg);
+    struct entry *entry = find_open(driver, gtid, enlist->branch, fn, arg);
     if (entry == NULL) {
         return;
     }
@@ -163,7 +177,7 @@ void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches,
                     enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct entry *entry = find_open(driver, gtid, fn, arg);
+    struct entry *entry = find_open(driver, gtid, 0, fn, arg);
     if (entry == NULL) {
         return;
     }
@@ -184,7 +198,7 @@ void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches,
 void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct entry *entry = find_open(driver, gtid, fn, arg);
+    struct entry *entry = find_open(driver, gtid, 0, fn, arg);
     if (entry == NULL) {
         return;
     }

@@ -279,11 +279,10 @@ static struct participant_change *new_change(struct driver *driver, const char *
                                              api_done_fn fn, void *arg)
 {
     struct participant_change *change = calloc(1, sizeof *change);
-    if (change == NULL || !driver_leading(driver)) {
+    if (change == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "this node does not lead yet");
+        problem_unavailable(&problem, "out of memory");
         fn(arg, &problem);
-        free(change);
         return NULL;
     }
     change->driver = driver;

@@ -42,7 +42,7 @@ void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn
 {
     struct entry *entry = entry_find(driver, gtid);
     if (entry != NULL && !entry->looking_up) {
-        answer_entry(entry, fn, arg, fresh);
+        answer_entry_timeline(entry, fn, arg, fresh);
         return;
     }
     struct view_question *question = malloc(sizeof *question);
@@ -74,7 +74,7 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
         /* The journal may lag behind the memory by a lazy write: the memory knows better. */
         struct entry *entry = entry_find(question->driver, &row->image.origin.gtid);
         if (entry != NULL && !entry->looking_up) {
-            answer_entry(entry, question->fn, question->arg, false);
+            answer_entry_timeline(entry, question->fn, question->arg, false);
         } else {
             answer_row(row, question->fn, question->arg, false);
         }
@@ -192,11 +192,6 @@ void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint3
     struct api_problem problem;
     struct troth_gtid_parts parts;
     troth_gtid_split(gtid, &parts);
-    if (!driver_leading(driver)) {
-        problem_unavailable(&problem, "this node does not lead yet");
-        fn(arg, &problem, NULL);
-        return;
-    }
     if (!names_this_journal(driver, journal) || parts.shard >= driver->shards_count) {
         struct api_answer answer = {.decision = "unknown"};
         fn(arg, NULL, &answer);

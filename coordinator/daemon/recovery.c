@@ -89,9 +89,7 @@ static bool fill_from_definition(struct driver *driver, struct entry *entry)
     entry->definition = slot;
     registry_hold(slot);
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        const struct definition_step *step = &slot->definition->steps[i];
-        entry->branches[i].needs = step->input_needs | step->after;
-        entry->branches[i].timeout_us = step->timeout_us;
+        steps_fill(slot->definition, i, &entry->branches[i]);
     }
     return true;
 }

@@ -191,11 +191,10 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
 static struct definition_change *new_change(struct driver *driver, api_done_fn fn, void *arg)
 {
     struct definition_change *change = calloc(1, sizeof *change);
-    if (change == NULL || !driver_leading(driver)) {
+    if (change == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "this node does not lead yet");
+        problem_unavailable(&problem, "out of memory");
         fn(arg, &problem);
-        free(change);
         return NULL;
     }
     change->driver = driver;

@@ -12,11 +12,16 @@ struct key_question {
     troth_gtid gtid;
 };
 
+static uint64_t outbox_waiting(const struct driver *driver)
+{
+    struct outbox_stats stats;
+    outbox_stats(driver->outbox, &stats);
+    return stats.waiting;
+}
+
 static bool admit(struct driver *driver, struct api_problem *problem)
 {
-    if (!driver_leading(driver)) {
-        problem_unavailable(problem, "this node does not lead yet");
-    } else if (driver->draining || driver->failed) {
+    if (driver->draining || driver->failed) {
         problem_unavailable(problem, "this node is stopping");
     } else if (driver->open >= driver->config->open_transactions_max) {
         (void)api_problem_set(
@@ -24,6 +29,14 @@ static bool admit(struct driver *driver, struct api_problem *problem)
             "%u transactions are open, open_transactions_max is %llu; nothing was done, "
             "try again",
             driver->open, (unsigned long long)driver->config->open_transactions_max);
+    } else if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA &&
+               outbox_waiting(driver) >= driver->config->outbox_rows_max) {
+        (void)api_problem_set(
+            problem, API_PROBLEM_FULL,
+            "%llu outcome events wait for Kafka, outbox_rows_max is %llu; nothing "
+            "was done, try again",
+            (unsigned long long)outbox_waiting(driver),
+            (unsigned long long)driver->config->outbox_rows_max);
     } else {
         return true;
     }
@@ -34,14 +47,6 @@ static bool admit(struct driver *driver, struct api_problem *problem)
 static bool can_run(const struct driver *driver, const struct definition *definition,
                     struct api_problem *problem)
 {
-    if (definition->mode != DEFINITION_2PC) {
-        (void)api_problem_set(
-            problem, API_PROBLEM_MODE_NOT_AVAILABLE,
-            "definition \"%s\" version %u: sagas, and falling back to one, are not part of "
-            "this version of trothd; mode 2pc is",
-            definition->name, definition->version);
-        return false;
-    }
     for (uint32_t i = 0; i < definition->steps_count; i++) {
         const struct definition_step *step = &definition->steps[i];
         if (registry_participant(driver, step->participant) == NULL) {
@@ -62,7 +67,7 @@ static bool fill_origin(struct entry *entry, const struct api_submit *submit)
     bool failed = false;
     struct txn_origin *origin = &entry->origin;
     const struct definition *definition = submit->definition;
-    origin->mode = TXN_MODE_2PC;
+    origin->mode = definition == NULL ? TXN_MODE_2PC : steps_mode(definition);
     origin->interactive = definition == NULL;
     origin->accepted = definition != NULL && submit->reply == API_REPLY_ACCEPTED;
     origin->labels = arena_copy(&entry->arena, submit->labels, &failed);
@@ -95,9 +100,8 @@ static void fill_branches(struct driver *driver, struct entry *entry,
                                                  .name = step->name,
                                                  .participant = step->participant,
                                                  .operation = step->operation,
-                                                 .inquires = participant->inquires,
-                                                 .needs = step->input_needs | step->after,
-                                                 .timeout_us = step->timeout_us};
+                                                 .inquires = participant->inquires};
+        steps_fill(definition, i, &entry->branches[i]);
     }
 }
 

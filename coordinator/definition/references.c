@@ -124,7 +124,8 @@ void parse_needs(struct parse *parse)
         step->input_needs = steps_used(parse, &source->fields[STEP_INPUT]);
         step->when_needs = steps_used(parse, &source->fields[STEP_WHEN]);
         source->uses = step->input_needs | step->when_needs;
-        step->needs = source->uses | steps_used(parse, &source->compensate[COMPENSATE_INPUT]);
+        step->compensate_needs = steps_used(parse, &source->compensate[COMPENSATE_INPUT]);
+        step->needs = source->uses | step->compensate_needs;
     }
 }
 

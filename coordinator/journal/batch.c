@@ -22,11 +22,13 @@ static size_t index_find(struct batch_index *index, const struct row *row)
     size_t at = gtid_hash(row_gtid(row)) % BATCH_INDEX_SLOTS;
 
     while (index->slots[at].generation == index->generation &&
-           !troth_gtid_equal(row_gtid(index->slots[at].last), row_gtid(row)))
+           !troth_gtid_equal(row_gtid(index->slots[at].of), row_gtid(row)))
         at = (at + 1) % BATCH_INDEX_SLOTS;
     if (index->slots[at].generation != index->generation) {
         index->slots[at].generation = index->generation;
+        index->slots[at].wanted = false;
         index->slots[at].blocked = false;
+        index->slots[at].of = row;
         index->slots[at].last = NULL;
     }
     return at;
@@ -44,6 +46,7 @@ static void row_carry(struct row *later, struct row *begin)
 struct forming {
     struct batch *batch;
     struct batch_index *index;
+    uint64_t lazy_until_us;
     size_t kinds[ROW_KINDS];
 };
 
@@ -60,6 +63,13 @@ static bool row_may_follow(const struct row *last, const struct row *row)
     return last->kind < row->kind;
 }
 
+/* Rows of the same transaction are queued in order, so those before one that waited long enough
+ * have waited, too. */
+static bool row_is_called(const struct forming *forming, const struct row *row, bool wanted)
+{
+    return row->forced || wanted || row->queued_us <= forming->lazy_until_us;
+}
+
 /* Whether the row may join; also notes its gtid as blocked when it may not. */
 static bool row_joins(struct forming *forming, struct row *row)
 {
@@ -71,12 +81,11 @@ static bool row_joins(struct forming *forming, struct row *row)
     size_t at;
 
     if (row->kind == ROW_DELETE) /* has no order with anything else of its gtid */
-        return room;
+        return room && row_is_called(forming, row, false);
     at = index_find(forming->index, row);
     last = forming->index->slots[at].last;
-    if (last == NULL)
-        forming->index->slots[at].last = row;
-    if (!room || forming->index->slots[at].blocked || !row_may_follow(last, row)) {
+    if (!room || forming->index->slots[at].blocked || !row_may_follow(last, row) ||
+        !row_is_called(forming, row, forming->index->slots[at].wanted)) {
         forming->index->slots[at].blocked = true;
         return false;
     }
@@ -88,10 +97,31 @@ static bool row_joins(struct forming *forming, struct row *row)
     return true;
 }
 
-struct batch *batch_form(struct row_queue *queue, struct batch_index *index)
+/* Which transactions have a forced row among those that are looked at. */
+static void index_begin(struct batch_index *index, const struct row_queue *queue)
+{
+    size_t left = queue->forced, seen = 0;
+
+    if (++index->generation == 0) { /* came round: old marks would look new */
+        memset(index, 0, sizeof *index);
+        index->generation = 1;
+    }
+    if (left == queue->count) /* then every row is called for by itself */
+        return;
+    for (struct row *row = queue->first; row != NULL && left > 0; row = row->next) {
+        if (seen++ == BATCH_SCAN_MAX) /* as many as have a place in the index */
+            break;
+        if (row->forced) {
+            index->slots[index_find(index, row)].wanted = true;
+            left--;
+        }
+    }
+}
+
+struct batch *batch_form(struct row_queue *queue, struct batch_index *index, uint64_t lazy_until_us)
 {
     size_t cap = queue->count < BATCH_ROWS_CAP ? queue->count : BATCH_ROWS_CAP;
-    struct forming forming = {.index = index};
+    struct forming forming = {.index = index, .lazy_until_us = lazy_until_us};
     struct row **at = &queue->first;
 
     if (queue->count == 0)
@@ -104,10 +134,7 @@ struct batch *batch_form(struct row_queue *queue, struct batch_index *index)
         free(forming.batch);
         return NULL;
     }
-    if (++index->generation == 0) { /* came round: old marks would look new */
-        memset(index, 0, sizeof *index);
-        index->generation = 1;
-    }
+    index_begin(index, queue);
     for (size_t seen = 0; *at != NULL && seen < BATCH_SCAN_MAX; seen++) {
         struct row *row = *at;
 

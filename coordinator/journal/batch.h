@@ -23,15 +23,20 @@ struct batch_index {
     uint32_t generation;
     struct {
         uint32_t generation;
+        bool wanted;  /* a forced row of it is in the queue: its earlier rows go with that */
         bool blocked; /* an earlier row of it stays behind, so this one does, too */
-        struct row *last;
+        const struct row *of; /* any row of it that is looked at */
+        struct row *last;     /* the latest in the batch; NULL: none */
     } slots[BATCH_INDEX_SLOTS];
 };
 
-/* Takes what may go together out of the queue: at most JOURNAL_BATCH_ROWS_MAX rows of a kind; of
- * one gtid each kind once and in the order in which the statements run, or the rest of that gtid
- * waits for the next batch. NULL: no memory (the queue is as it was) or nothing there. */
-struct batch *batch_form(struct row_queue *queue, struct batch_index *index);
+/* Takes what may go together out of the queue: forced rows, with the earlier ones of their
+ * transactions, and lazy rows queued at lazy_until_us or before; at most JOURNAL_BATCH_ROWS_MAX
+ * rows of a kind; of one gtid each kind once and in the order in which the statements run, or the
+ * rest of that gtid waits for the next batch. There is a row that may go. NULL: no memory (the
+ * queue is as it was) or nothing there. */
+struct batch *batch_form(struct row_queue *queue, struct batch_index *index,
+                         uint64_t lazy_until_us);
 /* The later half becomes a batch of its own. NULL: no memory; the batch is as it was. */
 struct batch *batch_split(struct batch *batch);
 /* Rows that go with a statement of that kind. */

@@ -94,27 +94,44 @@ static void lane_sift(struct journal *journal, struct batch *batch)
     batch->count = kept;
 }
 
-static bool lane_due(const struct lane *lane, uint64_t now, uint64_t lazy_delay_us)
+/* Lazy rows go when the oldest has waited long enough, or there are many. Those that came just now
+ * stay: most BEGINs are soon carried by their decision, and ENDs are cheaper in large batches.
+ * 0: none goes. */
+static uint64_t lane_lazy_until(const struct lane *lane, uint64_t now, uint64_t delay_us)
 {
-    return lane->queue.forced > 0 || lane->queue.count >= JOURNAL_BATCH_ROWS_MAX ||
-           (lane->queue.first != NULL && now >= lane->queue.first->queued_us + lazy_delay_us);
+    if (lane->queue.count - lane->queue.forced >= JOURNAL_BATCH_ROWS_MAX)
+        return now;
+    if (lane->queue.first != NULL && now >= lane->queue.first->queued_us + delay_us)
+        return now - delay_us / 2;
+    return 0;
+}
+
+/* Asked for in every turn, so it is set only when it is not set, or for later. It may wake too
+ * early: then it is set again. */
+static void lane_wake_at(struct lane *lane, uint64_t at, uint64_t now)
+{
+    if (event_pending(lane->timer, EV_TIMEOUT, NULL) != 0 && lane->wake_at_us <= at)
+        return;
+    lane->wake_at_us = at;
+    event_in(lane->timer, at - now);
 }
 
 /* A new batch out of the queue, when something is due. */
 static struct batch *lane_gather(struct journal *journal, uint64_t now)
 {
     struct lane *lane = &journal->lane;
+    uint64_t lazy_until = lane_lazy_until(lane, now, journal->lazy_delay_us);
     struct batch *batch;
 
     if (lane->queue.first == NULL)
         return NULL;
-    if (!lane_due(lane, now, journal->lazy_delay_us)) {
-        event_in(lane->timer, lane->queue.first->queued_us + journal->lazy_delay_us - now);
+    if (lane->queue.forced == 0 && lazy_until == 0) {
+        lane_wake_at(lane, lane->queue.first->queued_us + journal->lazy_delay_us, now);
         return NULL;
     }
-    batch = batch_form(&lane->queue, &lane->index);
+    batch = batch_form(&lane->queue, &lane->index, lazy_until);
     if (batch == NULL)
-        event_in(lane->timer, RETRY_MIN_US); /* no memory now */
+        lane_wake_at(lane, now + RETRY_MIN_US, now); /* no memory now */
     return batch;
 }
 
@@ -139,7 +156,7 @@ static bool lane_next(struct journal *journal)
         batch_destroy(batch);
     }
     if (now < lane->not_before_us) {
-        event_in(lane->timer, lane->not_before_us - now);
+        lane_wake_at(lane, lane->not_before_us, now);
         return false;
     }
     return true;

@@ -105,6 +105,10 @@ static void append_payload(struct buffer *texts, const struct txn_record *record
     append_or(texts, record->steps.data != NULL ? record->steps : record->members, "[]");
     buffer_append_text(texts, ",\"failure\":");
     append_or(texts, record->failure, "null");
+    if (record->fallback.data != NULL) {
+        buffer_append_text(texts, ",\"fallback\":");
+        buffer_append_span(texts, record->fallback);
+    }
     buffer_append_char(texts, '}');
 }
 

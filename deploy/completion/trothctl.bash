@@ -5,14 +5,16 @@
 
 _trothctl_everywhere="-o --output --url --timeout -h --help"
 declare -gA _trothctl_options=(
-    ["tx start"]="-i --input --version -w --wait --async -k --key -l --label"
+    ["tx start"]="-i --input --version -w --wait --async --watch -k --key -l --label"
     ["tx show"]="-e --exit-code"
+    ["tx watch"]=""
     ["tx list"]="-s --state --outcome -d --definition -p --participant --older-than -n --limit"
     ["tx abort"]=""
     ["tx begin"]="--lifetime -l --label"
     ["tx commit"]="-b --branch -w --wait --async"
     ["def apply"]=""
     ["def validate"]=""
+    ["def diff"]=""
     ["def list"]=""
     ["def show"]="--version"
     ["def delete"]="--version"
@@ -71,8 +73,12 @@ _trothctl_operand() {
     "participant show" | "participant remove")
         _trothctl_words "$(_trothctl_names participant list)" "$2"
         ;;
-    "tx show" | "tx abort" | "tx commit") _trothctl_words "$(_trothctl_names tx list)" "$2" ;;
+    "tx show" | "tx watch" | "tx abort" | "tx commit") _trothctl_words "$(_trothctl_names tx list)" "$2" ;;
     "def apply" | "def validate") _trothctl_files "" "$2" ;;
+    "def diff") # NAME V1 V2 or FILE
+        _trothctl_words "$(_trothctl_names def list)" "$2"
+        _trothctl_files "" "$2"
+        ;;
     esac
 }
 

@@ -6,9 +6,10 @@
 
 #include "pg.h"
 
-#define SQLSTATE_NO_SUCH_OBJECT "42704" /* no such prepared transaction */
-#define SQLSTATE_NOT_IN_STATE   "55000" /* it is busy: being prepared, committed or rolled back */
-#define US_PER_MS               1000u
+#define SQLSTATE_NO_SUCH_OBJECT   "42704" /* no such prepared transaction */
+#define SQLSTATE_NOT_IN_STATE     "55000" /* it is busy: being prepared, committed or rolled back */
+#define SQLSTATE_DIVISION_BY_ZERO "22012" /* SQL_CLAIM_OR_FAIL: no row was written */
+#define US_PER_MS                 1000u
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
@@ -102,7 +103,8 @@ static enum guard_end not_sent(struct session *session)
     return GUARD_LOST;
 }
 
-enum guard_end guard_claim(struct session *session, const struct troth_reply *task)
+static bool send_claim(struct session *session, const struct troth_reply *task,
+                       enum sql_statement statement)
 {
     struct sql_parameters parameters;
     struct timeouts timeouts;
@@ -113,11 +115,42 @@ enum guard_end guard_claim(struct session *session, const struct troth_reply *ta
     sql_text(&parameters, timeouts.statement);
     sql_text(&parameters, timeouts.lock);
     sql_int4(&parameters, running_key(&task->call));
-    if (!session_pipeline_begin(session) || !session_send(session, SQL_BEGIN, NULL) ||
-        !session_send(session, SQL_CLAIM, &parameters) || !session_pipeline_send(session)) {
+    return session_pipeline_begin(session) && session_send(session, SQL_BEGIN, NULL) &&
+           session_send(session, statement, &parameters);
+}
+
+enum guard_end guard_claim(struct session *session, const struct troth_reply *task)
+{
+    if (!send_claim(session, task, SQL_CLAIM) || !session_pipeline_send(session)) {
         return not_sent(session);
     }
     return read_claim(session, 1);
+}
+
+bool guard_claim_send(struct session *session, const struct troth_reply *task)
+{
+    return send_claim(session, task, SQL_CLAIM_OR_FAIL);
+}
+
+enum guard_end guard_claim_read(struct session *session)
+{
+    struct sql_error error;
+    enum sql_end end = session_next(session, NULL, &error);
+
+    if (end == SQL_OK) {
+        end = session_next(session, NULL, &error);
+    }
+    switch (end) {
+    case SQL_OK:
+        return GUARD_CLAIMED;
+    case SQL_LOCKED:
+        return GUARD_LOCKED;
+    case SQL_FAILED:
+        return strcmp(error.sqlstate, SQLSTATE_DIVISION_BY_ZERO) == 0 ? GUARD_TAKEN : GUARD_FAILED;
+    case SQL_LOST:
+        break;
+    }
+    return GUARD_LOST;
 }
 
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task)

@@ -1,9 +1,9 @@
 /* pg.h: the PostgreSQL resource's inside.
  *
  * Each connection has a thread: `work` is the service's own blocking SQL, so that the loop stays
- * free. Two pools, phase 1 (prepare, execute) and phase 2 (commit, abort, compensate, status, scan,
- * sweep), so that phase 2 never waits behind work that waits for locks only phase 2 frees
- * (protocol.md, section 4; faults.md 40). */
+ * free. Two pools, phase 1 (prepare, execute) and phase 2 (abort, compensate, status, scan, sweep,
+ * and what the committer does not do by itself on the loop's thread), so that phase 2 never waits
+ * behind work that waits for locks only phase 2 frees (protocol.md, section 4; faults.md 40). */
 #ifndef SDK_PG_H
 #define SDK_PG_H
 
@@ -32,6 +32,7 @@
 #define SWEEP_ROWS_MAX      10000
 #define SWEEP_ROWS_MAX_TEXT "10000"
 
+struct committer;
 struct outputs;
 struct pool;
 struct scan;
@@ -59,6 +60,7 @@ struct troth_postgres {
     struct outputs *outputs;
     struct pool *phase1;
     struct pool *phase2;
+    struct committer *committer;
     struct scan *scan;
     struct sweep *sweep;
 };
@@ -66,6 +68,15 @@ struct troth_postgres {
 struct troth_output {
     struct buffer json;
     struct buffer reason;
+};
+
+/* How an attempt to write a guard row ended. */
+enum guard_end {
+    GUARD_CLAIMED, /* the row is ours, in an open transaction */
+    GUARD_TAKEN,   /* there is a row, or it is forgotten: look */
+    GUARD_LOCKED,  /* somebody's transaction, running or prepared, holds it */
+    GUARD_FAILED,  /* session->why */
+    GUARD_LOST
 };
 
 /* --- session.c: one connection, used by one thread -------------------------------------------- */
@@ -77,6 +88,8 @@ struct session {
     char why[256];                      /* what went wrong last, for reasons and diagnostics */
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
+    const struct troth_reply *unclaimed; /* its guard row goes with the work's first statement */
+    enum guard_end claimed;              /* how that ended, when `unclaimed` is NULL again */
 };
 
 /* How a statement ended. */
@@ -96,6 +109,7 @@ enum sql_statement {
     SQL_BEGIN_READ_ONLY,
     SQL_SETTINGS,
     SQL_CLAIM,
+    SQL_CLAIM_OR_FAIL,
     SQL_CLAIM_COMPENSATION,
     SQL_FENCE,
     SQL_LOOK,
@@ -129,6 +143,8 @@ void sql_key(struct sql_parameters *parameters, const struct troth_call *call);
 
 /* Connects unless it is connected and alive. TROTH_ERROR_UNAVAILABLE: `why` says it. */
 TROTH_MUST_CHECK int session_open(struct session *session);
+/* Connects anew, without the prepared statements: for commands by their text. */
+TROTH_MUST_CHECK int session_open_bare(struct session *session);
 void session_close(struct session *session);
 /* Connects and gives no more than a connection, for the migration. */
 PGconn *session_connect(const char *conninfo);
@@ -189,16 +205,12 @@ struct guard_row {
     PGresult *result;
 };
 
-enum guard_end {
-    GUARD_CLAIMED, /* the row is ours, in an open transaction */
-    GUARD_TAKEN,   /* there is a row, or it is forgotten: look */
-    GUARD_LOCKED,  /* somebody's transaction, running or prepared, holds it */
-    GUARD_FAILED,  /* session->why */
-    GUARD_LOST
-};
-
 /* BEGIN, the timeouts and the row, in one message. CLAIMED and TAKEN leave a transaction open. */
 enum guard_end guard_claim(struct session *session, const struct troth_reply *task);
+/* The same in a pipeline, without its end: sends; what is sent behind it runs only when the row is
+ * ours. false: lost. Then reads its answer; the transaction is to be rolled back unless CLAIMED. */
+bool guard_claim_send(struct session *session, const struct troth_reply *task);
+enum guard_end guard_claim_read(struct session *session);
 /* Commits a tombstone, or a refusal with its answer, by itself. CLAIMED: written. */
 enum guard_end guard_fence(struct session *session, const struct troth_reply *task,
                            const char *state, const struct troth_output *answer);
@@ -227,8 +239,15 @@ void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
 
 /* --- work.c: the service's function, and what its answer means -------------------------------- */
 
-enum work_end { WORK_DONE, WORK_REFUSED, WORK_FAILED, WORK_LOST };
-/* Runs it inside the open transaction. DONE: the transaction is still open and sound. Otherwise
+enum work_end {
+    WORK_DONE,
+    WORK_REFUSED,
+    WORK_FAILED,
+    WORK_LOST,
+    WORK_UNCLAIMED /* session->claimed says how the guard row was not to be had */
+};
+/* Runs it inside the open transaction; or, with session->unclaimed, opens that with its first
+ * statement. DONE: the transaction is still open and sound. Otherwise
  * output->reason says why (REFUSED, FAILED). */
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output);
@@ -248,6 +267,17 @@ void commit_run(struct session *session, struct troth_reply *task);
 void abort_run(struct session *session, struct troth_reply *task);
 void compensate_run(struct session *session, struct troth_reply *task);
 void status_run(struct session *session, struct troth_reply *task);
+
+/* --- committer.c: loop thread ----------------------------------------------------------------- */
+
+TROTH_MUST_CHECK int committer_create(struct troth_postgres *postgres, uint32_t connections,
+                                      struct committer **ret_committer);
+void committer_attached(struct committer *committer, struct event_base *base);
+/* Takes the task, a commit of a branch that writes. */
+void committer_commit(struct committer *committer, struct troth_reply *task);
+/* Before phase 2's pool is destroyed: nothing is under way any more. Blocks. Takes NULL. */
+void committer_stop(struct committer *committer);
+void committer_destroy(struct committer *committer);
 
 /* --- scan.c, sweep.c: loop thread ------------------------------------------------------------- */
 

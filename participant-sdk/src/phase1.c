@@ -46,11 +46,16 @@ static void answer_row(struct troth_reply *task, const struct guard_row *row)
     troth_reply_refused(task, "this attempt was aborted, or replaced by a higher one", none);
 }
 
-/* There is a row already, read in the transaction that found it. */
+/* There is a row already: read in the transaction that found it, or, where finding it made that
+ * fail, behind it. */
 static void taken(struct session *session, struct troth_reply *task)
 {
     struct guard_row row;
 
+    if (PQtransactionStatus(session->connection) == PQTRANS_INERROR && !session_rollback(session)) {
+        troth_reply_retry(task, 0, session->why);
+        return;
+    }
     if (guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
         (void)session_rollback(session);
         troth_reply_retry(task, 0, session->why);
@@ -147,10 +152,14 @@ static void commit_transaction(struct session *session, struct troth_reply *task
     troth_reply_unknown(task, session->why);
 }
 
-static void act(struct session *session, struct troth_reply *task)
+static bool unclaimed(struct session *session, struct troth_reply *task, enum guard_end end);
+
+/* true: again. */
+static bool act(struct session *session, struct troth_reply *task)
 {
     const struct troth_postgres_operation *operation = &task->operation->is;
     struct troth_output output = {{0}, {0}};
+    bool again = false;
 
     switch (work_run(session, operation->work, operation->arg, &task->call, &output)) {
     case WORK_DONE:
@@ -170,8 +179,12 @@ static void act(struct session *session, struct troth_reply *task)
     case WORK_LOST:
         failed(session, task, &output);
         break;
+    case WORK_UNCLAIMED: /* what it answered was about nothing */
+        again = unclaimed(session, task, session->claimed);
+        break;
     }
     output_finish(&output);
+    return again;
 }
 
 /* --- the way to the row ----------------------------------------------------------------------- */
@@ -206,7 +219,27 @@ static bool held(struct session *session, struct troth_reply *task)
     return false;
 }
 
-/* One round; true: again. What is lost here is lost before anything was done. */
+/* The guard row is not ours. true: again. What is lost here is lost before anything was done. */
+static bool unclaimed(struct session *session, struct troth_reply *task, enum guard_end end)
+{
+    switch (end) {
+    case GUARD_TAKEN:
+        taken(session, task);
+        return false;
+    case GUARD_LOCKED:
+        return held(session, task);
+    case GUARD_CLAIMED:
+    case GUARD_FAILED:
+        (void)session_rollback(session);
+        troth_reply_retry(task, 0, session->why);
+        return false;
+    case GUARD_LOST: /* an idle connection may have been dead for long */
+        break;
+    }
+    return true;
+}
+
+/* One round; true: again. */
 static bool round_once(struct session *session, struct troth_reply *task)
 {
     bool any;
@@ -217,23 +250,14 @@ static bool round_once(struct session *session, struct troth_reply *task)
         troth_reply_retry(task, 0, session->why);
         return false;
     }
-    switch (guard_claim(session, task)) {
-    case GUARD_CLAIMED:
-        act(session, task);
-        return false;
-    case GUARD_TAKEN:
-        taken(session, task);
-        return false;
-    case GUARD_LOCKED:
-        return held(session, task);
-    case GUARD_FAILED:
-        (void)session_rollback(session);
-        troth_reply_retry(task, 0, session->why);
-        return false;
-    case GUARD_LOST: /* an idle connection may have been dead for long */
-        break;
+    session->unclaimed = NULL;
+    if (task->operation->is.queries_only) {
+        session->unclaimed = task;
+        return act(session, task);
     }
-    return true;
+    session->claimed = guard_claim(session, task);
+    return session->claimed == GUARD_CLAIMED ? act(session, task)
+                                             : unclaimed(session, task, session->claimed);
 }
 
 void phase1_run(struct session *session, struct troth_reply *task)
@@ -272,6 +296,7 @@ static void read_only_answer(struct session *session, struct troth_reply *task, 
         return;
     case WORK_FAILED:
     case WORK_LOST:
+    case WORK_UNCLAIMED: /* there is no row */
         troth_reply_retry(task, 0, reason);
         return;
     }
@@ -324,6 +349,7 @@ void read_only_run(struct session *session, struct troth_reply *task)
         troth_reply_retry(task, 0, session->why);
         return;
     }
+    session->claimed = GUARD_CLAIMED; /* there is nothing to claim */
     end = work_run(session, operation->work, operation->arg, &task->call, &output);
     read_only_answer(session, task, end, &output);
     output_finish(&output);

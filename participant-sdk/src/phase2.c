@@ -199,6 +199,7 @@ static void compensate_work(struct session *session, struct troth_reply *task,
     enum sql_end kept = SQL_FAILED;
 
     task->call.action_output = action->output;
+    session->claimed = GUARD_CLAIMED;
     end = work_run(session, operation->compensate, operation->arg, &task->call, &output);
     if (end == WORK_DONE) {
         kept = work_finish(session, &task->call, "compensation", &output, "COMMIT", "COMMIT");

@@ -44,7 +44,12 @@ static void on_commit(void *arg, const struct troth_call *call, struct troth_rep
     struct pg_operation *operation = arg;
 
     (void)call;
-    give(operation->postgres->phase2, operation, reply, commit_run);
+    if (operation->postgres->committer == NULL || operation->is.read_only) {
+        give(operation->postgres->phase2, operation, reply, commit_run);
+        return;
+    }
+    reply->operation = operation;
+    committer_commit(operation->postgres->committer, reply);
 }
 
 static void on_abort(void *arg, const struct troth_call *call, struct troth_reply *reply)
@@ -120,6 +125,7 @@ static void on_attached(void *arg, struct event_base *base)
     struct troth_postgres *postgres = arg;
 
     if (postgres->phase2 != NULL) {
+        committer_attached(postgres->committer, base);
         scan_attached(postgres->scan, base);
         sweep_attached(postgres->sweep, base);
     }
@@ -262,9 +268,14 @@ int troth_postgres_start(struct troth_postgres *postgres, char *ret_why, size_t 
     if (error == 0) {
         error = pool_create(postgres, postgres->slots, &postgres->phase1);
     }
+    if (error == 0) {
+        error = committer_create(postgres, postgres->phase2_connections, &postgres->committer);
+    }
     if (error != 0) {
         (void)snprintf(why, cap, "can not start the connections' threads");
+        pool_destroy(postgres->phase1);
         pool_destroy(postgres->phase2);
+        postgres->phase1 = NULL;
         postgres->phase2 = NULL;
         return error;
     }
@@ -309,12 +320,14 @@ void troth_postgres_destroy(struct troth_postgres *postgres)
     }
     postgres->closing = true;
     detach(postgres);
+    committer_stop(postgres->committer);
     pool_destroy(postgres->phase1);
     pool_destroy(postgres->phase2);
     /* Answers of the threads, also the scan's own, leave while what they point to is there. */
     if (postgres->participant->loop != NULL) {
         participant_drain(postgres->participant);
     }
+    committer_destroy(postgres->committer);
     scan_destroy(postgres->scan);
     sweep_destroy(postgres->sweep);
     outputs_destroy(postgres->outputs);

@@ -54,25 +54,90 @@ static PGresult *prepare(struct session *session, const char *sql, int *ret_plac
     return NULL;
 }
 
+static PGresult *failed(const struct session *session)
+{
+    return PQmakeEmptyPGresult(session == NULL ? NULL : session->connection, PGRES_FATAL_ERROR);
+}
+
+static bool send(struct session *session, int place, const char *sql, int count,
+                 const char *const *values)
+{
+    char name[NAME_BYTES];
+
+    if (place < 0) {
+        return PQsendQueryParams(session->connection, sql, count, NULL, values, NULL, NULL, 0) == 1;
+    }
+    name_of(place, name);
+    return PQsendQueryPrepared(session->connection, name, count, values, NULL, NULL, 0) == 1;
+}
+
+/* BEGIN, the guard row and the work's first statement in one message. */
+static PGresult *claim_and_run(struct session *session, int place, const char *sql, int count,
+                               const char *const *values)
+{
+    const struct troth_reply *task = session->unclaimed;
+    PGresult *result = NULL;
+
+    session->unclaimed = NULL;
+    session->claimed = GUARD_LOST;
+    if (!guard_claim_send(session, task) || !send(session, place, sql, count, values) ||
+        !session_pipeline_send(session)) {
+        (void)snprintf(session->why, sizeof session->why, "%s",
+                       PQerrorMessage(session->connection));
+        session_close(session);
+        return failed(NULL);
+    }
+    session->claimed = guard_claim_read(session);
+    if (session->claimed == GUARD_CLAIMED) {
+        result = PQgetResult(session->connection);
+        /* The connection forgets it at the pipeline's end. */
+        (void)snprintf(session->why, sizeof session->why, "%s", PQresultErrorMessage(result));
+    }
+    if (session->claimed == GUARD_LOST || !session_pipeline_end(session)) {
+        PQclear(result);
+        session_close(session);
+        session->claimed = GUARD_LOST;
+        return failed(NULL);
+    }
+    return result != NULL ? result : failed(session);
+}
+
+/* Once, and where it is not kept -1. NULL: go on; otherwise what went wrong. */
+static PGresult *look_up(struct session *session, const char *sql, int *ret_place)
+{
+    *ret_place = find(session, sql);
+    if (*ret_place < 0 && session->queries_count < SESSION_QUERIES_MAX) {
+        return prepare(session, sql, ret_place);
+    }
+    return NULL;
+}
+
 PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
                                const char *const *values)
 {
+    struct session *session = here;
     char name[NAME_BYTES];
-    PGresult *failed;
+    PGresult *result;
     int place = -1;
 
-    if (here != NULL && here->connection == connection) {
-        place = find(here, sql);
-        if (place < 0 && here->queries_count < SESSION_QUERIES_MAX) {
-            failed = prepare(here, sql, &place);
-            if (place < 0) {
-                return failed;
-            }
-        }
+    if (session == NULL || (connection != NULL && session->connection != connection)) {
+        return connection == NULL
+                   ? failed(NULL)
+                   : PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0);
+    }
+    if (session->unclaimed == NULL && session->claimed != GUARD_CLAIMED) {
+        return failed(session); /* never outside the guard's transaction */
+    }
+    result = look_up(session, sql, &place);
+    if (result != NULL) {
+        return result;
+    }
+    if (session->unclaimed != NULL) {
+        return claim_and_run(session, place, sql, count, values);
     }
     if (place < 0) {
-        return PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0);
+        return PQexecParams(session->connection, sql, count, NULL, values, NULL, NULL, 0);
     }
     name_of(place, name);
-    return PQexecPrepared(connection, name, count, values, NULL, NULL, 0);
+    return PQexecPrepared(session->connection, name, count, values, NULL, NULL, 0);
 }

@@ -26,6 +26,16 @@
     "SELECT set_config('statement_timeout', " statement "::text, true),"                           \
     " set_config('lock_timeout', " lock "::text, true)"
 
+#define CLAIM_SETTINGS                                                                             \
+    "settings AS MATERIALIZED (" SETTINGS(                                                         \
+        "$8", "$9") ", pg_advisory_xact_lock_shared($10::int4, $4::int4))"
+#define CLAIM                                                                                      \
+    " INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"                            \
+    " attempt, state, request, shard, ordering)"                                                   \
+    " SELECT $1::text, $2::uuid, $3::int4, 'action', $4::int4, 'done',"                            \
+    " sha256($5::bytea), $6::int4, $7::int8"                                                       \
+    " FROM settings" NOT_FORGOTTEN("$6", "$7") GIVES_WAY
+
 static const struct {
     const char *name;
     const char *text;
@@ -33,15 +43,11 @@ static const struct {
     [SQL_BEGIN] = {"troth_begin", "BEGIN"},
     [SQL_BEGIN_READ_ONLY] = {"troth_begin_ro", "BEGIN READ ONLY"},
     [SQL_SETTINGS] = {"troth_settings", SETTINGS("$1", "$2")},
-    [SQL_CLAIM] = {"troth_claim",
-                   "WITH settings AS MATERIALIZED (" SETTINGS(
-                       "$8",
-                       "$9") ", pg_advisory_xact_lock_shared($10::int4, $4::int4))"
-                             " INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"
-                             " attempt, state, request, shard, ordering)"
-                             " SELECT $1::text, $2::uuid, $3::int4, 'action', $4::int4, 'done',"
-                             " sha256($5::bytea), $6::int4, $7::int8"
-                             " FROM settings" NOT_FORGOTTEN("$6", "$7") GIVES_WAY},
+    /* The second one fails where no row is written (22012), so that the server skips what was sent
+     * behind it. */
+    [SQL_CLAIM] = {"troth_claim", "WITH " CLAIM_SETTINGS CLAIM},
+    [SQL_CLAIM_OR_FAIL] = {"troth_claim_or_fail", "WITH " CLAIM_SETTINGS ", claimed AS (" CLAIM ")"
+                                                  " SELECT 1 / count(*) FROM claimed"},
     [SQL_CLAIM_COMPENSATION] = {"troth_claim_compensation",
                                 "INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"
                                 " attempt, state, request, shard, ordering)"
@@ -194,13 +200,21 @@ static bool set_up(struct session *session)
     const char *const values[] = {lock_timeout};
     PGresult *result;
     bool good;
-    int i;
 
     (void)snprintf(lock_timeout, sizeof lock_timeout, "%llu",
                    (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
     result = PQexecParams(session->connection, text, 1, NULL, values, NULL, NULL, 0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK;
     PQclear(result);
+    return good;
+}
+
+static bool prepare_all(struct session *session)
+{
+    PGresult *result;
+    bool good = true;
+    int i;
+
     for (i = 0; good && i < SQL_STATEMENT_COUNT; i++) {
         result = PQprepare(session->connection, statements[i].name, statements[i].text, 0, NULL);
         good = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -209,22 +223,32 @@ static bool set_up(struct session *session)
     return good;
 }
 
-int session_open(struct session *session)
+static int open_with(struct session *session, bool statements_too)
 {
-    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
-        return 0;
-    }
     session_close(session);
     session->connection = session_connect(session->postgres->conninfo);
     if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
         (void)PQsetNoticeReceiver(session->connection, on_notice, session);
-        if (set_up(session)) {
+        if (set_up(session) && (!statements_too || prepare_all(session))) {
             return 0;
         }
     }
     say_connection(session);
     session_close(session);
     return TROTH_ERROR_UNAVAILABLE;
+}
+
+int session_open(struct session *session)
+{
+    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
+        return 0;
+    }
+    return open_with(session, true);
+}
+
+int session_open_bare(struct session *session)
+{
+    return open_with(session, false);
 }
 
 void session_close(struct session *session)

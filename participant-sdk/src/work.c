@@ -77,16 +77,25 @@ static bool output_sound(struct troth_output *output)
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output)
 {
+    const char *said;
     int answer;
 
     session_set_here(session);
-    answer = work(arg, session->connection, call, output);
+    answer = work(arg, session->unclaimed != NULL ? NULL : session->connection, call, output);
     session_set_here(NULL);
+    if (session->unclaimed != NULL) { /* it asked nothing: the row is written all the same */
+        session->claimed = guard_claim(session, session->unclaimed);
+        session->unclaimed = NULL;
+    }
+    if (session->claimed != GUARD_CLAIMED) {
+        return WORK_UNCLAIMED;
+    }
     switch (PQtransactionStatus(session->connection)) {
     case PQTRANS_INTRANS:
         break;
     case PQTRANS_INERROR:
-        troth_output_reason(output, PQerrorMessage(session->connection));
+        said = PQerrorMessage(session->connection);
+        troth_output_reason(output, said[0] != '\0' ? said : session->why);
         return WORK_FAILED;
     case PQTRANS_IDLE:
         troth_output_reason(output, "the service ended the transaction by itself");

@@ -12,17 +12,25 @@ CREATE TABLE troth_guard.version (
     applied_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Domains, not CHECKs of the table: a CHECK is read and planned anew by every statement that writes a
+-- row, whichever column it changes; a domain is looked at when a value of its own is written.
+CREATE DOMAIN troth_guard.journal AS text COLLATE "C" CHECK (VALUE ~ '^[0-9a-f]{16}$');
+CREATE DOMAIN troth_guard.number AS integer CHECK (VALUE BETWEEN 1 AND 9999);
+CREATE DOMAIN troth_guard.kind AS text COLLATE "C" CHECK (VALUE IN ('action', 'compensation'));
+CREATE DOMAIN troth_guard.state AS text COLLATE "C"
+    CHECK (VALUE IN ('done', 'refused', 'tombstone'));
+
 CREATE TABLE troth_guard.guard (
     -- Two coordinators may hand out the same gtid; their work must never meet.
-    journal text COLLATE "C" NOT NULL CHECK (journal ~ '^[0-9a-f]{16}$'),
+    journal troth_guard.journal NOT NULL,
     gtid uuid NOT NULL,
-    branch integer NOT NULL CHECK (branch BETWEEN 1 AND 9999),
-    kind text COLLATE "C" NOT NULL CHECK (kind IN ('action', 'compensation')),
+    branch troth_guard.number NOT NULL,
+    kind troth_guard.kind NOT NULL,
     -- The attempt that acted, or the highest that a tombstone refuses (itself and lower ones).
-    attempt integer NOT NULL CHECK (attempt BETWEEN 1 AND 9999),
+    attempt troth_guard.number NOT NULL,
     -- done: it acted. refused: a business no; reason and output are its answer for ever.
     -- tombstone: aborted, or compensated, before it acted.
-    state text COLLATE "C" NOT NULL CHECK (state IN ('done', 'refused', 'tombstone')),
+    state troth_guard.state NOT NULL,
     -- SHA-256 of operation, a zero byte, input; compared within one attempt. NULL: none was known.
     request bytea,
     -- The answer: one JSON value, byte for byte; NULL: without output.

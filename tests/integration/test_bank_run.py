@@ -13,12 +13,14 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from system import BALANCE, System  # noqa: E402
+from system import BALANCE, DEFINITIONS as DEFINITION_FILES, System  # noqa: E402
 from troth_test import TrothTest, main, wait_until  # noqa: E402
 
+DEFINITIONS = {"transfer": ("bank_a", "bank_b"), "transfer_back": ("bank_b", "bank_a")}
 CLIENTS = 16
 TRANSFERS = int(os.environ.get("TROTH_BANK_TRANSFERS", "20000"))
 ACCOUNTS = 100
+AMOUNT_MAX = 200  # of balances around 1,000: some transfers are refused
 KILLS = 3  # of each
 SECONDS_MAX = 480
 RETRY_SECONDS = 0.05
@@ -44,15 +46,18 @@ class Client(threading.Thread):
         except Exception as error:  # told by the test
             self.fault = error
 
+    def body(self):
+        return {"definition": self.random.choice(list(DEFINITIONS)),
+                "input": {"from": self.random.randint(1, ACCOUNTS), "to": self.random.randint(1, ACCOUNTS),
+                          "amount": self.random.randint(1, AMOUNT_MAX)}}
+
     def transfer(self, key):
-        body = {"definition": "transfer", "input": {"from": self.random.randint(1, ACCOUNTS),
-                                                    "to": self.random.randint(1, ACCOUNTS),
-                                                    "amount": self.random.randint(1, 400)}}
+        body = self.body()
         end = time.monotonic() + SECONDS_MAX
         while time.monotonic() < end:
             status, answer = self.post(key, json.dumps(body))
             if status in (200, 201) and answer["outcome"]:
-                self.answers[key] = (body["input"], answer)
+                self.answers[key] = (body, answer)
                 return
             if status not in (None, 200, 202, 503):
                 raise AssertionError(f"{status}: {answer}")
@@ -82,6 +87,10 @@ class BankRun(TrothTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.system = System(kafka=True, accounts=ACCOUNTS, log_level="info").start()
+        transfer = json.loads((DEFINITION_FILES / "transfer.json").read_text())
+        debit, credit = transfer["steps"]
+        back = [{**debit, "participant": "bank_b"}, {**credit, "participant": "bank_a"}]
+        assert cls.system.trothd.apply({**transfer, "name": "transfer_back", "steps": back}).status == 201
 
     def done(self):
         return sum(len(client.answers) for client in self.clients)
@@ -134,8 +143,9 @@ class BankRun(TrothTest):
             self.assertEqual(told, {outcome}, key)
             self.assertEqual(len({event["headers"]["ce_id"] for event in events[gtid]}), 1, key)
             if outcome == "committed":
-                change["bank_a"][sent["from"]] -= sent["amount"]
-                change["bank_b"][sent["to"]] += sent["amount"]
+                source, target = DEFINITIONS[sent["definition"]]
+                change[source][sent["input"]["from"]] -= sent["input"]["amount"]
+                change[target][sent["input"]["to"]] += sent["input"]["amount"]
         self.assertEqual(len({answer["gtid"] for _, answer in answers.values()}), len(answers))
         for name in self.system.names:
             balances = dict(self.system.postgres.query(name, "select id, balance from account"))

@@ -49,6 +49,25 @@ def _parse(body):
     return json.loads(body.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_not_json)
 
 
+def parse_events(body):
+    """Server-sent events (WHATWG HTML, section 9.2) as a list of their fields; `data` is parsed as JSON. Comments and
+    an event whose end has not come are left out."""
+    events = []
+    for block in body.decode("utf-8").split("\n\n")[:-1]:
+        fields = {}
+        for line in block.split("\n"):
+            name, colon, value = line.partition(":")
+            if not colon:
+                raise ValueError(f"a line without a colon: {line!r}")
+            if name in fields:
+                raise ValueError(f"an event has {name} twice")  # ours have one line of data
+            if name:
+                fields[name] = value.removeprefix(" ")
+        if fields:
+            events.append({**fields, "data": _parse(fields["data"].encode())} if "data" in fields else fields)
+    return events
+
+
 def _pattern(path):
     """A path with {…} as a regular expression: each {…} is one segment."""
     return re.compile("".join("[^/]+" if part.startswith("{") else re.escape(part)
@@ -111,10 +130,11 @@ class OpenApi:
             if kind not in content:
                 return [f"content type {content_type!r} is not one of {', '.join(content)}"], None
             content = {kind: content[kind]}
+        streamed = "text/event-stream" in content
         try:
-            value = _parse(body)
+            value = parse_events(body) if streamed else _parse(body)
         except ValueError as error:
-            return [f"the body is not JSON: {error}"], None
+            return [f"the body is no {'stream of events' if streamed else 'JSON'}: {error}"], None
         tries = [self.faults(described["schema"], value) for described in content.values()]
         return min(tries, key=len), value
 

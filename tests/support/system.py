@@ -29,9 +29,11 @@ class CheckedTrothd(Trothd):
 
 
 class System:
-    def __init__(self, kafka=False, accounts=100, banks=("bank_a", "bank_b"), bank_options=None, **options):
+    def __init__(self, kafka=False, accounts=100, banks=("bank_a", "bank_b"), binding="batch", bank_options=None,
+                 **options):
         self.accounts = accounts
         self.names = banks
+        self.binding = binding
         self.bank_options = bank_options or {}
         self.options = options
         self.folder = run_folder()
@@ -51,9 +53,9 @@ class System:
         self.trothd.migrate()
         self.folder.start(self.trothd)
         openapi_check.load(self.trothd.url)
-        for name in self.names:
-            self.add_bank(name)
         assert self.trothd.apply(DEFINITIONS / "transfer.json").status == 201
+        for name in self.names:
+            self.add_bank(name, self.binding)
         return self
 
     def add_bank(self, name, binding="batch"):

@@ -7,12 +7,15 @@
     proxy.drop("reply")                  # bytes of that direction vanish until cut(): sent, but the answer never comes
     proxy.cut_at("reply", b"COMMIT")     # the next time the bytes come by, they are not passed on and the connection is
                                          # cut: done, and nobody was told. With "request": never done. One shot
+                                         # then_refuse=True: and nobody gets through until accept()
+    proxy.stall(0.05, 1.5)               # of the chunks of the "request" direction, this share waits so long
     proxy.delay(0.05)                    # each chunk waits so long, in both directions
 
 Directions: "request" is client to server, "reply" the other. One thread per direction; closed by close() or at exit.
 """
 
 import contextlib
+import random
 import socket
 import struct
 import threading
@@ -45,6 +48,8 @@ class TcpProxy:
         self._links = set()
         self._refusing = False
         self._delay_seconds = 0.0
+        self._stall = (0.0, 0.0)
+        self.stalled = 0
         self._dropped = set()
         self._open = {"request": threading.Event(), "reply": threading.Event()}
         for gate in self._open.values():
@@ -87,11 +92,14 @@ class TcpProxy:
     def delay(self, seconds):
         self._delay_seconds = seconds
 
-    def cut_at(self, direction, pattern):
+    def stall(self, share, seconds):
+        self._stall = (share, seconds)
+
+    def cut_at(self, direction, pattern, then_refuse=False):
         """self.triggered is set when it happened."""
         self.triggered.clear()
         with self._lock:
-            self._trigger = (direction, pattern)
+            self._trigger = (direction, pattern, then_refuse)
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -133,6 +141,9 @@ class TcpProxy:
             while chunk := source.recv(CHUNK_BYTES):
                 if self._delay_seconds:
                     time.sleep(self._delay_seconds)
+                if direction == "request" and random.random() < self._stall[0]:
+                    self.stalled += 1
+                    time.sleep(self._stall[1])
                 self._open[direction].wait()
                 tail = self._cut_at_pattern(direction, tail, chunk)
                 if direction not in self._dropped:
@@ -151,6 +162,9 @@ class TcpProxy:
             seen = tail + chunk
             if self._trigger[1] not in seen:
                 return seen[-len(self._trigger[1]):]
+            self._refusing = self._trigger[2]
             self._trigger = None
+        if self._refusing:
+            self.cut()
         self.triggered.set()
         raise OSError("cut at a pattern")

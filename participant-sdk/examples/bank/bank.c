@@ -198,8 +198,10 @@ static int create_accounts(const struct options *options)
 
 static int register_operations(struct troth_postgres *postgres)
 {
-    const struct troth_postgres_operation debits = {.work = debit, .compensate = credit};
-    const struct troth_postgres_operation credits = {.work = credit, .compensate = debit};
+    const struct troth_postgres_operation debits = {
+        .work = debit, .compensate = credit, .queries_only = true};
+    const struct troth_postgres_operation credits = {
+        .work = credit, .compensate = debit, .queries_only = true};
     const struct troth_postgres_operation balances = {.work = balance, .read_only = true};
     int error = troth_postgres_handle(postgres, "debit", &debits);
 

@@ -2,103 +2,71 @@
 """ledger.py: a participant in plain Python, over the `http` binding of the participant protocol.
 
 It needs no SDK: it answers POST /{operation}/{op} (op: prepare, commit, abort, execute, compensate,
-status) with a status code, and is idempotent by itself. How:
+status) with a status code. That whatever is lost, doubled, late or out of order happens once, is the
+work of the guard's SQL functions (sql/participant/0002_functions.sql), which it calls first in each
+transaction and which say what to do.
 
-  * One row of `ledger_branch` for each (journal, gtid, branch) says what became of it. Every call first
-    inserts that row, or locks the one that is there, and ends in one local transaction with the change
-    itself: whatever is lost, doubled or late, the change happens once.
-  * `prepare` stages: it takes the money out of what is available, under the account's lock, and
-    commits. Nothing stays locked until the decision and no max_prepared_transactions is needed;
-    `commit` moves the staged amount into the balance, `abort` gives it back.
-  * An abort that finds nothing leaves a row that refuses its attempt and lower ones, so that a late
-    prepare finds it. A refusal is kept too, with its words.
-  * A higher attempt (a fallback, a re-drive) replaces what a lower one has staged.
+The business is `post` and `unpost`; Branch is what every such service does in the same way.
 
 Only the status code decides: 200 done (the body is the output), 409 refused, 503 not now; anything
 else is "unknown" and asked again. The words of a refusal are the `detail` of a problem (RFC 9457).
-A coordinator that cannot be asked by its participant writes its
-begin before the first prepare; that is why this one needs no scan of its own.
+A coordinator that cannot be asked by its participant writes its begin before the first prepare; that
+is why this one needs no scan of its own.
 
 Operations: `post` {"account": 1, "amount": -120}, `balance` {"account": 1} (read-only).
 """
 import argparse
-import hashlib
 import json
 import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import psycopg2
+from psycopg2 import errors
 
 BODY_BYTES_MAX = 1 << 20
-LOCK_TIMEOUT_MS = 1000
 IDLE_TIMEOUT_S = 75
+NUMBER_MAX = 1 << 53
+ROUNDS_MAX = 8  # of rolling back what a lower attempt has left; then it is "not now"
 PATH = re.compile(r"/(post|balance)/(prepare|commit|abort|execute|compensate|status)")
-JOURNAL = re.compile(r"[0-9a-f]{16}")
-GTID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-NUMBER = re.compile(r"[1-9][0-9]{0,3}")
+NOT_NOW = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
+SQL = Path(__file__).resolve().parents[3] / "sql" / "participant"
+MIGRATION_LOCK = 500136113256  # troth_postgres_migrate() takes the same
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger_account (
     id bigint PRIMARY KEY,
-    balance bigint NOT NULL,            -- what has been committed
-    available bigint NOT NULL CHECK (available >= 0)  -- balance less what is staged to go
+    balance bigint NOT NULL CHECK (balance >= 0)
 );
-CREATE TABLE IF NOT EXISTS ledger_branch (
-    journal text NOT NULL, gtid uuid NOT NULL, branch integer NOT NULL,
-    attempt integer NOT NULL,
-    state text NOT NULL CHECK (state IN ('new', 'staged', 'posted', 'refused', 'aborted', 'reversed')),
-    request text, account bigint, amount bigint, output text, reason text,
-    PRIMARY KEY (journal, gtid, branch)
+CREATE TABLE IF NOT EXISTS ledger_entry (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    gtid uuid NOT NULL, branch integer NOT NULL,
+    account bigint NOT NULL, amount bigint NOT NULL,
+    reverses bigint  -- the entry that a compensation undid
 );
 """
 
 
-class Answer(Exception):
-    """Ends a call: what is said, after its transaction has committed."""
+class Refused(Exception):
+    """A business no."""
 
+
+class NotNow(Exception):
+    """It may succeed later."""
+
+
+class Answer:
     def __init__(self, status, body=None, state=None, vote=None):
-        super().__init__(status)
         self.status, self.body, self.state, self.vote = status, body, state, vote
 
 
-def refused(reason):
-    return Answer(409, json.dumps({"detail": reason}))
+def problem(status, detail):
+    return Answer(status, json.dumps({"detail": detail}))
 
 
-class Branch:
-    """The row of one branch, locked for the time of one transaction."""
-
-    def __init__(self, cursor, key, attempt):
-        self.cursor, self.key, self.attempt = cursor, key, attempt
-        # Insert, never check and then insert: this waits for whoever is at it.
-        cursor.execute("INSERT INTO ledger_branch (journal, gtid, branch, attempt, state)"
-                       " VALUES (%s, %s, %s, %s, 'new') ON CONFLICT DO NOTHING", (*key, attempt))
-        cursor.execute("SELECT attempt, state, request, account, amount, output, reason"
-                       " FROM ledger_branch WHERE (journal, gtid, branch) = (%s, %s, %s) FOR UPDATE",
-                       key)
-        (self.of, self.state, self.request, self.account, self.amount, self.output,
-         self.reason) = cursor.fetchone()
-
-    def become(self, state, **values):
-        names = ["state", "attempt", *values]
-        self.cursor.execute(
-            "UPDATE ledger_branch SET " + ", ".join(f"{name} = %s" for name in names) +
-            " WHERE (journal, gtid, branch) = (%s, %s, %s)",
-            (state, self.attempt, *values.values(), *self.key))
-
-    def unstage(self):
-        """Gives back what is staged."""
-        self.cursor.execute("UPDATE ledger_account SET available = available - least(%s, 0)"
-                            " WHERE id = %s", (self.amount, self.account))
-
-    def settle(self):
-        """Makes what is staged last; returns the output."""
-        self.cursor.execute("UPDATE ledger_account SET balance = balance + %s, available = available +"
-                            " greatest(%s, 0) WHERE id = %s RETURNING balance",
-                            (self.amount, self.amount, self.account))
-        return json.dumps({"balance": self.cursor.fetchone()[0]})
+# --- the business -----------------------------------------------------------------------------------------------------
 
 
 def read_input(text):
@@ -106,108 +74,170 @@ def read_input(text):
         value = json.loads(text)
         account, amount = value["account"], value.get("amount", 0)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise refused("the input must be an object with account and amount") from None
-    if type(account) is not int or type(amount) is not int:
-        raise refused("account and amount must be whole numbers")
+        raise Refused("the input must be an object with account and amount") from None
+    if type(account) is not int or type(amount) is not int or max(abs(account), abs(amount)) > NUMBER_MAX:
+        raise Refused("account and amount must be whole numbers")
     return account, amount
 
 
-def stage(branch, text):
-    """Takes the money out of what is available; a refusal is kept with its words."""
-    request = hashlib.sha256(text).hexdigest()
-    if branch.state == "posted":  # done is done, in any attempt
-        raise Answer(200, branch.output, "committed")
-    if branch.state == "staged" and branch.of == branch.attempt:
-        if branch.request != request:
-            raise refused("the same call came before with another input")
-        return
-    if branch.state != "new" and branch.of >= branch.attempt:
-        raise refused(branch.reason or "this attempt was aborted")
-    if branch.state == "staged":
-        branch.unstage()
-    account, amount = read_input(text)
-    branch.cursor.execute("SELECT available FROM ledger_account WHERE id = %s FOR UPDATE", (account,))
-    row = branch.cursor.fetchone()
-    reason = ("no such account" if row is None
-              else "insufficient funds" if row[0] + amount < 0 else None)
-    if reason is not None:
-        branch.become("refused", request=request, reason=reason)
-        raise refused(reason)
-    branch.cursor.execute("UPDATE ledger_account SET available = available + least(%s, 0)"
-                          " WHERE id = %s", (amount, account))
-    branch.become("staged", request=request, account=account, amount=amount, output=None, reason=None)
-    branch.state, branch.account, branch.amount = "staged", account, amount
+def book(cursor, key, account, amount, reverses=None):
+    """Changes the balance and writes the entry; None if the money is not there."""
+    cursor.execute("UPDATE ledger_account SET balance = balance + %s WHERE id = %s AND balance + %s >= 0"
+                   " RETURNING balance", (amount, account, amount))
+    if (row := cursor.fetchone()) is None:
+        return None
+    cursor.execute("INSERT INTO ledger_entry (gtid, branch, account, amount, reverses)"
+                   " VALUES (%s, %s, %s, %s, %s) RETURNING id", (key[1], key[2], account, amount, reverses))
+    return {"balance": row[0], "entry": cursor.fetchone()[0]}
 
 
-def prepare(branch, text):
-    stage(branch, text)
-    return Answer(200, None, "prepared", "yes")
-
-
-def commit(branch, _):
-    if branch.state == "staged" and branch.of == branch.attempt:
-        branch.become("posted", output=(output := branch.settle()))
-        return Answer(200, output, "committed")
-    if branch.state == "posted":
-        return Answer(200, branch.output, "committed")
-    # Neither prepared nor done: it makes no sense. A person has to look, nothing is written.
-    branch.cursor.connection.rollback()
-    return refused("nothing of this attempt is prepared")
-
-
-def abort(branch, _):
-    if branch.state == "posted" and branch.of <= branch.attempt:
-        return Answer(200, branch.output, "committed")
-    if branch.of <= branch.attempt:
-        if branch.state == "staged":
-            branch.unstage()
-        if branch.state in ("new", "staged") or branch.of < branch.attempt:
-            branch.become("aborted", reason=None)
-    return Answer(200, None, "aborted")
-
-
-def execute(branch, text):
-    stage(branch, text)
-    branch.become("posted", output=(output := branch.settle()))
-    return Answer(200, output, "committed")
-
-
-def compensate(branch, _):
-    if branch.state == "posted":
-        # What came in may be spent already: then it is not now, and asked again.
-        branch.cursor.execute("UPDATE ledger_account SET balance = balance - %s, available = available"
-                              " - %s WHERE id = %s AND available >= %s",
-                              (branch.amount, branch.amount, branch.account, branch.amount))
-        if branch.cursor.rowcount == 0:
-            return Answer(503, json.dumps({"detail": "the money is not there now"}))
-        branch.become("reversed")
-    elif branch.state == "staged":
-        branch.unstage()
-        branch.become("aborted")
-    elif branch.state == "new":
-        branch.become("aborted")
-    return Answer(200, None, "compensated")
-
-
-def status(branch, _):
-    names = {"staged": "prepared", "posted": "committed", "reversed": "compensated", "new": "unknown"}
-    answer = Answer(200, branch.output, names.get(branch.state, "aborted"))
-    branch.cursor.connection.rollback()  # it changes nothing, not even its own row
-    return answer
-
-
-OPS = {"prepare": prepare, "commit": commit, "abort": abort, "execute": execute,
-       "compensate": compensate, "status": status}
-
-
-def balance(cursor, op, text):
-    if op in ("commit", "abort", "compensate", "status"):
-        return Answer(200, None, "committed" if op == "commit" else "aborted")
+def balance(cursor, text):
     cursor.execute("SELECT balance FROM ledger_account WHERE id = %s", (read_input(text)[0],))
-    row = cursor.fetchone()
-    if row is None:
-        return refused("no such account")
-    return Answer(200, json.dumps({"balance": row[0]}), None, "read_only" if op == "prepare" else None)
+    if (row := cursor.fetchone()) is None:
+        raise Refused("no such account")
+    return {"balance": row[0]}
+
+
+def post(cursor, key, text):
+    account, amount = read_input(text)
+    output = book(cursor, key, account, amount)
+    if output is None:
+        balance(cursor, text)  # or no such account
+        raise Refused("insufficient funds")
+    return output
+
+
+def unpost(cursor, key, posted):
+    """`posted` is what post has put out."""
+    cursor.execute("SELECT account, amount FROM ledger_entry WHERE id = %s", (posted["entry"],))
+    account, amount = cursor.fetchone()
+    output = book(cursor, key, account, -amount, posted["entry"])
+    if output is None:  # what came in is spent already
+        raise NotNow("the money is not there now")
+    return output
+
+
+# --- one call of a branch, through the guard --------------------------------------------------------------------------
+
+
+class Branch:
+    """`key` is journal, gtid, branch and attempt; the connection is in autocommit mode, so that BEGIN, COMMIT and
+    PREPARE TRANSACTION stand here in plain sight."""
+
+    def __init__(self, connection, key, operation, text, timeout):
+        self.connection, self.cursor, self.key = connection, connection.cursor(), key
+        self.request = (operation, text)
+        self.timeout = timeout
+
+    def ask(self, function, *arguments):
+        """A verdict of the guard. A transaction is open then."""
+        values = (*self.key, *arguments)
+        for _ in range(ROUNDS_MAX):
+            self.cursor.execute("BEGIN")
+            self.cursor.execute(f"SELECT verdict, output, reason, prepared FROM troth_guard.{function}"
+                                f"({', '.join(['%s'] * len(values))})", values)
+            verdict, output, reason, prepared = self.cursor.fetchone()
+            if verdict != "roll_back":
+                return verdict, output, reason
+            self.cursor.execute("ROLLBACK")
+            for name in prepared:
+                try:
+                    self.cursor.execute("ROLLBACK PREPARED %s", (name,))
+                except (errors.UndefinedObject, errors.ObjectNotInPrerequisiteState):
+                    pass  # somebody was faster, or is at it
+        self.cursor.execute("BEGIN")
+        return "retry", None, "another call of the same branch does not end"
+
+    def finish(self, verdict, output, reason, done):
+        """Ends the transaction, then answers."""
+        self.cursor.execute("COMMIT")
+        if verdict in ("done", "work"):
+            return Answer(200, output, **done)
+        if verdict in ("prepared", "committed", "compensated", "aborted"):
+            return Answer(200, output, state=verdict)
+        return problem({"retry": 503, "unknown": 500}.get(verdict, 409), reason)
+
+    def keep(self, output, *kind):
+        text = json.dumps(output)
+        marks = ", ".join(["%s"] * (5 + len(kind)))
+        self.cursor.execute(f"SELECT troth_guard.reply({marks})", (*self.key, text, *kind))
+        return text
+
+    def act(self, done):
+        """The work in an open transaction, or the answer: (output, None) or (None, answer)."""
+        verdict, output, reason = self.ask("action", *self.request, self.timeout)
+        if verdict == "prepared" and "vote" not in done:
+            verdict = "retry"
+        if verdict != "work":
+            return None, self.finish(verdict, output, reason, done)
+        try:
+            return self.keep(post(self.cursor, self.key, self.request[1])), None
+        except Refused as no:
+            self.cursor.execute("ROLLBACK")
+            return None, self.finish(*self.ask("refuse", *self.request, str(no)), done)
+
+    def execute(self):
+        done = {"state": "committed"}
+        output, answer = self.act(done)
+        return answer or self.finish("work", output, None, done)
+
+    def prepare(self):
+        done = {"vote": "yes", "state": "prepared"}
+        output, answer = self.act(done)
+        if answer:
+            return answer
+        self.end("PREPARE TRANSACTION")
+        return Answer(200, output, **done)
+
+    def commit(self):
+        try:
+            self.end("COMMIT PREPARED")
+        except errors.UndefinedObject:
+            pass  # neither success nor failure: the guard's row knows
+        except errors.ObjectNotInPrerequisiteState as busy:
+            return problem(503, str(busy))
+        return self.finish(*self.ask("committed"), {"state": "committed"})
+
+    def abort(self):
+        return self.finish(*self.ask("abort"), {})
+
+    def compensate(self):
+        done = {"state": "compensated"}
+        verdict, output, reason = self.ask("compensation", *self.request, self.timeout)
+        if verdict == "work":
+            try:
+                output = self.keep(unpost(self.cursor, self.key, json.loads(output)), "compensation")
+            except NotNow as later:
+                self.cursor.execute("ROLLBACK")
+                return problem(503, str(later))
+        return self.finish(verdict, output, reason, done)
+
+    def status(self):
+        verdict, output, reason = self.ask("status")
+        self.cursor.execute("COMMIT")
+        return Answer(200, output, state=verdict)
+
+    def end(self, command):
+        """A failed transaction answers ROLLBACK without an error, and a warning means that nobody knows."""
+        self.cursor.execute("SELECT troth_guard.prepared_name(%s, %s, %s, %s)", self.key)
+        name = self.cursor.fetchone()[0]
+        del self.connection.notices[:]
+        self.cursor.execute(f"{command} %s", (name,))
+        if self.cursor.statusmessage != command or any("WARNING" in notice for notice in self.connection.notices):
+            raise psycopg2.OperationalError(f"{command}: {self.cursor.statusmessage} {self.connection.notices}")
+
+
+def read_only(cursor, op, text):
+    """It changes nothing, so it needs no guard, and no commit."""
+    if op not in ("prepare", "execute"):
+        return Answer(200, state={"commit": "committed", "compensate": "compensated"}.get(op, "aborted"))
+    try:
+        return Answer(200, json.dumps(balance(cursor, text)), vote="read_only" if op == "prepare" else None)
+    except Refused as no:
+        return problem(409, str(no))
+
+
+# --- HTTP -------------------------------------------------------------------------------------------------------------
 
 
 class Ledger(BaseHTTPRequestHandler):
@@ -218,60 +248,46 @@ class Ledger(BaseHTTPRequestHandler):
     slots = 8
     local = threading.local()  # a database connection for each thread, so for each HTTP connection
 
-    def cursor(self):
+    def session(self):
         connection = getattr(self.local, "connection", None)
         if connection is None or connection.closed:
             connection = self.local.connection = psycopg2.connect(self.conninfo)
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, false)", (str(LOCK_TIMEOUT_MS),))
-            connection.commit()
-        return connection.cursor()
+            connection.autocommit = True
+        return connection
 
     def finish(self):
-        connection = getattr(self.local, "connection", None)
-        if connection is not None:
+        if (connection := getattr(self.local, "connection", None)) is not None:
             connection.close()
         super().finish()
 
-    def call(self):
-        """One call in one transaction; the answer is given after it has committed."""
-        path = PATH.fullmatch(self.path)
-        if path is None:
-            return Answer(404, json.dumps({"detail": "no such operation"}))
-        key = [self.headers.get(name, "") for name in ("Troth-Journal", "Troth-Gtid", "Troth-Branch")]
-        attempt = self.headers.get("Troth-Attempt", "")
-        if not (JOURNAL.fullmatch(key[0]) and GTID.fullmatch(key[1]) and NUMBER.fullmatch(key[2])
-                and NUMBER.fullmatch(attempt)):
-            return Answer(400, json.dumps({"detail": "a Troth header is missing or malformed"}))
+    def call(self, text):
+        if (path := PATH.fullmatch(self.path)) is None:
+            return problem(404, "no such operation")
         operation, op = path.groups()
-        cursor = self.cursor()
-        try:
-            if operation == "balance":
-                answer = balance(cursor, op, self.body)
-            else:
-                answer = OPS[op](Branch(cursor, key, int(attempt)), self.body)
-        except Answer as early:
-            answer = early
-        cursor.connection.commit()
+        connection = self.session()
+        if operation == "balance":
+            return read_only(connection.cursor(), op, text)
+        key = tuple(self.headers.get(f"Troth-{name}") for name in ("Journal", "Gtid", "Branch", "Attempt"))
+        branch = Branch(connection, key, operation, text, self.headers.get("Troth-Timeout"))
+        answer = getattr(branch, op)()
+        if oldest := self.headers.get("Troth-Oldest-Open"):
+            branch.cursor.execute("SELECT troth_guard.forget(%s, %s::uuid[])", (key[0], f"{{{oldest}}}"))
         return answer
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or int(length) > BODY_BYTES_MAX or "Transfer-Encoding" in self.headers:
             self.close_connection = True
-            self.reply(Answer(413, json.dumps({"detail": "too large a body, or no length"})))
+            self.reply(problem(413, "too large a body, or no length"))
             return
-        self.body = self.rfile.read(int(length))
+        body = self.rfile.read(int(length))
         try:
-            answer = self.call()
-        except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected,
-                psycopg2.errors.SerializationFailure) as error:
-            self.local.connection.rollback()
-            answer = Answer(503, json.dumps({"detail": str(error).splitlines()[0]}))
-        except psycopg2.Error as error:  # it may have committed: unknown, asked again
+            answer = self.call(body.decode())
+        except (psycopg2.Error, UnicodeDecodeError) as error:
             if getattr(self.local, "connection", None) is not None:
-                self.local.connection.close()
-            answer = Answer(500, json.dumps({"detail": (str(error).splitlines() or ["?"])[0]}))
+                self.local.connection.close()  # with whatever transaction is open
+            # Otherwise it may have committed: unknown, asked again.
+            answer = problem(503 if isinstance(error, NOT_NOW) else 500, (str(error).splitlines() or ["?"])[0])
         self.reply(answer)
 
     def reply(self, answer):
@@ -293,11 +309,30 @@ class Ledger(BaseHTTPRequestHandler):
         pass
 
 
+# --- start-up ---------------------------------------------------------------------------------------------------------
+
+
+def migrate(cursor):
+    """The guard's tables and functions, where they are missing."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s), to_regclass('troth_guard.version') IS NOT NULL",
+                   (MIGRATION_LOCK,))
+    version = 0
+    if cursor.fetchone()[1]:
+        cursor.execute("SELECT max(version) FROM troth_guard.version")
+        version = cursor.fetchone()[0]
+    for file in sorted(SQL.glob("*.sql"))[version:]:
+        cursor.execute(file.read_text())
+
+
 def create_accounts(conninfo, count, first_balance):
     with psycopg2.connect(conninfo) as connection, connection.cursor() as cursor:
+        migrate(cursor)
         cursor.execute(SCHEMA)
-        cursor.execute("INSERT INTO ledger_account SELECT id, %s, %s FROM generate_series(1, %s) AS id"
-                       " ON CONFLICT DO NOTHING", (first_balance, first_balance, count))
+        # Not ON CONFLICT: that would wait for a row which a prepared transaction has changed.
+        cursor.execute("INSERT INTO ledger_account SELECT id, %s FROM generate_series(1, %s) AS id"
+                       " WHERE NOT EXISTS (SELECT FROM ledger_account AS a WHERE a.id = id.id)",
+                       (first_balance, count))
+    connection.close()
 
 
 def main():

@@ -3,8 +3,8 @@
  * The service writes one function a operation, `work`, that changes its own tables through the
  * connection it is given; the resource does the rest: BEGIN, the guard row, PREPARE TRANSACTION,
  * COMMIT PREPARED, ROLLBACK PREPARED, and for one-phase commit and sagas BEGIN, guard, work,
- * COMMIT. The guard (schema troth, table guard) makes each operation happen exactly once, whatever
- * is lost, doubled, late or out of order.
+ * COMMIT. The guard (schema troth_guard, table guard) makes each operation happen exactly once,
+ * whatever is lost, doubled, late or out of order.
  *
  *     troth_participant_create
  *     troth_postgres_create -> troth_postgres_handle … -> troth_postgres_start
@@ -39,7 +39,8 @@ struct troth_postgres_config {
     const char *conninfo;        /* libpq's connection string or URI; required */
     uint32_t slots;              /* connections for prepare and execute, announced as slots; 0:
                                     TROTH_SLOTS_DEFAULT; at most 1000 */
-    uint32_t phase2_connections; /* for commit, abort, compensate, status and the scan; 0:
+    uint32_t phase2_connections; /* for commit; and as many again, opened when needed, for abort,
+                                    compensate, status and the scan; 0:
                                     TROTH_POSTGRES_PHASE2_DEFAULT; at most 1000 */
     uint64_t lock_timeout_us;    /* work waits no longer for a lock, nor longer than half of what
                                     is left of its timeout; 0: 1 s */
@@ -87,6 +88,12 @@ struct troth_postgres_operation {
                                      the action had put out. NULL: a compensation of a done action
                                      is `retry` */
     bool read_only;               /* runs READ ONLY without a guard row and votes read_only */
+    bool queries_only;            /* `work` uses the database through troth_postgres_query() alone,
+                                     and is handed NULL for a connection. The guard row then goes in
+                                     one message with its first statement: a round trip less. Where
+                                     the guard refuses, the server runs no statement; but `work` was
+                                     called, saw its first statement fail, and its answer counts for
+                                     nothing: it must have no effect but its statements */
     void *arg;
 };
 
@@ -114,10 +121,10 @@ void troth_postgres_scan(struct troth_postgres *postgres);
  * frees. Blocks until running work has ended. Takes NULL. From the loop's thread. */
 void troth_postgres_destroy(struct troth_postgres *postgres);
 
-/* Inside `work` and `compensate` only: as PQexecParams() with `count` parameters and results in
- * text, but parsed and planned once a connection, not once a call. The statement is known by its
- * text: at most 64 a connection, others are parsed each time. The result is the caller's, to
- * PQclear(). It blocks; the result says what went wrong, as libpq's does. */
+/* Inside `work` and `compensate` only, `connection` being theirs: as PQexecParams() with `count`
+ * parameters and results in text, but parsed and planned once a connection, not once a call. The
+ * statement is known by its text: at most 64 a connection, others are parsed each time. The result
+ * is the caller's, to PQclear(). It blocks; the result says what went wrong, as libpq's does. */
 PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
                                const char *const *values);
 

@@ -148,6 +148,7 @@ void proxy_finish(struct proxy *proxy)
         pair_kill(pair);
         free(pair);
     }
+    event_base_loop(proxy->world->base, EVLOOP_NONBLOCK); /* libevent frees them in its own turn */
 }
 
 void proxy_arm(struct proxy *proxy, enum proxy_cut cut, size_t budget)

@@ -40,6 +40,32 @@ START_TEST(fenced_by_an_epoch)
 }
 END_TEST
 
+/* A takeover slips in between nothing: a write that waited for its commit sees its epoch
+ * [UNLOCKED]. */
+START_TEST(fenced_by_an_epoch_it_waited_for)
+{
+    struct world world;
+    struct node node;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    world_exec(&world, "begin");
+    world_exec(&world, "update troth.shard set epoch = epoch + 1");
+    append(&node, sample_gtid(&node, 4, 1), TXN_RECORD_DECISION);
+    world_wait(&world, world_number(&world, "select count(*) from pg_stat_activity where "
+                                            "application_name like 'troth:%:lane' and "
+                                            "wait_event_type = 'Lock' and "
+                                            "datname = current_database()") == 1);
+    ck_assert_uint_eq(node.verdicts.count, 0);
+    world_exec(&world, "commit");
+    world_wait(&world, node.verdicts.count == 1);
+    ck_assert_int_eq(node.verdicts.list[0].verdict, TXN_FENCED);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 0);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 0);
+    world_finish(&world);
+}
+END_TEST
+
 /* Another node waits while the lease is held, and leads under the next epoch when it is given back.
  */
 START_TEST(standby_takes_over_at_the_end)
@@ -122,8 +148,8 @@ START_TEST(cut_off_past_the_lease)
     ck_assert_int_eq(a.verdicts.list[0].verdict, TXN_FENCED);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 0);
     ck_assert_int_eq(journal_state(b.journal), JOURNAL_LEADING);
-    world_finish(&world);
     proxy_finish(&proxy);
+    world_finish(&world);
 }
 END_TEST
 
@@ -147,8 +173,8 @@ START_TEST(cut_off_and_back)
     ck_assert_int_eq(a.verdicts.list[0].verdict, TXN_WRITTEN);
     ck_assert_int_eq(journal_state(a.journal), JOURNAL_LEADING);
     ck_assert_int_eq(world_number(&world, "select max(epoch) from troth.shard"), 1);
-    world_finish(&world);
     proxy_finish(&proxy);
+    world_finish(&world);
 }
 END_TEST
 
@@ -288,6 +314,7 @@ TCase *takeover_tests(void)
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, fenced_by_an_epoch);
+    tcase_add_test(tests, fenced_by_an_epoch_it_waited_for);
     tcase_add_test(tests, standby_takes_over_at_the_end);
     tcase_add_test(tests, takeover_with_a_batch_in_flight);
     tcase_add_test(tests, cut_off_past_the_lease);

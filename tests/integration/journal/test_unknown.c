@@ -85,8 +85,8 @@ static void bombard_cut(enum proxy_cut cut, size_t budget_max, uint32_t seed)
     journal_stats(node.journal, &stats);
     ck_assert_uint_gt(cutter.proxy.cuts, 20);
     ck_assert_uint_gt(stats.unknown_commits, 10);
-    world_finish(&world);
     proxy_finish(&cutter.proxy);
+    world_finish(&world);
 }
 
 /* The connection breaks anywhere within a request: the batch is written again until it has one

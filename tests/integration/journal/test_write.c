@@ -185,7 +185,8 @@ START_TEST(coalesces_begin_and_end)
 }
 END_TEST
 
-/* Lazy rows wait for company, but not for ever. */
+/* Lazy rows wait for company, but not for ever; a forced row takes along those of its own
+ * transaction only. */
 START_TEST(lazy_rows_leave_by_themselves)
 {
     struct world world;
@@ -199,11 +200,14 @@ START_TEST(lazy_rows_leave_by_themselves)
     append(&node, sample_gtid(&node, 1, 1), TXN_RECORD_BEGIN);
     world_wait(&world, node.verdicts.count == 1);
     ck_assert_uint_ge(world_now_ms() - began, 290);
-    append(&node, sample_gtid(&node, 1, 2), TXN_RECORD_BEGIN);
-    append(&node, sample_gtid(&node, 2, 3), TXN_RECORD_DECISION);
     began = world_now_ms();
+    append(&node, sample_gtid(&node, 1, 2), TXN_RECORD_BEGIN);
+    append(&node, sample_gtid(&node, 2, 3), TXN_RECORD_BEGIN);
+    append(&node, sample_gtid(&node, 2, 3), TXN_RECORD_DECISION);
     world_wait(&world, node.verdicts.count == 3);
     ck_assert_uint_lt(world_now_ms() - began, 290);
+    world_wait(&world, node.verdicts.count == 4);
+    ck_assert_uint_ge(world_now_ms() - began, 290);
     world_finish(&world);
 }
 END_TEST

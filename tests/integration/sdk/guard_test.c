@@ -172,6 +172,75 @@ START_TEST(compensation)
 }
 END_TEST
 
+/* A step may name another operation as its compensation: it undoes the action of the branch, whose
+ * output it gets; it does nothing forward. */
+START_TEST(compensation_by_another_operation)
+{
+    struct said said = ASK(.op = OP_EXECUTE, .counter = 2, .operation = "refund");
+
+    assert_result(said, RESULT_REFUSED);
+    ck_assert_str_eq(said.reason, "the operation only compensates");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1, .operation = "refund"),
+                BRANCH_IS_COMPENSATED, "{\"balance\":1000}");
+    ck_assert_str_eq(rig_sql(&rig, "SELECT string_agg(output, ' ') FROM seen"),
+                     "{\"balance\":900}");
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 3, .operation = "refund"),
+                BRANCH_IS_COMPENSATED, "");
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 3), RESULT_REFUSED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* The same compensation with another input is refused, and the first stands. */
+START_TEST(compensation_with_other_input)
+{
+    const char *more = "{\"account\":1,\"amount\":101}";
+
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED,
+                "{\"balance\":1000}");
+    assert_result(ASK(.op = OP_COMPENSATE, .counter = 1, .input = more), RESULT_REFUSED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* A compensation that refuses changes nothing and is not kept: an operator may have it tried again.
+ */
+START_TEST(compensation_refused)
+{
+    const char *all = "{\"account\":1,\"amount\":-5000}";
+
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_result(ASK(.op = OP_COMPENSATE, .counter = 1, .input = all), RESULT_REFUSED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM seen"), 0);
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED,
+                "{\"balance\":1000}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* What was refused, aborted or only prepared has nothing to undo, and does not act any more. */
+START_TEST(compensation_of_what_did_not_act)
+{
+    uint64_t counter;
+
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .input = "{\"account\":1,\"amount\":5000}"),
+                  RESULT_REFUSED);
+    assert_done(ASK(.op = OP_ABORT, .counter = 2), BRANCH_IS_ABORTED, "");
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 3), "{\"balance\":900}");
+    for (counter = 1; counter <= 3; counter++) {
+        assert_done(ASK(.op = OP_COMPENSATE, .counter = counter, .attempt = 2),
+                    BRANCH_IS_COMPENSATED, "");
+        assert_result(ASK(.op = OP_EXECUTE, .counter = counter, .attempt = 2), RESULT_REFUSED);
+    }
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM seen"), 0);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
 /* Read-only work leaves no guard row and nothing prepared, and cannot write. */
 START_TEST(read_only)
 {
@@ -238,6 +307,10 @@ TCase *guard_tests(void)
     tcase_add_test(tests, abort_of_a_committed_action);
     tcase_add_test(tests, null_compensation);
     tcase_add_test(tests, compensation);
+    tcase_add_test(tests, compensation_by_another_operation);
+    tcase_add_test(tests, compensation_with_other_input);
+    tcase_add_test(tests, compensation_refused);
+    tcase_add_test(tests, compensation_of_what_did_not_act);
     tcase_add_test(tests, read_only);
     tcase_add_test(tests, status);
     tcase_add_test(tests, forgotten);

@@ -2,6 +2,22 @@
 
 #include "rig.h"
 
+static void queries_only_on(void)
+{
+    rig_queries_only = true;
+}
+
+static void queries_only_off(void)
+{
+    rig_queries_only = false;
+}
+
+static TCase *with_queries_only(TCase *tests)
+{
+    tcase_add_unchecked_fixture(tests, queries_only_on, queries_only_off);
+    return tests;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("sdk on PostgreSQL");
@@ -11,6 +27,9 @@ int main(void)
     suite_add_tcase(suite, guard_tests());
     suite_add_tcase(suite, attempt_tests());
     suite_add_tcase(suite, database_tests());
+    suite_add_tcase(suite, with_queries_only(guard_tests()));
+    suite_add_tcase(suite, with_queries_only(attempt_tests()));
+    suite_add_tcase(suite, with_queries_only(database_tests()));
     suite_add_tcase(suite, scan_tests());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -42,6 +42,8 @@ void gate_open(struct gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
+bool rig_queries_only;
+
 static int change(PGconn *db, const struct troth_call *call, int sign, struct troth_output *output)
 {
     char account[32], amount[32];
@@ -140,8 +142,12 @@ static int look(void *arg, PGconn *db, const struct troth_call *call, struct tro
 
 static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bool read_only)
 {
-    const struct troth_postgres_operation operation = {
-        .work = work, .compensate = undo, .read_only = read_only, .arg = &rig->gate};
+    const struct troth_postgres_operation operation = {.work = work,
+                                                       .compensate = undo,
+                                                       .read_only = read_only,
+                                                       .queries_only =
+                                                           work == debit && rig_queries_only,
+                                                       .arg = &rig->gate};
 
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
 }
@@ -228,6 +234,7 @@ void rig_start(struct rig *rig)
     handle(rig, "temporary", temporary, false);
     handle(rig, "broken", broken, false);
     handle(rig, "runaway", runaway, false);
+    handle(rig, "refund", NULL, false);
     handle(rig, "look", look, true);
     handle(rig, "look_and_touch", debit, true);
     ck_assert_msg(troth_postgres_start(rig->postgres, why, sizeof why) == 0, "%s", why);

@@ -45,6 +45,9 @@ void rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); /* as a crash: what is prepared stays */
 void rig_teardown(struct rig *rig);
 
+/* Whether debit says so of itself. The suites run both ways. */
+extern bool rig_queries_only;
+
 /* What was answered. */
 struct said {
     bool there;

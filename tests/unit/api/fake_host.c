@@ -176,6 +176,64 @@ static void fake_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uin
         fake_release(fake);
 }
 
+/* --- progress --------------------------------------------------------------------------------- */
+
+static void tell(struct fake_host *fake, uint32_t from, const struct api_problem *problem,
+                 const struct api_progress *progress)
+{
+    bool last = problem != NULL || progress->kind == API_PROGRESS_ENDED;
+    uint32_t count = fake->watches_count;
+    if (last)
+        fake->watches_count = from;
+    for (uint32_t i = from; i < count; i++)
+        fake->watches[i].fn(fake->watches[i].arg, problem, progress);
+}
+
+static struct api_progress progress_of(struct fake_host *fake, enum api_progress_kind kind)
+{
+    return (struct api_progress){.kind = kind, .view = &fake->view};
+}
+
+void fake_progress(struct fake_host *fake, enum api_progress_kind kind, const char *moment)
+{
+    struct api_progress progress = progress_of(fake, kind);
+    if (moment != NULL)
+        progress.moment = (struct troth_span){moment, strlen(moment)};
+    tell(fake, 0, NULL, &progress);
+}
+
+void fake_progress_fails(struct fake_host *fake, const struct api_problem *problem)
+{
+    tell(fake, 0, problem, NULL);
+}
+
+/* Held: nothing is said yet. Else the state, and the last word when the transaction has ended. */
+static void fake_watch(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    uint32_t at = fake->watches_count++;
+    bool ended = fake->view.ended_at.us != 0;
+    struct api_progress progress =
+        progress_of(fake, ended ? API_PROGRESS_ENDED : API_PROGRESS_STATE);
+    note(fake, "watch");
+    fake->asked.gtid = *gtid;
+    assert(at < FAKE_WATCHES);
+    fake->watches[at] = (struct fake_watch){.fn = fn, .arg = arg};
+    if (!fake->hold)
+        tell(fake, at, fake->problem, &progress);
+}
+
+static void fake_unwatch(void *ctx, void *arg)
+{
+    struct fake_host *fake = ctx;
+    uint32_t at = 0;
+    note(fake, "unwatch");
+    while (at < fake->watches_count && fake->watches[at].arg != arg)
+        at++;
+    assert(at < fake->watches_count);
+    fake->watches[at] = fake->watches[--fake->watches_count];
+}
+
 /* --- definitions ------------------------------------------------------------------------------ */
 
 static const struct definition *fake_definition(void *ctx, const char *name, uint32_t version)
@@ -321,6 +379,11 @@ static void fake_participant_delete(void *ctx, const char *name, api_done_fn fn,
     answer_done(fake, delete_participant, fn, arg);
 }
 
+static bool fake_serving(void *ctx)
+{
+    return !((struct fake_host *)ctx)->loading;
+}
+
 static bool fake_ready(void *ctx, struct buffer *ret_details)
 {
     const struct fake_host *fake = ctx;
@@ -400,6 +463,8 @@ void fake_init(struct fake_host *fake)
         .get = fake_get,
         .list = fake_list,
         .inquire = fake_inquire,
+        .watch = fake_watch,
+        .unwatch = fake_unwatch,
         .definition = fake_definition,
         .definition_at = fake_definition_at,
         .definition_put = fake_definition_put,
@@ -409,6 +474,7 @@ void fake_init(struct fake_host *fake)
         .participant_status = fake_participant_status,
         .participant_put = fake_participant_put,
         .participant_delete = fake_participant_delete,
+        .serving = fake_serving,
         .ready = fake_ready,
     };
     fill_view(fake);

@@ -4,7 +4,8 @@
 
 #include <api/api.h>
 
-#define FAKE_SLOTS 8u
+#define FAKE_SLOTS   8u
+#define FAKE_WATCHES (API_WATCHERS_MAX + 1u)
 
 /* What a call lent, kept. */
 struct fake_asked {
@@ -35,6 +36,12 @@ struct fake_participant {
     uint32_t urls_count, slots;
 };
 
+/* A client that follows a transaction. */
+struct fake_watch {
+    api_progress_fn fn;
+    void *arg;
+};
+
 struct fake_host {
     struct api_host host;
     struct fake_asked asked;
@@ -47,6 +54,7 @@ struct fake_host {
     uint32_t listed; /* transactions in a list */
     struct api_answer answer;
     bool ready;
+    bool loading; /* not serving yet */
     /* The registry, in name and version order. */
     struct definition *definitions[FAKE_SLOTS];
     uint32_t definitions_count;
@@ -58,6 +66,8 @@ struct fake_host {
     api_done_fn done_fn;
     void *arg;
     bool listing;
+    struct fake_watch watches[FAKE_WATCHES];
+    uint32_t watches_count;
     void (*then)(struct fake_host *fake); /* what a held PUT or DELETE does when it is released */
     struct definition *taken;
 };
@@ -69,6 +79,10 @@ void fake_finish(struct fake_host *fake);
 /* Answers what is held; there is something. */
 void fake_release(struct fake_host *fake);
 bool fake_holds(const struct fake_host *fake);
+/* Tells every watch, and forgets them with the last word. `moment` NULL: none. */
+void fake_progress(struct fake_host *fake, enum api_progress_kind kind, const char *moment);
+/* The last word, a problem. */
+void fake_progress_fails(struct fake_host *fake, const struct api_problem *problem);
 /* A definition of two debits, inserted at its place. */
 void fake_add_definition(struct fake_host *fake, const char *name, uint32_t version);
 void fake_add_participant(struct fake_host *fake, const char *name);

@@ -30,7 +30,7 @@ void fixture_setup(void)
     ck_assert_int_eq(api_create(&fx.fake.host, &fx.api), 0);
     const struct http_server_config config = {
         .address = "127.0.0.1",
-        .connections_max = 16,
+        .connections_max = API_WATCHERS_MAX + 10,
         .limits = limits,
         .handler = api_handle,
         .problem = api_server_problem,
@@ -145,6 +145,30 @@ static void read_all(int fd, struct buffer *raw)
     }
 }
 
+/* The chunks of a body, put together in place; it is whole. */
+static void unchunk(struct reply *reply)
+{
+    char *to = (char *)(uintptr_t)reply->body.data;
+    const char *from = to;
+    for (;;) {
+        char *end;
+        size_t len = strtoul(from, &end, 16);
+        ck_assert_msg(end != from && strncmp(end, "\r\n", 2) == 0, "no chunk: %.20s", from);
+        from = end + 2;
+        ck_assert_uint_le(len, (size_t)(reply->body.data + reply->body.len - from));
+        memmove(to, from, len);
+        to += len;
+        from += len;
+        ck_assert_msg(strncmp(from, "\r\n", 2) == 0, "a chunk of %zu has no end", len);
+        from += 2;
+        if (len == 0)
+            break;
+    }
+    ck_assert_ptr_eq(from, reply->body.data + reply->body.len);
+    *to = '\0';
+    reply->body.len = (size_t)(to - reply->body.data);
+}
+
 void client_read(int fd, struct reply *ret_reply)
 {
     struct reply reply = {0};
@@ -158,6 +182,8 @@ void client_read(int fd, struct reply *ret_reply)
     split[2] = '\0'; /* the head ends behind its last line */
     reply.head = text;
     reply.body = (struct troth_span){split + 4, reply.raw.len - (size_t)(split + 4 - text)};
+    if (strcasestr(reply.head, "\r\nTransfer-Encoding: chunked\r\n") != NULL)
+        unchunk(&reply);
     *ret_reply = reply;
 }
 

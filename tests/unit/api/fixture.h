@@ -57,6 +57,7 @@ void client_read(int fd, struct reply *ret_reply);
 
 Suite *transactions_suite(void);
 Suite *branches_suite(void);
+Suite *events_suite(void);
 Suite *list_suite(void);
 Suite *definitions_suite(void);
 Suite *participants_suite(void);

@@ -15,6 +15,7 @@ static const struct {
     {"GET", "/v1/transactions", NULL, 200},
     {"GET", ONE, NULL, 200},
     {"HEAD", ONE, NULL, 200},
+    {"HEAD", ONE "/events", NULL, 200},
     {"POST", ONE "/branches", "{\"branch\":1,\"participant\":\"bank_a\",\"operation\":\"debit\"}",
      200},
     {"POST", ONE "/commit", NULL, 200},

@@ -60,6 +60,22 @@ START_TEST(is_ready_or_not)
 }
 END_TEST
 
+START_TEST(refuses_what_it_can_not_know_yet)
+{
+    /* Before the journal is loaded, "there is no such thing" would be a guess: 503, not 404 or 422.
+     */
+    fx.fake.loading = true;
+    expect_problem("GET", "/v1/definitions/transfer", NULL, NULL, 503, "unavailable", "readyz");
+    expect_problem("POST", "/v1/transactions", "Content-Type: application/json\r\n",
+                   "{\"definition\":\"transfer\",\"input\":{}}", 503, "unavailable", "readyz");
+    expect("GET", "/healthz", NULL, 200, "{\"status\":\"ok\"}");
+    expect("GET", "/openapi.json", NULL, 200, "\"openapi\"");
+    fx.fake.loading = false;
+    expect_problem("GET", "/v1/definitions/nothing", NULL, NULL, 404, "unknown-definition",
+                   "nothing");
+}
+END_TEST
+
 START_TEST(the_server_refuses_in_the_same_form)
 {
     /* What the server refuses by itself is problem+json too. */
@@ -103,6 +119,7 @@ Suite *router_suite(void)
     LOOP(tests, says_which_methods_there_are, wrong_methods);
     tcase_add_test(tests, is_alive);
     tcase_add_test(tests, is_ready_or_not);
+    tcase_add_test(tests, refuses_what_it_can_not_know_yet);
     tcase_add_test(tests, the_server_refuses_in_the_same_form);
     tcase_add_test(tests, what_is_shown_is_escaped);
     return suite;

@@ -10,6 +10,8 @@ int main(void)
     suite_add_tcase(suite, view_tests());
     suite_add_tcase(suite, timeline_tests());
     suite_add_tcase(suite, call_tests());
+    suite_add_tcase(suite, stream_tests());
+    suite_add_tcase(suite, diff_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -13,6 +13,8 @@ TCase *text_tests(void);
 TCase *view_tests(void);
 TCase *timeline_tests(void);
 TCase *call_tests(void);
+TCase *stream_tests(void);
+TCase *diff_tests(void);
 
 static inline struct troth_span span_of(const char *text)
 {

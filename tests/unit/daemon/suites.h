@@ -5,5 +5,6 @@
 
 Suite *suite_config(void);
 Suite *suite_arena(void);
+Suite *suite_watch(void);
 
 #endif

@@ -21,6 +21,14 @@
 #define API_LABELS_BYTES_MAX    4096u
 #define API_WAIT_MAX_US         UINT64_C(300000000)
 
+/* Watchers of all transactions and of one; one more is refused: 503, "full". Each holds a
+ * connection, so http's connections_max bounds them too, and what a slow one has not read yet is
+ * bounded there (http/server.h: it is cut off). */
+#define API_WATCHERS_MAX                 1000u
+#define API_WATCHERS_PER_TRANSACTION_MAX 32u
+/* How often a watcher hears something, even if nothing happens. */
+#define API_WATCH_QUIET_US UINT64_C(15000000)
+
 /* What a refusal says (RFC 9457): type is "https://troth.dev/problems/<slug>". Made by
  * api_problem_set() from the list in api/problem.h. */
 struct api_problem {
@@ -38,10 +46,11 @@ struct api_view {
     uint32_t attempt;
     const char *state;
     enum txn_outcome outcome;
-    struct wall ended_at;      /* 0: not yet */
-    struct troth_span steps;   /* JSON array */
-    struct troth_span failure; /* JSON or absent */
-    struct troth_span history; /* JSON array or absent */
+    struct wall ended_at;       /* 0: not yet */
+    struct troth_span steps;    /* JSON array */
+    struct troth_span failure;  /* JSON or absent */
+    struct troth_span fallback; /* JSON, or absent or null: it did not fall back */
+    struct troth_span history;  /* JSON array or absent */
 };
 /* Exactly once a call, perhaps from inside it. problem NULL: view is there. `fresh` (submit): false
  * when an earlier transaction under the same idempotency key is shown. What the call lent to the
@@ -96,8 +105,30 @@ struct api_answer {
 typedef void (*api_answer_fn)(void *arg, const struct api_problem *problem,
                               const struct api_answer *answer);
 
+/* What a watcher is told. */
+enum api_progress_kind {
+    API_PROGRESS_STATE,  /* .view: how it stands; the first, then with each change of state */
+    API_PROGRESS_MOMENT, /* .moment: one more entry of the timeline, from its first one on */
+    API_PROGRESS_QUIET,  /* nothing, for API_WATCH_QUIET_US: shows that the coordinator lives */
+    API_PROGRESS_ENDED   /* .view with the whole timeline, durable: the last. Of a transaction that
+                            had ended before, also the first */
+};
+struct api_progress {
+    enum api_progress_kind kind;
+    const struct api_view *view; /* borrowed for the callback */
+    struct troth_span moment;    /* JSON object; borrowed for the callback */
+};
+/* problem not NULL: the last, too: there is no such transaction, or it can not be told of (any
+ * longer) here. Perhaps from inside watch(). Must not call the host's watch or unwatch. */
+typedef void (*api_progress_fn)(void *arg, const struct api_problem *problem,
+                                const struct api_progress *progress);
+
 struct api_host {
     void *ctx;
+    /* false: this node knows nothing yet (it does not lead, or is still loading). Everything under
+     * /v1 is answered 503 then: what is not known here may well exist. The calls below come only
+     * while true. */
+    bool (*serving)(void *ctx);
     /* transactions; all strings borrowed for the call, the host copies */
     void (*submit)(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
     void (*enlist)(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
@@ -111,6 +142,10 @@ struct api_host {
     void (*list)(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
     void (*inquire)(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
                     struct troth_span journal, api_answer_fn fn, void *arg);
+    /* fn again and again until the last (see there), or until unwatch with the same arg, which is
+     * unlike that of every other watch. */
+    void (*watch)(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg);
+    void (*unwatch)(void *ctx, void *arg);
     /* definitions: from memory; version 0: the newest. NULL: none */
     const struct definition *(*definition)(void *ctx, const char *name, uint32_t version);
     /* i = 0, 1, … in name and version order; NULL: the end */

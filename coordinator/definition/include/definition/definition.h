@@ -54,11 +54,12 @@ struct definition_step {
     /* bit i: runs behind steps[i]: `after`, or by default the step before. In mode 2pc the default
      * is no order; what needs another step's output runs behind it. */
     uint64_t after;
-    uint64_t needs;         /* bit i: input, when or compensation names the output of steps[i] */
-    uint64_t input_needs;   /* bit i: the input alone does */
-    uint64_t when_needs;    /* bit i: the condition alone does */
-    struct troth_span when; /* condition object, or absent */
-    int32_t retry;          /* index into retries; -1: default policy */
+    uint64_t needs;            /* bit i: input, when or compensation names the output of steps[i] */
+    uint64_t input_needs;      /* bit i: the input alone does */
+    uint64_t when_needs;       /* bit i: the condition alone does */
+    uint64_t compensate_needs; /* bit i: the compensation's input alone does */
+    struct troth_span when;    /* condition object, or absent */
+    int32_t retry;             /* index into retries; -1: default policy */
     bool has_compensation;
     char compensate_operation[TROTH_NAME_LEN_MAX + 1];
     struct troth_span compensate_input; /* absent: {} */

@@ -46,7 +46,10 @@ TROTH_MUST_CHECK int journal_migrate(const char *conninfo, uint32_t shards, stru
 /* --- life ------------------------------------------------------------------------------------ */
 
 enum journal_state {
-    JOURNAL_CONNECTING, /* first connection, or again after a loss; writes gather */
+    JOURNAL_CONNECTING, /* first connection, or again after a loss, or the lease was not renewed in
+                           time by our own clock, or a batch fails again and again: writes gather.
+                           LEADING follows, without loading again, or FENCED when another node took
+                           over meanwhile */
     JOURNAL_WAITING,    /* another live node holds the lease: standby */
     JOURNAL_LEADING,    /* shards acquired under a new epoch: writes go */
     JOURNAL_FENCED,     /* somebody else took over: no write will ever succeed; end this process */
@@ -93,7 +96,8 @@ struct journal_config {
  * sessions of this journal's lanes, loads, then tells JOURNAL_LEADING. */
 TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journal_config *config,
                                     struct journal **ret_journal);
-/* Gives the lease back if it can at once. What is in flight gets no verdict. Takes NULL. */
+/* Gives the lease back if it can at once. What is in flight gets no verdict. Takes NULL. Not from
+ * inside a callback of this journal. */
 void journal_destroy(struct journal *journal);
 
 enum journal_state journal_state(const struct journal *journal);
@@ -106,8 +110,8 @@ uint32_t journal_epoch(const struct journal *journal, uint32_t shard);
 
 /* Copies. `row` goes with the record's statement when record->publishes, else NULL. The same gtid
  * may be appended again before its first verdict came: the journal keeps their order and puts them
- * into different batches where one statement could not hold both. TROTH_ERROR_FULL: nothing was
- * taken. */
+ * into different batches where one statement could not hold both. TROTH_ERROR_FULL, _NO_MEMORY,
+ * _FENCED (the journal has stopped): nothing was taken. */
 TROTH_MUST_CHECK int journal_append(struct journal *journal, const struct txn_record *record,
                                     const struct record_outbox_row *row);
 /* The next outbox number of a shard, from 1 in each epoch. */
@@ -128,7 +132,11 @@ struct journal_stats {
 void journal_stats(const struct journal *journal, struct journal_stats *ret_stats);
 
 /* --- reads: answered by callback, exactly once, never from inside the call -------------------- */
-/* error: 0, TROTH_ERROR_UNAVAILABLE (connection down: nothing is known), TROTH_ERROR_NOT_FOUND. */
+/* error: 0, TROTH_ERROR_UNAVAILABLE (connection down: nothing is known), TROTH_ERROR_NOT_FOUND,
+ * _TIMEOUT (a list over too much: narrow its filter), _INVALID (a value that the database can not
+ * hold), _SYNTAX (the row is damaged). A change of the registry whose answer was lost: _LOST or
+ * _UNKNOWN, and it may be asked again. Only _NO_MEMORY comes from inside the call. After
+ * journal_destroy() no answer comes any more. */
 
 struct journal_row {
     struct txn_image image;

@@ -1,0 +1,266 @@
+/* trothctl tx watch: what the coordinator tells of a transaction, as it comes. */
+#include "watch.h"
+
+#include <string.h>
+
+#include "call.h"
+#include "request.h"
+#include "stream.h"
+#include "text.h"
+#include "view.h"
+#include <protocol/json.h>
+#include <troth/id.h>
+
+#define OP_BYTES_MAX 24u
+
+/* What was last sent to a branch: an answer to anything else says to what. */
+struct sent {
+    int64_t branch;
+    char op[OP_BYTES_MAX]; /* JSON, zero-terminated */
+};
+
+struct following {
+    const struct cli *cli;
+    struct stream stream;
+    struct buffer view;  /* the last `state`: names of the steps, and the state */
+    struct buffer state; /* as last drawn, JSON */
+    struct sent sent[TROTH_BRANCHES_MAX];
+    unsigned sent_count;
+    int64_t attempt;
+    bool heard; /* anything at all */
+    bool drawn; /* the headings of the moments */
+    bool ended;
+    int code; /* ended: by the outcome; else why it stopped to listen */
+};
+
+/* --- drawing -----------------------------------------------------------------------------------
+ */
+
+static bool is(struct troth_span span, const char *text)
+{
+    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
+}
+
+static struct troth_span steps_of(const struct following *following)
+{
+    return member(buffer_span(&following->view), "steps");
+}
+
+/* "1 debit" of the widest step: what follows stands in one column. */
+static size_t who_width(const struct following *following)
+{
+    struct json_cursor cursor = json_cursor(steps_of(following));
+    struct troth_span step;
+    size_t widest = strlen("BRANCH");
+    while (json_next(&cursor, NULL, &step)) {
+        BUFFER_SCOPED struct buffer who = {0};
+        timeline_append_who(&who, member(step, "branch"), steps_of(following));
+        size_t width = text_width(buffer_span(&who));
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+/* "   +0.001203  1 debit   " */
+static void begin_row(const struct following *following, struct troth_span at,
+                      struct troth_span who, struct buffer *text)
+{
+    size_t width = who_width(following), used = text_width(who);
+    buffer_append_format(text, "%12.*s  ", (int)at.len, at.data);
+    buffer_append_span(text, who);
+    buffer_append_format(text, "%*s", (int)(used < width ? width - used + 2 : 2), "");
+}
+
+static void need_headings(struct following *following, struct buffer *text)
+{
+    static const struct troth_span at = {"SECONDS", 7}, who = {"BRANCH", 6};
+    if (following->drawn)
+        return;
+    following->drawn = true;
+    buffer_append_char(text, '\n');
+    begin_row(following, at, who, text);
+    buffer_append_text(text, "MOMENT\n");
+}
+
+static void add_note(struct following *following, const char *before, struct troth_span what,
+                     struct buffer *text)
+{
+    static const struct troth_span none = {"", 0};
+    need_headings(following, text);
+    begin_row(following, none, none, text);
+    buffer_append_format(text, "-- %s", before);
+    text_append_value(text, what);
+    buffer_append_text(text, " --\n");
+}
+
+/* What was last sent to the branch of this moment; a new sending takes its place. */
+static struct troth_span last_op(struct following *following, struct troth_span moment)
+{
+    struct troth_span op = member(moment, "op"), branch = member(moment, "branch");
+    int64_t number = 0;
+    unsigned i = 0;
+    if (branch.data == NULL || json_int64(branch, &number) != 0)
+        return (struct troth_span){NULL, 0};
+    while (i < following->sent_count && following->sent[i].branch != number)
+        i++;
+    struct troth_span moment_name = member(moment, "moment");
+    if (is(moment_name, "\"sent\"") && i < TROTH_BRANCHES_MAX && op.len < OP_BYTES_MAX) {
+        following->sent_count += i == following->sent_count;
+        following->sent[i] = (struct sent){.branch = number};
+        memcpy(following->sent[i].op, op.data, op.len);
+    }
+    if (i == following->sent_count)
+        return (struct troth_span){NULL, 0};
+    return (struct troth_span){following->sent[i].op, strlen(following->sent[i].op)};
+}
+
+static void draw_moment(struct following *following, struct troth_span moment, struct buffer *text)
+{
+    BUFFER_SCOPED struct buffer at = {0};
+    BUFFER_SCOPED struct buffer who = {0};
+    struct troth_span branch = member(moment, "branch"), attempt = member(moment, "attempt");
+    int64_t now = following->attempt;
+    uint64_t us;
+    need_headings(following, text);
+    if (attempt.data != NULL && json_int64(attempt, &now) == 0 && now > following->attempt) {
+        following->attempt = now;
+        add_note(following, "attempt ", attempt, text);
+    }
+    if (timeline_at(moment, &us))
+        buffer_append_format(&at, "+%llu.%06llu", (unsigned long long)(us / 1000000),
+                             (unsigned long long)(us % 1000000));
+    if (branch.data != NULL)
+        timeline_append_who(&who, branch, steps_of(following));
+    begin_row(following, buffer_span(&at), buffer_span(&who), text);
+    timeline_append_what(text, moment, last_op(following, moment));
+    buffer_append_char(text, '\n');
+}
+
+/* The first one is the head; later ones only say the new state. */
+static void draw_state(struct following *following, struct troth_span view, struct buffer *text)
+{
+    struct troth_span state = member(view, "state");
+    bool first = following->view.len == 0;
+    bool same = state.len == following->state.len &&
+                (state.len == 0 || memcmp(state.data, following->state.data, state.len) == 0);
+    buffer_clear(&following->view);
+    buffer_append_span(&following->view, view);
+    buffer_clear(&following->state);
+    buffer_append_span(&following->state, state);
+    if (first)
+        view_append_head(following->cli, view, cli_now_us(), text);
+    else if (!same)
+        add_note(following, "", state, text);
+}
+
+/* As tx start shows it; what has ended before, as tx show does. */
+static void draw_end(const struct following *following, struct troth_span view, struct buffer *text)
+{
+    if (following->drawn)
+        buffer_append_char(text, '\n');
+    view_append(following->cli, view, cli_now_us(), text);
+    if (!following->drawn)
+        timeline_append(following->cli, view, text);
+}
+
+/* --- listening ---------------------------------------------------------------------------------
+ */
+
+/* {"id":"3","event":"moment","data":{…}}, one a line. */
+static void append_json(const struct stream_event *event, struct troth_span data,
+                        struct buffer *text)
+{
+    buffer_append_text(text, "{\"id\":");
+    json_append_string(text, event->id);
+    buffer_append_text(text, ",\"event\":");
+    json_append_string(text, event->event);
+    buffer_append_text(text, ",\"data\":");
+    buffer_append_span(text, data);
+    buffer_append_text(text, "}\n");
+}
+
+static void draw(struct following *following, const struct stream_event *event,
+                 struct troth_span data, struct buffer *text)
+{
+    if (is(event->event, "moment"))
+        draw_moment(following, data, text);
+    else if (is(event->event, "state"))
+        draw_state(following, data, text);
+    else if (is(event->event, "ended"))
+        draw_end(following, data, text);
+}
+
+static bool on_event(void *arg, const struct stream_event *event)
+{
+    struct following *following = arg;
+    BUFFER_SCOPED struct buffer text = {0};
+    struct troth_span data;
+    following->heard = true;
+    if (json_check(event->data, JSON_CHECK_DEFAULT, &data, NULL) != 0 ||
+        json_type(data) != JSON_OBJECT) {
+        following->code = cli_complain(CLI_EXIT_PROTOCOL, "an event of the stream is not JSON");
+        return false;
+    }
+    if (following->cli->json)
+        append_json(event, data, &text);
+    else
+        draw(following, event, data, &text);
+    following->code = cli_print(&text);
+    if (following->code != CLI_EXIT_OK)
+        return false;
+    following->ended = is(event->event, "ended");
+    if (following->ended)
+        following->code = view_exit(data);
+    return !following->ended;
+}
+
+static bool on_piece(void *arg, struct troth_span piece)
+{
+    struct following *following = arg;
+    bool more = stream_feed(&following->stream, piece);
+    if (!more && !following->ended && following->code == CLI_EXIT_OK)
+        following->code = cli_complain(CLI_EXIT_LOCAL, "an event is too long, or out of memory");
+    return more;
+}
+
+/* What to exit with when the call is over. `error`: what it said itself. */
+static int over(const struct following *following, const char *gtid, int error)
+{
+    if (following->ended || following->code != CLI_EXIT_OK)
+        return following->code;
+    if (error == CLI_EXIT_OK && !following->heard)
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no stream of events");
+    if (!following->heard)
+        return error;
+    return cli_complain(CLI_EXIT_UNKNOWN,
+                        "the stream broke off and the transaction goes on: "
+                        "'trothctl tx watch %s' follows it further",
+                        gtid);
+}
+
+int watch_follow(const struct cli *cli, const char *gtid)
+{
+    CALL_SCOPED struct call call = {.method = "GET", .on_piece = on_piece};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    struct following following = {.cli = cli, .attempt = 1};
+    following.stream.fn = on_event;
+    following.stream.arg = &following;
+    call.arg = &following;
+    buffer_append_text(&call.target, "/v1/transactions/");
+    call_append(&call, gtid);
+    buffer_append_text(&call.target, "/events");
+    int code = over(&following, gtid, call_make(cli, &call, &answer));
+    stream_finish(&following.stream);
+    buffer_finish(&following.view);
+    buffer_finish(&following.state);
+    return code;
+}
+
+int tx_watch(const struct cli *cli, const struct arguments *arguments)
+{
+    const char *gtid = arguments->operands[0];
+    troth_gtid parsed;
+    if (troth_gtid_parse(gtid, strlen(gtid), &parsed) != 0)
+        return cli_complain(CLI_EXIT_USAGE, "'%s' is no gtid", gtid);
+    return watch_follow(cli, gtid);
+}

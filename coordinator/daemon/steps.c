@@ -1,0 +1,126 @@
+/* steps.c: a definition's steps as branches of a transaction, and the inputs of their calls.
+ *
+ * Branch i + 1 is step i, also after a restart: the journal keeps numbers and names, the rest comes
+ * from the definition, of which every version that an open transaction runs is kept. */
+#include "driver_private.h"
+
+#include <string.h>
+
+static struct txn_retry retry_of(const struct definition *definition, int32_t index)
+{
+    if (index < 0) {
+        return (struct txn_retry){0}; /* the policy's */
+    }
+    const struct definition_retry *retry = &definition->retries[index];
+    return (struct txn_retry){.interval_us = retry->interval_us,
+                              .backoff_thousandths = (uint32_t)(retry->backoff * 1000.0 + 0.5),
+                              .max_interval_us = retry->max_interval_us,
+                              .max_attempts = retry->max_attempts,
+                              .fixed = !retry->full_jitter};
+}
+
+static enum txn_step_kind kind_of(enum definition_kind kind)
+{
+    switch (kind) {
+    case DEFINITION_COMPENSATABLE:
+        return TXN_STEP_COMPENSATABLE;
+    case DEFINITION_PIVOT:
+        return TXN_STEP_PIVOT;
+    case DEFINITION_RETRIABLE:
+        return TXN_STEP_RETRIABLE;
+    }
+    return TXN_STEP_COMPENSATABLE;
+}
+
+enum txn_mode steps_mode(const struct definition *definition)
+{
+    switch (definition->mode) {
+    case DEFINITION_2PC:
+        return TXN_MODE_2PC;
+    case DEFINITION_SAGA:
+        return TXN_MODE_SAGA;
+    case DEFINITION_2PC_THEN_SAGA:
+        return TXN_MODE_2PC_THEN_SAGA;
+    }
+    return TXN_MODE_2PC;
+}
+
+/* What the journal does not hold. */
+void steps_fill(const struct definition *definition, uint32_t index, struct txn_branch *branch)
+{
+    const struct definition_step *step = &definition->steps[index];
+    branch->needs = step->input_needs | step->when_needs;
+    branch->after = step->after;
+    branch->timeout_us = step->timeout_us;
+    branch->kind = kind_of(step->kind);
+    branch->has_compensation = step->has_compensation;
+    branch->compensate_needs = step->compensate_needs;
+    branch->retry = retry_of(definition, step->retry);
+    branch->compensate_retry = retry_of(definition, step->compensate_retry);
+    if (definition->mode == DEFINITION_2PC) {
+        branch->needs |=
+            step->after; /* prepares go side by side but where the file says otherwise */
+    }
+}
+
+struct definition_values steps_values(const struct entry *entry)
+{
+    struct definition_values values = {.input = entry->origin.input};
+    for (uint32_t i = 0; i < entry->txn.branches_count && i < DEFINITION_STEPS_MAX; i++) {
+        values.outputs[i] = entry->branches[i].output;
+    }
+    return values;
+}
+
+/* Lets its `when` run the step? Out of memory: not now. */
+int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs)
+{
+    struct definition_values values = steps_values(entry);
+    return definition_when(entry->definition->definition, index, &values, ret_runs);
+}
+
+/* The input of prepare, execute and compensate, into the driver's scratch. TROTH_ERROR_NOT_FOUND,
+ * _TYPE: it can not be made of what is known. */
+int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
+                enum message_op op, struct troth_span *ret_input)
+{
+    static const struct troth_span empty = {"{}", 2};
+    if (entry->definition == NULL) {
+        *ret_input = empty;
+        return 0;
+    }
+    const struct definition *definition = entry->definition->definition;
+    const struct definition_step *step = &definition->steps[index];
+    struct troth_span text = op == OP_COMPENSATE ? step->compensate_input : step->input;
+    struct definition_values values = steps_values(entry);
+    const char *path = NULL;
+    buffer_clear(&driver->scratch);
+    int error = definition_render(definition, text, &values, &driver->scratch, &path);
+    if (error == 0 && driver->scratch.failed) {
+        error = TROTH_ERROR_NO_MEMORY;
+    }
+    if (error == 0) {
+        *ret_input = buffer_span(&driver->scratch);
+    }
+    return error;
+}
+
+/* An output that nobody knows: the guard has it stored, or there is nothing to undo. */
+bool steps_unknown_output(const struct entry *entry, uint32_t index)
+{
+    uint64_t needs = entry->branches[index].compensate_needs;
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        if ((needs >> i & 1u) != 0 && entry->branches[i].output.data == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *steps_operation(const struct entry *entry, uint32_t index, enum message_op op)
+{
+    if (op == OP_COMPENSATE && entry->definition != NULL) {
+        return entry->definition->definition->steps[index].compensate_operation;
+    }
+    return entry->branches[index].operation;
+}

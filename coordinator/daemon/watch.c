@@ -1,0 +1,328 @@
+/* watch.c: clients that follow the progress of a transaction.
+ *
+ * A watcher of a transaction in memory hangs on its entry and is told after each step what the core
+ * noted in it. The journal answers for all others, which have ended. */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <protocol/json.h>
+
+struct watcher {
+    LIST_ENTRY(watcher) of_driver;
+    LIST_ENTRY(watcher) of_entry;
+    struct driver *driver;
+    struct entry *entry;   /* NULL: the journal is being asked */
+    struct lookup *lookup; /* that question */
+    troth_gtid gtid;
+    api_progress_fn fn;
+    void *arg;
+    uint64_t told; /* of the moments noted so far */
+    /* As last told. */
+    enum txn_state state;
+    enum txn_outcome outcome;
+    uint32_t attempt;
+};
+
+/* Outlives its watcher when that leaves before the answer. */
+struct lookup {
+    struct watcher *watcher; /* NULL: it has left */
+};
+
+/* --- a watcher's life ------------------------------------------------------------------------- */
+
+static void stop_timer(struct driver *driver)
+{
+    if (driver->watch_timer != NULL) {
+        event_free(driver->watch_timer);
+        driver->watch_timer = NULL;
+    }
+}
+
+static void watcher_destroy(struct watcher *watcher)
+{
+    LIST_REMOVE(watcher, of_driver);
+    if (watcher->entry != NULL) {
+        LIST_REMOVE(watcher, of_entry);
+    }
+    if (watcher->lookup != NULL) {
+        watcher->lookup->watcher = NULL;
+    }
+    if (LIST_EMPTY(&watcher->driver->watchers)) {
+        stop_timer(watcher->driver);
+    }
+    free(watcher);
+}
+
+static void tell(struct watcher *watcher, enum api_progress_kind kind, const struct api_view *view,
+                 struct troth_span moment)
+{
+    struct api_progress progress = {.kind = kind, .view = view, .moment = moment};
+    watcher->fn(watcher->arg, NULL, &progress);
+}
+
+/* Freed before the last word: the watcher is nobody's any more while that is said. */
+static void refuse(struct watcher *watcher, const struct api_problem *problem)
+{
+    api_progress_fn fn = watcher->fn;
+    void *arg = watcher->arg;
+    watcher_destroy(watcher);
+    fn(arg, problem, NULL);
+}
+
+static void refuse_unavailable(struct watcher *watcher, const char *why)
+{
+    struct api_problem problem;
+    problem_unavailable(&problem, why);
+    refuse(watcher, &problem);
+}
+
+static void tell_ended(struct watcher *watcher, const struct api_view *view)
+{
+    struct api_progress progress = {.kind = API_PROGRESS_ENDED, .view = view};
+    api_progress_fn fn = watcher->fn;
+    void *arg = watcher->arg;
+    watcher_destroy(watcher);
+    fn(arg, NULL, &progress);
+}
+
+/* --- what is new ------------------------------------------------------------------------------ */
+
+static uint64_t noted(const struct txn *txn)
+{
+    return (uint64_t)txn->history_count + txn->history_dropped;
+}
+
+static void tell_left_out(struct watcher *watcher, uint64_t count)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    buffer_append_text(&text, "{\"moment\":\"left_out\",\"count\":");
+    buffer_append_uint(&text, count);
+    buffer_append_char(&text, '}');
+    if (!text.failed) {
+        tell(watcher, API_PROGRESS_MOMENT, NULL, buffer_span(&text));
+    }
+}
+
+/* How many moments this entry of the timeline stands for: one, or those that the core left out. */
+static uint64_t stands_for(struct troth_span moment, bool *ret_left_out)
+{
+    static const struct troth_span left_out = {"left_out", 8};
+    struct troth_span value;
+    int64_t count = 1;
+    *ret_left_out = json_member(moment, "moment", &value) && json_string_equals(value, left_out);
+    if (*ret_left_out &&
+        (!json_member(moment, "count", &value) || json_int64(value, &count) != 0)) {
+        return 0;
+    }
+    return (uint64_t)count;
+}
+
+/* `timeline`: the whole of it, as the core writes it. */
+static void tell_moments(struct watcher *watcher, struct troth_span timeline)
+{
+    struct json_cursor cursor = json_cursor(timeline);
+    struct troth_span moment;
+    uint64_t number = 0;
+    while (json_next(&cursor, NULL, &moment)) {
+        bool left_out;
+        number += stands_for(moment, &left_out);
+        if (number <= watcher->told) {
+            continue;
+        }
+        if (left_out) {
+            tell_left_out(watcher, number - watcher->told);
+        } else {
+            tell(watcher, API_PROGRESS_MOMENT, NULL, moment);
+        }
+        watcher->told = number;
+    }
+}
+
+static void take_view(void *arg, const struct api_problem *problem, const struct api_view *view,
+                      bool fresh)
+{
+    struct watcher *watcher = arg;
+    (void)fresh;
+    if (problem == NULL) { /* else no memory: the next change of state is told */
+        tell(watcher, API_PROGRESS_STATE, view, (struct troth_span){NULL, 0});
+    }
+}
+
+static void tell_state(struct watcher *watcher)
+{
+    const struct txn *txn = &watcher->entry->txn;
+    watcher->state = txn->state;
+    watcher->outcome = txn->outcome;
+    watcher->attempt = txn->attempt;
+    answer_entry(watcher->entry, take_view, watcher, false);
+}
+
+static bool state_is_new(const struct watcher *watcher)
+{
+    const struct txn *txn = &watcher->entry->txn;
+    return watcher->state != txn->state || watcher->outcome != txn->outcome ||
+           watcher->attempt != txn->attempt;
+}
+
+void watch_step(struct entry *entry)
+{
+    if (LIST_EMPTY(&entry->watchers)) {
+        return;
+    }
+    BUFFER_SCOPED struct buffer timeline = {0};
+    struct watcher *watcher = NULL;
+    txn_history_append(&entry->txn, &timeline);
+    LIST_FOREACH(watcher, &entry->watchers, of_entry)
+    {
+        if (watcher->told < noted(&entry->txn) && !timeline.failed) {
+            tell_moments(watcher, buffer_span(&timeline));
+        }
+        if (state_is_new(watcher) && !entry->ended) { /* ended: told when the journal has it */
+            tell_state(watcher);
+        }
+    }
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void end_with_view(void *arg, const struct api_problem *problem, const struct api_view *view,
+                          bool fresh)
+{
+    struct watcher *watcher = arg;
+    (void)fresh;
+    if (problem != NULL) {
+        refuse(watcher, problem);
+    } else {
+        tell_ended(watcher, view);
+    }
+}
+
+void watch_buried(struct entry *entry)
+{
+    while (!LIST_EMPTY(&entry->watchers)) {
+        struct watcher *watcher = LIST_FIRST(&entry->watchers);
+        if (entry->ended && entry->writes == 0) {
+            answer_entry(entry, end_with_view, watcher, false);
+        } else {
+            refuse_unavailable(watcher, "the transaction is not driven here any more");
+        }
+    }
+}
+
+void watch_finish(struct driver *driver)
+{
+    while (!LIST_EMPTY(&driver->watchers)) {
+        refuse_unavailable(LIST_FIRST(&driver->watchers), "the coordinator stops");
+    }
+    stop_timer(driver);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
+static void on_quiet(evutil_socket_t fd, short what, void *arg)
+{
+    struct driver *driver = arg;
+    struct watcher *watcher = NULL;
+    (void)fd;
+    (void)what;
+    LIST_FOREACH(watcher, &driver->watchers, of_driver)
+    {
+        tell(watcher, API_PROGRESS_QUIET, NULL, (struct troth_span){NULL, 0});
+    }
+}
+
+static bool start_timer(struct driver *driver)
+{
+    static const struct timeval every = {.tv_sec = API_WATCH_QUIET_US / 1000000u};
+    if (driver->watch_timer != NULL) {
+        return true;
+    }
+    driver->watch_timer = event_new(driver->base, -1, EV_PERSIST, on_quiet, driver);
+    return driver->watch_timer != NULL && event_add(driver->watch_timer, &every) == 0;
+}
+
+/* All that was noted so far comes first: a client that begins late misses nothing. */
+static void join(struct watcher *watcher, struct entry *entry)
+{
+    BUFFER_SCOPED struct buffer timeline = {0};
+    watcher->entry = entry;
+    LIST_INSERT_HEAD(&entry->watchers, watcher, of_entry);
+    tell_state(watcher);
+    txn_history_append(&entry->txn, &timeline);
+    if (!timeline.failed) {
+        tell_moments(watcher, buffer_span(&timeline));
+    }
+}
+
+static void on_looked_up(void *arg, const struct api_problem *problem, const struct api_view *view,
+                         bool fresh)
+{
+    struct lookup *lookup = arg;
+    struct watcher *watcher = lookup->watcher;
+    (void)fresh;
+    free(lookup);
+    if (watcher == NULL) {
+        return;
+    }
+    watcher->lookup = NULL;
+    struct entry *entry = entry_find(watcher->driver, &watcher->gtid);
+    if (entry != NULL && !entry->looking_up) {
+        join(watcher, entry);
+    } else if (problem != NULL) {
+        refuse(watcher, problem);
+    } else if (view->ended_at.us != 0) {
+        tell_ended(watcher, view);
+    } else {
+        refuse_unavailable(watcher, "the transaction is not driven here");
+    }
+}
+
+static void look_up(struct watcher *watcher)
+{
+    struct lookup *lookup = malloc(sizeof *lookup);
+    if (lookup == NULL) {
+        refuse_unavailable(watcher, "out of memory");
+        return;
+    }
+    lookup->watcher = watcher;
+    watcher->lookup = lookup;
+    questions_get(watcher->driver, &watcher->gtid, on_looked_up, lookup);
+}
+
+void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct api_problem problem;
+    struct watcher *watcher = NULL;
+    if (!driver_leading(driver)) {
+        problem_unavailable(&problem, "this node does not lead yet");
+    } else if (!start_timer(driver) || (watcher = calloc(1, sizeof *watcher)) == NULL) {
+        problem_unavailable(&problem, "out of memory");
+    }
+    if (watcher == NULL) {
+        fn(arg, &problem, NULL);
+        return;
+    }
+    *watcher = (struct watcher){.driver = driver, .gtid = *gtid, .fn = fn, .arg = arg};
+    LIST_INSERT_HEAD(&driver->watchers, watcher, of_driver);
+    struct entry *entry = entry_find(driver, gtid);
+    if (entry != NULL && !entry->looking_up) {
+        join(watcher, entry);
+    } else {
+        look_up(watcher);
+    }
+}
+
+void unwatch_host(void *ctx, void *arg)
+{
+    struct driver *driver = ctx;
+    struct watcher *watcher = LIST_FIRST(&driver->watchers);
+    while (watcher != NULL && watcher->arg != arg) {
+        watcher = LIST_NEXT(watcher, of_driver);
+    }
+    assert(watcher != NULL);
+    watcher_destroy(watcher);
+}

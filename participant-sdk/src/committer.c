@@ -1,0 +1,345 @@
+/* committer.c: COMMIT PREPARED on the loop's own thread, without waiting.
+ *
+ * It is one short statement, so that handing it to a thread and back would cost more than it does.
+ * Only the plain case is done here: sent on an idle connection, answered COMMIT PREPARED, the
+ * output in memory. Whatever else comes up goes to a thread and commit_run(), which may safely say
+ * the same once more. Connections are opened by a thread, too, one at a time and when one is
+ * missing; each has one statement under way, since each waits for a flush of its own. */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg.h"
+
+struct lane {
+    struct committer *committer;
+    struct session session; /* while it is being opened, the thread's */
+    struct event *readable;
+    struct troth_reply *task; /* under way; NULL: idle */
+    bool committed;           /* its result has come, and is the one that was hoped for */
+    struct lane *next_idle;
+};
+
+struct committer {
+    struct troth_postgres *postgres;
+    struct event_base *base;
+    uint32_t count;
+    uint32_t opened; /* lanes in use, the first ones; a lane that broke is opened again */
+    struct lane *opening;
+    struct lane *idle;   /* the last one used first */
+    struct lane *broken; /* to be opened again */
+    struct lane *lanes;
+    struct troth_reply *first; /* waiting; bounded by the participant's pending_max */
+    struct troth_reply **last;
+};
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+
+static void give_to_thread(struct committer *committer, struct troth_reply *task)
+{
+    task->run = commit_run;
+    pool_give(committer->postgres->phase2, task);
+}
+
+static void give_waiting_to_threads(struct committer *committer)
+{
+    while (committer->first != NULL) {
+        struct troth_reply *task = committer->first;
+
+        committer->first = task->next;
+        give_to_thread(committer, task);
+    }
+    committer->last = &committer->first;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static void lane_break(struct lane *lane)
+{
+    struct committer *committer = lane->committer;
+
+    if (lane->readable != NULL) {
+        event_free(lane->readable);
+        lane->readable = NULL;
+    }
+    session_close(&lane->session);
+    lane->next_idle = committer->broken;
+    committer->broken = lane;
+    give_waiting_to_threads(committer); /* the other lanes may break, too */
+}
+
+/* On a thread, which gives its own connection nothing to do. */
+static void open_run(struct session *session, struct troth_reply *task)
+{
+    struct lane *lane = task->done_arg;
+    const struct troth_span none = {NULL, 0};
+
+    (void)session;
+    if (session_open_bare(&lane->session) == 0) {
+        troth_reply_done(task, TROTH_BRANCH_UNSAID, none);
+    } else {
+        troth_reply_retry(task, 0, lane->session.why);
+    }
+}
+
+static void lane_free(struct lane *lane);
+
+static void on_opened(void *arg, const struct result *result)
+{
+    struct lane *lane = arg;
+    struct committer *committer = lane->committer;
+
+    committer->opening = NULL;
+    if (result->result == RESULT_DONE && PQsetnonblocking(lane->session.connection, 1) == 0) {
+        lane->readable = event_new(committer->base, PQsocket(lane->session.connection),
+                                   EV_READ | EV_PERSIST, on_readable, lane);
+    }
+    if (lane->readable == NULL || event_add(lane->readable, NULL) != 0) {
+        lane_break(lane);
+        return;
+    }
+    lane_free(lane);
+}
+
+static void open_one(struct committer *committer)
+{
+    const struct command command = {.op = OP_COMMIT, .operation = {"", 0}};
+    struct lane *lane = committer->broken;
+    struct troth_reply *task;
+
+    if (committer->opening != NULL || (lane == NULL && committer->opened == committer->count)) {
+        return;
+    }
+    task = task_create(committer->postgres->participant->mailbox, &command, "", task_now_us());
+    if (task == NULL) {
+        return; /* the next commit tries again */
+    }
+    if (lane != NULL) {
+        committer->broken = lane->next_idle;
+    } else {
+        lane = &committer->lanes[committer->opened++];
+    }
+    committer->opening = lane;
+    task->done = on_opened;
+    task->done_arg = lane;
+    task->run = open_run;
+    pool_give(committer->postgres->phase2, task);
+}
+
+/* --- committing ------------------------------------------------------------------------------- */
+
+static void lane_send(struct lane *lane, struct troth_reply *task)
+{
+    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
+
+    guard_prepared_name(&task->call, task->call.attempt, name);
+    (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
+    session_unwarn(&lane->session);
+    if (PQsendQuery(lane->session.connection, text) != 1 ||
+        PQflush(lane->session.connection) != 0) {
+        lane_break(lane);
+        give_to_thread(lane->committer, task);
+        return;
+    }
+    lane->task = task;
+    lane->committed = false;
+}
+
+/* The lane has nothing to do: the next task, or none. */
+static void lane_free(struct lane *lane)
+{
+    struct committer *committer = lane->committer;
+    struct troth_reply *task = committer->first;
+
+    if (task == NULL) {
+        lane->next_idle = committer->idle;
+        committer->idle = lane;
+        return;
+    }
+    committer->first = task->next;
+    if (committer->first == NULL) {
+        committer->last = &committer->first;
+    }
+    lane_send(lane, task);
+}
+
+void committer_commit(struct committer *committer, struct troth_reply *task)
+{
+    struct lane *lane = committer->idle;
+
+    if (lane != NULL) {
+        committer->idle = lane->next_idle;
+        lane_send(lane, task);
+        return;
+    }
+    open_one(committer);
+    if (committer->opening != NULL || committer->broken != NULL || committer->opened == 0) {
+        give_to_thread(committer, task);
+        return;
+    }
+    task->next = NULL;
+    *committer->last = task;
+    committer->last = &task->next;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void answer(struct lane *lane, struct troth_reply *task, bool committed)
+{
+    struct troth_participant *participant = lane->committer->postgres->participant;
+    struct troth_span output;
+    char *memory;
+
+    if (!committed) {
+        give_to_thread(lane->committer, task);
+        return;
+    }
+    if (lane->session.warned) { /* nobody knows what the commit waited for */
+        task_set_sink(participant->mailbox, request_deliver, participant);
+        troth_reply_unknown(task, lane->session.why);
+        task_set_sink(NULL, NULL, NULL);
+        return;
+    }
+    if (!outputs_take(lane->committer->postgres->outputs, &task->call, &memory, &output)) {
+        give_to_thread(lane->committer, task);
+        return;
+    }
+    task_set_sink(participant->mailbox, request_deliver, participant);
+    troth_reply_done(task, TROTH_BRANCH_COMMITTED, output);
+    task_set_sink(NULL, NULL, NULL);
+    free(memory);
+}
+
+static void lane_note(struct lane *lane, PGresult *result)
+{
+    lane->committed = PQresultStatus(result) == PGRES_COMMAND_OK &&
+                      strcmp(PQcmdStatus(result), "COMMIT PREPARED") == 0;
+    PQclear(result);
+}
+
+/* All of the answer has come. */
+static void lane_answered(struct lane *lane)
+{
+    struct troth_reply *task = lane->task;
+
+    lane->task = NULL;
+    answer(lane, task, lane->committed);
+    if (PQstatus(lane->session.connection) == CONNECTION_OK) {
+        lane_free(lane);
+    } else {
+        lane_break(lane);
+    }
+}
+
+static void lane_unlink_idle(struct lane *lane)
+{
+    struct lane **at = &lane->committer->idle;
+
+    while (*at != NULL && *at != lane) {
+        at = &(*at)->next_idle;
+    }
+    if (*at != NULL) {
+        *at = lane->next_idle;
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct lane *lane = arg;
+    PGconn *connection = lane->session.connection;
+    struct troth_reply *task = lane->task;
+
+    (void)fd;
+    (void)what;
+    if (PQconsumeInput(connection) != 1) {
+        lane->task = NULL;
+        lane_unlink_idle(lane);
+        lane_break(lane);
+        if (task != NULL) {
+            give_to_thread(lane->committer, task);
+        }
+        return;
+    }
+    while (task != NULL && PQisBusy(connection) == 0) {
+        PGresult *result = PQgetResult(connection);
+
+        if (result == NULL) {
+            lane_answered(lane);
+            request_flush_all(lane->committer->postgres->participant);
+            return;
+        }
+        lane_note(lane, result);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+int committer_create(struct troth_postgres *postgres, uint32_t connections,
+                     struct committer **ret_committer)
+{
+    struct committer *committer = calloc(1, sizeof *committer);
+    uint32_t i;
+
+    if (committer == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    committer->postgres = postgres;
+    committer->count = connections;
+    committer->last = &committer->first;
+    committer->lanes = calloc(connections, sizeof *committer->lanes);
+    if (committer->lanes == NULL) {
+        free(committer);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    for (i = 0; i < connections; i++) {
+        committer->lanes[i].committer = committer;
+        committer->lanes[i].session.postgres = postgres;
+    }
+    *ret_committer = committer;
+    return 0;
+}
+
+void committer_attached(struct committer *committer, struct event_base *base)
+{
+    committer->base = base;
+}
+
+/* What waits goes to the threads; what is under way is waited for. */
+void committer_stop(struct committer *committer)
+{
+    uint32_t i;
+
+    if (committer == NULL) {
+        return;
+    }
+    give_waiting_to_threads(committer);
+    for (i = 0; i < committer->opened; i++) {
+        struct lane *lane = &committer->lanes[i];
+        PGresult *result;
+
+        if (lane->task != NULL) {
+            while ((result = PQgetResult(lane->session.connection)) != NULL) {
+                lane_note(lane, result);
+            }
+            lane_answered(lane);
+        }
+    }
+}
+
+void committer_destroy(struct committer *committer)
+{
+    uint32_t i;
+
+    if (committer == NULL) {
+        return;
+    }
+    for (i = 0; i < committer->opened; i++) {
+        if (committer->lanes[i].readable != NULL) {
+            event_free(committer->lanes[i].readable);
+        }
+        session_close(&committer->lanes[i].session);
+    }
+    free(committer->lanes);
+    free(committer);
+}

@@ -1,0 +1,113 @@
+"""trothctl def validate, apply and diff against the real coordinator: every fault and warning at once, and what changed
+between versions."""
+
+import copy
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from system import System  # noqa: E402
+from troth_test import TrothTest, main, program  # noqa: E402
+
+OK, DIFFERENT, NOT_FOUND, REFUSED = 0, 1, 3, 4
+SECONDS_MAX = 30
+ORDER = {
+    "$schema": "https://troth.dev/schemas/definition-1.json", "name": "order", "version": 1, "mode": "saga",
+    "timeout": "15m",
+    "input_schema": {"type": "object", "required": ["sku"], "properties": {"sku": {"type": "string"}}},
+    "retries": {"patient": {"interval": "1s", "max_attempts": 0}},
+    "steps": [
+        {"name": "reserve", "participant": "stock", "operation": "reserve", "timeout": "10s",
+         "input": {"sku": "${input.sku}"}, "compensate": {"operation": "release", "retry": "patient"}},
+        {"name": "charge", "participant": "payments", "operation": "charge", "kind": "pivot"},
+        {"name": "ship", "participant": "shipping", "operation": "book", "kind": "retriable", "after": ["charge"],
+         "retry": "patient"}]}
+WARNED = {
+    "name": "warned", "version": 1, "mode": "2pc",
+    "steps": [{"name": name, "participant": "bank_a", "operation": "debit"} for name in ("first", "second")]}
+
+
+class Definitions(TrothTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.trothd = System(banks=()).start().trothd
+        cls.folder = tempfile.TemporaryDirectory(prefix="troth-cli.")
+        cls.addClassCleanup(cls.folder.cleanup)
+
+    def file(self, name, content):
+        path = Path(self.folder.name) / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
+        return str(path)
+
+    def exits(self, code, *words):
+        done = subprocess.run([program("trothctl"), "--url", self.trothd.url, *words], capture_output=True, text=True,
+                              timeout=SECONDS_MAX)
+        self.assertEqual(done.returncode, code, done)
+        return done.stdout, done.stderr
+
+    def test_validate_tells_every_fault_at_once(self):
+        """Each with file, line, column, pointer and the nearest right name; apply says the same."""
+        bad = self.file("bad.json", """{
+  "name": "bad", "version": 1, "mode": "sagga", "timeout": "15 minutes",
+  "steps": [
+    {"name": "reserve", "participnat": "stock", "operation": "reserve"},
+    {"name": "ship", "participant": "shipping", "operation": "book", "after": ["reserv"]}
+  ]
+}
+""")
+        out, _ = self.exits(REFUSED, "def", "validate", bad)
+        for place, pointer, word in (("2:40", "/mode", "saga"), ("2:60", "/timeout", "15 minutes"),
+                                     ("4:25", "/steps/0/participnat", "participant"),
+                                     ("5:80", "/steps/1/after/0", "reserve")):
+            found = [line for line in out.splitlines() if line.startswith(f"{bad}:{place}: {pointer}: ")]
+            self.assertEqual(len(found), 1, (place, pointer, out))
+            self.assertIn(word, found[0].split(pointer, 1)[1])
+        self.assertNotIn("valid\n", out)
+        _, err = self.exits(REFUSED, "def", "apply", bad)
+        self.assertEqual(set(out.splitlines()), set(err.splitlines()[1:]))
+
+    def test_validate_tells_warnings_of_what_is_valid(self):
+        """A warning is printed as one, and the file is valid all the same."""
+        path = self.file("warned.json", WARNED)
+        out, _ = self.exits(OK, "def", "validate", path)
+        lines = out.splitlines()
+        self.assertEqual(lines[-1], f"{path}: valid")
+        self.assertEqual(len(lines), 2, out)
+        self.assertRegex(lines[0], r":\d+:\d+: /steps/1[^ ]*: warning: .*bank_a")
+        self.assertEqual(self.exits(OK, "def", "apply", path)[1].splitlines(), lines[:1])
+        self.assertEqual(self.exits(OK, "def", "validate", "-o", "json", path)[0].count('"warning"'), 1)
+
+    def test_diff_shows_what_changed(self):
+        """Between published versions, and between a file and the newest one; what was published is the same as its
+        file."""
+        changed = copy.deepcopy(ORDER)
+        changed["version"] = 2
+        changed["timeout"] = "20m"
+        changed["input_schema"]["required"].append("amount")
+        del changed["steps"][0]["compensate"]["retry"]
+        changed["steps"].append({"name": "mail", "participant": "mail", "operation": "send", "kind": "retriable",
+                                 "after": ["charge"]})
+        first, second = self.file("order-1.json", ORDER), self.file("order-2.json", changed)
+        self.exits(NOT_FOUND, "def", "diff", first)
+        self.exits(OK, "def", "apply", first)
+        self.assertEqual(self.exits(OK, "def", "diff", first)[0], f"order version 1 -> {first}, version 1: the same\n")
+        want = ('changed  timeout: "15m" -> "20m"\n'
+                'changed  input_schema.required: ["sku"] -> ["sku","amount"]\n'
+                'removed  step reserve, compensate.retry: "patient"\n'
+                'added    step mail: participant "mail", operation "send", kind "retriable", after ["charge"]\n')
+        out, _ = self.exits(DIFFERENT, "def", "diff", second)
+        self.assertEqual(out, f"order version 1 -> {second}, version 2: 4 differences\n" + want)
+        self.exits(OK, "def", "apply", second)
+        out, _ = self.exits(DIFFERENT, "def", "diff", "order", "1", "2")
+        self.assertEqual(out, "order version 1 -> version 2: 4 differences\n" + want)
+        self.exits(OK, "def", "diff", "order", "2", "2")
+        self.exits(OK, "def", "diff", second)
+        self.exits(NOT_FOUND, "def", "diff", "order", "1", "9")
+
+
+if __name__ == "__main__":
+    main()
