@@ -134,7 +134,7 @@ START_TEST(session_terminated)
 
     world_init(&world, false);
     node_lead(&world, &node);
-    bombard(&world, &node, 1200, kill_lane, &killer);
+    bombard(&world, &node, 2000, kill_lane, &killer);
     journal_stats(node.journal, &stats);
     ck_assert_int_gt(killer.killed, 20);
     ck_assert_uint_gt(stats.unknown_commits, 5);
