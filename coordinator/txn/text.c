@@ -170,8 +170,7 @@ static void step_append(struct buffer *list, const struct txn_branch *branch,
         pen_number(&pen, branch->tries);
     }
     pen_give_back(list, &pen);
-    bool took_effect = decision != TXN_ABORT || state != TXN_BRANCH_ABORTED;
-    if (branch->output.data != NULL && took_effect) {
+    if (branch->output.data != NULL && state != TXN_BRANCH_ABORTED) { /* it took no effect */
         buffer_append_text(list, ",\"output\":");
         buffer_append_span(list, branch->output); /* byte for byte */
     }
