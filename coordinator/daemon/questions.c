@@ -91,6 +91,10 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
 void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
+    if (listing_in_memory(list)) {
+        listing_from_memory(driver, list, fn, arg);
+        return;
+    }
     struct list_question *question = malloc(sizeof *question);
     if (question == NULL) {
         struct api_problem problem;
