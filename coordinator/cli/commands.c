@@ -126,7 +126,7 @@ const struct command_spec commands[] = {
         .summary = "try again what is parked",
         .text =
             "Steps are parked when their retries are spent, or when a participant answered what\n"
-            "makes no sense. Put its cause right, then retry: tries are counted from zero. Exit\n"
+            "makes no sense. Mend the cause, then retry: tries are counted from zero. Exit\n"
             "status 0 when something is tried again, 4 when nothing is parked.",
         .examples = "trothctl tx list --state parked\n"
                     "trothctl tx retry 0198f3a2-1c45-8abc-848d-15800000002a",

@@ -129,18 +129,30 @@ class Operator(TrothTest):
         self.assertEqual(self.grown(before, "troth_transactions_total", mode="saga", outcome="compensated"), 1)
         self.assertEqual(self.grown(before, "troth_compensations_total"), 2)
 
-    def test_a_fallback_counts_with_its_cause(self):
+    def falls_back(self, cause):
+        """A checkout while payments is down, and how often each cause of a fallback was counted for it."""
         before = self.metrics()
-        self.system.proxies["payments"].refuse()
+        self.system.shops["payments"].kill9()
         gtid = self.system.checkout(self.number, prefer="respond-async").json["gtid"]
         wait_until(lambda: self.trothd.show(gtid)["attempt"] == 2, 30, "it fell back")
-        self.system.proxies["payments"].accept()
-        cause = self.system.ended(gtid, "committed")["fallback"]["cause"]
-        self.assertEqual(cause, "unreachable")
-        self.assertEqual(self.grown(before, "troth_fallbacks_total", cause=cause), 1)
-        self.assertEqual(sum(self.grown(before, "troth_fallbacks_total", cause=other)
-                             for other in ("timeout", "unreachable", "restarted")), 1)
+        self.system.shops["payments"].start()
+        self.assertEqual(self.system.ended(gtid, "committed")["fallback"]["cause"], cause)
+        self.assertEqual({name: self.grown(before, "troth_fallbacks_total", cause=name)
+                          for name in ("timeout", "unreachable", "restarted")},
+                         {"timeout": 0, "unreachable": 0, "restarted": 0, cause: 1})
         self.assertEqual(self.grown(before, "troth_transactions_total", mode="2pc_then_saga", outcome="committed"), 1)
+
+    def test_a_fallback_counts_with_its_cause(self):
+        self.falls_back("timeout")  # the proxy takes the connection, and nobody answers
+
+    def test_a_fallback_since_nobody_could_be_reached(self):
+        payments = self.system.shops["payments"]
+        self.assertEqual(self.trothd.register("payments", f"{payments.url}/").status, 200)
+        try:
+            self.falls_back("unreachable")
+        finally:
+            proxy = self.system.proxies["payments"]
+            self.assertEqual(self.trothd.register("payments", f"http://127.0.0.1:{proxy.port}/").status, 200)
 
     def test_spent_retries_park_and_an_operator_resumes(self):
         before = self.metrics()
@@ -186,7 +198,10 @@ class Operator(TrothTest):
         """What was parked is parked again; what was counted before the restart is not counted behind it. Metrics are
         answered also while there is no journal."""
         gtid = self.parked()
-        self.assertEqual(self.system.checkout(self.number).json["outcome"], "committed")  # its COMMIT took all along
+        self.assertEqual(self.system.checkout(self.number).json["outcome"], "committed")
+        wait_until(lambda: self.system.postgres.value(
+            "journal", "select count(*) from troth.record where gtid = %s and payload like '%%undo_parked%%'",
+            (gtid,)) == 1, 30, "the journal knows that it is parked")
         self.trothd.kill9()
         self.system.proxies["journal"].refuse()
         self.trothd.launch()
