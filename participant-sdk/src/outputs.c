@@ -115,3 +115,28 @@ bool outputs_take(struct outputs *outputs, const struct troth_call *call, char *
     pthread_mutex_unlock(&outputs->lock);
     return found;
 }
+
+bool outputs_copy(struct outputs *outputs, const struct troth_call *call, char **ret_memory,
+                  struct troth_span *ret_output)
+{
+    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    const struct entry *entry;
+    char *memory = NULL;
+
+    guard_prepared_name(call, call->attempt, name);
+    pthread_mutex_lock(&outputs->lock);
+    entry = entry_of(outputs, name);
+    if (entry->name != NULL && strcmp(entry->name, name) == 0) {
+        memory = malloc(entry->output.len + 1);
+    }
+    if (memory != NULL) {
+        *ret_output = (struct troth_span){NULL, 0};
+        if (entry->output.data != NULL) {
+            memcpy(memory, entry->output.data, entry->output.len);
+            *ret_output = (struct troth_span){memory, entry->output.len};
+        }
+        *ret_memory = memory;
+    }
+    pthread_mutex_unlock(&outputs->lock);
+    return memory != NULL;
+}

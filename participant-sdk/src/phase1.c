@@ -1,5 +1,6 @@
 /* phase1.c: prepare and execute through the guard (participant-sdk.md, "The guard"). */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pg.h"
@@ -189,6 +190,18 @@ static bool act(struct session *session, struct troth_reply *task)
 
 /* --- the way to the row ----------------------------------------------------------------------- */
 
+/* The same prepare again: its row is invisible. Another step's input may need the output, so what
+ * is still in memory goes with the vote; else it comes with the commit. */
+static void vote_again(struct session *session, struct troth_reply *task)
+{
+    struct troth_span output = none;
+    char *memory = NULL;
+
+    (void)outputs_copy(session->postgres->outputs, &task->call, &memory, &output);
+    troth_reply_vote(task, TROTH_VOTE_YES, output);
+    free(memory);
+}
+
 /* Somebody's transaction holds the row. true: try again. */
 static bool held(struct session *session, struct troth_reply *task)
 {
@@ -201,7 +214,7 @@ static bool held(struct session *session, struct troth_reply *task)
         return true;
     case HOLDER_PREPARED:
         if (task->call.op == TROTH_OP_PREPARE) {
-            troth_reply_vote(task, TROTH_VOTE_YES, none); /* its output comes with the commit */
+            vote_again(session, task);
         } else {
             troth_reply_retry(task, 0, "this attempt is prepared");
         }
