@@ -25,6 +25,7 @@ static const struct route routes[] = {
     ROUTE("POST", "/v1/transactions/{gtid}/branches", branches_enlist, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/commit", branches_commit, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/abort", transactions_abort, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/retry", transactions_retry, NULL),
     ROUTE("GET", "/v1/transactions/{gtid}/decision", decision_get, "branch", "attempt", "journal",
           NULL),
     ROUTE("GET", "/v1/transactions/{gtid}/events", events_follow, NULL),
@@ -39,6 +40,7 @@ static const struct route routes[] = {
     ROUTE("DELETE", "/v1/participants/{name}", participants_delete, NULL),
     ROUTE("GET", "/healthz", health_alive, NULL),
     ROUTE("GET", "/readyz", health_ready, NULL),
+    ROUTE("GET", "/metrics", metrics_get, NULL),
     ROUTE("GET", "/openapi.json", openapi_get, NULL),
 };
 
@@ -133,7 +135,7 @@ static const struct route *find_route(struct http_exchange *exchange, struct tro
     return NULL;
 }
 
-/* Probes and the OpenAPI file are served always. */
+/* Probes, metrics and the OpenAPI file are served always. */
 static int check_serving(const struct request *request, const struct route *route,
                          struct api_problem *ret_problem)
 {
@@ -168,6 +170,7 @@ static void assert_complete(const struct api_host *host)
     assert(host->serving != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
+    assert(host->retry != NULL && host->metrics != NULL);
     assert(host->watch != NULL && host->unwatch != NULL);
     assert(host->definition != NULL && host->definition_at != NULL);
     assert(host->definition_put != NULL && host->definition_delete != NULL);

@@ -34,6 +34,7 @@ struct route {
 int transactions_start(const struct request *request, struct api_problem *ret_problem);
 int transactions_get(const struct request *request, struct api_problem *ret_problem);
 int transactions_abort(const struct request *request, struct api_problem *ret_problem);
+int transactions_retry(const struct request *request, struct api_problem *ret_problem);
 int transactions_list(const struct request *request, struct api_problem *ret_problem);
 int branches_enlist(const struct request *request, struct api_problem *ret_problem);
 int branches_commit(const struct request *request, struct api_problem *ret_problem);
@@ -50,6 +51,7 @@ int participants_delete(const struct request *request, struct api_problem *ret_p
 int participants_list(const struct request *request, struct api_problem *ret_problem);
 int health_alive(const struct request *request, struct api_problem *ret_problem);
 int health_ready(const struct request *request, struct api_problem *ret_problem);
+int metrics_get(const struct request *request, struct api_problem *ret_problem);
 int openapi_get(const struct request *request, struct api_problem *ret_problem);
 
 #endif

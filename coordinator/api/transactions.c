@@ -1,4 +1,4 @@
-/* /v1/transactions: start, show, abort. */
+/* /v1/transactions: start, show, abort, retry. */
 #include "body.h"
 #include "request.h"
 #include "start.h"
@@ -44,21 +44,52 @@ int transactions_start(const struct request *request, struct api_problem *ret_pr
     return 0;
 }
 
-int transactions_abort(const struct request *request, struct api_problem *ret_problem)
+/* A gtid in the path and nothing in the body. */
+static int call_for_one(const struct request *request, troth_gtid *ret_gtid, struct call **ret_call,
+                        struct api_problem *ret_problem)
 {
     static const char *const known[] = {NULL};
-    const struct api_host *host = &request->api->host;
     struct body body;
-    struct call *call;
-    troth_gtid gtid;
-    int error = request_gtid(request, &gtid, ret_problem);
+    int error = request_gtid(request, ret_gtid, ret_problem);
     if (error == 0)
         error = body_read(request, true, known, &body, ret_problem);
     if (error == 0)
-        error = call_create(request, &call, ret_problem);
+        error = call_create(request, ret_call, ret_problem);
+    return error;
+}
+
+int transactions_abort(const struct request *request, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    struct call *call;
+    troth_gtid gtid;
+    int error = call_for_one(request, &gtid, &call, ret_problem);
     if (error != 0)
         return error;
     host->abort(host->ctx, &gtid, transaction_changed, call);
+    return 0;
+}
+
+static void retried(void *arg, const struct api_problem *problem, const struct api_view *view,
+                    bool fresh)
+{
+    struct call *call = arg;
+    (void)fresh;
+    if (problem != NULL)
+        call_refuse(call, problem);
+    else
+        transaction_reply(call, 200, view, false);
+}
+
+int transactions_retry(const struct request *request, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    struct call *call;
+    troth_gtid gtid;
+    int error = call_for_one(request, &gtid, &call, ret_problem);
+    if (error != 0)
+        return error;
+    host->retry(host->ctx, &gtid, retried, call);
     return 0;
 }
 

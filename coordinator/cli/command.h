@@ -73,6 +73,7 @@ int tx_show(const struct cli *cli, const struct arguments *arguments);
 int tx_watch(const struct cli *cli, const struct arguments *arguments);
 int tx_list(const struct cli *cli, const struct arguments *arguments);
 int tx_abort(const struct cli *cli, const struct arguments *arguments);
+int tx_retry(const struct cli *cli, const struct arguments *arguments);
 int tx_begin(const struct cli *cli, const struct arguments *arguments);
 int tx_commit(const struct cli *cli, const struct arguments *arguments);
 int def_apply(const struct cli *cli, const struct arguments *arguments);

@@ -97,7 +97,12 @@ const struct command_spec commands[] = {
                     {"older-than", 0, "DURATION", false, "only those that began so long ago"},
                     {"limit", 'n', "N", false, "at most so many (default 50)"}},
         .summary = "list transactions",
+        .text =
+            "Without --state, and with --state open or ended, what the journal has: open is all\n"
+            "that has a row there and has not ended. Any other state is one of those under way\n"
+            "now, with or without a row; parked is also where other steps still go on.",
         .examples = "trothctl tx list --state committing --older-than 5m\n"
+                    "trothctl tx list --state parked\n"
                     "trothctl tx list --participant bank_b --outcome aborted -n 200\n"
                     "trothctl tx list -o json",
         .run = tx_list,
@@ -111,6 +116,21 @@ const struct command_spec commands[] = {
         .summary = "abort a transaction that is not decided yet",
         .examples = "trothctl tx abort 0198f3a2-1c45-8abc-848d-15800000002a",
         .run = tx_abort,
+    },
+    {
+        .group = "tx",
+        .name = "retry",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "try again what is parked",
+        .text =
+            "Steps are parked when their retries are spent, or when a participant answered what\n"
+            "makes no sense. Mend the cause, then retry: tries are counted from zero. Exit\n"
+            "status 0 when something is tried again, 4 when nothing is parked.",
+        .examples = "trothctl tx list --state parked\n"
+                    "trothctl tx retry 0198f3a2-1c45-8abc-848d-15800000002a",
+        .run = tx_retry,
     },
     {
         .group = "tx",

@@ -146,6 +146,20 @@ int tx_abort(const struct cli *cli, const struct arguments *arguments)
     return code;
 }
 
+int tx_retry(const struct cli *cli, const struct arguments *arguments)
+{
+    CALL_SCOPED struct call call = {.method = "POST",
+                                    .body = {"{}", 2},
+                                    .hint = "look with 'trothctl tx show', and retry again"};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    buffer_append_text(&call.target, "/v1/transactions/");
+    int error = request_gtid(arguments, &call);
+    buffer_append_text(&call.target, "/retry");
+    if (error == CLI_EXIT_OK)
+        error = call_make(cli, &call, &answer);
+    return error == CLI_EXIT_OK ? print_transaction(cli, &answer, false) : error;
+}
+
 int tx_begin(const struct cli *cli, const struct arguments *arguments)
 {
     CALL_SCOPED struct call call = {.method = "POST",

@@ -14,13 +14,15 @@ void problem_unavailable(struct api_problem *problem, const char *why)
 
 /* --- views ----------------------------------------------------------------------------------- */
 
-void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
+static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
 {
     BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, fallback = {0}, history = {0};
     txn_steps_append(&entry->txn, &steps);
     txn_failure_append(&entry->txn, &failure);
     txn_fallback_append(&entry->txn, &fallback);
-    txn_history_append(&entry->txn, &history);
+    if (timeline) {
+        txn_history_append(&entry->txn, &history);
+    }
     if (steps.failed || failure.failed || fallback.failed || history.failed) {
         struct api_problem problem;
         (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "out of memory; ask again");
@@ -37,6 +39,16 @@ void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
                             .fallback = buffer_span(&fallback),
                             .history = buffer_span(&history)};
     fn(arg, NULL, &view, fresh);
+}
+
+void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
+{
+    answer_with(entry, fn, arg, fresh, false);
+}
+
+void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
+{
+    answer_with(entry, fn, arg, fresh, true);
 }
 
 /* Of a transaction that is not in memory, the journal knows members, votes and the decision. */

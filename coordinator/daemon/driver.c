@@ -67,6 +67,7 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
     driver->policy = policy_from(config);
     driver->outbox_mode = config_outbox(config);
     driver->random = clock_us(CLOCK_REALTIME) | 1u;
+    driver->metrics.started_at = driver_now().wall;
     if (!allocate(driver)) {
         driver_destroy(driver);
         return TROTH_ERROR_NO_MEMORY;
@@ -162,9 +163,10 @@ static void log_step(const struct entry *entry, const struct txn_event *event, e
 void driver_step(struct driver *driver, struct entry *entry, const struct txn_event *event)
 {
     assert(!entry->dead);
-    enum txn_state from = entry->txn.state;
+    struct metrics_mark before = metrics_mark(&entry->txn);
     txn_step(&entry->txn, event, driver_now(), driver->effects);
-    log_step(entry, event, from);
+    metrics_count(&driver->metrics, &entry->txn, &before, event->kind);
+    log_step(entry, event, before.state);
     effects_handle(driver, entry);
     watch_step(entry);
     if (entry->ended) {
@@ -402,6 +404,7 @@ struct api_host driver_api_host(struct driver *driver)
                              .enlist = members_enlist,
                              .commit = members_commit,
                              .abort = members_abort,
+                             .retry = members_retry,
                              .get = questions_get,
                              .list = questions_list,
                              .inquire = questions_inquire,
@@ -417,5 +420,6 @@ struct api_host driver_api_host(struct driver *driver)
                              .participant_put = registry_host_participant_put,
                              .participant_delete = registry_host_participant_delete,
                              .serving = driver_serving,
-                             .ready = driver_ready};
+                             .ready = driver_ready,
+                             .metrics = metrics_host};
 }

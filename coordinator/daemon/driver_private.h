@@ -91,6 +91,22 @@ struct entry {
     struct buffer recovered_texts; /* the core's, after recovery */
 };
 
+/* Counted since the process started (metrics.c). */
+struct metrics {
+    struct wall started_at;
+    uint64_t transactions[TXN_MODE_COUNT][TXN_OUTCOME_COUNT];
+    uint64_t mixed;
+    uint64_t fallbacks[TXN_CAUSE_COUNT];
+    uint64_t compensations, parked_steps, resumed_steps;
+};
+
+/* How a transaction stood before a step. */
+struct metrics_mark {
+    enum txn_state state;
+    enum txn_outcome outcome;
+    uint64_t compensated, parked; /* branches */
+};
+
 /* Something that came up during a step: handled at the turn's end, never from inside. */
 struct deferred {
     troth_gtid gtid;
@@ -140,6 +156,7 @@ struct driver {
     char why[256];
     struct deferred *deferred;
     size_t deferred_count, deferred_cap;
+    struct metrics metrics;
     /* The step under way. */
     struct txn_effects *effects;
     struct buffer texts, scratch, row_texts, row_topic_key;
@@ -198,7 +215,9 @@ struct mono answer_next(const struct entry *entry);
 /* What the client asked for was told already, or is due now. */
 bool answer_is_due(const struct entry *entry, enum api_reply level);
 void answer_all(struct entry *entry, const struct api_problem *problem);
+/* The timeline is for who looks at a transaction, not for who began it. */
 void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
+void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
 void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh);
 bool driver_ready(void *ctx, struct buffer *ret_details);
 
@@ -219,12 +238,26 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
 void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
                     enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
 void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
 void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
                       bool fresh);
 void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
 void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
 void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
                        struct troth_span journal, api_answer_fn fn, void *arg);
+
+/* listing.c */
+bool listing_in_memory(const struct api_list *list);
+void listing_from_memory(struct driver *driver, const struct api_list *list, api_view_fn fn,
+                         void *arg);
+
+/* metrics.c */
+struct metrics_mark metrics_mark(const struct txn *txn);
+/* After each step: counts what is new since `before`. */
+void metrics_count(struct metrics *metrics, const struct txn *txn,
+                   const struct metrics_mark *before, enum txn_event_kind event);
+bool metrics_is_parked(const struct txn *txn);
+void metrics_host(void *ctx, struct buffer *ret_text);
 
 /* registry.c */
 void registry_load(struct driver *driver);

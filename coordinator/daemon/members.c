@@ -1,5 +1,5 @@
-/* members.c: interactive transactions: enlist, commit, abort. Abort also cancels orchestrated ones.
- */
+/* members.c: interactive transactions: enlist, commit, abort. Abort also cancels orchestrated ones;
+ * retry is the operator's. */
 #include "driver_private.h"
 
 #include <stdlib.h>
@@ -206,4 +206,29 @@ void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
     if (step_request(driver, entry, &event, "abort", fn, arg)) {
         answer_when(entry, API_REPLY_COMPLETED, 0, fn, arg);
     }
+}
+
+/* The core ignores it where nothing is parked, and where what is parked can not go on now. */
+void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct entry *entry = find_open(driver, gtid, 0, fn, arg);
+    if (entry == NULL) {
+        return;
+    }
+    uint64_t parked = entry->txn.in[TXN_BRANCH_PARKED];
+    struct txn_event event = {.kind = TXN_EVENT_RESUMED};
+    if (parked != 0) {
+        driver_step(driver, entry, &event);
+    }
+    if (parked == 0 || entry->txn.in[TXN_BRANCH_PARKED] == parked) {
+        struct api_problem problem;
+        (void)api_problem_set(&problem, entry->ended ? API_PROBLEM_ENDED : API_PROBLEM_WRONG_STATE,
+                              "nothing to try again: the transaction is %s%s",
+                              txn_state_name(entry->txn.state),
+                              parked == 0 ? ", and none of its steps is parked" : "");
+        fn(arg, &problem, NULL, false);
+        return;
+    }
+    answer_entry(entry, fn, arg, false);
 }

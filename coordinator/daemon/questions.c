@@ -42,7 +42,7 @@ void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn
 {
     struct entry *entry = entry_find(driver, gtid);
     if (entry != NULL && !entry->looking_up) {
-        answer_entry(entry, fn, arg, fresh);
+        answer_entry_timeline(entry, fn, arg, fresh);
         return;
     }
     struct view_question *question = malloc(sizeof *question);
@@ -74,7 +74,7 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
         /* The journal may lag behind the memory by a lazy write: the memory knows better. */
         struct entry *entry = entry_find(question->driver, &row->image.origin.gtid);
         if (entry != NULL && !entry->looking_up) {
-            answer_entry(entry, question->fn, question->arg, false);
+            answer_entry_timeline(entry, question->fn, question->arg, false);
         } else {
             answer_row(row, question->fn, question->arg, false);
         }
@@ -91,6 +91,10 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
 void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
+    if (listing_in_memory(list)) {
+        listing_from_memory(driver, list, fn, arg);
+        return;
+    }
     struct list_question *question = malloc(sizeof *question);
     if (question == NULL) {
         struct api_problem problem;

@@ -205,7 +205,7 @@ void watch_buried(struct entry *entry)
     while (!LIST_EMPTY(&entry->watchers)) {
         struct watcher *watcher = LIST_FIRST(&entry->watchers);
         if (entry->ended && entry->writes == 0) {
-            answer_entry(entry, end_with_view, watcher, false);
+            answer_entry_timeline(entry, end_with_view, watcher, false);
         } else {
             refuse_unavailable(watcher, "the transaction is not driven here any more");
         }

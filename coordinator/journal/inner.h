@@ -48,6 +48,7 @@ struct lane {
     struct params params;
     struct event *timer;    /* the oldest lazy row has waited, or a failed batch may go again */
     struct event *wakeup;   /* behind everything that is active in this turn */
+    uint64_t wake_at_us;    /* what `timer` is set for */
     uint64_t not_before_us; /* a failed batch's backoff */
     troth_gtid *poisoned;   /* transactions of which a row can never be written */
     size_t poisoned_count;

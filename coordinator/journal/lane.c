@@ -106,6 +106,16 @@ static uint64_t lane_lazy_until(const struct lane *lane, uint64_t now, uint64_t 
     return 0;
 }
 
+/* Asked for in every turn, so it is set only when it is not set, or for later. It may wake too
+ * early: then it is set again. */
+static void lane_wake_at(struct lane *lane, uint64_t at, uint64_t now)
+{
+    if (event_pending(lane->timer, EV_TIMEOUT, NULL) != 0 && lane->wake_at_us <= at)
+        return;
+    lane->wake_at_us = at;
+    event_in(lane->timer, at - now);
+}
+
 /* A new batch out of the queue, when something is due. */
 static struct batch *lane_gather(struct journal *journal, uint64_t now)
 {
@@ -116,13 +126,12 @@ static struct batch *lane_gather(struct journal *journal, uint64_t now)
     if (lane->queue.first == NULL)
         return NULL;
     if (lane->queue.forced == 0 && lazy_until == 0) {
-        if (event_pending(lane->timer, EV_TIMEOUT, NULL) == 0) /* it wakes early at worst */
-            event_in(lane->timer, lane->queue.first->queued_us + journal->lazy_delay_us - now);
+        lane_wake_at(lane, lane->queue.first->queued_us + journal->lazy_delay_us, now);
         return NULL;
     }
     batch = batch_form(&lane->queue, &lane->index, lazy_until);
     if (batch == NULL)
-        event_in(lane->timer, RETRY_MIN_US); /* no memory now */
+        lane_wake_at(lane, now + RETRY_MIN_US, now); /* no memory now */
     return batch;
 }
 
@@ -147,7 +156,7 @@ static bool lane_next(struct journal *journal)
         batch_destroy(batch);
     }
     if (now < lane->not_before_us) {
-        event_in(lane->timer, lane->not_before_us - now);
+        lane_wake_at(lane, lane->not_before_us, now);
         return false;
     }
     return true;

@@ -230,6 +230,7 @@ uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch
                           enum message_op op, struct txn_now now);
 
 /* text.c */
+void txn_steps_append_as(const struct txn *txn, enum txn_decision decision, struct buffer *list);
 bool txn_cause_parse(struct troth_span value, enum txn_cause *ret_cause);
 
 /* history.c */

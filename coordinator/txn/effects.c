@@ -182,7 +182,8 @@ void txn_record_people(struct step *step)
         text_set(step, TEXT_FAILURE, at, &record->failure);
     }
     size_t at = texts->len;
-    txn_steps_append(step->txn, texts);
+    bool final = record->kind == TXN_RECORD_DECISION && record->outcome != TXN_OUTCOME_NONE;
+    txn_steps_append_as(step->txn, final ? record->decision : TXN_UNDECIDED, texts);
     if (texts->failed) { /* outputs are large and memory is short: the record goes without them */
         texts->failed = false;
         texts->len = at;

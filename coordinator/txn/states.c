@@ -50,8 +50,6 @@
 
 #define NEXT(s) (UINT32_C(1) << TXN_##s)
 
-/* --- transactions ----------------------------------------------------------------------------- */
-
 static bool always(const struct txn *txn)
 {
     (void)txn;

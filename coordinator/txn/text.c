@@ -103,8 +103,45 @@ static void append_reason(struct buffer *text, struct troth_span reason)
 #define STEP_BYTES_MAX   256u
 #define MOMENT_BYTES_MAX 256u
 
-static void step_append(struct buffer *list, const struct txn_branch *branch)
+/* What a branch will be once it has heard the decision: the only thing to tell those who will not
+ * hear of this transaction again. */
+static enum txn_branch_state as_decided(enum txn_branch_state state, enum txn_decision decision)
 {
+    switch (state) {
+    case TXN_BRANCH_PREPARED:
+    case TXN_BRANCH_COMMITTING:
+        if (decision == TXN_COMMIT)
+            return TXN_BRANCH_COMMITTED;
+        return decision == TXN_ABORT ? TXN_BRANCH_ABORTED : state;
+    case TXN_BRANCH_IDLE:
+    case TXN_BRANCH_ENLISTING:
+    case TXN_BRANCH_PREPARING:
+    case TXN_BRANCH_ABORTING:
+        return decision == TXN_ABORT ? TXN_BRANCH_ABORTED : state;
+    case TXN_BRANCH_READ_ONLY:
+    case TXN_BRANCH_REFUSED:
+    case TXN_BRANCH_EXECUTING:
+    case TXN_BRANCH_COMMITTED:
+    case TXN_BRANCH_ABORTED:
+    case TXN_BRANCH_PARKED:
+    case TXN_BRANCH_HEURISTIC:
+    case TXN_BRANCH_BEHIND:
+    case TXN_BRANCH_SKIPPED:
+    case TXN_BRANCH_DONE:
+    case TXN_BRANCH_UNCERTAIN:
+    case TXN_BRANCH_ASKING:
+    case TXN_BRANCH_COMPENSATING:
+    case TXN_BRANCH_COMPENSATED:
+    case TXN_BRANCH_STATE_COUNT:
+        break;
+    }
+    return state;
+}
+
+static void step_append(struct buffer *list, const struct txn_branch *branch,
+                        enum txn_decision decision)
+{
+    enum txn_branch_state state = as_decided(branch->state, decision);
     struct pen pen;
     size_t most = STEP_BYTES_MAX + strlen(branch->name) + strlen(branch->participant) +
                   strlen(branch->operation);
@@ -122,7 +159,7 @@ static void step_append(struct buffer *list, const struct txn_branch *branch)
     PUT(&pen, "\",\"operation\":\"");
     pen_word(&pen, branch->operation);
     PUT(&pen, "\",\"state\":\"");
-    pen_word(&pen, txn_branch_state_name(branch->state));
+    pen_word(&pen, txn_branch_state_name(state));
     if (branch->vote != VOTE_NONE) {
         PUT(&pen, "\",\"vote\":\"");
         pen_word(&pen, message_vote_name(branch->vote));
@@ -133,7 +170,7 @@ static void step_append(struct buffer *list, const struct txn_branch *branch)
         pen_number(&pen, branch->tries);
     }
     pen_give_back(list, &pen);
-    if (branch->output.data != NULL) {
+    if (branch->output.data != NULL && state != TXN_BRANCH_ABORTED) { /* it took no effect */
         buffer_append_text(list, ",\"output\":");
         buffer_append_span(list, branch->output); /* byte for byte */
     }
@@ -143,11 +180,17 @@ static void step_append(struct buffer *list, const struct txn_branch *branch)
 
 void txn_steps_append(const struct txn *txn, struct buffer *list)
 {
+    txn_steps_append_as(txn, TXN_UNDECIDED, list);
+}
+
+/* As they will be when `decision` was heard by all; TXN_UNDECIDED: as they are. */
+void txn_steps_append_as(const struct txn *txn, enum txn_decision decision, struct buffer *list)
+{
     buffer_append_char(list, '[');
     for (uint32_t i = 0; i < txn->branches_count; i++) {
         if (i > 0)
             buffer_append_char(list, ',');
-        step_append(list, &txn->branches[i]);
+        step_append(list, &txn->branches[i], decision);
     }
     buffer_append_char(list, ']');
 }

@@ -119,8 +119,12 @@ struct txn_branch *txn_answered(struct step *step, enum message_op op)
     struct txn_branch *branch = txn_branch_find(step->txn, result->branch);
     if (branch == NULL)
         return NULL;
+    /* What work that is done says of itself; an older trouble is over. What an abort says does not
+     * take the words away for which it came to that. */
+    bool done = (op == OP_PREPARE || op == OP_EXECUTE) &&
+                (result->result == RESULT_VOTE || result->result == RESULT_DONE);
     branch->reachable = !step->event->unsent;
-    if (result->reason.data != NULL)
+    if (result->reason.data != NULL || done)
         branch->reason = result->reason;
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_ANSWERED,
                                      .branch = branch->number,

@@ -10,6 +10,7 @@ declare -gA _trothctl_options=(
     ["tx watch"]=""
     ["tx list"]="-s --state --outcome -d --definition -p --participant --older-than -n --limit"
     ["tx abort"]=""
+    ["tx retry"]=""
     ["tx begin"]="--lifetime -l --label"
     ["tx commit"]="-b --branch -w --wait --async"
     ["def apply"]=""
@@ -55,7 +56,7 @@ _trothctl_value() {
     -b | --binding) [ "$2" = "participant add" ] && _trothctl_words "http batch" "$3" ;;
     -s | --state)
         [ "$2" = "tx list" ] &&
-            _trothctl_words "open preparing deciding committing aborting parked ended" "$3"
+            _trothctl_words "open preparing deciding committing aborting running compensating parked ended" "$3"
         ;;
     --outcome) _trothctl_words "committed aborted compensated mixed" "$3" ;;
     -d | --definition) _trothctl_words "$(_trothctl_names def list)" "$3" ;;
@@ -73,7 +74,10 @@ _trothctl_operand() {
     "participant show" | "participant remove")
         _trothctl_words "$(_trothctl_names participant list)" "$2"
         ;;
-    "tx show" | "tx watch" | "tx abort" | "tx commit") _trothctl_words "$(_trothctl_names tx list)" "$2" ;;
+    "tx show" | "tx watch" | "tx abort" | "tx commit")
+        _trothctl_words "$(_trothctl_names tx list)" "$2"
+        ;;
+    "tx retry") _trothctl_words "$(_trothctl_names tx list --state parked)" "$2" ;;
     "def apply" | "def validate") _trothctl_files "" "$2" ;;
     "def diff") # NAME V1 V2 or FILE
         _trothctl_words "$(_trothctl_names def list)" "$2"

@@ -41,8 +41,8 @@ wait_until() {
 process_started() {
     local stat fields
     { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-    read -r -a fields <<<"${stat##*) }"
-    [ "${fields[0]}" != Z ] && printf '%s\n' "${fields[19]}"
+    read -r -a fields <<<"${stat##*) }" # none when it ended just now
+    [ "${fields[0]:-Z}" != Z ] && printf '%s\n' "${fields[19]}"
 }
 
 # process_note FILE PID SIGNAL: writes the file that the functions below read.

@@ -139,6 +139,16 @@ output of 1 debit at bank_a: {{"balance":9007199254740993,"rate":0.10,"big":1e40
         _, err = self.exits(REFUSED, "tx", "abort", GTID)
         self.assertEqual(err, "trothctl: it has committed\n")
 
+    def test_retry(self):
+        """What is parked is tried again; that it has not ended yet is no failure."""
+        self.answer(200, transaction(None, "compensating"))
+        out, _ = self.exits(OK, "tx", "retry", GTID)
+        self.assertIn("compensating", out)
+        self.assertEqual(self.last()[:2], ("POST", f"/v1/transactions/{GTID}/retry"))
+        self.refuse(409, "wrong-state", "nothing is parked")
+        _, err = self.exits(REFUSED, "tx", "retry", GTID)
+        self.assertEqual(err, "trothctl: nothing is parked\n")
+
     def test_begin_and_commit(self):
         """begin prints the gtid alone; commit names the branches."""
         self.answer(201, transaction(None, "open"))
@@ -429,6 +439,7 @@ class Contract(unittest.TestCase):
         for path, methods in {"/v1/transactions": "get post", "/v1/transactions/{gtid}": "get",
                               "/v1/transactions/{gtid}/events": "get",
                               "/v1/transactions/{gtid}/commit": "post", "/v1/transactions/{gtid}/abort": "post",
+                              "/v1/transactions/{gtid}/retry": "post",
                               "/v1/definitions": "get", "/v1/definitions/{name}": "get put delete",
                               "/v1/definitions/validate": "post", "/v1/participants": "get",
                               "/v1/participants/{name}": "get put delete", "/readyz": "get"}.items():

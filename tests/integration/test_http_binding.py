@@ -92,7 +92,8 @@ class HttpBinding(TrothTest):
     def test_killed_after_the_decision_the_new_leader_tells_them(self):
         self.system.proxies["bank_b"].cut_at("request", b"/credit/commit", then_refuse=True)
         gtid = self.system.begin(self.account, self.account, 10)
-        wait_until(lambda: self.system.decision(gtid) == "commit", 20, "decided")
+        wait_until(self.system.proxies["bank_b"].triggered.is_set, 20, "the commit was cut")
+        self.assertEqual(self.system.decision(gtid), "commit")
         self.trothd.kill9()
         self.system.proxies["bank_b"].accept()
         self.trothd.start()

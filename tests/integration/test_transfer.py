@@ -53,7 +53,9 @@ class Transfers(TrothTest):
         self.assertEqual(self.system.decision(shown["gtid"]), "commit")
         events = self.event(shown["gtid"])
         self.assertEqual(len(events), 1)
-        self.assertEqual(json.loads(events[0]["payload"])["outcome"], "committed")
+        payload = json.loads(events[0]["payload"])
+        self.assertEqual(payload["outcome"], "committed")
+        self.assertEqual([step["state"] for step in payload["steps"]], ["committed", "committed"])
         self.assertEqual(events[0]["key"], shown["gtid"])
 
     def test_a_business_no_aborts_everywhere(self):
@@ -65,7 +67,10 @@ class Transfers(TrothTest):
         self.assertIn("insufficient funds", shown["failure"]["reason"])
         self.assertEqual(self.balances(2, 2), (1000, 1000))
         self.assertEqual(self.system.decision(shown["gtid"]), "abort")
-        self.assertEqual(json.loads(self.event(shown["gtid"])[0]["payload"])["outcome"], "aborted")
+        payload = json.loads(self.event(shown["gtid"])[0]["payload"])
+        self.assertEqual(payload["outcome"], "aborted")
+        self.assertEqual([step["state"] for step in payload["steps"]], ["refused", "aborted"])
+        self.assertNotIn("output", payload["steps"][1])
 
     def test_a_single_branch_commits_in_one_phase(self):
         reply = self.trothd.submit("deposit", {"to": 3, "amount": 7})

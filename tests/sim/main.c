@@ -18,6 +18,7 @@ struct options {
 
 struct tally {
     uint64_t histories, steps, txns, committed, aborted, restarts, attempts, delegated;
+    uint64_t sagas, compensated, fell_back;
 };
 
 static struct txn_effects effects;
@@ -54,6 +55,10 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
         tally->committed += final == TXN_COMMIT;
         tally->aborted += final == TXN_ABORT;
         tally->attempts += world->txns[t].attempt > 1;
+        tally->sagas += world->txns[t].plan.mode == TXN_MODE_SAGA;
+        tally->compensated += world->txns[t].outcome == TXN_OUTCOME_COMPENSATED;
+        tally->fell_back += world->txns[t].plan.mode == TXN_MODE_2PC_THEN_SAGA &&
+                            world->txns[t].protocol == TXN_PROTOCOL_SAGA;
         tally->delegated += world->txns[t].delegated != 0;
     }
     bool failed = world->failed;
@@ -85,11 +90,14 @@ static void report(const struct tally *tally)
 {
     report_pairs();
     printf("%llu histories, %llu events, %llu transactions: %llu committed, %llu aborted, %llu "
-           "driven again, %llu delegated; %llu takeovers\n",
+           "with further attempts, %llu delegated; %llu sagas, %llu fell back, %llu compensated; "
+           "%llu takeovers\n",
            (unsigned long long)tally->histories, (unsigned long long)tally->steps,
            (unsigned long long)tally->txns, (unsigned long long)tally->committed,
            (unsigned long long)tally->aborted, (unsigned long long)tally->attempts,
-           (unsigned long long)tally->delegated, (unsigned long long)tally->restarts);
+           (unsigned long long)tally->delegated, (unsigned long long)tally->sagas,
+           (unsigned long long)tally->fell_back, (unsigned long long)tally->compensated,
+           (unsigned long long)tally->restarts);
 }
 
 /* Each mutation must be caught within the seeds that pass without it. */

@@ -3,6 +3,7 @@
  *
  *   world.c        the event queue, chance, the trace, failures
  *   node.c         the coordinator: the host of the core; takeover and recovery
+ *   request.c      what clients ask of it
  *   lane.c         its way to the journal: batches, unknown commits
  *   journal.c      what the database holds, and its rules
  *   participant.c  the guard's rules (participant-sdk.md), prepared state, inquiry
@@ -303,6 +304,7 @@ void world_trace(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* node.c */
+struct txn_now node_now(const struct world *world, uint32_t node);
 void node_takeover(struct world *world);
 void node_crash(struct world *world, uint32_t node);
 void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event);
@@ -315,10 +317,13 @@ void node_on_operator(struct world *world, const struct sim_event *event);
 void node_on_granted(struct world *world, const struct sim_event *event);
 void node_on_asked(struct world *world, const struct sim_event *event);
 void node_on_kafka(struct world *world, const struct sim_event *event);
-void node_on_request(struct world *world, const struct sim_event *event);
 void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
                enum message_op op, uint32_t attempt, uint64_t timeout_us);
 void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome);
+
+/* request.c */
+void node_on_request(struct world *world, const struct sim_event *event);
+void node_branch_define(struct txn_branch *branch, const struct plan *plan, uint32_t i);
 
 /* lane.c */
 void lane_write(struct world *world, uint32_t node, uint32_t txn, const struct txn_record *record);

@@ -130,11 +130,12 @@ class OpenApi:
             if kind not in content:
                 return [f"content type {content_type!r} is not one of {', '.join(content)}"], None
             content = {kind: content[kind]}
-        streamed = "text/event-stream" in content
+        readers = {"text/event-stream": ("stream of events", parse_events), "text/plain": ("text", bytes.decode)}
+        what, read = next((readers[kind] for kind in content if kind in readers), ("JSON", _parse))
         try:
-            value = parse_events(body) if streamed else _parse(body)
+            value = read(body)
         except ValueError as error:
-            return [f"the body is no {'stream of events' if streamed else 'JSON'}: {error}"], None
+            return [f"the body is no {what}: {error}"], None
         tries = [self.faults(described["schema"], value) for described in content.values()]
         return min(tries, key=len), value
 

@@ -3,8 +3,8 @@
  * The service writes one function a operation, `work`, that changes its own tables through the
  * connection it is given; the resource does the rest: BEGIN, the guard row, PREPARE TRANSACTION,
  * COMMIT PREPARED, ROLLBACK PREPARED, and for one-phase commit and sagas BEGIN, guard, work,
- * COMMIT. The guard (schema troth, table guard) makes each operation happen exactly once, whatever
- * is lost, doubled, late or out of order.
+ * COMMIT. The guard (schema troth_guard, table guard) makes each operation happen exactly once,
+ * whatever is lost, doubled, late or out of order.
  *
  *     troth_participant_create
  *     troth_postgres_create -> troth_postgres_handle … -> troth_postgres_start

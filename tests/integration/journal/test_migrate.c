@@ -124,7 +124,7 @@ TCase *migrate_tests(void)
 {
     TCase *tests = tcase_create("migrate");
 
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, migrates_twice);
     tcase_add_test(tests, keeps_the_number_of_shards);
     tcase_add_test(tests, migrates_from_many_processes_at_once);

@@ -421,7 +421,7 @@ TCase *question_tests(void)
 {
     TCase *tests = tcase_create("question");
 
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, tells_what_an_inquiry_needs);
     tcase_add_test(tests, knows_its_shards);
     tcase_add_test(tests, shows_a_transaction);

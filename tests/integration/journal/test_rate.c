@@ -57,7 +57,7 @@ TCase *rate_tests(void)
 {
     TCase *tests = tcase_create("rate");
 
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, 480);
     tcase_add_test(tests, rate_of_decisions);
     return tests;
 }

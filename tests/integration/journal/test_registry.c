@@ -116,7 +116,7 @@ TCase *registry_tests(void)
 {
     TCase *tests = tcase_create("registry");
 
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, definitions_are_written_once);
     tcase_add_test(tests, participants_are_replaced);
     return tests;

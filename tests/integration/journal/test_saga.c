@@ -122,7 +122,7 @@ TCase *saga_tests(void)
 {
     TCase *tests = tcase_create("saga");
 
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, steps_come_back_as_they_were_written);
     tcase_add_test(tests, a_turn_and_a_commit_are_one_row);
     tcase_add_test(tests, the_reason_of_a_fallback_comes_back);

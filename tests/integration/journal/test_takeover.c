@@ -312,7 +312,7 @@ TCase *takeover_tests(void)
 {
     TCase *tests = tcase_create("takeover");
 
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, fenced_by_an_epoch);
     tcase_add_test(tests, fenced_by_an_epoch_it_waited_for);
     tcase_add_test(tests, standby_takes_over_at_the_end);

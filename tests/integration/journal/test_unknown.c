@@ -81,7 +81,7 @@ static void bombard_cut(enum proxy_cut cut, size_t budget_max, uint32_t seed)
     proxy_init(&cutter.proxy, &world);
     node_start(&world, &node, (struct node_options){.conninfo = cutter.proxy.conninfo});
     world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
-    bombard(&world, &node, 2000, cut_often, &cutter);
+    bombard(&world, &node, 1200, cut_often, &cutter);
     journal_stats(node.journal, &stats);
     ck_assert_uint_gt(cutter.proxy.cuts, 20);
     ck_assert_uint_gt(stats.unknown_commits, 10);
@@ -93,7 +93,7 @@ static void bombard_cut(enum proxy_cut cut, size_t budget_max, uint32_t seed)
  * verdict. */
 START_TEST(cut_within_requests)
 {
-    bombard_cut(PROXY_CUT_REQUEST, 30000, 7);
+    bombard_cut(PROXY_CUT_REQUEST, 40000, 7);
 }
 END_TEST
 
@@ -208,7 +208,7 @@ TCase *unknown_tests(void)
 {
     TCase *tests = tcase_create("unknown");
 
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, 480);
     tcase_add_test(tests, cut_within_requests);
     tcase_add_test(tests, cut_within_answers);
     tcase_add_test(tests, session_terminated);

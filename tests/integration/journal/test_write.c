@@ -366,7 +366,7 @@ TCase *write_tests(void)
 {
     TCase *tests = tcase_create("write");
 
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, writes_a_life);
     tcase_add_test(tests, says_what_stands);
     tcase_add_test(tests, ends_an_attempt_and_begins_the_next);

@@ -192,7 +192,7 @@ TCase *attempt_tests(void)
     TCase *tests = tcase_create("attempts");
 
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, tombstone_of_an_attempt);
     tcase_add_test(tests, done_is_done);
     tcase_add_test(tests, execute_over_a_prepared_attempt);

@@ -283,7 +283,7 @@ TCase *database_tests(void)
     TCase *tests = tcase_create("database");
 
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, backend_ended_during_commit_prepared);
     tcase_add_test(tests, warning_on_commit_prepared);
     tcase_add_test(tests, warning_on_prepare);

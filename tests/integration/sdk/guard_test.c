@@ -295,7 +295,7 @@ TCase *guard_tests(void)
     TCase *tests = tcase_create("guard");
 
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, prepare_then_commit);
     tcase_add_test(tests, commit_twice);
     tcase_add_test(tests, execute_twice);

@@ -294,7 +294,7 @@ TCase *scan_tests(void)
     TCase *tests = tcase_create("scan");
 
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 240);
     tcase_add_test(tests, orphans_are_settled);
     tcase_add_test(tests, coordinator_down_and_up);
     tcase_add_test(tests, others_are_left_alone);

@@ -139,6 +139,14 @@ static void fake_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *
     answer_view(fake, fn, arg, false);
 }
 
+static void fake_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note(fake, "retry");
+    fake->asked.gtid = *gtid;
+    answer_view(fake, fn, arg, false);
+}
+
 static void fake_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
@@ -392,6 +400,13 @@ static bool fake_ready(void *ctx, struct buffer *ret_details)
     return fake->ready;
 }
 
+static void fake_metrics(void *ctx, struct buffer *ret_text)
+{
+    const struct fake_host *fake = ctx;
+    buffer_append_format(ret_text, "# TYPE troth_leading gauge\ntroth_leading %d\n",
+                         fake->loading ? 0 : 1);
+}
+
 /* --- making ----------------------------------------------------------------------------------- */
 
 void fake_add_definition(struct fake_host *fake, const char *name, uint32_t version)
@@ -460,6 +475,7 @@ void fake_init(struct fake_host *fake)
         .enlist = fake_enlist,
         .commit = fake_commit,
         .abort = fake_abort,
+        .retry = fake_retry,
         .get = fake_get,
         .list = fake_list,
         .inquire = fake_inquire,
@@ -476,6 +492,7 @@ void fake_init(struct fake_host *fake)
         .participant_delete = fake_participant_delete,
         .serving = fake_serving,
         .ready = fake_ready,
+        .metrics = fake_metrics,
     };
     fill_view(fake);
     fake_add_definition(fake, "transfer", 1);

@@ -20,6 +20,7 @@ static const struct {
      200},
     {"POST", ONE "/commit", NULL, 200},
     {"POST", ONE "/abort", NULL, 200},
+    {"POST", ONE "/retry", NULL, 200},
     {"GET", ONE "/decision?branch=1&attempt=1", NULL, 200},
     {"PUT", "/v1/definitions/one",
      "{\"name\":\"one\",\"version\":1,\"mode\":\"2pc\",\"steps\":[{\"name\":\"one\","

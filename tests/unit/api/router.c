@@ -60,6 +60,21 @@ START_TEST(is_ready_or_not)
 }
 END_TEST
 
+START_TEST(tells_its_metrics)
+{
+    /* /metrics has the host's text with the type of its format, also while the host does not serve.
+     */
+    REPLY_SCOPED struct reply reply = {0};
+    ask("GET", "/metrics", NULL, NULL, &reply);
+    ck_assert_int_eq(reply.status, 200);
+    reply_has_header(&reply, "Content-Type: text/plain; version=0.0.4; charset=utf-8");
+    reply_has(&reply, "\ntroth_leading 1\n");
+    fx.fake.loading = true;
+    expect("GET", "/metrics", NULL, 200, "\ntroth_leading 0\n");
+    expect_problem("GET", "/metrics?name=x", NULL, NULL, 400, "unknown-parameter", "name");
+}
+END_TEST
+
 START_TEST(refuses_what_it_can_not_know_yet)
 {
     /* Before the journal is loaded, "there is no such thing" would be a guess: 503, not 404 or 422.
@@ -119,6 +134,7 @@ Suite *router_suite(void)
     LOOP(tests, says_which_methods_there_are, wrong_methods);
     tcase_add_test(tests, is_alive);
     tcase_add_test(tests, is_ready_or_not);
+    tcase_add_test(tests, tells_its_metrics);
     tcase_add_test(tests, refuses_what_it_can_not_know_yet);
     tcase_add_test(tests, the_server_refuses_in_the_same_form);
     tcase_add_test(tests, what_is_shown_is_escaped);

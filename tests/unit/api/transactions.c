@@ -1,4 +1,4 @@
-/* POST and GET /v1/transactions, abort. */
+/* POST and GET /v1/transactions, abort, retry. */
 #include <string.h>
 
 #include "fixture.h"
@@ -412,7 +412,7 @@ START_TEST(says_why_a_gtid_is_wrong)
     /* A wrong gtid is refused with the reason, wherever it stands. */
     static const char *const calls[][2] = {
         {"GET", ""},           {"POST", "/abort"},   {"POST", "/commit"},
-        {"POST", "/branches"}, {"GET", "/decision"},
+        {"POST", "/branches"}, {"GET", "/decision"}, {"POST", "/retry"},
     };
     char target[200];
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
@@ -457,6 +457,25 @@ START_TEST(aborts)
 }
 END_TEST
 
+START_TEST(retries)
+{
+    /* Retry takes an empty body; 200 with how it stands, 409 when nothing is parked. */
+    REPLY_SCOPED struct reply reply = {0};
+    struct api_problem problem;
+    running();
+    ask("POST", START "/" FAKE_GTID "/retry", NULL, NULL, &reply);
+    ck_assert_int_eq(reply.status, 200);
+    reply_has_header(&reply, "Location: /v1/transactions/" FAKE_GTID);
+    reply_has(&reply, "\"outcome\":null");
+    ck_assert_str_eq(fx.fake.asked.call, "retry");
+    expect_problem("POST", START "/" FAKE_GTID "/retry", NULL, "{\"step\":1}", 400,
+                   "unknown-member", "/step");
+    api_problem_set(&problem, API_PROBLEM_WRONG_STATE, "none of its steps is parked");
+    fx.fake.problem = &problem;
+    expect_problem("POST", START "/" FAKE_GTID "/retry", NULL, "{}", 409, "wrong-state", "parked");
+}
+END_TEST
+
 #define LOOP(tests, function, table)                                                               \
     tcase_add_loop_test(tests, function, 0, (int)(sizeof(table) / sizeof(table)[0]))
 
@@ -488,5 +507,6 @@ Suite *transactions_suite(void)
     LOOP(tests, says_why_a_gtid_is_wrong, wrong_gtids);
     tcase_add_test(tests, says_that_there_is_none);
     tcase_add_test(tests, aborts);
+    tcase_add_test(tests, retries);
     return suite;
 }

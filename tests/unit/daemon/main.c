@@ -8,6 +8,8 @@ int main(void)
     SRunner *runner = srunner_create(suite_config());
     srunner_add_suite(runner, suite_arena());
     srunner_add_suite(runner, suite_watch());
+    srunner_add_suite(runner, suite_metrics());
+    srunner_add_suite(runner, suite_listing());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

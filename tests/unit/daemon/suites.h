@@ -6,5 +6,7 @@
 Suite *suite_config(void);
 Suite *suite_arena(void);
 Suite *suite_watch(void);
+Suite *suite_metrics(void);
+Suite *suite_listing(void);
 
 #endif

@@ -48,6 +48,58 @@ START_TEST(members_read_back_as_they_were_written)
 }
 END_TEST
 
+START_TEST(steps_read_back_as_they_were_written)
+{
+    BUFFER_SCOPED struct buffer list = {0};
+    for (enum record_step_state state = RECORD_STEP_WAITING; state < RECORD_STEP_STATE_COUNT;
+         state++) {
+        bool waits = state == RECORD_STEP_WAITING || state == RECORD_STEP_UNDO_WAITING;
+        buffer_append_char(&list, state == RECORD_STEP_WAITING ? '[' : ',');
+        record_step_append(
+            &list, &(struct record_step){.branch = 9999,
+                                         .attempt = 2,
+                                         .state = state,
+                                         .tries = 3,
+                                         .retry_at = {waits ? UINT64_C(1700000000000001) : 0},
+                                         .output = SPAN("{\"n\":1e400}")});
+    }
+    buffer_append_char(&list, ']');
+    struct json_cursor cursor = json_cursor(buffer_span(&list));
+    struct record_step step;
+    for (enum record_step_state state = RECORD_STEP_WAITING; state < RECORD_STEP_STATE_COUNT;
+         state++) {
+        bool waits = state == RECORD_STEP_WAITING || state == RECORD_STEP_UNDO_WAITING;
+        ck_assert_int_eq(record_step_next(&cursor, &step), 0);
+        ck_assert_uint_eq(step.branch, 9999);
+        ck_assert_uint_eq(step.attempt, 2);
+        ck_assert_int_eq(step.state, state);
+        ck_assert_uint_eq(step.tries, 3);
+        ck_assert_uint_eq(step.retry_at.us, waits ? UINT64_C(1700000000000001) : 0);
+        ck_assert(span_is(step.output, "{\"n\":1e400}"));
+    }
+    ck_assert_int_eq(record_step_next(&cursor, &step), TROTH_ERROR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(a_damaged_step_is_refused)
+{
+    static const char *const damaged[] = {
+        "[1]",
+        "[{\"branch\":0,\"attempt\":1,\"step\":\"done\"}]",
+        "[{\"branch\":1,\"attempt\":0,\"step\":\"done\"}]",
+        "[{\"branch\":1,\"attempt\":1,\"step\":\"undone\"}]",
+        "[{\"branch\":1,\"attempt\":1,\"step\":\"done\",\"tries\":-1}]",
+        "[{\"branch\":1,\"attempt\":1,\"step\":\"done\",\"retry_at\":1.5}]",
+    };
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+        struct json_cursor cursor =
+            json_cursor((struct troth_span){damaged[i], strlen(damaged[i])});
+        struct record_step step;
+        ck_assert_int_eq(record_step_next(&cursor, &step), TROTH_ERROR_SYNTAX);
+    }
+}
+END_TEST
+
 START_TEST(an_empty_list_has_no_members)
 {
     BUFFER_SCOPED struct buffer list = {0};
@@ -121,6 +173,8 @@ int main(void)
     TCase *tests = tcase_create("record");
     tcase_add_test(tests, members_read_back_as_they_were_written);
     tcase_add_test(tests, an_empty_list_has_no_members);
+    tcase_add_test(tests, steps_read_back_as_they_were_written);
+    tcase_add_test(tests, a_damaged_step_is_refused);
     tcase_add_test(tests, a_damaged_member_is_refused_and_the_output_untouched);
     tcase_add_test(tests, names_parse_back);
     suite_add_tcase(suite, tests);

@@ -136,8 +136,12 @@ struct api_host {
     void (*commit)(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
                    enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
     void (*abort)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+    /* An operator says: what is parked is tried again. A problem when nothing is. */
+    void (*retry)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
     void (*get)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
-    /* fn for each, at most list->limit, then once with view NULL and problem NULL; a problem is
+    /* list->state "open" (has a row in the journal, and has not ended) or "ended", or a state of
+     * those in memory; "parked" also where only some of the steps are.
+     * fn for each, at most list->limit, then once with view NULL and problem NULL; a problem is
      * the last too. In a fixed order; with a cursor what comes behind it. */
     void (*list)(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
     void (*inquire)(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
@@ -167,6 +171,8 @@ struct api_host {
     void (*participant_delete)(void *ctx, const char *name, api_done_fn fn, void *arg);
     /* Appends a JSON object, the body of /readyz: "ready" and whatever says why. true: ready. */
     bool (*ready)(void *ctx, struct buffer *ret_details);
+    /* Appends the body of /metrics, in the Prometheus text format 0.0.4. Also while not serving. */
+    void (*metrics)(void *ctx, struct buffer *ret_text);
 };
 
 struct api;

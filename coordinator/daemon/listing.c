@@ -1,0 +1,120 @@
+/* listing.c: lists of transactions by a state that the journal does not know.
+ *
+ * The journal knows "open" (it has a row, and has not ended) and "ended". Every other state is one
+ * of the memory's, which holds all that are open, also those without a row yet. */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LISTED_MAX 1000u /* of one page; the API asks for fewer */
+
+/* The first of a page, in the journal's order: the youngest first. */
+struct page {
+    const struct api_list *list;
+    struct wall cursor_at; /* when the transaction of the cursor began */
+    uint32_t count;
+    struct entry *entries[LISTED_MAX];
+};
+
+bool listing_in_memory(const struct api_list *list)
+{
+    return list->state != NULL && strcmp(list->state, "open") != 0 &&
+           strcmp(list->state, "ended") != 0;
+}
+
+/* Before in the list: began later; at the same time the greater gtid. */
+static bool is_before(struct wall at, const troth_gtid *gtid, struct wall other_at,
+                      const troth_gtid *other)
+{
+    if (at.us != other_at.us) {
+        return at.us > other_at.us;
+    }
+    return memcmp(gtid->bytes, other->bytes, sizeof gtid->bytes) > 0;
+}
+
+/* "parked": also where other steps go on beside what is parked. */
+static bool is_in_state(const struct txn *txn, const char *state)
+{
+    return strcmp(state, txn_state_name(txn->state)) == 0 ||
+           (strcmp(state, txn_state_name(TXN_PARKED)) == 0 && metrics_is_parked(txn));
+}
+
+static bool is_at(const struct txn *txn, const char *participant)
+{
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        if (strcmp(txn->branches[i].participant, participant) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool span_is(struct troth_span span, const char *text)
+{
+    return span.data != NULL && span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
+}
+
+static bool is_wanted(const struct page *page, const struct entry *entry)
+{
+    const struct api_list *list = page->list;
+    const struct txn_origin *origin = &entry->origin;
+    return !entry->looking_up && is_in_state(&entry->txn, list->state) &&
+           (list->outcome == NULL ||
+            strcmp(list->outcome, txn_outcome_name(entry->txn.outcome)) == 0) &&
+           (list->definition == NULL || span_is(origin->definition, list->definition)) &&
+           (list->participant == NULL || is_at(&entry->txn, list->participant)) &&
+           (list->before.us == 0 || origin->began_at.us < list->before.us) &&
+           (!list->has_cursor ||
+            is_before(page->cursor_at, &list->cursor, origin->began_at, &origin->gtid));
+}
+
+static void insert(struct page *page, struct entry *entry)
+{
+    uint32_t at = page->count;
+    while (at > 0 &&
+           is_before(entry->origin.began_at, &entry->origin.gtid,
+                     page->entries[at - 1]->origin.began_at, &page->entries[at - 1]->origin.gtid)) {
+        at--;
+    }
+    if (at == page->list->limit) {
+        return; /* on a later page */
+    }
+    if (page->count < page->list->limit) {
+        page->count++;
+    }
+    memmove(&page->entries[at + 1], &page->entries[at],
+            (page->count - at - 1) * sizeof(struct entry *));
+    page->entries[at] = entry;
+}
+
+/* The transaction of the cursor may have ended meanwhile: the time in its gtid is near enough. */
+static struct wall cursor_at(const struct driver *driver, const troth_gtid *cursor)
+{
+    const struct entry *entry = entry_find(driver, cursor);
+    struct troth_gtid_parts parts;
+    troth_gtid_split(cursor, &parts);
+    return entry != NULL ? entry->origin.began_at : (struct wall){parts.unix_ms * 1000u};
+}
+
+void listing_from_memory(struct driver *driver, const struct api_list *list, api_view_fn fn,
+                         void *arg)
+{
+    assert(list->limit >= 1 && list->limit <= LISTED_MAX);
+    struct page page = {.list = list};
+    if (list->has_cursor) {
+        page.cursor_at = cursor_at(driver, &list->cursor);
+    }
+    for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
+        struct entry *entry = driver->shards[shard].newest;
+        for (; entry != NULL; entry = entry->older) {
+            if (is_wanted(&page, entry)) {
+                insert(&page, entry);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < page.count; i++) {
+        answer_entry(page.entries[i], fn, arg, false);
+    }
+    fn(arg, NULL, NULL, false);
+}

@@ -1,0 +1,304 @@
+/* metrics.c: GET /metrics, the Prometheus text format 0.0.4.
+ *
+ * Gauges are read when they are asked for. Counters begin at zero with the process and are counted
+ * in one place, around each step of the core, by what differs behind it. What recovery loads is
+ * what was before, so a restart counts nothing twice; what the old process wrote and did not live
+ * to hear of is counted by nobody.
+ *
+ * There are no histograms: they want a library. */
+#include "driver_private.h"
+
+#include <assert.h>
+
+/* X(family, name, type, help) */
+#define FAMILIES(X)                                                                                \
+    X(TRANSACTIONS, "troth_transactions_total", "counter",                                         \
+      "Transactions whose outcome became durable, by mode and first outcome.")                     \
+    X(MIXED, "troth_mixed_outcomes_total", "counter",                                              \
+      "Transactions of which a participant ended otherwise than decided.")                         \
+    X(FALLBACKS, "troth_fallbacks_total", "counter",                                               \
+      "Two-phase commits that were given up for a saga, by cause.")                                \
+    X(COMPENSATIONS, "troth_compensations_total", "counter", "Steps that were compensated.")       \
+    X(PARKED_STEPS, "troth_steps_parked_total", "counter",                                         \
+      "Steps that were parked for an operator.")                                                   \
+    X(RESUMED_STEPS, "troth_steps_resumed_total", "counter",                                       \
+      "Parked steps that an operator had tried again.")                                            \
+    X(OPEN, "troth_open_transactions", "gauge", "Transactions that have not ended.")               \
+    X(PARKED, "troth_parked_transactions", "gauge",                                                \
+      "Open transactions with something parked: an operator must look.")                           \
+    X(LEADING, "troth_leading", "gauge", "1: this node leads the journal and serves requests.")    \
+    X(JOURNAL_CONNECTED, "troth_journal_connected", "gauge",                                       \
+      "1: the journal's database is connected.")                                                   \
+    X(JOURNAL_ROWS, "troth_journal_rows_total", "counter", "Records written to the journal.")      \
+    X(JOURNAL_BATCHES, "troth_journal_batches_total", "counter",                                   \
+      "Batches of records written to the journal, one COMMIT each.")                               \
+    X(JOURNAL_UNKNOWN, "troth_journal_unknown_commits_total", "counter",                           \
+      "Batches written again because the answer to their COMMIT was lost.")                        \
+    X(OUTBOX_WAITING, "troth_outbox_waiting", "gauge",                                             \
+      "Outcome events that are durable and not confirmed by Kafka, with those set aside.")         \
+    X(OUTBOX_CONFIRMED, "troth_outbox_confirmed_total", "counter",                                 \
+      "Outcome events that Kafka confirmed.")                                                      \
+    X(OUTBOX_SET_ASIDE, "troth_outbox_set_aside", "gauge",                                         \
+      "Outcome events that Kafka will not take.")                                                  \
+    X(KAFKA, "troth_kafka_reachable", "gauge", "1: Kafka is reachable.")                           \
+    X(SLOTS, "troth_participant_slots", "gauge", "Slots for prepares that a participant has.")     \
+    X(SLOTS_USED, "troth_participant_slots_used", "gauge", "Slots that transactions hold.")        \
+    X(QUEUED, "troth_participant_queued", "gauge", "Commands that wait to be sent.")               \
+    X(IN_FLIGHT, "troth_participant_in_flight", "gauge", "Commands sent and not answered.")        \
+    X(REACHABLE, "troth_participant_reachable", "gauge",                                           \
+      "1: the last request to the participant was answered.")                                      \
+    X(STARTED, "process_start_time_seconds", "gauge",                                              \
+      "When the process started, in seconds since 1970.")
+
+enum family {
+#define FAMILY_ENUM(family, name, type, help) FAMILY_##family,
+    FAMILIES(FAMILY_ENUM)
+#undef FAMILY_ENUM
+        FAMILY_COUNT
+};
+
+static const struct {
+    const char *name, *type, *help;
+} families[FAMILY_COUNT] = {
+#define FAMILY_ROW(family, name, type, help) {name, type, help},
+    FAMILIES(FAMILY_ROW)
+#undef FAMILY_ROW
+};
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+static uint32_t bits(uint64_t mask)
+{
+    return (uint32_t)__builtin_popcountll(mask);
+}
+
+struct metrics_mark metrics_mark(const struct txn *txn)
+{
+    return (struct metrics_mark){.state = txn->state,
+                                 .outcome = txn->outcome,
+                                 .compensated = txn->in[TXN_BRANCH_COMPENSATED],
+                                 .parked = txn->in[TXN_BRANCH_PARKED]};
+}
+
+/* A fallback counts when the write that ends the attempt is durable. */
+static bool fell_back(const struct txn *txn, const struct metrics_mark *before)
+{
+    return before->state == TXN_FALLING_BACK && txn->state != TXN_FALLING_BACK &&
+           txn->state != TXN_LOST;
+}
+
+void metrics_count(struct metrics *metrics, const struct txn *txn,
+                   const struct metrics_mark *before, enum txn_event_kind event)
+{
+    if (before->outcome == TXN_OUTCOME_NONE && txn->outcome != TXN_OUTCOME_NONE) {
+        metrics->transactions[txn->origin->mode][txn->outcome]++;
+    }
+    if (before->outcome != TXN_OUTCOME_MIXED && txn->outcome == TXN_OUTCOME_MIXED) {
+        metrics->mixed++;
+    }
+    if (fell_back(txn, before)) {
+        metrics->fallbacks[txn->fallback_cause]++;
+    }
+    metrics->compensations += bits(txn->in[TXN_BRANCH_COMPENSATED] & ~before->compensated);
+    metrics->parked_steps += bits(txn->in[TXN_BRANCH_PARKED] & ~before->parked);
+    if (event == TXN_EVENT_RESUMED) {
+        metrics->resumed_steps += bits(before->parked & ~txn->in[TXN_BRANCH_PARKED]);
+    }
+}
+
+bool metrics_is_parked(const struct txn *txn)
+{
+    return txn->state == TXN_PARKED || txn->in[TXN_BRANCH_PARKED] != 0;
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+static void begin(struct buffer *text, enum family family)
+{
+    buffer_append_format(text, "# HELP %s %s\n# TYPE %s %s\n", families[family].name,
+                         families[family].help, families[family].name, families[family].type);
+}
+
+static void append_number(struct buffer *text, uint64_t value)
+{
+    buffer_append_char(text, ' ');
+    buffer_append_uint(text, value);
+    buffer_append_char(text, '\n');
+}
+
+/* A family of one sample. */
+static void append(struct buffer *text, enum family family, uint64_t value)
+{
+    begin(text, family);
+    buffer_append_text(text, families[family].name);
+    append_number(text, value);
+}
+
+/* Names are made of letters, digits, "_" and "-": they need no escapes. */
+static void append_labelled(struct buffer *text, enum family family, const char *label,
+                            const char *word, uint64_t value)
+{
+    buffer_append_format(text, "%s{%s=\"%s\"}", families[family].name, label, word);
+    append_number(text, value);
+}
+
+/* Which outcomes a mode can have: they are there from the start, with 0. */
+static bool can_end(enum txn_mode mode, enum txn_outcome outcome)
+{
+    switch (outcome) {
+    case TXN_OUTCOME_COMMITTED:
+    case TXN_OUTCOME_MIXED:
+        return true;
+    case TXN_OUTCOME_ABORTED:
+        return mode != TXN_MODE_SAGA;
+    case TXN_OUTCOME_COMPENSATED:
+        return mode != TXN_MODE_2PC;
+    case TXN_OUTCOME_NONE:
+    case TXN_OUTCOME_COUNT:
+        break;
+    }
+    return false;
+}
+
+static bool can_fall_back(enum txn_cause cause)
+{
+    return cause == TXN_CAUSE_TIMEOUT || cause == TXN_CAUSE_UNREACHABLE ||
+           cause == TXN_CAUSE_RESTARTED;
+}
+
+static void append_transactions(struct buffer *text, const struct metrics *metrics)
+{
+    begin(text, FAMILY_TRANSACTIONS);
+    for (uint32_t mode = 0; mode < TXN_MODE_COUNT; mode++) {
+        for (uint32_t outcome = 0; outcome < TXN_OUTCOME_COUNT; outcome++) {
+            uint64_t value = metrics->transactions[mode][outcome];
+            if (value == 0 && !can_end((enum txn_mode)mode, (enum txn_outcome)outcome)) {
+                continue;
+            }
+            buffer_append_format(
+                text, "%s{mode=\"%s\",outcome=\"%s\"}", families[FAMILY_TRANSACTIONS].name,
+                txn_mode_name((enum txn_mode)mode), txn_outcome_name((enum txn_outcome)outcome));
+            append_number(text, value);
+        }
+    }
+    append(text, FAMILY_MIXED, metrics->mixed);
+    begin(text, FAMILY_FALLBACKS);
+    for (uint32_t cause = 0; cause < TXN_CAUSE_COUNT; cause++) {
+        if (metrics->fallbacks[cause] != 0 || can_fall_back((enum txn_cause)cause)) {
+            append_labelled(text, FAMILY_FALLBACKS, "cause", txn_cause_name((enum txn_cause)cause),
+                            metrics->fallbacks[cause]);
+        }
+    }
+    append(text, FAMILY_COMPENSATIONS, metrics->compensations);
+    append(text, FAMILY_PARKED_STEPS, metrics->parked_steps);
+    append(text, FAMILY_RESUMED_STEPS, metrics->resumed_steps);
+}
+
+/* Counted anew each time: it can not drift. */
+static uint64_t count_parked(const struct driver *driver)
+{
+    uint64_t count = 0;
+    for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
+        const struct entry *entry = driver->shards[shard].oldest;
+        for (; entry != NULL; entry = entry->newer) {
+            count += metrics_is_parked(&entry->txn) ? 1 : 0;
+        }
+    }
+    return count;
+}
+
+static void append_journal(struct buffer *text, const struct driver *driver)
+{
+    struct journal_stats stats = {0};
+    if (driver->journal != NULL) {
+        journal_stats(driver->journal, &stats);
+    }
+    append(text, FAMILY_LEADING, driver_leading(driver) ? 1 : 0);
+    append(text, FAMILY_JOURNAL_CONNECTED, stats.connected ? 1 : 0);
+    append(text, FAMILY_JOURNAL_ROWS, stats.rows);
+    append(text, FAMILY_JOURNAL_BATCHES, stats.batches);
+    append(text, FAMILY_JOURNAL_UNKNOWN, stats.unknown_commits);
+}
+
+/* Nothing where nothing is sent to Kafka from here: a 0 would look like one that is down. */
+static void append_outbox(struct buffer *text, const struct driver *driver)
+{
+    struct outbox_stats stats = {0};
+    if (driver->outbox_mode != CONFIG_OUTBOX_KAFKA) {
+        return;
+    }
+    if (driver->outbox != NULL) {
+        outbox_stats(driver->outbox, &stats);
+    }
+    append(text, FAMILY_OUTBOX_WAITING, stats.waiting);
+    append(text, FAMILY_OUTBOX_CONFIRMED, stats.confirmed);
+    append(text, FAMILY_OUTBOX_SET_ASIDE, stats.set_aside);
+    append(text, FAMILY_KAFKA, stats.reachable ? 1 : 0);
+}
+
+/* --- participants ---------------------------------------------------------------------------- */
+
+/* With what is still under way on channels that were replaced. */
+static struct channel_stats stats_of(const struct participant *participant)
+{
+    struct channel_stats all, one;
+    channel_stats(participant->channel, &all);
+    for (size_t i = 0; i < sizeof participant->retired / sizeof participant->retired[0]; i++) {
+        if (participant->retired[i] != NULL) {
+            channel_stats(participant->retired[i], &one);
+            all.slots_used += one.slots_used;
+            all.queued += one.queued;
+            all.in_flight += one.in_flight;
+        }
+    }
+    return all;
+}
+
+static uint64_t value_of(const struct channel_stats *stats, enum family family)
+{
+    switch ((int)family) {
+    case FAMILY_SLOTS:
+        return stats->slots;
+    case FAMILY_SLOTS_USED:
+        return stats->slots_used;
+    case FAMILY_QUEUED:
+        return stats->queued;
+    case FAMILY_IN_FLIGHT:
+        return stats->in_flight;
+    case FAMILY_REACHABLE:
+        return stats->reachable ? 1 : 0;
+    }
+    assert(false);
+    return 0;
+}
+
+static void append_participants(struct buffer *text, const struct driver *driver)
+{
+    static const enum family shown[] = {FAMILY_SLOTS, FAMILY_SLOTS_USED, FAMILY_QUEUED,
+                                        FAMILY_IN_FLIGHT, FAMILY_REACHABLE};
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+        const struct participant *participant = driver->participants;
+        begin(text, shown[i]);
+        for (; participant != NULL; participant = participant->next) {
+            struct channel_stats stats = stats_of(participant);
+            append_labelled(text, shown[i], "participant", participant->name,
+                            value_of(&stats, shown[i]));
+        }
+    }
+}
+
+void metrics_host(void *ctx, struct buffer *ret_text)
+{
+    const struct driver *driver = ctx;
+    uint64_t started = driver->metrics.started_at.us;
+    append_transactions(ret_text, &driver->metrics);
+    append(ret_text, FAMILY_OPEN, driver->open);
+    append(ret_text, FAMILY_PARKED, count_parked(driver));
+    append_journal(ret_text, driver);
+    append_outbox(ret_text, driver);
+    append_participants(ret_text, driver);
+    begin(ret_text, FAMILY_STARTED);
+    buffer_append_format(ret_text, "%s %llu.%06llu\n", families[FAMILY_STARTED].name,
+                         (unsigned long long)(started / 1000000u),
+                         (unsigned long long)(started % 1000000u));
+}

@@ -1,0 +1,211 @@
+/* saga.pml: a saga with steps 0 and 1 (compensatable), 2 (pivot), 3 (retriable), one after the other.
+ *
+ * Leaders 1 to LEADERS: each may be paused for ever, or go on as a zombie. The next execute needs no
+ * journal write, so a zombie is stopped only by its next forced write. Cancel and timeouts may come
+ * at any time; step results are lazy; messages have any delay and order, and come any number of
+ * times. Checks invariants 1, 4, 7 (with its order), 8, 10 and 12 of the design.
+ *
+ *   the journal       epoch, turned (to compensation), outcome, recorded (a step's result)
+ *   messages          execute, compensate, fence (abort to the pivot): sent to a step, by anybody
+ *   of one leader     sent and refusal: BY(leader, step); writing: its outcome 1 in flight,
+ *                     2 written, 3 turned down; refused (local)
+ *   at participants   action: NONE, RUNNING, DONE or TOMBSTONE; undone; answered (NOTOMB only)
+ *
+ * The rules, and what takes one away (coordinator/txn names it beside the code that keeps it):
+ *   PIVOTLAZY     pivot.c: cancel and timeouts turn back without fencing the pivot first
+ *   UNKNOWNPIVOT  pivot.c: a pivot whose retries are spent counts as may-have-run
+ *   KNOWNONLY     compensate.c: only what this leader sent, or the journal shows, is compensated
+ *   EARLYCOMP     pivot.c: a compensation leaves before the turn is durable
+ *   REFNOTOMB     the guard: a refusal leaves no row
+ *   NOTOMB        the guard: a compensation that finds nothing leaves no tombstone
+ *   NOEPOCH       the journal: takes writes of an old leader
+ *   NOWRITEONCE   the journal: a turn and an outcome may both be written (shown with NOPIVOT)
+ * NOPIVOT: step 2 is compensatable, and the last. LEADERS=3: one more takeover. */
+#ifndef NO10
+#define NO10 0
+#endif
+#ifndef LEADERS
+#define LEADERS 2
+#endif
+#define COMMITTED 1
+#define COMPENSATED 2
+#define NONE 0
+#define RUNNING 1
+#define DONE 2
+#define TOMBSTONE 3
+#ifdef NOPIVOT
+#define STEPS 3
+#define COMPENSATABLE(i) (1)
+#define LAST 2
+#else
+#define STEPS 4
+#define COMPENSATABLE(i) ((i)<2)
+#define LAST 1
+#endif
+#define PIVOT 2
+#define BY(e,i) ((e)*4+(i))
+
+byte epoch=1; bit turned; byte outcome; bit recorded[4];
+bit execute[4], compensate[4], fence[4];
+bit sent[(LEADERS+1)*4];            /* incarnation e sent execute of step i */
+bit refusal[(LEADERS+1)*4];            /* a refusal for incarnation e */
+byte writing[LEADERS+1];              /* its outcome write: 1 in flight 2 written 3 turned down */
+byte action[4]; bit undone[4]; bit answered[4];
+
+#ifdef NOEPOCH
+#define LEADS(e) (1)
+#else
+#define LEADS(e) (epoch==e)
+#endif
+#ifdef NOWRITEONCE
+#define FREE_TO_COMMIT (1)
+#define FREE_TO_TURN (1)
+#else
+#define FREE_TO_COMMIT (outcome==0 && turned==0)
+#define FREE_TO_TURN (outcome==0 && turned==0)
+#endif
+
+proctype Leader(byte e)
+{
+  byte i; bit refused[4];          /* refused: refused */
+  if
+  :: e==1 -> skip
+  :: else -> atomic { epoch==e-1 -> epoch=e }
+     atomic {
+       if
+       :: outcome!=0 -> goto finish
+       :: outcome==0 && turned -> goto undo
+       :: else -> do :: i<STEPS && recorded[i] -> i++ :: else -> break od
+       fi }
+  fi;
+forward:
+  do
+  :: atomic { i<STEPS && !sent[BY(e,i)] -> execute[i]=1; sent[BY(e,i)]=1 }
+  :: atomic { i<STEPS && sent[BY(e,i)] && action[i]==DONE -> if :: LEADS(e) -> recorded[i]=1 :: skip fi; i++ }
+  :: atomic { i<STEPS && (COMPENSATABLE(i) || i==PIVOT) && sent[BY(e,i)] && (refusal[BY(e,i)] || action[i]==TOMBSTONE) -> refused[i]=1; goto turn }
+  :: i<STEPS && COMPENSATABLE(i) && sent[BY(e,i)] -> goto turn                 /* retries spent: may have run */
+#ifndef NOPIVOT
+#ifdef UNKNOWNPIVOT
+  :: i==PIVOT && sent[BY(e,i)] -> goto write_turn
+#else
+  :: i==PIVOT && sent[BY(e,i)] -> goto turn
+#endif
+  :: i<=PIVOT -> goto turn                                        /* cancel, timeout */
+#else
+  :: i<=STEPS -> goto write_turn
+#endif
+  :: atomic { i==STEPS && !writing[e] -> writing[e]=1 }
+  :: i==STEPS && (writing[e]==2 || writing[e]==3) -> goto finish
+  od;
+turn:
+#ifndef NOPIVOT
+#ifndef PIVOTLAZY
+  if
+  :: e==1 && !sent[BY(e,PIVOT)] -> skip
+  :: refused[PIVOT] -> skip
+  :: else -> fence[PIVOT]=1;
+     if
+     :: action[PIVOT]==DONE -> i=PIVOT+1; goto forward
+     :: action[PIVOT]==TOMBSTONE -> skip
+     fi
+  fi;
+#endif
+#endif
+write_turn:
+#ifdef EARLYCOMP
+  compensate[LAST]=1;
+#endif
+  atomic { if :: LEADS(e) && FREE_TO_TURN -> assert(e>=epoch || NO10); assert(outcome==0); turned=1 :: else -> goto finish fi }
+undo:
+  i=LAST+1;
+  do
+  :: i>0 ->
+#ifdef KNOWNONLY
+     if
+     :: (sent[BY(e,i-1)] || recorded[i-1]) && !refused[i-1] -> compensate[i-1]=1; (undone[i-1] || action[i-1]==TOMBSTONE || answered[i-1])
+     :: else -> skip
+     fi;
+#else
+#ifdef REFNOTOMB
+     if
+     :: refused[i-1] -> skip
+     :: !refused[i-1] -> compensate[i-1]=1; (undone[i-1] || action[i-1]==TOMBSTONE || answered[i-1])
+     fi;
+#else
+     compensate[i-1]=1; (undone[i-1] || action[i-1]==TOMBSTONE || answered[i-1]);
+#endif
+#endif
+     i--
+  :: else -> break
+  od;
+  atomic { if :: LEADS(e) && outcome==0 -> assert(e>=epoch || NO10); outcome=COMPENSATED :: else -> skip fi }
+finish: skip
+}
+
+inline check(b) {
+  assert(!(outcome==COMPENSATED && action[b]==DONE && !undone[b]));
+  assert(!(turned && !COMPENSATABLE(b) && action[b]==DONE));
+  assert(!(b==1 && action[1]==DONE && !undone[1] && undone[0]));
+  assert(!(b==2 && COMPENSATABLE(2) && action[2]==DONE && !undone[2] && (undone[0] || undone[1])))
+}
+#define WRITES(e) :: atomic { writing[e]==1 -> \
+       if :: LEADS(e) && FREE_TO_COMMIT -> assert(e>=epoch || NO10); assert(outcome==0 && !turned); outcome=COMMITTED; writing[e]=2; \
+            assert(action[0]==DONE && action[1]==DONE && action[2]==DONE && (STEPS==3 || action[3]==DONE)); \
+            assert(!undone[0] && !undone[1] && !undone[2]) \
+          :: else -> writing[e]=3 fi }
+
+proctype Journal()
+{
+end: do
+  WRITES(1)
+  WRITES(2)
+#if LEADERS>2
+  WRITES(3)
+#endif
+  od
+}
+
+proctype P(byte b)
+{
+end:
+  do
+  :: atomic { execute[b] && action[b]==NONE -> action[b]=RUNNING }
+  :: atomic { action[b]==RUNNING -> action[b]=DONE; check(b) }
+  :: atomic { action[b]==RUNNING -> action[b]=NONE }                                 /* crash */
+  :: atomic { action[b]==RUNNING && (COMPENSATABLE(b) || b==PIVOT) ->                          /* business refusal */
+#ifdef REFNOTOMB
+       action[b]=NONE; if :: sent[BY(1,b)] -> refusal[BY(1,b)]=1 :: sent[BY(2,b)] -> refusal[BY(2,b)]=1 fi
+#else
+       action[b]=TOMBSTONE
+#endif
+     }
+  :: atomic { compensate[b] && action[b]==DONE && !undone[b] -> assert(outcome!=COMMITTED); assert(turned); undone[b]=1;
+       if :: b==0 -> assert(!(action[1]==DONE && !undone[1])) :: else fi }
+#ifdef NOTOMB
+  :: atomic { compensate[b] && action[b]==NONE && !answered[b] -> answered[b]=1 }
+#else
+  :: atomic { compensate[b] && action[b]==NONE -> assert(turned); action[b]=TOMBSTONE }
+#endif
+  :: atomic { fence[b] && action[b]==NONE -> action[b]=TOMBSTONE }
+  od
+}
+
+proctype Monitor()
+{
+  timeout ->
+  assert(outcome!=0);
+  if
+  :: outcome==COMMITTED -> assert(action[0]==DONE && action[1]==DONE && action[2]==DONE && (STEPS==3 || action[3]==DONE) && !undone[0] && !undone[1] && !undone[2])
+  :: else -> assert((action[0]==DONE)==undone[0] && (action[1]==DONE)==undone[1] && ((action[2]==DONE)==undone[2]) && action[3]!=DONE)
+  fi
+}
+
+init { atomic { run Leader(1); run Leader(2);
+#if LEADERS>2
+ run Leader(3);
+#endif
+ run Journal(); run P(0); run P(1); run P(2);
+#if STEPS>3
+ run P(3);
+#endif
+ run Monitor() } }

@@ -1,0 +1,174 @@
+/* request.c: what clients and services ask of a node, and what a host knows from definitions. */
+#include <stdlib.h>
+
+#include "sim.h"
+
+static void origin_set(struct world *world, uint32_t node, struct sim_txn *txn)
+{
+    uint64_t timeout_us = 6000000 + world_random(world, 14000000);
+    uint64_t prepare_timeout_us = 1000000 + world_random(world, 3000000);
+    if (world_random(world, 8) == 0 && !txn->plan.interactive)
+        timeout_us = 0;
+    txn->origin = (struct txn_origin){
+        .gtid = txn->gtid,
+        .mode = txn->plan.mode,
+        .interactive = txn->plan.interactive,
+        .accepted = txn->plan.accepted,
+        .timeout_us = timeout_us,
+        .prepare_timeout_us = prepare_timeout_us,
+        .began_at = node_now(world, node).wall,
+    };
+}
+
+static void branch_fill(struct txn_branch *branch, const struct plan *plan, uint32_t i)
+{
+    static const char *const names[PARTICIPANTS] = {"bank_a", "bank_b", "bank_c", "plain"};
+    *branch = (struct txn_branch){.number = i + 1,
+                                  .name = plan->interactive ? "" : "step",
+                                  .participant = names[plan->participant[i]],
+                                  .operation = "debit",
+                                  .inquires = plan->participant[i] != PARTICIPANTS - 1,
+                                  .needs = plan->needs[i]};
+}
+
+/* What a host knows of a step from its definition, and recovery does not. */
+void node_branch_define(struct txn_branch *branch, const struct plan *plan, uint32_t i)
+{
+    branch->needs = plan->needs[i];
+    branch->kind = plan->kind[i];
+    branch->after = plan->after[i];
+    branch->has_compensation = plan->has_compensation[i];
+    branch->compensate_needs = plan->needs_output[i] ? UINT64_C(1) << i : 0;
+    branch->retry = plan->retry[i];
+    branch->compensate_retry = plan->retry[i];
+}
+
+static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
+{
+    struct node *host = world->nodes[node];
+    if (world->txns_count == TXNS_MAX)
+        return TXNS_MAX;
+    uint32_t index = world->txns_count++;
+    struct sim_txn *txn = &world->txns[index];
+    struct troth_gtid_parts parts = {.unix_ms = 1, .epoch = host->epoch, .counter = index + 1};
+    if (troth_gtid_make(&parts, &txn->gtid) != 0)
+        abort();
+    txn->epoch = host->epoch;
+    txn->client = client;
+    txn->plan = world->clients[client].plan;
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++)
+        txn->guard[i].confused = txn->plan.branches > 1 && world_random(world, 100) == 0;
+    origin_set(world, node, txn);
+    struct live *live = world_alloc(world, sizeof(*live));
+    host->live[index] = live;
+    uint32_t count = txn->plan.interactive ? 0 : txn->plan.branches;
+    for (uint32_t i = 0; i < count; i++) {
+        branch_fill(&live->branches[i], &txn->plan, i);
+        node_branch_define(&live->branches[i], &txn->plan, i);
+    }
+    txn_init(&live->txn, &txn->origin, &world->policy, host->epoch, world_random(world, UINT64_MAX),
+             live->branches, count, BRANCHES_MAX);
+    node_step(world, node, index,
+              &(struct txn_event){.kind = txn->plan.interactive ? TXN_EVENT_OPENED
+                                                                : TXN_EVENT_SUBMITTED});
+    return index;
+}
+
+/* What is not in this memory: the rows say, or their absence under an older epoch does. */
+static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
+{
+    const struct sim_txn *rows = &world->txns[txn];
+    enum txn_decision final = final_decision(rows);
+    if (final == TXN_UNDECIDED && !rows->row && rows->epoch < world->epoch)
+        final = TXN_ABORT;
+    if (is_saga(&rows->plan) && rows->row && rows->outcome == TXN_OUTCOME_NONE)
+        return; /* it has turned, or steps are open: not final yet */
+    if (final != TXN_UNDECIDED)
+        client_tell(world, node, txn, ANSWER_OUTCOME, 0, final);
+}
+
+/* The request under its idempotency key: the transaction that has it, or a new one. */
+static void on_submit(struct world *world, uint32_t node, uint32_t client)
+{
+    const struct node *host = world->nodes[node];
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        if (world->txns[t].client != client || world->mutation == MUTATE_NO_IDEMPOTENCY_KEY)
+            continue;
+        const struct live *live = host->live[t];
+        if (live != NULL && live->txn.outcome != TXN_OUTCOME_NONE)
+            client_tell(world, node, t, ANSWER_OUTCOME, 0, live->txn.decision);
+        else if (live == NULL && world->txns[t].row)
+            tell_from_journal(world, node, t);
+        if (live != NULL || world->txns[t].row)
+            return;
+    }
+    txn_begin(world, node, client);
+}
+
+static void on_enlist(struct world *world, const struct sim_event *event)
+{
+    const struct sim_txn *txn = &world->txns[event->txn];
+    if (world->nodes[event->node]->live[event->txn] == NULL) { /* as an inquiry would be answered */
+        bool certain;
+        enum txn_answer said = journal_answer(world, txn, event->branch + 1, 1, &certain);
+        if (said != TXN_ANSWER_UNDECIDED)
+            client_tell(world, event->node, event->txn,
+                        said == TXN_ANSWER_ABORTED ? ANSWER_REFUSED : ANSWER_ENLISTED,
+                        event->branch, TXN_UNDECIDED);
+        return;
+    }
+    struct txn_branch wanted;
+    branch_fill(&wanted, &txn->plan, event->branch);
+    wanted.vote = txn->plan.early[event->branch] ? VOTE_YES : VOTE_NONE;
+    struct txn_event step = {.kind = TXN_EVENT_ENLISTED};
+    step.of.branch = &wanted;
+    node_step(world, event->node, event->txn, &step);
+}
+
+static void on_close(struct world *world, const struct sim_event *event)
+{
+    if (world->nodes[event->node]->live[event->txn] == NULL) {
+        tell_from_journal(world, event->node, event->txn);
+        return;
+    }
+    uint32_t numbers[BRANCHES_MAX + 1];
+    struct txn_event step = {.kind = TXN_EVENT_CLOSED};
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
+        if ((event->id >> i & 1u) != 0)
+            numbers[step.of.named.count++] = i + 1;
+    }
+    if (world->txns[event->txn].plan.names_stranger)
+        numbers[step.of.named.count++] = 77;
+    step.of.named.numbers = numbers;
+    node_step(world, event->node, event->txn, &step);
+}
+
+void node_on_request(struct world *world, const struct sim_event *event)
+{
+    world_trace(world, "node %u: request %u of client %u, txn %u", event->node, event->what,
+                event->client, event->txn);
+    switch ((enum request)event->what) {
+    case REQUEST_SUBMIT:
+        on_submit(world, event->node, event->client);
+        break;
+    case REQUEST_OPEN: {
+        uint32_t txn = txn_begin(world, event->node, event->client);
+        if (txn < TXNS_MAX && world->nodes[event->node]->alive)
+            client_tell(world, event->node, txn, ANSWER_OPENED, 0, TXN_UNDECIDED);
+        break;
+    }
+    case REQUEST_CLOSE:
+        on_close(world, event);
+        break;
+    case REQUEST_CANCEL:
+        if (world->nodes[event->node]->live[event->txn] == NULL)
+            tell_from_journal(world, event->node, event->txn);
+        else
+            node_step(world, event->node, event->txn,
+                      &(struct txn_event){.kind = TXN_EVENT_CANCELLED});
+        break;
+    case REQUEST_ENLIST:
+        on_enlist(world, event);
+        break;
+    }
+}
