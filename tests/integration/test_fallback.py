@@ -111,29 +111,6 @@ class Fallback(TrothTest):
     def definition(self):
         return self.trothd.get("/v1/definitions/order_checkout").json
 
-    # --- with trothd killed at the journal's writes: before the answer of the n-th COMMIT comes back
-
-    def test_killed_at_every_journal_write(self):
-        for writes in range(1, 7):
-            with self.subTest(writes=writes):
-                self.killed_at(writes)
-                self.system.heal()
-
-    def killed_at(self, writes):
-        Fallback.number += 1
-        self.system.shops["payments"].kill9()
-        gtid = self.begin()
-        journal = self.system.proxies["journal"]
-        for _ in range(writes):
-            journal.cut_at("reply", b"COMMIT\0")
-            if not journal.triggered.wait(8):
-                break  # fewer writes than that
-        self.trothd.kill9()
-        self.system.shops["payments"].start()
-        self.trothd.start()
-        shown = self.system.ended(gtid, "committed")
-        self.assertEqual(self.system.effects(gtid), ALL, shown)
-
 
 if __name__ == "__main__":
     main()
