@@ -210,7 +210,8 @@ void view_append_failure(struct buffer *text, struct troth_span failure)
         {"unreachable", "a participant was unreachable", "unreachable: "},
         {"cancelled", "cancelled by the client or an operator", "cancelled; branch "},
         {"not_enlisted", "a branch never enlisted", "never enlisted: branch "},
-        {"restarted", "the coordinator restarted before the decision", "restarted; branch "},
+        {"restarted", "the coordinator restarted before the decision",
+         "the coordinator restarted in the last try of "},
         {"input", "a step's input could not be made", "the input could not be made for "},
         {"heuristic", "a branch ended otherwise than decided", "ended otherwise than decided: "},
     };

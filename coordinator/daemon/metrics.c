@@ -163,7 +163,7 @@ static bool can_end(enum txn_mode mode, enum txn_outcome outcome)
 static bool can_fall_back(enum txn_cause cause)
 {
     return cause == TXN_CAUSE_TIMEOUT || cause == TXN_CAUSE_UNREACHABLE ||
-           cause == TXN_CAUSE_RESTARTED;
+           cause == TXN_CAUSE_RESTARTED || cause == TXN_CAUSE_INPUT;
 }
 
 static void append_transactions(struct buffer *text, const struct metrics *metrics)

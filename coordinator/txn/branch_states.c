@@ -58,5 +58,6 @@ void txn_branch_set(struct txn *txn, struct txn_branch *branch, enum txn_branch_
 {
     assert((branch_rows[branch->state].next >> state & 1u) != 0);
     txn->in[branch->state] &= ~txn_bit(txn, branch);
+    txn->announced &= ~txn_bit(txn, branch); /* it was a try of what it was in */
     txn_branch_place(txn, branch, state);
 }

@@ -66,7 +66,7 @@ static void compensate_ready(struct step *step)
             continue;
         txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);
         branch->tries = 0;
-        txn_send(step, branch, OP_COMPENSATE);
+        txn_try(step, branch, OP_COMPENSATE);
     }
     if (open == 0) {
         txn_conclude(step, TXN_ABORT);
@@ -87,6 +87,16 @@ static bool may_have_run(const struct txn *txn, const struct txn_branch *branch)
            (branch->state == TXN_BRANCH_REFUSED && (inherited || branch->tries > 1));
 }
 
+static void park(struct step *step, struct txn_branch *branch)
+{
+    if (branch->state == TXN_BRANCH_PARKED)
+        return;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
+    branch->retry_at.us = 0;
+    txn_persist_step(step, branch, RECORD_STEP_UNDO_PARKED);
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
+}
+
 /* TURNING, and a new leader that finds the turn. */
 void txn_compensate_begin(struct step *step)
 {
@@ -95,6 +105,11 @@ void txn_compensate_begin(struct step *step)
     txn_set_state(txn, TXN_COMPENSATING);
     for (uint32_t i = 0; i < txn->branches_count; i++) {
         struct txn_branch *branch = &txn->branches[i];
+        if (branch->state == TXN_BRANCH_COMPENSATING) {
+            if (txn_tries_spent(txn, branch, OP_COMPENSATE)) /* the last one was interrupted */
+                park(step, branch);
+            continue;
+        }
         if (may_have_run(txn, branch))
             txn_branch_set(txn, branch, TXN_BRANCH_UNCERTAIN);
         else if (branch->state == TXN_BRANCH_EXECUTING) /* a pivot: fenced before the turn */
@@ -108,23 +123,14 @@ void txn_compensate_begin(struct step *step)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void park(struct step *step, struct txn_branch *branch)
-{
-    if (branch->state == TXN_BRANCH_PARKED)
-        return;
-    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
-    branch->retry_at.us = 0;
-    txn_persist_step(step, branch, RECORD_STEP_UNDO_PARKED);
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
-}
-
 static void unknown(struct step *step, struct txn_branch *branch)
 {
     const struct result *result = step->event->of.result;
     const struct txn_retry *retry = &branch->compensate_retry;
-    if (branch->state == TXN_BRANCH_PARKED || branch->retry_at.us != 0)
+    if (branch->state == TXN_BRANCH_PARKED || branch->retry_at.us != 0 ||
+        txn_announced(step->txn, branch))
         return;
-    if (retry->max_attempts != 0 && branch->tries >= retry->max_attempts) {
+    if (txn_tries_spent(step->txn, branch, OP_COMPENSATE)) {
         park(step, branch);
         return;
     }
@@ -243,7 +249,7 @@ void txn_on_compensating_resumed(struct step *step)
         txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);
         branch->tries = 0;
         txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
-        txn_send(step, branch, OP_COMPENSATE);
+        txn_try(step, branch, OP_COMPENSATE);
     }
     compensate_ready(step);
 }

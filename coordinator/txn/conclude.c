@@ -121,12 +121,37 @@ static void bound_schedules(struct step *step)
     }
 }
 
+/* Of these no record tells a try. Where it turned, of their compensation. */
+static uint64_t untold(const struct txn *txn)
+{
+    if (txn->decision != TXN_ABORT)
+        return txn->in[TXN_BRANCH_IDLE];
+    return txn_all(txn) & ~(txn->in[TXN_BRANCH_COMPENSATING] | txn->in[TXN_BRANCH_PARKED] |
+                            txn->in[TXN_BRANCH_COMPENSATED]);
+}
+
+/* RUNNING: the last try of a step was interrupted: what it did nobody knows. */
+static bool spent_before(struct step *step)
+{
+    struct txn *txn = step->txn;
+    for (uint64_t mask = txn->in[TXN_BRANCH_EXECUTING]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        if (!txn_tries_spent(txn, branch, OP_EXECUTE))
+            continue;
+        branch->retry_at.us = 0;
+        txn_spent(step, branch, TXN_CAUSE_RESTARTED);
+        return true;
+    }
+    return false;
+}
+
 /* It goes on with its attempt. Whatever has no record may have run all the same [KNOWNONLY]; what
  * is recorded as done is not asked again. */
 void txn_saga_recovered(struct step *step)
 {
     struct txn *txn = step->txn;
     txn->inherited = txn_all(txn);
+    txn->untold = untold(txn);
     bound_schedules(step);
     if (txn->attempt > 1)
         txn_earlier_abort(step);
@@ -145,5 +170,7 @@ void txn_saga_recovered(struct step *step)
         txn_stop(step, TXN_CAUSE_TIMEOUT, 0);
         return;
     }
-    txn_run_begin(step);
+    txn_set_state(txn, TXN_RUNNING);
+    if (!spent_before(step))
+        txn_run_begin(step);
 }

@@ -14,6 +14,7 @@
  *   conclude.c     a saga's outcome; what a new leader makes of a saga
  *   parked.c       what a late answer or an operator means to what is parked
  *   fallback.c     from 2PC to a saga; aborts of the attempt before
+ *   tries.c        limits of tries, that hold across restarts
  *   recover.c      what a new leader makes of the journal
  *   timer.c        deadlines, retries, backoff
  *   history.c      the timeline
@@ -85,9 +86,10 @@ void txn_reply_refused(struct step *step, uint32_t number, int error);
 /* To a repeated commit or cancel: what is known by now. */
 void txn_reply_again(struct step *step);
 void txn_publish(struct step *step, enum txn_record_kind kind);
-/* One step's record, lazy; forced where a skipped pivot is passed. Left out when there is no memory
- * for its output: then a new leader executes it again, and the guard answers. */
-void txn_persist_step(struct step *step, const struct txn_branch *branch,
+/* One step's record, lazy; forced where a skipped pivot is passed, or a try waits for it. Left out
+ * (false) when there is no memory for its output: then a new leader executes it again, and the
+ * guard answers. */
+bool txn_persist_step(struct step *step, const struct txn_branch *branch,
                       enum record_step_state state);
 struct txn_record *txn_persist(struct step *step, enum txn_record_kind kind, bool forced);
 void txn_record_members(struct step *step);
@@ -153,6 +155,8 @@ void txn_run(struct step *step);
 void txn_run_begin(struct step *step);
 void txn_follow(struct step *step);
 void txn_step_done(struct step *step, struct txn_branch *branch, struct troth_span output);
+/* RUNNING: its tries are over without a result: it may have run. */
+void txn_spent(struct step *step, struct txn_branch *branch, enum txn_cause cause);
 void txn_on_step_result(struct step *step);
 void txn_on_step_skipped(struct step *step);
 void txn_on_step_unsendable(struct step *step);
@@ -178,6 +182,15 @@ void txn_on_compensating_unsendable(struct step *step);
 void txn_on_compensating_durable(struct step *step);
 void txn_on_compensating_timer(struct step *step);
 void txn_on_compensating_resumed(struct step *step);
+
+/* tries.c */
+/* Sends `op` of a saga's step; where a limit asks for it, when the try is durable. */
+void txn_try(struct step *step, struct txn_branch *branch, enum message_op op);
+bool txn_tries_spent(const struct txn *txn, const struct txn_branch *branch, enum message_op op);
+/* Its next try waits for the journal. */
+bool txn_announced(const struct txn *txn, const struct txn_branch *branch);
+/* What is due in `state`; nothing while a step's record is in flight. */
+void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op);
 
 /* conclude.c */
 void txn_conclude(struct step *step, enum txn_decision decision);
@@ -220,8 +233,6 @@ bool txn_expired(struct mono deadline, struct txn_now now);
 struct mono txn_after(struct txn_now now, uint64_t us);
 void txn_again(struct step *step, struct txn_branch *branch, uint64_t at_least_us);
 void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op);
-/* The same for a saga's steps: not before the count of their tries is durable (faults.md 24). */
-void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op);
 void txn_try_later(struct step *step, struct txn_branch *branch, const struct txn_retry *retry,
                    uint64_t at_least_us);
 uint64_t txn_retry_longest(const struct txn *txn, const struct txn_retry *retry);

@@ -17,6 +17,7 @@ void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
 {
     branch->tries++;
     branch->retry_at.us = 0;
+    step->txn->announced &= ~txn_bit(step->txn, branch);
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_SEND);
     effect->branch = branch;
     effect->op = op;
@@ -140,14 +141,17 @@ void txn_record_members(struct step *step)
     text_set(step, TEXT_MEMBERS, at, &record_last(step)->members);
 }
 
-void txn_persist_step(struct step *step, const struct txn_branch *branch,
+bool txn_persist_step(struct step *step, const struct txn_branch *branch,
                       enum record_step_state state)
 {
     struct txn *txn = step->txn;
     struct buffer *texts = step->effects->texts;
     bool waits = state == RECORD_STEP_WAITING || state == RECORD_STEP_UNDO_WAITING;
-    struct record_step what = {
-        .branch = branch->number, .attempt = txn->attempt, .state = state, .tries = branch->tries};
+    bool trying = state == RECORD_STEP_TRYING || state == RECORD_STEP_UNDO_TRYING;
+    struct record_step what = {.branch = branch->number,
+                               .attempt = txn->attempt,
+                               .state = state,
+                               .tries = branch->tries + (trying ? 1 : 0)};
     if (waits)
         what.retry_at.us = step->now.wall.us + (branch->retry_at.us - step->now.mono.us);
     if (state == RECORD_STEP_DONE)
@@ -157,12 +161,13 @@ void txn_persist_step(struct step *step, const struct txn_branch *branch,
     if (texts->failed) {
         texts->failed = false;
         texts->len = at;
-        return;
+        return false;
     }
-    bool forced = state == RECORD_STEP_SKIPPED && branch->kind == TXN_STEP_PIVOT;
+    bool forced = trying || (state == RECORD_STEP_SKIPPED && branch->kind == TXN_STEP_PIVOT);
     struct txn_record *record = txn_persist(step, TXN_RECORD_STEP, forced);
     record->step_seq = (uint64_t)txn->epoch << 32 | ++txn->step_seq; /* an epoch is one memory */
     text_set(step, TEXT_STEP, at, &record->step);
+    return true;
 }
 
 void txn_record_people(struct step *step)

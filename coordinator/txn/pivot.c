@@ -238,6 +238,7 @@ void txn_on_turned(struct step *step)
     if (event->of.durable.record != TXN_RECORD_DECISION ||
         event->of.durable.attempt != step->txn->attempt)
         return;
+    step->txn->untold = 0; /* nobody has compensated before */
     if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT)
         txn_set_state(step->txn, TXN_LOST);
     else

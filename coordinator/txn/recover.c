@@ -109,10 +109,12 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
                         struct txn_now now)
 {
     static const enum txn_branch_state states[RECORD_STEP_STATE_COUNT] = {
+        [RECORD_STEP_TRYING] = TXN_BRANCH_EXECUTING,
         [RECORD_STEP_WAITING] = TXN_BRANCH_EXECUTING,
         [RECORD_STEP_DONE] = TXN_BRANCH_DONE,
         [RECORD_STEP_SKIPPED] = TXN_BRANCH_SKIPPED,
         [RECORD_STEP_PARKED] = TXN_BRANCH_PARKED,
+        [RECORD_STEP_UNDO_TRYING] = TXN_BRANCH_COMPENSATING,
         [RECORD_STEP_UNDO_WAITING] = TXN_BRANCH_COMPENSATING,
         [RECORD_STEP_UNDO_PARKED] = TXN_BRANCH_PARKED,
         [RECORD_STEP_COMPENSATED] = TXN_BRANCH_COMPENSATED,
@@ -124,6 +126,8 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
     txn_branch_place(txn, branch, states[record->state]);
     branch->tries = record->tries;
     branch->retry_at.us = 0;
+    if (record->state == RECORD_STEP_TRYING || record->state == RECORD_STEP_UNDO_TRYING)
+        branch->retry_at = txn_after(now, 0); /* interrupted: the next one, if there is one */
     if (record->retry_at.us != 0) /* bounded in the RECOVERED step, when the policy is known */
         branch->retry_at = txn_after(
             now, record->retry_at.us > now.wall.us ? record->retry_at.us - now.wall.us : 0);

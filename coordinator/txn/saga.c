@@ -81,7 +81,7 @@ void txn_run(struct step *step)
         if (!ready(txn, branch))
             continue;
         txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
-        txn_send(step, branch, OP_EXECUTE);
+        txn_try(step, branch, OP_EXECUTE);
     }
     bool parked = txn->in[TXN_BRANCH_PARKED] != 0 && txn->in[TXN_BRANCH_EXECUTING] == 0 &&
                   txn->writing[TXN_RECORD_STEP] == 0;
@@ -131,11 +131,12 @@ static void refused(struct step *step, struct txn_branch *branch)
     txn_run(step);
 }
 
-/* Its tries are over without a result. What a pivot did its fence finds out. */
-static void may_have_run(struct step *step, struct txn_branch *branch)
+/* What a pivot did its fence finds out. */
+void txn_spent(struct step *step, struct txn_branch *branch, enum txn_cause cause)
 {
     if (branch->kind != TXN_STEP_PIVOT)
         txn_branch_set(step->txn, branch, TXN_BRANCH_UNCERTAIN);
+    txn_stop(step, cause, branch->number);
 }
 
 /* No result: the same again under the same key, or the retries are spent. */
@@ -143,13 +144,10 @@ static void unknown(struct step *step, struct txn_branch *branch)
 {
     const struct result *result = step->event->of.result;
     const struct txn_retry *retry = &branch->retry;
-    if (branch->retry_at.us != 0)
+    if (branch->retry_at.us != 0 || txn_announced(step->txn, branch))
         return;
-    if (!txn_forward_only(step->txn) && retry->max_attempts != 0 &&
-        branch->tries >= retry->max_attempts) {
-        may_have_run(step, branch);
-        txn_stop(step, branch->reachable ? TXN_CAUSE_TIMEOUT : TXN_CAUSE_UNREACHABLE,
-                 branch->number);
+    if (txn_tries_spent(step->txn, branch, OP_EXECUTE)) {
+        txn_spent(step, branch, branch->reachable ? TXN_CAUSE_TIMEOUT : TXN_CAUSE_UNREACHABLE);
         return;
     }
     txn_try_later(step, branch, retry, result->result == RESULT_RETRY ? result->retry_after_us : 0);
@@ -209,10 +207,11 @@ void txn_on_step_unsendable(struct step *step)
         refused(step, branch);
         return;
     }
-    if (branch->tries == 1 && (step->txn->inherited & txn_bit(step->txn, branch)) == 0)
-        txn_branch_set(step->txn, branch, TXN_BRANCH_IDLE); /* nobody ever sent it */
-    else
-        may_have_run(step, branch);
+    if (branch->tries > 1 || (step->txn->inherited & txn_bit(step->txn, branch)) != 0) {
+        txn_spent(step, branch, TXN_CAUSE_INPUT);
+        return;
+    }
+    txn_branch_set(step->txn, branch, TXN_BRANCH_IDLE); /* nobody ever sent it */
     txn_stop(step, TXN_CAUSE_INPUT, branch->number);
 }
 
@@ -258,7 +257,7 @@ void txn_on_running_resumed(struct step *step)
         txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
         branch->tries = 0;
         txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
-        txn_send(step, branch, OP_EXECUTE);
+        txn_try(step, branch, OP_EXECUTE);
     }
     txn_run(step);
 }

@@ -80,12 +80,6 @@ void txn_resend_due(struct step *step, enum txn_branch_state state, enum message
     }
 }
 
-void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op)
-{
-    if (step->txn->writing[TXN_RECORD_STEP] == 0)
-        txn_resend_due(step, state, op);
-}
-
 static uint64_t shorter(uint64_t a_us, uint64_t b_us) /* 0: none */
 {
     if (a_us == 0 || (b_us != 0 && b_us < a_us))

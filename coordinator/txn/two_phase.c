@@ -205,22 +205,38 @@ void txn_on_vote(struct step *step)
     txn_again(step, branch, 0);
 }
 
-void txn_on_unsendable(struct step *step)
-{
-    const struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
-    if (branch == NULL || branch->state != TXN_BRANCH_PREPARING)
-        return;
-    txn_abort(step, TXN_CAUSE_INPUT, branch->number);
-}
-
-/* A prepare that did not come in time is the reason to fall back; the end of the whole time is
- * none. */
+/* A prepare that did not come in time is the reason to fall back, or one whose output was lost; the
+ * end of the whole time is none. */
 static void give_up(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
     if (txn_falls_back(step->txn) && !txn_expired(step->txn->deadline, step->now))
         txn_fall_back(step, cause, branch_number);
     else
         txn_abort(step, cause, branch_number);
+}
+
+/* A yes without the output that an input needs: its participant was asked again behind a restart,
+ * and can not read what is prepared before that commits (protocol.md, section 3). */
+static bool output_lost(struct txn *txn, const struct txn_branch *branch)
+{
+    for (uint64_t mask = branch->needs & txn->in[TXN_BRANCH_PREPARED]; mask != 0;) {
+        if (txn_take(txn, &mask)->output.data == NULL)
+            return true;
+    }
+    return false;
+}
+
+/* PREPARING: an input can not be made. An output that was lost a saga finds again; one that was
+ * never there it would not find either. */
+void txn_on_unsendable(struct step *step)
+{
+    const struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch == NULL || branch->state != TXN_BRANCH_PREPARING)
+        return;
+    if (output_lost(step->txn, branch))
+        give_up(step, TXN_CAUSE_INPUT, branch->number);
+    else
+        txn_abort(step, TXN_CAUSE_INPUT, branch->number);
 }
 
 /* Whom to blame: the first that was asked and has not voted. */

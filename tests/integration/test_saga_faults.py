@@ -334,6 +334,47 @@ class SagaFaults(TrothTest):
         self.assertEqual(len(tries), 2)
         self.assertGreaterEqual(tries[1] - tries[0], 1.9)
 
+    def killed_during(self, gtid, operation, op, number):
+        """trothd dies while the call with that number has no answer yet, and comes back."""
+        wait_until(lambda: self.scripted.count(gtid, operation, op) == number, 20, f"call {number}")
+        self.trothd.kill9()
+        self.trothd.start()
+
+    def test_24_killed_during_the_first_try_of_two(self):
+        """Fault 24: it counts, although the journal knows nothing of it."""
+        self.scripted.answers["act", "execute"] = [SILENCE]
+        gtid = self.begin({**act(forward="two"), "timeout": "3s"})
+        self.killed_during(gtid, "act", "execute", 1)
+        self.ended(gtid, "compensated")
+        self.assertEqual(self.scripted.count(gtid, "act", "execute"), 2)
+
+    def test_24_killed_during_the_last_try(self):
+        """Fault 24: there is no third one: it may have run, and is compensated."""
+        for forward, tries in (("once", 1), ("two", 2)):
+            with self.subTest(forward=forward):
+                SagaFaults.number += 1
+                self.scripted.answers["act", "execute"] = [UNKNOWN] * (tries - 1) + [SILENCE]
+                gtid = self.begin(SEATS, {**act(forward=forward), "timeout": "20s"})
+                self.killed_during(gtid, "act", "execute", tries)
+                shown = self.ended(gtid, "compensated")
+                self.assertEqual((shown["failure"]["step"], shown["failure"]["cause"]), ("act", "restarted"), shown)
+                self.assertEqual(self.scripted.count(gtid, "act", "execute"), tries)
+                self.assertEqual(self.scripted.count(gtid, "undo_act", "compensate"), 1)
+                self.effects(gtid, accounts=(1, 1))
+
+    def test_24_killed_during_the_last_compensation(self):
+        """Fault 24: the same for compensations: parked, until an operator says again."""
+        self.scripted.answers["undo_act", "compensate"] = [UNKNOWN, SILENCE, DONE]
+        self.scripted.answers["fail", "execute"] = [REFUSED]
+        fail = {"name": "fail", "participant": "scripted", "operation": "fail", "kind": "pivot", "input": {}}
+        gtid = self.begin({**act(back="two"), "timeout": "20s"}, fail)
+        self.killed_during(gtid, "undo_act", "compensate", 2)
+        wait_until(lambda: self.trothd.show(gtid)["state"] == "parked", 20, "it is parked")
+        self.assertEqual(self.scripted.count(gtid, "undo_act", "compensate"), 2)
+        self.assertEqual(self.trothd.post(f"/v1/transactions/{gtid}/retry", {}).status, 200)
+        self.ended(gtid, "compensated")
+        self.assertEqual(self.scripted.count(gtid, "undo_act", "compensate"), 3)
+
     # --- 25
 
     def past(self, gtid, seconds):
@@ -531,15 +572,12 @@ class SagaFaults(TrothTest):
         self.effects(gtid, inventory=(1, 0), shipping=(1, 0))
 
     def test_39_a_repeated_prepare_at_a_restarted_participant(self):
-        """Fault 39: nobody can read the output before the commit: attempt 1 is given up. Effects are as the outcome
-        says."""
+        """Fault 39: nobody can read the output before the commit: attempt 1 is given up for a saga, which finds it
+        again."""
         gtid, shown = self.handed_over(restart=True)
-        if shown["outcome"] == "committed":
-            self.assertEqual(shown["attempt"], 2, shown)
-            self.effects(gtid, inventory=(1, 0), shipping=(1, 0))
-        else:
-            self.assertEqual((shown["outcome"], shown["failure"]["cause"]), ("aborted", "input"), shown)
-            self.effects(gtid)
+        self.assertEqual((shown["outcome"], shown["attempt"]), ("committed", 2), shown)
+        self.assertEqual((shown["fallback"]["cause"], shown["fallback"]["step"]), ("input", "book"), shown)
+        self.effects(gtid, inventory=(1, 0), shipping=(1, 0))
         wait_until(lambda: not self.postgres.prepared(f"%{gtid}%"), 20, "nothing of it is prepared")
 
 

@@ -133,7 +133,7 @@ void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t 
     }
 }
 
-/* Fault 24: a try that a restart interrupted is asked again; no others come on top. */
+/* Fault 24: a limit of two means two tries, whoever led meanwhile. */
 void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch)
 {
     const struct guard *guard = &txn->guard[branch];
@@ -145,9 +145,17 @@ void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch
             (txn->guard[b].committed != 0 || txn->plan.mood[b] == MOOD_SKIP))
             return;
     }
-    if (guard->sends > most + world->nodes_count)
+    if (guard->sends > most)
         world_fail(world, "fault 24: txn %u/%u was tried %u times, %u are allowed",
                    index_of(world, txn), branch + 1, guard->sends, most);
+}
+
+void check_undo_tries(struct world *world, const struct sim_txn *txn, uint32_t branch)
+{
+    uint32_t most = txn->plan.retry[branch].max_attempts;
+    if (most != 0 && txn->guard[branch].undos > most * (1 + txn->guard[branch].resumes))
+        world_fail(world, "fault 24: txn %u/%u was compensated %u times, %u are allowed",
+                   index_of(world, txn), branch + 1, txn->guard[branch].undos, most);
 }
 
 /* --- after the drain ---------------------------------------------------------------------------

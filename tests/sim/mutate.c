@@ -33,6 +33,7 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_GUARD_NO_FENCE] = "guard-no-fence",
     [MUTATE_LATE_YES] = "late-yes",
     [MUTATE_NO_ABORT] = "no-abort",
+    [MUTATE_TRY_UNCOUNTED] = "try-uncounted",
     [MUTATE_POST_EARLY] = "post-early",
 };
 
@@ -144,5 +145,8 @@ bool mutate_pretends_durable(const struct world *world, const struct txn_record 
         return record->kind == TXN_RECORD_DELEGATE;
     if (world->mutation == MUTATE_LAZY_BEGIN_FOR_ALL)
         return record->kind == TXN_RECORD_BEGIN && record->forced;
+    if (world->mutation == MUTATE_TRY_UNCOUNTED)
+        return record->kind == TXN_RECORD_STEP && record->forced &&
+               memmem(record->step.data, record->step.len, "trying", 6) != NULL;
     return false;
 }

@@ -102,6 +102,10 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
         world->txns[txn].guard[branch].sent_by |= UINT32_C(1) << node;
         check_tries(world, &world->txns[txn], branch);
     }
+    if (op == OP_COMPENSATE) {
+        world->txns[txn].guard[branch].undos++;
+        check_undo_tries(world, &world->txns[txn], branch);
+    }
     if (op != OP_ABORT)
         check_sent(world, &world->txns[txn], attempt);
     world_carry(world, (struct sim_event){.kind = EV_COMMAND,
@@ -357,8 +361,13 @@ void node_on_operator(struct world *world, const struct sim_event *event)
     (void)event;
     for (uint32_t t = 0; t < world->txns_count && world->nodes[world->leader]->alive; t++) {
         const struct live *live = world->nodes[world->leader]->live[t];
-        if (live != NULL && live->txn.in[TXN_BRANCH_PARKED] != 0)
-            node_step(world, world->leader, t, &(struct txn_event){.kind = TXN_EVENT_RESUMED});
+        if (live == NULL || live->txn.in[TXN_BRANCH_PARKED] == 0)
+            continue;
+        for (uint32_t i = 0; i < live->txn.branches_count; i++) {
+            if (live->branches[i].state == TXN_BRANCH_PARKED)
+                world->txns[t].guard[live->branches[i].number - 1].resumes++;
+        }
+        node_step(world, world->leader, t, &(struct txn_event){.kind = TXN_EVENT_RESUMED});
     }
 }
 

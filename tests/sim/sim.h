@@ -65,6 +65,7 @@ enum mutation {
     MUTATE_LATE_YES, /* a yes that meets the fallback's write still asks for a commit, and rows are
                         not written once [LATEYES, NOWRITEONCE] */
     MUTATE_NO_ABORT, /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
+    MUTATE_TRY_UNCOUNTED, /* a try leaves without the record that counts it */
     MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
     MUTATE_COUNT
 };
@@ -166,6 +167,8 @@ struct guard {
     bool compensated;
     bool refused_once;
     uint32_t sends;   /* of execute, in the newest attempt */
+    uint32_t undos;   /* sends of compensate */
+    uint32_t resumes; /* an operator said: again, counted from zero */
     uint32_t sent_by; /* bit n: by incarnation n */
     bool recorded;    /* a STEP record says done */
 };
@@ -390,6 +393,7 @@ void check_executed(struct world *world, const struct sim_txn *txn, uint32_t bra
 void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t branch,
                        uint32_t attempt);
 void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch);
+void check_undo_tries(struct world *world, const struct sim_txn *txn, uint32_t branch);
 void check_saga_drained(struct world *world, const struct sim_txn *txn);
 
 /* mutate.c */

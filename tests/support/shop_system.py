@@ -44,17 +44,19 @@ class KillingProxy(TcpProxy):
 
     def __init__(self, server_port):
         self.writes = []  # since kill_at(): what each one wrote
+        self.met = False  # the one to kill at has come by; self.triggered follows
         self._kill = None
         self._answers = set()  # links whose next answer is the one that shall not come
         super().__init__(server_port)
 
-    def kill_at(self, direction, number, process):
-        """"request": the write is not passed on, so it is not done; "reply": it is done, and nobody is told. The
-        process is dead before the connection ends; self.triggered is set then."""
+    def kill_at(self, direction, which, process):
+        """which: the n-th write, or the first that writes a row of that kind. "request": it is not passed on, so it is
+        not done; "reply": it is done, and nobody is told. The process is dead before the connection ends;
+        self.triggered is set then."""
         self.triggered.clear()
         with self._lock:
-            self.writes = []
-            self._kill = (direction, number, process)
+            self.writes, self.met = [], False
+            self._kill = (direction, which, process)
 
     def disarm(self):
         with self._lock:
@@ -82,7 +84,7 @@ class KillingProxy(TcpProxy):
         with self._lock:
             if self._kill is None:
                 return False
-            at, number, process = self._kill
+            at, which, process = self._kill
             if direction == "reply":
                 if link not in self._answers:
                     return False
@@ -91,8 +93,9 @@ class KillingProxy(TcpProxy):
                 if not wrote:
                     return False
                 self.writes.append("+".join(wrote))
-                if len(self.writes) != number:
+                if which not in (len(self.writes), *wrote):
                     return False
+                self.met = True
                 if at == "reply":
                     self._answers.add(link)
                     return False

@@ -31,9 +31,14 @@ static const char *const record_kind_names[TXN_RECORD_KIND_COUNT] = {
     [TXN_RECORD_END] = "end",
 };
 static const char *const step_state_names[RECORD_STEP_STATE_COUNT] = {
-    [RECORD_STEP_WAITING] = "waiting",           [RECORD_STEP_DONE] = "done",
-    [RECORD_STEP_SKIPPED] = "skipped",           [RECORD_STEP_PARKED] = "parked",
-    [RECORD_STEP_UNDO_WAITING] = "undo_waiting", [RECORD_STEP_UNDO_PARKED] = "undo_parked",
+    [RECORD_STEP_TRYING] = "trying",
+    [RECORD_STEP_WAITING] = "waiting",
+    [RECORD_STEP_DONE] = "done",
+    [RECORD_STEP_SKIPPED] = "skipped",
+    [RECORD_STEP_PARKED] = "parked",
+    [RECORD_STEP_UNDO_TRYING] = "undo_trying",
+    [RECORD_STEP_UNDO_WAITING] = "undo_waiting",
+    [RECORD_STEP_UNDO_PARKED] = "undo_parked",
     [RECORD_STEP_COMPENSATED] = "compensated",
 };
 
@@ -262,7 +267,7 @@ static int step_state_parse(struct troth_span object, enum record_step_state *re
     struct troth_span value;
     if (!json_member(object, "step", &value) || json_type(value) != JSON_STRING)
         return TROTH_ERROR_SYNTAX;
-    for (enum record_step_state i = RECORD_STEP_WAITING; i < RECORD_STEP_STATE_COUNT; i++) {
+    for (enum record_step_state i = RECORD_STEP_TRYING; i < RECORD_STEP_STATE_COUNT; i++) {
         const char *name = record_step_state_name(i);
         if (json_string_equals(value, (struct troth_span){name, strlen(name)})) {
             *ret_state = i;

@@ -42,6 +42,29 @@ START_TEST(a_prepare_that_does_not_come_in_time_becomes_a_saga)
 }
 END_TEST
 
+START_TEST(an_input_whose_output_was_lost_is_a_reason_and_one_that_was_never_there_is_none)
+{
+    static const char *const outputs[] = {NULL, "{}"};
+    static const char *const follows[] = {"persist attempt abort!",
+                                          "persist decision abort aborted!"};
+    for (int way = 0; way < 2; way++) {
+        struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cp");
+        rig->branches[1].needs = 1;
+        rig_event(rig, TXN_EVENT_SUBMITTED);
+        ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESERVED), "send 1 prepare");
+        struct result yes = {
+            .op = OP_PREPARE, .branch = 1, .attempt = 1, .result = RESULT_VOTE, .vote = VOTE_YES};
+        if (outputs[way] != NULL)
+            yes.output = (struct troth_span){outputs[way], strlen(outputs[way])};
+        ck_assert_str_eq(rig_full_result(rig, &yes, false), "send 2 prepare");
+        const char *trace = rig_number(rig, TXN_EVENT_UNSENDABLE, 2);
+        ck_assert_msg(strstr(trace, follows[way]) != NULL, "%s", trace);
+        ck_assert_int_eq(way == 0 ? rig->txn.fallback_cause : rig->txn.cause, TXN_CAUSE_INPUT);
+        rig_free(rig);
+    }
+}
+END_TEST
+
 START_TEST(a_late_yes_changes_nothing)
 {
     struct rig *rig = fallen_back();
@@ -186,7 +209,7 @@ START_TEST(a_new_leader_in_the_second_attempt_sends_the_aborts_again)
                           "\"no route\"}");
     const char *trace;
     struct rig *rig = rig_recover_saga(&image, "cpr", &trace);
-    ck_assert_str_eq(trace, "send 1 abort #1; send 2 abort #1; send 2 execute");
+    ck_assert_str_eq(trace, "send 1 abort #1; send 2 abort #1; persist step 2 trying #2!");
     BUFFER_SCOPED struct buffer text = {0};
     txn_fallback_append(&rig->txn, &text);
     ck_assert_str_eq(buffer_text(&text),
@@ -200,6 +223,8 @@ TCase *fallback_tests(void)
 {
     TCase *tests = tcase_create("fallback");
     tcase_add_test(tests, a_prepare_that_does_not_come_in_time_becomes_a_saga);
+    tcase_add_test(tests,
+                   an_input_whose_output_was_lost_is_a_reason_and_one_that_was_never_there_is_none);
     tcase_add_test(tests, a_late_yes_changes_nothing);
     tcase_add_test(tests, a_row_that_committed_first_stands);
     tcase_add_test(tests, a_business_no_aborts_and_never_falls_back);

@@ -88,7 +88,11 @@ START_TEST(two_attempts_are_two_tries_and_then_it_may_have_run)
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "");
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "");
     ck_assert_str_eq(rig_after(rig, 99999), "");
-    ck_assert_str_eq(rig_after(rig, 1), "send 2 execute");
+    ck_assert_str_eq(rig_after(rig, 1), "persist step 2 trying!"); /* counted before it leaves */
+    ck_assert(span_is(rig_record(rig, TXN_RECORD_STEP)->step,
+                      "{\"branch\":2,\"attempt\":1,\"step\":\"trying\",\"tries\":2}"));
+    ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN), ""); /* of the first, again */
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute");
     ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN), "persist decision abort!");
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION), "send 2 compensate");
     ck_assert_str_eq(rig_done(rig, 2, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
@@ -105,6 +109,7 @@ START_TEST(a_refusal_behind_an_unknown_try_does_not_clear_it)
     rig_durable(rig, TXN_RECORD_STEP);
     rig_durable(rig, TXN_RECORD_STEP);
     rig_after(rig, 100000);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute");
     rig_result(rig, 2, OP_EXECUTE, RESULT_REFUSED);
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION), "send 2 compensate");
     rig_free(rig);
@@ -119,6 +124,7 @@ START_TEST(an_unknown_pivot_is_fenced_before_the_turn)
     rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN);
     rig_durable(rig, TXN_RECORD_STEP);
     rig_after(rig, 100000);
+    rig_durable(rig, TXN_RECORD_STEP);
     ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN), "send 2 abort");
     ck_assert_int_eq(rig->txn.state, TXN_STOPPING);
     ck_assert_str_eq(rig_done(rig, 2, OP_ABORT, BRANCH_IS_ABORTED), "persist decision abort!");
@@ -185,7 +191,8 @@ START_TEST(spent_compensations_are_parked_and_hold_up_only_what_they_depend_on)
     ck_assert_str_eq(rig_result(rig, 2, OP_COMPENSATE, RESULT_UNKNOWN),
                      "persist step 2 undo_waiting");
     rig_durable(rig, TXN_RECORD_STEP);
-    ck_assert_str_eq(rig_after(rig, 100000), "send 2 compensate");
+    ck_assert_str_eq(rig_after(rig, 100000), "persist step 2 undo_trying!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 compensate");
     ck_assert_str_eq(rig_result(rig, 2, OP_COMPENSATE, RESULT_RETRY), "persist step 2 undo_parked");
     ck_assert_int_eq(rig->txn.state, TXN_COMPENSATING);
     ck_assert_str_eq(rig_done(rig, 3, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
@@ -287,7 +294,8 @@ START_TEST(a_new_leader_goes_on_where_the_records_end)
     struct rig *rig = rig_recover_saga(&image, "ccp", &trace);
     ck_assert_str_eq(trace, "");
     ck_assert(span_is(rig->branches[0].output, "{\"id\":0.10}"));
-    ck_assert_str_eq(rig_after(rig, 50000), "send 2 execute");
+    ck_assert_str_eq(rig_after(rig, 50000), "persist step 2 trying!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute");
     ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN),
                      "send 3 abort"); /* two tries in all; and who knows about the pivot */
     ck_assert_str_eq(rig_done(rig, 3, OP_ABORT, BRANCH_IS_ABORTED), "persist decision abort!");
@@ -301,7 +309,8 @@ START_TEST(after_a_takeover_every_step_may_have_run)
     struct txn_image image = image_of(3, NULL);
     const char *trace;
     struct rig *rig = rig_recover_saga(&image, "ccc", &trace);
-    ck_assert_str_eq(trace, "send 1 execute");
+    ck_assert_str_eq(trace, "persist step 1 trying!");
+    ck_assert_uint_eq(rig->branches[0].tries, 1); /* one that no record tells of */
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "persist decision abort!");
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION), "send 3 compensate");
     ck_assert_str_eq(rig_done(rig, 3, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
@@ -350,7 +359,74 @@ START_TEST(a_new_leader_goes_on_compensating)
     ck_assert_int_eq(rig->txn.state, TXN_PARKED);
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 compensate");
     ck_assert_str_eq(rig_done(rig, 2, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
-                     "persist step 2 compensated; send 1 compensate");
+                     "persist step 2 compensated; persist step 1 undo_trying!");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(the_only_try_of_a_limit_of_one_is_counted_before_it_leaves)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_SAGA, "cc");
+    rig->branches[0].retry.max_attempts = rig->branches[0].compensate_retry.max_attempts = 1;
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_BEGIN), "reply accepted; persist step 1 trying!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 1 execute");
+    rig_executed(rig, 1, NULL);
+    rig_durable(rig, TXN_RECORD_STEP);
+    rig_result(rig, 2, OP_EXECUTE, RESULT_REFUSED);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION), "persist step 1 undo_trying!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 1 compensate");
+    ck_assert_str_eq(rig_result(rig, 1, OP_COMPENSATE, RESULT_UNKNOWN),
+                     "persist step 1 undo_parked");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_try_that_was_announced_is_not_sent_once_its_step_is_over)
+{
+    struct rig *rig = running("cc");
+    rig_result(rig, 1, OP_EXECUTE, RESULT_UNKNOWN);
+    rig_durable(rig, TXN_RECORD_STEP);
+    ck_assert_str_eq(rig_after(rig, 100000), "persist step 1 trying!");
+    ck_assert_str_eq(rig_executed(rig, 1, NULL), /* the first was slow */
+                     "persist step 1 done; send 2 execute");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_last_try_that_was_interrupted_may_have_run)
+{
+    struct txn_image image =
+        image_of(3, "[{\"branch\":1,\"attempt\":1,\"step\":\"done\",\"tries\":1},"
+                    "{\"branch\":2,\"attempt\":1,\"step\":\"trying\",\"tries\":2}]");
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "ccc", &trace);
+    ck_assert_str_eq(trace, "persist decision abort!");
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_RESTARTED);
+    ck_assert_uint_eq(rig->txn.cause_branch, 2);
+    rig_free(rig);
+    image.steps = SPAN("[{\"branch\":1,\"attempt\":1,\"step\":\"done\",\"tries\":1},"
+                       "{\"branch\":2,\"attempt\":1,\"step\":\"trying\",\"tries\":1}]");
+    rig = rig_recover_saga(&image, "ccc", &trace);
+    ck_assert_str_eq(rig_wake(rig), "persist step 2 trying!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute");
+    ck_assert_uint_eq(rig->branches[1].tries, 2);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_last_compensation_that_was_interrupted_is_parked)
+{
+    struct txn_image image =
+        image_of(2, "[{\"branch\":1,\"attempt\":1,\"step\":\"done\",\"tries\":1},"
+                    "{\"branch\":2,\"attempt\":1,\"step\":\"undo_trying\",\"tries\":2}]");
+    image.decision = TXN_ABORT;
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "cc", &trace);
+    ck_assert_str_eq(trace, "persist step 2 undo_parked");
+    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
     rig_free(rig);
 }
 END_TEST
@@ -396,6 +472,10 @@ TCase *saga_tests(void)
     tcase_add_test(tests, a_cancel_at_a_new_leader_finds_the_pivot_done);
     tcase_add_test(tests, a_saga_whose_last_step_is_durable_is_committed);
     tcase_add_test(tests, a_new_leader_goes_on_compensating);
+    tcase_add_test(tests, the_only_try_of_a_limit_of_one_is_counted_before_it_leaves);
+    tcase_add_test(tests, a_try_that_was_announced_is_not_sent_once_its_step_is_over);
+    tcase_add_test(tests, a_last_try_that_was_interrupted_may_have_run);
+    tcase_add_test(tests, a_last_compensation_that_was_interrupted_is_parked);
     tcase_add_test(tests, a_damaged_step_record_is_not_guessed_at);
     return tests;
 }

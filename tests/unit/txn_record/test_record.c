@@ -51,10 +51,10 @@ END_TEST
 START_TEST(steps_read_back_as_they_were_written)
 {
     BUFFER_SCOPED struct buffer list = {0};
-    for (enum record_step_state state = RECORD_STEP_WAITING; state < RECORD_STEP_STATE_COUNT;
+    for (enum record_step_state state = RECORD_STEP_TRYING; state < RECORD_STEP_STATE_COUNT;
          state++) {
         bool waits = state == RECORD_STEP_WAITING || state == RECORD_STEP_UNDO_WAITING;
-        buffer_append_char(&list, state == RECORD_STEP_WAITING ? '[' : ',');
+        buffer_append_char(&list, state == RECORD_STEP_TRYING ? '[' : ',');
         record_step_append(
             &list, &(struct record_step){.branch = 9999,
                                          .attempt = 2,
@@ -66,7 +66,7 @@ START_TEST(steps_read_back_as_they_were_written)
     buffer_append_char(&list, ']');
     struct json_cursor cursor = json_cursor(buffer_span(&list));
     struct record_step step;
-    for (enum record_step_state state = RECORD_STEP_WAITING; state < RECORD_STEP_STATE_COUNT;
+    for (enum record_step_state state = RECORD_STEP_TRYING; state < RECORD_STEP_STATE_COUNT;
          state++) {
         bool waits = state == RECORD_STEP_WAITING || state == RECORD_STEP_UNDO_WAITING;
         ck_assert_int_eq(record_step_next(&cursor, &step), 0);

@@ -142,9 +142,9 @@ struct txn_retry {
     uint64_t interval_us;         /* before the second try; 0: the policy's */
     uint32_t backoff_thousandths; /* each wait is so much longer: 2000 doubles it; 0: 2000 */
     uint64_t max_interval_us;     /* 0: the policy's */
-    uint32_t max_attempts;        /* counts the first try; 0: without end. Holds across restarts: a
-                                     try that a restart interrupted is asked again, not counted
-                                     again. Not looked at for retriable steps */
+    uint32_t max_attempts;        /* counts the first try; 0: without end. Never more, also across
+                                     restarts: a try that one interrupted counts (txn/tries.c). Not
+                                     looked at for retriable steps */
     bool fixed; /* jitter none: wait exactly so long; false: jitter full, up to so long */
 };
 
@@ -241,7 +241,7 @@ struct txn {
     enum txn_cause cause;
     uint32_t cause_branch;         /* number; 0: the transaction itself */
     uint32_t fallback_attempt;     /* the 2PC attempt that was given up for a saga; 0: none */
-    enum txn_cause fallback_cause; /* and why: TIMEOUT, UNREACHABLE, RESTARTED */
+    enum txn_cause fallback_cause; /* and why: TIMEOUT, UNREACHABLE, RESTARTED, INPUT */
     uint32_t fallback_branch;
     struct troth_span fallback_reason; /* the participant's own words */
     uint32_t delegated_branch;
@@ -262,6 +262,8 @@ struct txn {
     uint64_t fencing;    /* an abort of the attempt before is not acknowledged [NOABORT] */
     uint64_t strayed;    /* said heuristic to such an abort: the outcome is mixed */
     uint64_t asked;      /* was asked for its output */
+    uint64_t untold;     /* an earlier leader may have made one try that no record tells of */
+    uint64_t announced;  /* its next try leaves when the record that counts it is durable */
     uint32_t step_seq;   /* STEP records made in this memory */
     uint32_t begin_writes, begins_durable;
     uint32_t unpublished;                    /* events handed to Kafka and not yet confirmed */
@@ -361,7 +363,7 @@ struct txn_effect {
 
 /* A step emits at most this many, and of them at most so many PERSIST. */
 #define TXN_EFFECTS_MAX  (3u * TROTH_BRANCHES_MAX + 8u)
-#define TXN_PERSISTS_MAX 4u
+#define TXN_PERSISTS_MAX (TROTH_BRANCHES_MAX + 4u)
 
 /* Bytes to reserve in `texts` before the first step: enough for everything that a decision rests
  * on. The steps of a record (outputs up to MESSAGE_LINE_MAX each) may need more; where that memory

@@ -139,10 +139,12 @@ TROTH_MUST_CHECK int record_member_next(struct json_cursor *cursor,
 
 /* What a STEP record says of a branch. */
 enum record_step_state {
+    RECORD_STEP_TRYING,  /* the last of `tries` of execute is about to leave, or has left */
     RECORD_STEP_WAITING, /* `tries` of execute are over without a result; the next at retry_at */
     RECORD_STEP_DONE,    /* executed; `output` */
     RECORD_STEP_SKIPPED, /* its `when` was false */
     RECORD_STEP_PARKED,  /* a retriable step was refused: waits for an operator */
+    RECORD_STEP_UNDO_TRYING,  /* as TRYING, of compensate: counted from zero */
     RECORD_STEP_UNDO_WAITING, /* as WAITING, of compensate: counted from zero */
     RECORD_STEP_UNDO_PARKED,  /* compensation's retries are spent, or it was refused */
     RECORD_STEP_COMPENSATED,

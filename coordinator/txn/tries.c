@@ -1,0 +1,62 @@
+/* tries.c: how often an operation of a saga may be tried. A limit of two means two tries, also
+ * across restarts, and whenever the coordinator died (faults.md 24;
+ * tests/sim: try-uncounted).
+ *
+ * The first try leaves without a write, as every step may have run after a takeover anyway
+ * [KNOWNONLY]; so a new leader that finds no record of a step counts one try. Every try behind the
+ * first, and the only one where the limit is one, is durable before it leaves: the journal never
+ * counts less than was sent, and at most one more. What has no limit is not counted there. */
+#include "core.h"
+
+static uint32_t limit_of(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
+{
+    if (op == OP_COMPENSATE)
+        return branch->compensate_retry.max_attempts;
+    return txn_forward_only(txn) ? 0 : branch->retry.max_attempts;
+}
+
+bool txn_tries_spent(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
+{
+    uint32_t limit = limit_of(txn, branch, op);
+    return limit != 0 && branch->tries >= limit;
+}
+
+void txn_try(struct step *step, struct txn_branch *branch, enum message_op op)
+{
+    struct txn *txn = step->txn;
+    uint64_t bit = txn_bit(txn, branch);
+    uint32_t limit = limit_of(txn, branch, op);
+    if ((txn->untold & bit) != 0 && branch->tries == 0 && limit > 1)
+        branch->tries = 1;
+    txn->untold &= ~bit;
+    if (limit == 0 || (branch->tries == 0 && limit > 1)) {
+        txn_send(step, branch, op);
+        return;
+    }
+    branch->retry_at.us = 0;
+    if (txn_persist_step(step, branch,
+                         op == OP_COMPENSATE ? RECORD_STEP_UNDO_TRYING : RECORD_STEP_TRYING))
+        txn->announced |= bit;
+    else
+        branch->retry_at = txn_after(step->now, txn->policy->retry_interval_us);
+}
+
+bool txn_announced(const struct txn *txn, const struct txn_branch *branch)
+{
+    return (txn->announced & txn_bit(txn, branch)) != 0;
+}
+
+/* What is announced goes first: its time has come already. */
+void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op)
+{
+    struct txn *txn = step->txn;
+    if (txn->writing[TXN_RECORD_STEP] > 0)
+        return;
+    for (uint64_t mask = txn->announced & txn->in[state]; mask != 0;)
+        txn_send(step, txn_take(txn, &mask), op);
+    for (uint64_t mask = txn->in[state]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        if (txn_expired(branch->retry_at, step->now))
+            txn_try(step, branch, op);
+    }
+}
