@@ -66,11 +66,14 @@ const char *definition_nearest(const char *wrong, const char *const *names)
         size_t len = strlen(*name);
         if (len == 0 || len > WORD_MAX)
             continue;
-        uint32_t d = distance(wrong, wrong_len, *name, len);
         /* A third of the longer one may be wrong, four letters at most: "compensation" still means
          * "compensate", and "foo" means nothing. */
-        size_t allowed = ((wrong_len > len ? wrong_len : len) + 2) / 3;
+        size_t longer = wrong_len > len ? wrong_len : len;
+        size_t allowed = (longer + 2) / 3;
         allowed = allowed < 4 ? allowed : 4;
+        uint32_t d = (uint32_t)longer; /* each letter too many is one insertion at least */
+        if (longer - (wrong_len < len ? wrong_len : len) <= allowed)
+            d = distance(wrong, wrong_len, *name, len);
         if (d > allowed && abbreviates(wrong, wrong_len, *name, len))
             d = (uint32_t)allowed;
         if (d < least_distance && d <= allowed) {

@@ -25,9 +25,10 @@ static void after_name(struct parse *parse, uint32_t index, const struct place *
     if (found < 0) {
         const char *names[DEFINITION_STEPS_MAX + 1];
         step_names(parse, names);
-        const char *nearest = nearest_of(place->value, names);
-        check_error(check, place, "unknown step %s%s", shown(place->value).text,
-                    hint(nearest).text);
+        const char *nearest = nearest_of(check, place->value, names);
+        if (!step_may_be_unread(parse, nearest != NULL))
+            check_error(check, place, "unknown step %s%s", shown(place->value).text,
+                        hint(nearest).text);
         if (nearest != NULL)
             found = step_find(parse, (struct troth_span){nearest, strlen(nearest)});
     } else if ((step->after & BIT(found)) != 0) {

@@ -11,8 +11,17 @@ struct render {
     const struct definition *definition;
     const struct definition_values *values;
     struct buffer *text;
-    struct troth_span wrong; /* the path that could not be filled in */
+    const char *wrong; /* the path that could not be filled in: memory of the thread */
 };
+
+static const char *wrong_text(struct troth_span path)
+{
+    static _Thread_local char text[EXPRESSION_BYTES_MAX + 1];
+    size_t len = path.len < EXPRESSION_BYTES_MAX ? path.len : EXPRESSION_BYTES_MAX;
+    memcpy(text, path.data, len);
+    text[len] = '\0';
+    return text;
+}
 
 static struct troth_span root_value(const struct render *render, const struct path *path)
 {
@@ -31,13 +40,13 @@ static int value_find(struct render *render, struct troth_span expression,
 {
     struct path path;
     struct path_fault fault;
-    render->wrong = expression;
-    if (path_parse(expression, &path, &fault) < 0)
-        return TROTH_ERROR_NOT_FOUND;
-    struct troth_span value = root_value(render, &path);
-    if (value.data == NULL || !path_lookup(value, path.rest, ret_value))
-        return TROTH_ERROR_NOT_FOUND;
-    return 0;
+    if (path_parse(expression, &path, &fault) == 0) {
+        struct troth_span value = root_value(render, &path);
+        if (value.data != NULL && path_lookup(value, path.rest, ret_value))
+            return 0;
+    }
+    render->wrong = wrong_text(expression);
+    return TROTH_ERROR_NOT_FOUND;
 }
 
 /* Inside a longer string: the raw text between a string's quotes is escaped already. */
@@ -59,16 +68,25 @@ static int value_insert(struct render *render, struct troth_span expression)
         return 0;
     case JSON_ARRAY:
     case JSON_OBJECT:
-        return TROTH_ERROR_TYPE;
+        break;
     }
+    render->wrong = wrong_text(expression);
     return TROTH_ERROR_TYPE;
 }
 
 static int string_render(struct render *render, struct troth_span string)
 {
-    struct troth_span path, value, body = string_body(string);
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span path, value, body;
     struct expression_part part;
-    if (expression_is_whole(string, &path)) {
+    int error = string_body_plain(string, &scratch, &body);
+    if (error < 0)
+        return error;
+    if (memmem(body.data, body.len, "${", 2) == NULL) {
+        buffer_append_span(render->text, string); /* its escapes were about something else */
+        return 0;
+    }
+    if (expression_is_whole(body, &path)) {
         int r = value_find(render, path, &value);
         if (r == 0)
             buffer_append_span(render->text, value);
@@ -106,6 +124,12 @@ static bool is_key(const char *behind, const char *end)
     return behind < end && *behind == ':';
 }
 
+static bool may_have_expressions(struct troth_span string)
+{
+    return memmem(string.data, string.len, "${", 2) != NULL ||
+           memchr(string.data, '\\', string.len) != NULL;
+}
+
 /* Copies the template's own text, but for the strings that are values. */
 static int template_render(struct render *render, struct troth_span text)
 {
@@ -117,7 +141,7 @@ static int template_render(struct render *render, struct troth_span text)
         }
         const char *behind = string_end(at, end);
         struct troth_span string = {at, (size_t)(behind - at)};
-        if (is_key(behind, end) || memmem(string.data, string.len, "${", 2) == NULL) {
+        if (is_key(behind, end) || !may_have_expressions(string)) {
             buffer_append_span(render->text, string);
         } else {
             int r = string_render(render, string);
@@ -127,15 +151,6 @@ static int template_render(struct render *render, struct troth_span text)
         at = behind;
     }
     return render->text->failed ? TROTH_ERROR_NO_MEMORY : 0;
-}
-
-static const char *wrong_text(struct troth_span path)
-{
-    static _Thread_local char text[EXPRESSION_BYTES_MAX + 1];
-    size_t len = path.len < EXPRESSION_BYTES_MAX ? path.len : EXPRESSION_BYTES_MAX;
-    memcpy(text, path.data, len);
-    text[len] = '\0';
-    return text;
 }
 
 int definition_render(const struct definition *definition, struct troth_span template_text,
@@ -150,7 +165,7 @@ int definition_render(const struct definition *definition, struct troth_span tem
     if (r < 0 && !ret_text->failed)
         ret_text->len = before;
     if ((r == TROTH_ERROR_NOT_FOUND || r == TROTH_ERROR_TYPE) && ret_path != NULL)
-        *ret_path = wrong_text(render.wrong);
+        *ret_path = render.wrong;
     return r;
 }
 

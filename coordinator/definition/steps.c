@@ -25,6 +25,16 @@ int32_t step_find(const struct parse *parse, struct troth_span name)
     return -1;
 }
 
+bool step_may_be_unread(const struct parse *parse, bool has_nearest)
+{
+    if (parse->steps_unread)
+        return true;
+    for (uint32_t i = 0; !has_nearest && i < parse->definition->steps_count; i++)
+        if (parse->definition->steps[i].name[0] == '\0')
+            return true;
+    return false;
+}
+
 void step_names(const struct parse *parse, const char *ret_names[DEFINITION_STEPS_MAX + 1])
 {
     uint32_t count = parse->definition->steps_count;
@@ -49,11 +59,25 @@ static void name_parse(struct parse *parse, uint32_t index)
                     shown(place->value).text, first);
 }
 
+/* Also one that has no end: that is told by references.c. */
+static bool is_one_expression(struct check *check, struct troth_span value)
+{
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span body;
+    struct expression_part part;
+    if (json_type(value) != JSON_STRING)
+        return false;
+    if (string_body_plain(value, &scratch, &body) < 0) {
+        check->no_memory = true;
+        return true;
+    }
+    return expression_next(&body, &part) && part.kind != EXPRESSION_TEXT && body.len == 0;
+}
+
 static void condition_parse(struct parse *parse, struct step_source *source)
 {
     const struct place *when = &source->fields[STEP_WHEN];
     struct check *check = &parse->check;
-    struct troth_span path;
     uint32_t tests = 0;
     if (!field_is(check, when, JSON_OBJECT))
         return;
@@ -66,7 +90,7 @@ static void condition_parse(struct parse *parse, struct step_source *source)
     const struct place *exists = &source->when[CONDITION_EXISTS];
     if (absent(value->value))
         return;
-    if (json_type(value->value) != JSON_STRING || !expression_is_whole(value->value, &path))
+    if (!is_one_expression(check, value->value))
         check_error(check, value,
                     "must be one expression, as \"${input.email}\"; otherwise the "
                     "condition never changes");
@@ -98,7 +122,7 @@ static void timeout_parse(struct parse *parse, const struct place *place, uint64
                   ? DEFINITION_STEP_TIMEOUT_DEFAULT_US
                   : definition->timeout_us;
     field_duration(&parse->check, place, DEFINITION_TIMEOUT_MIN_US, ret_us);
-    if (*ret_us > definition->timeout_us)
+    if (parse->timeout_known && *ret_us > definition->timeout_us)
         check_warning(&parse->check, place,
                       "%s is longer than the whole transaction may take: it never runs out",
                       shown(place->value).text);
@@ -139,6 +163,7 @@ void parse_steps(struct parse *parse)
     struct definition *definition = parse->definition;
     if (!field_is(&parse->check, steps, JSON_ARRAY)) {
         parse->order_known = false;
+        parse->steps_unread = true;
         return;
     }
     struct json_cursor cursor = json_cursor(steps->value);
@@ -155,6 +180,7 @@ void parse_steps(struct parse *parse)
         check_error(&parse->check, steps, "has %u steps; at most %u", element.index,
                     DEFINITION_STEPS_MAX);
         parse->order_known = false; /* what is named may be among those not looked at */
+        parse->steps_unread = true;
     }
     for (uint32_t i = 0; i < definition->steps_count; i++)
         step_parse(parse, i);

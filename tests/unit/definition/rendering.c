@@ -7,7 +7,8 @@
     "{\"id\": 9007199254740993, \"price\": 0.10, \"far\": 1e400, \"name\": \"A \\\"B\\\" "         \
     "\\u00e9\","                                                                                   \
     "\"none\": null, \"yes\": true, \"list\": [ {\"sku\": \"x\"}, 7 ], \"a.b\": 1, \"empty\": "    \
-    "\"\"}"
+    "\"\", \"gr\xc3\xb6\xc3\x9f"                                                                   \
+    "e\": 1e400, \"a/b\": false}"
 
 static struct definition *two_steps(const char *more)
 {
@@ -87,12 +88,24 @@ END_TEST
 
 START_TEST(what_is_no_expression_passes_through)
 {
-    renders(
-        "{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u0024{input.id}\"}",
-        "{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u0024{input.id}\"}");
+    renders("{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u00e9 \\/ $\"}",
+            "{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u00e9 \\/ $\"}");
     renders("\"$${input.id} $$${input.id} ${input.id}\"",
             "\"${input.id} $${input.id} 9007199254740993\"");
     renders("\"\\\"${input.id}\\\\\"", "\"\\\"9007199254740993\\\\\"");
+}
+END_TEST
+
+/* A JSON writer may escape what it likes; it is the same string. */
+START_TEST(an_expression_is_one_however_its_string_is_escaped)
+{
+    renders("[\"\\u0024{input.id}\",\"$\\u007binp\\u0075t.price\\u007d\"]",
+            "[9007199254740993,0.10]");
+    renders("\"${input.gr\\u00f6\\u00dfe}\"", "1e400");
+    renders("\"${input.a\\/b}\"", "false");
+    renders("\"\\u00e9 \\\"${input.id}\\\" \\n \\/ \\ud83d\\ude00 $\\u0024{input.id}\"",
+            "\"\xc3\xa9 \\\"9007199254740993\\\" \\n / \xf0\x9f\x98\x80 ${input.id}\"");
+    fails("\"\\u0024{input.m\\u00e4h}\"", TROTH_ERROR_NOT_FOUND, "input.m\xc3\xa4h");
 }
 END_TEST
 
@@ -181,6 +194,7 @@ TCase *tests_of_rendering(void)
     tcase_add_test(tests, inside_a_longer_string_values_become_text);
     tcase_add_test(tests, paths_go_into_outputs_and_elements);
     tcase_add_test(tests, what_is_no_expression_passes_through);
+    tcase_add_test(tests, an_expression_is_one_however_its_string_is_escaped);
     tcase_add_test(tests, a_path_that_is_not_there_is_named_and_nothing_is_written);
     tcase_add_test(tests, an_absent_template_is_an_empty_object);
     tcase_add_test(tests, an_event_key_is_plain_text_or_left_to_the_gtid);

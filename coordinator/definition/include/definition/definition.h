@@ -79,14 +79,15 @@ struct definition {
     struct definition_retry retries[DEFINITION_RETRIES_MAX];
     uint32_t steps_count;
     struct definition_step steps[DEFINITION_STEPS_MAX];
-    struct troth_span topic;        /* plain text inside the quotes, or absent: host's default */
+    struct troth_span topic; /* plain text, zero-terminated; absent: host's default */
+    char topic_text[DEFINITION_TOPIC_LEN_MAX + 1];
     struct troth_span key_template; /* JSON string with its quotes, or absent: the gtid */
 };
 
 struct definition_fault {
     bool warning;
-    uint32_t line, column; /* from 1; 0 when it has no place */
-    char *pointer;         /* JSON pointer, "" is the whole document */
+    uint32_t line, column; /* from 1; 0 when it has no place; columns count code points */
+    char *pointer;         /* JSON pointer (RFC 6901), "" is the whole document */
     char *text;            /* what is wrong, and the nearest right name where there is one */
 };
 
@@ -97,7 +98,8 @@ struct definition_faults {
 };
 void definition_faults_finish(struct definition_faults *faults);
 /* "file:line:column: pointer: text", one a line, in the order of the file; without the pointer
- * where that is "", and with "warning: " before the text of a warning. */
+ * where that is "", and with "warning: " before the text of a warning. Control characters of a
+ * pointer are shown as \u001f. */
 void definition_faults_format(const struct definition_faults *faults, const char *file,
                               struct buffer *ret_text);
 
@@ -107,7 +109,9 @@ TROTH_MUST_CHECK int definition_parse(struct troth_span text, struct definition_
                                       struct definition **ret_definition);
 void definition_destroy(struct definition *definition); /* takes NULL */
 
-/* Same name and version, same meaning: compares the texts without insignificant white space. */
+/* Two definitions of one name and version: do they mean the same? White space, the order of members
+ * and how a string is escaped make no difference; what a number looks like does, for templates pass
+ * it on as it stands. `trothctl def diff` says "the same" of the same files. */
 bool definition_same(const struct definition *a, const struct definition *b);
 
 /* An input against input_schema (coordinator/definition/schema.h says which keywords there are);
