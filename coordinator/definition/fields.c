@@ -137,48 +137,53 @@ static const char *unit_meant(struct troth_span word)
     return NULL;
 }
 
-/* "0.5us" has everything that a duration needs, and more. */
-static bool is_too_fine(struct troth_span body)
+/* Is the number a duration with that unit? */
+static bool duration_with(struct troth_span number, struct troth_span unit)
 {
     char text[32];
     uint64_t us;
-    const char *point = memchr(body.data, '.', body.len);
-    if (point == NULL || point == body.data)
+    if (number.len + unit.len > sizeof text)
         return false;
-    const char *at = point + 1, *end = body.data + body.len;
-    while (at < end && *at >= '0' && *at <= '9')
-        at++;
-    size_t whole = (size_t)(point - body.data), unit = (size_t)(end - at);
-    if (at == point + 1 || whole + unit > sizeof text)
+    memcpy(text, number.data, number.len);
+    memcpy(text + number.len, unit.data, unit.len);
+    return duration_parse(text, number.len + unit.len, &us) == 0;
+}
+
+/* "0.5us": without its fraction it would be one. */
+static bool is_too_fine(struct troth_span number, struct troth_span unit)
+{
+    const char *point = memchr(number.data, '.', number.len);
+    if (point == NULL || point + 1 == number.data + number.len ||
+        memchr(point + 1, '.', (size_t)(number.data + number.len - point - 1)) != NULL)
         return false;
-    memcpy(text, body.data, whole);
-    memcpy(text + whole, at, unit);
-    return duration_parse(text, whole + unit, &us) == 0;
+    number.len = (size_t)(point - number.data);
+    return duration_with(number, unit);
 }
 
 static void duration_wrong(struct check *check, const struct place *place, struct troth_span body)
 {
+    static const struct troth_span seconds = {"s", 1};
     struct shown raw = shown(place->value);
-    const char *text = raw.text;
-    size_t number = 0;
-    while (number < body.len &&
-           ((body.data[number] >= '0' && body.data[number] <= '9') || body.data[number] == '.'))
-        number++;
-    struct troth_span unit = {body.data + number, body.len - number};
-    const char *meant = unit_meant(unit);
-    if (is_too_fine(body))
-        check_error(check, place, "%s is finer than a microsecond", text);
-    else if (number > 0 && number <= 20 && unit.len == 0)
-        check_error(check, place, "%s has no unit: write \"%.*ss\" or \"%.*sms\"", text,
-                    (int)number, body.data, (int)number, body.data);
-    else if (number > 0 && number <= 20 && meant != NULL)
-        check_error(check, place, "%s is not a duration; did you mean \"%.*s%s\"?", text,
-                    (int)number, body.data, meant);
+    struct troth_span number = {body.data, 0};
+    while (number.len < body.len &&
+           ((body.data[number.len] >= '0' && body.data[number.len] <= '9') ||
+            body.data[number.len] == '.'))
+        number.len++;
+    struct troth_span unit = {body.data + number.len, body.len - number.len};
+    const char *meant = duration_with(number, seconds) ? unit_meant(unit) : NULL;
+    if (is_too_fine(number, unit))
+        check_error(check, place, "%s is finer than a microsecond", raw.text);
+    else if (unit.len == 0 && duration_with(number, seconds))
+        check_error(check, place, "%s has no unit: write \"%.*ss\" or \"%.*sms\"", raw.text,
+                    (int)number.len, number.data, (int)number.len, number.data);
+    else if (meant != NULL)
+        check_error(check, place, "%s is not a duration; did you mean \"%.*s%s\"?", raw.text,
+                    (int)number.len, number.data, meant);
     else
         check_error(check, place,
                     "%s is not a duration: a number with one unit of us, ms, s, m, h, d, as in "
                     "\"200ms\" or \"1.5s\"",
-                    text);
+                    raw.text);
 }
 
 static bool duration_read(struct check *check, const struct place *place, uint64_t least_us,

@@ -205,10 +205,10 @@ static void reference_found(void *arg, const struct place *place, const struct p
     int32_t named = step_find(parse, path->step);
     if (named < 0) {
         int32_t near = step_named(parse, path);
-        if (step_may_be_unread(parse, near >= 0))
-            return;
-        check_error(&parse->check, place, "unknown step \"%s\"%s", shown(path->step).text,
-                    hint(near < 0 ? NULL : parse->definition->steps[near].name).text);
+        const char *nearest = near < 0 ? NULL : parse->definition->steps[near].name;
+        if (!step_may_be_unread(parse, nearest))
+            check_error(&parse->check, place, "unknown step \"%s\"%s", shown(path->step).text,
+                        hint(nearest).text);
     } else if (reference->step < 0) {
         check_warning(&parse->check, place,
                       "\"%s\" may not have answered when the outcome is told: then the key is the "

@@ -96,6 +96,20 @@ void parse_retries(struct parse *parse)
     }
 }
 
+/* As step_may_be_unread(), of policies. */
+static bool policy_may_be_unread(const struct parse *parse, const char *nearest)
+{
+    const struct definition *definition = parse->definition;
+    if (parse->retries_unread)
+        return true;
+    if (nearest != NULL)
+        return !troth_name_valid(nearest, strlen(nearest));
+    for (uint32_t i = 0; i < definition->retries_count; i++)
+        if (!troth_name_valid(definition->retries[i].name, strlen(definition->retries[i].name)))
+            return true;
+    return false;
+}
+
 void parse_retry_name(struct parse *parse, const struct place *place, int32_t *ret_retry)
 {
     const char *names[DEFINITION_RETRIES_MAX + 1];
@@ -119,7 +133,7 @@ void parse_retry_name(struct parse *parse, const struct place *place, int32_t *r
             parse->retries_used |= UINT32_C(1) << i; /* a misspelt use is a use */
     if (nearest == NULL)
         parse->retries_used = UINT32_MAX; /* it could have been any of them */
-    if (parse->retries_unread)
+    if (policy_may_be_unread(parse, nearest))
         return; /* told already, and what stands in there nobody knows */
     if (count == 0)
         check_error(&parse->check, place, "unknown retry policy %s: this file has no \"retries\"",

@@ -1,6 +1,7 @@
 /* steps.c: "steps": each step's own fields. What the steps are to each other: order.c, kinds.c. */
 #include <string.h>
 
+#include "equal.h"
 #include "expression.h"
 #include "parse.h"
 
@@ -25,12 +26,19 @@ int32_t step_find(const struct parse *parse, struct troth_span name)
     return -1;
 }
 
-bool step_may_be_unread(const struct parse *parse, bool has_nearest)
+static bool name_is_wrong(const char *name)
+{
+    return !troth_name_valid(name, strlen(name));
+}
+
+bool step_may_be_unread(const struct parse *parse, const char *nearest)
 {
     if (parse->steps_unread)
         return true;
-    for (uint32_t i = 0; !has_nearest && i < parse->definition->steps_count; i++)
-        if (parse->definition->steps[i].name[0] == '\0')
+    if (nearest != NULL)
+        return name_is_wrong(nearest);
+    for (uint32_t i = 0; i < parse->definition->steps_count; i++)
+        if (name_is_wrong(parse->definition->steps[i].name))
             return true;
     return false;
 }
@@ -84,7 +92,9 @@ static void condition_parse(struct parse *parse, struct step_source *source)
     fields_read(check, when, "a condition", condition_fields, source->when);
     for (uint32_t i = CONDITION_EQUALS; i <= CONDITION_EXISTS; i++)
         tests += !absent(source->when[i].value);
-    if (tests != 1)
+    /* A test that we do not know was told with the names of those that we do. */
+    uint32_t known = tests + !absent(source->when[CONDITION_VALUE].value);
+    if (tests > 1 || (tests == 0 && known == json_members(when->value)))
         check_error(check, when, "must have exactly one of equals, not_equals and exists");
     const struct place *value = &source->when[CONDITION_VALUE];
     const struct place *exists = &source->when[CONDITION_EXISTS];
@@ -139,6 +149,7 @@ static void step_parse(struct parse *parse, uint32_t index)
     step->compensate_retry = -1;
     if (!field_is(&parse->check, &source->place, JSON_OBJECT)) {
         parse->order_known = false;
+        parse->kinds_known = false;
         return;
     }
     fields_read(&parse->check, &source->place, "a step", step_fields, fields);
@@ -174,13 +185,16 @@ void parse_steps(struct parse *parse)
             parse->steps[element.index].place = element;
     definition->steps_count =
         element.index < DEFINITION_STEPS_MAX ? element.index : DEFINITION_STEPS_MAX;
-    if (element.index == 0)
+    if (element.index == 0) {
         check_error(&parse->check, steps, "is empty: a definition needs at least one step");
+        parse->steps_unread = true;
+    }
     if (element.index > DEFINITION_STEPS_MAX) {
         check_error(&parse->check, steps, "has %u steps; at most %u", element.index,
                     DEFINITION_STEPS_MAX);
         parse->order_known = false; /* what is named may be among those not looked at */
         parse->steps_unread = true;
+        parse->kinds_known = false;
     }
     for (uint32_t i = 0; i < definition->steps_count; i++)
         step_parse(parse, i);

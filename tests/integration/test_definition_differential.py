@@ -38,7 +38,7 @@ BEYOND_A_SCHEMA = re.compile("|".join((
     r"\w+ .* is above \w+ .*: no value can fit it",
     # durations of several units, and what a number has room for
     r".* is too short: at least ", r".* is too long: at most 100 years", r".* is finer than a microsecond",
-    r"has too many digits", r".* is longer than 512 bytes",
+    r"has too many digits", r".* is longer than 512 bytes", r"is larger than 256 KiB",
     # before there is a JSON value
     r".* is here twice; the first is at ", r"nested too deep", r"half of a surrogate pair", r"\\u0000 is not accepted",
 )))
