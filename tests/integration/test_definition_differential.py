@@ -29,7 +29,8 @@ FRAMES_MAX = 20000  # of the stock validator: some thirty for each level of nest
 
 BEYOND_A_SCHEMA = re.compile("|".join((
     # names of other parts of the file
-    r"unknown step ", r"unknown retry policy ", r"the step names itself", r"a second step named ", r"uses the step's own output",
+    r"unknown step ", r"unknown retry policy ", r"the step names itself", r"a second step named ",
+    r"uses the step's own output",
     # the order of steps
     r"the steps wait for each other in a circle", r"uses the output of \"", r"\"\w+\" is compensatable and ",
     r"\"\w+\" is retriable and can run ",
@@ -47,23 +48,25 @@ BEYOND_A_SCHEMA = re.compile("|".join((
 # --- changing a file ---------------------------------------------------------------------------
 
 WORDS = ("", "a", "ship", "charge", "reserve", "input", "steps", "2pc", "saga", "2pc_then_saga", "pivot", "retriable",
-         "compensatable", "patient", "Big-Name", "a b", "a" * 63, "a" * 64, "größe", "😀", "a\nb", "a\\b", "a/b~c", "\u0001",
-         "10s", "0s", "1us", "999us", "1ms", "1.5s", "0.5us", "1.0000000001s", "99d", "36500d", "36525d", "1e3s", "10 s",
-         "10sec", "5", "-1s", ".5s", "1.s", "1m30s", "00010s", "٣s", "100000000000000000000s", "${input}", "${input.a}",
-         "${input.a.b.0}", "${input.größe}", "x ${input.a} y ${input.b}", "${steps.reserve.output.id}",
-         "${steps.charge.output}", "${steps.reserve}", "${steps.reserve.outptu}", "${inputs.a}", "${input.}", "${input..a}",
-         "${}", "${input.a", "$${", "$$${input.a}", "$", "$$", "${input.a]}", "${input.a)}", "${input.a[0]}", "${ input.a }",
-         "${input.a\tb}", "${input.a/b}", "${input.'a'}", "${input.a\"b}", "}", "{", "${input.a}}", "${${input.a}}", "string",
-         "integer", "null", "pattern", "none", "full", "orders.outcomes", "..", ".", "a" * 249, "a" * 250, "a:b",
+         "compensatable", "patient", "Big-Name", "a b", "a" * 63, "a" * 64, "größe", "😀", "a\nb", "a\\b", "a/b~c",
+         "\u0001", "10s", "0s", "1us", "999us", "1ms", "1.5s", "0.5us", "1.0000000001s", "99d", "36500d", "36525d",
+         "1e3s", "10 s", "10sec", "5", "-1s", ".5s", "1.s", "1m30s", "00010s", "٣s", "100000000000000000000s",
+         "${input}", "${input.a}", "${input.a.b.0}", "${input.größe}", "x ${input.a} y ${input.b}",
+         "${steps.reserve.output.id}", "${steps.charge.output}", "${steps.reserve}", "${steps.reserve.outptu}",
+         "${inputs.a}", "${input.}", "${input..a}", "${}", "${input.a", "$${", "$$${input.a}", "$", "$$",
+         "${input.a]}", "${input.a)}", "${input.a[0]}", "${ input.a }", "${input.a\tb}", "${input.a/b}",
+         "${input.'a'}", "${input.a\"b}", "}", "{", "${input.a}}", "${${input.a}}", "string", "integer", "null",
+         "pattern", "none", "full", "orders.outcomes", "..", ".", "a" * 249, "a" * 250, "a:b",
          "https://troth.dev/schemas/definition-1.json")
-NUMBERS = (0, 1, -1, 2, 10, 11, 0.5, 1.0, 3.0, 1.5, 10.0, 10.5, -0.0, 63, 64, 65, 1000000, 1000001, 2147483647, 2147483648,
-           4294967295, 4294967296, 9007199254740993, 2**63 - 1, 2**63, 10**30, 1e300, 1e-7)
-KEYS = ("$schema", "name", "version", "description", "mode", "timeout", "prepare_timeout", "input_schema", "retries", "steps",
-        "events", "participant", "operation", "kind", "input", "after", "when", "retry", "compensate", "value", "equals",
-        "not_equals", "exists", "topic", "key", "interval", "backoff", "max_interval", "max_attempts", "jitter", "type",
-        "required", "properties", "additionalProperties", "enum", "const", "minimum", "maximum", "exclusiveMinimum",
-        "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "items", "minItems", "maxItems", "title", "default",
-        "examples", "$comment", "pattern", "$ref", "nmae", "Timeout", "${input.a}", "a/b~c", "größe", "")
+NUMBERS = (0, 1, -1, 2, 10, 11, 0.5, 1.0, 3.0, 1.5, 10.0, 10.5, -0.0, 63, 64, 65, 1000000, 1000001, 2147483647,
+           2147483648, 4294967295, 4294967296, 9007199254740993, 2**63 - 1, 2**63, 10**30, 1e300, 1e-7)
+KEYS = ("$schema", "name", "version", "description", "mode", "timeout", "prepare_timeout", "input_schema", "retries",
+         "steps", "events", "participant", "operation", "kind", "input", "after", "when", "retry", "compensate",
+         "value", "equals", "not_equals", "exists", "topic", "key", "interval", "backoff", "max_interval",
+         "max_attempts", "jitter", "type", "required", "properties", "additionalProperties", "enum", "const",
+         "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+         "items", "minItems", "maxItems", "title", "default", "examples", "$comment", "pattern", "$ref", "nmae",
+         "Timeout", "${input.a}", "a/b~c", "größe", "")
 
 
 def nested(depth):
@@ -76,7 +79,8 @@ def nested(depth):
 def any_value(rng):
     return rng.choice((
         lambda: rng.choice(WORDS), lambda: rng.choice(WORDS), lambda: rng.choice(NUMBERS), lambda: None, lambda: True,
-        lambda: False, lambda: [], lambda: {}, lambda: [rng.choice(WORDS)], lambda: {rng.choice(KEYS): rng.choice(WORDS)},
+        lambda: False, lambda: [], lambda: {}, lambda: [rng.choice(WORDS)],
+        lambda: {rng.choice(KEYS): rng.choice(WORDS)},
         lambda: nested(rng.choice((3, 20, 70)))))()
 
 
@@ -118,7 +122,8 @@ def change_member(rng, container, key):
     elif kind == 5 and isinstance(container[key], str) and container[key]:
         text = container[key]
         at = rng.randrange(len(text))
-        container[key] = text[:at] + rng.choice(("", "x", ".", "$", "{", "}", "_", " ", "é")) + text[at + rng.randrange(2):]
+        sign = rng.choice(("", "x", ".", "$", "{", "}", "_", " ", "é"))
+        container[key] = text[:at] + sign + text[at + rng.randrange(2):]
     else:
         container[key] = any_value(rng)
 
@@ -172,8 +177,8 @@ def change_text(rng, text):
         one = rng.choice(members)
         return text[:one.end()] + ", " + one.group() + text[one.end():]
     if kind == 5:
-        return re.sub(r"\b\d+\b(?=[,\s}])", rng.choice(("1e400", "-1e400", "1e-400", "1E2", "3.000", "0e9", "9" * 80)), text,
-                      count=1)
+        number = rng.choice(("1e400", "-1e400", "1e-400", "1E2", "3.000", "0e9", "9" * 80))
+        return re.sub(r"\b\d+\b(?=[,\s}])", number, text, count=1)
     if kind <= 10:
         return escaped(rng, text)
     return text
@@ -248,7 +253,8 @@ class Differential(unittest.TestCase):
             return None if faults else "no JSON, and we take it"
         refused = next(validator.iter_errors(document), None)
         if refused is not None and not faults:
-            return "the schema alone refuses it: /%s: %s" % ("/".join(map(str, refused.absolute_path)), refused.message[:300])
+            return "the schema alone refuses it: /%s: %s" % ("/".join(map(str, refused.absolute_path)),
+                                                             refused.message[:300])
         if refused is None:
             for fault in faults:
                 if not BEYOND_A_SCHEMA.match(fault[2]):
