@@ -59,6 +59,13 @@ TROTH_MUST_CHECK int path_parse(struct troth_span text, struct path *ret_path,
                                 struct path_fault *ret_fault);
 /* Takes the next segment off a path's rest; false at the end. */
 bool path_next(struct troth_span *rest, struct troth_span *ret_segment);
+/* definition_render() without its limit of depth: for values that are only looked at. */
+struct definition;
+struct definition_values;
+TROTH_MUST_CHECK int template_fill(const struct definition *definition,
+                                   struct troth_span template_text,
+                                   const struct definition_values *values, struct buffer *ret_text,
+                                   const char **ret_path);
 /* Follows the rest of a path into a value. */
 bool path_lookup(struct troth_span value, struct troth_span rest, struct troth_span *ret_value);
 

@@ -11,6 +11,7 @@ struct render {
     const struct definition *definition;
     const struct definition_values *values;
     struct buffer *text;
+    bool deep;         /* an object or array was put in */
     const char *wrong; /* the path that could not be filled in: memory of the thread */
 };
 
@@ -88,9 +89,14 @@ static int string_render(struct render *render, struct troth_span string)
     }
     if (expression_is_whole(body, &path)) {
         int r = value_find(render, path, &value);
-        if (r == 0)
-            buffer_append_span(render->text, value);
-        return r;
+        if (r < 0)
+            return r;
+        buffer_append_span(render->text, value);
+        if (json_type(value) == JSON_OBJECT || json_type(value) == JSON_ARRAY) {
+            render->deep = true;
+            render->wrong = wrong_text(path); /* should it be too deep */
+        }
+        return 0;
     }
     buffer_append_char(render->text, '"');
     while (expression_next(&body, &part)) {
@@ -153,20 +159,54 @@ static int template_render(struct render *render, struct troth_span text)
     return render->text->failed ? TROTH_ERROR_NO_MEMORY : 0;
 }
 
+static bool is_too_deep(struct troth_span json)
+{
+    const char *at = json.data, *end = json.data + json.len;
+    uint32_t depth = 0;
+    while (at < end) {
+        if (*at == '"') {
+            at = string_end(at, end);
+            continue;
+        }
+        if ((*at == '{' || *at == '[') && ++depth > DEFINITION_RENDERED_DEPTH_MAX)
+            return true;
+        depth -= *at == '}' || *at == ']';
+        at++;
+    }
+    return false;
+}
+
+static int fill(struct render *render, struct troth_span template_text, bool limited,
+                const char **ret_path)
+{
+    size_t before = render->text->len;
+    if (template_text.data == NULL)
+        template_text = (struct troth_span){"{}", 2};
+    int r = template_render(render, template_text);
+    if (r == 0 && limited && render->deep &&
+        is_too_deep((struct troth_span){render->text->data + before, render->text->len - before}))
+        r = TROTH_ERROR_TOO_LARGE;
+    if (r < 0 && !render->text->failed)
+        render->text->len = before;
+    if (r < 0 && r != TROTH_ERROR_NO_MEMORY && ret_path != NULL)
+        *ret_path = render->wrong;
+    return r;
+}
+
 int definition_render(const struct definition *definition, struct troth_span template_text,
                       const struct definition_values *values, struct buffer *ret_text,
                       const char **ret_path)
 {
     struct render render = {.definition = definition, .values = values, .text = ret_text};
-    size_t before = ret_text->len;
-    if (template_text.data == NULL)
-        template_text = (struct troth_span){"{}", 2};
-    int r = template_render(&render, template_text);
-    if (r < 0 && !ret_text->failed)
-        ret_text->len = before;
-    if ((r == TROTH_ERROR_NOT_FOUND || r == TROTH_ERROR_TYPE) && ret_path != NULL)
-        *ret_path = render.wrong;
-    return r;
+    return fill(&render, template_text, true, ret_path);
+}
+
+int template_fill(const struct definition *definition, struct troth_span template_text,
+                  const struct definition_values *values, struct buffer *ret_text,
+                  const char **ret_path)
+{
+    struct render render = {.definition = definition, .values = values, .text = ret_text};
+    return fill(&render, template_text, false, ret_path);
 }
 
 int definition_render_key(const struct definition *definition,
@@ -175,7 +215,7 @@ int definition_render_key(const struct definition *definition,
     BUFFER_SCOPED struct buffer json = {0};
     if (definition->key_template.data == NULL)
         return TROTH_ERROR_NOT_FOUND;
-    int r = definition_render(definition, definition->key_template, values, &json, NULL);
+    int r = template_fill(definition, definition->key_template, values, &json, NULL);
     if (r < 0)
         return r;
     struct troth_span key = buffer_span(&json);

@@ -119,6 +119,40 @@ START_TEST(a_path_that_is_not_there_is_named_and_nothing_is_written)
 }
 END_TEST
 
+/* Each is good JSON; together they are deeper than a message may be. */
+START_TEST(what_no_participant_could_read_is_not_made)
+{
+    struct definition *definition =
+        two_steps(",\"when\":{\"value\":\"${input.deep}\",\"exists\":true}");
+    struct buffer input = {0}, text = {0};
+    struct definition_values values;
+    const char *path = NULL;
+    bool there = false;
+    buffer_append_text(&input, "{\"text\":\"[[[{\\\"\",\"deep\":");
+    for (uint32_t i = 0; i < DEFINITION_RENDERED_DEPTH_MAX; i++)
+        buffer_append_char(&input, '[');
+    for (uint32_t i = 0; i < DEFINITION_RENDERED_DEPTH_MAX; i++)
+        buffer_append_char(&input, ']');
+    buffer_append_char(&input, '}');
+    values = (struct definition_values){.input = buffer_span(&input)};
+    ck_assert_int_eq(
+        definition_render(definition, span_of("\"${input.deep}\""), &values, &text, NULL), 0);
+    buffer_clear(&text);
+    ck_assert_int_eq(definition_render(definition,
+                                       span_of("{\"t\":\"${input.text}\",\"d\":\"${input.deep}\"}"),
+                                       &values, &text, &path),
+                     TROTH_ERROR_TOO_LARGE);
+    ck_assert_str_eq(path, "input.deep");
+    ck_assert_uint_eq(text.len, 0);
+    /* A condition only looks at it. */
+    ck_assert_int_eq(definition_when(definition, 1, &values, &there), 0);
+    ck_assert(there);
+    buffer_finish(&input);
+    buffer_finish(&text);
+    definition_destroy(definition);
+}
+END_TEST
+
 START_TEST(an_absent_template_is_an_empty_object)
 {
     struct definition *definition = two_steps("");
@@ -196,6 +230,7 @@ TCase *tests_of_rendering(void)
     tcase_add_test(tests, what_is_no_expression_passes_through);
     tcase_add_test(tests, an_expression_is_one_however_its_string_is_escaped);
     tcase_add_test(tests, a_path_that_is_not_there_is_named_and_nothing_is_written);
+    tcase_add_test(tests, what_no_participant_could_read_is_not_made);
     tcase_add_test(tests, an_absent_template_is_an_empty_object);
     tcase_add_test(tests, an_event_key_is_plain_text_or_left_to_the_gtid);
     tcase_add_test(tests, a_condition_compares_values_and_takes_what_is_missing_for_null);

@@ -23,6 +23,7 @@
 #define DEFINITION_STEP_TIMEOUT_DEFAULT_US    10000000u
 #define DEFINITION_TIMEOUT_MIN_US             1000u /* of any timeout; shorter is refused */
 #define DEFINITION_VERSION_MAX                INT32_MAX
+#define DEFINITION_RENDERED_DEPTH_MAX         63u /* of brackets; a message is one more around it */
 #define DEFINITION_TOPIC_LEN_MAX              249u /* Kafka's own limit */
 
 /* A retry policy must say its interval; what else it leaves out. */
@@ -133,7 +134,9 @@ struct definition_values {
  * "$${" is the text "${". An absent template is {}. Appends to ret_text, nothing on failure.
  * TROTH_ERROR_NOT_FOUND: a path is not there, TROTH_ERROR_TYPE: an object or array is to be put
  * inside a longer string; *ret_path names it (memory of the thread, until the next call).
- * TROTH_ERROR_NO_MEMORY. */
+ * TROTH_ERROR_TOO_LARGE: with its values it is nested deeper than DEFINITION_RENDERED_DEPTH_MAX,
+ * which no participant could read; *ret_path names the last value. TROTH_ERROR_NO_MEMORY.
+ * A step that `when` skipped has no output: what names it is not there. */
 TROTH_MUST_CHECK int definition_render(const struct definition *definition,
                                        struct troth_span template_text,
                                        const struct definition_values *values,
