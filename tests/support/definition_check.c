@@ -30,7 +30,8 @@ static void text_check(struct troth_span text)
     definition_faults_format(&faults, "file", &list);
     definition_faults_finish(&faults);
     definition_destroy(definition);
-    (void)fwrite(list.data, 1, list.len, stdout);
+    if (list.len > 0)
+        (void)fwrite(list.data, 1, list.len, stdout);
     (void)fputc('\0', stdout);
 }
 
