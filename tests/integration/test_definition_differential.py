@@ -178,7 +178,7 @@ def change_text(rng, text):
         return text[:one.end()] + ", " + one.group() + text[one.end():]
     if kind == 5:
         number = rng.choice(("1e400", "-1e400", "1e-400", "1E2", "3.000", "0e9", "9" * 80))
-        return re.sub(r"\b\d+\b(?=[,\s}])", number, text, count=1)
+        return re.sub(r"(?<![.\w])\d+(?=[,\s}])", number, text, count=1)
     if kind <= 10:
         return escaped(rng, text)
     return text
