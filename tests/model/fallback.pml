@@ -21,8 +21,8 @@
  *   writes in flight  decision_write, fallback_write1 and 2: 1 in flight, 2 written, 3 turned down
  *   messages          prepare, commit, abort (attempt 1); execute, compensate, fence (attempt 2);
  *                     yes, no (votes); accepted: the client was told that it will be driven
- *   at participants   holder1: what attempt 1 holds uncommitted (RUNNING1, PREPARED1); holder2: attempt
- *                     2 works; guard: the committed row; effects, undone, abort_acknowledged
+ *   at participants   holder1: what attempt 1 holds uncommitted (RUNNING1, PREPARED1); holder2:
+ *                     attempt 2 works; guard: the committed row; effects, undone, abort_acknowledged
  *
  * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
  *   [EARLYSEND] coordinator/txn/fallback.c
@@ -30,8 +30,8 @@
  *   [POSTEARLY] coordinator/txn/saga.c
  *       the step behind the pivot starts when the decision is durable and acknowledged
  *   [NOABORT] coordinator/txn/fallback.c
- *       attempt 1 is aborted beside attempt 2. Safe without while branches ask; with NOINQ, as plain
- *       http, one is left prepared
+ *       attempt 1 is aborted beside attempt 2. Safe without while branches ask; with NOINQ, as
+ *       plain http, one is left prepared
  *   [LATEYES] coordinator/txn/fallback.c
  *       a yes that completes the votes while the fallback's write is in flight asks for no commit.
  *       Safe without, for rows are written once; not with NOWRITEONCE

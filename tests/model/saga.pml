@@ -21,7 +21,8 @@
  *   of one leader     sent and refusal: BY(leader, step); writing: its outcome 1 in flight,
  *                     2 written, 3 turned down; refused (local)
  *   at participants   action: NONE, RUNNING, DONE or TOMBSTONE; undone; answered (NOTOMB only)
- *   with TRIES        tries_recorded in the journal; tries and announced (local); tries_sent to check
+ *   with TRIES        tries_recorded in the journal; tries and announced (local); tries_sent, to
+ *                     check
  *
  * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
  *   [PIVOTLAZY] coordinator/txn/pivot.c
@@ -47,9 +48,9 @@
  * Variants that keep every rule:
  *   LEADERS=3  one more takeover
  *   NOPIVOT    step 2 is compensatable, and the last
- *   TRIES=n    step 0 may be tried n times, over all leaders. The journal never counts less than was
- *              sent, and at most one more for each leader there was: who dies behind its record takes
- *              the try with it */
+ *   TRIES=n    step 0 may be tried n times, over all leaders. The journal never counts less than
+ *              was sent, and at most one more for each leader there was: who dies behind its record
+ *              takes the try with it */
 #ifndef NO10
 #define NO10 0
 #endif
