@@ -202,9 +202,19 @@ static int transfer_failed(const struct transfer *transfer, CURLcode code, const
                         call->hint != NULL ? call->hint : "look, and ask again");
 }
 
+/* libcurl would take the first part of the path for a host. */
+static bool has_host(const char *url)
+{
+    const char *behind = strstr(url, "://");
+    const char *host = behind != NULL ? behind + 3 : url;
+    return host[0] != '\0' && host[0] != '/';
+}
+
 static int make_transfer(const struct cli *cli, struct call *call, struct answer *answer)
 {
     TRANSFER_SCOPED struct transfer transfer = {.call = call, .answer = answer};
+    if (!has_host(cli->url))
+        return cli_complain(CLI_EXIT_USAGE, "--url %s: it names no host", cli->url);
     transfer.curl = curl_easy_init();
     buffer_append_text(&transfer.url, cli->url);
     while (transfer.url.len > 0 && transfer.url.data[transfer.url.len - 1] == '/')
