@@ -66,6 +66,7 @@ static void link_drop(struct link *link)
     link->conn = NULL;
     link->state = LINK_DOWN;
     link->broken = false;
+    link->failed = false;
     link->items_head = 0;
     link->items_count = 0;
 }
@@ -196,9 +197,11 @@ static void link_deliver(struct link *link, PGresult *result)
         }
         link->items_head = (link->items_head + 1) % link->items_cap;
         link->items_count--;
-        if (item.is_sync)
+        if (item.is_sync && !link->failed)
             link->backoff_us = LINK_BACKOFF_MIN_US;
+        link->failed = link->failed && !item.is_sync;
     }
+    link->failed = link->failed || status == PGRES_FATAL_ERROR;
     if (item.fn != NULL)
         item.fn(item.arg, result);
 }
