@@ -55,7 +55,7 @@ static const char before[] =
     "  0  done as asked\n"
     "  1  could not start, or not migrate: the reason is printed\n"
     "  2  wrong usage or configuration\n"
-    "  3  another node leads, or the journal's schema is not this program's\n"
+    "  3  another node took the journal over, or its schema is not this program's\n"
     "A journal or Kafka that can not be reached is no end: it is tried again, and\n"
     "/readyz says so.";
 

@@ -91,6 +91,8 @@ static void link_lose(struct link *link, const char *why)
     for (; why[len] != '\0' && why[len] != '\n' && len < sizeof text - 1; len++)
         text[len] = why[len];
     text[len] = '\0';
+    if (link->failed)
+        link->backoff_us = link->backoff_start_us;
     link_drop(link);
     link_timer_set(link, link_backoff_next(link));
     link->callbacks.down(link->arg, text);
@@ -180,6 +182,7 @@ static void link_poll(struct link *link)
     }
     event_del(link->timer);
     link->state = LINK_UP;
+    link->backoff_start_us = link->backoff_us;
     link_watch(link, EV_READ);
     link->callbacks.up(link->arg);
 }
@@ -197,9 +200,8 @@ static void link_deliver(struct link *link, PGresult *result)
         }
         link->items_head = (link->items_head + 1) % link->items_cap;
         link->items_count--;
-        if (item.is_sync && !link->failed)
+        if (item.is_sync)
             link->backoff_us = LINK_BACKOFF_MIN_US;
-        link->failed = link->failed && !item.is_sync;
     }
     link->failed = link->failed || status == PGRES_FATAL_ERROR;
     if (item.fn != NULL)

@@ -51,9 +51,10 @@ struct link {
     struct event *timer; /* backoff while DOWN, deadline while CONNECTING */
     short watched;
     int watched_fd;
-    uint64_t backoff_us; /* back to its minimum when a sync has followed no error */
-    bool failed;         /* an error since the last sync */
-    bool broken;         /* a send failed: torn down in the next turn, never inside a caller */
+    uint64_t backoff_us;       /* back to its minimum with the first sync of a session … */
+    uint64_t backoff_start_us; /* … unless the session ends after an error: then as it began */
+    bool failed;               /* an error in this session */
+    bool broken; /* a send failed: torn down in the next turn, never inside a caller */
     struct link_item *items;
     size_t items_head, items_count, items_cap;
 };
