@@ -1,5 +1,5 @@
-"""trothd's command line against real servers: what is wrong is said in one line, with what to do, and in the exit status;
-what may pass is tried again, without a flood of lines."""
+"""trothd's command line against real servers: what is wrong is said in one line, with what to do, and in the exit
+status; what may pass is tried again, without a flood of lines."""
 
 import os
 import re

@@ -123,8 +123,8 @@ class Watching(CliTest):
         out, err = self.exits(OK, "tx", "watch", GTID)
         moments = [line for line in out.splitlines() if line.startswith("  ") and "--" not in line]
         self.assertEqual(moments, [line for line in whole.splitlines() if line.startswith("  ") and "--" not in line])
-        self.assertEqual(err, f"trothctl: {self.url}: the stream broke off (the coordinator ended it); trying again for "
-                              "30s\ntrothctl: the stream goes on\n")
+        self.assertEqual(err, f"trothctl: {self.url}: the stream broke off (the coordinator ended it); trying again "
+                              "for 30s\ntrothctl: the stream goes on\n")
         self.assertEqual(len(self.server.asked), 5)
 
     def test_a_coordinator_that_was_restarted(self):
