@@ -188,6 +188,7 @@ int main(int argc, char **argv)
     if (error != 0) {
         (void)fprintf(stderr, "trothd: %s\n",
                       why.len > 0 ? buffer_text(&why) : troth_error_text(error));
+        config_finish(&config);
         return DAEMON_USAGE;
     }
     int code = DAEMON_OK;
