@@ -7,6 +7,7 @@
 
 #include "request.h"
 #include <protocol/duration.h>
+#include <protocol/nearest.h>
 
 #define MEMBER_TEXT_MAX 256u
 
@@ -23,7 +24,7 @@ static int unknown_member(struct troth_span key, const char *const *known,
     char wrong[SHOWN_MAX + 1] = {0};
     if (json_string_copy(key, wrong, sizeof wrong) != 0)
         (void)snprintf(wrong, sizeof wrong, "%.*s", SHOWN(key));
-    const char *nearest = known[0] != NULL ? definition_nearest(wrong, known) : NULL;
+    const char *nearest = known[0] != NULL ? name_nearest(wrong, known) : NULL;
     if (nearest == NULL)
         return api_problem_set(ret_problem, API_PROBLEM_UNKNOWN_MEMBER,
                                "/%s: there is no such member here", wrong);

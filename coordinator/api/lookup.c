@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include <protocol/nearest.h>
+
 static int no_such(enum api_problem_kind kind, const char *what, const char *name,
                    const char *const *names, struct api_problem *ret_problem)
 {
-    const char *nearest = names[0] != NULL ? definition_nearest(name, names) : NULL;
+    const char *nearest = names[0] != NULL ? name_nearest(name, names) : NULL;
     if (nearest == NULL)
         return api_problem_set(ret_problem, kind, "there is no %s \"%s\"", what, name);
     return api_problem_set(ret_problem, kind, "there is no %s \"%s\"; did you mean \"%s\"?", what,

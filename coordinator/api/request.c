@@ -5,6 +5,7 @@
 
 #include "headers.h"
 #include <protocol/json.h>
+#include <protocol/nearest.h>
 
 static bool span_is(struct troth_span span, const char *text)
 {
@@ -45,7 +46,7 @@ static int unknown_parameter(struct troth_span name, const char *const *known,
 {
     char wrong[SHOWN_MAX + 1] = {0};
     memcpy(wrong, name.data, name.len < SHOWN_MAX ? name.len : SHOWN_MAX);
-    const char *nearest = known[0] != NULL ? definition_nearest(wrong, known) : NULL;
+    const char *nearest = known[0] != NULL ? name_nearest(wrong, known) : NULL;
     if (nearest != NULL)
         return api_problem_set(ret_problem, API_PROBLEM_UNKNOWN_PARAMETER,
                                "?%s: there is no such parameter here; did you mean \"%s\"?", wrong,

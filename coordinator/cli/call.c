@@ -191,16 +191,30 @@ static int transfer_failed(const struct transfer *transfer, CURLcode code, const
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
         return cli_complain(CLI_EXIT_USAGE, "--url %s: %s", cli->url, trouble);
-    if (strcmp(call->method, "GET") == 0 || !may_have_left(transfer->curl))
-        return cli_complain(CLI_EXIT_UNAVAILABLE, "%s: %s", cli->url, trouble);
+    if (strcmp(call->method, "GET") == 0 || !may_have_left(transfer->curl)) {
+        if (call->trouble == NULL)
+            return cli_complain(CLI_EXIT_UNAVAILABLE, "%s: %s", cli->url, trouble);
+        buffer_append_text(call->trouble, trouble);
+        return CLI_EXIT_UNAVAILABLE;
+    }
     cli_complain(CLI_EXIT_UNKNOWN, "%s: %s", cli->url, trouble);
     return cli_complain(CLI_EXIT_UNKNOWN, "it is not known what became of it: %s",
                         call->hint != NULL ? call->hint : "look, and ask again");
 }
 
+/* libcurl would take the first part of the path for a host. */
+static bool has_host(const char *url)
+{
+    const char *behind = strstr(url, "://");
+    const char *host = behind != NULL ? behind + 3 : url;
+    return host[0] != '\0' && host[0] != '/';
+}
+
 static int make_transfer(const struct cli *cli, struct call *call, struct answer *answer)
 {
     TRANSFER_SCOPED struct transfer transfer = {.call = call, .answer = answer};
+    if (!has_host(cli->url))
+        return cli_complain(CLI_EXIT_USAGE, "--url %s: it names no host", cli->url);
     transfer.curl = curl_easy_init();
     buffer_append_text(&transfer.url, cli->url);
     while (transfer.url.len > 0 && transfer.url.data[transfer.url.len - 1] == '/')
@@ -265,7 +279,10 @@ int call_make(const struct cli *cli, struct call *call, struct answer *ret_answe
     if (!good) {
         bool changes = strcmp(call->method, "GET") != 0;
         error = exit_of_status(answer.status, problem_slug(answer.json), changes);
-        problem_complain(error, answer.status, answer.json, call->file);
+        if (error == CLI_EXIT_UNAVAILABLE && call->trouble != NULL)
+            problem_append(call->trouble, answer.status, answer.json);
+        else
+            problem_complain(error, answer.status, answer.json, call->file);
         if (error == CLI_EXIT_UNKNOWN && call->hint != NULL)
             cli_complain(error, "%s", call->hint);
         return error;

@@ -25,6 +25,7 @@ struct call {
     void *arg;                /* of on_piece */
     const char *file;         /* what the faults of a refusal are about; NULL: no file */
     const char *hint;         /* printed where it is not known what became of the call; or NULL */
+    struct buffer *trouble;   /* why it is CLI_EXIT_UNAVAILABLE, instead of complaining; or NULL */
 };
 void call_finish(struct call *call);
 #define CALL_SCOPED __attribute__((cleanup(call_finish)))

@@ -47,6 +47,7 @@ struct option_values {
 struct arguments {
     const struct command_spec *command; /* NULL: only help or version was asked for */
     bool help, version, list;
+    const char *group;                                 /* help on these commands only; or NULL */
     struct option_values options[COMMAND_OPTIONS_MAX]; /* in the order of command->options */
     unsigned operands_count;
     const char *operands[OPERANDS_MAX];
@@ -62,8 +63,9 @@ const struct option_values *arguments_values(const struct arguments *arguments, 
 /* The last one, or NULL; of an option without argument: not NULL when it was given. */
 const char *arguments_value(const struct arguments *arguments, const char *name);
 
-/* --help of the whole or of one command; --list-commands for scripts. */
+/* --help of the whole, of a group or of one command; --list-commands for scripts. */
 void help_append(struct buffer *text);
+void help_group_append(struct buffer *text, const char *group);
 void help_command_append(struct buffer *text, const struct command_spec *command);
 void help_list_append(struct buffer *text);
 

@@ -77,10 +77,11 @@ const struct command_spec commands[] = {
         .operands_max = 1,
         .summary = "follow a transaction: each moment as it comes, until it has ended",
         .text =
-            "Begins with what was so far. The exit status tells the outcome; 6 when the stream\n"
-            "broke off before the end. With -o json each event is one line. --timeout is for\n"
-            "how long nothing may be heard, beside the 15s after which the coordinator shows\n"
-            "that it lives.",
+            "Begins with what was so far. The exit status tells the outcome. When the stream\n"
+            "breaks off (the coordinator restarts), it is joined again and goes on with what is\n"
+            "new; 6 when that did not succeed within --timeout. Silence is a break too, --timeout\n"
+            "and 15s after the last sign of life. With -o json each event is one line; ids count\n"
+            "within one connection, and a state comes again with each.",
         .examples = "trothctl tx watch 0198f3a2-1c45-8abc-848d-15800000002a\n"
                     "trothctl tx watch -o json 0198f3a2-1c45-8abc-848d-15800000002a | jq .event",
         .run = tx_watch,

@@ -43,19 +43,36 @@ static void append_examples(struct buffer *text, const char *examples)
     }
 }
 
-void help_append(struct buffer *text)
+/* `group` NULL: all. */
+static void append_commands(struct buffer *text, const char *group)
 {
-    buffer_append_text(text, "Usage: trothctl [OPTION...] COMMAND ...\n"
-                             "The admin tool of Troth, the distributed-transaction coordinator.\n"
-                             "\nCommands ('trothctl COMMAND --help' tells more):\n");
     for (const struct command_spec *at = commands; !last(at); at++) {
         char name[COMMAND_NAME_CAP];
+        if (group != NULL && (at->group == NULL || strcmp(at->group, group) != 0))
+            continue;
         command_name(at, name);
         BUFFER_SCOPED struct buffer left = {0};
         buffer_append_format(&left, "%s %s", name, at->operands);
         const char *row = buffer_text(&left);
         append_row(text, row != NULL ? row : name, at->summary);
     }
+}
+
+void help_group_append(struct buffer *text, const char *group)
+{
+    buffer_append_format(text,
+                         "Usage: trothctl %s COMMAND ...\n"
+                         "\nCommands ('trothctl %s COMMAND --help' tells more):\n",
+                         group, group);
+    append_commands(text, group);
+}
+
+void help_append(struct buffer *text)
+{
+    buffer_append_text(text, "Usage: trothctl [OPTION...] COMMAND ...\n"
+                             "The admin tool of Troth, the distributed-transaction coordinator.\n"
+                             "\nCommands ('trothctl COMMAND --help' tells more):\n");
+    append_commands(text, NULL);
     buffer_append_text(text, "\nOptions, before or behind the command:\n");
     append_options(text, global_options);
     append_row(text, "--version", "the version of trothctl (before the command only)");

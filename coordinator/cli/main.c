@@ -46,6 +46,8 @@ static int print_about(const struct arguments *arguments)
         buffer_append_text(&text, "trothctl " TROTH_VERSION "\n");
     else if (arguments->command != NULL)
         help_command_append(&text, arguments->command);
+    else if (arguments->group != NULL)
+        help_group_append(&text, arguments->group);
     else
         help_append(&text);
     return cli_print(&text);

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include <protocol/duration.h>
+#include <protocol/nearest.h>
 
 /* Values that getopt_long gives back for long options: the index into a list, behind all letters.
  */
@@ -141,10 +142,14 @@ static int parse_front(int argc, char **argv, struct cli *cli, struct arguments 
     return error;
 }
 
+static bool is_last(const struct command_spec *command)
+{
+    return command->group != NULL && command->group[0] == '\0';
+}
+
 static const struct command_spec *find(const char *group, const char *name)
 {
-    for (const struct command_spec *at = commands; at->group == NULL || at->group[0] != '\0';
-         at++) {
+    for (const struct command_spec *at = commands; !is_last(at); at++) {
         bool same_group = (at->group == NULL) == (group == NULL) &&
                           (group == NULL || strcmp(at->group, group) == 0);
         if (same_group && strcmp(at->name, name) == 0)
@@ -156,15 +161,59 @@ static const struct command_spec *find(const char *group, const char *name)
 static bool group_known(const char *group)
 {
     const struct command_spec *at = commands;
-    for (; at->group == NULL || at->group[0] != '\0'; at++) {
+    for (; !is_last(at); at++) {
         if (at->group != NULL && strcmp(at->group, group) == 0)
             return true;
     }
     return false;
 }
 
+/* The words that may stand there: behind `group`, or first ones (NULL); each once. */
+#define WORDS_MAX 32
+static void known_words(const char *group, const char *ret_words[WORDS_MAX])
+{
+    unsigned count = 0;
+    for (const struct command_spec *at = commands; !is_last(at); at++) {
+        const char *word = at->name;
+        if (group == NULL && at->group != NULL)
+            word = at->group;
+        bool here = group == NULL || (at->group != NULL && strcmp(at->group, group) == 0);
+        if (!here || (count > 0 && strcmp(ret_words[count - 1], word) == 0))
+            continue;
+        assert(count + 1 < WORDS_MAX);
+        ret_words[count++] = word;
+    }
+    ret_words[count] = NULL;
+}
+
+static int no_such_command(const char *group, const char *wrong)
+{
+    const char *words[WORDS_MAX];
+    char meant[COMMAND_NAME_CAP + 32] = "";
+    const char *between = group != NULL ? " " : "";
+    known_words(group, words);
+    group = group != NULL ? group : "";
+    const char *nearest = name_nearest(wrong, words);
+    if (nearest != NULL)
+        (void)snprintf(meant, sizeof(meant), "; did you mean '%s%s%s'?", group, between, nearest);
+    return cli_complain(CLI_EXIT_USAGE, "there is no command '%s%s%s'%s", group, between, wrong,
+                        meant);
+}
+
+static int word_missing(const char *group)
+{
+    const char *words[WORDS_MAX];
+    BUFFER_SCOPED struct buffer text = {0};
+    known_words(group, words);
+    for (unsigned i = 0; words[i] != NULL; i++)
+        buffer_append_format(&text, "%s%s", i == 0 ? "" : ", ", words[i]);
+    const char *list = buffer_text(&text);
+    return cli_complain(CLI_EXIT_USAGE, "'%s' needs one more word: %s", group,
+                        list != NULL ? list : "see --help");
+}
+
 /* One word or two that name a command; *ret_words says how many they were. NULL: the second asked
- * for help. */
+ * for help on the group. */
 static int find_command(int words, char **argv, const struct command_spec **ret_command,
                         int *ret_words)
 {
@@ -173,19 +222,19 @@ static int find_command(int words, char **argv, const struct command_spec **ret_
     if (*ret_command != NULL)
         return CLI_EXIT_OK;
     if (!group_known(argv[0])) {
-        cli_complain(CLI_EXIT_USAGE, "there is no command '%s'", argv[0]);
+        no_such_command(NULL, argv[0]);
         return usage_hint(NULL);
     }
     *ret_words = 2;
     if (words > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-        return CLI_EXIT_OK; /* no command: help on the whole */
+        return CLI_EXIT_OK;
     *ret_command = words > 1 ? find(argv[0], argv[1]) : NULL;
     if (*ret_command != NULL)
         return CLI_EXIT_OK;
     if (words > 1)
-        cli_complain(CLI_EXIT_USAGE, "there is no command '%s %s'", argv[0], argv[1]);
+        no_such_command(argv[0], argv[1]);
     else
-        cli_complain(CLI_EXIT_USAGE, "'%s' needs one more word", argv[0]);
+        word_missing(argv[0]);
     return usage_hint(NULL);
 }
 
@@ -205,8 +254,9 @@ static int parse_command(int argc, char **argv, struct cli *cli, struct argument
     if (arguments->help)
         return CLI_EXIT_OK;
     if (count < parser.command->operands_min || count > parser.command->operands_max) {
-        cli_complain(CLI_EXIT_USAGE, "too %s arguments",
-                     count < parser.command->operands_min ? "few" : "many");
+        cli_complain(CLI_EXIT_USAGE, "too %s arguments: it takes %s",
+                     count < parser.command->operands_min ? "few" : "many",
+                     parser.command->operands[0] != '\0' ? parser.command->operands : "none");
         return usage_hint(parser.command);
     }
     for (unsigned i = 0; i < count; i++)
@@ -233,6 +283,7 @@ int arguments_parse(int argc, char **argv, struct cli *cli, struct arguments *re
             return error;
         if (arguments.command == NULL) {
             arguments.help = true;
+            arguments.group = argv[index];
             *ret_arguments = arguments;
             return CLI_EXIT_OK;
         }

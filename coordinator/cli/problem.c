@@ -41,18 +41,24 @@ void fault_append(struct buffer *text, struct troth_span fault, const char *file
     buffer_append_char(text, '\n');
 }
 
+void problem_append(struct buffer *text, long status, struct troth_span json)
+{
+    struct troth_span detail = member(json, "detail");
+    if (detail.data == NULL)
+        detail = member(json, "title");
+    if (detail.data != NULL && problem_slug(json).len > 0)
+        text_append_value(text, detail);
+    else
+        buffer_append_format(text, "HTTP %ld, and no word why: is this a coordinator?", status);
+}
+
 void problem_complain(int code, long status, struct troth_span json, const char *file)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    struct troth_span detail = member(json, "detail"), errors = member(json, "errors"), fault;
-    if (detail.data == NULL)
-        detail = member(json, "title");
+    struct troth_span errors = member(json, "errors"), fault;
     if (file != NULL)
         buffer_append_format(&text, "%s: ", file);
-    if (detail.data != NULL && problem_slug(json).len > 0)
-        text_append_value(&text, detail);
-    else
-        buffer_append_format(&text, "HTTP %ld, and no word why: is this a coordinator?", status);
+    problem_append(&text, status, json);
     const char *line = buffer_text(&text);
     cli_complain(code, "%s", line != NULL ? line : "refused");
     struct json_cursor cursor = json_cursor(errors);

@@ -79,7 +79,7 @@ static int follow(const struct cli *cli, const struct answer *answer)
     struct troth_span value = member(answer->json, "gtid");
     if (value.data == NULL || json_string_copy(value, gtid, sizeof(gtid)) != 0)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no transaction");
-    return watch_follow(cli, gtid);
+    return watch_follow(cli, gtid, true);
 }
 
 int tx_start(const struct cli *cli, const struct arguments *arguments)

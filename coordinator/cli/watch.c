@@ -2,16 +2,22 @@
 #include "watch.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "call.h"
 #include "request.h"
 #include "stream.h"
 #include "text.h"
 #include "view.h"
+#include <protocol/duration.h>
 #include <protocol/json.h>
 #include <troth/id.h>
 
 #define OP_BYTES_MAX 24u
+
+/* Between two tries to join a stream again; doubled each time. */
+#define PAUSE_MIN_US UINT64_C(100000)
+#define PAUSE_MAX_US UINT64_C(5000000)
 
 /* What was last sent to a branch: an answer to anything else says to what. */
 struct sent {
@@ -27,10 +33,17 @@ struct following {
     struct sent sent[TROTH_BRANCHES_MAX];
     unsigned sent_count;
     int64_t attempt;
-    bool heard; /* anything at all */
+    bool heard; /* anything at all on this connection */
     bool drawn; /* the headings of the moments */
     bool ended;
     int code; /* ended: by the outcome; else why it stopped to listen */
+    /* A stream that is joined again begins with all moments since the coordinator took the
+     * transaction up. Its first one tells whether that is the same time as before. */
+    struct buffer first;
+    uint64_t told;    /* moments that were drawn, from `first` on */
+    uint64_t number;  /* of the last moment on this connection */
+    uint64_t lost_us; /* since when it is not heard; 0: it is */
+    uint64_t pause_us;
 };
 
 /* --- drawing -----------------------------------------------------------------------------------
@@ -190,17 +203,54 @@ static void draw(struct following *following, const struct stream_event *event,
         draw_end(following, data, text);
 }
 
+/* How many moments this one stands for: those that the coordinator left out are counted. */
+static uint64_t stands_for(struct troth_span moment)
+{
+    int64_t count = 1;
+    if (is(member(moment, "moment"), "\"left_out\"") &&
+        (json_int64(member(moment, "count"), &count) != 0 || count < 0))
+        return 1;
+    return (uint64_t)count;
+}
+
+static bool moment_is_new(struct following *following, struct troth_span moment)
+{
+    struct troth_span first = buffer_span(&following->first);
+    bool same = first.len == moment.len && memcmp(first.data, moment.data, first.len) == 0;
+    if (following->number == 0 && !same) {
+        buffer_clear(&following->first);
+        buffer_append_span(&following->first, moment);
+        following->told = 0;
+    }
+    following->number += stands_for(moment);
+    if (following->number <= following->told)
+        return false;
+    following->told = following->number;
+    return true;
+}
+
+static void note_heard(struct following *following)
+{
+    following->heard = true;
+    if (following->lost_us == 0)
+        return;
+    following->lost_us = 0;
+    cli_complain(CLI_EXIT_OK, "the stream goes on");
+}
+
 static bool on_event(void *arg, const struct stream_event *event)
 {
     struct following *following = arg;
     BUFFER_SCOPED struct buffer text = {0};
     struct troth_span data;
-    following->heard = true;
+    note_heard(following);
     if (json_check(event->data, JSON_CHECK_DEFAULT, &data, NULL) != 0 ||
         json_type(data) != JSON_OBJECT) {
         following->code = cli_complain(CLI_EXIT_PROTOCOL, "an event of the stream is not JSON");
         return false;
     }
+    if (is(event->event, "moment") && !moment_is_new(following, data))
+        return true;
     if (following->cli->json)
         append_json(event, data, &text);
     else
@@ -223,36 +273,117 @@ static bool on_piece(void *arg, struct troth_span piece)
     return more;
 }
 
-/* What to exit with when the call is over. `error`: what it said itself. */
-static int over(const struct following *following, const char *gtid, int error)
+/* One connection, until it ends. `ret_trouble`: why it broke off or was not made. */
+static int listen_once(struct following *following, const char *gtid, struct buffer *ret_trouble)
 {
-    if (following->ended || following->code != CLI_EXIT_OK)
-        return following->code;
-    if (error == CLI_EXIT_OK && !following->heard)
-        return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no stream of events");
-    if (!following->heard)
-        return error;
-    return cli_complain(CLI_EXIT_UNKNOWN,
-                        "the stream broke off and the transaction goes on: "
-                        "'trothctl tx watch %s' follows it further",
-                        gtid);
-}
-
-int watch_follow(const struct cli *cli, const char *gtid)
-{
-    CALL_SCOPED struct call call = {.method = "GET", .on_piece = on_piece};
+    CALL_SCOPED struct call call = {
+        .method = "GET", .on_piece = on_piece, .arg = following, .trouble = ret_trouble};
     ANSWER_SCOPED struct answer answer = {.status = 0};
-    struct following following = {.cli = cli, .attempt = 1};
-    following.stream.fn = on_event;
-    following.stream.arg = &following;
-    call.arg = &following;
     buffer_append_text(&call.target, "/v1/transactions/");
     call_append(&call, gtid);
     buffer_append_text(&call.target, "/events");
-    int code = over(&following, gtid, call_make(cli, &call, &answer));
-    stream_finish(&following.stream);
+    following->heard = false;
+    following->number = 0;
+    following->stream.fn = on_event;
+    following->stream.arg = following;
+    int error = call_make(following->cli, &call, &answer);
+    stream_finish(&following->stream);
+    following->stream = (struct stream){.fn = NULL};
+    return error;
+}
+
+/* --- joining again -----------------------------------------------------------------------------
+ */
+
+static uint64_t mono_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void rest(uint64_t us)
+{
+    struct timespec left = {.tv_sec = (time_t)(us / 1000000),
+                            .tv_nsec = (long)(us % 1000000) * 1000};
+    while (nanosleep(&left, &left) != 0)
+        ;
+}
+
+static void say_lost(const struct following *following, const char *why)
+{
+    char limit[DURATION_TEXT_MAX];
+    duration_format(following->cli->timeout_us, limit);
+    cli_complain(CLI_EXIT_UNAVAILABLE, "%s: the stream %s (%s); trying again for %s",
+                 following->cli->url, following->heard ? "broke off" : "can not be joined", why,
+                 limit);
+}
+
+/* Rests before the next try. CLI_EXIT_UNKNOWN when it was tried for long enough. */
+static int try_again(struct following *following, const char *gtid, uint64_t joined_us,
+                     const char *why)
+{
+    uint64_t now = mono_us();
+    if (following->lost_us == 0) {
+        following->lost_us = now;
+        say_lost(following, why);
+    }
+    if (now - joined_us >= PAUSE_MAX_US || following->pause_us == 0)
+        following->pause_us = PAUSE_MIN_US;
+    uint64_t gone = now - following->lost_us, left = following->cli->timeout_us - gone;
+    if (gone >= following->cli->timeout_us)
+        return cli_complain(CLI_EXIT_UNKNOWN,
+                            "%s: %s: it is not known how the transaction goes on; "
+                            "'trothctl tx watch %s' follows it further",
+                            following->cli->url, why, gtid);
+    rest(following->pause_us < left ? following->pause_us : left);
+    following->pause_us =
+        following->pause_us * 2 < PAUSE_MAX_US ? following->pause_us * 2 : PAUSE_MAX_US;
+    return CLI_EXIT_OK;
+}
+
+/* What to exit with when a connection that is not to be made again is over. */
+static int over(const struct following *following, bool known, int error, const char *why)
+{
+    if (following->ended || following->code != CLI_EXIT_OK)
+        return following->code;
+    if (error == CLI_EXIT_OK)
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no stream of events");
+    if (error == CLI_EXIT_UNAVAILABLE)
+        return cli_complain(error, "%s: %s", following->cli->url, why);
+    if (error == CLI_EXIT_NOT_FOUND && known)
+        return cli_complain(error, "its coordinator ended before anything was written of it: "
+                                   "it did not commit");
+    return error;
+}
+
+static int follow(struct following *following, const char *gtid, bool known)
+{
+    for (;;) {
+        BUFFER_SCOPED struct buffer trouble = {0};
+        uint64_t joined_us = mono_us();
+        int error = listen_once(following, gtid, &trouble);
+        bool done = following->ended || following->code != CLI_EXIT_OK;
+        const char *why = buffer_text(&trouble);
+        if (why == NULL || why[0] == '\0')
+            why = "the coordinator ended it";
+        known = known || following->heard;
+        bool passes = error == CLI_EXIT_UNAVAILABLE || (error == CLI_EXIT_OK && following->heard);
+        if (done || !known || !passes)
+            return over(following, known, error, why);
+        error = try_again(following, gtid, joined_us, why);
+        if (error != CLI_EXIT_OK)
+            return error;
+    }
+}
+
+int watch_follow(const struct cli *cli, const char *gtid, bool known)
+{
+    struct following following = {.cli = cli, .attempt = 1};
+    int code = follow(&following, gtid, known);
     buffer_finish(&following.view);
     buffer_finish(&following.state);
+    buffer_finish(&following.first);
     return code;
 }
 
@@ -262,5 +393,5 @@ int tx_watch(const struct cli *cli, const struct arguments *arguments)
     troth_gtid parsed;
     if (troth_gtid_parse(gtid, strlen(gtid), &parsed) != 0)
         return cli_complain(CLI_EXIT_USAGE, "'%s' is no gtid", gtid);
-    return watch_follow(cli, gtid);
+    return watch_follow(cli, gtid, false);
 }

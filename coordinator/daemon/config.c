@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include <definition/definition.h>
+#include <journal/journal.h>
 #include <protocol/duration.h>
+#include <protocol/nearest.h>
 
 #define LINE_MAX_BYTES 4096
 #define US_PER_S       UINT64_C(1000000)
@@ -37,14 +39,14 @@ const struct config_key config_keys[] = {
      "numeric address and port of the client API; port 0 takes a free one. Anything but loopback "
      "is reachable by others: there is no authentication yet"},
     TEXT_KEY(journal, "dbname=troth", "libpq conninfo or URI of the journal's database"),
-    TEXT_KEY(node, "", "this node's name in the lease table; default: the host's name"),
+    TEXT_KEY(node, "", "this node's name in the lease table (none: the host's name)"),
     DURATION_KEY(lease, "10s", US_PER_S, 3600 * US_PER_S,
                  "how long the shards stay ours without renewal; another node waits for so long"),
     DURATION_KEY(lazy_delay, "50ms", 0, 10 * US_PER_S,
                  "how long rows that nobody waits for may wait for company"),
     CHOICE_KEY(outbox, "auto", "auto|kafka|table|off",
-               "where outcome events go: kafka; table: the rows stay for another publisher such "
-               "as Debezium; off: none are written; auto: kafka if kafka_brokers is set, else off"),
+               "where outcome events go (table: the rows stay for another publisher such as "
+               "Debezium; off: none are written; auto: kafka if kafka_brokers is set, else off)"),
     TEXT_KEY(kafka_brokers, "", "host:port, several separated by commas"),
     TEXT_KEY(kafka_topic, "troth.outcomes", "topic for definitions that name none"),
     COUNT_KEY(open_transactions_max, "40000", 1, 1000000,
@@ -229,7 +231,7 @@ static void say_unknown(const char *name, struct buffer *why)
     }
     names[config_keys_count] = NULL;
     buffer_append_format(why, "unknown key \"%s\"", name);
-    const char *near = definition_nearest(name, names);
+    const char *near = name_nearest(name, names);
     if (near != NULL) {
         buffer_append_format(why, "; did you mean \"%s\"?", near);
     }
@@ -366,6 +368,14 @@ int config_read_environment(struct config *config, struct buffer *why)
 
 int config_check(const struct config *config, struct buffer *why)
 {
+    BUFFER_SCOPED struct buffer sentence = {0};
+    BUFFER_SCOPED struct buffer shown = {0};
+    int error = journal_conninfo_show(config->journal, &sentence, &shown);
+    if (error != 0) {
+        buffer_append_format(why, "journal: %s",
+                             sentence.len > 0 ? buffer_text(&sentence) : troth_error_text(error));
+        return error;
+    }
     if (config->retry_interval_us > config->retry_interval_max_us) {
         buffer_append_text(why, "retry_interval is longer than retry_interval_max");
         return TROTH_ERROR_CONFIG;
@@ -388,20 +398,14 @@ enum config_outbox config_outbox(const struct config *config)
     return config->kafka_brokers[0] != '\0' ? CONFIG_OUTBOX_KAFKA : CONFIG_OUTBOX_OFF;
 }
 
-/* A conninfo or URI may hold a password: it is replaced before anybody sees it. */
-static void print_without_password(const char *conninfo, FILE *to)
+/* A conninfo or URI may hold a password: libpq knows where. What it does not understand was refused
+ * by config_check(). */
+static void print_conninfo(const char *conninfo, FILE *to)
 {
-    const char *word = strstr(conninfo, "password=");
-    const char *at = strchr(conninfo, '@');
-    const char *scheme = strstr(conninfo, "://");
-    if (word != NULL) {
-        size_t skip = strcspn(word, " \t&");
-        (void)fprintf(to, "%.*spassword=***%s", (int)(word - conninfo), conninfo, word + skip);
-    } else if (scheme != NULL && at != NULL && at > scheme) {
-        (void)fprintf(to, "%.*s***%s", (int)(scheme + 3 - conninfo), conninfo, at);
-    } else {
-        (void)fputs(conninfo, to);
-    }
+    BUFFER_SCOPED struct buffer text = {0};
+    int error = journal_conninfo_show(conninfo, NULL, &text);
+    const char *shown = error == 0 ? buffer_text(&text) : NULL;
+    (void)fputs(shown != NULL ? shown : "***", to);
 }
 
 void config_print(const struct config *config, FILE *to)
@@ -416,8 +420,10 @@ void config_print(const struct config *config, FILE *to)
             (void)fputs(text, to);
         } else if (key->kind == CONFIG_COUNT) {
             (void)fprintf(to, "%llu", (unsigned long long)*(const uint64_t *)(const void *)field);
+        } else if (strcmp(key->name, "journal") == 0) {
+            print_conninfo(config->journal, to);
         } else {
-            print_without_password(*(char *const *)(const void *)field, to);
+            (void)fputs(*(char *const *)(const void *)field, to);
         }
         (void)fputs("\n", to);
     }

@@ -27,6 +27,7 @@ struct daemon {
     struct http_server *server;
     struct event *terminate, *interrupt, *drained;
     char address[ADDRESS_BYTES];
+    const char *trouble; /* why it can not start, where that is known better than by an error */
     bool announced;
     bool stopping;
     bool stop;
@@ -113,8 +114,10 @@ static int start_server(struct daemon *daemon)
     errno = 0;
     error = http_server_create(daemon->http, &server, &daemon->server);
     if (error != 0) {
-        log_line(LOG_ERROR, "can not listen", "listen", daemon->config->listen, "reason",
-                 errno != 0 ? strerror(errno) : troth_error_text(error), NULL);
+        daemon->trouble = errno == EADDRINUSE
+                              ? "another program listens there: stop it, or choose another --listen"
+                          : errno != 0 ? strerror(errno)
+                                       : NULL;
     }
     return error;
 }
@@ -219,7 +222,8 @@ int daemon_run(const struct config *config)
     if (error == 0) {
         code = loop(&daemon);
     } else {
-        log_line(LOG_ERROR, "can not start", "reason", troth_error_text(error), NULL);
+        log_line(LOG_ERROR, "can not start", "listen", config->listen, "reason",
+                 daemon.trouble != NULL ? daemon.trouble : troth_error_text(error), NULL);
     }
     finish(&daemon);
     return code;

@@ -1,5 +1,6 @@
 /* main.c: trothd's command line. */
 #include <argp.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,10 @@ struct flags {
 static const char before[] =
     "The coordinator of Troth: drives every global transaction to exactly one outcome.\v"
     "Commands:\n"
-    "  run       (default) serve until SIGTERM or SIGINT; both let open transactions end first\n"
-    "  migrate   create or update the journal's schema in the database of --journal\n"
+    "  run       (default) serve until SIGTERM or SIGINT. What is open may end\n"
+    "            first, for drain_timeout; a second signal ends it at once.\n"
+    "            Nothing is lost either way: the next start goes on with it\n"
+    "  migrate   create or update the schema in the journal's database\n"
     "\n"
     "Each key may stand in the file (key = value), in the environment (TROTH_KEY) and as a flag "
     "(--key value or --key=value); the later of these three wins. Durations have a unit: 200ms, "
@@ -45,15 +48,21 @@ static const char before[] =
     "Examples:\n"
     "  trothd migrate --journal 'host=127.0.0.1 dbname=troth user=troth'\n"
     "  trothd --config /etc/troth/trothd.conf\n"
-    "  trothd --journal 'dbname=troth' --kafka_brokers 127.0.0.1:9092 --listen 127.0.0.1:7800\n"
+    "  trothd --journal dbname=troth --kafka_brokers 127.0.0.1:9092\n"
     "  TROTH_LOG_LEVEL=debug trothd --config trothd.conf --print-config\n"
     "\n"
-    "Exit codes: 0 stopped as asked; 1 could not start; 2 wrong usage or configuration; 3 another "
-    "node leads, or the journal's schema is not this program's.";
+    "Exit status:\n"
+    "  0  done as asked\n"
+    "  1  could not start, or not migrate: the reason is printed\n"
+    "  2  wrong usage or configuration\n"
+    "  3  another node took the journal over, or its schema is not this program's\n"
+    "A journal or Kafka that can not be reached is no end: it is tried again, and\n"
+    "/readyz says so.";
 
 static error_t on_option(int key, char *value, struct argp_state *state)
 {
     struct flags *flags = state->input;
+    char *end = NULL;
     if (key >= OPTION_KEYS && key < OPTION_KEYS + (int)config_keys_count) {
         flags->values[key - OPTION_KEYS] = value;
         return 0;
@@ -66,19 +75,27 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         flags->print = true;
         return 0;
     case OPTION_SHARDS:
-        flags->shards = strtoull(value, NULL, 10);
-        if (flags->shards < 1 || flags->shards > TROTH_SHARDS_MAX) {
+        flags->shards = strtoull(value, &end, 10);
+        if (!isdigit((unsigned char)value[0]) || *end != '\0' || flags->shards < 1 ||
+            flags->shards > TROTH_SHARDS_MAX) {
             argp_error(state, "--shards: \"%s\" is not a number from 1 to %u", value,
                        TROTH_SHARDS_MAX);
         }
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num == 0 && strcmp(value, "run") == 0) {
+        if (state->arg_num > 0) {
+            argp_error(state, "one command at a time: \"%s\" is too much", value);
+        } else if (strcmp(value, "run") == 0) {
             flags->command = COMMAND_RUN;
-        } else if (state->arg_num == 0 && strcmp(value, "migrate") == 0) {
+        } else if (strcmp(value, "migrate") == 0) {
             flags->command = COMMAND_MIGRATE;
         } else {
             argp_error(state, "unknown command \"%s\"; commands are run and migrate", value);
+        }
+        return 0;
+    case ARGP_KEY_END:
+        if (flags->shards != 0 && flags->command != COMMAND_MIGRATE) {
+            argp_error(state, "--shards is for migrate: a journal keeps the number it has");
         }
         return 0;
     default:
@@ -159,7 +176,11 @@ static void configure_log(const struct config *config)
 
 int main(int argc, char **argv)
 {
+    static char name[] = "trothd";
     struct flags flags = {0};
+    if (argc > 0) {
+        argv[0] = name; /* what argp calls the program, wherever it lies */
+    }
     parse_flags(argc, argv, &flags);
     struct config config;
     BUFFER_SCOPED struct buffer why = {0};
@@ -167,6 +188,7 @@ int main(int argc, char **argv)
     if (error != 0) {
         (void)fprintf(stderr, "trothd: %s\n",
                       why.len > 0 ? buffer_text(&why) : troth_error_text(error));
+        config_finish(&config);
         return DAEMON_USAGE;
     }
     int code = DAEMON_OK;

@@ -1,4 +1,6 @@
 /* check.c: writes faults down: line, column, JSON pointer and text. */
+#include <protocol/nearest.h>
+
 #include "check.h"
 
 #include <stdarg.h>
@@ -145,7 +147,7 @@ const char *nearest_of(const struct check *check, struct troth_span string,
     char plain[2 * TROTH_NAME_LEN_MAX];
     if (check_is_full(check) || json_string_copy(string, plain, sizeof plain) < 0)
         return NULL;
-    return definition_nearest(plain, names);
+    return name_nearest(plain, names);
 }
 
 const char *type_text(enum json_type type)

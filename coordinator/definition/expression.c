@@ -1,4 +1,6 @@
 /* expression.c: finds expressions in strings, reads their paths and follows them. */
+#include <protocol/nearest.h>
+
 #include "expression.h"
 
 #include <assert.h>
@@ -102,7 +104,7 @@ static const char *nearest_word(struct troth_span word, const char *const *names
         return NULL;
     memcpy(plain, word.data, word.len);
     plain[word.len] = '\0';
-    return definition_nearest(plain, names);
+    return name_nearest(plain, names);
 }
 
 static int path_wrong(struct path_fault *ret_fault, const char *why)

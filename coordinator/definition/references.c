@@ -1,6 +1,8 @@
 /* references.c: what the templates of a definition name, and whether it can be there by then. */
 #include <string.h>
 
+#include <protocol/nearest.h>
+
 #include "expression.h"
 #include "parse.h"
 #include "schema.h"
@@ -105,7 +107,7 @@ static int32_t step_named(const struct parse *parse, const struct path *path)
     memcpy(wrong, path->step.data, path->step.len);
     wrong[path->step.len] = '\0';
     step_names(parse, names);
-    const char *nearest = definition_nearest(wrong, names);
+    const char *nearest = name_nearest(wrong, names);
     return nearest == NULL ? -1 : step_find(parse, (struct troth_span){nearest, strlen(nearest)});
 }
 

@@ -1,6 +1,8 @@
 /* schema_path.c: can an input that fits the schema have a path that a template asks for? */
 #include <string.h>
 
+#include <protocol/nearest.h>
+
 #include "expression.h"
 #include "schema.h"
 
@@ -23,7 +25,7 @@ void nearest_key(struct troth_span object, struct troth_span plain,
         if (json_string_copy(key, name, sizeof name) < 0)
             continue;
         const char *const pair[] = {best[0] == '\0' ? name : best, name, NULL};
-        const char *nearest = definition_nearest(wrong, pair);
+        const char *nearest = name_nearest(wrong, pair);
         if (nearest == name)
             strcpy(best, name);
     }

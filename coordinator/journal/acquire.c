@@ -86,8 +86,10 @@ static bool acquire_failed(struct journal *journal, PGresult *result)
 
     if (status == PGRES_TUPLES_OK || status == PGRES_PIPELINE_SYNC || status == PGRES_COMMAND_OK)
         return false;
-    if (status == PGRES_FATAL_ERROR)
+    if (status == PGRES_FATAL_ERROR) {
+        journal->acquire_failed = true;
         journal_state_set(journal, JOURNAL_CONNECTING, text == NULL ? "the database failed" : text);
+    }
     link_reset(&journal->lane.link);
     return true;
 }

@@ -82,6 +82,7 @@ struct journal {
     enum journal_state state;
     char why[160]; /* as told with it: the same is not told again */
     enum step step;
+    bool acquire_failed; /* the connection is being reset for that */
     char id[TROTH_JOURNAL_ID_LEN + 1];
     uint8_t owner[16]; /* this process, in the lease */
     uint32_t shards;

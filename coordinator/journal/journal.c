@@ -101,13 +101,17 @@ static void lane_link_down(void *arg, const char *why)
 
     if (journal->step == STEP_STOPPED)
         return;
+    /* Reset by ourselves after an error: that was said, and says more than the connection can. */
+    bool said = journal->state == JOURNAL_CONNECTING && journal->acquire_failed;
+    journal->acquire_failed = false;
     if (journal->step == STEP_RAISE) { /* whether they were raised is not known: once more */
         free(journal->epochs);
         journal->epochs = NULL;
     }
     journal_step_set(journal, STEP_DOWN);
     lane_lost(journal);
-    journal_state_set(journal, JOURNAL_CONNECTING, why);
+    if (!said)
+        journal_state_set(journal, JOURNAL_CONNECTING, why);
 }
 
 static void lane_link_warning(void *arg, const char *text)

@@ -66,6 +66,7 @@ static void link_drop(struct link *link)
     link->conn = NULL;
     link->state = LINK_DOWN;
     link->broken = false;
+    link->failed = false;
     link->items_head = 0;
     link->items_count = 0;
 }
@@ -90,6 +91,8 @@ static void link_lose(struct link *link, const char *why)
     for (; why[len] != '\0' && why[len] != '\n' && len < sizeof text - 1; len++)
         text[len] = why[len];
     text[len] = '\0';
+    if (link->failed)
+        link->backoff_us = link->backoff_start_us;
     link_drop(link);
     link_timer_set(link, link_backoff_next(link));
     link->callbacks.down(link->arg, text);
@@ -179,6 +182,7 @@ static void link_poll(struct link *link)
     }
     event_del(link->timer);
     link->state = LINK_UP;
+    link->backoff_start_us = link->backoff_us;
     link_watch(link, EV_READ);
     link->callbacks.up(link->arg);
 }
@@ -199,6 +203,7 @@ static void link_deliver(struct link *link, PGresult *result)
         if (item.is_sync)
             link->backoff_us = LINK_BACKOFF_MIN_US;
     }
+    link->failed = link->failed || status == PGRES_FATAL_ERROR;
     if (item.fn != NULL)
         item.fn(item.arg, result);
 }

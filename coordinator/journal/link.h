@@ -51,7 +51,9 @@ struct link {
     struct event *timer; /* backoff while DOWN, deadline while CONNECTING */
     short watched;
     int watched_fd;
-    uint64_t backoff_us;
+    uint64_t backoff_us;       /* back to its minimum with the first sync of a session … */
+    uint64_t backoff_start_us; /* … unless the session ends after an error: then as it began */
+    bool failed;               /* an error in this session */
     bool broken; /* a send failed: torn down in the next turn, never inside a caller */
     struct link_item *items;
     size_t items_head, items_count, items_cap;

@@ -472,5 +472,34 @@ class Help(CliTest):
         self.assertRegex(out, r"^trothctl \d+\.\d+\.\d+\n$")
 
 
+
+class WrongWords(CliTest):
+    def test_the_nearest_command_is_named(self):
+        """A mistyped command names the right one; a group alone names its commands; nothing is sent."""
+        for words, said in [(["stauts"], "there is no command 'stauts'; did you mean 'status'?"),
+                            (["participants", "list"], "no command 'participants'; did you mean 'participant'?"),
+                            (["tx", "shwo"], "there is no command 'tx shwo'; did you mean 'tx show'?"),
+                            (["frobnicate"], "there is no command 'frobnicate'\n"),
+                            (["def"], "'def' needs one more word: apply, validate, diff, list, show, delete"),
+                            (["tx", "show"], "too few arguments: it takes GTID"),
+                            (["tx", "list", "x"], "too many arguments: it takes none")]:
+            _, err = self.exits(USAGE, *words)
+            self.assertTrue(err.startswith("trothctl: "), err)
+            self.assertIn(said, err)
+        self.assertEqual(self.server.asked, [])
+
+    def test_help_on_a_group(self):
+        """Its commands only."""
+        out, _ = self.exits(OK, "participant", "--help")
+        self.assertIn("participant remove NAME", out)
+        self.assertNotIn("tx start", out)
+        self.assertEqual(self.exits(OK, "participant", "-h")[0], out)
+
+    def test_addresses_without_a_host(self):
+        """libcurl would ask a host called "readyz"."""
+        for url in ("http://", "http:///x", "/x"):
+            self.assertEqual(self.exits(USAGE, "--url", url, "status")[1], f"trothctl: --url {url}: it names no host\n")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -90,17 +90,15 @@ class Watching(CliTest):
         self.refuse(422, "unknown-definition", "there is none")
         self.exits(NOT_FOUND, "tx", "start", "transfer", "--watch")
 
-    def test_streams_that_end_too_soon(self):
-        """A stream without its end is unknown; one that is none, or not understood, is told apart."""
-        self.stream(*self.STREAM)
-        _, err = self.exits(UNKNOWN, "tx", "watch", GTID)
-        self.assertIn(f"'trothctl tx watch {GTID}'", err)
+    def test_streams_that_are_none(self):
+        """What is no stream, or not understood, is told apart from what can not be reached; nothing is tried again."""
         self.answer(None, kind="closed")
         self.exits(UNAVAILABLE, "tx", "watch", GTID)
         self.refuse(404, "unknown-transaction", "never was")
         self.assertEqual(self.exits(NOT_FOUND, "tx", "watch", GTID)[1], "trothctl: never was\n")
         self.refuse(503, "full", "32 clients watch this transaction already")
-        self.exits(UNAVAILABLE, "tx", "watch", GTID)
+        _, err = self.exits(UNAVAILABLE, "tx", "watch", GTID)
+        self.assertEqual(err, f"trothctl: {self.url}: 32 clients watch this transaction already\n")
         self.answer(200, transaction())
         self.exits(PROTOCOL, "tx", "watch", GTID)
         self.answer(200, "<html>hello</html>", "text/html")
@@ -109,6 +107,87 @@ class Watching(CliTest):
         self.exits(PROTOCOL, "tx", "watch", GTID)
         self.stream()
         self.exits(PROTOCOL, "tx", "watch", GTID)
+        self.assertEqual(len(self.server.asked), 7)
+
+    # --- streams that break off
+
+    def test_a_stream_that_breaks_off_is_joined_again(self):
+        """It goes on with what is new: the drawing is that of a stream that held. What is in the way meanwhile (the
+        coordinator not yet ready, a proxy's own page) is tried again."""
+        self.stream(*self.STREAM, self.END)
+        whole, _ = self.exits(OK, "tx", "watch", GTID)
+        self.stream(*self.STREAM[:4])
+        self.refuse(503, "unavailable", "this node does not lead yet")
+        self.answer(502, "<html>bad gateway</html>", "text/html")
+        self.stream(self.STREAM[4], *(event for event in self.STREAM if event[0] == "moment"), self.END)
+        out, err = self.exits(OK, "tx", "watch", GTID)
+        moments = [line for line in out.splitlines() if line.startswith("  ") and "--" not in line]
+        self.assertEqual(moments, [line for line in whole.splitlines() if line.startswith("  ") and "--" not in line])
+        self.assertEqual(err, f"trothctl: {self.url}: the stream broke off (the coordinator ended it); trying again "
+                              "for 30s\ntrothctl: the stream goes on\n")
+        self.assertEqual(len(self.server.asked), 5)
+
+    def test_a_coordinator_that_was_restarted(self):
+        """What it notes now is another timeline, that begins with its recovery: all of it is drawn."""
+        self.stream(*self.STREAM)
+        self.stream(("state", transaction(None, "committing")), moment("+14s", "recovered"),
+                    moment("+14s", "sent", branch=1, attempt=2, op="commit"))
+        self.stream(("state", transaction(None, "committing")), moment("+14s", "recovered"),
+                    moment("+14s", "sent", branch=1, attempt=2, op="commit"),
+                    moment("+15s", "answered", branch=1, attempt=2, op="commit", result="done"), self.END)
+        out, err = self.exits(OK, "tx", "watch", GTID)
+        self.assertRegex(out, r"""\+13.000000  1 debit  <- retry to prepare
+ +-- committing --
+ +\+14.000000 +taken up again
+ +\+14.000000  1 debit  -> commit
+ +\+15.000000  1 debit  <- done
+
+COMMITTED""")
+        self.assertEqual(out.count("SECONDS"), 1)
+        self.assertEqual(err.count("the stream goes on"), 2)
+
+    def test_moments_that_were_left_out_are_counted(self):
+        """A timeline in bounded memory says how many moments it left out; those that were drawn are not drawn again."""
+        self.stream(*self.STREAM)
+        told = [event for event in self.STREAM if event[0] == "moment"]
+        self.stream(self.STREAM[0], told[0], moment("+1s", "left_out", count=len(told) - 1),
+                    moment("+14s", "answered", branch=1, attempt=2, op="commit", result="done"), self.END)
+        out, _ = self.exits(OK, "tx", "watch", GTID)
+        self.assertEqual(out.count("           began\n"), 1)
+        self.assertNotIn("left out", out)
+        self.assertIn("+14.000000  1 debit  <- done\n", out)
+
+    def test_joined_again_as_json(self):
+        """The state comes again, moments do not."""
+        self.stream(*self.STREAM[:4])
+        self.stream(*self.STREAM[:4], self.STREAM[5], self.END)
+        out, _ = self.exits(OK, "tx", "watch", "-o", "json", GTID)
+        names = [json.loads(line)["event"] for line in out.splitlines()]
+        self.assertEqual(names, ["state", "moment", "moment", "moment", "state", "moment", "ended"])
+
+    def test_a_coordinator_that_does_not_come_back(self):
+        """After --timeout without a word it is unknown how the transaction goes on."""
+        self.stream(*self.STREAM)
+        _, err = self.exits(UNKNOWN, "tx", "watch", "--timeout", "500ms", GTID)
+        self.assertIn("trying again for 500ms\n", err)
+        self.assertIn(f"'trothctl tx watch {GTID}' follows it further\n", err)
+        self.assertEqual(err.count("\n"), 2, err)
+        self.assertGreater(len(self.server.asked), 2)
+
+    def test_a_transaction_that_did_not_survive(self):
+        """One of which nothing was written is gone with its coordinator."""
+        self.stream(*self.STREAM[:4])
+        self.refuse(404, "unknown-transaction", "there is no such transaction")
+        _, err = self.exits(NOT_FOUND, "tx", "watch", GTID)
+        self.assertIn("it did not commit", err)
+
+    def test_what_was_just_started_is_waited_for(self):
+        """tx start --watch: the transaction is there, so a stream that can not be joined yet is tried again."""
+        self.answer(202, transaction(None, "preparing"))
+        self.refuse(503, "unavailable", "this node does not lead yet")
+        self.stream(*self.STREAM, self.END)
+        _, err = self.exits(OK, "tx", "start", "transfer", "--watch")
+        self.assertIn("the stream can not be joined (this node does not lead yet)", err)
 
     def test_a_stream_that_falls_silent(self):
         """Not even a sign of life: after the time between two of them and --timeout it is over."""

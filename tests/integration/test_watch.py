@@ -207,6 +207,26 @@ class Watch(TrothTest):
         self.assertEqual((done.returncode, json.loads(done.stdout)["event"]), (0, "ended"), done)
         self.assertEqual(self.trothctl("tx", "watch", NEVER_WAS).returncode, 3)
 
+    def test_trothctl_follows_past_a_kill(self):
+        """trothd is killed (-9) in the middle: tx watch says so, joins the next one, and tells the outcome."""
+        gtid = self.begin_held(8)
+        command = [program("trothctl"), "--url", self.trothd.url, "tx", "watch", gtid]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as following:
+            self.addCleanup(following.kill)
+            before = []
+            while "-> prepare" not in "".join(before):
+                before.append(following.stdout.readline())
+            self.trothd.kill9()
+            self.assertIn("the stream broke off", following.stderr.readline())
+            self.trothd.start()
+            self.bank_b.release()
+            text = "".join(before) + following.stdout.read()
+            self.assertEqual(following.stderr.read(), "trothctl: the stream goes on\n")
+            self.assertEqual(following.wait(SECONDS_MAX), 0)
+        self.assertEqual(text.count("           began\n"), 1, text)
+        self.assertEqual(text.count("taken up again"), 1, text)
+        self.assertIn("COMMITTED", text)
+
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 """A scripted HTTP server in the coordinator's place, for tests of trothctl: what it asks, what it prints, how it exits.
 
-The server answers each request with the next scripted answer and keeps what it was asked. Payloads are compared
+The server answers each request with the next scripted answer, and closes the connection when there is none; it keeps
+what it was asked. Payloads are compared
 as text, since a JSON parser would hide what happened to their numbers."""
 
 import json
@@ -52,7 +53,7 @@ class Scripted(BaseHTTPRequestHandler):
         body = self.rfile.read(length).decode()
         server = self.server
         server.asked.append((self.command, self.path, dict(self.headers), body))
-        status, text, kind = server.answers.pop(0)
+        status, text, kind = server.answers.pop(0) if server.answers else (None, "", "closed")
         if status is None:  # no answer: the connection ends, or stays open without a word
             if kind == "silent":
                 server.held.wait(SECONDS_MAX)

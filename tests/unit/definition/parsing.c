@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <protocol/nearest.h>
+
 #include "tests.h"
 
 #define STEP(name) "{\"name\":\"" name "\",\"participant\":\"p_" name "\",\"operation\":\"run\""
@@ -231,13 +233,13 @@ END_TEST
 START_TEST(the_nearest_name_is_the_one_somebody_meant)
 {
     static const char *const names[] = {"compensate", "integer", "key", "name", "not_equals", NULL};
-    ck_assert_str_eq(definition_nearest("compensation", names), "compensate");
-    ck_assert_str_eq(definition_nearest("int", names), "integer");
-    ck_assert_str_eq(definition_nearest("nmae", names), "name");
-    ck_assert_str_eq(definition_nearest("NAME", names), "name");
-    ck_assert_str_eq(definition_nearest("not-equals", names), "not_equals");
-    ck_assert_ptr_null(definition_nearest("owner", names));
-    ck_assert_ptr_null(definition_nearest("", names));
+    ck_assert_str_eq(name_nearest("compensation", names), "compensate");
+    ck_assert_str_eq(name_nearest("int", names), "integer");
+    ck_assert_str_eq(name_nearest("nmae", names), "name");
+    ck_assert_str_eq(name_nearest("NAME", names), "name");
+    ck_assert_str_eq(name_nearest("not-equals", names), "not_equals");
+    ck_assert_ptr_null(name_nearest("owner", names));
+    ck_assert_ptr_null(name_nearest("", names));
 }
 END_TEST
 

@@ -152,7 +152,4 @@ TROTH_MUST_CHECK int definition_render_key(const struct definition *definition,
                                            const struct definition_values *values,
                                            struct buffer *ret_text);
 
-/* The nearest of `names` (NULL-terminated) to a wrong one, or NULL when none is near. */
-const char *definition_nearest(const char *wrong, const char *const *names);
-
 #endif

@@ -32,6 +32,12 @@ struct journal;
 #define JOURNAL_QUEUE_ROWS_MAX      200000u /* rows gathered; beyond: TROTH_ERROR_FULL */
 #define JOURNAL_IDEMPOTENCY_KEY_MAX 255u
 
+/* What libpq makes of a conninfo or URI, as a conninfo, its secrets as ***. Connects to nothing.
+ * TROTH_ERROR_CONFIG: it is none; `why` (may be NULL) gets a sentence. Appends to `ret_text`. */
+struct buffer;
+TROTH_MUST_CHECK int journal_conninfo_show(const char *conninfo, struct buffer *why,
+                                           struct buffer *ret_text);
+
 /* --- set-up: these block; for `trothd migrate` and the start --------------------------------- */
 
 /* Applies what is missing of the migrations that are compiled in from sql/journal, each in a
@@ -39,7 +45,6 @@ struct journal;
  * `shards` shards the first time (0: JOURNAL_SHARDS_DEFAULT; later another number is
  * TROTH_ERROR_INVALID). TROTH_ERROR_SCHEMA: the database is newer than this program. `why` (may be
  * NULL) gets a sentence on failure. */
-struct buffer;
 TROTH_MUST_CHECK int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
                                      uint32_t *ret_applied);
 

@@ -1,8 +1,13 @@
 /* nearest.c: the right name that somebody most likely meant. */
-#include "check.h"
+#include <protocol/nearest.h>
 
 #include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+#include <troth/id.h>
 
 /* Letter case and the kind of dash cost nothing: "Order-Id" is as near to "order_id" as can be. */
 static char folded(char c)
@@ -63,7 +68,7 @@ static bool abbreviates(const char *wrong, size_t wrong_len, const char *name, s
     return true;
 }
 
-const char *definition_nearest(const char *wrong, const char *const *names)
+const char *name_nearest(const char *wrong, const char *const *names)
 {
     size_t wrong_len = strlen(wrong);
     const char *nearest = NULL;
