@@ -317,15 +317,15 @@ START_TEST(the_timeline_tells_the_aborts_of_the_attempt_before)
     BUFFER_SCOPED struct buffer text = {0};
     txn_history_append(&rig->txn, &text);
     static const char *const told[] = {
-        "\"branch\":1,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
-        "\"branch\":2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
-        "\"branch\":1,\"attempt\":2,\"moment\":\"sent\",\"op\":\"execute\"",
-        "\"branch\":1,\"attempt\":1,\"moment\":\"answered\",\"op\":\"abort\",\"result\":\"done\"",
-        "\"branch\":2,\"attempt\":1,\"moment\":\"answered\",\"op\":\"abort\",\"result\":"
-        "\"refused\"",
-        "\"branch\":2,\"attempt\":1,\"moment\":\"parked\"",
-        "\"branch\":2,\"attempt\":1,\"moment\":\"resumed\"",
-        "\"branch\":2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\""};
+        "1,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
+        "2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
+        "1,\"attempt\":2,\"moment\":\"sent\",\"op\":\"execute\"",
+        "1,\"attempt\":1,\"moment\":\"answered\",\"op\":\"abort\",\"result\":\"done\"",
+        "2,\"attempt\":1,\"moment\":\"answered\",\"op\":\"abort\",\"result\":\"refused\"",
+        "2,\"attempt\":1,\"moment\":\"parked\"",
+        "2,\"attempt\":1,\"moment\":\"resumed\"",
+        "2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
+    };
     const char *at = buffer_text(&text);
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
         at = strstr(at, told[i]);
