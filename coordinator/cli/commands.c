@@ -64,7 +64,10 @@ const struct command_spec commands[] = {
         .text =
             "The timeline has each message (-> to a participant, <- its answer), journal write\n"
             "and event, with its time since the beginning, a column for each branch. Where that\n"
-            "needs more than $COLUMNS columns it is a list.",
+            "needs more than $COLUMNS columns it is a list. It is kept in the coordinator's "
+            "memory\n"
+            "and written at the end: what was before a restart of the coordinator, also an\n"
+            "operator's retry or abort, is not in it; it then begins with \"taken up again\".",
         .examples = "trothctl tx show 0198f3a2-1c45-8abc-848d-15800000002a\n"
                     "trothctl tx show --exit-code 0198f3a2-1c45-8abc-848d-15800000002a >/dev/null",
         .run = tx_show,
@@ -101,7 +104,8 @@ const struct command_spec commands[] = {
         .text =
             "Without --state, and with --state open or ended, what the journal has: open is all\n"
             "that has a row there and has not ended. Any other state is one of those under way\n"
-            "now, with or without a row; parked is also where other steps still go on.",
+            "now, with or without a row; parked is also where other steps still go on, and where\n"
+            "the abort of the attempt before a fallback is parked.",
         .examples = "trothctl tx list --state committing --older-than 5m\n"
                     "trothctl tx list --state parked\n"
                     "trothctl tx list --participant bank_b --outcome aborted -n 200\n"
@@ -127,8 +131,11 @@ const struct command_spec commands[] = {
         .summary = "try again what is parked",
         .text =
             "Steps are parked when their retries are spent, or when a participant answered what\n"
-            "makes no sense. Mend the cause, then retry: tries are counted from zero. Exit\n"
-            "status 0 when something is tried again, 4 when nothing is parked.",
+            "makes no sense; so is the abort of the attempt before a fallback, when it is "
+            "refused.\n"
+            "Mend the cause, then retry: tries are counted from zero. Exit status 0 when "
+            "something\n"
+            "is tried again, 4 when nothing is parked.",
         .examples = "trothctl tx list --state parked\n"
                     "trothctl tx retry 0198f3a2-1c45-8abc-848d-15800000002a",
         .run = tx_retry,

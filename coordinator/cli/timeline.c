@@ -16,6 +16,7 @@
 struct layout {
     struct troth_span steps;
     bool seconds;
+    int64_t attempt;   /* of the rows so far, the highest */
     bool list;         /* time, who, what; otherwise time, transaction, and a column a branch */
     unsigned branches; /* columns for them */
     struct table table;
@@ -121,6 +122,15 @@ void timeline_append_what(struct buffer *text, struct troth_span entry, struct t
     }
 }
 
+void timeline_append_attempt(struct buffer *text, struct troth_span moment, int64_t running)
+{
+    struct troth_span attempt = member(moment, "attempt");
+    int64_t of = running;
+    if (attempt.data == NULL || json_int64(attempt, &of) != 0 || of >= running)
+        return;
+    buffer_append_format(text, " (attempt %lld)", (long long)of);
+}
+
 /* --- the layout --------------------------------------------------------------------------------
  */
 
@@ -176,6 +186,7 @@ static void add_list_row(struct layout *layout, struct troth_span entry, struct 
         timeline_append_who(&layout->table.text, branch, layout->steps);
     table_end_cell(&layout->table);
     timeline_append_what(&layout->table.text, entry, last_op);
+    timeline_append_attempt(&layout->table.text, entry, layout->attempt);
     table_end_cell(&layout->table);
 }
 
@@ -196,6 +207,7 @@ static void add_column_row(struct layout *layout, struct troth_span entry,
                 buffer_append_char(&layout->table.text, ' ');
             }
             timeline_append_what(&layout->table.text, entry, last_op);
+            timeline_append_attempt(&layout->table.text, entry, layout->attempt);
         }
         table_end_cell(&layout->table);
     }
@@ -243,9 +255,9 @@ static void add_rows(struct layout *layout, struct troth_span timeline)
 {
     struct json_cursor cursor = json_cursor(timeline);
     struct troth_span entry;
-    int64_t attempt = 1;
+    layout->attempt = 1;
     while (json_next(&cursor, NULL, &entry)) {
-        if (begins_attempt(entry, &attempt))
+        if (begins_attempt(entry, &layout->attempt))
             add_attempt_row(layout, member(entry, "attempt"));
         if (layout->list)
             add_list_row(layout, entry, last_sent(timeline, entry));

@@ -17,7 +17,8 @@ static bool any_step(struct troth_span transaction, const char *state)
     struct json_cursor cursor = json_cursor(member(transaction, "steps"));
     struct troth_span step;
     while (json_next(&cursor, NULL, &step)) {
-        if (is(member(step, "state"), state))
+        if (is(member(step, "state"), state) ||
+            is(member(member(step, "earlier_abort"), "state"), state))
             return true;
     }
     return false;
@@ -254,26 +255,51 @@ static const char *owed(struct troth_span step)
     return NULL;
 }
 
+/* " (tries: 7): connection refused", and the end of the line. */
+static void append_tries(struct buffer *text, struct troth_span object)
+{
+    struct troth_span tries = member(object, "tries");
+    if (tries.data != NULL) {
+        buffer_append_text(text, " (tries: ");
+        text_append_value(text, tries);
+        buffer_append_char(text, ')');
+    }
+    append_reason(text, object);
+    buffer_append_char(text, '\n');
+}
+
+/* A transaction that fell back is not through before the attempt before is aborted everywhere. */
+static void append_earlier_abort(struct buffer *text, struct troth_span abort)
+{
+    bool parked = is(member(abort, "state"), "parked");
+    buffer_append_text(text, parked ? " refused the abort of attempt "
+                                    : " has not acknowledged the abort of attempt ");
+    text_append_value(text, member(abort, "attempt"));
+    if (parked)
+        buffer_append_text(text, ", which is parked, an operator must look");
+    append_tries(text, abort);
+}
+
 static void append_missing(struct troth_span transaction, struct buffer *text)
 {
     struct json_cursor cursor = json_cursor(member(transaction, "steps"));
     struct troth_span step;
     const char *before = "missing  ";
     while (json_next(&cursor, NULL, &step)) {
-        if (owed(step) == NULL)
-            continue;
-        buffer_append_text(text, before);
-        append_who(text, step, "name");
-        buffer_append_format(text, " %s", owed(step));
-        struct troth_span tries = member(step, "tries");
-        if (tries.data != NULL) {
-            buffer_append_text(text, " (tries: ");
-            text_append_value(text, tries);
-            buffer_append_char(text, ')');
+        struct troth_span abort = member(step, "earlier_abort");
+        if (owed(step) != NULL) {
+            buffer_append_text(text, before);
+            append_who(text, step, "name");
+            buffer_append_format(text, " %s", owed(step));
+            append_tries(text, step);
+            before = "         ";
         }
-        append_reason(text, step);
-        buffer_append_char(text, '\n');
-        before = "         ";
+        if (abort.data != NULL) {
+            buffer_append_text(text, before);
+            append_who(text, step, "name");
+            append_earlier_abort(text, abort);
+            before = "         ";
+        }
     }
 }
 

@@ -25,6 +25,8 @@ void timeline_append(const struct cli *cli, struct troth_span transaction, struc
 /* One moment of a timeline: what happened. `last_op`: what was last sent to its branch, as JSON, or
  * absent; an answer to something else says to what. */
 void timeline_append_what(struct buffer *text, struct troth_span moment, struct troth_span last_op);
+/* " (attempt 1)" where the moment is of a lower attempt than the one that runs. */
+void timeline_append_attempt(struct buffer *text, struct troth_span moment, int64_t running);
 /* Who: "1 debit", or "1 bank_a" where the step has no name, or "1" where it is not among `steps`.
  */
 void timeline_append_who(struct buffer *text, struct troth_span branch, struct troth_span steps);

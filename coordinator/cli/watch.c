@@ -146,6 +146,7 @@ static void draw_moment(struct following *following, struct troth_span moment, s
         timeline_append_who(&who, branch, steps_of(following));
     begin_row(following, buffer_span(&at), buffer_span(&who), text);
     timeline_append_what(text, moment, last_op(following, moment));
+    timeline_append_attempt(text, moment, following->attempt);
     buffer_append_char(text, '\n');
 }
 

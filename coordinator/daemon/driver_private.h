@@ -55,11 +55,14 @@ LIST_HEAD(watcher_list, watcher);
 
 /* --- one open transaction (entry.c) --- */
 
-/* A participant's words about a branch come again and again; two buffers take turns, so that the
- * one that the core still shows is never overwritten. */
+/* A participant's words about a branch come again and again; buffers take turns, so that one that
+ * the core still shows is never overwritten: those on the branch, on its abort of the attempt
+ * before and on the fallback, and one for what comes in. */
+#define ENTRY_REASONS 4u
+
 struct entry_branch {
     struct channel *slot_at; /* where a slot is held; NULL: none */
-    char *reasons[2];
+    char *reasons[ENTRY_REASONS];
 };
 
 struct entry {
@@ -104,7 +107,7 @@ struct metrics {
 struct metrics_mark {
     enum txn_state state;
     enum txn_outcome outcome;
-    uint64_t compensated, parked; /* branches */
+    uint64_t compensated, parked, parked_aborts; /* branches */
 };
 
 /* Something that came up during a step: handled at the turn's end, never from inside. */

@@ -127,8 +127,9 @@ void entry_destroy(struct entry *entry)
     (void)event_del(&entry->timer);
     give_slots_back(entry);
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        free(entry->extra[i].reasons[0]);
-        free(entry->extra[i].reasons[1]);
+        for (uint32_t which = 0; which < ENTRY_REASONS; which++) {
+            free(entry->extra[i].reasons[which]);
+        }
     }
     registry_let_go(entry->definition);
     buffer_finish(&entry->recovered_texts);
@@ -271,13 +272,24 @@ int64_t entry_branch_index(const struct entry *entry, uint32_t number)
     return -1;
 }
 
+static bool reason_is_shown(const struct entry *entry, uint32_t index, const char *reason)
+{
+    const struct txn_branch *branch = &entry->branches[index];
+    return reason != NULL &&
+           (branch->reason.data == reason || branch->abort_reason.data == reason ||
+            entry->txn.fallback_reason.data == reason);
+}
+
 struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct troth_span reason)
 {
     if (reason.data == NULL) {
         return reason;
     }
     struct entry_branch *extra = &entry->extra[index];
-    int which = entry->branches[index].reason.data == extra->reasons[0] ? 1 : 0;
+    uint32_t which = 0;
+    while (which + 1 < ENTRY_REASONS && reason_is_shown(entry, index, extra->reasons[which])) {
+        which++;
+    }
     if (extra->reasons[which] == NULL) {
         extra->reasons[which] = malloc(MESSAGE_REASON_MAX);
     }

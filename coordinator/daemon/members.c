@@ -216,17 +216,17 @@ void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
     if (entry == NULL) {
         return;
     }
-    uint64_t parked = entry->txn.in[TXN_BRANCH_PARKED];
+    uint64_t parked = entry->txn.in[TXN_BRANCH_PARKED], aborts = entry->txn.parked_aborts;
     struct txn_event event = {.kind = TXN_EVENT_RESUMED};
-    if (parked != 0) {
+    if ((parked | aborts) != 0) {
         driver_step(driver, entry, &event);
     }
-    if (parked == 0 || entry->txn.in[TXN_BRANCH_PARKED] == parked) {
+    if (entry->txn.in[TXN_BRANCH_PARKED] == parked && entry->txn.parked_aborts == aborts) {
         struct api_problem problem;
         (void)api_problem_set(&problem, entry->ended ? API_PROBLEM_ENDED : API_PROBLEM_WRONG_STATE,
                               "nothing to try again: the transaction is %s%s",
                               txn_state_name(entry->txn.state),
-                              parked == 0 ? ", and none of its steps is parked" : "");
+                              (parked | aborts) == 0 ? ", and none of its steps is parked" : "");
         fn(arg, &problem, NULL, false);
         return;
     }

@@ -20,9 +20,9 @@
       "Two-phase commits that were given up for a saga, by cause.")                                \
     X(COMPENSATIONS, "troth_compensations_total", "counter", "Steps that were compensated.")       \
     X(PARKED_STEPS, "troth_steps_parked_total", "counter",                                         \
-      "Steps that were parked for an operator.")                                                   \
+      "Steps, and aborts of an attempt before, that were parked for an operator.")                 \
     X(RESUMED_STEPS, "troth_steps_resumed_total", "counter",                                       \
-      "Parked steps that an operator had tried again.")                                            \
+      "Parked steps, and aborts, that an operator had tried again.")                               \
     X(OPEN, "troth_open_transactions", "gauge", "Transactions that have not ended.")               \
     X(PARKED, "troth_parked_transactions", "gauge",                                                \
       "Open transactions with something parked: an operator must look.")                           \
@@ -77,7 +77,8 @@ struct metrics_mark metrics_mark(const struct txn *txn)
     return (struct metrics_mark){.state = txn->state,
                                  .outcome = txn->outcome,
                                  .compensated = txn->in[TXN_BRANCH_COMPENSATED],
-                                 .parked = txn->in[TXN_BRANCH_PARKED]};
+                                 .parked = txn->in[TXN_BRANCH_PARKED],
+                                 .parked_aborts = txn->parked_aborts};
 }
 
 /* A fallback counts when the write that ends the attempt is durable. */
@@ -100,15 +101,17 @@ void metrics_count(struct metrics *metrics, const struct txn *txn,
         metrics->fallbacks[txn->fallback_cause]++;
     }
     metrics->compensations += bits(txn->in[TXN_BRANCH_COMPENSATED] & ~before->compensated);
-    metrics->parked_steps += bits(txn->in[TXN_BRANCH_PARKED] & ~before->parked);
+    metrics->parked_steps += bits(txn->in[TXN_BRANCH_PARKED] & ~before->parked) +
+                             bits(txn->parked_aborts & ~before->parked_aborts);
     if (event == TXN_EVENT_RESUMED) {
-        metrics->resumed_steps += bits(before->parked & ~txn->in[TXN_BRANCH_PARKED]);
+        metrics->resumed_steps += bits(before->parked & ~txn->in[TXN_BRANCH_PARKED]) +
+                                  bits(before->parked_aborts & ~txn->parked_aborts);
     }
 }
 
 bool metrics_is_parked(const struct txn *txn)
 {
-    return txn->state == TXN_PARKED || txn->in[TXN_BRANCH_PARKED] != 0;
+    return txn->state == TXN_PARKED || (txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts) != 0;
 }
 
 /* --- telling --------------------------------------------------------------------------------- */

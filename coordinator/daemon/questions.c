@@ -81,7 +81,11 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
         return;
     }
     struct api_problem problem;
-    if (error != 0) {
+    if (error == TROTH_ERROR_TIMEOUT) {
+        (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE,
+                              "looking through the history took too long; ask with a smaller "
+                              "limit, or for state open");
+    } else if (error != 0) {
         problem_unavailable(&problem, "the journal can not be asked");
     }
     question->fn(question->arg, error != 0 ? &problem : NULL, NULL, false);

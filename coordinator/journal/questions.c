@@ -1,5 +1,4 @@
 /* What can be asked about transactions. */
-#include <assert.h>
 #include <string.h>
 
 #include "image.h"
@@ -161,66 +160,5 @@ void journal_key_find(struct journal *journal, uint32_t shard, struct troth_span
     ask->fn.key = fn;
     params_int4(&ask->params, (int32_t)shard);
     params_text(&ask->params, key);
-    ask_send(ask);
-}
-
-/* --- list
- * ------------------------------------------------------------------------------------------ */
-
-static void list_take(struct ask *ask, const PGresult *result)
-{
-    struct journal_row row;
-
-    for (int i = 0; i < PQntuples(result); i++)
-        if (image_read(result, i, 0, &row) == TROTH_OK)
-            ask->fn.row(ask->arg, TROTH_OK, &row);
-    ask->fn.row(ask->arg, TROTH_OK, NULL);
-}
-
-/* Planned each time, so that a filter which is not given costs nothing. Participants' names stand
- * in lists made by record_member_append and txn_steps_append: names need no escapes. The cursor's
- * row may have left meanwhile; the time in its gtid is near enough to go on from. */
-const struct ask_kind ask_list = {
-    .sql = "select " IMAGE_COLUMNS " from troth.txn t left join troth.decision d "
-           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
-           "where ($1::text is null or t.state = $1) "
-           "and ($2::text is null or coalesce(t.outcome, d.outcome) = $2) "
-           "and ($3::text is null or t.definition = $3) "
-           "and ($4::text is null or strpos(coalesce(d.members, t.members, t.steps), "
-           "'\"participant\":\"' || $4 || '\"') > 0) "
-           "and t.began_at < $5 "
-           "and (t.began_at, t.gtid) < (coalesce((select c.began_at from troth.txn c "
-           "where c.shard = $6 and c.gtid = $7), $8), $7) "
-           "order by t.began_at desc, t.gtid desc limit $9",
-    .take = list_take,
-    .end = row_end,
-};
-
-void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
-                  void *arg)
-{
-    struct ask *ask = ask_create(journal, &ask_list, arg);
-    troth_gtid cursor = filter->cursor;
-    struct troth_gtid_parts parts = {0};
-
-    assert(filter->limit >= 1 && filter->limit <= 1000);
-    if (ask == NULL) {
-        fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
-        return;
-    }
-    if (filter->has_cursor)
-        troth_gtid_split(&cursor, &parts);
-    else
-        memset(cursor.bytes, 0xff, sizeof cursor.bytes);
-    ask->fn.row = fn;
-    params_string(&ask->params, filter->state);
-    params_string(&ask->params, filter->outcome);
-    params_string(&ask->params, filter->definition);
-    params_string(&ask->params, filter->participant);
-    params_time(&ask->params, filter->before);
-    params_int4(&ask->params, filter->has_cursor ? parts.shard : -1);
-    params_uuid(&ask->params, cursor.bytes);
-    params_time(&ask->params, (struct wall){parts.unix_ms * 1000}); /* none: infinity */
-    params_int8(&ask->params, (int64_t)filter->limit);
     ask_send(ask);
 }

@@ -5,7 +5,7 @@
 
 #define READER_TICK_US UINT64_C(100000)
 
-/* A list over years of history must not hold up inquiries for ever. */
+/* Nothing that is asked may hold up inquiries for ever. */
 static const char settings_sql[] =
     "select set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false), "
     "set_config('synchronous_commit', 'on', false), "
@@ -52,6 +52,7 @@ static void ask_end(struct ask *ask, int error)
 static void ask_destroy(struct ask *ask)
 {
     params_finish(&ask->params);
+    list_destroy(ask->list);
     free(ask);
 }
 

@@ -32,6 +32,7 @@ struct ask {
     void *arg;
     troth_gtid gtid;
     uint32_t attempt;
+    struct list *list; /* list.c: owned; what its next window needs */
 };
 
 struct ask_kind {
@@ -42,12 +43,14 @@ struct ask_kind {
     void (*end)(struct ask *ask, int error);
 };
 
+void list_destroy(struct list *list); /* NULL too */
+
 /* NULL: no memory. Fill in params and fn, then ask_send(). */
 struct ask *ask_create(struct journal *journal, const struct ask_kind *kind, void *arg);
 void ask_send(struct ask *ask);
 
 /* The statements that are prepared. */
-extern const struct ask_kind ask_get, ask_inquire, ask_key, ask_list; /* questions.c */
+extern const struct ask_kind ask_get, ask_inquire, ask_key; /* questions.c */
 extern const struct ask_kind ask_registry_load, ask_definition_put, ask_participant_put,
     ask_definition_delete, ask_participant_delete; /* registry.c */
 

@@ -242,6 +242,7 @@ void txn_on_compensating_timer(struct step *step)
 void txn_on_compensating_resumed(struct step *step)
 {
     struct txn *txn = step->txn;
+    txn_on_earlier_resumed(step);
     if (txn->in[TXN_BRANCH_PARKED] == 0)
         return;
     for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {

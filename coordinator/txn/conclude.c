@@ -1,7 +1,8 @@
 /* conclude.c: the end of a saga. Its outcome is written by the write that makes it final: the last
  * result commits, the last compensation says compensated. While that write is in flight nothing may
  * stop it; when it is durable the client and Kafka are told. A transaction is forgotten only after
- * every acknowledgement, those of the aborts of the attempt before as well. */
+ * every acknowledgement, those of the aborts of the attempt before as well. Where only parked ones
+ * of these are left it is PARKED, with its outcome. */
 #include "core.h"
 
 static enum txn_record_kind outcome_record(const struct txn *txn)
@@ -17,26 +18,49 @@ static enum txn_outcome outcome_of(const struct txn *txn, enum txn_decision deci
     return decision == TXN_COMMIT ? TXN_OUTCOME_COMMITTED : TXN_OUTCOME_COMPENSATED;
 }
 
+static const struct txn_branch *first_strayed(struct txn *txn)
+{
+    uint64_t mask = txn->strayed;
+    return txn_take(txn, &mask);
+}
+
 /* A saga's commit is the decision of its attempt; compensated, and committed where the decision was
  * that of a two-phase commit, are later outcomes of it. */
 void txn_conclude(struct step *step, enum txn_decision decision)
 {
     struct txn *txn = step->txn;
     txn_set_state(txn, TXN_CONCLUDING);
+    txn->concluding = outcome_of(txn, decision);
+    if (txn->strayed != 0) {
+        txn->cause = TXN_CAUSE_HEURISTIC;
+        txn->cause_branch = first_strayed(txn)->number;
+    }
     struct txn_record *record = txn_persist(step, outcome_record(txn), true);
     record->decision = decision;
-    record->outcome = outcome_of(txn, decision);
+    record->outcome = txn->concluding;
     record->publishes = true;
     if (record->kind == TXN_RECORD_DECISION)
         txn_record_members(step);
     txn_record_people(step);
 }
 
-/* CONCLUDING: durable, and everybody told? */
-static void close_when_fenced(struct step *step)
+/* CONCLUDING, PARKED with an outcome: durable, and everybody told? Who says only now that it ended
+ * otherwise makes the outcome mixed. */
+static void settle(struct step *step)
 {
-    if (step->txn->outcome != TXN_OUTCOME_NONE && step->txn->fencing == 0)
+    struct txn *txn = step->txn;
+    if (txn->outcome == TXN_OUTCOME_NONE)
+        return;
+    if (txn->strayed != 0 && txn->outcome != TXN_OUTCOME_MIXED)
+        txn_mixed(step, first_strayed(txn));
+    bool writing = txn->writing[TXN_RECORD_OUTCOME] > 0;
+    if (!writing && txn->fencing == 0) {
         txn_close(step);
+        return;
+    }
+    bool parked = !writing && txn->fencing == txn->parked_aborts;
+    if (parked != (txn->state == TXN_PARKED))
+        txn_set_state(txn, parked ? TXN_PARKED : TXN_CONCLUDING);
 }
 
 static bool durable_outcome(const struct step *step)
@@ -48,13 +72,27 @@ static bool durable_outcome(const struct step *step)
             event->of.durable.attempt == txn->attempt);
 }
 
+/* The row of an outcome that became mixed behind another one. */
+static void mixed_durable(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (step->event->of.durable.record != TXN_RECORD_OUTCOME || txn->outcome != TXN_OUTCOME_MIXED ||
+        txn->concluding == TXN_OUTCOME_MIXED)
+        return;
+    txn->concluding = TXN_OUTCOME_MIXED;
+    txn_publish(step, TXN_RECORD_OUTCOME);
+    settle(step);
+}
+
 /* CONCLUDING. A turn in the place of our commit that nobody here wrote is a contradiction. */
 void txn_on_concluded(struct step *step)
 {
     struct txn *txn = step->txn;
     const struct txn_event *event = step->event;
-    if (!durable_outcome(step))
+    if (!durable_outcome(step)) {
+        mixed_durable(step);
         return;
+    }
     enum txn_record_kind kind = outcome_record(txn);
     if (kind == TXN_RECORD_DECISION) {
         if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_COMMIT) {
@@ -63,17 +101,24 @@ void txn_on_concluded(struct step *step)
         }
         txn->decision = TXN_COMMIT;
     }
-    txn->outcome = outcome_of(txn, txn->decision);
+    txn->outcome = txn->concluding; /* what the row says: a heuristic may have come behind it */
     txn_reply(step, TXN_REPLY_DECIDED);
     txn_reply(step, TXN_REPLY_COMPLETED);
     txn_publish(step, kind);
-    close_when_fenced(step);
+    settle(step);
 }
 
+/* CONCLUDING, PARKED with an outcome. */
 void txn_on_concluding_result(struct step *step)
 {
     if (txn_earlier_answered(step))
-        close_when_fenced(step);
+        settle(step);
+}
+
+void txn_on_concluding_resumed(struct step *step)
+{
+    txn_on_earlier_resumed(step);
+    settle(step);
 }
 
 void txn_on_earlier_timer(struct step *step)
@@ -96,7 +141,7 @@ static void recovered_concluded(struct step *step)
     }
     txn_set_state(step->txn, TXN_CONCLUDING);
     txn_reply_again(step);
-    close_when_fenced(step);
+    settle(step);
 }
 
 /* The steps behind the pivot are done, and began when all branches had acknowledged the commit. */

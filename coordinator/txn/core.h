@@ -127,6 +127,7 @@ void txn_commit(struct step *step);
 void txn_abort(struct step *step, enum txn_cause cause, uint32_t branch_number);
 void txn_abort_members(struct step *step);
 void txn_commit_members(struct step *step);
+void txn_mixed(struct step *step, const struct txn_branch *branch);
 void txn_adopt(struct step *step, enum txn_decision standing);
 bool txn_adopt_early(struct step *step);
 void txn_settle(struct step *step);
@@ -196,6 +197,7 @@ void txn_resend_steps(struct step *step, enum txn_branch_state state, enum messa
 void txn_conclude(struct step *step, enum txn_decision decision);
 void txn_on_concluded(struct step *step);
 void txn_on_concluding_result(struct step *step);
+void txn_on_concluding_resumed(struct step *step);
 void txn_on_earlier_timer(struct step *step);
 void txn_saga_recovered(struct step *step);
 void txn_followed_recovered(struct step *step);
@@ -208,11 +210,13 @@ void txn_on_fallen_back(struct step *step);
 void txn_earlier_abort(struct step *step);
 void txn_earlier_due(struct step *step);
 bool txn_earlier_answered(struct step *step);
+void txn_on_earlier_resumed(struct step *step);
 
 /* parked.c */
 void txn_on_parked_cancel(struct step *step);
 void txn_on_parked_result(struct step *step);
 void txn_on_parked_resumed(struct step *step);
+void txn_on_parked_durable(struct step *step);
 
 /* interactive.c */
 void txn_on_opened(struct step *step);
@@ -248,6 +252,7 @@ bool txn_cause_parse(struct troth_span value, enum txn_cause *ret_cause);
 struct txn_note {
     enum txn_moment moment;
     uint32_t branch;
+    uint32_t attempt; /* 0: the present one */
     uint8_t detail;
     enum message_op op;
     enum message_vote vote;

@@ -143,14 +143,10 @@ static void decided(struct step *step, enum txn_decision decision)
 
 /* --- a row that was there before ours --------------------------------------------------------- */
 
-/* A branch that ended otherwise than decided: outcome mixed, written and published, never silent.
- */
-static void heuristic(struct step *step, struct txn_branch *branch)
+/* A branch ended otherwise than decided: outcome mixed, written and published, never silent. */
+void txn_mixed(struct step *step, const struct txn_branch *branch)
 {
     struct txn *txn = step->txn;
-    txn_branch_set(txn, branch, TXN_BRANCH_HEURISTIC);
-    branch->retry_at.us = 0;
-    txn_release(step, branch);
     txn->cause = TXN_CAUSE_HEURISTIC;
     txn->cause_branch = branch->number;
     if (txn->outcome == TXN_OUTCOME_MIXED)
@@ -160,6 +156,14 @@ static void heuristic(struct step *step, struct txn_branch *branch)
     record->decision = txn->decision;
     record->publishes = true;
     txn_record_people(step);
+}
+
+static void heuristic(struct step *step, struct txn_branch *branch)
+{
+    txn_branch_set(step->txn, branch, TXN_BRANCH_HEURISTIC);
+    branch->retry_at.us = 0;
+    txn_release(step, branch);
+    txn_mixed(step, branch);
 }
 
 static void adopt_commit(struct step *step)

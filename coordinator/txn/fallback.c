@@ -5,7 +5,10 @@
  * n + 1 leaves before it is durable [EARLYSEND]. A yes that is still on its way changes nothing:
  * this memory asks for no other decision of attempt n [LATEYES]. Behind the write the aborts of
  * attempt n go to all its members, beside the saga [NOABORT], until each has acknowledged; what the
- * guard refuses by then it refuses for ever. A business no never comes here: it aborts. */
+ * guard refuses by then it refuses for ever. A business no never comes here: it aborts.
+ *
+ * An abort that is refused (409) makes no sense: it is parked. The saga and its outcome do not wait
+ * for it, the end does. No record says so: a new leader sends all these aborts again. */
 #include "core.h"
 
 bool txn_falls_back(const struct txn *txn)
@@ -90,6 +93,16 @@ void txn_on_fallen_back(struct step *step)
 /* --- the attempt before ------------------------------------------------------------------------
  */
 
+static void note(struct step *step, const struct txn_branch *branch, enum txn_moment moment,
+                 uint8_t detail)
+{
+    txn_note(step, (struct txn_note){.moment = moment,
+                                     .branch = branch->number,
+                                     .attempt = step->txn->attempt - 1,
+                                     .detail = detail,
+                                     .op = OP_ABORT});
+}
+
 static void abort_send(struct step *step, struct txn_branch *branch)
 {
     branch->abort_tries++;
@@ -99,10 +112,7 @@ static void abort_send(struct step *step, struct txn_branch *branch)
     effect->op = OP_ABORT;
     effect->attempt = step->txn->attempt - 1;
     effect->timeout_us = step->txn->policy->call_timeout_us;
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SENT,
-                                     .branch = branch->number,
-                                     .detail = (uint8_t)OP_ABORT,
-                                     .op = OP_ABORT});
+    note(step, branch, TXN_MOMENT_SENT, (uint8_t)OP_ABORT);
 }
 
 /* To every member of it. A lower one is ended by the same message. */
@@ -126,7 +136,41 @@ void txn_earlier_due(struct step *step)
 static void acknowledged(struct step *step, struct txn_branch *branch)
 {
     step->txn->fencing &= ~txn_bit(step->txn, branch);
+    step->txn->parked_aborts &= ~txn_bit(step->txn, branch);
     branch->abort_at.us = 0;
+    branch->abort_reason = (struct troth_span){NULL, 0};
+}
+
+/* 409 to an abort makes no sense: an operator looks; the saga and the other aborts go on. */
+static void park(struct step *step, struct txn_branch *branch)
+{
+    if ((step->txn->parked_aborts & txn_bit(step->txn, branch)) != 0)
+        return;
+    step->txn->parked_aborts |= txn_bit(step->txn, branch);
+    branch->abort_at.us = 0;
+    note(step, branch, TXN_MOMENT_PARKED, 0);
+}
+
+/* Unknown, or not now: the same again, unless it waits for that already or for an operator. */
+static void abort_again(struct step *step, struct txn_branch *branch)
+{
+    const struct result *result = step->event->of.result;
+    if (branch->abort_at.us == 0 && (step->txn->parked_aborts & txn_bit(step->txn, branch)) == 0)
+        branch->abort_at = txn_backoff_at(
+            step, branch->abort_tries, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+}
+
+/* STOPPING, TURNING; and beside all else that is parked: an operator says: again. */
+void txn_on_earlier_resumed(struct step *step)
+{
+    uint64_t mask = step->txn->parked_aborts;
+    step->txn->parked_aborts = 0;
+    while (mask != 0) {
+        struct txn_branch *branch = txn_take(step->txn, &mask);
+        note(step, branch, TXN_MOMENT_RESUMED, 0);
+        branch->abort_tries = 0;
+        abort_send(step, branch);
+    }
 }
 
 /* An answer to such an abort. Whatever state it says: "committed" is what the saga did there. True:
@@ -139,25 +183,32 @@ bool txn_earlier_answered(struct step *step)
         result->attempt + 1 != txn->attempt)
         return false;
     struct txn_branch *branch = txn_branch_find(txn, result->branch);
-    if (branch == NULL || (txn->fencing & txn_bit(txn, branch)) == 0)
+    if (branch == NULL)
         return true;
+    note(step, branch, TXN_MOMENT_ANSWERED, (uint8_t)result->result);
+    if ((txn->fencing & txn_bit(txn, branch)) == 0)
+        return true;
+    if (result->reason.data != NULL)
+        branch->abort_reason = result->reason;
     switch (result->result) {
     case RESULT_DONE:
         acknowledged(step, branch);
         return true;
     case RESULT_HEURISTIC: /* somebody else committed it by hand: never silent */
+        if (result->reason.data != NULL)
+            branch->reason = result->reason;
         acknowledged(step, branch);
         txn->strayed |= txn_bit(txn, branch);
         return true;
     case RESULT_REFUSED:
+        park(step, branch);
+        return true;
     case RESULT_RETRY:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:
         break;
     }
-    if (branch->abort_at.us == 0)
-        branch->abort_at = txn_backoff_at(
-            step, branch->abort_tries, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+    abort_again(step, branch);
     return true;
 }

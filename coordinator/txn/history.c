@@ -46,7 +46,7 @@ void txn_note(struct step *step, struct txn_note note)
     *entry_new(txn) = (struct txn_history_entry){
         .at_us = step->now.mono.us - txn->began.us,
         .branch = (uint16_t)note.branch,
-        .attempt = (uint16_t)txn->attempt,
+        .attempt = (uint16_t)(note.attempt != 0 ? note.attempt : txn->attempt),
         .moment = (uint8_t)note.moment,
         .detail = note.detail,
         .op = (uint8_t)note.op,

@@ -84,6 +84,18 @@ bool txn_restarting_holds(const struct txn *txn)
 
 /* --- sagas */
 
+/* Aborts of the attempt before are for its members, and only such as are not acknowledged are
+ * parked; these wait for an operator, not for a time. */
+static bool earlier_holds(const struct txn *txn)
+{
+    for (uint64_t mask = txn->parked_aborts; mask != 0; mask &= mask - 1) {
+        if (txn->branches[__builtin_ctzll(mask)].abort_at.us != 0)
+            return false;
+    }
+    return (txn->parked_aborts & ~txn->fencing) == 0 &&
+           (txn->fencing == 0 || (txn->protocol == TXN_PROTOCOL_SAGA && txn->attempt > 1));
+}
+
 /* Nothing of the attempt that begins has left [EARLYSEND], and its steps are as new. */
 bool txn_falling_back_holds(const struct txn *txn)
 {
@@ -101,7 +113,7 @@ bool txn_running_holds(const struct txn *txn)
            (txn->protocol == TXN_PROTOCOL_SAGA || txn->decision == TXN_COMMIT) &&
            (IN(IDLE) | IN(EXECUTING) | IN(PARKED) | txn_passed(txn)) == txn_all(txn) &&
            txn_passed(txn) != txn_all(txn) &&
-           (IN(EXECUTING) != 0 || txn->writing[TXN_RECORD_STEP] > 0);
+           (IN(EXECUTING) != 0 || txn->writing[TXN_RECORD_STEP] > 0) && earlier_holds(txn);
 }
 
 /* The pivot is fenced, before anything is written about a turn [PIVOTLAZY]. */
@@ -110,7 +122,7 @@ bool txn_stopping_holds(const struct txn *txn)
     return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE &&
            txn->protocol == TXN_PROTOCOL_SAGA && IN(ABORTING) != 0 &&
            IN(ABORTING) == txn_of_kind(txn, TXN_STEP_PIVOT) &&
-           (IN(COMPENSATING) | IN(COMPENSATED) | IN(ASKING)) == 0;
+           (IN(COMPENSATING) | IN(COMPENSATED) | IN(ASKING)) == 0 && earlier_holds(txn);
 }
 
 /* No compensation has left [EARLYCOMP], and the pivot never runs [UNKNOWNPIVOT]: it was never sent,
@@ -120,21 +132,23 @@ bool txn_turning_holds(const struct txn *txn)
     return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE &&
            txn->writing[TXN_RECORD_DECISION] > 0 &&
            (IN(COMPENSATING) | IN(COMPENSATED) | IN(ASKING)) == 0 &&
-           (txn_of_kind(txn, TXN_STEP_PIVOT) & ~(IN(IDLE) | IN(REFUSED) | IN(ABORTED))) == 0;
+           (txn_of_kind(txn, TXN_STEP_PIVOT) & ~(IN(IDLE) | IN(REFUSED) | IN(ABORTED))) == 0 &&
+           earlier_holds(txn);
 }
 
 bool txn_compensating_holds(const struct txn *txn)
 {
     return txn->decision == TXN_ABORT && txn->outcome == TXN_OUTCOME_NONE &&
            txn->protocol == TXN_PROTOCOL_SAGA && (IN(EXECUTING) | IN(ABORTING)) == 0 &&
-           (IN(COMPENSATING) | IN(ASKING)) != 0;
+           (IN(COMPENSATING) | IN(ASKING)) != 0 && earlier_holds(txn);
 }
 
-/* Nothing is under way but the row, or the aborts of the attempt before. */
+/* Nothing is under way but the row, or such aborts of the attempt before as are not parked. */
 bool txn_concluding_holds(const struct txn *txn)
 {
     bool writing = txn->writing[TXN_RECORD_DECISION] + txn->writing[TXN_RECORD_OUTCOME] > 0;
-    return (txn->outcome == TXN_OUTCOME_NONE ? writing : txn->fencing != 0) &&
+    bool aborting = txn->outcome != TXN_OUTCOME_NONE && txn->fencing != txn->parked_aborts;
+    return (writing || aborting) && earlier_holds(txn) &&
            (IN(EXECUTING) | IN(ABORTING) | IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0 &&
            (txn->decision == TXN_ABORT || txn->outcome != TXN_OUTCOME_NONE ||
             txn_passed(txn) == txn_all(txn));
@@ -142,8 +156,9 @@ bool txn_concluding_holds(const struct txn *txn)
 
 static bool saga_finished(const struct txn *txn)
 {
-    return txn->fencing == 0 && (IN(PREPARING) | IN(PREPARED) | IN(EXECUTING) | IN(COMMITTING) |
-                                 IN(ABORTING) | IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0;
+    return txn->fencing == 0 && (txn->strayed == 0 || txn->outcome == TXN_OUTCOME_MIXED) &&
+           (IN(PREPARING) | IN(PREPARED) | IN(EXECUTING) | IN(COMMITTING) | IN(ABORTING) |
+            IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0;
 }
 
 bool txn_finished(const struct txn *txn)
@@ -164,9 +179,17 @@ bool txn_publishing_holds(const struct txn *txn)
     return txn_finished(txn) && txn->unpublished > 0 && txn->publish_deadline.us != 0;
 }
 
+/* The outcome of a saga is durable, and all that is left are parked aborts. */
+static bool aborts_are_parked(const struct txn *txn)
+{
+    return txn->protocol == TXN_PROTOCOL_SAGA && txn->outcome != TXN_OUTCOME_NONE &&
+           txn->fencing != 0 && txn->fencing == txn->parked_aborts;
+}
+
 bool txn_parked_holds(const struct txn *txn)
 {
-    return (IN(PARKED) != 0 || txn->writing[TXN_RECORD_OUTCOME] > 0) &&
+    return (IN(PARKED) != 0 || txn->writing[TXN_RECORD_OUTCOME] > 0 || aborts_are_parked(txn)) &&
+           earlier_holds(txn) &&
            (txn->decision != TXN_UNDECIDED || txn_delegated(txn) ||
             txn->protocol == TXN_PROTOCOL_SAGA) &&
            (IN(COMPENSATING) | IN(ASKING)) == 0 &&

@@ -2,7 +2,14 @@
  * means, depends on what the transaction was doing: */
 #include "core.h"
 
-enum parked { PARKED_DELEGATED, PARKED_PHASE2, PARKED_FORWARD, PARKED_FENCE, PARKED_COMPENSATING };
+enum parked {
+    PARKED_DELEGATED,
+    PARKED_PHASE2,
+    PARKED_FORWARD,
+    PARKED_FENCE,
+    PARKED_COMPENSATING,
+    PARKED_CONCLUDED, /* only aborts of the attempt before are left */
+};
 
 static enum parked parked_in(const struct txn *txn)
 {
@@ -11,8 +18,10 @@ static enum parked parked_in(const struct txn *txn)
             return PARKED_DELEGATED;
         return txn_following(txn) ? PARKED_FORWARD : PARKED_PHASE2;
     }
+    if (txn->outcome != TXN_OUTCOME_NONE)
+        return PARKED_CONCLUDED;
     if (txn->decision == TXN_ABORT)
-        return txn->outcome == TXN_OUTCOME_NONE ? PARKED_COMPENSATING : PARKED_PHASE2;
+        return PARKED_COMPENSATING;
     return txn_forward_only(txn) ? PARKED_FORWARD : PARKED_FENCE;
 }
 
@@ -31,6 +40,7 @@ void txn_on_parked_cancel(struct step *step)
         return;
     case PARKED_PHASE2:
     case PARKED_COMPENSATING:
+    case PARKED_CONCLUDED:
         txn_on_cancelled_late(step);
         return;
     }
@@ -54,6 +64,9 @@ void txn_on_parked_result(struct step *step)
     case PARKED_COMPENSATING:
         txn_on_compensating_result(step);
         return;
+    case PARKED_CONCLUDED:
+        txn_on_concluding_result(step);
+        return;
     }
 }
 
@@ -70,10 +83,30 @@ void txn_on_parked_resumed(struct step *step)
         txn_on_running_resumed(step);
         return;
     case PARKED_FENCE:
+        txn_on_earlier_resumed(step);
         txn_fence_again(step);
         return;
     case PARKED_COMPENSATING:
         txn_on_compensating_resumed(step);
+        return;
+    case PARKED_CONCLUDED:
+        txn_on_concluding_resumed(step);
+        return;
+    }
+}
+
+/* An outcome that became mixed. That of a saga is waited for in CONCLUDING. */
+void txn_on_parked_durable(struct step *step)
+{
+    switch (parked_in(step->txn)) {
+    case PARKED_DELEGATED:
+    case PARKED_PHASE2:
+    case PARKED_FORWARD:
+        txn_on_outcome(step);
+        return;
+    case PARKED_FENCE:
+    case PARKED_COMPENSATING:
+    case PARKED_CONCLUDED:
         return;
     }
 }

@@ -250,6 +250,7 @@ void txn_on_running_cancel(struct step *step)
 void txn_on_running_resumed(struct step *step)
 {
     struct txn *txn = step->txn;
+    txn_on_earlier_resumed(step);
     if (txn->in[TXN_BRANCH_PARKED] == 0)
         return;
     for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {

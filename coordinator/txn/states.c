@@ -45,6 +45,7 @@
  *                     '-------> TURNING -- durable --> COMPENSATING*-'
  *   COMMITTING -- all acknowledged, steps behind the pivot --> RUNNING
  *   RUNNING, STOPPING, COMPENSATING <--> PARKED    only parked steps are left; an operator looks
+ *   CONCLUDING, with its outcome    <--> PARKED    only parked aborts of the attempt before are
  */
 #include "core.h"
 
@@ -390,7 +391,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_RESULT] = txn_on_stopping_result,
                     [TXN_EVENT_UNSENDABLE] = txn_on_late_unsent,
                     [TXN_EVENT_SKIPPED] = txn_on_late_skipped,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_stopping_timer,
@@ -411,7 +412,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_RESULT] = txn_on_turning_result,
                     [TXN_EVENT_UNSENDABLE] = txn_on_late_unsent,
                     [TXN_EVENT_SKIPPED] = txn_on_late_skipped,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     [TXN_EVENT_DURABLE] = txn_on_turned,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer,
@@ -442,7 +443,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
     [TXN_CONCLUDING] =
         {
             .name = "concluding",
-            .next = NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(PUBLISHING) | NEXT(PARKED) | NEXT(ENDED) | NEXT(LOST),
             .invariant = txn_concluding_holds,
             .on =
                 {
@@ -453,7 +454,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_RESULT] = txn_on_concluding_result,
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_concluding_resumed,
                     [TXN_EVENT_DURABLE] = txn_on_concluded,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer, /* no deadline: it stands */
@@ -498,7 +499,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_parked_resumed,
-                    [TXN_EVENT_DURABLE] = txn_on_outcome,
+                    [TXN_EVENT_DURABLE] = txn_on_parked_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer,
                     FENCED_ANYWHERE,

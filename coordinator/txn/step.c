@@ -28,6 +28,7 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
         branch->abort_at.us = 0;
         branch->output = (struct troth_span){NULL, 0};
         branch->reason = (struct troth_span){NULL, 0};
+        branch->abort_reason = (struct troth_span){NULL, 0};
         txn_branch_place(txn, branch, TXN_BRANCH_IDLE);
     }
 }

@@ -138,6 +138,20 @@ static enum txn_branch_state as_decided(enum txn_branch_state state, enum txn_de
     return state;
 }
 
+/* Of a step's branch: the abort of attempt `attempt` is not acknowledged. */
+static void earlier_abort_append(struct buffer *list, const struct txn_branch *branch,
+                                 uint32_t attempt, bool parked)
+{
+    buffer_append_text(list, ",\"earlier_abort\":{\"attempt\":");
+    buffer_append_uint(list, attempt);
+    buffer_append_text(list, parked ? ",\"state\":\"parked\"" : ",\"state\":\"aborting\"");
+    buffer_append_text(list, ",\"tries\":");
+    buffer_append_uint(list, branch->abort_tries);
+    append_reason(list, branch->abort_reason);
+    buffer_append_char(list, '}');
+}
+
+/* Without the closing brace. */
 static void step_append(struct buffer *list, const struct txn_branch *branch,
                         enum txn_decision decision)
 {
@@ -175,15 +189,25 @@ static void step_append(struct buffer *list, const struct txn_branch *branch,
         buffer_append_span(list, branch->output); /* byte for byte */
     }
     append_reason(list, branch->reason);
-    buffer_append_char(list, '}');
 }
 
 void txn_steps_append(const struct txn *txn, struct buffer *list)
 {
-    txn_steps_append_as(txn, TXN_UNDECIDED, list);
+    buffer_append_char(list, '[');
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        const struct txn_branch *branch = &txn->branches[i];
+        uint64_t bit = txn_bit(txn, branch);
+        if (i > 0)
+            buffer_append_char(list, ',');
+        step_append(list, branch, TXN_UNDECIDED);
+        if ((txn->fencing & bit) != 0)
+            earlier_abort_append(list, branch, txn->attempt - 1, (txn->parked_aborts & bit) != 0);
+        buffer_append_char(list, '}');
+    }
+    buffer_append_char(list, ']');
 }
 
-/* As they will be when `decision` was heard by all; TXN_UNDECIDED: as they are. */
+/* For a record: as they will be when `decision` was heard by all; TXN_UNDECIDED: as they are. */
 void txn_steps_append_as(const struct txn *txn, enum txn_decision decision, struct buffer *list)
 {
     buffer_append_char(list, '[');
@@ -191,6 +215,7 @@ void txn_steps_append_as(const struct txn *txn, enum txn_decision decision, stru
         if (i > 0)
             buffer_append_char(list, ',');
         step_append(list, &txn->branches[i], decision);
+        buffer_append_char(list, '}');
     }
     buffer_append_char(list, ']');
 }

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from scripted import DONE, REFUSED, SILENCE, Scripted  # noqa: E402
 from shop_system import CHECKOUT, ShopSystem  # noqa: E402
 from system import DEFINITIONS  # noqa: E402
 from troth_test import TrothTest, main, program, wait_until  # noqa: E402
@@ -193,6 +194,64 @@ class Operator(TrothTest):
         self.assertEqual((reply.status, reply.json["type"].rsplit("/", 1)[1]), (409, "ended"), reply)
         reply = self.trothd.post(f"/v1/transactions/{gtid[:-4]}ffff/retry")
         self.assertEqual(reply.status, 404, reply)
+
+    def moments(self, gtid):
+        return [entry["moment"] for entry in self.trothd.show(gtid)["timeline"]]
+
+    def parked_abort(self):
+        """Two steps that fell back and are committed; their participant refuses to abort attempt 1."""
+        scripted = Scripted()
+        self.addCleanup(scripted.end.set)
+        self.assertIn(self.trothd.register("scripted", scripted.url, "http").status, (200, 201))
+        steps = [{"name": name, "participant": "scripted", "operation": name, "input": {},
+                  "compensate": {"operation": f"undo_{name}", "input": {}}} for name in ("one", "two")]
+        applied = self.trothd.apply({"name": f"stuck_{self.number}", "version": 1, "mode": "2pc_then_saga",
+                                     "timeout": "5m", "prepare_timeout": "500ms", "steps": steps})
+        self.assertEqual(applied.status, 201, applied)
+        scripted.answers[("two", "prepare")] = [SILENCE]
+        scripted.answers[("two", "abort")] = [REFUSED]
+        reply = self.trothd.submit(f"stuck_{self.number}", {}, prefer="wait=20")
+        self.assertEqual((reply.status, reply.json["outcome"]), (201, "committed"), reply)
+        gtid = reply.json["gtid"]
+        wait_until(lambda: self.trothd.show(gtid)["state"] == "parked", 30, "its abort is parked")
+        return scripted, gtid
+
+    def test_a_refused_abort_of_attempt_1_is_parked_and_an_operator_resumes(self):
+        before = self.metrics()
+        scripted, gtid = self.parked_abort()
+        shown = self.trothd.show(gtid)
+        self.assertEqual((shown["state"], shown["outcome"]), ("parked", "committed"))
+        self.assertEqual(shown["steps"][1]["earlier_abort"],
+                         {"attempt": 1, "state": "parked", "tries": 1, "reason": "scripted"}, shown)
+        self.assertNotIn("earlier_abort", shown["steps"][0])
+        self.assertEqual(self.metrics().value("troth_parked_transactions"), 1)
+        self.assertEqual(self.grown(before, "troth_steps_parked_total"), 1)
+        self.assertIn(gtid, self.ctl("tx", "list", "--state", "parked"))
+        self.assertIn("refused the abort of attempt 1", self.ctl("tx", "show", gtid))
+        aborts = [(entry["moment"], entry.get("result")) for entry in shown["timeline"]
+                  if entry.get("branch") == 2 and (entry.get("op") == "abort" or entry["moment"] == "parked")
+                  and entry["attempt"] == 1]
+        self.assertEqual(aborts, [("sent", None), ("answered", "refused"), ("parked", None)], shown)
+        self.ctl("tx", "retry", gtid)
+        wait_until(lambda: self.grown(before, "troth_steps_parked_total") == 2, 30, "it is parked again")
+        self.assertEqual(scripted.count(gtid, "two", "abort"), 2)
+        # A new leader asks by itself, and parks it again; it knows nothing of the operator before it.
+        self.trothd.kill9()
+        self.trothd.launch()
+        self.trothd.wait_ready()
+        wait_until(lambda: self.trothd.show(gtid)["state"] == "parked", 30, "it is parked as before")
+        self.assertEqual(scripted.count(gtid, "two", "abort"), 3)
+        self.assertEqual(self.metrics().value("troth_parked_transactions"), 1)
+        self.assertNotIn("resumed", self.moments(gtid))
+        scripted.answers[("two", "abort")] = [DONE]
+        self.ctl("tx", "retry", gtid)
+        ended = self.system.ended(gtid, "committed")
+        self.assertNotIn("earlier_abort", json.dumps(ended))
+        self.assertEqual((self.moments(gtid)[0], self.moments(gtid).count("resumed")), ("recovered", 1))
+        self.assertEqual(self.metrics().value("troth_parked_transactions"), 0)
+        self.assertEqual(self.metrics().value("troth_steps_resumed_total"), 1)
+        self.assertEqual([scripted.count(gtid, name, "execute") for name in ("one", "two")], [1, 1])
+        self.assertEqual([scripted.count(gtid, f"undo_{name}", "compensate") for name in ("one", "two")], [0, 0])
 
     def test_a_restart_counts_nothing_twice(self):
         """What was parked is parked again; what was counted before the restart is not counted behind it. Metrics are

@@ -158,6 +158,20 @@ void check_undo_tries(struct world *world, const struct sim_txn *txn, uint32_t b
                    index_of(world, txn), branch + 1, txn->guard[branch].undos, most);
 }
 
+/* A transaction that fell back is forgotten: every member of the attempt before has acknowledged
+ * its abort [NOABORT]. */
+void check_saga_ended(struct world *world, const struct sim_txn *txn)
+{
+    if (txn->plan.mode != TXN_MODE_2PC_THEN_SAGA || txn->protocol != TXN_PROTOCOL_SAGA)
+        return;
+    for (uint32_t b = 0; b < txn->plan.branches; b++) {
+        if (txn->plan.kind[b] != TXN_STEP_RETRIABLE &&
+            txn->guard[b].abort_acknowledged + 1 < txn->attempt)
+            world_fail(world, "invariant 8: txn %u ends, branch %u has not aborted attempt %u",
+                       index_of(world, txn), b + 1, txn->attempt - 1);
+    }
+}
+
 /* --- after the drain ---------------------------------------------------------------------------
  */
 

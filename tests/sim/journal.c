@@ -144,6 +144,7 @@ static void apply(struct world *world, struct write *write)
         outbox_insert(world, txn, write);
         break;
     case TXN_RECORD_END:
+        check_saga_ended(world, txn);
         txn->ended = true;
         break;
     case TXN_RECORD_STEP:

@@ -33,6 +33,7 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_GUARD_NO_FENCE] = "guard-no-fence",
     [MUTATE_LATE_YES] = "late-yes",
     [MUTATE_NO_ABORT] = "no-abort",
+    [MUTATE_REFUSED_IS_DONE] = "refused-is-done",
     [MUTATE_TRY_UNCOUNTED] = "try-uncounted",
     [MUTATE_POST_EARLY] = "post-early",
 };

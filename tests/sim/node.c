@@ -306,6 +306,9 @@ void node_on_result(struct world *world, const struct sim_event *event)
     struct result result = event->result;
     if (world->mutation == MUTATE_NO_ATTEMPT_FENCE)
         result.attempt = live->txn.attempt;
+    if (world->mutation == MUTATE_REFUSED_IS_DONE && result.op == OP_ABORT &&
+        result.result == RESULT_REFUSED && result.attempt < live->txn.attempt)
+        result.result = RESULT_DONE;
     mutate_late_yes(world, event->node, event->txn, &result);
     struct txn_event step = {.kind = TXN_EVENT_RESULT, .unsent = event->unsent};
     step.of.result = &result;
@@ -361,7 +364,7 @@ void node_on_operator(struct world *world, const struct sim_event *event)
     (void)event;
     for (uint32_t t = 0; t < world->txns_count && world->nodes[world->leader]->alive; t++) {
         const struct live *live = world->nodes[world->leader]->live[t];
-        if (live == NULL || live->txn.in[TXN_BRANCH_PARKED] == 0)
+        if (live == NULL || (live->txn.in[TXN_BRANCH_PARKED] | live->txn.parked_aborts) == 0)
             continue;
         for (uint32_t i = 0; i < live->txn.branches_count; i++) {
             if (live->branches[i].state == TXN_BRANCH_PARKED)

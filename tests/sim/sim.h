@@ -65,7 +65,8 @@ enum mutation {
     MUTATE_LATE_YES, /* a yes that meets the fallback's write still asks for a commit, and rows are
                         not written once [LATEYES, NOWRITEONCE] */
     MUTATE_NO_ABORT, /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
-    MUTATE_TRY_UNCOUNTED, /* a try leaves without the record that counts it */
+    MUTATE_REFUSED_IS_DONE, /* 409 to an abort of attempt 1 counts as its acknowledgement */
+    MUTATE_TRY_UNCOUNTED,   /* a try leaves without the record that counts it */
     MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
     MUTATE_COUNT
 };
@@ -394,6 +395,7 @@ void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t 
                        uint32_t attempt);
 void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch);
 void check_undo_tries(struct world *world, const struct sim_txn *txn, uint32_t branch);
+void check_saga_ended(struct world *world, const struct sim_txn *txn);
 void check_saga_drained(struct world *world, const struct sim_txn *txn);
 
 /* mutate.c */

@@ -390,6 +390,117 @@ START_TEST(lists_page_by_page)
 }
 END_TEST
 
+/* 6,000 more transactions, older than those of list_fill; only the five oldest are at "mail". */
+static void history_fill(struct world *world)
+{
+    world_exec(world, "insert into troth.txn (shard, gtid, epoch, attempt, protocol, mode, "
+                      "interactive, accepted, state, began_at, ended_at, outcome, definition, "
+                      "steps) select 0, ('018bcfe5-6800-8000-8000-' || "
+                      "lpad(to_hex(i), 12, '0'))::uuid, 1, 1, '2pc', '2pc', false, false, "
+                      "'ended', to_timestamp(1600000000 + i / 7), to_timestamp(1600000001 + i), "
+                      "'committed', 'order', '[{\"branch\":1,\"participant\":\"' || "
+                      "case when i < 5 then 'mail' else 'bank' end || '\",\"operation\":\"x\","
+                      "\"state\":\"committed\"}]' from generate_series(0, 5999) i");
+}
+
+static bool is_ith_of_history(const troth_gtid *gtid, uint32_t i)
+{
+    const uint8_t *end = &gtid->bytes[sizeof gtid->bytes - 4];
+
+    return ((uint32_t)end[0] << 24 | (uint32_t)end[1] << 16 | (uint32_t)end[2] << 8 | end[3]) == i;
+}
+
+/* What is rare is found behind many that are looked through in vain, and pages follow each other
+ * there, too. */
+START_TEST(lists_what_is_rare_in_a_long_history)
+{
+    struct world world;
+    struct node node;
+    struct journal_filter filter = {.participant = "mail", .limit = 3};
+    struct listed listed;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    list_fill(&world, &node);
+    history_fill(&world);
+    listed = list(&world, &node, filter);
+    ck_assert_uint_eq(listed.count, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert(is_ith_of_history(&listed.gtids[i], 4 - i));
+    filter.has_cursor = true;
+    filter.cursor = listed.gtids[2];
+    listed = list(&world, &node, filter);
+    ck_assert_uint_eq(listed.count, 2);
+    ck_assert(is_ith_of_history(&listed.gtids[1], 0));
+    filter = (struct journal_filter){.definition = "checkout"};
+    ck_assert_uint_eq(list(&world, &node, filter).count, 10);
+    filter = (struct journal_filter){.outcome = "mixed", .state = "ended"};
+    ck_assert_uint_eq(list(&world, &node, filter).count, 0);
+    world_finish(&world);
+}
+END_TEST
+
+/* What is common is found in full, over the ends of windows, in order and once. */
+START_TEST(lists_over_windows_without_a_gap)
+{
+    struct world world;
+    struct node node;
+    struct journal_filter filter = {.participant = "bank", .state = "ended", .limit = 64};
+    uint32_t next = 5999;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    history_fill(&world);
+    world_exec(&world,
+               "update troth.txn set steps = '[]' where began_at < to_timestamp(1600000800) "
+               "and gtid::text !~ '[05]$'");
+    for (size_t seen = 0; seen < 640;) {
+        struct listed page = list(&world, &node, filter);
+
+        ck_assert_uint_eq(page.count, 64);
+        for (size_t i = 0; i < page.count; i++, seen++) {
+            ck_assert(is_ith_of_history(&page.gtids[i], next));
+            do {
+                next--;
+            } while (next / 7 < 800 && next % 16 != 0 && next % 16 != 5);
+        }
+        filter.has_cursor = true;
+        filter.cursor = page.gtids[page.count - 1];
+    }
+    world_finish(&world);
+}
+END_TEST
+
+static void on_row_before_list(void *arg, int error, const struct journal_row *row)
+{
+    const struct listed *listed = arg;
+
+    (void)row;
+    ck_assert_int_eq(error, TROTH_ERROR_NOT_FOUND);
+    ck_assert(!listed->ended);
+    ((struct listed *)arg)->count++;
+}
+
+/* A question that comes behind a long list is answered before its end. */
+START_TEST(a_list_holds_up_nobody)
+{
+    struct world world;
+    struct node node;
+    struct listed listed = {0};
+    struct journal_filter filter = {.participant = "nobody", .limit = 10};
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    history_fill(&world);
+    troth_gtid gtid = sample_gtid(&node, 1, 1);
+    journal_list(node.journal, &filter, on_listed, &listed);
+    journal_get(node.journal, &gtid, on_row_before_list, &listed);
+    world_wait(&world, listed.ended);
+    ck_assert_uint_eq(listed.count, 1);
+    world_finish(&world);
+}
+END_TEST
+
 /* With the database away each question is answered, with nothing known; then all is well again. */
 START_TEST(answers_when_nothing_is_known)
 {
@@ -429,6 +540,9 @@ TCase *question_tests(void)
     tcase_add_test(tests, finds_keys);
     tcase_add_test(tests, lists_with_filters);
     tcase_add_test(tests, lists_page_by_page);
+    tcase_add_test(tests, lists_what_is_rare_in_a_long_history);
+    tcase_add_test(tests, lists_over_windows_without_a_gap);
+    tcase_add_test(tests, a_list_holds_up_nobody);
     tcase_add_test(tests, answers_when_nothing_is_known);
     return tests;
 }

@@ -103,6 +103,37 @@ START_TEST(long_and_new)
 }
 END_TEST
 
+/* Aborts of the attempt before go on beside the next one: theirs is said. */
+START_TEST(attempt_before)
+{
+    static const char both[] = STEPS "{'at':'+1ms','moment':'fell_back','cause':'timeout'},"
+                                     "{'at':'+2ms','branch':1,'attempt':2,'moment':'sent',"
+                                     "'op':'execute'},"
+                                     "{'at':'+2ms','branch':1,'attempt':1,'moment':'sent',"
+                                     "'op':'abort'},"
+                                     "{'at':'+3ms','branch':1,'attempt':1,'moment':'answered',"
+                                     "'op':'abort','result':'refused'},"
+                                     "{'at':'+3ms','branch':1,'attempt':1,'moment':'parked'},"
+                                     "{'at':'+4ms','branch':1,'attempt':2,'moment':'answered',"
+                                     "'op':'execute','result':'done'}]}";
+    assert_drawn(both, 60,
+                 "\n"
+                 "    MS  BRANCH   MOMENT\n"
+                 "+1.000           fell back to a saga: timeout\n"
+                 "                 -- attempt 2 --\n"
+                 "+2.000  1 debit  -> execute\n"
+                 "+2.000  1 debit  -> abort (attempt 1)\n"
+                 "+3.000  1 debit  <- refused (attempt 1)\n"
+                 "+3.000  1 debit  parked (attempt 1)\n"
+                 "+4.000  1 debit  <- done to execute\n");
+    BUFFER_SCOPED struct buffer text = {0};
+    timeline_append_attempt(&text, span_of("{\"attempt\":1}"), 2);
+    timeline_append_attempt(&text, span_of("{\"attempt\":2}"), 2);
+    timeline_append_attempt(&text, span_of("{}"), 2);
+    ck_assert_str_eq(buffer_text(&text), " (attempt 1)");
+}
+END_TEST
+
 /* More branches than there is room for make a list, without steps it is one too; without a timeline
  * there is nothing. */
 START_TEST(other_shapes)
@@ -131,6 +162,7 @@ TCase *timeline_tests(void)
     tcase_add_test(tests, columns);
     tcase_add_test(tests, list);
     tcase_add_test(tests, long_and_new);
+    tcase_add_test(tests, attempt_before);
     tcase_add_test(tests, other_shapes);
     return tests;
 }

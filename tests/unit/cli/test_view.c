@@ -61,6 +61,37 @@ START_TEST(missing_acknowledgement)
 }
 END_TEST
 
+/* Aborts of the attempt before a fallback: the saga is through, and who is missing is named. */
+START_TEST(missing_aborts)
+{
+    const char *transaction =
+        HEAD "\"attempt\":2,\"state\":\"parked\",\"outcome\":\"committed\",\"ended_at\":null,"
+             "\"steps\":[{\"branch\":1,\"name\":\"debit\",\"participant\":\"bank_a\","
+             "\"operation\":\"debit\",\"state\":\"done\",\"tries\":1,\"earlier_abort\":{"
+             "\"attempt\":1,\"state\":\"parked\",\"tries\":1,\"reason\":\"what abort?\"}},"
+             "{\"branch\":2,\"name\":\"credit\",\"participant\":\"bank_b\",\"operation\":"
+             "\"credit\",\"state\":\"done\",\"tries\":1,\"earlier_abort\":{\"attempt\":1,"
+             "\"state\":\"aborting\",\"tries\":7}}],\"failure\":null}";
+    assert_shown(transaction,
+                 "COMMITTED (parked)  transfer version 1, 2pc\n"
+                 "missing  1 debit at bank_a refused the abort of attempt 1, which is parked, "
+                 "an operator must look (tries: 1): what abort?\n"
+                 "         2 credit at bank_b has not acknowledged the abort of attempt 1 "
+                 "(tries: 7)\n"
+                 "gtid     " GTID "\n"
+                 "began    2026-11-21 05:34:49.112Z, attempt 2\n"
+                 "\n"
+                 "BRANCH  STEP    PARTICIPANT  OPERATION  STATE  VOTE  TRIES\n"
+                 "     1  debit   bank_a       debit      done   -     1\n"
+                 "     2  credit  bank_b       credit     done   -     1\n");
+    ck_assert_int_eq(view_exit(span_of(transaction)), CLI_EXIT_ATTENTION);
+    ck_assert_int_eq(
+        view_exit(span_of("{\"outcome\":null,\"state\":\"running\",\"steps\":[{\"state\":"
+                          "\"done\",\"earlier_abort\":{\"state\":\"parked\"}}]}")),
+        CLI_EXIT_ATTENTION);
+}
+END_TEST
+
 /* An interactive transaction that was refused by one of its participants. */
 START_TEST(aborted)
 {
@@ -186,6 +217,7 @@ TCase *view_tests(void)
     TCase *tests = tcase_create("view");
     tcase_add_test(tests, committed);
     tcase_add_test(tests, missing_acknowledgement);
+    tcase_add_test(tests, missing_aborts);
     tcase_add_test(tests, aborted);
     tcase_add_test(tests, running);
     tcase_add_test(tests, long_outputs);

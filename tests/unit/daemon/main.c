@@ -7,6 +7,7 @@ int main(void)
 {
     SRunner *runner = srunner_create(suite_config());
     srunner_add_suite(runner, suite_arena());
+    srunner_add_suite(runner, suite_entry());
     srunner_add_suite(runner, suite_watch());
     srunner_add_suite(runner, suite_metrics());
     srunner_add_suite(runner, suite_listing());

@@ -4,6 +4,7 @@
 #include <check.h>
 
 Suite *suite_config(void);
+Suite *suite_entry(void);
 Suite *suite_arena(void);
 Suite *suite_watch(void);
 Suite *suite_metrics(void);

@@ -160,6 +160,182 @@ START_TEST(slots_granted_too_late_are_given_back)
 }
 END_TEST
 
+/* --- an abort of the attempt before that is refused --------------------------------------------
+ */
+
+static struct rig *with_parked_abort(void)
+{
+    struct rig *rig = fallen_back();
+    rig_durable(rig, TXN_RECORD_ATTEMPT);
+    ck_assert_str_eq(rig_earlier(rig, 1, RESULT_DONE), "");
+    struct result no = {.op = OP_ABORT,
+                        .branch = 2,
+                        .attempt = 1,
+                        .result = RESULT_REFUSED,
+                        .reason = SPAN("what abort?")};
+    ck_assert_str_eq(rig_full_result(rig, &no, false), "");
+    return rig;
+}
+
+/* Runs the saga to its durable outcome. */
+static void run_to_outcome(struct rig *rig)
+{
+    rig_executed(rig, 1, NULL);
+    rig_executed(rig, 2, NULL);
+    ck_assert_str_eq(rig_executed(rig, 3, NULL),
+                     "persist step 3 done #2; persist decision commit committed #2!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION),
+                     "reply decided; reply completed; publish decision");
+    rig_event(rig, TXN_EVENT_PUBLISHED);
+}
+
+static bool steps_say(const struct rig *rig, const char *what)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    txn_steps_append(&rig->txn, &text);
+    return strstr(buffer_text(&text), what) != NULL;
+}
+
+START_TEST(a_refused_abort_of_the_attempt_before_is_parked_and_holds_up_only_the_end)
+{
+    struct rig *rig = with_parked_abort();
+    ck_assert_uint_eq(rig->txn.parked_aborts, 2);
+    ck_assert_int_eq(rig->txn.state, TXN_RUNNING);
+    ck_assert(steps_say(rig, ",\"earlier_abort\":{\"attempt\":1,\"state\":\"parked\","
+                             "\"tries\":1,\"reason\":\"what abort?\"}}"));
+    run_to_outcome(rig);
+    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert_int_eq(rig->txn.outcome, TXN_OUTCOME_COMMITTED);
+    ck_assert_uint_eq(txn_wake_at(&rig->txn).us, 0); /* nobody but an operator wakes it */
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "reply refused ENDED");
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_UNKNOWN), ""); /* late: it stays parked */
+    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 abort #1");
+    ck_assert_int_eq(rig->txn.state, TXN_CONCLUDING);
+    ck_assert(steps_say(rig, "\"earlier_abort\":{\"attempt\":1,\"state\":\"aborting\""));
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_REFUSED), "");
+    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 abort #1");
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_DONE), "persist end commit committed #2; ended");
+    ck_assert(!steps_say(rig, "earlier_abort"));
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_parked_abort_is_tried_again_beside_the_saga)
+{
+    struct rig *rig = with_parked_abort();
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 abort #1");
+    ck_assert_uint_eq(rig->txn.parked_aborts, 0);
+    ck_assert_int_eq(rig->txn.state, TXN_RUNNING);
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "");
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_DONE), "");
+    run_to_outcome(rig);
+    ck_assert_int_eq(rig->txn.state, TXN_ENDED);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_late_answer_settles_a_parked_abort)
+{
+    struct rig *rig = with_parked_abort();
+    run_to_outcome(rig);
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_DONE), "persist end commit committed #2; ended");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(one_that_still_tries_keeps_it_concluding_beside_one_that_is_parked)
+{
+    struct rig *rig = fallen_back();
+    rig_durable(rig, TXN_RECORD_ATTEMPT);
+    rig_earlier(rig, 2, RESULT_REFUSED);
+    rig_earlier(rig, 1, RESULT_UNKNOWN);
+    run_to_outcome(rig);
+    ck_assert_int_eq(rig->txn.state, TXN_CONCLUDING);
+    ck_assert_str_eq(rig_wake(rig), "send 1 abort #1");
+    rig_earlier(rig, 1, RESULT_DONE);
+    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    rig_free(rig);
+}
+END_TEST
+
+/* Somebody commits by hand what is parked, and the operator's retry hears of it. */
+START_TEST(a_heuristic_behind_the_outcome_makes_it_mixed_and_is_told)
+{
+    struct rig *rig = with_parked_abort();
+    run_to_outcome(rig);
+    rig_event(rig, TXN_EVENT_RESUMED);
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_HEURISTIC), "persist outcome commit mixed #2!");
+    ck_assert_int_eq(rig->txn.state, TXN_CONCLUDING);
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_HEURISTIC);
+    ck_assert_uint_eq(rig->txn.cause_branch, 2);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_OUTCOME), "publish outcome");
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_PUBLISHED), "persist end commit mixed #2; ended");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_heuristic_that_meets_the_outcome_in_flight_makes_it_mixed_behind_it)
+{
+    struct rig *rig = fallen_back();
+    rig_durable(rig, TXN_RECORD_ATTEMPT);
+    rig_earlier(rig, 1, RESULT_DONE);
+    rig_executed(rig, 1, NULL);
+    rig_executed(rig, 2, NULL);
+    rig_executed(rig, 3, NULL);
+    ck_assert_str_eq(rig_earlier(rig, 2, RESULT_HEURISTIC), "");
+    ck_assert_str_eq(
+        rig_durable(rig, TXN_RECORD_DECISION),
+        "reply decided; reply completed; publish decision; persist outcome commit mixed #2!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_OUTCOME), "publish outcome");
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_heuristic_before_the_outcome_says_who)
+{
+    struct rig *rig = fallen_back();
+    rig_durable(rig, TXN_RECORD_ATTEMPT);
+    rig_earlier(rig, 1, RESULT_DONE);
+    rig_earlier(rig, 2, RESULT_HEURISTIC);
+    rig_executed(rig, 1, NULL);
+    rig_executed(rig, 2, NULL);
+    ck_assert_str_eq(rig_executed(rig, 3, NULL),
+                     "persist step 3 done #2; persist decision commit mixed #2!");
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_HEURISTIC);
+    ck_assert_uint_eq(rig->txn.cause_branch, 2);
+    rig_free(rig);
+}
+END_TEST
+
+/* What was sent, answered, parked and tried again: each with the attempt it was of. */
+START_TEST(the_timeline_tells_the_aborts_of_the_attempt_before)
+{
+    struct rig *rig = with_parked_abort();
+    rig_event(rig, TXN_EVENT_RESUMED);
+    BUFFER_SCOPED struct buffer text = {0};
+    txn_history_append(&rig->txn, &text);
+    static const char *const told[] = {
+        "1,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
+        "2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
+        "1,\"attempt\":2,\"moment\":\"sent\",\"op\":\"execute\"",
+        "1,\"attempt\":1,\"moment\":\"answered\",\"op\":\"abort\",\"result\":\"done\"",
+        "2,\"attempt\":1,\"moment\":\"answered\",\"op\":\"abort\",\"result\":\"refused\"",
+        "2,\"attempt\":1,\"moment\":\"parked\"",
+        "2,\"attempt\":1,\"moment\":\"resumed\"",
+        "2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"abort\"",
+    };
+    const char *at = buffer_text(&text);
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        at = strstr(at, told[i]);
+        ck_assert_msg(at != NULL, "%s is not in %s", told[i], buffer_text(&text));
+        at++;
+    }
+    rig_free(rig);
+}
+END_TEST
+
 /* --- a new leader ----------------------------------------------------------------------------- */
 
 static struct txn_image image_of(uint32_t voted)
@@ -232,6 +408,15 @@ TCase *fallback_tests(void)
     tcase_add_test(tests, steps_behind_the_pivot_run_when_all_have_acknowledged_the_commit);
     tcase_add_test(tests, a_cancel_meets_the_write_in_flight_and_waits_for_it);
     tcase_add_test(tests, slots_granted_too_late_are_given_back);
+    tcase_add_test(tests,
+                   a_refused_abort_of_the_attempt_before_is_parked_and_holds_up_only_the_end);
+    tcase_add_test(tests, a_parked_abort_is_tried_again_beside_the_saga);
+    tcase_add_test(tests, a_late_answer_settles_a_parked_abort);
+    tcase_add_test(tests, one_that_still_tries_keeps_it_concluding_beside_one_that_is_parked);
+    tcase_add_test(tests, a_heuristic_behind_the_outcome_makes_it_mixed_and_is_told);
+    tcase_add_test(tests, a_heuristic_that_meets_the_outcome_in_flight_makes_it_mixed_behind_it);
+    tcase_add_test(tests, a_heuristic_before_the_outcome_says_who);
+    tcase_add_test(tests, the_timeline_tells_the_aborts_of_the_attempt_before);
     tcase_add_test(tests, a_new_leader_falls_back_from_what_was_undecided);
     tcase_add_test(tests, a_new_leader_treats_committed_with_open_steps_as_open);
     tcase_add_test(tests, a_new_leader_in_the_second_attempt_sends_the_aborts_again);

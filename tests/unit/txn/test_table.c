@@ -84,9 +84,50 @@ static struct rig *to_saga(enum txn_state state)
     return rig;
 }
 
-static struct rig *rig_in(enum txn_state state)
+/* Behind a fallback; the abort of attempt 1 is parked at branch 1 and still tried at branch 2. */
+static struct rig *to_fallen_back(void)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cpr");
+    rig_begin(rig);
+    rig_after(rig, 2000000);
+    rig_durable(rig, TXN_RECORD_ATTEMPT);
+    rig_earlier(rig, 1, RESULT_REFUSED);
+    return rig;
+}
+
+/* The same states with that behind them; NULL: there it can not be. */
+static struct rig *rig_with_parked_abort(enum txn_state state)
+{
+    if (state != TXN_RUNNING && state != TXN_STOPPING && state != TXN_TURNING &&
+        state != TXN_COMPENSATING && state != TXN_CONCLUDING && state != TXN_PARKED)
+        return NULL;
+    struct rig *rig = to_fallen_back();
+    if (state == TXN_RUNNING)
+        return rig;
+    if (state == TXN_TURNING || state == TXN_COMPENSATING) {
+        rig_event(rig, TXN_EVENT_CANCELLED);
+        if (state == TXN_COMPENSATING)
+            rig_durable(rig, TXN_RECORD_DECISION);
+        return rig;
+    }
+    rig_executed(rig, 1, NULL);
+    if (state == TXN_STOPPING) {
+        rig_event(rig, TXN_EVENT_CANCELLED);
+        return rig;
+    }
+    rig_executed(rig, 2, NULL);
+    rig_executed(rig, 3, NULL);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    if (state == TXN_PARKED)
+        rig_earlier(rig, 2, RESULT_DONE);
+    return rig;
+}
+
+static struct rig *rig_in(enum txn_state state, bool parked_abort)
 {
     struct rig *rig;
+    if (parked_abort)
+        return rig_with_parked_abort(state);
     switch (state) {
     case TXN_NEW:
         return rig_new(2);
@@ -190,8 +231,13 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
          .state = BRANCH_IS_ABORTED},
         {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
         {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+        {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
+        {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_UNKNOWN},
+        {.op = OP_ABORT, .branch = 500, .attempt = 1, .result = RESULT_DONE},
         {.op = OP_COMMIT, .branch = 500, .attempt = 1, .result = RESULT_DONE},
     };
+    const uint32_t results_count = sizeof(results) / sizeof(results[0]);
+    static struct result result;
     uint32_t shapes = 1;
     struct txn_branch wanted = {.number = 5,
                                 .name = "",
@@ -201,12 +247,16 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
                                 .vote = VOTE_NONE};
     struct txn_event event = {.kind = kind};
     if (kind == TXN_EVENT_RESULT) {
-        shapes = sizeof(results) / sizeof(results[0]);
-        event.of.result = &results[shape];
+        shapes = results_count * rig->txn.attempt;
+        result = results[shape % results_count];
+        result.attempt += shape / results_count;
+        event.of.result = &result;
     } else if (kind == TXN_EVENT_DURABLE) {
         shapes = TXN_RECORD_KIND_COUNT * 2;
         event.of.durable.record = (enum txn_record_kind)(shape % TXN_RECORD_KIND_COUNT);
-        event.of.durable.attempt = 1;
+        event.of.durable.attempt = rig->txn.attempt;
+        if (rig->txn.state == TXN_RESTARTING || rig->txn.state == TXN_FALLING_BACK)
+            event.of.durable.attempt--;
         event.of.durable.verdict = shape < TXN_RECORD_KIND_COUNT ? TXN_WRITTEN : TXN_ALREADY;
         event.of.durable.standing = shape < TXN_RECORD_KIND_COUNT ? TXN_UNDECIDED : TXN_ABORT;
     } else if (kind == TXN_EVENT_ENLISTED) {
@@ -221,28 +271,38 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
     return shapes;
 }
 
+/* False: that state can not be so. */
+static bool visit(enum txn_state state, enum txn_event_kind kind, bool parked_abort)
+{
+    uint32_t shapes = 1;
+    for (uint32_t shape = 0; shape < shapes; shape++) {
+        struct rig *rig = rig_in(state, parked_abort);
+        if (rig == NULL)
+            return false;
+        ck_assert_int_eq(rig->txn.state, state);
+        shapes = step_shapes(rig, kind, shape); /* asserts row, edge and invariant */
+        if (state == TXN_LOST || kind == TXN_EVENT_FENCED) {
+            ck_assert_int_eq(rig->txn.state, TXN_LOST);
+            ck_assert_uint_eq(rig->effects.count, 0);
+        }
+        if (state == TXN_ENDED && kind != TXN_EVENT_FENCED)
+            ck_assert_int_eq(rig->txn.state, TXN_ENDED);
+        rig_free(rig);
+    }
+    return true;
+}
+
 START_TEST(every_event_in_every_state_is_handled_and_leaves_the_invariant)
 {
-    uint32_t pairs = 0;
+    uint32_t pairs = 0, with_parked_abort = 0;
     for (enum txn_state state = TXN_NEW; state < TXN_STATE_COUNT; state++) {
         for (enum txn_event_kind kind = TXN_EVENT_SUBMITTED; kind < TXN_EVENT_COUNT; kind++) {
-            uint32_t shapes = 1;
-            for (uint32_t shape = 0; shape < shapes; shape++) {
-                struct rig *rig = rig_in(state);
-                ck_assert_int_eq(rig->txn.state, state);
-                shapes = step_shapes(rig, kind, shape); /* asserts row, edge and invariant */
-                if (state == TXN_LOST || kind == TXN_EVENT_FENCED) {
-                    ck_assert_int_eq(rig->txn.state, TXN_LOST);
-                    ck_assert_uint_eq(rig->effects.count, 0);
-                }
-                if (state == TXN_ENDED && kind != TXN_EVENT_FENCED)
-                    ck_assert_int_eq(rig->txn.state, TXN_ENDED);
-                rig_free(rig);
-            }
-            pairs++;
+            pairs += visit(state, kind, false);
+            with_parked_abort += visit(state, kind, true);
         }
     }
     ck_assert_uint_eq(pairs, (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
+    ck_assert_uint_eq(with_parked_abort, 6u * (uint32_t)TXN_EVENT_COUNT);
 }
 END_TEST
 

@@ -140,7 +140,8 @@ struct api_host {
     void (*retry)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
     void (*get)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
     /* list->state "open" (has a row in the journal, and has not ended) or "ended", or a state of
-     * those in memory; "parked" also where only some of the steps are.
+     * those in memory; "parked" also where only some of the steps are, or the abort of the attempt
+     * before a fallback.
      * fn for each, at most list->limit, then once with view NULL and problem NULL; a problem is
      * the last too. In a fixed order; with a cursor what comes behind it. */
     void (*list)(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);

@@ -48,7 +48,6 @@ struct api_problem;
     X(UNKNOWN_DEFINITION, 422, "unknown-definition", "There is no such definition")                \
     X(UNKNOWN_PARTICIPANT, 422, "unknown-participant", "There is no such participant")             \
     X(WRONG_URL, 422, "wrong-url", "A URL can not be called")                                      \
-    X(MODE_NOT_AVAILABLE, 422, "mode-not-available", "This mode can not run here")                 \
     X(TOO_MANY_BRANCHES, 422, "too-many-branches", "More branches than a transaction may have")    \
     X(KEY_REUSED, 422, "idempotency-key-reused", "The Idempotency-Key belongs to another request") \
     X(HEADERS_TOO_LARGE, 431, "headers-too-large", "The headers are too large, or too many")       \

@@ -94,9 +94,11 @@ enum txn_state {
     TXN_TURNING,  /* the turn to compensation is in flight: nothing leaves */
     TXN_COMPENSATING, /* the turn is durable: compensations in reverse order */
     TXN_CONCLUDING,   /* the outcome is in flight: nothing may stop it now; or it is durable and
-                         aborts of the attempt before are not acknowledged yet */
+                         aborts of the attempt before are still tried */
     TXN_PUBLISHING,   /* all acknowledged; waits a bounded time to note Kafka's confirmation */
-    TXN_PARKED, /* an answer that makes no sense: waits for an operator; the decision stands */
+    TXN_PARKED, /* an answer that makes no sense: waits for an operator; the decision stands. Also
+                   when the outcome is durable and only parked aborts of the attempt before are
+                   left. What is parked while others go on leaves the state as it is */
     TXN_LOST,   /* the shard is led by somebody else: no effect ever comes from here again */
     TXN_ENDED,
     TXN_STATE_COUNT
@@ -188,7 +190,8 @@ struct txn_branch {
     uint32_t abort_tries; /* of the abort of the attempt before */
     struct mono abort_at; /* when that is sent again; 0: not waiting */
     struct troth_span output;
-    struct troth_span reason; /* the participant's own words, last */
+    struct troth_span reason;       /* the participant's own words, last */
+    struct troth_span abort_reason; /* the same of the abort of the attempt before */
 };
 
 /* One line of the timeline: what happened, when, since the transaction began. */
@@ -257,14 +260,16 @@ struct txn {
     /* From here on the core's own accounts. A mask has bit i for branches[i]. */
     uint64_t in[TXN_BRANCH_STATE_COUNT]; /* which branches are in which state */
     uint64_t asking;                     /* a RESERVE is out for these */
-    uint64_t unanswered; /* told in phase 2 and not once answered, also not by "unknown" */
-    uint64_t inherited;  /* saga: an earlier leader may have sent it [KNOWNONLY] */
-    uint64_t fencing;    /* an abort of the attempt before is not acknowledged [NOABORT] */
-    uint64_t strayed;    /* said heuristic to such an abort: the outcome is mixed */
-    uint64_t asked;      /* was asked for its output */
-    uint64_t untold;     /* an earlier leader may have made one try that no record tells of */
-    uint64_t announced;  /* its next try leaves when the record that counts it is durable */
-    uint32_t step_seq;   /* STEP records made in this memory */
+    uint64_t unanswered;    /* told in phase 2 and not once answered, also not by "unknown" */
+    uint64_t inherited;     /* saga: an earlier leader may have sent it [KNOWNONLY] */
+    uint64_t fencing;       /* an abort of the attempt before is not acknowledged [NOABORT] */
+    uint64_t parked_aborts; /* of those: answered with what makes no sense, an operator looks */
+    uint64_t strayed;       /* said heuristic to such an abort: the outcome is mixed */
+    enum txn_outcome concluding; /* the outcome of a saga that was asked for last */
+    uint64_t asked;              /* was asked for its output */
+    uint64_t untold;    /* an earlier leader may have made one try that no record tells of */
+    uint64_t announced; /* its next try leaves when the record that counts it is durable */
+    uint32_t step_seq;  /* STEP records made in this memory */
     uint32_t begin_writes, begins_durable;
     uint32_t unpublished;                    /* events handed to Kafka and not yet confirmed */
     uint16_t writing[TXN_RECORD_KIND_COUNT]; /* records given to the journal without verdict */
@@ -285,7 +290,8 @@ enum txn_event_kind {
     TXN_EVENT_UNSENDABLE, /* the input of .number could not be made (a template's path is not there)
                            */
     TXN_EVENT_SKIPPED,    /* the `when` of .number is false: nothing was sent */
-    TXN_EVENT_RESUMED,    /* an operator says: what is parked is tried again, counted from zero */
+    TXN_EVENT_RESUMED,    /* an operator says: what is parked is tried again, counted from zero;
+                             parked aborts of the attempt before, too */
     TXN_EVENT_DURABLE,    /* the journal's verdict on one record */
     TXN_EVENT_PUBLISHED,  /* Kafka confirmed the outcome event */
     TXN_EVENT_TIMER,      /* now >= txn_wake_at() */
@@ -439,7 +445,9 @@ enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch
 
 struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number);
 
-/* JSON for people, the same text in memory, in the END record and in the API. */
+/* JSON for people, the same text in memory, in the END record and in the API. A step whose abort of
+ * the attempt before is not acknowledged says so ("earlier_abort"): only here, never in a record.
+ */
 void txn_steps_append(const struct txn *txn, struct buffer *list);
 void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
 /* Why 2PC was given up for a saga, as in txn_record.fallback; "null" when it was not. */

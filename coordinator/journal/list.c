@@ -1,0 +1,210 @@
+/* Lists of transactions, the newest first.
+ *
+ * No index leads to a participant, an outcome or a definition: each would cost every transaction
+ * for the sake of a question that people ask now and then. The rows are looked through in their
+ * order, a window of them a statement, and windows grow while they give little. Each is a question
+ * of its own, so that what else is asked, first of all by branches in doubt, is answered between
+ * two of them, however long the history is. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+#include "read.h"
+
+/* Rows looked at by one statement. */
+#define LIST_WINDOW_FIRST 1000u
+#define LIST_WINDOW_MAX   16000u
+#define LIST_GROWS        4u
+/* Of all windows of one list; then TROTH_ERROR_TIMEOUT. */
+#define LIST_TIME_US UINT64_C(10000000)
+
+#define SCANNED 0
+#define LAST_AT 1 /* of the window's last row, and its gtid */
+#define LAST    2
+#define IMAGE   3
+
+/* What goes on from window to window. The strings lie in `texts`. */
+struct list {
+    struct journal_filter filter;
+    struct buffer texts;
+    struct wall cursor_at; /* when the cursor's transaction began; 0: none */
+    bool exact;            /* that is what its row says; false: near enough */
+    uint32_t window;
+    uint64_t until_us;
+};
+
+void list_destroy(struct list *list)
+{
+    if (list == NULL)
+        return;
+    buffer_finish(&list->texts);
+    free(list);
+}
+
+static bool looks_through(const struct journal_filter *filter)
+{
+    return filter->outcome != NULL || filter->definition != NULL || filter->participant != NULL;
+}
+
+static void list_end(struct ask *ask, int error)
+{
+    ask->fn.row(ask->arg, error, NULL);
+}
+
+static int list_ask(struct journal *journal, struct list *list, journal_row_fn fn, void *arg);
+
+/* The window gave less than was asked for, and there is more behind it. */
+static void list_next(struct ask *ask, struct list *list)
+{
+    uint64_t now_us = clock_mono_us();
+    int error = TROTH_ERROR_TIMEOUT;
+
+    list->window *= LIST_GROWS;
+    if (list->window > LIST_WINDOW_MAX)
+        list->window = LIST_WINDOW_MAX;
+    if (now_us < list->until_us)
+        error = list_ask(ask->journal, list, ask->fn.row, ask->arg);
+    else
+        list_destroy(list);
+    if (error != TROTH_OK)
+        ask->fn.row(ask->arg, error, NULL);
+}
+
+static void list_take(struct ask *ask, const PGresult *result)
+{
+    struct list *list = ask->list;
+    struct journal_row row;
+    uint32_t found = 0;
+
+    ask->list = NULL;
+    for (int i = 0; i < PQntuples(result) && !PQgetisnull(result, i, IMAGE); i++) {
+        found++;
+        if (image_read(result, i, IMAGE, &row) == TROTH_OK)
+            ask->fn.row(ask->arg, TROTH_OK, &row);
+    }
+    if (found >= list->filter.limit || (uint64_t)field_int8(result, 0, SCANNED) < list->window ||
+        !field_uuid(result, 0, LAST, list->filter.cursor.bytes)) {
+        list_destroy(list);
+        ask->fn.row(ask->arg, TROTH_OK, NULL);
+        return;
+    }
+    list->filter.limit -= found;
+    list->cursor_at = field_time(result, 0, LAST_AT);
+    list->exact = true;
+    list_next(ask, list);
+}
+
+/* Planned each time, so that a filter which is not given costs nothing. Participants' names stand
+ * in lists made by record_member_append and txn_steps_append: names need no escapes. The cursor's
+ * row may have left meanwhile; the time in its gtid is near enough to go on from. */
+const struct ask_kind ask_list = {
+    .sql = "with w as materialized (select t.shard, t.gtid, t.began_at, "
+           "(($2::text is null or coalesce(t.outcome, d.outcome) = $2) "
+           "and ($3::text is null or t.definition = $3) "
+           "and ($4::text is null or strpos(coalesce(d.members, t.members, t.steps), "
+           "'\"participant\":\"' || $4 || '\"') > 0)) is true as wanted "
+           "from troth.txn t left join troth.decision d "
+           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
+           "where ($1::text is null or t.state = $1) and t.began_at < $5 "
+           "and (t.began_at, t.gtid) < (coalesce((select c.began_at from troth.txn c "
+           "where c.shard = $6 and c.gtid = $7), $8), $7) "
+           "order by t.began_at desc, t.gtid desc limit $10), "
+           "k as (select w.shard, w.gtid from w where w.wanted "
+           "order by w.began_at desc, w.gtid desc limit $9), "
+           "e as (select count(*) as scanned, (array_agg(w.began_at order by w.began_at, "
+           "w.gtid))[1] as at, (array_agg(w.gtid order by w.began_at, w.gtid))[1] as gtid from w) "
+           "select e.scanned, e.at, e.gtid, " IMAGE_COLUMNS " from e left join (k "
+           "join troth.txn t on t.shard = k.shard and t.gtid = k.gtid "
+           "left join troth.decision d "
+           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt) on true "
+           "order by t.began_at desc, t.gtid desc",
+    .take = list_take,
+    .end = list_end,
+};
+
+/* Takes the list; not so when it fails for lack of memory: then it is gone. */
+static int list_ask(struct journal *journal, struct list *list, journal_row_fn fn, void *arg)
+{
+    const struct journal_filter *filter = &list->filter;
+    struct ask *ask = ask_create(journal, &ask_list, arg);
+    struct troth_gtid_parts parts;
+
+    if (ask == NULL) {
+        list_destroy(list);
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    troth_gtid_split(&filter->cursor, &parts);
+    ask->fn.row = fn;
+    ask->list = list;
+    params_string(&ask->params, filter->state);
+    params_string(&ask->params, filter->outcome);
+    params_string(&ask->params, filter->definition);
+    params_string(&ask->params, filter->participant);
+    params_time(&ask->params, filter->before);
+    params_int4(&ask->params, filter->has_cursor && !list->exact ? (int32_t)parts.shard : -1);
+    params_uuid(&ask->params, filter->cursor.bytes);
+    params_time(&ask->params, list->cursor_at); /* none: infinity */
+    params_int8(&ask->params, (int64_t)filter->limit);
+    params_int8(&ask->params, (int64_t)list->window);
+    ask_send(ask);
+    return TROTH_OK;
+}
+
+/* Where a copy of `text` begins in `texts`, which may move. */
+static size_t keep(struct buffer *texts, const char *text)
+{
+    size_t at = texts->len;
+
+    if (text != NULL) {
+        buffer_append_text(texts, text);
+        buffer_append_char(texts, '\0');
+    }
+    return at;
+}
+
+static bool keep_filter(struct list *list, const struct journal_filter *filter)
+{
+    size_t state = keep(&list->texts, filter->state), outcome = keep(&list->texts, filter->outcome);
+    size_t definition = keep(&list->texts, filter->definition);
+    size_t participant = keep(&list->texts, filter->participant);
+
+    if (list->texts.failed)
+        return false;
+    list->filter = *filter;
+    if (filter->state != NULL)
+        list->filter.state = list->texts.data + state;
+    if (filter->outcome != NULL)
+        list->filter.outcome = list->texts.data + outcome;
+    if (filter->definition != NULL)
+        list->filter.definition = list->texts.data + definition;
+    if (filter->participant != NULL)
+        list->filter.participant = list->texts.data + participant;
+    return true;
+}
+
+void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
+                  void *arg)
+{
+    struct list *list = calloc(1, sizeof *list);
+    struct troth_gtid_parts parts;
+    int error;
+
+    assert(filter->limit >= 1 && filter->limit <= 1000);
+    if (list == NULL || !keep_filter(list, filter)) {
+        list_destroy(list);
+        fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
+        return;
+    }
+    if (filter->has_cursor) {
+        troth_gtid_split(&filter->cursor, &parts);
+        list->cursor_at.us = parts.unix_ms * 1000;
+    } else {
+        memset(list->filter.cursor.bytes, 0xff, sizeof list->filter.cursor.bytes);
+    }
+    list->window = looks_through(filter) ? LIST_WINDOW_FIRST : filter->limit;
+    list->until_us = clock_mono_us() + LIST_TIME_US;
+    error = list_ask(journal, list, fn, arg);
+    if (error != TROTH_OK)
+        fn(arg, error, NULL);
+}

@@ -1,0 +1,55 @@
+"""A participant over plain HTTP that answers as a test says, and counts its calls."""
+
+import http.server
+import threading
+import time
+
+UNKNOWN, NOT_NOW, REFUSED, DONE, SILENCE = 500, 503, 409, 200, None
+
+
+class Scripted:
+    """A participant over plain HTTP. answers[(operation, op)] lists what to answer, the last one for ever; SILENCE
+    does not answer while the test runs. calls: what came, in order."""
+
+    def __init__(self):
+        self.calls, self.answers, self.before = [], {}, {}
+        self.end = threading.Event()
+        scripted = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):  # noqa: N802  (the name is the library's)
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                operation, op = self.path.strip("/").split("/")
+                status = scripted.answer(operation, op, self.headers["Troth-Gtid"])
+                if status is SILENCE:
+                    scripted.end.wait(60)
+                    self.close_connection = True
+                    return
+                body = b'{"n":1}' if status == DONE else b'{"detail":"scripted"}'
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, operation, op, gtid):
+        self.calls.append((time.monotonic(), operation, op, gtid))
+        self.before.get((operation, op), lambda: None)()
+        answers = self.answers.get((operation, op), [DONE])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def times(self, gtid, operation, op):
+        return [at for at, *call in self.calls if call == [operation, op, gtid]]
+
+    def count(self, gtid, operation, op):
+        return len(self.times(gtid, operation, op))
