@@ -237,6 +237,8 @@ START_TEST(idle_connections_ended)
     assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_DONE);
     rig_sql(&rig, end);
     assert_result(ASK(.op = OP_PREPARE, .counter = 3, .operation = "look"), RESULT_VOTE);
+    rig_sql(&rig, end);
+    assert_result(ASK(.op = OP_STATUS, .counter = 1), RESULT_DONE);
 }
 END_TEST
 
