@@ -389,7 +389,8 @@ class Judge:
 
     def committed(self, said):
         """It acted, and the answer is the stored one; the same call with another input is refused."""
-        self.must(self.acted and said.output == self.output, "another output than the stored one", said)
+        self.must(self.acted, "it did not act", said)
+        self.must(said.output == self.output or self.was_rolled_back(said), "another output than the stored one", said)
         if said.call.op == "commit":
             self.must(self.at <= said.call.attempt, "the commit of another attempt", said)
         if said.call.op == "execute" and self.at == said.call.attempt:
@@ -403,6 +404,14 @@ class Judge:
                     self.must(late.verdict != "refused", "done is done", said, late)
                     self.must(late.verdict not in ("vote", "done") or late.output == self.output,
                               "another output than the stored one", said, late)
+
+    def was_rolled_back(self, said):
+        """A commit that was sent together with what rolls its attempt back, as no coordinator does: the library may
+        answer the output of the one that was rolled back from memory, though another replica has prepared it anew."""
+        return said.call.op == "commit" and any(
+            other.began < said.ended and (other.call.attempt > said.call.attempt and other.call.op in ("prepare", "execute")
+                                          or other.call.attempt >= said.call.attempt and other.call.op in
+                                          ("abort", "compensate")) for other in self.said)
 
     def refused(self, said):
         """A business no of an attempt stays one, with its words, until a higher attempt replaces it."""
