@@ -281,6 +281,43 @@ START_TEST(reason_that_is_not_utf8)
 }
 END_TEST
 
+/* An output above its limit: rolled back, and said so. */
+START_TEST(output_too_large)
+{
+    const struct said said = ASK(.op = OP_EXECUTE, .counter = 1, .operation = "large");
+
+    assert_result(said, RESULT_RETRY);
+    ck_assert_str_eq(said.reason, "the service's output is not JSON, or too large");
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
+}
+END_TEST
+
+/* More prepares than slots, all waiting for one lock: each is answered by its own timeout. */
+START_TEST(all_slots_wait)
+{
+    PGconn *other = rig_session(&rig);
+    int waiting[6];
+    int i;
+
+    rig_stop(&rig);
+    rig.config.slots = 2;
+    rig.config.lock_timeout_us = 1000000;
+    rig_start(&rig);
+    session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
+    for (i = 0; i < 6; i++) {
+        waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(1 + i), .timeout = "800ms");
+    }
+    for (i = 0; i < 6; i++) {
+        const struct said said = rig_hear(waiting[i]);
+
+        assert_result(said, RESULT_RETRY);
+        ck_assert_msg(strstr(said.reason, "timeout") != NULL, "%s", said.reason);
+    }
+    PQfinish(other);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+}
+END_TEST
+
 /* A server that is gone without a word is noticed within half a minute. */
 START_TEST(server_gone_without_a_word)
 {
@@ -380,6 +417,8 @@ TCase *database_tests(void)
     tcase_add_test(tests, statement_that_is_wrong);
     tcase_add_test(tests, table_changed_under_a_prepared_statement);
     tcase_add_test(tests, reason_that_is_not_utf8);
+    tcase_add_test(tests, output_too_large);
+    tcase_add_test(tests, all_slots_wait);
     tcase_add_test(tests, server_gone_without_a_word);
     tcase_add_test(tests, resource_gone);
     tcase_add_test(tests, sweep_passes_what_is_held);

@@ -177,6 +177,16 @@ static int cut_off(void *arg, PGconn *db, const struct troth_call *call,
     return TROTH_ERROR_REFUSED;
 }
 
+/* An output of 512 KiB and one byte. */
+static int large(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    (void)arg;
+    (void)db;
+    (void)call;
+    troth_output_format(output, "\"%0*d\"", (1 << 19) - 1, 0);
+    return 0;
+}
+
 /* How soon the connection notices that its server is gone. */
 static int patience(void *arg, PGconn *db, const struct troth_call *call,
                     struct troth_output *output)
@@ -297,6 +307,7 @@ void rig_start(struct rig *rig)
     handle(rig, "whole", whole, false);
     handle(rig, "no_table", no_table, false);
     handle(rig, "cut_off", cut_off, false);
+    handle(rig, "large", large, false);
     handle(rig, "patience", patience, true);
     handle(rig, "look", look, true);
     handle(rig, "look_and_touch", debit, true);
