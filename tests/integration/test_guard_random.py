@@ -182,9 +182,10 @@ class Run:
         if dice.choice(self.service.bindings) == "http":
             connection.request("POST", f"/{operation}/{call.op}", text, headers)
             return self.heard(connection.getresponse())
-        line = (f'{{"op":"{call.op}","gtid":"{gtid(branch.counter)}","branch":{branch.branch},"attempt":{call.attempt},'
-                f'"operation":"{operation}","timeout":"{timeout}"{"" if text is None else f", {chr(34)}input{chr(34)}:"}'
-                f'{text or ""}}}\n')
+        command = {"op": call.op, "gtid": gtid(branch.counter), "branch": branch.branch, "attempt": call.attempt,
+                   "operation": operation, "timeout": timeout}
+        # The input as it stands in the other binding: its bytes are what is compared.
+        line = json.dumps(command)[:-1] + ("" if text is None else f', "input":{text}') + "}\n"
         connection.request("POST", "/", line, {"Troth-Journal": JOURNAL})
         reply = connection.getresponse()
         body = reply.read()
@@ -335,7 +336,8 @@ class Judge:
 
     def must(self, holds, *why):
         if not holds:
-            lines = "\n".join(f"  {said.began:.4f} {said.ended:.4f} {tuple(said.call)} {said[3:]}" for said in self.said)
+            lines = "\n".join(f"  {said.began:.4f} {said.ended:.4f} {tuple(said.call)} {said[3:]}"
+                              for said in self.said)
             self.test.fail(f"branch {self.branch.number}, acted {self.acted}, undone {self.undone}, {self.rows}:"
                            f" {why}\n{lines}")
 
@@ -409,9 +411,10 @@ class Judge:
         """A commit that was sent together with what rolls its attempt back, as no coordinator does: the library may
         answer the output of the one that was rolled back from memory, though another replica has prepared it anew."""
         return said.call.op == "commit" and any(
-            other.began < said.ended and (other.call.attempt > said.call.attempt and other.call.op in ("prepare", "execute")
-                                          or other.call.attempt >= said.call.attempt and other.call.op in
-                                          ("abort", "compensate")) for other in self.said)
+            other.began < said.ended and
+            (other.call.attempt > said.call.attempt and other.call.op in ("prepare", "execute")
+             or other.call.attempt >= said.call.attempt and other.call.op in ("abort", "compensate"))
+            for other in self.said)
 
     def refused(self, said):
         """A business no of an attempt stays one, with its words, until a higher attempt replaces it."""

@@ -15,7 +15,7 @@
 #include "rig.h"
 
 #define HEADERS       "Troth-Journal: " JOURNAL "\r\n"
-#define NTH_MAX       1000 /* a request that takes more allocations than this is a fault of its own */
+#define NTH_MAX       1000 /* a request that takes more allocations is a fault of its own */
 #define NEVER         INT32_MAX
 #define span_of(text) ((struct troth_span){text, strlen(text)})
 
