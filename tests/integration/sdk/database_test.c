@@ -305,7 +305,7 @@ START_TEST(all_slots_wait)
     rig_start(&rig);
     session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
     for (i = 0; i < 6; i++) {
-        waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(1 + i), .timeout = "800ms");
+        waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(1 + i), .timeout = "800");
     }
     for (i = 0; i < 6; i++) {
         const struct said said = rig_hear(waiting[i]);
