@@ -1,7 +1,10 @@
 /* outputs.c: outputs of prepared branches, kept in memory until their commit asks for them.
  *
  * Only a shortcut: what COMMIT PREPARED made last is the guard row that was written beside this
- * very output, under the same name. What is not here is read from that row. */
+ * very output, under the same name. What is not here is read from that row. There is one case in
+ * which the two differ: a prepared transaction that was rolled back without a tombstone (by hand;
+ * an abort leaves one) and prepared once more by another process over this database, whose commit
+ * then comes here. */
 #include <stdlib.h>
 #include <string.h>
 

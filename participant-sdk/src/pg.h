@@ -88,6 +88,7 @@ struct session {
     char why[256];                      /* what went wrong last, for reasons and diagnostics */
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
+    bool stale;                          /* one of them is of no use any more: to be opened anew */
     const struct troth_reply *unclaimed; /* its guard row goes with the work's first statement */
     enum guard_end claimed;              /* how that ended, when `unclaimed` is NULL again */
 };

@@ -345,38 +345,49 @@ void compensate_run(struct session *session, struct troth_reply *task)
 
 /* --- status ----------------------------------------------------------------------------------- */
 
-static enum troth_branch_state state_of(const struct guard_row *row)
+/* Of an action that is not done. A row of a lower attempt says nothing of this one. */
+static enum troth_branch_state state_of(const struct guard_row *row, enum guard_holder holder,
+                                        uint32_t attempt)
 {
-    switch (row->state) {
-    case GUARD_DONE:
-        return TROTH_BRANCH_COMMITTED;
-    case GUARD_REFUSED:
-    case GUARD_TOMBSTONE:
-        return TROTH_BRANCH_ABORTED;
-    case GUARD_NONE:
-        break;
+    if (holder == HOLDER_PREPARED) {
+        return TROTH_BRANCH_PREPARED;
     }
-    return TROTH_BRANCH_UNKNOWN;
+    return row->state == GUARD_NONE || row->attempt < attempt ? TROTH_BRANCH_UNKNOWN
+                                                              : TROTH_BRANCH_ABORTED;
 }
 
-void status_run(struct session *session, struct troth_reply *task)
+/* What is prepared is asked first: what is committed in between shows as a row. true: again. */
+static bool status_once(struct session *session, struct troth_reply *task)
 {
+    const enum guard_holder holder = guard_settle(session, &task->call, 0);
     struct guard_row row, undone;
+    bool again = false;
 
-    if (session_open(session) != 0 || guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
-        troth_reply_retry(task, 0, session->why);
-        return;
+    if (holder == HOLDER_FAILED || guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
+        return true;
     }
-    if (row.state == GUARD_NONE && guard_settle(session, &task->call, 0) == HOLDER_PREPARED) {
-        troth_reply_done(task, TROTH_BRANCH_PREPARED, none);
-    } else if (row.state == GUARD_DONE &&
-               guard_look(session, task, "compensation", &undone) == GUARD_CLAIMED) {
+    if (row.state != GUARD_DONE) {
+        troth_reply_done(task, state_of(&row, holder, task->call.attempt), row.output);
+    } else if (guard_look(session, task, "compensation", &undone) != GUARD_CLAIMED) {
+        again = true;
+    } else {
         troth_reply_done(
             task, undone.state == GUARD_DONE ? TROTH_BRANCH_COMPENSATED : TROTH_BRANCH_COMMITTED,
             undone.state == GUARD_DONE ? undone.output : row.output);
         guard_row_finish(&undone);
-    } else {
-        troth_reply_done(task, state_of(&row), row.output);
     }
     guard_row_finish(&row);
+    return again;
+}
+
+void status_run(struct session *session, struct troth_reply *task)
+{
+    int tried;
+
+    for (tried = 0; tried < CONNECTIONS_TRIED && session_open(session) == 0; tried++) {
+        if (!status_once(session, task)) {
+            return;
+        }
+    }
+    troth_reply_retry(task, 0, session->why);
 }

@@ -76,6 +76,14 @@ static void on_status(void *arg, const struct troth_call *call, struct troth_rep
     give(operation->postgres->phase2, operation, reply, status_run);
 }
 
+/* In the place of all of them once the resource is gone. */
+static void on_ended(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    (void)arg;
+    (void)call;
+    troth_reply_retry(reply, 0, "the participant is shutting down");
+}
+
 int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
                           const struct troth_postgres_operation *handler)
 {
@@ -290,9 +298,15 @@ void troth_postgres_scan(struct troth_postgres *postgres)
     scan_now(postgres->scan);
 }
 
-/* The participant may live on: its operations then have no handlers any more. */
+/* The participant may live on: it must not refuse for good what another process can do. */
 static void detach(struct troth_postgres *postgres)
 {
+    static const struct troth_handlers ended = {.prepare = on_ended,
+                                                .commit = on_ended,
+                                                .abort = on_ended,
+                                                .execute = on_ended,
+                                                .compensate = on_ended,
+                                                .status = on_ended};
     struct troth_participant *participant = postgres->participant;
     uint32_t i;
 
@@ -306,7 +320,8 @@ static void detach(struct troth_postgres *postgres)
 
         if (operation->handlers.prepare == on_work &&
             ((struct pg_operation *)operation->arg)->postgres == postgres) {
-            operation->handlers = (struct troth_handlers){NULL, NULL, NULL, NULL, NULL, NULL};
+            operation->handlers = ended;
+            operation->arg = NULL;
         }
     }
 }

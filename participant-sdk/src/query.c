@@ -112,6 +112,18 @@ static PGresult *look_up(struct session *session, const char *sql, int *ret_plac
     return NULL;
 }
 
+/* A statement whose columns a migration has changed fails as long as it is prepared ("cached plan
+ * must not change result type"), and so does one that the server has forgotten. */
+static PGresult *noted(struct session *session, PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE); /* takes NULL */
+
+    session->stale =
+        session->stale ||
+        (state != NULL && (strcmp(state, "0A000") == 0 || strcmp(state, "26000") == 0));
+    return result;
+}
+
 PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
                                const char *const *values)
 {
@@ -129,15 +141,16 @@ PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
         return failed(session); /* never outside the guard's transaction */
     }
     result = look_up(session, sql, &place);
+    if (session->unclaimed != NULL) {
+        PQclear(result); /* what can not be prepared fails again, in the guard's transaction */
+        return noted(session, claim_and_run(session, place, sql, count, values));
+    }
     if (result != NULL) {
         return result;
-    }
-    if (session->unclaimed != NULL) {
-        return claim_and_run(session, place, sql, count, values);
     }
     if (place < 0) {
         return PQexecParams(session->connection, sql, count, NULL, values, NULL, NULL, 0);
     }
     name_of(place, name);
-    return PQexecPrepared(session->connection, name, count, values, NULL, NULL, 0);
+    return noted(session, PQexecPrepared(session->connection, name, count, values, NULL, NULL, 0));
 }

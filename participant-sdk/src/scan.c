@@ -185,7 +185,8 @@ static bool ask_one(struct scan *scan, const struct troth_prepared_name *name)
 
 static void go_on(struct scan *scan)
 {
-    while (scan->next < scan->count && scan->under_way < ASKED_AT_A_TIME) {
+    while (!scan->postgres->closing && scan->next < scan->count &&
+           scan->under_way < ASKED_AT_A_TIME) {
         const struct troth_prepared_name *name = &scan->names[scan->next++];
 
         if (ours(scan, name) && !ask_one(scan, name)) {
@@ -196,7 +197,7 @@ static void go_on(struct scan *scan)
         return;
     }
     scan->running = false;
-    if (scan->again) {
+    if (scan->again && !scan->postgres->closing) { /* else there are no threads any more */
         scan->again = false;
         begin(scan, 0);
     }

@@ -5,8 +5,13 @@
 
 #include "pg.h"
 
-#define CONNECT_TIMEOUT_S       "5"
-#define TCP_USER_TIMEOUT_MS     "30000"
+#define CONNECT_TIMEOUT_S   "5"
+#define TCP_USER_TIMEOUT_MS "30000"
+/* A server that is gone without a word while its answer is awaited: noticed in 10 + 3 * 5 s, not in
+ * the system's two hours, for which the connection and its command would be lost. */
+#define KEEPALIVES_IDLE_S       "10"
+#define KEEPALIVES_INTERVAL_S   "5"
+#define KEEPALIVES_COUNT        "3"
 #define SQLSTATE_LOCK_TIMEOUT   "55P03"
 #define SQLSTATE_ADMIN_SHUTDOWN "57P01" /* and 02, 03: the session is gone */
 
@@ -95,7 +100,7 @@ static const struct {
          "DELETE FROM troth_guard.guard WHERE ctid = ANY (ARRAY(SELECT g.ctid"
          " FROM troth_guard.guard g, unnest($2::int4[], $3::int8[]) AS m (shard, ordering)"
          " WHERE g.journal = $1::text AND g.shard = m.shard AND g.ordering < m.ordering"
-         " LIMIT " SWEEP_ROWS_MAX_TEXT "))"},
+         " LIMIT " SWEEP_ROWS_MAX_TEXT " FOR UPDATE OF g SKIP LOCKED))"},
     [SQL_MARK] = {"troth_mark",
                   "INSERT INTO troth_guard.mark AS m (journal, shard, ordering)"
                   " SELECT $1::text, shard, ordering FROM unnest($2::int4[], $3::int8[])"
@@ -177,9 +182,13 @@ void session_unwarn(struct session *session)
 PGconn *session_connect(const char *conninfo)
 {
     /* Before conninfo, which is expanded in its place and has the last word. */
-    const char *const keywords[] = {"connect_timeout", "tcp_user_timeout",
-                                    "fallback_application_name", "dbname", NULL};
-    const char *const values[] = {CONNECT_TIMEOUT_S, TCP_USER_TIMEOUT_MS, "troth", conninfo, NULL};
+    const char *const keywords[] = {
+        "connect_timeout",  "tcp_user_timeout",          "keepalives_idle", "keepalives_interval",
+        "keepalives_count", "fallback_application_name", "dbname",          NULL};
+    const char *const values[] = {CONNECT_TIMEOUT_S, TCP_USER_TIMEOUT_MS,
+                                  KEEPALIVES_IDLE_S, KEEPALIVES_INTERVAL_S,
+                                  KEEPALIVES_COUNT,  "troth",
+                                  conninfo,          NULL};
 
     return PQconnectdbParams(keywords, values, 1);
 }
@@ -243,7 +252,8 @@ static int open_with(struct session *session, bool statements_too)
 
 int session_open(struct session *session)
 {
-    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
+    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK &&
+        !session->stale) {
         return 0;
     }
     return open_with(session, true);
@@ -258,6 +268,7 @@ void session_close(struct session *session)
 {
     PQfinish(session->connection); /* takes NULL */
     session->connection = NULL;
+    session->stale = false;
     while (session->queries_count > 0) {
         free(session->queries[--session->queries_count]);
     }

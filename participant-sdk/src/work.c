@@ -44,10 +44,17 @@ void troth_output_format(struct troth_output *output, const char *format, ...)
     free(text);
 }
 
+/* What is not UTF-8 (a text cut off within a character, a server's message in another encoding) is
+ * replaced: PostgreSQL would not store it, nor the refusal whose reason it is. */
 void troth_output_reason(struct troth_output *output, const char *reason)
 {
+    struct buffer text BUFFER_SCOPED = {0};
+
     buffer_clear(&output->reason);
-    buffer_append_text(&output->reason, reason);
+    json_append_text(&text, reason);
+    if (text.failed || json_string(buffer_span(&text), &output->reason) != 0) {
+        output->reason.failed = true;
+    }
 }
 
 static void say(struct troth_output *output, const char *reason)

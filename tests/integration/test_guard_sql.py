@@ -312,6 +312,10 @@ class GuardSql(unittest.TestCase):
         self.assertEqual((self.a.status(1), self.a.status(1, attempt=2)), (("prepared", None), ("unknown", None)))
         self.a.run("COMMIT PREPARED %s", self.a.name(1))
         self.assertEqual(self.a.status(1), ("committed", OUTPUT))
+        self.a.abort(2)
+        self.assertEqual((self.a.status(2), self.a.status(2, attempt=2)), (("aborted", None), ("unknown", None)))
+        self.a.prepare(2, attempt=2)  # over the tombstone
+        self.assertEqual((self.a.status(2), self.a.status(2, attempt=2)), (("aborted", None), ("prepared", None)))
 
     # --- around it
 
@@ -484,7 +488,8 @@ class BesideTheLibrary(GuardSql):
                    " VALUES (%s, %s, 1, 'action', 1, 'tombstone', 3, 274877906945)", (JOURNAL, gtid(1)))
         Participant(SHOP, "--database", old, "--create").close()
         self.sessions.append(session := Session(old))
-        self.assertEqual(session.run("SELECT version FROM troth_guard.version ORDER BY 1"), [(1,), (2,)])
+        self.assertEqual(session.run("SELECT version FROM troth_guard.version ORDER BY 1"),
+                         [(number,) for number in range(1, len(SQL) + 1)])
         self.assertEqual((session.status(1), session.begin(2)[0]), (("aborted", None), "work"))
 
     def test_what_the_library_did(self):

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -228,6 +229,18 @@ class Ledger(unittest.TestCase):
         self.assertEqual(query(self.database, "SELECT count(*) FROM ledger_entry"), [(0,)])
 
 
+    def test_half_a_body(self):
+        """A caller that leaves in the middle of its input has said nothing: the whole input is taken later."""
+        change = {"account": 1, "amount": -100}
+        with socket.create_connection(("127.0.0.1", self.ledger.port)) as half:
+            half.sendall(f"POST /post/execute HTTP/1.1\r\nTroth-Journal: {JOURNAL}\r\nTroth-Gtid: {gtid(1)}\r\n"
+                         "Troth-Branch: 1\r\nTroth-Attempt: 1\r\nContent-Length: 30\r\n\r\n{\"acc".encode())
+            half.shutdown(socket.SHUT_WR)
+            half.settimeout(20)
+            self.assertEqual(half.recv(1000), b"")
+        self.assertEqual(self.ledger.call("post", "execute", 1, change)[:2], (200, "committed"))
+
+
 # operation, input, the operation that undoes it, its participant, the members that it puts out
 SHOP_OPERATIONS = [
     ("reserve", {"sku": "sku_1", "quantity": 3}, "release", "inventory", {"id"}),
@@ -431,6 +444,56 @@ class Shop(unittest.TestCase):
                               text=True, timeout=60)
         self.assertEqual(done.returncode, 2)
         self.assertIn('"male" is none of inventory payments shipping', done.stderr)
+
+
+class Ending(unittest.TestCase):
+    """SIGTERM: what runs is finished and answered, the process ends well, and another goes on."""
+
+    def ends(self, name, command, create, table, call):
+        conninfo = database(f"ending_{name}")
+        self.addCleanup(roll_back_prepared, conninfo)
+        service = Participant(command, "--database", conninfo, *create)
+        idle = socket.create_connection(("127.0.0.1", service.port))
+        holder = psycopg2.connect(conninfo)
+        try:
+            with holder.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE {table}")
+            answers = []
+            caller = threading.Thread(target=lambda: answers.append(service.call(call[0], "prepare", 1, call[1])))
+            caller.start()
+            while not query(conninfo, "SELECT 1 FROM pg_locks WHERE relation = %s::regclass AND NOT granted", (table,)):
+                self.assertTrue(caller.is_alive())
+            service.process.terminate()
+            with self.assertRaises(subprocess.TimeoutExpired):
+                service.process.wait(0.1)  # the call is under way
+            holder.rollback()
+            caller.join()
+            self.assertEqual(answers[0][0], 200, answers)
+            self.assertEqual(service.process.wait(20), 0)
+        finally:
+            idle.close()
+            holder.close()
+            service.close()
+        self.assertEqual(query(conninfo, "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"),
+                         [(1,)])
+        after = Participant(command, "--database", conninfo)
+        try:
+            self.assertEqual(after.call(call[0], "commit", 1), (200, "committed", answers[0][2]))
+        finally:
+            after.close()
+
+    def test_bank(self):
+        """The C library, queries_only."""
+        self.ends("bank", BANK, ("--create-accounts", 3), "account", ("debit", {"account": 1, "amount": 1}))
+
+    def test_shop(self):
+        """The C library."""
+        self.ends("shop", SHOP, ("--create",), "stock", ("reserve", {"sku": "sku_1", "quantity": 1}))
+
+    def test_ledger(self):
+        """Python; a connection that is idle does not hold its end up."""
+        self.ends("ledger", LEDGER, ("--create-accounts", 3), "ledger_account",
+                  ("post", {"account": 1, "amount": -1}))
 
 
 class Bank(unittest.TestCase):

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +215,38 @@ static int register_operations(struct troth_postgres *postgres)
     return error;
 }
 
+/* SIGTERM and SIGINT: what is under way is finished and answered. What stays prepared is asked
+ * about by the next process. */
+static void on_signal(evutil_socket_t number, short what, void *participant)
+{
+    (void)number;
+    (void)what;
+    troth_participant_stop(participant);
+}
+
+/* Runs until a signal ends it. */
+static int run(struct troth_participant *participant, struct event_base *base, const char *address)
+{
+    struct event *term = evsignal_new(base, SIGTERM, on_signal, participant);
+    struct event *interrupt = evsignal_new(base, SIGINT, on_signal, participant);
+    int error = TROTH_ERROR_NO_MEMORY;
+
+    if (term != NULL && interrupt != NULL && event_add(term, NULL) == 0 &&
+        event_add(interrupt, NULL) == 0) {
+        (void)printf("bank ready listen=%s:%u\n", address,
+                     (unsigned)troth_participant_port(participant));
+        (void)fflush(stdout);
+        error = troth_participant_run(participant);
+    }
+    if (term != NULL) {
+        event_free(term);
+    }
+    if (interrupt != NULL) {
+        event_free(interrupt);
+    }
+    return error;
+}
+
 static int serve(const struct options *options)
 {
     const struct troth_participant_config config = {
@@ -225,7 +258,8 @@ static int serve(const struct options *options)
     struct troth_postgres *postgres = NULL;
     struct event_base *base = event_base_new();
     char why[512] = "";
-    int error = troth_participant_create(&config, &participant);
+    int error =
+        base == NULL ? TROTH_ERROR_NO_MEMORY : troth_participant_create(&config, &participant);
 
     if (error == 0) {
         error = troth_postgres_create(participant, &database, &postgres);
@@ -240,17 +274,16 @@ static int serve(const struct options *options)
         error = troth_participant_attach(participant, base);
     }
     if (error == 0) {
-        (void)printf("bank ready listen=%s:%u\n", options->address,
-                     (unsigned)troth_participant_port(participant));
-        (void)fflush(stdout);
-        error = troth_participant_run(participant);
+        error = run(participant, base, options->address);
     }
     if (error != 0) {
         (void)fail(troth_error_text(error), why[0] == '\0' ? "at start" : why);
     }
     troth_postgres_destroy(postgres);
     troth_participant_destroy(participant);
-    event_base_free(base);
+    if (base != NULL) {
+        event_base_free(base);
+    }
     return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

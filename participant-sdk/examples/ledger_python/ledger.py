@@ -18,7 +18,8 @@ Operations: `post` {"account": 1, "amount": -120}, `balance` {"account": 1} (rea
 import argparse
 import json
 import re
-import sys
+import signal
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -247,6 +248,11 @@ class Ledger(BaseHTTPRequestHandler):
     conninfo = ""
     slots = 8
     local = threading.local()  # a database connection for each thread, so for each HTTP connection
+    open = set()
+
+    def setup(self):
+        super().setup()
+        self.open.add(self.connection)
 
     def session(self):
         connection = getattr(self.local, "connection", None)
@@ -258,6 +264,7 @@ class Ledger(BaseHTTPRequestHandler):
     def finish(self):
         if (connection := getattr(self.local, "connection", None)) is not None:
             connection.close()
+        self.open.discard(self.connection)
         super().finish()
 
     def call(self, text):
@@ -281,6 +288,9 @@ class Ledger(BaseHTTPRequestHandler):
             self.reply(problem(413, "too large a body, or no length"))
             return
         body = self.rfile.read(int(length))
+        if len(body) < int(length):  # the caller has left; half an input is none
+            self.close_connection = True
+            return
         try:
             answer = self.call(body.decode())
         except (psycopg2.Error, UnicodeDecodeError) as error:
@@ -335,6 +345,19 @@ def create_accounts(conninfo, count, first_balance):
     connection.close()
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # server_close() waits for them
+
+    def end(self):
+        """What is under way is finished and answered; connections take nothing more."""
+        self.shutdown()
+        for connection in list(Ledger.open):
+            try:
+                connection.shutdown(socket.SHUT_RD)
+            except OSError:
+                pass  # closed just now
+
+
 def main():
     parser = argparse.ArgumentParser(description="A ledger as a participant of global transactions")
     parser.add_argument("--database", required=True, help="libpq connection string")
@@ -346,12 +369,11 @@ def main():
     create_accounts(options.database, options.create_accounts, options.balance)
     Ledger.conninfo, Ledger.slots = options.database, options.slots
     address, _, port = options.listen.rpartition(":")
-    server = ThreadingHTTPServer((address, int(port)), Ledger)
-    print(f"ledger ready listen={address}:{server.server_port}", flush=True)
-    try:
+    with Server((address, int(port)), Ledger) as server:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: threading.Thread(target=server.end).start())
+        print(f"ledger ready listen={address}:{server.server_port}", flush=True)
         server.serve_forever()
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,24 @@ struct troth_participant_config {
     void *diagnostic_arg;
 };
 
+/* What a participant says at its limits. Nothing was done where it says 4xx, 503 or `retry`.
+ *
+ *   connections_max                    503 and closed
+ *   a head above 16 KiB, 64 headers    431 and closed; a path above 4096 bytes: 414
+ *   a body above 2 MiB                 413 and closed
+ *   a head in more than 10 s,
+ *   a body in more than 30 s           408 and closed
+ *   a line above 1 MiB, or that is     no result for it, which the coordinator takes for `unknown`,
+ *   no command (batch)                 and a diagnostic; where no line is a command: 400
+ *   an input that is not JSON (http)   400
+ *   pending_max                        `retry`; commands of one request have no other limit
+ *   TROTH_JOURNALS_MAX                 503
+ *   an output above 512 KiB            `unknown`, since the work may have been done
+ *   a client that takes nothing of     cut off; its commands go on, and their answers go nowhere
+ *   its answer for 30 s, or leaves
+ *   8 MiB of it
+ *   memory                             503, `unknown`, or no result */
+
 /* Makes a participant that does not listen yet. `config` and its strings are copied.
  * Errors: TROTH_ERROR_INVALID (a field is out of its range), _NO_MEMORY, _SYSTEM (errno says why);
  * nothing was made then. Does not block. */
@@ -86,7 +104,10 @@ TROTH_MUST_CHECK int troth_participant_attach(struct troth_participant *particip
 TROTH_MUST_CHECK int troth_participant_run(struct troth_participant *participant);
 
 /* Ends troth_participant_run() soon; replies given before it have left by then, as far as their
- * connections took them. Any thread; not from a signal handler. Does not block. */
+ * connections took them. Any thread; not from a signal handler (but from libevent's, see
+ * evsignal_new() in examples/bank). Does not block. With the PostgreSQL resource a clean end is
+ * this, then troth_postgres_destroy(), then troth_participant_destroy(); a kill is as safe: what is
+ * prepared then is asked about at the next start. */
 void troth_participant_stop(struct troth_participant *participant);
 
 /* Closes connections and frees. Commands not yet answered stay valid: their troth_reply_… calls may

@@ -36,16 +36,23 @@ struct troth_output;
 #define TROTH_POSTGRES_PHASE2_DEFAULT 8u
 
 struct troth_postgres_config {
-    const char *conninfo;        /* libpq's connection string or URI; required */
+    const char *conninfo;        /* libpq's connection string or URI; required. It names the server
+                                    itself or a pooler in session mode: prepared statements and
+                                    settings belong to a session. A silent server is given up after
+                                    25 s (keepalives_…), unless it says otherwise */
     uint32_t slots;              /* connections for prepare and execute, announced as slots; 0:
-                                    TROTH_SLOTS_DEFAULT; at most 1000 */
+                                    TROTH_SLOTS_DEFAULT; at most 1000. More commands than that wait
+                                    in their order, and are answered `retry` when their timeout
+                                    passes meanwhile */
     uint32_t phase2_connections; /* for commit; and as many again, opened when needed, for abort,
                                     compensate, status and the scan; 0:
                                     TROTH_POSTGRES_PHASE2_DEFAULT; at most 1000 */
     uint64_t lock_timeout_us;    /* work waits no longer for a lock, nor longer than half of what
-                                    is left of its timeout; 0: 1 s */
+                                    is left of its timeout; 0: 1 s. Then `retry`, with the
+                                    server's words (55P03; what is left of the timeout: 57014) */
     uint64_t guard_timeout_us;   /* abort and compensate wait so long for a guard row, then end or
-                                    roll back what holds it; 0: 200 ms */
+                                    roll back what holds it; what they may not end: `retry`;
+                                    0: 200 ms */
     const char *coordinator;     /* http://host:port, asked about branches left prepared; NULL:
                                     they stay until the coordinator calls by itself */
     uint64_t scan_interval_us;   /* how often pg_prepared_xacts is read; a branch younger than that
@@ -117,8 +124,10 @@ TROTH_MUST_CHECK int troth_postgres_start(struct troth_postgres *postgres, char 
  * connection of the coordinator breaks during a command. From the loop's thread. Does not block. */
 void troth_postgres_scan(struct troth_postgres *postgres);
 
-/* Waits for the work that is running, answers what is queued with `retry`, closes connections and
- * frees. Blocks until running work has ended. Takes NULL. From the loop's thread. */
+/* Waits for the work that is running, whose answers leave, answers what is queued with `retry`,
+ * closes connections and frees. Blocks until running work has ended, so for as long as calls
+ * without a timeout take. Where the participant lives on its operations answer `retry`. Takes NULL.
+ * From the loop's thread. */
 void troth_postgres_destroy(struct troth_postgres *postgres);
 
 /* Inside `work` and `compensate` only, `connection` being theirs: as PQexecParams() with `count`
@@ -128,12 +137,13 @@ void troth_postgres_destroy(struct troth_postgres *postgres);
 PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
                                const char *const *values);
 
-/* What `work` answers. Copied; the last call wins. Memory that runs out, and text that is not JSON,
- * turn the call into a failed one. */
+/* What `work` answers. Copied; the last call wins. Memory that runs out, text that is not JSON, and
+ * more than 512 KiB turn the call into a failed one: rolled back, and `retry`. */
 void troth_output_json(struct troth_output *output, struct troth_span json);
 void troth_output_format(struct troth_output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Why it was refused or failed: for people. */
+/* Why it was refused or failed: for people. UTF-8; what is not is replaced by U+FFFD. More than 512
+ * bytes are cut off. */
 void troth_output_reason(struct troth_output *output, const char *reason);
 
 #ifdef __cplusplus

@@ -128,6 +128,47 @@ START_TEST(the_same_call_still_runs)
 }
 END_TEST
 
+/* So is an execute. */
+START_TEST(the_same_execute_still_runs)
+{
+    int running = SEND(.op = OP_EXECUTE, .counter = 1, .operation = "hold", .timeout = "60000");
+
+    gate_wait_for(&rig.gate, 1);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .operation = "hold"), RESULT_RETRY);
+    gate_open(&rig.gate);
+    assert_state(rig_hear(running), BRANCH_IS_COMMITTED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
+/* And a compensation: the first one undoes. */
+START_TEST(the_same_compensation_still_runs)
+{
+    PGconn *other = rig_session(&rig);
+    struct said said;
+    int running;
+
+    rig_stop(&rig);
+    rig.config.lock_timeout_us = 10000000;
+    rig_start(&rig);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 1), RESULT_DONE);
+    session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
+    running = SEND(.op = OP_COMPENSATE, .counter = 1, .timeout = "60000");
+    rig_until(&rig,
+              "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+              " AND wait_event_type = 'Lock'",
+              "1");
+    said = ASK(.op = OP_COMPENSATE, .counter = 1, .timeout = "400");
+    assert_result(said, RESULT_RETRY);
+    ck_assert_str_eq(said.reason, "the same compensation still runs");
+    session_run_sql(other, "ROLLBACK");
+    assert_state(rig_hear(running), BRANCH_IS_COMPENSATED);
+    assert_state(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+    PQfinish(other);
+}
+END_TEST
+
 /* A compensation that arrives while its action runs is answered retry, and works afterwards. */
 START_TEST(compensation_while_the_action_runs)
 {
@@ -200,6 +241,8 @@ TCase *attempt_tests(void)
     tcase_add_test(tests, execute_over_a_running_attempt);
     tcase_add_test(tests, abort_over_a_running_prepare);
     tcase_add_test(tests, the_same_call_still_runs);
+    tcase_add_test(tests, the_same_execute_still_runs);
+    tcase_add_test(tests, the_same_compensation_still_runs);
     tcase_add_test(tests, compensation_while_the_action_runs);
     tcase_add_test(tests, the_same_prepare_at_once);
     tcase_add_test(tests, commit_passes_waiting_work);

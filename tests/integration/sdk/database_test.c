@@ -1,6 +1,7 @@
 /* What PostgreSQL does to us: killed backends, failing PREPARE, warnings, prepared transactions
  * that somebody else has ended, locks. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig.h"
@@ -237,6 +238,123 @@ START_TEST(idle_connections_ended)
     assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_DONE);
     rig_sql(&rig, end);
     assert_result(ASK(.op = OP_PREPARE, .counter = 3, .operation = "look"), RESULT_VOTE);
+    rig_sql(&rig, end);
+    assert_result(ASK(.op = OP_STATUS, .counter = 1), RESULT_DONE);
+}
+END_TEST
+
+/* The words of the database are the reason, also where the statement could not even be parsed. */
+START_TEST(statement_that_is_wrong)
+{
+    const struct said said = ASK(.op = OP_EXECUTE, .counter = 1, .operation = "no_table");
+
+    assert_result(said, RESULT_RETRY);
+    ck_assert_msg(strstr(said.reason, "no_such_table") != NULL, "%s", said.reason);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
+}
+END_TEST
+
+/* A migration that changes the columns of a prepared statement costs one try, not the connection.
+ */
+START_TEST(table_changed_under_a_prepared_statement)
+{
+    rig_stop(&rig);
+    rig.config.slots = 1;
+    rig_start(&rig);
+    ck_assert_str_eq(ASK(.op = OP_EXECUTE, .counter = 1, .operation = "whole").output, "2");
+    rig_sql(&rig, "ALTER TABLE account ADD COLUMN note text");
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 2, .operation = "whole"), RESULT_RETRY);
+    ck_assert_str_eq(ASK(.op = OP_EXECUTE, .counter = 2, .operation = "whole").output, "3");
+}
+END_TEST
+
+/* A reason that PostgreSQL would not store does not keep the refusal from being kept. */
+START_TEST(reason_that_is_not_utf8)
+{
+    struct said said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "cut_off");
+
+    assert_result(said, RESULT_REFUSED);
+    ck_assert_str_eq(said.reason, "no caf\xef\xbf\xbd");
+    said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "cut_off");
+    assert_result(said, RESULT_REFUSED);
+    ck_assert_str_eq(said.reason, "no caf\xef\xbf\xbd");
+}
+END_TEST
+
+/* An output above its limit: rolled back, and said so. */
+START_TEST(output_too_large)
+{
+    const struct said said = ASK(.op = OP_EXECUTE, .counter = 1, .operation = "large");
+
+    assert_result(said, RESULT_RETRY);
+    ck_assert_str_eq(said.reason, "the service's output is not JSON, or too large");
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
+}
+END_TEST
+
+/* More prepares than slots, all waiting for one lock: each is answered by its own timeout. */
+START_TEST(all_slots_wait)
+{
+    PGconn *other = rig_session(&rig);
+    int waiting[6];
+    int i;
+
+    rig_stop(&rig);
+    rig.config.slots = 2;
+    rig.config.lock_timeout_us = 1000000;
+    rig_start(&rig);
+    session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
+    for (i = 0; i < 6; i++) {
+        waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(1 + i), .timeout = "800");
+    }
+    for (i = 0; i < 6; i++) {
+        const struct said said = rig_hear(waiting[i]);
+
+        assert_result(said, RESULT_RETRY);
+        ck_assert_msg(strstr(said.reason, "timeout") != NULL, "%s", said.reason);
+    }
+    PQfinish(other);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+}
+END_TEST
+
+/* A server that is gone without a word is noticed within half a minute. */
+START_TEST(server_gone_without_a_word)
+{
+    const long seconds =
+        strtol(ASK(.op = OP_PREPARE, .counter = 1, .operation = "patience").output, NULL, 10);
+
+    ck_assert_int_ge(seconds, 1);
+    ck_assert_int_le(seconds, 30);
+}
+END_TEST
+
+/* Once the resource is gone its operations are not refused for good: another process can do them.
+ */
+START_TEST(resource_gone)
+{
+    troth_participant_stop(rig.participant);
+    pthread_join(rig.thread, NULL);
+    troth_postgres_destroy(rig.postgres);
+    rig.postgres = NULL;
+    rig_run(&rig);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_RETRY);
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 2), RESULT_RETRY);
+    assert_result(ASK(.op = OP_COMMIT, .counter = 1), RESULT_RETRY);
+}
+END_TEST
+
+/* A row that somebody holds does not keep the others from leaving. */
+START_TEST(sweep_passes_what_is_held)
+{
+    const troth_gtid oldest = rig_gtid(5);
+
+    assert_result(ASK(.op = OP_ABORT, .counter = 1), RESULT_DONE);
+    assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_DONE);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .attempt = 2), RESULT_VOTE); /* holds it */
+    troth_gtid_format(&oldest, rig.oldest_open);
+    assert_result(ASK(.op = OP_STATUS, .counter = 5), RESULT_DONE);
+    rig_until(&rig, "SELECT count(*) FROM troth_guard.guard", "1");
 }
 END_TEST
 
@@ -296,6 +414,14 @@ TCase *database_tests(void)
     tcase_add_test(tests, guard_row_held_by_a_stranger);
     tcase_add_test(tests, idle_connections_ended);
     tcase_add_test(tests, backend_ended_during_work);
+    tcase_add_test(tests, statement_that_is_wrong);
+    tcase_add_test(tests, table_changed_under_a_prepared_statement);
+    tcase_add_test(tests, reason_that_is_not_utf8);
+    tcase_add_test(tests, output_too_large);
+    tcase_add_test(tests, all_slots_wait);
+    tcase_add_test(tests, server_gone_without_a_word);
+    tcase_add_test(tests, resource_gone);
+    tcase_add_test(tests, sweep_passes_what_is_held);
     tcase_add_test(tests, no_schema);
     return tests;
 }

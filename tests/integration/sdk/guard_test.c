@@ -271,6 +271,27 @@ START_TEST(status)
 }
 END_TEST
 
+/* A lower attempt's tombstone says nothing of a higher one, which may act, or be prepared. */
+START_TEST(status_of_an_attempt)
+{
+    assert_done(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_ABORTED, "");
+    assert_done(ASK(.op = OP_STATUS, .counter = 1, .attempt = 2), BRANCH_IS_UNKNOWN, "");
+    assert_yes(ASK(.op = OP_PREPARE, .counter = 1, .attempt = 2), "{\"balance\":900}");
+    assert_done(ASK(.op = OP_STATUS, .counter = 1, .attempt = 2), BRANCH_IS_PREPARED, "");
+    assert_done(ASK(.op = OP_STATUS, .counter = 1, .attempt = 1), BRANCH_IS_ABORTED, "");
+}
+END_TEST
+
+/* What became of a done action includes its compensation. */
+START_TEST(status_of_a_compensation)
+{
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED,
+                "{\"balance\":1000}");
+    assert_done(ASK(.op = OP_STATUS, .counter = 1), BRANCH_IS_COMPENSATED, "{\"balance\":1000}");
+}
+END_TEST
+
 /* Guard rows leave below the shard's oldest open gtid, and calls below it are unknown from then on;
  * what is open stays. */
 START_TEST(forgotten)
@@ -313,6 +334,8 @@ TCase *guard_tests(void)
     tcase_add_test(tests, compensation_of_what_did_not_act);
     tcase_add_test(tests, read_only);
     tcase_add_test(tests, status);
+    tcase_add_test(tests, status_of_an_attempt);
+    tcase_add_test(tests, status_of_a_compensation);
     tcase_add_test(tests, forgotten);
     return tests;
 }

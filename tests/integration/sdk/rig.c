@@ -140,14 +140,83 @@ static int look(void *arg, PGconn *db, const struct troth_call *call, struct tro
     return 0;
 }
 
+/* All columns, prepared: what a migration of the service's breaks. */
+static int whole(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    PGresult *result = troth_postgres_query(db, "SELECT * FROM account WHERE id = 1", 0, NULL);
+    const bool there = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    (void)arg;
+    (void)call;
+    troth_output_format(output, "%d", PQnfields(result));
+    PQclear(result);
+    return there ? 0 : TROTH_ERROR_DATABASE;
+}
+
+static int no_table(void *arg, PGconn *db, const struct troth_call *call,
+                    struct troth_output *output)
+{
+    PGresult *result = troth_postgres_query(db, "SELECT 1 FROM no_such_table", 0, NULL);
+    const bool there = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    (void)arg;
+    (void)call;
+    (void)output;
+    PQclear(result);
+    return there ? 0 : TROTH_ERROR_DATABASE;
+}
+
+/* A reason that is cut off within its last character. */
+static int cut_off(void *arg, PGconn *db, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)arg;
+    (void)db;
+    (void)call;
+    troth_output_reason(output, "no caf\xc3");
+    return TROTH_ERROR_REFUSED;
+}
+
+/* An output of 512 KiB and one byte. */
+static int large(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    (void)arg;
+    (void)db;
+    (void)call;
+    troth_output_format(output, "\"%0*d\"", (1 << 19) - 1, 0);
+    return 0;
+}
+
+/* How soon the connection notices that its server is gone. */
+static int patience(void *arg, PGconn *db, const struct troth_call *call,
+                    struct troth_output *output)
+{
+    PQconninfoOption *const options = PQconninfo(db);
+    const PQconninfoOption *option;
+    int seconds = 0, interval = 0, count = 0;
+
+    (void)arg;
+    (void)call;
+    for (option = options; option->keyword != NULL; option++) {
+        const int value = option->val == NULL ? 0 : atoi(option->val);
+
+        seconds = strcmp(option->keyword, "keepalives_idle") == 0 ? value : seconds;
+        interval = strcmp(option->keyword, "keepalives_interval") == 0 ? value : interval;
+        count = strcmp(option->keyword, "keepalives_count") == 0 ? value : count;
+    }
+    PQconninfoFree(options);
+    troth_output_format(output, "%d", seconds + interval * count);
+    return 0;
+}
+
 static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bool read_only)
 {
-    const struct troth_postgres_operation operation = {.work = work,
-                                                       .compensate = undo,
-                                                       .read_only = read_only,
-                                                       .queries_only =
-                                                           work == debit && rig_queries_only,
-                                                       .arg = &rig->gate};
+    const struct troth_postgres_operation operation = {
+        .work = work,
+        .compensate = undo,
+        .read_only = read_only,
+        .queries_only = (work == debit || work == no_table) && rig_queries_only,
+        .arg = &rig->gate};
 
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
 }
@@ -235,12 +304,22 @@ void rig_start(struct rig *rig)
     handle(rig, "broken", broken, false);
     handle(rig, "runaway", runaway, false);
     handle(rig, "refund", NULL, false);
+    handle(rig, "whole", whole, false);
+    handle(rig, "no_table", no_table, false);
+    handle(rig, "cut_off", cut_off, false);
+    handle(rig, "large", large, false);
+    handle(rig, "patience", patience, true);
     handle(rig, "look", look, true);
     handle(rig, "look_and_touch", debit, true);
     ck_assert_msg(troth_postgres_start(rig->postgres, why, sizeof why) == 0, "%s", why);
     rig->base = event_base_new();
     ck_assert_int_eq(troth_participant_attach(rig->participant, rig->base), 0);
     rig->port = troth_participant_port(rig->participant);
+    rig_run(rig);
+}
+
+void rig_run(struct rig *rig)
+{
     ck_assert_int_eq(pthread_create(&rig->thread, NULL, run, rig), 0);
     rig->running = true;
 }

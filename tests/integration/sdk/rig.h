@@ -42,6 +42,7 @@ struct rig {
 /* A new database with account 1 to 9 of 1000 each, and a participant over it. */
 void rig_setup(struct rig *rig);
 void rig_start(struct rig *rig);
+void rig_run(struct rig *rig);  /* the loop, in a thread; rig_start() does it */
 void rig_stop(struct rig *rig); /* as a crash: what is prepared stays */
 void rig_teardown(struct rig *rig);
 

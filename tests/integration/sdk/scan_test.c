@@ -256,17 +256,22 @@ static void prepared_and_asked_once(void)
     ck_assert_int_eq(rig_number(&rig, PREPARED), 2);
 }
 
+static void show_epoch(uint32_t epoch)
+{
+    const struct troth_gtid_parts parts = {
+        .unix_ms = 1763700000000, .shard = 3, .epoch = epoch, .counter = 1};
+    troth_gtid gtid;
+
+    ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
+    troth_gtid_format(&gtid, rig.oldest_open);
+    (void)rig_ask(&rig, (struct ask){.op = OP_STATUS, .counter = 9});
+}
+
 /* A newer epoch of a shard makes the branches of the older one ask at once. */
 START_TEST(asked_when_the_epoch_moves)
 {
-    const struct troth_gtid_parts newer = {
-        .unix_ms = 1763700000000, .shard = 3, .epoch = EPOCH + 1, .counter = 1};
-    troth_gtid gtid;
-
     prepared_and_asked_once();
-    ck_assert_int_eq(troth_gtid_make(&newer, &gtid), 0);
-    troth_gtid_format(&gtid, rig.oldest_open);
-    (void)rig_ask(&rig, (struct ask){.op = OP_STATUS, .counter = 9});
+    show_epoch(EPOCH + 1);
     rig_until(&rig, PREPARED, "1");
     ck_assert_int_eq(rig_balance(&rig, 1), 1000);
 }
@@ -289,6 +294,29 @@ START_TEST(asked_when_a_connection_breaks)
 }
 END_TEST
 
+/* A resource that ends while its scan settles a branch, and another scan is wanted, begins none:
+ * its threads are gone. (Seen by the address sanitizer.) */
+START_TEST(ended_while_it_settles)
+{
+    PGconn *other = rig_session(&rig);
+
+    rig.config.guard_timeout_us = 2000000;
+    session_run_sql(rig.sql, "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
+                             " 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END';"
+                             "CREATE TRIGGER wait BEFORE INSERT ON troth_guard.guard FOR EACH ROW"
+                             " WHEN (NEW.state = 'tombstone') EXECUTE FUNCTION wait()");
+    session_run_sql(other, "SELECT pg_advisory_lock(1)");
+    prepared_and_asked_once();
+    show_epoch(EPOCH + 1);
+    rig_until(&rig, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+              "1");
+    show_epoch(EPOCH + 2);
+    rig_stop(&rig);
+    ck_assert_int_eq(rig_number(&rig, PREPARED), 1);
+    PQfinish(other);
+}
+END_TEST
+
 TCase *scan_tests(void)
 {
     TCase *tests = tcase_create("scan");
@@ -300,5 +328,6 @@ TCase *scan_tests(void)
     tcase_add_test(tests, others_are_left_alone);
     tcase_add_test(tests, asked_when_the_epoch_moves);
     tcase_add_test(tests, asked_when_a_connection_breaks);
+    tcase_add_test(tests, ended_while_it_settles);
     return tests;
 }

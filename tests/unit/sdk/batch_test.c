@@ -158,6 +158,20 @@ START_TEST(too_long_a_line)
 }
 END_TEST
 
+/* A body above the limit is refused as a whole. */
+START_TEST(too_large_a_body)
+{
+    char head[256];
+    int fd = wire_dial(&rig);
+
+    snprintf(head, sizeof head,
+             "POST / HTTP/1.1\r\nHost: x\r\n" HEADERS "Content-Length: %u\r\n\r\n", (2u << 20) + 1);
+    wire_send(fd, head, strlen(head));
+    ck_assert_int_eq(strncmp(wire_until(fd, NULL), "HTTP/1.1 413 ", 13), 0);
+    close(fd);
+}
+END_TEST
+
 /* Without a journal's id nothing is taken: prepared names could not be told apart. */
 START_TEST(no_journal)
 {
@@ -233,6 +247,7 @@ TCase *batch_tests(void)
     tcase_add_test(tests, one_bad_line);
     tcase_add_test(tests, no_command_at_all);
     tcase_add_test(tests, too_long_a_line);
+    tcase_add_test(tests, too_large_a_body);
     tcase_add_test(tests, no_journal);
     tcase_add_test(tests, too_many_journals);
     tcase_add_test(tests, nobody_there);

@@ -13,6 +13,7 @@ int main(void)
     suite_add_tcase(suite, participant_tests());
     suite_add_tcase(suite, client_tests());
     suite_add_tcase(suite, parts_tests());
+    suite_add_tcase(suite, memory_tests());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

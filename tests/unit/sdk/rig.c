@@ -92,7 +92,9 @@ static void diagnostic(void *arg, enum troth_severity severity, const char *text
     struct rig *rig = arg;
 
     (void)severity;
-    ck_assert_ptr_null(strchr(text, '\n'));
+    if (strchr(text, '\n') != NULL) { /* no ck_assert_…: that allocates */
+        ck_abort_msg("%s", text);
+    }
     pthread_mutex_lock(&rig->lock);
     rig->diagnostics++;
     pthread_mutex_unlock(&rig->lock);

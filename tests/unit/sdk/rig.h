@@ -56,5 +56,6 @@ TCase *plain_tests(void);
 TCase *participant_tests(void);
 TCase *client_tests(void);
 TCase *parts_tests(void);
+TCase *memory_tests(void);
 
 #endif
