@@ -24,12 +24,14 @@ static void on_done(void *arg, int error, const struct http_reply *reply)
 {
     struct heard *heard = arg;
     struct troth_span value = {NULL, 0};
-    bool there = reply->status != 0 && http_reply_header(reply, "X-Tried", &value);
+    (void)http_reply_header(reply, "X-Tried", &value);
     heard->ends++;
     heard->error = error;
-    buffer_append_format(&heard->end, "%s %d %d ", troth_error_name(error), reply->status, there);
-    buffer_append_span(&heard->end, value);
-    buffer_append_span(&heard->end, reply->body);
+    buffer_append_format(&heard->end, "%s %d ", troth_error_name(error), reply->status);
+    if (error == 0) {
+        buffer_append_span(&heard->end, value);
+        buffer_append_span(&heard->end, reply->body);
+    }
 }
 
 static bool is_done(void *arg)
