@@ -191,6 +191,9 @@ static bool blame_read(struct troth_span text, struct buffer *texts, struct blam
 static void recover_failure(struct txn *txn, const struct txn_image *image, struct buffer *texts)
 {
     struct blame blame = {.branch = 0};
+    /* What goes on, or went well, has none. */
+    if (image->decision != TXN_ABORT && image->outcome != TXN_OUTCOME_MIXED)
+        return;
     if (!blame_read(image->failure, texts, &blame))
         return;
     txn->cause = blame.cause;
@@ -239,7 +242,8 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
         return TROTH_ERROR_FULL;
     if (image->attempt < 1 || image->attempt > TROTH_ATTEMPT_MAX ||
         image->protocol >= TXN_PROTOCOL_COUNT || image->decision >= TXN_DECISION_COUNT ||
-        image->outcome >= TXN_OUTCOME_COUNT || !txn_image_fits(image))
+        image->outcome >= TXN_OUTCOME_COUNT || !txn_image_fits(image) ||
+        (count == 0 && !image->origin.interactive))
         return TROTH_ERROR_SYNTAX;
     /* All at once: the strings must not move while they are pointed at. */
     if (!buffer_reserve(texts, image->members.len + image->failure.len + image->fallback.len +
