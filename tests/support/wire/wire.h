@@ -12,7 +12,7 @@
 #include <troth/span.h>
 
 /* More without an end is a fault: something waits for what never comes. */
-#define WIRE_TURNS_MAX 20000u
+#define WIRE_TURNS_MAX 1000000u
 
 /* Once a process; NULL without memory. */
 struct http_loop *wire_loop(void);
