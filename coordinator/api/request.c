@@ -236,7 +236,10 @@ int request_json(const struct request *request, int json_check_flags, struct tro
     int error = check_type(request, ret_problem);
     if (error != 0)
         return error;
-    if (json_check(body, json_check_flags, ret_value, &fault) != 0) {
+    error = json_check(body, json_check_flags, ret_value, &fault);
+    if (error == TROTH_ERROR_NO_MEMORY) /* says nothing of the body, and has no place in it */
+        return api_problem_set(ret_problem, API_PROBLEM_FULL, "out of memory");
+    if (error != 0) {
         uint32_t line = 0, column = 0;
         json_position(body, fault.offset, &line, &column);
         return api_problem_set(ret_problem, API_PROBLEM_MALFORMED_JSON, "line %u, column %u: %s",
