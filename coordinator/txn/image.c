@@ -6,13 +6,12 @@
 
 static bool two_phase_fits(const struct txn_image *image)
 {
-    bool behind = image->origin.mode == TXN_MODE_2PC_THEN_SAGA;
     switch (image->decision) {
     case TXN_UNDECIDED:
         return image->outcome == TXN_OUTCOME_NONE;
-    case TXN_COMMIT: /* steps behind the pivot make it final */
-        return image->outcome == TXN_OUTCOME_COMMITTED || image->outcome == TXN_OUTCOME_MIXED ||
-               (image->outcome == TXN_OUTCOME_NONE && behind);
+    case TXN_COMMIT: /* none: steps behind the pivot make it final, or the decision implies it */
+        return image->outcome == TXN_OUTCOME_NONE || image->outcome == TXN_OUTCOME_COMMITTED ||
+               image->outcome == TXN_OUTCOME_MIXED;
     case TXN_ABORT:
         return image->outcome == TXN_OUTCOME_NONE || image->outcome == TXN_OUTCOME_ABORTED ||
                image->outcome == TXN_OUTCOME_MIXED;
@@ -29,9 +28,8 @@ static bool saga_fits(const struct txn_image *image)
         return image->outcome == TXN_OUTCOME_NONE;
     case TXN_COMMIT:
         return image->outcome == TXN_OUTCOME_COMMITTED || image->outcome == TXN_OUTCOME_MIXED;
-    case TXN_ABORT: /* it turned; and maybe has undone all */
-        return image->outcome == TXN_OUTCOME_NONE || image->outcome == TXN_OUTCOME_COMPENSATED ||
-               image->outcome == TXN_OUTCOME_MIXED;
+    case TXN_ABORT: /* cancelled before anything ran; or it turned, and maybe has undone all */
+        return image->outcome != TXN_OUTCOME_COMMITTED;
     case TXN_DECISION_COUNT:
         break;
     }
