@@ -225,18 +225,28 @@ static int check_type(const struct request *request, struct api_problem *ret_pro
     return 0;
 }
 
-int request_json(const struct request *request, int json_check_flags, struct troth_span *ret_value,
+int request_text(const struct request *request, struct troth_span *ret_text,
                  struct api_problem *ret_problem)
 {
     struct troth_span body = http_exchange_body(request->exchange);
+    int error = body.len > 0 ? check_type(request, ret_problem) : 0;
+    if (error == 0)
+        *ret_text = body;
+    return error;
+}
+
+static int request_json(const struct request *request, struct troth_span *ret_value,
+                        struct api_problem *ret_problem)
+{
+    struct troth_span body;
     struct json_fault fault;
+    int error = request_text(request, &body, ret_problem);
+    if (error != 0)
+        return error;
     if (body.len == 0)
         return api_problem_set(ret_problem, API_PROBLEM_MALFORMED_JSON,
                                "the body is empty, a JSON value is expected");
-    int error = check_type(request, ret_problem);
-    if (error != 0)
-        return error;
-    error = json_check(body, json_check_flags, ret_value, &fault);
+    error = json_check(body, JSON_CHECK_UNIQUE_KEYS, ret_value, &fault);
     if (error == TROTH_ERROR_NO_MEMORY) /* says nothing of the body, and has no place in it */
         return api_problem_set(ret_problem, API_PROBLEM_FULL, "out of memory");
     if (error != 0) {
@@ -256,7 +266,7 @@ int request_object(const struct request *request, bool may_be_empty, struct trot
         *ret_object = (struct troth_span){"{}", 2};
         return 0;
     }
-    int error = request_json(request, JSON_CHECK_UNIQUE_KEYS, &value, ret_problem);
+    int error = request_json(request, &value, ret_problem);
     if (error != 0)
         return error;
     if (json_type(value) != JSON_OBJECT)

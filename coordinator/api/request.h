@@ -30,10 +30,10 @@ TROTH_MUST_CHECK int name_read(struct troth_span text, const char *what,
                                char ret_name[TROTH_NAME_LEN_MAX + 1],
                                struct api_problem *ret_problem);
 
-/* A body of JSON: content type and well-formedness are checked. */
-TROTH_MUST_CHECK int request_json(const struct request *request, int json_check_flags,
-                                  struct troth_span *ret_value, struct api_problem *ret_problem);
-/* The same, an object without duplicate members. Where it may be empty it is then {}. */
+/* The body as it came; its content type is JSON where there is one. */
+TROTH_MUST_CHECK int request_text(const struct request *request, struct troth_span *ret_text,
+                                  struct api_problem *ret_problem);
+/* An object of JSON without duplicate members. Where it may be empty it is then {}. */
 TROTH_MUST_CHECK int request_object(const struct request *request, bool may_be_empty,
                                     struct troth_span *ret_object, struct api_problem *ret_problem);
 

@@ -21,15 +21,12 @@ static void pointer_append(struct buffer *pointer, const struct place *place)
     if (json_string(place->key, &key) < 0)
         pointer->failed = true;
     for (size_t i = 0; i < key.len; i++) {
-        unsigned char c = (unsigned char)key.data[i];
-        if (c == '~')
+        if (key.data[i] == '~')
             buffer_append_text(pointer, "~0");
-        else if (c == '/')
+        else if (key.data[i] == '/')
             buffer_append_text(pointer, "~1");
-        else if (c < 0x20 || c == 0x7f)
-            buffer_append_format(pointer, "\\u%04x", c); /* a fault is one line, whatever the key */
         else
-            buffer_append_char(pointer, (char)c);
+            buffer_append_char(pointer, key.data[i]);
     }
 }
 
@@ -47,7 +44,7 @@ __attribute__((format(printf, 5, 0))) static void fault_add(struct check *check,
     struct definition_faults *faults = check->faults;
     if (!warning)
         faults->errors++;
-    if (faults->count == DEFINITION_FAULTS_MAX)
+    if (check_is_full(check))
         return;
     BUFFER_SCOPED struct buffer pointer = {0};
     pointer_append(&pointer, place);
@@ -137,10 +134,16 @@ struct hint hint(const char *nearest)
     return out;
 }
 
-const char *nearest_of(struct troth_span string, const char *const *names)
+bool check_is_full(const struct check *check)
+{
+    return check->faults->count == DEFINITION_FAULTS_MAX;
+}
+
+const char *nearest_of(const struct check *check, struct troth_span string,
+                       const char *const *names)
 {
     char plain[2 * TROTH_NAME_LEN_MAX];
-    if (json_string_copy(string, plain, sizeof plain) < 0)
+    if (check_is_full(check) || json_string_copy(string, plain, sizeof plain) < 0)
         return NULL;
     return definition_nearest(plain, names);
 }
@@ -164,6 +167,18 @@ void definition_faults_finish(struct definition_faults *faults)
     faults->errors = 0;
 }
 
+/* A fault is one line, whatever the key. */
+static void pointer_show(struct buffer *text, const char *pointer)
+{
+    for (; *pointer != '\0'; pointer++) {
+        unsigned char c = (unsigned char)*pointer;
+        if (c < 0x20 || c == 0x7f)
+            buffer_append_format(text, "\\u%04x", c);
+        else
+            buffer_append_char(text, *pointer);
+    }
+}
+
 void definition_faults_format(const struct definition_faults *faults, const char *file,
                               struct buffer *ret_text)
 {
@@ -173,8 +188,11 @@ void definition_faults_format(const struct definition_faults *faults, const char
         buffer_append_format(ret_text, "%s:", file);
         if (fault->line > 0)
             buffer_append_format(ret_text, "%u:%u:", fault->line, fault->column);
-        if (fault->pointer[0] != '\0')
-            buffer_append_format(ret_text, " %s:", fault->pointer);
+        if (fault->pointer[0] != '\0') {
+            buffer_append_char(ret_text, ' ');
+            pointer_show(ret_text, fault->pointer);
+            buffer_append_char(ret_text, ':');
+        }
         buffer_append_format(ret_text, " %s%s\n", fault->warning ? "warning: " : "", fault->text);
         if (!fault->warning)
             listed++;

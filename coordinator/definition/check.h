@@ -49,8 +49,12 @@ struct hint {
     char text[TROTH_NAME_LEN_MAX + 24];
 };
 struct hint hint(const char *nearest);
-/* For a JSON string: its plain text against `names`. */
-const char *nearest_of(struct troth_span string, const char *const *names);
+/* The list is full: what is still found is counted and not shown, so that it needs no hint. (A hint
+ * costs more than all else, and a text of 256 KiB has room for thousands of mistakes.) */
+bool check_is_full(const struct check *check);
+/* For a JSON string: its plain text against `names`. NULL also when the list is full. */
+const char *nearest_of(const struct check *check, struct troth_span string,
+                       const char *const *names);
 
 /* "a string", "an object", … as messages say it. */
 const char *type_text(enum json_type type);

@@ -11,7 +11,7 @@ static int operand_render(const struct definition *definition,
                           const struct definition_values *values, struct troth_span operand,
                           struct buffer *ret_text, bool *ret_there)
 {
-    int r = definition_render(definition, operand, values, ret_text, NULL);
+    int r = template_fill(definition, operand, values, ret_text, NULL);
     *ret_there = r == 0;
     if (r == TROTH_ERROR_NO_MEMORY)
         return r;

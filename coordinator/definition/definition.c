@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "equal.h"
 #include "schema.h"
 
 void definition_destroy(struct definition *definition)
@@ -18,40 +19,27 @@ void definition_destroy(struct definition *definition)
     free(definition);
 }
 
-static bool is_space(char c)
+/* "version" is the same number, however it is written. */
+static bool members_same(struct troth_span a, struct troth_span b)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* The next byte that means something; *in_string goes along. -1: the end. */
-static int significant_next(const char **at, const char *end, bool *in_string)
-{
-    while (!*in_string && *at < end && is_space(**at))
-        ++*at;
-    if (*at == end)
-        return -1;
-    char c = *(*at)++;
-    if (c == '"')
-        *in_string = !*in_string;
-    return (unsigned char)c;
+    struct json_cursor cursor = json_cursor(a);
+    struct troth_span key, x, y;
+    while (json_next(&cursor, &key, &x)) {
+        if (json_string_equals(key, (struct troth_span){"version", strlen("version")}))
+            continue;
+        if (!json_member_like(b, key, &y) || !json_same(x, y))
+            return false;
+    }
+    return true;
 }
 
 bool definition_same(const struct definition *a, const struct definition *b)
 {
-    const char *x = a->text.data, *x_end = x + a->text.len;
-    const char *y = b->text.data, *y_end = y + b->text.len;
-    bool x_string = false, y_string = false;
-    for (;;) {
-        int c = significant_next(&x, x_end, &x_string);
-        if (c != significant_next(&y, y_end, &y_string))
-            return false;
-        if (c == -1)
-            return true;
-        if (c != '\\') /* only ever in strings: what it escapes opens and closes nothing */
-            continue;
-        if (*x++ != *y++)
-            return false;
-    }
+    struct troth_span x, y;
+    /* Both were parsed: this only takes the white space off. */
+    return json_check(a->text, JSON_CHECK_DEFAULT, &x, NULL) == 0 &&
+           json_check(b->text, JSON_CHECK_DEFAULT, &y, NULL) == 0 &&
+           json_members(x) == json_members(y) && members_same(x, y);
 }
 
 int definition_check_input(const struct definition *definition, struct troth_span input,

@@ -12,6 +12,22 @@ struct troth_span string_body(struct troth_span string)
     return (struct troth_span){string.data + 1, string.len - 2};
 }
 
+int string_body_plain(struct troth_span string, struct buffer *scratch, struct troth_span *ret_body)
+{
+    BUFFER_SCOPED struct buffer plain = {0};
+    if (memchr(string.data, '\\', string.len) == NULL) {
+        *ret_body = string_body(string);
+        return 0;
+    }
+    if (json_string(string, &plain) < 0 || plain.failed)
+        return TROTH_ERROR_NO_MEMORY;
+    json_append_string(scratch, buffer_span(&plain));
+    if (scratch->failed)
+        return TROTH_ERROR_NO_MEMORY;
+    *ret_body = string_body(buffer_span(scratch));
+    return 0;
+}
+
 static bool starts_with(const char *at, const char *end, const char *what)
 {
     size_t len = strlen(what);
@@ -54,9 +70,8 @@ bool expression_next(struct troth_span *body, struct expression_part *ret_part)
     return true;
 }
 
-bool expression_is_whole(struct troth_span string, struct troth_span *ret_path)
+bool expression_is_whole(struct troth_span body, struct troth_span *ret_path)
 {
-    struct troth_span body = string_body(string);
     struct expression_part part;
     if (!expression_next(&body, &part) || part.kind != EXPRESSION_PATH || body.len > 0)
         return false;
@@ -111,7 +126,7 @@ static int characters_check(struct troth_span text, struct path_fault *ret_fault
         if (c == '[')
             return path_wrong(ret_fault, "has a \"[\" in it: elements of an array are named by "
                                          "number, as in \"items.0\"");
-        if (strchr("\\\"{$(|?*", c) != NULL && c != '\0')
+        if (strchr("\\\"{$()|?*]", c) != NULL && c != '\0')
             return path_wrong(ret_fault, "is more than a path: only names with points between");
     }
     if (text.data[0] == '.' || text.data[text.len - 1] == '.' ||

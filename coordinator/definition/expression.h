@@ -4,8 +4,9 @@
  *     ${steps.reserve.output}  ${steps.reserve.output.id}   what a step answered
  *     $${                                               the two characters "${"
  *
- * Works on the raw bytes between a string's quotes, so that literal parts pass through with their
- * escapes. A "$" that is written as \u0024 is text. */
+ * Works on the bytes between a string's quotes, with the escapes that a string cannot do without:
+ * what was written as "\u0024{input.gr\u00f6\u00dfe}" is "${input.größe}", as every JSON parser
+ * and the published schema read it. */
 #ifndef DEFINITION_EXPRESSION_H
 #define DEFINITION_EXPRESSION_H
 
@@ -30,10 +31,14 @@ struct expression_part {
 
 /* The bytes between the quotes of a JSON string. */
 struct troth_span string_body(struct troth_span string);
+/* The same, escaped only where it must be: `"`, `\` and control characters. Where that takes
+ * rewriting, the body is in *scratch, which must be empty. TROTH_ERROR_NO_MEMORY. */
+TROTH_MUST_CHECK int string_body_plain(struct troth_span string, struct buffer *scratch,
+                                       struct troth_span *ret_body);
 /* Takes the next part off the front of *body; false at the end. */
 bool expression_next(struct troth_span *body, struct expression_part *ret_part);
-/* The string is one expression and nothing else: a path. */
-bool expression_is_whole(struct troth_span string, struct troth_span *ret_path);
+/* The body is one expression and nothing else: a path. */
+bool expression_is_whole(struct troth_span body, struct troth_span *ret_path);
 
 enum path_root { PATH_INPUT, PATH_STEP };
 
@@ -54,6 +59,13 @@ TROTH_MUST_CHECK int path_parse(struct troth_span text, struct path *ret_path,
                                 struct path_fault *ret_fault);
 /* Takes the next segment off a path's rest; false at the end. */
 bool path_next(struct troth_span *rest, struct troth_span *ret_segment);
+/* definition_render() without its limit of depth: for values that are only looked at. */
+struct definition;
+struct definition_values;
+TROTH_MUST_CHECK int template_fill(const struct definition *definition,
+                                   struct troth_span template_text,
+                                   const struct definition_values *values, struct buffer *ret_text,
+                                   const char **ret_path);
 /* Follows the rest of a path into a value. */
 bool path_lookup(struct troth_span value, struct troth_span rest, struct troth_span *ret_value);
 

@@ -35,7 +35,7 @@ static void field_unknown(struct check *check, const struct place *member, const
     for (; fields[count].name != NULL; count++)
         names[count] = fields[count].name;
     names[count] = NULL;
-    const char *nearest = nearest_of(member->key, names);
+    const char *nearest = nearest_of(check, member->key, names);
     if (nearest == NULL) {
         BUFFER_SCOPED struct buffer known = {0};
         names_append(&known, fields);
@@ -108,16 +108,16 @@ void field_name(struct check *check, const struct place *place,
 {
     if (!field_is(check, place, JSON_STRING))
         return;
-    struct troth_span body = string_body(place->value);
-    if (!troth_name_valid(body.data, body.len)) {
+    char plain[TROTH_NAME_LEN_MAX + 1] = "";
+    (void)!json_string_copy(place->value, plain, sizeof plain); /* too long: "", as wrong */
+    if (!troth_name_valid(plain, strlen(plain))) {
         check_error(check, place,
                     "%s is not a name: a small letter, then small letters, digits and _, at most "
                     "%u%s",
                     shown(place->value).text, TROTH_NAME_LEN_MAX, name_hint(place->value).text);
         return;
     }
-    memcpy(ret_name, body.data, body.len);
-    ret_name[body.len] = '\0';
+    strcpy(ret_name, plain);
 }
 
 /* The unit that a word like "sec" means; NULL when it is none. */
@@ -137,55 +137,93 @@ static const char *unit_meant(struct troth_span word)
     return NULL;
 }
 
+/* Is the number a duration with that unit? */
+static bool duration_with(struct troth_span number, struct troth_span unit)
+{
+    char text[32];
+    uint64_t us;
+    if (number.len + unit.len > sizeof text)
+        return false;
+    memcpy(text, number.data, number.len);
+    memcpy(text + number.len, unit.data, unit.len);
+    return duration_parse(text, number.len + unit.len, &us) == 0;
+}
+
+/* "0.5us": without its fraction it would be one. */
+static bool is_too_fine(struct troth_span number, struct troth_span unit)
+{
+    const char *point = memchr(number.data, '.', number.len);
+    if (point == NULL || point + 1 == number.data + number.len ||
+        memchr(point + 1, '.', (size_t)(number.data + number.len - point - 1)) != NULL)
+        return false;
+    number.len = (size_t)(point - number.data);
+    return duration_with(number, unit);
+}
+
 static void duration_wrong(struct check *check, const struct place *place, struct troth_span body)
 {
+    static const struct troth_span seconds = {"s", 1};
     struct shown raw = shown(place->value);
-    const char *text = raw.text;
-    size_t number = 0;
-    while (number < body.len &&
-           ((body.data[number] >= '0' && body.data[number] <= '9') || body.data[number] == '.'))
-        number++;
-    struct troth_span unit = {body.data + number, body.len - number};
-    const char *meant = unit_meant(unit);
-    if (number > 0 && number <= 20 && unit.len == 0)
-        check_error(check, place, "%s has no unit: write \"%.*ss\" or \"%.*sms\"", text,
-                    (int)number, body.data, (int)number, body.data);
-    else if (number > 0 && number <= 20 && meant != NULL)
-        check_error(check, place, "%s is not a duration; did you mean \"%.*s%s\"?", text,
-                    (int)number, body.data, meant);
+    struct troth_span number = {body.data, 0};
+    while (number.len < body.len &&
+           ((body.data[number.len] >= '0' && body.data[number.len] <= '9') ||
+            body.data[number.len] == '.'))
+        number.len++;
+    struct troth_span unit = {body.data + number.len, body.len - number.len};
+    const char *meant = duration_with(number, seconds) ? unit_meant(unit) : NULL;
+    if (is_too_fine(number, unit))
+        check_error(check, place, "%s is finer than a microsecond", raw.text);
+    else if (unit.len == 0 && duration_with(number, seconds))
+        check_error(check, place, "%s has no unit: write \"%.*ss\" or \"%.*sms\"", raw.text,
+                    (int)number.len, number.data, (int)number.len, number.data);
+    else if (meant != NULL)
+        check_error(check, place, "%s is not a duration; did you mean \"%.*s%s\"?", raw.text,
+                    (int)number.len, number.data, meant);
     else
         check_error(check, place,
                     "%s is not a duration: a number with one unit of us, ms, s, m, h, d, as in "
                     "\"200ms\" or \"1.5s\"",
-                    text);
+                    raw.text);
 }
 
-void field_duration(struct check *check, const struct place *place, uint64_t least_us,
-                    uint64_t *ret_us)
+static bool duration_read(struct check *check, const struct place *place, uint64_t least_us,
+                          uint64_t *ret_us)
 {
+    BUFFER_SCOPED struct buffer plain = {0};
     uint64_t us = 0;
-    if (absent(place->value))
-        return;
-    if (json_type(place->value) == JSON_NUMBER) {
-        check_error(check, place, "a duration is a string with a unit: write \"%ss\" or \"%sms\"",
-                    shown(place->value).text, shown(place->value).text);
-        return;
+    if (json_string(place->value, &plain) < 0 || plain.failed) {
+        check->no_memory = true;
+        return false;
     }
-    if (!field_is(check, place, JSON_STRING))
-        return;
-    struct troth_span body = string_body(place->value);
-    int r = duration_parse(body.data, body.len, &us);
+    int r = plain.len == 0 ? TROTH_ERROR_SYNTAX : duration_parse(plain.data, plain.len, &us);
+    if (r == 0 && us >= least_us) {
+        *ret_us = us;
+        return true;
+    }
     if (r == TROTH_ERROR_TOO_LARGE) {
         check_error(check, place, "%s is too long: at most 100 years", shown(place->value).text);
     } else if (r < 0) {
-        duration_wrong(check, place, body);
-    } else if (us < least_us) {
+        duration_wrong(check, place,
+                       plain.len == 0 ? (struct troth_span){"", 0} : buffer_span(&plain));
+    } else {
         char least[DURATION_TEXT_MAX];
         duration_format(least_us, least);
         check_error(check, place, "%s is too short: at least %s", shown(place->value).text, least);
-    } else {
-        *ret_us = us;
     }
+    return false;
+}
+
+bool field_duration(struct check *check, const struct place *place, uint64_t least_us,
+                    uint64_t *ret_us)
+{
+    if (absent(place->value))
+        return true;
+    if (json_type(place->value) == JSON_NUMBER) {
+        check_error(check, place, "a duration is a string with a unit: write \"%ss\" or \"%sms\"",
+                    shown(place->value).text, shown(place->value).text);
+        return false;
+    }
+    return field_is(check, place, JSON_STRING) && duration_read(check, place, least_us, ret_us);
 }
 
 bool field_choice(struct check *check, const struct place *place, const char *const *names,
@@ -203,7 +241,7 @@ bool field_choice(struct check *check, const struct place *place, const char *co
     for (uint32_t i = 0; names[i] != NULL; i++)
         buffer_append_format(&list, "%s\"%s\"", i == 0 ? "" : ", ", names[i]);
     const char *text = buffer_text(&list);
-    const char *nearest = nearest_of(place->value, names);
+    const char *nearest = nearest_of(check, place->value, names);
     check_error(check, place, "%s is none of %s%s", shown(place->value).text,
                 text == NULL ? "" : text, hint(nearest).text);
     for (uint32_t i = 0; nearest != NULL && names[i] != NULL; i++)

@@ -23,8 +23,8 @@ bool field_is(struct check *check, const struct place *place, enum json_type typ
 /* [a-z][a-z0-9_]*, 1 … 63 bytes. */
 void field_name(struct check *check, const struct place *place,
                 char ret_name[TROTH_NAME_LEN_MAX + 1]);
-/* least_us … DURATION_MAX_US */
-void field_duration(struct check *check, const struct place *place, uint64_t least_us,
+/* least_us … DURATION_MAX_US. false: it is there, and wrong. */
+bool field_duration(struct check *check, const struct place *place, uint64_t least_us,
                     uint64_t *ret_us);
 /* The index into `names` (NULL-terminated). A wrong word is an error and counts as its nearest;
  * false: it is near to none. */

@@ -19,24 +19,30 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
-static uint32_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
+#define FAR (4u * WORD_MAX) /* beyond any distance, and small enough to count on from */
+
+/* Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). Exact up
+ * to `most`; beyond it only that it is more: cells farther from the diagonal are not looked at. */
+static uint32_t distance(const char *a, size_t a_len, const char *b, size_t b_len, size_t most)
 {
     assert(b_len <= WORD_MAX);
-    uint32_t rows[3][WORD_MAX + 1];
+    uint32_t rows[3][WORD_MAX + 2];
     uint32_t *before = rows[0], *last = rows[1], *row = rows[2];
-    for (size_t j = 0; j <= b_len; j++)
+    for (size_t j = 0; j < WORD_MAX + 2; j++) {
         last[j] = (uint32_t)j;
-    memset(rows[0], 0, sizeof rows[0]);
+        before[j] = row[j] = FAR;
+    }
     for (size_t i = 1; i <= a_len; i++) {
-        row[0] = (uint32_t)i;
-        for (size_t j = 1; j <= b_len; j++) {
+        size_t from = i > most ? i - most : 1, to = i + most < b_len ? i + most : b_len;
+        row[from - 1] = from == 1 ? (uint32_t)i : FAR;
+        for (size_t j = from; j <= to; j++) {
             bool same = folded(a[i - 1]) == folded(b[j - 1]);
             row[j] = least(last[j - 1] + !same, least(last[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
                 folded(a[i - 2]) == folded(b[j - 1]))
                 row[j] = least(row[j], before[j - 2] + 1);
         }
+        row[to + 1] = FAR;
         uint32_t *reuse = before;
         before = last;
         last = row;
@@ -66,11 +72,14 @@ const char *definition_nearest(const char *wrong, const char *const *names)
         size_t len = strlen(*name);
         if (len == 0 || len > WORD_MAX)
             continue;
-        uint32_t d = distance(wrong, wrong_len, *name, len);
         /* A third of the longer one may be wrong, four letters at most: "compensation" still means
          * "compensate", and "foo" means nothing. */
-        size_t allowed = ((wrong_len > len ? wrong_len : len) + 2) / 3;
+        size_t longer = wrong_len > len ? wrong_len : len;
+        size_t allowed = (longer + 2) / 3;
         allowed = allowed < 4 ? allowed : 4;
+        uint32_t d = (uint32_t)longer; /* each letter too many is one insertion at least */
+        if (longer - (wrong_len < len ? wrong_len : len) <= allowed)
+            d = distance(wrong, wrong_len, *name, len, allowed);
         if (d > allowed && abbreviates(wrong, wrong_len, *name, len))
             d = (uint32_t)allowed;
         if (d < least_distance && d <= allowed) {

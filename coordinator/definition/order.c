@@ -25,9 +25,10 @@ static void after_name(struct parse *parse, uint32_t index, const struct place *
     if (found < 0) {
         const char *names[DEFINITION_STEPS_MAX + 1];
         step_names(parse, names);
-        const char *nearest = nearest_of(place->value, names);
-        check_error(check, place, "unknown step %s%s", shown(place->value).text,
-                    hint(nearest).text);
+        const char *nearest = nearest_of(check, place->value, names);
+        if (!step_may_be_unread(parse, nearest))
+            check_error(check, place, "unknown step %s%s", shown(place->value).text,
+                        hint(nearest).text);
         if (nearest != NULL)
             found = step_find(parse, (struct troth_span){nearest, strlen(nearest)});
     } else if ((step->after & BIT(found)) != 0) {
@@ -45,7 +46,7 @@ static void after_parse(struct parse *parse, uint32_t index)
     struct definition_step *step = &parse->definition->steps[index];
     bool two_phase = parse->definition->mode == DEFINITION_2PC;
     if (absent(after->value)) {
-        if (index > 0 && !two_phase)
+        if (index > 0 && !two_phase && parse->mode_known)
             step->after = BIT(index - 1);
         return;
     }
@@ -168,4 +169,6 @@ void parse_order(struct parse *parse)
     }
     closure(parse);
     circles_check(parse);
+    if (!parse->mode_known)
+        parse->order_known = false; /* only circles in what `after` says are so in every mode */
 }

@@ -38,8 +38,8 @@ static void timeouts_parse(struct parse *parse)
     struct definition *definition = parse->definition;
     const struct place *prepare = &parse->top[TOP_PREPARE_TIMEOUT];
     definition->timeout_us = DEFINITION_TIMEOUT_DEFAULT_US;
-    field_duration(&parse->check, &parse->top[TOP_TIMEOUT], DEFINITION_TIMEOUT_MIN_US,
-                   &definition->timeout_us);
+    parse->timeout_known = field_duration(&parse->check, &parse->top[TOP_TIMEOUT],
+                                          DEFINITION_TIMEOUT_MIN_US, &definition->timeout_us);
     definition->prepare_timeout_us = 0;
     field_duration(&parse->check, prepare, DEFINITION_TIMEOUT_MIN_US,
                    &definition->prepare_timeout_us);
@@ -47,7 +47,7 @@ static void timeouts_parse(struct parse *parse)
         check_error(&parse->check, prepare,
                     "mode \"saga\" prepares nothing: prepare_timeout belongs to \"2pc\" and "
                     "\"2pc_then_saga\"");
-    else if (definition->prepare_timeout_us >= definition->timeout_us)
+    else if (parse->timeout_known && definition->prepare_timeout_us >= definition->timeout_us)
         check_error(
             &parse->check, prepare, "%s is not shorter than the whole transaction's timeout, %s",
             shown(prepare->value).text,
@@ -92,8 +92,12 @@ void parse_events(struct parse *parse)
     fields_read(&parse->check, events, "\"events\"", events_fields, parse->events);
     const struct place *topic = &parse->events[EVENTS_TOPIC];
     if (field_is(&parse->check, topic, JSON_STRING)) {
-        parse->definition->topic = string_body(topic->value);
-        if (!topic_valid(parse->definition->topic))
+        struct definition *definition = parse->definition;
+        if (json_string_copy(topic->value, definition->topic_text, sizeof definition->topic_text) ==
+            0)
+            definition->topic =
+                (struct troth_span){definition->topic_text, strlen(definition->topic_text)};
+        if (!topic_valid(definition->topic))
             check_error(&parse->check, topic,
                         "%s is no topic of Kafka: 1 to %u letters, digits and \".\", \"_\", \"-\"",
                         shown(topic->value).text, DEFINITION_TOPIC_LEN_MAX);

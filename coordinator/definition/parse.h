@@ -71,10 +71,14 @@ struct parse {
     uint32_t retries_used;                        /* bit i: somebody names it */
     struct step_source steps[DEFINITION_STEPS_MAX];
     uint64_t before[DEFINITION_STEPS_MAX]; /* bit j: steps[j] surely ends before this one begins */
-    bool mode_known;  /* false: `mode` is missing or wrong; rules that hang on it are not applied */
-    bool kinds_known; /* false: some step's `kind` is wrong; the same */
-    bool schema_known; /* false: input_schema is wrong; templates are not held against it */
-    bool order_known;  /* false: some step or `after` is so wrong that the order means nothing */
+    bool mode_known;    /* false: `mode` is missing or wrong; rules that hang on it are not applied,
+                           and the order of steps is one of them */
+    bool kinds_known;   /* false: some step's `kind` could not be read; the same */
+    bool timeout_known; /* false: `timeout` is wrong; nothing is held against it */
+    bool steps_unread;  /* there are more than DEFINITION_STEPS_MAX, or none at all */
+    bool retries_unread; /* the same of DEFINITION_RETRIES_MAX and "retries" */
+    bool schema_known;   /* false: input_schema is wrong; templates are not held against it */
+    bool order_known;    /* false: some step or `after` is so wrong that the order means nothing */
 };
 
 /* The parts, in the order in which parse.c calls them. Each adds its faults and goes on. */
@@ -93,6 +97,10 @@ void parse_events(struct parse *parse);
 
 /* The step of that name, or -1. `name` is plain. */
 int32_t step_find(const struct parse *parse, struct troth_span name);
+/* A name that is not found may still be the name of a step that could not be read: one whose own
+ * name is missing or wrong, unless the name is near to that of another, or one that was not looked
+ * at. The fault is told there; that nobody has the name would only follow from it. */
+bool step_may_be_unread(const struct parse *parse, const char *nearest);
 /* All step names, NULL-terminated, for suggestions. */
 void step_names(const struct parse *parse, const char *ret_names[DEFINITION_STEPS_MAX + 1]);
 

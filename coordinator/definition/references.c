@@ -10,7 +10,8 @@
 /* Walks the strings of one template. `found` gets the place of each string and each path in it. */
 typedef void (*path_found)(void *arg, const struct place *place, const struct path *path);
 struct walk {
-    struct check *check; /* NULL: malformed expressions were told already */
+    struct check *check;
+    bool tells; /* of malformed expressions; false: that is done elsewhere */
     path_found found;
     void *arg;
 };
@@ -30,8 +31,13 @@ static void expression_wrong(struct check *check, const struct place *place, str
 
 static void string_walk(const struct walk *walk, const struct place *place)
 {
-    struct troth_span body = string_body(place->value);
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span body;
     struct expression_part part;
+    if (string_body_plain(place->value, &scratch, &body) < 0) {
+        walk->check->no_memory = true;
+        return;
+    }
     while (expression_next(&body, &part)) {
         struct path path;
         struct path_fault fault = {0};
@@ -39,7 +45,7 @@ static void string_walk(const struct walk *walk, const struct place *place)
         case EXPRESSION_TEXT:
             break;
         case EXPRESSION_UNCLOSED:
-            if (walk->check != NULL)
+            if (walk->tells)
                 check_error(walk->check, place,
                             "\"%s\" has no closing \"}\"; write \"$${\" where \"${\" itself is "
                             "meant",
@@ -48,11 +54,22 @@ static void string_walk(const struct walk *walk, const struct place *place)
         case EXPRESSION_PATH:
             if (path_parse(part.text, &path, &fault) == 0)
                 walk->found(walk->arg, place, &path);
-            else if (walk->check != NULL)
+            else if (walk->tells)
                 expression_wrong(walk->check, place, part.text, &fault);
             break;
         }
     }
+}
+
+static void key_check(struct check *check, const struct place *member)
+{
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span body;
+    if (string_body_plain(member->key, &scratch, &body) < 0)
+        check->no_memory = true;
+    else if (memmem(body.data, body.len, "${", 2) != NULL)
+        check_error_at_key(check, member, "%s: expressions are filled in values, not in keys",
+                           shown(member->key).text);
 }
 
 static void template_walk(const struct walk *walk, const struct place *place)
@@ -69,10 +86,8 @@ static void template_walk(const struct walk *walk, const struct place *place)
     while (json_next(&cursor, &member.key, &member.value)) {
         if (type == JSON_ARRAY)
             member.key = (struct troth_span){0};
-        else if (walk->check != NULL && memmem(member.key.data, member.key.len, "${", 2) != NULL)
-            check_error_at_key(walk->check, &member,
-                               "%s: expressions are filled in values, not in keys",
-                               shown(member.key).text);
+        else if (walk->tells)
+            key_check(walk->check, &member);
         template_walk(walk, &member);
         member.index++;
     }
@@ -83,7 +98,7 @@ static void template_walk(const struct walk *walk, const struct place *place)
 static int32_t step_named(const struct parse *parse, const struct path *path)
 {
     int32_t found = step_find(parse, path->step);
-    if (found >= 0 || path->step.len > TROTH_NAME_LEN_MAX)
+    if (found >= 0 || path->step.len > TROTH_NAME_LEN_MAX || check_is_full(&parse->check))
         return found;
     const char *names[DEFINITION_STEPS_MAX + 1];
     char wrong[TROTH_NAME_LEN_MAX + 1];
@@ -108,10 +123,10 @@ static void gather_found(void *arg, const struct place *place, const struct path
         gather->steps |= BIT(step);
 }
 
-static uint64_t steps_used(const struct parse *parse, const struct place *place)
+static uint64_t steps_used(struct parse *parse, const struct place *place)
 {
     struct gather gather = {.parse = parse};
-    struct walk walk = {NULL, gather_found, &gather};
+    struct walk walk = {&parse->check, false, gather_found, &gather};
     template_walk(&walk, place);
     return gather.steps;
 }
@@ -141,7 +156,8 @@ static void input_reference(struct parse *parse, const struct place *place, cons
 {
     struct schema_path_fault fault;
     struct troth_span schema = parse->top[TOP_INPUT_SCHEMA].value;
-    if (absent(schema) || !parse->schema_known || schema_path_possible(schema, path->rest, &fault))
+    if (absent(schema) || !parse->schema_known || check_is_full(&parse->check) ||
+        schema_path_possible(schema, path->rest, &fault))
         return;
     if (fault.scalar)
         check_warning(&parse->check, place,
@@ -189,8 +205,10 @@ static void reference_found(void *arg, const struct place *place, const struct p
     int32_t named = step_find(parse, path->step);
     if (named < 0) {
         int32_t near = step_named(parse, path);
-        check_error(&parse->check, place, "unknown step \"%s\"%s", shown(path->step).text,
-                    hint(near < 0 ? NULL : parse->definition->steps[near].name).text);
+        const char *nearest = near < 0 ? NULL : parse->definition->steps[near].name;
+        if (!step_may_be_unread(parse, nearest))
+            check_error(&parse->check, place, "unknown step \"%s\"%s", shown(path->step).text,
+                        hint(nearest).text);
     } else if (reference->step < 0) {
         check_warning(&parse->check, place,
                       "\"%s\" may not have answered when the outcome is told: then the key is the "
@@ -204,7 +222,7 @@ static void reference_found(void *arg, const struct place *place, const struct p
 static void references_check(struct parse *parse, const struct place *place, int32_t step, bool own)
 {
     struct reference reference = {parse, step, own};
-    struct walk walk = {&parse->check, reference_found, &reference};
+    struct walk walk = {&parse->check, true, reference_found, &reference};
     template_walk(&walk, place);
 }
 

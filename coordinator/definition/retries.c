@@ -70,8 +70,10 @@ void parse_retries(struct parse *parse)
 {
     const struct place *retries = &parse->top[TOP_RETRIES];
     struct definition *definition = parse->definition;
-    if (!field_is(&parse->check, retries, JSON_OBJECT))
+    if (!field_is(&parse->check, retries, JSON_OBJECT)) {
+        parse->retries_unread = !absent(retries->value);
         return;
+    }
     struct json_cursor cursor = json_cursor(retries->value);
     struct place entry = {.up = retries};
     uint32_t count = 0;
@@ -87,9 +89,25 @@ void parse_retries(struct parse *parse)
         retry_parse(parse, &parse->retries[count], retry);
     }
     definition->retries_count = count < DEFINITION_RETRIES_MAX ? count : DEFINITION_RETRIES_MAX;
-    if (count > DEFINITION_RETRIES_MAX)
+    if (count > DEFINITION_RETRIES_MAX) {
         check_error(&parse->check, retries, "has %u policies; at most %u", count,
                     DEFINITION_RETRIES_MAX);
+        parse->retries_unread = true;
+    }
+}
+
+/* As step_may_be_unread(), of policies. */
+static bool policy_may_be_unread(const struct parse *parse, const char *nearest)
+{
+    const struct definition *definition = parse->definition;
+    if (parse->retries_unread)
+        return true;
+    if (nearest != NULL)
+        return !troth_name_valid(nearest, strlen(nearest));
+    for (uint32_t i = 0; i < definition->retries_count; i++)
+        if (!troth_name_valid(definition->retries[i].name, strlen(definition->retries[i].name)))
+            return true;
+    return false;
 }
 
 void parse_retry_name(struct parse *parse, const struct place *place, int32_t *ret_retry)
@@ -109,14 +127,13 @@ void parse_retry_name(struct parse *parse, const struct place *place, int32_t *r
             return;
         }
     }
-    const char *nearest = nearest_of(place->value, names);
+    const char *nearest = nearest_of(&parse->check, place->value, names);
     for (uint32_t i = 0; i < count; i++)
         if (names[i] == nearest)
             parse->retries_used |= UINT32_C(1) << i; /* a misspelt use is a use */
     if (nearest == NULL)
         parse->retries_used = UINT32_MAX; /* it could have been any of them */
-    if (!absent(parse->top[TOP_RETRIES].value) &&
-        json_type(parse->top[TOP_RETRIES].value) != JSON_OBJECT)
+    if (policy_may_be_unread(parse, nearest))
         return; /* told already, and what stands in there nobody knows */
     if (count == 0)
         check_error(&parse->check, place, "unknown retry policy %s: this file has no \"retries\"",

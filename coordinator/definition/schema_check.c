@@ -29,7 +29,7 @@ static void type_name_check(struct check *check, const struct place *place)
 {
     if (is(check, place, JSON_STRING) && !is_type_name(place->value))
         check_error(check, place, "unknown type %s%s", shown(place->value).text,
-                    hint(nearest_of(place->value, type_names)).text);
+                    hint(nearest_of(check, place->value, type_names)).text);
 }
 
 static void type_check(struct check *check, const struct place *place)
@@ -64,6 +64,8 @@ static void required_known_check(struct check *check, const struct place *name)
         plain.failed || json_member_span(properties, buffer_span(&plain), &any))
         return;
     char right[TROTH_NAME_LEN_MAX + 1];
+    if (check_is_full(check))
+        return;
     nearest_key(properties, buffer_span(&plain), right);
     check_warning(check, name, "%s is required and not among the properties%s",
                   shown(name->value).text, hint(right[0] == '\0' ? NULL : right).text);
@@ -220,7 +222,7 @@ static void keyword_unknown(struct check *check, const struct place *member)
         names[i] = keywords[i].name;
     names[KEYWORDS] = NULL;
     check_error_at_key(check, member, "unknown keyword %s%s", shown(member->key).text,
-                       hint(nearest_of(member->key, names)).text);
+                       hint(nearest_of(check, member->key, names)).text);
 }
 
 /* A range that nothing fits into. */

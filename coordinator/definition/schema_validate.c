@@ -183,7 +183,7 @@ static void further_validate(struct check *check, struct troth_span schema,
         schema_validate(check, more, one);
         return;
     }
-    if (!absent(properties))
+    if (!absent(properties) && !check_is_full(check))
         nearest_key(properties, name, right);
     check_error_at_key(check, one, "unknown field %s%s", shown(one->key).text,
                        hint(right[0] == '\0' ? NULL : right).text);

@@ -1,6 +1,7 @@
 /* steps.c: "steps": each step's own fields. What the steps are to each other: order.c, kinds.c. */
 #include <string.h>
 
+#include "equal.h"
 #include "expression.h"
 #include "parse.h"
 
@@ -23,6 +24,23 @@ int32_t step_find(const struct parse *parse, struct troth_span name)
             return (int32_t)i;
     }
     return -1;
+}
+
+static bool name_is_wrong(const char *name)
+{
+    return !troth_name_valid(name, strlen(name));
+}
+
+bool step_may_be_unread(const struct parse *parse, const char *nearest)
+{
+    if (parse->steps_unread)
+        return true;
+    if (nearest != NULL)
+        return name_is_wrong(nearest);
+    for (uint32_t i = 0; i < parse->definition->steps_count; i++)
+        if (name_is_wrong(parse->definition->steps[i].name))
+            return true;
+    return false;
 }
 
 void step_names(const struct parse *parse, const char *ret_names[DEFINITION_STEPS_MAX + 1])
@@ -49,24 +67,40 @@ static void name_parse(struct parse *parse, uint32_t index)
                     shown(place->value).text, first);
 }
 
+/* Also one that has no end: that is told by references.c. */
+static bool is_one_expression(struct check *check, struct troth_span value)
+{
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span body;
+    struct expression_part part;
+    if (json_type(value) != JSON_STRING)
+        return false;
+    if (string_body_plain(value, &scratch, &body) < 0) {
+        check->no_memory = true;
+        return true;
+    }
+    return expression_next(&body, &part) && part.kind != EXPRESSION_TEXT && body.len == 0;
+}
+
 static void condition_parse(struct parse *parse, struct step_source *source)
 {
     const struct place *when = &source->fields[STEP_WHEN];
     struct check *check = &parse->check;
-    struct troth_span path;
     uint32_t tests = 0;
     if (!field_is(check, when, JSON_OBJECT))
         return;
     fields_read(check, when, "a condition", condition_fields, source->when);
     for (uint32_t i = CONDITION_EQUALS; i <= CONDITION_EXISTS; i++)
         tests += !absent(source->when[i].value);
-    if (tests != 1)
+    /* A test that we do not know was told with the names of those that we do. */
+    uint32_t known = tests + !absent(source->when[CONDITION_VALUE].value);
+    if (tests > 1 || (tests == 0 && known == json_members(when->value)))
         check_error(check, when, "must have exactly one of equals, not_equals and exists");
     const struct place *value = &source->when[CONDITION_VALUE];
     const struct place *exists = &source->when[CONDITION_EXISTS];
     if (absent(value->value))
         return;
-    if (json_type(value->value) != JSON_STRING || !expression_is_whole(value->value, &path))
+    if (!is_one_expression(check, value->value))
         check_error(check, value,
                     "must be one expression, as \"${input.email}\"; otherwise the "
                     "condition never changes");
@@ -98,7 +132,7 @@ static void timeout_parse(struct parse *parse, const struct place *place, uint64
                   ? DEFINITION_STEP_TIMEOUT_DEFAULT_US
                   : definition->timeout_us;
     field_duration(&parse->check, place, DEFINITION_TIMEOUT_MIN_US, ret_us);
-    if (*ret_us > definition->timeout_us)
+    if (parse->timeout_known && *ret_us > definition->timeout_us)
         check_warning(&parse->check, place,
                       "%s is longer than the whole transaction may take: it never runs out",
                       shown(place->value).text);
@@ -115,6 +149,7 @@ static void step_parse(struct parse *parse, uint32_t index)
     step->compensate_retry = -1;
     if (!field_is(&parse->check, &source->place, JSON_OBJECT)) {
         parse->order_known = false;
+        parse->kinds_known = false;
         return;
     }
     fields_read(&parse->check, &source->place, "a step", step_fields, fields);
@@ -139,6 +174,7 @@ void parse_steps(struct parse *parse)
     struct definition *definition = parse->definition;
     if (!field_is(&parse->check, steps, JSON_ARRAY)) {
         parse->order_known = false;
+        parse->steps_unread = true;
         return;
     }
     struct json_cursor cursor = json_cursor(steps->value);
@@ -149,12 +185,16 @@ void parse_steps(struct parse *parse)
             parse->steps[element.index].place = element;
     definition->steps_count =
         element.index < DEFINITION_STEPS_MAX ? element.index : DEFINITION_STEPS_MAX;
-    if (element.index == 0)
+    if (element.index == 0) {
         check_error(&parse->check, steps, "is empty: a definition needs at least one step");
+        parse->steps_unread = true;
+    }
     if (element.index > DEFINITION_STEPS_MAX) {
         check_error(&parse->check, steps, "has %u steps; at most %u", element.index,
                     DEFINITION_STEPS_MAX);
         parse->order_known = false; /* what is named may be among those not looked at */
+        parse->steps_unread = true;
+        parse->kinds_known = false;
     }
     for (uint32_t i = 0; i < definition->steps_count; i++)
         step_parse(parse, i);

@@ -44,7 +44,8 @@ static const char terminate_sql[] =
     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 "
     "and pid <> pg_backend_pid() and exists (select from troth.lease where owner = $2)";
 
-/* Waits for every write before it, in the order in which writes lock. */
+/* Waits for every write before it, in the order in which writes lock. Every acquisition raises,
+ * also the same node's after a restart: one epoch is one memory [SAMEEPOCH]. */
 static const char raise_sql[] =
     "with l as materialized (select shard from troth.shard order by shard for update), "
     "u as (update troth.shard s set epoch = epoch + 1 where s.shard in (select shard from l) "

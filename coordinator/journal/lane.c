@@ -3,7 +3,8 @@
  *   free ──flush──> flying ──sync──> settled: verdicts, the next batch
  *                     │ └─ error ──> again after a pause; data in a row is refused: in halves
  *                     └─ connection lost, or a warning: unknown, the same batch again, first of all
- */
+ *
+ * Unknown is never settled by a look: a row that is not seen may still come [READPROVES]. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

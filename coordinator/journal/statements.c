@@ -6,7 +6,9 @@
  *
  *   r  the rows given, one array a column
  *   s  the shards' rows, locked FOR SHARE to the commit: a takeover's update waits for us, and we
- * for it, and then see its epoch …  the inserts, of those rows only whose epoch is their shard's
+ *      for it, and then see its epoch [UNLOCKED]
+ *   …  the inserts, of those rows only whose epoch is their shard's [NOEPOCH]; a decision that
+ *      stands is not replaced [NOWRITEONCE]
  *   the answer, a row for each row given
  *
  * Membership is asked as "(x in (select …)) is true", not joined: that is always a hashed subplan,

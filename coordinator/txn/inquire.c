@@ -94,5 +94,5 @@ enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch
     }
     if (image->delegated_branch != 0 && image->delegated_branch != branch)
         return TXN_ANSWER_ABORTED;
-    return TXN_ANSWER_UNDECIDED; /* a row of any kind without decision [ORIGINQ] */
+    return TXN_ANSWER_UNDECIDED; /* a row of any kind without decision [ORIGINQ, ORIGINQ2] */
 }

@@ -142,7 +142,8 @@ void txn_on_open_durable(struct step *step)
         txn_acknowledge_enlisted(step);
 }
 
-/* OPEN: commit. The client names the branches it knows: fewer enlisted means abort [OKFIRST]. */
+/* OPEN: commit. The client names the branches it knows: fewer enlisted means abort [NAMES]. That
+ * holds also against a service that answered before its enlistment was acknowledged [OKFIRST]. */
 void txn_on_closed(struct step *step)
 {
     struct txn *txn = step->txn;

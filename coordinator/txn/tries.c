@@ -1,11 +1,12 @@
 /* tries.c: how often an operation of a saga may be tried. A limit of two means two tries, also
- * across restarts, and whenever the coordinator died (faults.md 24;
- * tests/sim: try-uncounted).
+ * across restarts, and whenever the coordinator died [TRYCOUNT] (faults.md 24; tests/sim:
+ * try-uncounted).
  *
  * The first try leaves without a write, as every step may have run after a takeover anyway
  * [KNOWNONLY]; so a new leader that finds no record of a step counts one try. Every try behind the
  * first, and the only one where the limit is one, is durable before it leaves: the journal never
- * counts less than was sent, and at most one more. What has no limit is not counted there. */
+ * counts less than was sent, and at most one more for each leader there was, for one that dies
+ * behind its record takes the try with it. What has no limit is not counted there. */
 #include "core.h"
 
 static uint32_t limit_of(const struct txn *txn, const struct txn_branch *branch, enum message_op op)

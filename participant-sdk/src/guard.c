@@ -1,5 +1,8 @@
 /* guard.c: the guard's rows, and what to do about whoever holds one (protocol.md, section 3;
- * tests/model m5_guard). */
+ * tests/model/guard.pml).
+ *
+ * Nobody waits for a row without limit: a lock timeout, a look at who holds it, again [NOLOOP]. A
+ * lower attempt that is prepared is rolled back, one that runs is ended [NOKILL]. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

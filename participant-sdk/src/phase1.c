@@ -1,4 +1,7 @@
-/* phase1.c: prepare and execute through the guard (participant-sdk.md, "The guard"). */
+/* phase1.c: prepare and execute through the guard (participant-sdk.md, "The guard").
+ *
+ * ROLLBACK PREPARED of lower attempts by itself, before the row is asked for, which it would wait
+ * for [TOMBFIRST]; then the row and the work in one transaction [TWOTX]. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

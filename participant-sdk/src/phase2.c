@@ -131,8 +131,8 @@ static void abort_found(struct session *session, struct troth_reply *task, bool 
     guard_row_finish(&row);
 }
 
-/* ROLLBACK PREPARED by itself, of this attempt and what is below; then the tombstone; then the
- * answer [ACKEARLY]. true: again. */
+/* ROLLBACK PREPARED by itself, of this attempt and what is below [TOMBFIRST]; then the tombstone,
+ * also where there was nothing [NOTOMB]; then the answer [ACKEARLY]. true: again. */
 static bool abort_once(struct session *session, struct troth_reply *task, bool *rolled_back)
 {
     bool any = false;
@@ -291,7 +291,7 @@ static bool compensate_found(struct session *session, struct troth_reply *task)
 }
 
 /* The action's tombstone first: it says whether there is anything to undo, and that nothing comes
- * later. true: again. */
+ * later [NOTOMB]. true: again. */
 static bool compensate_once(struct session *session, struct troth_reply *task)
 {
     bool any;

@@ -1,4 +1,4 @@
-/* scan.c: branches left prepared are asked about and settled (protocol.md, section 2).
+/* scan.c: branches left prepared are asked about and settled [NOINQ] (protocol.md, section 2).
  *
  *   a phase-2 thread reads pg_prepared_xacts -> the loop asks the coordinator about each name
  *   -> commit or abort go through phase 2 like the coordinator's own

@@ -14,7 +14,8 @@
 #define NOT_FORGOTTEN(shard, ordering)                                                             \
     " WHERE NOT EXISTS (SELECT FROM troth_guard.mark m WHERE m.journal = $1::text"                 \
     " AND m.shard = " shard "::int4 AND m.ordering > " ordering "::int8)"
-/* A tombstone or refusal of a lower attempt gives way to a higher one; what is done stays. */
+/* A tombstone or refusal of a lower attempt gives way to a higher one [TOMBALL]; what is done
+ * stays. Behind what a higher attempt left, nothing of a lower one comes in [NOFENCE]. */
 #define GIVES_WAY                                                                                  \
     " ON CONFLICT (journal, gtid, branch, kind) DO UPDATE SET attempt = excluded.attempt,"         \
     " state = excluded.state, request = excluded.request, output = excluded.output,"               \
@@ -29,6 +30,8 @@
 #define CLAIM_SETTINGS                                                                             \
     "settings AS MATERIALIZED (" SETTINGS(                                                         \
         "$8", "$9") ", pg_advisory_xact_lock_shared($10::int4, $4::int4))"
+/* One row for prepare and execute, so that they meet, and inserted: a look before the insert proves
+ * nothing [KINDKEY, SPLITKEY]. */
 #define CLAIM                                                                                      \
     " INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"                            \
     " attempt, state, request, shard, ordering)"                                                   \

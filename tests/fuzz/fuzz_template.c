@@ -24,7 +24,7 @@ static const struct definition *definition(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct troth_span rest = fuzz_span(data, size), value;
-    struct troth_span wanted = fuzz_part(&rest), input = rest;
+    struct troth_span wanted = fuzz_part(&rest), input = fuzz_part(&rest);
     if (json_check(wanted, JSON_CHECK_DEFAULT, &wanted, NULL) != 0 ||
         json_check(input, JSON_CHECK_DEFAULT, &input, NULL) != 0)
         return 0;
@@ -35,8 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(error == 0 || (path != NULL && once.len == 0));
     assert(error == definition_render(definition(), wanted, &values, &again, &path));
     assert(fuzz_same(buffer_span(&once), buffer_span(&again)));
-    /* with values inside, only nesting can grow too deep */
-    if (error == 0 && memchr(wanted.data, '$', wanted.len) == NULL)
+    if (error == 0)
         assert(json_check(buffer_span(&once), JSON_CHECK_DEFAULT, &value, NULL) == 0);
     buffer_finish(&once);
     buffer_finish(&again);

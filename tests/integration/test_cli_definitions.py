@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -14,6 +16,7 @@ from troth_test import TrothTest, main, program  # noqa: E402
 
 OK, DIFFERENT, NOT_FOUND, REFUSED = 0, 1, 3, 4
 SECONDS_MAX = 30
+BAD = Path(__file__).resolve().parents[1] / "corpus" / "definition" / "bad"
 ORDER = {
     "$schema": "https://troth.dev/schemas/definition-1.json", "name": "order", "version": 1, "mode": "saga",
     "timeout": "15m",
@@ -69,6 +72,47 @@ class Definitions(TrothTest):
         self.assertNotIn("valid\n", out)
         _, err = self.exits(REFUSED, "def", "apply", bad)
         self.assertEqual(set(out.splitlines()), set(err.splitlines()[1:]))
+
+    def put(self, name, text):
+        """The status and the problem's faults, as lines of name:line:column."""
+        request = urllib.request.Request(f"{self.trothd.url}/v1/definitions/any", text, method="PUT",
+                                         headers={"Content-Type": "application/json"})
+        with self.assertRaises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=SECONDS_MAX):
+            pass
+        with refused.exception as answer:
+            errors = json.load(answer)["errors"]
+        return answer.code, [" ".join(filter(None, (
+            f"{name}:{error['line']}:{error['column']}:", error["pointer"] and error["pointer"] + ":",
+            "warning:" if error["severity"] == "warning" else "", error["detail"]))) for error in errors]
+
+    def test_validate_and_put_tell_the_same_of_every_bad_file(self):
+        """The corpus of bad files through trothctl and through PUT: the faults that stand beside each file."""
+        files = sorted(BAD.glob("*.json"))
+        self.assertGreaterEqual(len(files), 60)
+        for path in files:
+            with self.subTest(path.name):
+                want = path.with_suffix(".expected").read_text("utf-8").splitlines()
+                out, _ = self.exits(REFUSED, "def", "validate", str(path))
+                self.assertEqual([line.replace(f"{path.parent}/", "", 1) for line in out.splitlines()], want)
+                self.assertEqual(self.put(path.name, path.read_bytes()), (422, want))
+
+    def test_what_means_the_same_is_the_same_to_diff_and_apply(self):
+        """Members in another order, layout and escapes are no change; a number written otherwise is one, to both."""
+        one = dict(copy.deepcopy(WARNED), name="again")
+        one["steps"][0]["input"] = {"a": 1, "b": {"c": [1, 2], "d": "${input.größe}"}}
+        first = self.file("again-1.json", json.dumps(one, ensure_ascii=False))
+        self.exits(OK, "def", "apply", first)
+        turned = json.dumps(one, indent=1, sort_keys=True)
+        self.assertIn("\\u00f6", turned)
+        second = self.file("again-2.json", turned)
+        self.assertIn("the same", self.exits(OK, "def", "diff", second)[0])
+        self.assertIn("was there already", self.exits(OK, "def", "apply", second)[0])
+        self.assertEqual(json.loads(self.exits(OK, "def", "show", "again")[0]), one)
+        for text in (turned.replace('"a": 1', '"a": 1.0'), turned.replace("2\n", "3\n")):
+            self.assertNotEqual(text, turned)
+            third = self.file("again-3.json", text)
+            self.assertIn("1 difference", self.exits(DIFFERENT, "def", "diff", third)[0])
+            self.assertIn("never changes", self.exits(REFUSED, "def", "apply", third)[1])
 
     def test_validate_tells_warnings_of_what_is_valid(self):
         """A warning is printed as one, and the file is valid all the same."""

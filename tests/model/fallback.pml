@@ -1,34 +1,62 @@
-/* fallback.pml: mode 2pc_then_saga. Branches 0 (compensatable) and 1 (pivot) take part in attempt 1, a
- * two-phase commit; step 2 (retriable) is behind the pivot, does not prepare, and runs when the rest
- * has committed. Attempt 2 is a saga over all three.
+/* fallback.pml: mode 2pc_then_saga. Branches 0 (compensatable) and 1 (pivot) take part in attempt
+ * 1, a two-phase commit; step 2 (retriable) is behind the pivot, does not prepare, and runs when
+ * the rest has committed. Attempt 2 is a saga over all three.
  *
- * Two leaders, zombies, inquiry, and the guard on the level of PostgreSQL's rows: a unique index that
- * others wait for, a prepared transaction that holds it, ROLLBACK PREPARED as a step of its own, a
- * session that is ended. Checks invariants 1 to 8, 10 and 12 of the design.
+ * What is modelled. Two leaders, zombies, inquiry, and the guard on the level of PostgreSQL's rows:
+ * a unique index that others wait for, a prepared transaction that holds it, ROLLBACK PREPARED as a
+ * step of its own, a session that is ended. Messages are sets: any delay, order and duplication;
+ * the aborts of attempt 1 may be lost where it ends without an attempt 2.
+ *
+ * What is not. A third attempt, more steps, outputs, time. The single statements of a call, and
+ * calls that meet on different backends: guard.pml. Decisions in general: two_phase.pml; a saga's
+ * turns: saga.pml.
+ *
+ * Asserts invariants 1 (a decision is written once), 2 and 3 (commit: both are prepared; no roll
+ * back behind it), 4 (the client is told one thing), 5 (at the end nothing is prepared or held), 6
+ * (no prepare behind an acknowledged abort), 7 (applied and undone at most once), 8 (attempt 2 acts
+ * only behind the end of attempt 1, and beside nothing that is prepared), 10 (no write under an old
+ * epoch) and 12 (the outcome is true; a commit always finds its branch).
  *
  *   the journal       epoch, row, attempt, decision (of attempt 1), turned, outcome
  *   writes in flight  decision_write, fallback_write1 and 2: 1 in flight, 2 written, 3 turned down
  *   messages          prepare, commit, abort (attempt 1); execute, compensate, fence (attempt 2);
  *                     yes, no (votes); accepted: the client was told that it will be driven
- *   at participants   holder1: what attempt 1 holds uncommitted (RUNNING1, PREPARED1); holder2: attempt
- *                     2 works; guard: the committed row; effects, undone, abort_acknowledged
+ *   at participants   holder1: what attempt 1 holds uncommitted (RUNNING1, PREPARED1); holder2:
+ *                     attempt 2 works; guard: the committed row; effects, undone, abort_acknowledged
  *
- * The rules, and what takes one away:
- *   EARLYSEND  fallback.c: attempt 2 leaves before its row is durable
- *   POSTEARLY  saga.c, decide.c: the step behind the pivot starts before the decision is durable
- *   NOFENCE    the guard: a prepare of attempt 1 may still come behind attempt 2
- *   TOMBALL    the guard: any tombstone refuses any attempt
- *   KINDKEY    the guard: prepare and execute have rows of their own, and do not meet
- *   NOTOMB     the guard: an abort that finds nothing leaves no tombstone
- *   ORIGINQ, ORIGINQ2  inquire.c: an answer without regard to the attempt; absence taken for abort
- *   NOABORT    fallback.c: attempt 1 is not aborted where attempt 2 does not come. Safe while
- *              branches ask; with NOINQ, as plain http, one is left prepared
- *   LATEYES    fallback.c: a yes that completes the votes while the fallback's write is in flight
- *              asks for a commit as well. Safe by itself, for rows are written once; not with
- *   NOWRITEONCE  the journal: a second row replaces the first
- *   NOEPOCH    the journal: takes writes of an old leader
- * POSTUNACK: the step behind the pivot does not wait for the acknowledgements: safe here, but it would
- * see unfinished data. SOFT=1 drops the assertions of invariants 6 and 8, to show what follows. */
+ * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
+ *   [EARLYSEND] coordinator/txn/fallback.c
+ *       nothing of attempt 2 leaves before the row that begins it is durable
+ *   [POSTEARLY] coordinator/txn/saga.c
+ *       the step behind the pivot starts when the decision is durable and acknowledged
+ *   [NOABORT] coordinator/txn/fallback.c
+ *       attempt 1 is aborted beside attempt 2. Safe without while branches ask; with NOINQ, as
+ *       plain http, one is left prepared
+ *   [LATEYES] coordinator/txn/fallback.c
+ *       a yes that completes the votes while the fallback's write is in flight asks for no commit.
+ *       Safe without, for rows are written once; not with NOWRITEONCE
+ *   [ORIGINQ] coordinator/txn/inquire.c
+ *       a question is about an attempt. Safe without, for the guard fences; not with NOFENCE
+ *   [ORIGINQ2] coordinator/txn/inquire.c
+ *       a row without decision is undecided, and never taken for abort
+ *   [NOFENCE] participant-sdk/src/session.c
+ *       behind a row of attempt 2 nothing of attempt 1 can be prepared any more
+ *   [TOMBALL] participant-sdk/src/session.c
+ *       a tombstone refuses its attempt and lower ones, not higher ones
+ *   [KINDKEY] participant-sdk/src/session.c
+ *       prepare and execute share one row, and so meet
+ *   [NOTOMB] participant-sdk/src/phase2.c
+ *       an abort that finds nothing leaves a tombstone
+ *   [NOINQ] participant-sdk/src/scan.c
+ *       a prepared branch asks
+ *   [NOWRITEONCE] coordinator/journal/statements.c
+ *       a decision is written once; who comes second gets what stands
+ *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/decide.c
+ *       the journal takes no write under an old epoch; whose write was turned down stops
+ *
+ * POSTUNACK: the step behind the pivot waits for the decision, but not for the acknowledgements:
+ * safe here, but it would see unfinished data. SOFT=1 drops the assertions of invariants 6 and 8,
+ * to show what follows. */
 #define COMMIT 1
 #define ABORT 2
 #define COMMITTED 1

@@ -1,171 +1,214 @@
-/* guard.pml: one branch's guard row in PostgreSQL, handlers on different backends (several replicas), attempt 1 = 2PC, which has ended
- * in abort; attempt 2 = saga. Late and doubled prepare(1), abort(1), execute(2), compensate(2) in any order, crash between statements.
- * own: who holds the uncommitted guard row (unique-index wait for all others): 0, a backend 1..7, or PREPD = the prepared transaction.
- * Checks: 6 (no prepare after an acknowledged abort), 7, 8 (no effect of attempt 2 beside attempt 1's), nothing left prepared, no deadlock.
- * default     : ROLLBACK PREPARED by itself; then BEGIN, guard row with a short lock_timeout; on timeout: prepared -> again from the top,
- *               running attempt 1 -> end its session, again; work; COMMIT. Acknowledge after that commit only.
- * -DTOMBFIRST : guard row first, ROLLBACK PREPARED after it                      -> waits for ever
- * -DNOLOOP    : ROLLBACK PREPARED, then an insert that waits without limit       -> waits for ever
- * -DACKEARLY  : abort acknowledged after ROLLBACK PREPARED, before the tombstone
- * -DSPLITKEY  : guard keyed by operation kind (or attempt) and checked before    -> both get in
- * -DNOKILL    : running attempt 1 is waited for, not ended (lock_timeout kept)   -> safe, slower
- * -DTWOTX     : fence of attempt 2 committed in a transaction of its own, before the action's; a retry finds its row and answers "done"
- */
-#define PREPD 9
-#define T1 1
-#define X2 2
-#define T2 3
-#define C2 4
-#define F2 5
-byte own, own2; byte row; bit gid, acked, killed[9]; byte eff, comps; bit cdone, xdone;
+/* guard.pml: one branch's guard row in PostgreSQL, and the calls that meet at it on different
+ * backends, perhaps of several replicas.
+ *
+ * What is modelled. Attempt 1 was a two-phase commit, and has ended in abort; attempt 2 is a saga.
+ * Late and doubled prepare of attempt 1, abort of attempt 1, doubled execute and compensate of
+ * attempt 2 come in any order; each may be there or not. A call's SQL statements are steps of their
+ * own, and it may be cut off between any two. PostgreSQL's rules: one backend holds the uncommitted
+ * row, everybody else's insert waits for it, PREPARE TRANSACTION keeps it held with no backend
+ * behind it, and ROLLBACK PREPARED cannot be part of a transaction.
+ *
+ * What is not. The journal and the coordinator (fallback.pml has both, with the guard in fewer
+ * steps). Other attempts and branches; the stored reply and the request's hash; retention. Lock
+ * timeouts have no length: who waits may go on, or give up, at any moment.
+ *
+ * Asserts of one branch invariants 6 (no prepare ends well behind an acknowledged abort), 7
+ * (applied and undone at most once, in this order; what was answered is so), 8 (no effect of
+ * attempt 2 beside attempt 1's) and 5: at the end nothing is prepared or held, every call was
+ * answered, and nobody waits for ever.
+ *
+ *   in the database   row: none, or what is committed; holder: the backend with the uncommitted
+ *                     row, or PREPARED; prepared: the prepared transaction of attempt 1; ended: its
+ *                     session was ended; with SPLITKEY the saga's row is another, holder2
+ *   only to check     abort_acknowledged, execute_answered, compensate_answered; effects,
+ *                     compensations: how often committed
+ *
+ * The order that holds: ROLLBACK PREPARED of what is lower, by itself. Then BEGIN, and the guard
+ * row with a short lock_timeout: when it passes and the holder is prepared, again from the top; is
+ * it a lower attempt that runs, its session is ended, and again from the top. Then the work, and
+ * COMMIT. Then the answer.
+ *
+ * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
+ *   [TOMBFIRST] participant-sdk/src/phase1.c participant-sdk/src/phase2.c
+ *       ROLLBACK PREPARED comes before the guard's row is asked for: behind it, it waits for itself
+ *   [NOLOOP] participant-sdk/src/guard.c
+ *       nobody waits for the row without limit: a lock timeout, a look at its holder, again
+ *   [NOKILL] participant-sdk/src/guard.c
+ *       a lower attempt that runs is ended; safe without, and slower: then it is waited for
+ *   [ACKEARLY] participant-sdk/src/phase2.c
+ *       abort is acknowledged when the tombstone is committed, not when the prepared one is gone
+ *   [SPLITKEY] participant-sdk/src/session.c
+ *       prepare and execute share one row, and insert it; a check before the insert proves nothing
+ *   [TWOTX] participant-sdk/src/phase1.c
+ *       the row and the work are one transaction: a row of its own would say "done" of nothing */
+/* Backends: 1 and 2 prepare, 3 aborts, 5 and 6 execute, 7 compensates. */
+#define IS_PREPARE(backend) (backend==1||backend==2)
+#define PREPARED 9 /* held by the prepared transaction */
+/* row: 0 is none */
+#define TOMBSTONE1 1   /* of attempt 1 */
+#define EXECUTED2 2
+#define TOMBSTONE2 3   /* of attempt 2; also its refusal */
+#define COMPENSATED2 4
+#define FENCED2 5      /* TWOTX: the row of attempt 2 before its work */
+
+byte holder, holder2; byte row;
+bit prepared, abort_acknowledged, ended[9];
+byte effects, compensations;
+bit compensate_answered, execute_answered;
 
 #ifdef SPLITKEY
-#define O1 own
-#define O2 own2
+#define HOLDER1 holder
+#define HOLDER2 holder2
 #else
-#define O1 own
-#define O2 own
+#define HOLDER1 holder
+#define HOLDER2 holder
 #endif
-#define ATT1(k) (k==1||k==2)
 
-proctype Prepare(byte k)
+#define ROLLBACK_PREPARED if :: atomic { prepared -> prepared=0; holder=0 } :: !prepared -> skip fi
+
+/* The lock timeout has passed, and the holder is of attempt 1: */
+#ifdef NOKILL
+#define END_RUNNING :: IS_PREPARE(HOLDER1) -> goto again
+#else
+#define END_RUNNING :: atomic { IS_PREPARE(HOLDER1) -> ended[HOLDER1]=1; HOLDER1=0; goto again }
+#endif
+#define HELD_BY_ATTEMPT1 \
+  :: HOLDER1==PREPARED -> goto again \
+  END_RUNNING
+/* or it is of this attempt: "retry". */
+#define HELD_BY_ATTEMPT2 :: HOLDER2!=0 && HOLDER2!=PREPARED && !IS_PREPARE(HOLDER2) -> goto again
+
+proctype Prepare(byte backend) /* attempt 1 */
 {
-  byte tries;
+  byte deliveries;
 again:
-  if :: tries<2 -> tries++ :: else -> goto fin fi;
-  killed[k]=0;
+  if :: deliveries<2 -> deliveries++ :: else -> goto finish fi;
+  ended[backend]=0;
 #ifdef SPLITKEY
-  if :: row==0 -> skip :: row!=0 -> goto fin fi;              /* the check */
-  if :: atomic { own==0 -> own=k } :: own!=0 -> goto fin fi;
+  if :: row==0 -> skip :: row!=0 -> goto finish fi; /* the check */
+  if :: atomic { holder==0 -> holder=backend } :: holder!=0 -> goto finish fi;
 #else
   if
-  :: atomic { own==0 && row==0 -> own=k }
-  :: own==0 && row!=0 -> goto fin                             /* refused */
-  :: own==PREPD -> goto fin                                   /* same call: yes */
-  :: own!=0 && own!=PREPD -> goto again                       /* lock timeout: answer retry */
+  :: atomic { holder==0 && row==0 -> holder=backend }
+  :: holder==0 && row!=0 -> goto finish                  /* refused */
+  :: holder==PREPARED -> goto finish                     /* the same call: yes */
+  :: holder!=0 && holder!=PREPARED -> goto again         /* lock timeout: "retry" */
   fi;
 #endif
   if
-  :: atomic { !killed[k] && own==k -> own=PREPD; gid=1; assert(!acked) }
-  :: atomic { killed[k] -> killed[k]=0 }
-  :: atomic { !killed[k] && own==k -> own=0 } goto again                 /* crash, then delivered again */
+  :: atomic { !ended[backend] && holder==backend ->
+       holder=PREPARED; prepared=1; assert(!abort_acknowledged) }
+  :: atomic { ended[backend] -> ended[backend]=0 }
+  :: atomic { !ended[backend] && holder==backend -> holder=0 } goto again /* crash; again */
   fi;
-fin: skip
+finish: skip
 }
 
-proctype Abort(byte k)
+proctype Abort(byte backend) /* attempt 1 */
 {
-top:
-  if :: atomic { gid -> gid=0; own=0 } :: !gid -> skip fi;
+again:
+  ROLLBACK_PREPARED;
 #ifdef ACKEARLY
-  acked=1;
+  abort_acknowledged=1;
 #endif
   if
-  :: atomic { O2==0 && row==0 && O1==0 -> row=T1; acked=1 }
-  :: atomic { O2==0 && row!=0 && O1==0 -> acked=1 }
-#ifdef NOLOOP
-#else
-  :: O1==PREPD -> goto top
-#ifdef NOKILL
-  :: ATT1(O1) -> goto top
-#else
-  :: atomic { ATT1(O1) -> killed[O1]=1; O1=0; goto top }
-#endif
-  :: O2!=0 && O2!=PREPD && !ATT1(O2) -> goto top
+  :: atomic { HOLDER2==0 && row==0 && HOLDER1==0 -> row=TOMBSTONE1; abort_acknowledged=1 }
+  :: atomic { HOLDER2==0 && row!=0 && HOLDER1==0 -> abort_acknowledged=1 }
+#ifndef NOLOOP
+  HELD_BY_ATTEMPT1
+  HELD_BY_ATTEMPT2
 #endif
   fi
 }
 
-proctype Exec(byte k)
+proctype Execute(byte backend) /* attempt 2 */
 {
-top:
+again:
 #ifndef TOMBFIRST
-  if :: atomic { gid -> assert(!eff); gid=0; own=0 } :: !gid -> skip fi;
+  if :: atomic { prepared -> assert(!effects); prepared=0; holder=0 } :: !prepared -> skip fi;
 #endif
   if
 #ifdef SPLITKEY
-  :: atomic { own2==0 && (row==0 || row==T1) -> own2=k }
+  :: atomic { holder2==0 && (row==0 || row==TOMBSTONE1) -> holder2=backend }
 #else
 #ifdef TWOTX
-  :: atomic { own==0 && (row==0 || row==T1) -> row=F2 }
-  :: atomic { own==0 && row==F2 -> xdone=1; goto fin }
+  :: atomic { holder==0 && (row==0 || row==TOMBSTONE1) -> row=FENCED2 }
+  :: atomic { holder==0 && row==FENCED2 -> execute_answered=1; goto finish }
 #else
-  :: atomic { own==0 && (row==0 || row==T1) -> own=k }
+  :: atomic { holder==0 && (row==0 || row==TOMBSTONE1) -> holder=backend }
 #endif
 #endif
-  :: atomic { O2==0 && (row==X2 || row==C2) -> xdone=1; goto fin }
-  :: O2==0 && row==T2 -> goto fin
+  :: atomic { HOLDER2==0 && (row==EXECUTED2 || row==COMPENSATED2) ->
+       execute_answered=1; goto finish }
+  :: HOLDER2==0 && row==TOMBSTONE2 -> goto finish
 #if !defined(NOLOOP) && !defined(TOMBFIRST)
-  :: O1==PREPD -> goto top
-#ifdef NOKILL
-  :: ATT1(O1) -> goto top
-#else
-  :: atomic { ATT1(O1) -> killed[O1]=1; O1=0; goto top }
+  HELD_BY_ATTEMPT1
 #endif
-#endif
-  :: O2!=0 && O2!=PREPD && !ATT1(O2) -> goto top
+  HELD_BY_ATTEMPT2
   fi;
 #ifdef TOMBFIRST
-  if :: atomic { gid -> gid=0; own=0 } :: !gid -> skip fi;
+  ROLLBACK_PREPARED;
 #endif
 #ifdef TWOTX
-  if :: skip :: goto top fi;                                   /* crash between the two */
+  if :: skip :: goto again fi; /* crash between the two */
   if
-  :: atomic { own==0 && row==F2 -> own=k }
-  :: own==0 && row!=F2 -> goto top
-  :: own!=0 -> goto top
+  :: atomic { holder==0 && row==FENCED2 -> holder=backend }
+  :: holder==0 && row!=FENCED2 -> goto again
+  :: holder!=0 -> goto again
   fi;
 #endif
   if
-  :: atomic { assert(!gid); row=X2; O2=0; eff++; assert(eff==1); assert(!cdone || comps==1) ; xdone=1 }
-  :: atomic { O2=0; goto top }                                /* crash, delivered again */
-  :: atomic { O2=0; row=T2 }                                  /* refused, kept */
+  :: atomic { assert(!prepared); row=EXECUTED2; HOLDER2=0; effects++; assert(effects==1);
+              assert(!compensate_answered || compensations==1); execute_answered=1 }
+  :: atomic { HOLDER2=0; goto again }       /* crash; delivered again */
+  :: atomic { HOLDER2=0; row=TOMBSTONE2 }   /* refused, kept */
   fi;
-fin: skip
+finish: skip
 }
 
-proctype Comp(byte k)
+proctype Compensate(byte backend) /* attempt 2 */
 {
-top:
-  if :: atomic { gid -> gid=0; own=0 } :: !gid -> skip fi;
+again:
+  ROLLBACK_PREPARED;
   if
-  :: atomic { O2==0 && O1==0 && (row==0 || row==T1 || row==F2) -> row=T2; cdone=1; goto fin }
-  :: atomic { O2==0 && row==X2 -> O2=k }
-  :: atomic { O2==0 && (row==T2 || row==C2) -> cdone=1; goto fin }
+  :: atomic { HOLDER2==0 && HOLDER1==0 && (row==0 || row==TOMBSTONE1 || row==FENCED2) ->
+       row=TOMBSTONE2; compensate_answered=1; goto finish }
+  :: atomic { HOLDER2==0 && row==EXECUTED2 -> HOLDER2=backend }
+  :: atomic { HOLDER2==0 && (row==TOMBSTONE2 || row==COMPENSATED2) ->
+       compensate_answered=1; goto finish }
 #ifndef NOLOOP
-  :: O1==PREPD -> goto top
-#ifdef NOKILL
-  :: ATT1(O1) -> goto top
-#else
-  :: atomic { ATT1(O1) -> killed[O1]=1; O1=0; goto top }
+  HELD_BY_ATTEMPT1
 #endif
-#endif
-  :: O2!=0 && O2!=PREPD && !ATT1(O2) -> goto top
+  HELD_BY_ATTEMPT2
   fi;
   if
-  :: atomic { row=C2; O2=0; comps++; assert(comps<=eff); cdone=1 }
-  :: atomic { O2=0; goto top }
+  :: atomic { row=COMPENSATED2; HOLDER2=0; compensations++; assert(compensations<=effects);
+              compensate_answered=1 }
+  :: atomic { HOLDER2=0; goto again }
   fi;
-fin: skip
+finish: skip
 }
 
-proctype Monitor(bit a; bit x; bit c)
+/* When nothing moves any more; which calls there were is known. */
+proctype Monitor(bit aborts; bit executes; bit compensates)
 {
   timeout ->
-  assert(!gid || (!a && !x && !c));            /* something of attempt 2, or the abort, has removed it */
-  assert(own==0 || (own==PREPD && !a && !x && !c)); assert(own2==0);
-  assert(!a || acked);
-  assert(!(xdone && eff==0));
-  assert(!c || (cdone && eff==comps))
+  /* Whatever came behind the prepare has removed it. */
+  assert(!prepared || (!aborts && !executes && !compensates));
+  assert(holder==0 || (holder==PREPARED && !aborts && !executes && !compensates));
+  assert(holder2==0);
+  assert(!aborts || abort_acknowledged);
+  assert(!(execute_answered && effects==0));
+  assert(!compensates || (compensate_answered && effects==compensations))
 }
 
 init {
-  bit x, c, a;
+  bit executes, compensates, aborts;
   atomic {
     run Prepare(1); run Prepare(2);
-    if :: a=1; run Abort(3) :: skip fi;
-    if :: x=1; run Exec(5); run Exec(6) :: skip fi;
-    if :: c=1; run Comp(7) :: skip fi;
-    run Monitor(a,x,c)
+    if :: aborts=1; run Abort(3) :: skip fi;
+    if :: executes=1; run Execute(5); run Execute(6) :: skip fi;
+    if :: compensates=1; run Compensate(7) :: skip fi;
+    run Monitor(aborts, executes, compensates)
   }
 }

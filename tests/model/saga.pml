@@ -1,31 +1,64 @@
-/* saga.pml: a saga with steps 0 and 1 (compensatable), 2 (pivot), 3 (retriable), one after the other.
+/* saga.pml: a saga with steps 0 and 1 (compensatable), 2 (pivot), 3 (retriable), one after the
+ * other.
  *
- * Leaders 1 to LEADERS: each may be paused for ever, or go on as a zombie. The next execute needs no
- * journal write, so a zombie is stopped only by its next forced write. Cancel and timeouts may come
- * at any time; step results are lazy; messages have any delay and order, and come any number of
- * times. Checks invariants 1, 4, 7 (with its order), 8, 10 and 12 of the design.
+ * What is modelled. Leaders 1 to LEADERS: each may be paused for ever, or go on as a zombie. The
+ * next execute needs no journal write, so a zombie is stopped only by its next forced write. Cancel
+ * and timeouts may come at any time; step results are lazy. Messages are sets: any delay, order and
+ * duplication.
+ *
+ * What is not. Steps beside each other (after), inputs and outputs; the accepting (the begin row is
+ * there); time, and waiting between retries; a compensation that parks. The guard is one row that
+ * is written with the work: guard.pml has its statements.
+ *
+ * Asserts invariants 1 (an outcome is written once, and not behind a turn), 7 (applied and undone
+ * at most once, in reverse order; committed: all done and none undone; compensated: none left), 8
+ * (no compensation before the turn is durable), 10 (no write under an old epoch) and 12 (at the end
+ * every saga has an outcome, and it is true). Invariant 4 follows from 1: what is told is the
+ * outcome's row.
  *
  *   the journal       epoch, turned (to compensation), outcome, recorded (a step's result)
  *   messages          execute, compensate, fence (abort to the pivot): sent to a step, by anybody
  *   of one leader     sent and refusal: BY(leader, step); writing: its outcome 1 in flight,
  *                     2 written, 3 turned down; refused (local)
  *   at participants   action: NONE, RUNNING, DONE or TOMBSTONE; undone; answered (NOTOMB only)
+ *   with TRIES        tries_recorded in the journal; tries and announced (local); tries_sent, to
+ *                     check
  *
- * The rules, and what takes one away (coordinator/txn names it beside the code that keeps it):
- *   PIVOTLAZY     pivot.c: cancel and timeouts turn back without fencing the pivot first
- *   UNKNOWNPIVOT  pivot.c: a pivot whose retries are spent counts as may-have-run
- *   KNOWNONLY     compensate.c: only what this leader sent, or the journal shows, is compensated
- *   EARLYCOMP     pivot.c: a compensation leaves before the turn is durable
- *   REFNOTOMB     the guard: a refusal leaves no row
- *   NOTOMB        the guard: a compensation that finds nothing leaves no tombstone
- *   NOEPOCH       the journal: takes writes of an old leader
- *   NOWRITEONCE   the journal: a turn and an outcome may both be written (shown with NOPIVOT)
- * NOPIVOT: step 2 is compensatable, and the last. LEADERS=3: one more takeover. */
+ * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
+ *   [PIVOTLAZY] coordinator/txn/pivot.c
+ *       cancel and timeouts fence a pivot that may have been sent before they turn back
+ *   [UNKNOWNPIVOT] coordinator/txn/pivot.c
+ *       a pivot whose retries are spent is fenced, too: it never counts as may-have-run
+ *   [KNOWNONLY] coordinator/txn/compensate.c
+ *       a new leader compensates every step, not only what it sent or the journal shows
+ *   [EARLYCOMP] coordinator/txn/pivot.c
+ *       no compensation leaves before the turn is durable
+ *   [TRYCOUNT] coordinator/txn/tries.c
+ *       every try behind the first is durable before it leaves, and a leader that finds no record
+ *       counts one (seen with TRIES)
+ *   [REFNOTOMB] participant-sdk/src/phase1.c
+ *       a refusal leaves a tombstone, or its duplicate may succeed
+ *   [NOTOMB] participant-sdk/src/phase2.c
+ *       a compensation that finds nothing leaves a tombstone
+ *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/decide.c
+ *       the journal takes no write under an old epoch; whose write was turned down stops
+ *   [NOWRITEONCE] coordinator/journal/statements.c
+ *       a turn and an outcome are not both written (taken away with NOPIVOT)
+ *
+ * Variants that keep every rule:
+ *   LEADERS=3  one more takeover
+ *   NOPIVOT    step 2 is compensatable, and the last
+ *   TRIES=n    step 0 may be tried n times, over all leaders. The journal never counts less than
+ *              was sent, and at most one more for each leader there was: who dies behind its record
+ *              takes the try with it */
 #ifndef NO10
 #define NO10 0
 #endif
 #ifndef LEADERS
 #define LEADERS 2
+#endif
+#if defined(TRYCOUNT) && !defined(TRIES)
+#define TRIES 2
 #endif
 #define COMMITTED 1
 #define COMPENSATED 2
@@ -51,6 +84,9 @@ bit sent[(LEADERS+1)*4];            /* incarnation e sent execute of step i */
 bit refusal[(LEADERS+1)*4];            /* a refusal for incarnation e */
 byte writing[LEADERS+1];              /* its outcome write: 1 in flight 2 written 3 turned down */
 byte action[4]; bit undone[4]; bit answered[4];
+#ifdef TRIES
+byte tries_recorded; byte tries_sent;
+#endif
 
 #ifdef NOEPOCH
 #define LEADS(e) (1)
@@ -65,9 +101,20 @@ byte action[4]; bit undone[4]; bit answered[4];
 #define FREE_TO_TURN (outcome==0 && turned==0)
 #endif
 
+#ifdef TRIES
+#define FIRST_TRY_UNRECORDED (TRIES>1)
+inline try() {
+  execute[0]=1; sent[BY(e,0)]=1; tries_sent++;
+  assert(tries_sent<=TRIES)
+}
+#endif
+
 proctype Leader(byte e)
 {
-  byte i; bit refused[4];          /* refused: refused */
+  byte i; bit refused[4];
+#ifdef TRIES
+  byte tries; bit announced;       /* of step 0 */
+#endif
   if
   :: e==1 -> skip
   :: else -> atomic { epoch==e-1 -> epoch=e }
@@ -76,11 +123,35 @@ proctype Leader(byte e)
        :: outcome!=0 -> goto finish
        :: outcome==0 && turned -> goto undo
        :: else -> do :: i<STEPS && recorded[i] -> i++ :: else -> break od
-       fi }
+       fi;
+#ifdef TRIES
+       if
+       :: tries_recorded>0 -> tries=tries_recorded
+       :: tries_recorded==0 && FIRST_TRY_UNRECORDED -> tries=1 /* it may have left all the same */
+       :: else
+       fi
+#endif
+     }
   fi;
 forward:
   do
+#ifdef TRIES
+  :: atomic { i==0 && tries==0 && FIRST_TRY_UNRECORDED -> tries=1; try() }
+#ifdef TRYCOUNT
+  :: atomic { i==0 && tries<TRIES && !(tries==0 && FIRST_TRY_UNRECORDED) -> tries++; try() }
+#else
+  :: atomic { i==0 && tries<TRIES && !(tries==0 && FIRST_TRY_UNRECORDED) && !announced ->
+       if
+       :: LEADS(e) -> tries++; tries_recorded=tries; announced=1;
+          assert(tries_recorded<=tries_sent+e) /* no try is lost but by a death */
+       :: else -> goto finish
+       fi }
+  :: atomic { i==0 && announced -> announced=0; try() }
+#endif
+  :: atomic { i>0 && i<STEPS && !sent[BY(e,i)] -> execute[i]=1; sent[BY(e,i)]=1 }
+#else
   :: atomic { i<STEPS && !sent[BY(e,i)] -> execute[i]=1; sent[BY(e,i)]=1 }
+#endif
   :: atomic { i<STEPS && sent[BY(e,i)] && action[i]==DONE -> if :: LEADS(e) -> recorded[i]=1 :: skip fi; i++ }
   :: atomic { i<STEPS && (COMPENSATABLE(i) || i==PIVOT) && sent[BY(e,i)] && (refusal[BY(e,i)] || action[i]==TOMBSTONE) -> refused[i]=1; goto turn }
   :: i<STEPS && COMPENSATABLE(i) && sent[BY(e,i)] -> goto turn                 /* retries spent: may have run */

@@ -1,370 +1,499 @@
-/* two_phase.pml: orchestrated 2PC with presumed abort.
- * Leader incarnations 1..E of one shard (incarnation e runs under epoch e; every one of them may die, or be
- * paused and go on later as a zombie), N participants with guard, prepared transaction and inquiry,
- * network = set of messages (any delay, order, duplication; loss when the sender dies).
- * The gtid carries epoch 1. Checks invariants 1 2 3 4 5 6 10 12 (12: no heuristic can arise).
+/* two_phase.pml: an orchestrated two-phase commit with presumed abort, over takeovers.
  *
- * default      : the rules of the design
- * -DORIGINQ    : inquiry: no decision row and gtid's epoch older than the shard's => aborted
- * -DSAMEATT    : re-drive after takeover under the same attempt number
- * -DREADPROVES : journal rule 5: after an unknown COMMIT read the row; absent => not written
- * -DUNLOCKED   : epoch check by a plain sub-select (no row lock held to the commit)
- * -DINQ2STEP   : inquiry reads the row first and the epoch afterwards
- * -DSAMEEPOCH  : the same node restarts and goes on under its old epoch
- * -DDRAIN      : check invariant 5 as well (healed network, nothing left prepared); without it only safety, where a
- *                paused incarnation stands for a dead one and a late message for a lost one
- * -DATOMICDEC  : decision write and inquiry in one step each (for -DE=3)
- * -DACCEPTED   : only transactions accepted durably (for -DE=3)
- * -DRUNNING    : prepare takes time (a second step) and may be cut off by a crash
- * must-fail mutants: -DNOATT (votes of an earlier attempt count) -DNOTOMB -DNOEPOCH -DNOWRITEONCE -DEARLYSEND ; -DNOINQ (participant that never asks)
- */
+ * What is modelled. One transaction, whose gtid carries epoch 1, of BRANCHES participants, and
+ * leaders 1 to LEADERS of its shard: leader e leads under epoch e. Each may die, or be paused and
+ * go on later as a zombie. Leader 1 prepares; a new leader knows nothing but the journal: what was
+ * accepted it drives again as a new attempt, anything else undecided it aborts. Prepared branches
+ * ask; the client waits, or asks later. Messages are sets: any delay, order and duplication, and
+ * loss when their sender dies.
+ *
+ * What is not. Values, and who is asked what by whom: a branch prepares, or it does not. Time: any
+ * timeout may pass at any moment, which is more than a clock would allow. Slots, batches, retries
+ * and retention. One-phase commit and late enlistment: interactive.pml. The guard is one step here,
+ * "tombstone"; its order of SQL statements: guard.pml.
+ *
+ * Asserts invariants 1 (a decision is written once), 2 (commit: all members are prepared, in this
+ * attempt), 3 (no branch rolls back behind a commit, none commits without), 4 (the client is told
+ * one thing), 6 (no prepare behind an acknowledged abort of its attempt), 10 (no write under an old
+ * epoch), and of 12 that no heuristic can arise: a commit finds its branch prepared, or committed
+ * already. With DRAIN also 5: faults healed, nothing is left prepared.
+ *
+ *   the journal       epoch; row, row_attempt (a row, and its attempt); decision of each attempt
+ *   a leader e        attempt_of[e]; dead[e]; writing[e]: its write of commit, as the database
+ *                     sees it
+ *   messages          prepare, abort, vote, abort_answered: BY(leader, branch), each leader's own;
+ *                     commit, answer_aborted (to an inquiry): OF(attempt, branch)
+ *   at participants   branch: NONE, RUNNING, PREPARED or COMMITTED of each attempt; tombstone: the
+ *                     highest attempt with one
+ *   only to check     rolled_back (a prepared branch of this attempt was), abort_acknowledged;
+ *                     told (the client, the outcome)
+ *
+ * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
+ *   [EARLYSEND] coordinator/txn/decide.c
+ *       no commit leaves before the decision is durable
+ *   [NOATT] coordinator/txn/two_phase.c
+ *       a vote counts for the attempt that it was given in, and for no other
+ *   [SAMEATT] coordinator/txn/recover.c
+ *       what was accepted is driven again as a new attempt; one write ends the old, begins the new
+ *   [ORIGINQ] coordinator/txn/inquire.c
+ *       a row without decision is undecided: an older epoch in the gtid does not make it aborted
+ *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/decide.c
+ *       the journal takes no write under an old epoch; whose write was turned down stops
+ *   [UNLOCKED] coordinator/journal/statements.c
+ *       the epoch's row is locked from the check to the commit, so that a takeover waits
+ *   [NOWRITEONCE] coordinator/journal/statements.c
+ *       a decision is written once; who comes second gets what stands
+ *   [READPROVES] coordinator/journal/lane.c
+ *       an unknown COMMIT is written again; a row that is not seen is never "not written"
+ *   [SAMEEPOCH] coordinator/journal/acquire.c
+ *       every acquisition raises the epoch, also the same node's after a restart
+ *   [INQ2STEP] coordinator/journal/questions.c
+ *       an inquiry reads epoch and rows in one statement
+ *   [NOTOMB] participant-sdk/src/phase2.c
+ *       an abort that finds nothing leaves a tombstone
+ *   [NOINQ] participant-sdk/src/scan.c coordinator/txn/two_phase.c
+ *       a prepared branch asks; for one that cannot the begin row is forced (seen with DRAIN only)
+ *
+ * Variants that keep every rule:
+ *   DRAIN      the network heals at last; without it a paused leader stands for a dead one, and a
+ *              late message for a lost one
+ *   RUNNING    prepare takes time, and may be cut off by a crash
+ *   LEADERS=3  one more takeover; small enough only with ATOMICDEC (the decision's write and an
+ *              inquiry are one step each) and ACCEPTED (only transactions that were accepted) */
+#ifdef RUNNING
+#define WHILE_PREPARING RUNNING_NOW
+#else
+#define WHILE_PREPARING PREPARED
+#endif
 #ifndef NO10
-#define NO10 0
+#define NO10 0 /* 1: without the assertion of invariant 10, to see what follows */
 #endif
-#ifndef E
-#define E 2
+#ifndef LEADERS
+#define LEADERS 2
 #endif
-#define N 2
-#define A E
-#define IX(e,b) ((e)*N+(b))
-#define PX(a,b) ((a)*N+(b))
+#define BRANCHES 2
+#define ATTEMPTS LEADERS
+#define BY(e, b) ((e)*BRANCHES+(b))
+#define OF(a, b) ((a)*BRANCHES+(b))
+
+/* decision, told */
 #define COMMIT 1
 #define ABORT 2
+/* branch */
 #define NONE 0
-#define RUN 1
-#define PREP 2
-#define COMM 3
+#define RUNNING_NOW 1
+#define PREPARED 2
+#define COMMITTED 3
+/* vote */
 #define YES 1
 #define NO 2
+/* writing: 0 is none */
+#define IN_FLIGHT 1
+#define CHECKED 2      /* the epoch is right; holds the lock on its row */
+#define WRITTEN 3
+#define WRONG_EPOCH 4
+#define WAS_THERE 5    /* a decision of this attempt */
+#define UNDONE 6       /* the database rolled it back, and the leader does not know */
 
-byte jepoch = 1;
-bit accepted;                 /* begin row forced before the first message (asynchronous acceptance) */
-bit jbegin;                   /* a row exists */
-byte jatt;                    /* attempt in the row */
-byte jdec[A+1];
-bit  nolater[A+1];            /* ghost: some branch of this attempt was rolled back after it prepared */
+byte epoch=1;
+bit  accepted;                          /* the row was forced before the first message */
+bit  row;
+byte row_attempt;
+byte decision[ATTEMPTS+1];
+bit  rolled_back[ATTEMPTS+1];
 
-byte latt[E+1];
-bit  dead[E+1];
-byte pend[E+1];               /* decision write of incarnation e: 0 - 1 in flight 2 checked (holds the lock) 3 written 4 wrong epoch 5 row was there 6 rolled back */
-bit  m_prep[(E+1)*N];
-bit  m_abort[(E+1)*N];
-bit  acka[(E+1)*N];
-bit  m_commit[(A+1)*N];
-byte v[(E+1)*N];              /* vote as sent to incarnation e */
+byte attempt_of[LEADERS+1];
+bit  dead[LEADERS+1];
+byte writing[LEADERS+1];
+bit  prepare[(LEADERS+1)*BRANCHES];
+bit  abort[(LEADERS+1)*BRANCHES];
+bit  abort_answered[(LEADERS+1)*BRANCHES];
+bit  commit[(ATTEMPTS+1)*BRANCHES];
+byte vote[(LEADERS+1)*BRANCHES];
 
-byte ps[(A+1)*N];
-byte tomb[N];                 /* highest attempt with a tombstone */
-bit  ackab[(A+1)*N];          /* ghost: abort was acknowledged */
-bit  inq[(A+1)*N];            /* an answer "aborted" is on its way */
-byte told;                    /* what the client was told */
+byte branch[(ATTEMPTS+1)*BRANCHES];
+byte tombstone[BRANCHES];
+bit  abort_acknowledged[(ATTEMPTS+1)*BRANCHES];
+bit  answer_aborted[(ATTEMPTS+1)*BRANCHES];
+byte told;
 #ifdef DRAIN
-bit  quiet;
+bit  healed;
 #else
-#define quiet 0
+#define healed 0
 #endif
-#ifdef RUNNING
-#define START RUN
-#else
-#define START PREP
-#endif
+
+/* --- the journal's rules --- */
 
 #ifdef NOEPOCH
-#define EPOK(e) (1)
+#define LEADS(e) (1)
 #else
 #ifdef SAMEEPOCH
-#define EPOK(e) (jepoch == 1)
+#define LEADS(e) (epoch==1)
 #else
-#define EPOK(e) (jepoch == e)
+#define LEADS(e) (epoch==e)
 #endif
 #endif
 #ifdef UNLOCKED
-#define LOCKFREE (1)
+#define NO_WRITE_HOLDS_EPOCH (1)
 #else
-#if E==2
-#define LOCKFREE (pend[1]!=2)
+#if LEADERS==2
+#define NO_WRITE_HOLDS_EPOCH (writing[1]!=CHECKED)
 #else
-#define LOCKFREE (pend[1]!=2 && pend[2]!=2)
+#define NO_WRITE_HOLDS_EPOCH (writing[1]!=CHECKED && writing[2]!=CHECKED)
 #endif
 #endif
 #ifdef NOWRITEONCE
-#define FREE(a) (1)
+#define UNDECIDED(a) (1)
 #else
-#define FREE(a) (jdec[a]==0)
+#define UNDECIDED(a) (decision[a]==0)
 #endif
 
-/* inquiry: is the answer "aborted"? */
+/* Invariant 10, at every write that was taken. */
+#define assert_leads(e) assert(e>=epoch || NO10)
+/* Invariants 1 and 2, where commit is written: every member is prepared, and none was before. */
+#define assert_all_prepared(a) assert(branch[OF(a,0)]==PREPARED && branch[OF(a,1)]==PREPARED)
+
+/* Does an inquiry about attempt a get the answer "aborted"? */
 #ifdef ORIGINQ
-#define SAYS_ABORT(a) (jdec[a]==ABORT || (jdec[a]==0 && jepoch>1))
+#define ANSWERS_ABORTED(a) (decision[a]==ABORT || (decision[a]==0 && epoch>1))
 #else
 #ifdef SAMEEPOCH
-#define SAYS_ABORT(a) (jdec[a]==ABORT || (jbegin && a<jatt) || (!jbegin && dead[1]))
+#define ANSWERS_ABORTED(a) (decision[a]==ABORT || (row && a<row_attempt) || (!row && dead[1]))
 #else
-#define SAYS_ABORT(a) (jdec[a]==ABORT || (jbegin && a<jatt) || (!jbegin && jepoch>1))
+#define ANSWERS_ABORTED(a) (decision[a]==ABORT || (row && a<row_attempt) || (!row && epoch>1))
 #endif
 #endif
 
 #ifdef NOATT
-#define VOTED(e,b) (v[IX(e,b)]==YES || v[IX(1,b)]==YES)
+#define VOTED_YES(e, b) (vote[BY(e,b)]==YES || vote[BY(1,b)]==YES)
 #else
-#define VOTED(e,b) (v[IX(e,b)]==YES)
+#define VOTED_YES(e, b) (vote[BY(e,b)]==YES)
 #endif
 
+/* Invariant 4. */
 inline tell(x) { assert(told==0 || told==x); told = x }
 
-inline rolledback(a,b) { assert(jdec[a]!=COMMIT); nolater[a]=1 }
+/* Invariant 3. */
+inline roll_back(a, b) { assert(decision[a]!=COMMIT); rolled_back[a]=1 }
+
+/* --- leaders --- */
 
 #ifdef DRAIN
-#define MAYDIE(e) :: e<E -> goto dying
+#define MAY_DIE(e) :: e<LEADERS -> goto dying
 #elif defined(SAMEEPOCH)
-#define MAYDIE(e) :: e<E -> dead[e]=1 -> goto end_l
+#define MAY_DIE(e) :: e<LEADERS -> dead[e]=1 -> goto finish
 #else
-#define MAYDIE(e)
+#define MAY_DIE(e)
 #endif
 
-inline die(e) {            /* a dead sender's messages may be lost */
+inline die(e) { /* a dead sender's messages may be lost */
   d_step { dead[e]=1; }
-  if :: m_prep[IX(e,0)]=0 :: skip fi;
-  if :: m_prep[IX(e,1)]=0 :: skip fi;
-  if :: m_abort[IX(e,0)]=0 :: skip fi;
-  if :: m_abort[IX(e,1)]=0 :: skip fi;
+  if :: prepare[BY(e,0)]=0 :: skip fi;
+  if :: prepare[BY(e,1)]=0 :: skip fi;
+  if :: abort[BY(e,0)]=0 :: skip fi;
+  if :: abort[BY(e,1)]=0 :: skip fi;
 }
 
 proctype Leader(byte e)
 {
-  byte a;
+  byte a; /* its attempt */
   if
   :: e==1 -> skip
-  :: else ->
+  :: else -> /* the takeover, and what the journal says */
 #ifdef SAMEEPOCH
      dead[1] -> skip;
 #else
-     atomic { jepoch==e-1 && LOCKFREE -> jepoch=e }
+     atomic { epoch==e-1 && NO_WRITE_HOLDS_EPOCH -> epoch=e }
 #endif
      atomic {
        if
-       :: !jbegin -> goto end_l
-       :: jbegin && jdec[jatt]==COMMIT -> latt[e]=jatt; goto p2c
-       :: jbegin && jdec[jatt]==ABORT  -> latt[e]=jatt; goto p2a
-       :: jbegin && jdec[jatt]==0 && !accepted -> latt[e]=jatt; goto p2a
-       :: jbegin && jdec[jatt]==0 && accepted ->
+       :: !row -> goto finish
+       :: row && decision[row_attempt]==COMMIT -> attempt_of[e]=row_attempt; goto commit_phase
+       :: row && decision[row_attempt]==ABORT -> attempt_of[e]=row_attempt; goto abort_phase
+       :: row && decision[row_attempt]==0 && !accepted ->
+          attempt_of[e]=row_attempt; goto abort_phase
+       :: row && decision[row_attempt]==0 && accepted ->
 #ifdef SAMEATT
-          latt[e]=jatt
+          attempt_of[e]=row_attempt
 #else
-          a=jatt
+          a=row_attempt
 #endif
        fi
      }
 #ifndef SAMEATT
-     if                                   /* end the attempt and begin the next in one write */
-     :: atomic { EPOK(e) && FREE(a) -> assert(e>=jepoch || NO10); jdec[a]=ABORT; jatt=a+1; latt[e]=a+1 }
-     :: atomic { !(EPOK(e) && FREE(a)) -> goto stop }
-     MAYDIE(e)
+     if /* one write ends the attempt and begins the next */
+     :: atomic { LEADS(e) && UNDECIDED(a) -> assert_leads(e);
+                 decision[a]=ABORT; row_attempt=a+1; attempt_of[e]=a+1 }
+     :: atomic { !(LEADS(e) && UNDECIDED(a)) -> goto stop }
+     MAY_DIE(e)
      fi
 #endif
   fi;
-  a = latt[e];
-  d_step { m_prep[IX(e,0)]=1; m_prep[IX(e,1)]=1 }
-vote:
+  a = attempt_of[e];
+  d_step { prepare[BY(e,0)]=1; prepare[BY(e,1)]=1 }
+collect_votes:
   if
-  :: atomic { e==1 && !jbegin && EPOK(e) -> jbegin=1; jatt=1 } goto vote     /* lazy begin row */
-  :: VOTED(e,0) && VOTED(e,1) -> goto decide
-  :: goto p2a                                                              /* a no, or the timeout */
-  MAYDIE(e)
+  :: atomic { e==1 && !row && LEADS(e) -> row=1; row_attempt=1 } goto collect_votes /* lazy begin */
+  :: VOTED_YES(e,0) && VOTED_YES(e,1) -> goto decide
+  :: goto abort_phase /* a no, or the timeout */
+  MAY_DIE(e)
   fi;
 decide:
 #ifdef EARLYSEND
-  atomic { m_commit[PX(a,0)]=1; m_commit[PX(a,1)]=1 }
+  atomic { commit[OF(a,0)]=1; commit[OF(a,1)]=1 }
 #endif
 #ifdef ATOMICDEC
-  atomic { if :: !EPOK(e) -> goto stop
-              :: EPOK(e) && FREE(a) -> assert(!nolater[a]); assert(ps[PX(a,0)]==PREP && ps[PX(a,1)]==PREP); jdec[a]=COMMIT; jbegin=1; jatt=a; goto p2c
-              :: EPOK(e) && !FREE(a) -> if :: jdec[a]==COMMIT -> goto p2c :: else -> goto p2a fi fi }
+  atomic {
+    if
+    :: !LEADS(e) -> goto stop
+    :: LEADS(e) && UNDECIDED(a) ->
+       assert(!rolled_back[a]); assert_all_prepared(a);
+       decision[a]=COMMIT; row=1; row_attempt=a; goto commit_phase
+    :: LEADS(e) && !UNDECIDED(a) ->
+       if :: decision[a]==COMMIT -> goto commit_phase :: else -> goto abort_phase fi
+    fi
+  }
 #endif
-  pend[e]=1;
-wait:
+  writing[e]=IN_FLIGHT;
+await_write:
   if
-  :: pend[e]==3 -> goto p2c
-  :: pend[e]==4 -> goto stop
-  :: atomic { pend[e]==5 -> if :: jdec[a]==COMMIT -> goto p2c :: else -> goto p2a fi }
+  :: writing[e]==WRITTEN -> goto commit_phase
+  :: writing[e]==WRONG_EPOCH -> goto stop
+  :: atomic { writing[e]==WAS_THERE ->
+              if :: decision[a]==COMMIT -> goto commit_phase :: else -> goto abort_phase fi }
 #ifdef READPROVES
-  :: atomic { (pend[e]==1 || pend[e]==2 || pend[e]==6) && jepoch==e ->         /* connection lost: read the row */
-       if :: jdec[a]==COMMIT -> goto p2c :: else -> goto p2a fi }
+  :: atomic { (writing[e]==IN_FLIGHT || writing[e]==CHECKED || writing[e]==UNDONE) && epoch==e ->
+              /* the connection is lost: read the row */
+              if :: decision[a]==COMMIT -> goto commit_phase :: else -> goto abort_phase fi }
 #else
-  :: atomic { pend[e]==6 -> pend[e]=1 } goto wait               /* unknown: write the same again */
+  :: atomic { writing[e]==UNDONE -> writing[e]=IN_FLIGHT } goto await_write /* unknown: again */
 #endif
-  :: atomic { EPOK(e) && FREE(a) && pend[e]!=2 -> assert(e>=jepoch || NO10); assert(jdec[a]==0); jdec[a]=ABORT; jbegin=1; jatt=a } goto p2a   /* timeout while unknown: abort durable first */
-  MAYDIE(e)
+  /* The timeout while it is unknown: abort must be durable first. */
+  :: atomic { LEADS(e) && UNDECIDED(a) && writing[e]!=CHECKED -> assert_leads(e);
+              assert(decision[a]==0);
+              decision[a]=ABORT; row=1; row_attempt=a } goto abort_phase
+  MAY_DIE(e)
   fi;
-p2c:
-  atomic { a=latt[e]; tell(COMMIT); m_commit[PX(a,0)]=1; m_commit[PX(a,1)]=1; goto end_l }
-p2a:
-  atomic { a=latt[e]; m_abort[IX(e,0)]=1; m_abort[IX(e,1)]=1 }
+commit_phase:
+  atomic { a=attempt_of[e]; tell(COMMIT); commit[OF(a,0)]=1; commit[OF(a,1)]=1; goto finish }
+abort_phase: /* presumed: the aborts leave at once, the row only before the client is told */
+  atomic { a=attempt_of[e]; abort[BY(e,0)]=1; abort[BY(e,1)]=1 }
   if
-  :: atomic { EPOK(e) ->
+  :: atomic { LEADS(e) ->
        if
-       :: FREE(a) -> assert(e>=jepoch || NO10); assert(jdec[a]!=COMMIT); jdec[a]=ABORT; jbegin=1; jatt=a; tell(ABORT)
-       :: else -> if :: jdec[a]==ABORT -> tell(ABORT) :: else -> goto p2c fi
-       fi; goto end_l }
-  :: atomic { !EPOK(e) -> goto stop }
-  MAYDIE(e)
+       :: UNDECIDED(a) -> assert_leads(e); assert(decision[a]!=COMMIT);
+          decision[a]=ABORT; row=1; row_attempt=a; tell(ABORT)
+       :: else -> if :: decision[a]==ABORT -> tell(ABORT) :: else -> goto commit_phase fi
+       fi; goto finish }
+  :: atomic { !LEADS(e) -> goto stop }
+  MAY_DIE(e)
   fi;
 #ifdef DRAIN
 dying: die(e);
 #endif
-stop:
-end_l: skip
+stop: /* somebody else leads */
+finish: skip
 }
 
-proctype Journal()            /* the decision write as the database sees it */
+/* --- the write of a decision, as the database sees it --- */
+
+#define DECISION_WRITE(e) \
+  :: atomic { writing[e]==IN_FLIGHT -> \
+       if :: LEADS(e) -> writing[e]=CHECKED :: else -> writing[e]=WRONG_EPOCH fi } \
+  :: atomic { writing[e]==CHECKED -> a=attempt_of[e]; \
+       if :: UNDECIDED(a) -> assert_leads(e); assert(decision[a]==0); assert(!rolled_back[a]); \
+             assert_all_prepared(a); \
+             decision[a]=COMMIT; row=1; row_attempt=a; writing[e]=WRITTEN \
+          :: else -> writing[e]=WAS_THERE fi; a=0 } \
+  :: atomic { (writing[e]==IN_FLIGHT || writing[e]==CHECKED) && !healed -> writing[e]=UNDONE }
+
+proctype Journal()
 {
   byte a;
 end:
   do
-#define DBW(e) \
-  :: atomic { pend[e]==1 -> if :: EPOK(e) -> pend[e]=2 :: else -> pend[e]=4 fi } \
-  :: atomic { pend[e]==2 -> a=latt[e]; \
-       if :: FREE(a) -> assert(e>=jepoch || NO10); assert(jdec[a]==0); assert(!nolater[a]); \
-                assert(ps[PX(a,0)]==PREP && ps[PX(a,1)]==PREP); \
-                jdec[a]=COMMIT; jbegin=1; jatt=a; pend[e]=3 \
-          :: else -> pend[e]=5 fi; a=0 } \
-  :: atomic { (pend[e]==1 || pend[e]==2) && !quiet -> pend[e]=6 }
-  DBW(1)
-  DBW(2)
-#if E>2
-  DBW(3)
+  DECISION_WRITE(1)
+  DECISION_WRITE(2)
+#if LEADERS>2
+  DECISION_WRITE(3)
 #endif
   od
 }
 
-#define REFUSED(a,b) (tomb[b]>=a)
-#if A==2
-#define HIGHER(a,b) (a==1 && (ps[PX(2,b)]==RUN||ps[PX(2,b)]==PREP||ps[PX(2,b)]==COMM))
+/* --- participants --- */
+
+#define REFUSES(a, b) (tombstone[b]>=a)
+#define HOLDS(a, b) \
+  (branch[OF(a,b)]==RUNNING_NOW||branch[OF(a,b)]==PREPARED||branch[OF(a,b)]==COMMITTED)
+#if ATTEMPTS==2
+#define HIGHER_HOLDS(a, b) (a==1 && HOLDS(2,b))
 #else
-#define ACT(a,b) (ps[PX(a,b)]==RUN||ps[PX(a,b)]==PREP||ps[PX(a,b)]==COMM)
-#define HIGHER(a,b) ((a==1 && (ACT(2,b)||ACT(3,b))) || (a==2 && ACT(3,b)))
+#define HIGHER_HOLDS(a, b) ((a==1 && (HOLDS(2,b)||HOLDS(3,b))) || (a==2 && HOLDS(3,b)))
 #endif
 
-inline lower(a,b) {           /* a higher attempt rolls a lower one back */
+/* A higher attempt rolls back what lower ones left. */
+inline roll_back_lower(a, b) {
   x=1;
   do
-  :: x<a -> if :: ps[PX(x,b)]==PREP -> rolledback(x,b); ps[PX(x,b)]=NONE :: ps[PX(x,b)]==RUN -> ps[PX(x,b)]=NONE :: else fi; x++
+  :: x<a ->
+     if
+     :: branch[OF(x,b)]==PREPARED -> roll_back(x,b); branch[OF(x,b)]=NONE
+     :: branch[OF(x,b)]==RUNNING_NOW -> branch[OF(x,b)]=NONE
+     :: else
+     fi; x++
   :: else -> break
   od; x=0
 }
 
-proctype P(byte b)
-{
-  byte x;
-end:
-  do
-#ifdef RUNNING
-#define VOTENO(e) :: atomic { m_prep[IX(e,b)] && v[IX(e,b)]==0 && ps[PX(latt[e],b)]==RUN -> ps[PX(latt[e],b)]=NONE; v[IX(e,b)]=NO }
-#else
-#define VOTENO(e)
-#endif
-#define RECV(e) \
-  :: atomic { m_prep[IX(e,b)] && (v[IX(e,b)]==0 || !quiet) && ps[PX(latt[e],b)]==NONE && !REFUSED(latt[e],b) && !HIGHER(latt[e],b) -> \
-       lower(latt[e],b); assert(!ackab[PX(latt[e],b)]); ps[PX(latt[e],b)]=START } \
-  :: atomic { m_prep[IX(e,b)] && v[IX(e,b)]==0 && REFUSED(latt[e],b) -> v[IX(e,b)]=NO } \
-  :: atomic { m_prep[IX(e,b)] && v[IX(e,b)]==0 && ps[PX(latt[e],b)]==PREP -> v[IX(e,b)]=YES } \
-  VOTENO(e) \
-  :: atomic { m_abort[IX(e,b)] && (!acka[IX(e,b)] || (!quiet && (ps[PX(latt[e],b)]==RUN || ps[PX(latt[e],b)]==PREP))) -> \
-       x=latt[e]; if :: ps[PX(x,b)]==PREP -> rolledback(x,b); ps[PX(x,b)]=NONE; TOMBSTONE2(x,b) \
-                     :: ps[PX(x,b)]==RUN -> ps[PX(x,b)]=NONE; TOMBSTONE(x,b) \
-                     :: ps[PX(x,b)]==COMM -> assert(0) \
-                     :: else -> TOMBSTONE(x,b) fi; acka[IX(e,b)]=1; ackab[PX(x,b)]=1; x=0 }
-#define TOMBSTONE2(x,b) if :: tomb[b]<x -> tomb[b]=x :: else fi
+#define LEAVE_TOMBSTONE_BEHIND_ROLLBACK(x, b) if :: tombstone[b]<x -> tombstone[b]=x :: else fi
 #ifdef NOTOMB
-#define TOMBSTONE(x,b) skip
+#define LEAVE_TOMBSTONE(x, b) skip
 #else
-#define TOMBSTONE(x,b) if :: tomb[b]<x -> tomb[b]=x :: else fi
+#define LEAVE_TOMBSTONE(x, b) if :: tombstone[b]<x -> tombstone[b]=x :: else fi
 #endif
-#ifdef RUNNING      /* crash, or the work fails and the reply is lost */
-#define STEPRUN(a) :: ps[PX(a,b)]==RUN -> ps[PX(a,b)]=PREP  :: atomic { ps[PX(a,b)]==RUN && !quiet -> ps[PX(a,b)]=NONE }
+
+/* Prepare and abort from leader e. Both may come again; once healed, only what is not answered. */
+#ifdef RUNNING
+#define WORK_FAILS(e) \
+  :: atomic { prepare[BY(e,b)] && vote[BY(e,b)]==0 && branch[OF(attempt_of[e],b)]==RUNNING_NOW -> \
+       branch[OF(attempt_of[e],b)]=NONE; vote[BY(e,b)]=NO }
 #else
-#define STEPRUN(a)
+#define WORK_FAILS(e)
 #endif
-#define LOCAL(a) \
-  STEPRUN(a) \
-  :: atomic { m_commit[PX(a,b)] && ps[PX(a,b)]==PREP -> assert(jdec[a]==COMMIT); ps[PX(a,b)]=COMM } \
-  :: atomic { m_commit[PX(a,b)] && ps[PX(a,b)]!=PREP && ps[PX(a,b)]!=COMM -> assert(0) }  /* 42704, no witness: heuristic */
-  RECV(1)
-  RECV(2)
-  LOCAL(1)
-  LOCAL(2)
-#if E>2
-  RECV(3)
-  LOCAL(3)
+#define FROM_LEADER(e) \
+  :: atomic { prepare[BY(e,b)] && (vote[BY(e,b)]==0 || !healed) && \
+              branch[OF(attempt_of[e],b)]==NONE && \
+              !REFUSES(attempt_of[e],b) && !HIGHER_HOLDS(attempt_of[e],b) -> \
+       roll_back_lower(attempt_of[e],b); \
+       assert(!abort_acknowledged[OF(attempt_of[e],b)]); /* invariant 6 */ \
+       branch[OF(attempt_of[e],b)]=WHILE_PREPARING } \
+  :: atomic { prepare[BY(e,b)] && vote[BY(e,b)]==0 && REFUSES(attempt_of[e],b) -> \
+       vote[BY(e,b)]=NO } \
+  :: atomic { prepare[BY(e,b)] && vote[BY(e,b)]==0 && branch[OF(attempt_of[e],b)]==PREPARED -> \
+       vote[BY(e,b)]=YES } \
+  WORK_FAILS(e) \
+  :: atomic { abort[BY(e,b)] && \
+              (!abort_answered[BY(e,b)] || \
+               (!healed && (branch[OF(attempt_of[e],b)]==RUNNING_NOW || \
+                            branch[OF(attempt_of[e],b)]==PREPARED))) -> \
+       x=attempt_of[e]; \
+       if \
+       :: branch[OF(x,b)]==PREPARED -> roll_back(x,b); branch[OF(x,b)]=NONE; \
+          LEAVE_TOMBSTONE_BEHIND_ROLLBACK(x,b) \
+       :: branch[OF(x,b)]==RUNNING_NOW -> branch[OF(x,b)]=NONE; LEAVE_TOMBSTONE(x,b) \
+       :: branch[OF(x,b)]==COMMITTED -> assert(0) \
+       :: else -> LEAVE_TOMBSTONE(x,b) \
+       fi; abort_answered[BY(e,b)]=1; abort_acknowledged[OF(x,b)]=1; x=0 }
+
+/* Commit of attempt a, from anybody; a commit that finds nothing would be a heuristic. */
+#ifdef RUNNING /* the work ends well; or there is a crash, or it fails and the reply is lost */
+#define WORK_ENDS(a) \
+  :: branch[OF(a,b)]==RUNNING_NOW -> branch[OF(a,b)]=PREPARED \
+  :: atomic { branch[OF(a,b)]==RUNNING_NOW && !healed -> branch[OF(a,b)]=NONE }
+#else
+#define WORK_ENDS(a)
 #endif
-#ifndef NOINQ
-#ifdef INQ2STEP
+#define IN_ATTEMPT(a) \
+  WORK_ENDS(a) \
+  :: atomic { commit[OF(a,b)] && branch[OF(a,b)]==PREPARED -> \
+       assert(decision[a]==COMMIT); branch[OF(a,b)]=COMMITTED } \
+  :: atomic { commit[OF(a,b)] && branch[OF(a,b)]!=PREPARED && branch[OF(a,b)]!=COMMITTED -> \
+       assert(0) }
+
+/* A prepared branch asks about its attempt, and later applies the answer "aborted". */
+#ifdef INQ2STEP /* the row first, the epoch afterwards */
 #define ASK(a) \
-  :: ps[PX(a,b)]==PREP && !inq[PX(a,b)] && jdec[a]==0 && !jbegin -> if :: jepoch>1 -> inq[PX(a,b)]=1 :: jdec[a]!=0 -> skip fi
+  :: branch[OF(a,b)]==PREPARED && !answer_aborted[OF(a,b)] && decision[a]==0 && !row -> \
+     if :: epoch>1 -> answer_aborted[OF(a,b)]=1 :: decision[a]!=0 -> skip fi
 #else
 #define ASK(a) \
-  :: atomic { ps[PX(a,b)]==PREP && !inq[PX(a,b)] && SAYS_ABORT(a) -> inq[PX(a,b)]=1 }
+  :: atomic { branch[OF(a,b)]==PREPARED && !answer_aborted[OF(a,b)] && ANSWERS_ABORTED(a) -> \
+       answer_aborted[OF(a,b)]=1 }
 #endif
 #ifdef ATOMICDEC
 #undef ASK
 #define ASK(a)
 #define APPLY(a) \
-  :: atomic { ps[PX(a,b)]==PREP && SAYS_ABORT(a) -> rolledback(a,b); ps[PX(a,b)]=NONE; TOMBSTONE(a,b) }
+  :: atomic { branch[OF(a,b)]==PREPARED && ANSWERS_ABORTED(a) -> \
+       roll_back(a,b); branch[OF(a,b)]=NONE; LEAVE_TOMBSTONE(a,b) }
 #else
 #define APPLY(a) \
-  :: atomic { inq[PX(a,b)] && ps[PX(a,b)]==PREP -> rolledback(a,b); ps[PX(a,b)]=NONE; TOMBSTONE(a,b); inq[PX(a,b)]=0 }
+  :: atomic { answer_aborted[OF(a,b)] && branch[OF(a,b)]==PREPARED -> \
+       roll_back(a,b); branch[OF(a,b)]=NONE; LEAVE_TOMBSTONE(a,b); answer_aborted[OF(a,b)]=0 }
 #endif
+
+proctype Participant(byte b)
+{
+  byte x; /* an attempt, inside one step */
+end:
+  do
+  FROM_LEADER(1)
+  FROM_LEADER(2)
+  IN_ATTEMPT(1)
+  IN_ATTEMPT(2)
+#if LEADERS>2
+  FROM_LEADER(3)
+  IN_ATTEMPT(3)
+#endif
+#ifndef NOINQ
   ASK(1) ASK(2) APPLY(1) APPLY(2)
-#if E>2
+#if LEADERS>2
   ASK(3) APPLY(3)
 #endif
 #endif
   od
 }
 
-proctype Client()             /* GET /transactions/{gtid}: same rule as the inquiry */
+/* --- the client asks later, by the rule of the inquiry --- */
+
+proctype Client()
 {
   if
-  :: atomic { jdec[1]==COMMIT || jdec[2]==COMMIT -> tell(COMMIT) }
-  :: atomic { ((jbegin && jdec[jatt]==ABORT) || (!jbegin && jepoch>1)) -> tell(ABORT) }
+  :: atomic { decision[1]==COMMIT || decision[2]==COMMIT -> tell(COMMIT) }
+  :: atomic { ((row && decision[row_attempt]==ABORT) || (!row && epoch>1)) -> tell(ABORT) }
 #ifdef ORIGINQ
-  :: atomic { jbegin && jdec[jatt]==0 && jepoch>1 -> tell(ABORT) }
+  :: atomic { row && decision[row_attempt]==0 && epoch>1 -> tell(ABORT) }
 #endif
   fi
 }
+
+/* --- faults healed: nothing is left prepared, and what was accepted has come to an end --- */
 
 #ifdef DRAIN
 
 proctype Monitor()
 {
   byte a;
-  jepoch==E ->
-  quiet=1;
+  epoch==LEADERS ->
+  healed=1;
   timeout ->
   a=1;
   do
-  :: a<=A -> assert(ps[PX(a,0)]!=PREP && ps[PX(a,1)]!=PREP && ps[PX(a,0)]!=RUN && ps[PX(a,1)]!=RUN);
-     assert(jdec[a]!=COMMIT || (ps[PX(a,0)]==COMM && ps[PX(a,1)]==COMM)); a++
+  :: a<=ATTEMPTS ->
+     assert(branch[OF(a,0)]!=PREPARED && branch[OF(a,1)]!=PREPARED &&
+            branch[OF(a,0)]!=RUNNING_NOW && branch[OF(a,1)]!=RUNNING_NOW);
+     assert(decision[a]!=COMMIT ||
+            (branch[OF(a,0)]==COMMITTED && branch[OF(a,1)]==COMMITTED)); a++
   :: else -> break
   od;
-  assert(!accepted || jdec[jatt]!=0)     /* what was accepted has come to an end */
+  assert(!accepted || decision[row_attempt]!=0)
 }
 
 #endif
 
 init {
   atomic {
-    latt[1]=1;
+    attempt_of[1]=1;
 #ifdef ACCEPTED
-    accepted=1; jbegin=1; jatt=1;
+    accepted=1; row=1; row_attempt=1;
 #else
-    if :: accepted=1; jbegin=1; jatt=1 :: skip fi;
+    if :: accepted=1; row=1; row_attempt=1 :: skip fi;
 #endif
     run Leader(1); run Leader(2);
-#if E>2
+#if LEADERS>2
     run Leader(3);
 #endif
-    run Journal(); run P(0); run P(1);
+    run Journal(); run Participant(0); run Participant(1);
 #ifndef ACCEPTED
     run Client();
 #endif

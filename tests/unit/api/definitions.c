@@ -79,8 +79,9 @@ END_TEST
 START_TEST(refuses_what_is_no_definition)
 {
     /* Broken JSON, another name, a wrong name in the path: each says what is wrong. */
-    expect_problem("PUT", ALL "/order", NULL, "{\n \"name\" 1}", 400, "malformed-json", "line 2");
-    expect_problem("PUT", ALL "/order", NULL, NULL, 400, "malformed-json", "empty");
+    expect_problem("PUT", ALL "/order", NULL, "{\n \"name\" 1}", 422, "invalid-definition",
+                   "line 2, column 9");
+    expect_problem("PUT", ALL "/order", NULL, NULL, 422, "invalid-definition", "the text ends");
     expect_problem("PUT", ALL "/orders", NULL, ORDER, 422, "name-mismatch",
                    "the body says \"order\", the path \"orders\"");
     expect_problem("PUT", ALL "/Order", NULL, ORDER, 400, "invalid-name",
@@ -187,7 +188,10 @@ START_TEST(validates)
     expect("POST", ALL "/validate", ORDER, 200, "{\"valid\":true,\"faults\":[]}");
     expect("POST", ALL "/validate", "{\"name\":\"order\",\"mode\":\"3pc\"}", 200,
            "{\"valid\":false,\"faults\":[{\"pointer\":");
-    expect_problem("POST", ALL "/validate", NULL, "{", 400, "malformed-json", "line 1");
+    /* Also where it is no JSON at all: that is a fault of the file, with its place. */
+    expect("POST", ALL "/validate", "{\n \"name\" 1}", 200,
+           "{\"valid\":false,\"faults\":[{\"pointer\":\"\",\"line\":2,\"column\":9,");
+    expect("POST", ALL "/validate", NULL, 200, "\"line\":1,\"column\":1,");
     ck_assert_ptr_null(fx.fake.asked.call);
 }
 END_TEST

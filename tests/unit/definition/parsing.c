@@ -115,21 +115,78 @@ START_TEST(a_compensation_may_name_its_own_step)
 }
 END_TEST
 
-START_TEST(the_same_definition_is_the_same_however_it_is_laid_out)
+static bool same(const char *a_text, const char *b_text)
 {
-    struct definition *a = parsed("{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"description\":"
-                                  "\"a \\\" b\",\"steps\":[" STEP("a") "}]}");
-    struct definition *b =
-        parsed("{ \"name\" : \"t\",\n\"version\":1,\"mode\":\"2pc\",\t\"description\":"
-               "\"a \\\" b\",\"steps\":[ " STEP("a") "} ] }\n");
-    struct definition *c = parsed("{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"description\":"
-                                  "\"a \\\"  b\",\"steps\":[" STEP("a") "}]}");
-    ck_assert(definition_same(a, b));
-    ck_assert(!definition_same(a, c)); /* a space inside a string means something */
+    struct definition *a = parsed(a_text), *b = parsed(b_text);
+    bool forth = definition_same(a, b);
+    ck_assert_int_eq(forth, definition_same(b, a));
     definition_destroy(a);
     definition_destroy(b);
-    definition_destroy(c);
+    return forth;
+}
+
+START_TEST(the_same_definition_is_the_same_however_it_is_laid_out)
+{
+    const char *one = "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"description\":"
+                      "\"a \\\" b\",\"steps\":[" STEP("a") ",\"input\":{\"x\":[1,{\"y\":2.0}],"
+                                                           "\"z\":null}}]}";
+    ck_assert(same(one, "{ \"name\" : \"t\",\n\"version\":1,\"mode\":\"2pc\",\t\"description\":"
+                        "\"a \\\" b\",\"steps\":[ " STEP("a") ",\"input\":{\"x\":[1,{\"y\":2.0}],"
+                                                              "\"z\":null}} ] }\n"));
+    /* Members in another order, escapes that need not be, the version as another decimal. */
+    ck_assert(same(
+        one, "{\"mode\":\"2pc\",\"steps\":[{\"input\":{\"z\":null,\"\\u0078\":[1,{\"y\":2.0}]},"
+             "\"operation\":\"run\",\"participant\":\"p_\\u0061\",\"name\":\"a\"}],"
+             "\"description\":\"a \\u0022 b\",\"version\":1.0,\"name\":\"t\"}"));
+}
+END_TEST
+
+#define WITH(input)                                                                                \
+    "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[" STEP("a") ",\"input\":" input "}" \
+                                                                           "]"                     \
+                                                                           "}"
+
+START_TEST(what_a_participant_would_get_otherwise_is_another_definition)
+{
+    ck_assert(!same(WITH("\"a b\""), WITH("\"a  b\"")));
+    ck_assert(!same(WITH("1"), WITH("1.0"))); /* passed on as it stands */
+    ck_assert(!same(WITH("[1,2]"), WITH("[2,1]")));
+    ck_assert(!same(WITH("{\"a\":1}"), WITH("{\"a\":1,\"b\":1}")));
+    ck_assert(!same(WITH("{\"a\":1,\"c\":1}"), WITH("{\"a\":1,\"b\":1}")));
+    ck_assert(!same(WITH("null"), WITH("false")));
+    ck_assert(same(WITH("\"${input.a}\""), WITH("\"\\u0024{input.a}\"")));
     definition_destroy(NULL);
+}
+END_TEST
+
+START_TEST(names_topics_and_durations_may_be_escaped)
+{
+    struct definition *d =
+        parsed("{\"name\":\"\\u0074\",\"version\":1,\"mode\":\"2pc\",\"timeout\":\"\\u0031m\","
+               "\"steps\":[" STEP("a") "}],\"events\":{\"topic\":\"a\\u002eb\"}}");
+    ck_assert_str_eq(d->name, "t");
+    ck_assert_uint_eq(d->timeout_us, 60000000);
+    ck_assert_uint_eq(d->topic.len, 3);
+    ck_assert_str_eq(d->topic.data, "a.b");
+    definition_destroy(d);
+}
+END_TEST
+
+/* One key is a pointer of its own characters; only what is printed keeps to one line. */
+START_TEST(a_pointer_is_that_of_rfc_6901)
+{
+    struct definition_faults faults = {0};
+    struct definition *definition = NULL;
+    struct buffer text = {0};
+    ck_assert_int_eq(
+        definition_parse(span_of(WITH("{\"a/b~c\\n\\u00e9\":\"${x}\"}")), &faults, &definition),
+        TROTH_ERROR_SYNTAX);
+    ck_assert_str_eq(faults.list[0].pointer, "/steps/0/input/a~1b~0c\n\xc3\xa9");
+    definition_faults_format(&faults, "f", &text);
+    ck_assert_ptr_nonnull(
+        strstr(buffer_text(&text), " /steps/0/input/a~1b~0c\\u000a\xc3\xa9: \"${x}\" begins"));
+    buffer_finish(&text);
+    definition_faults_finish(&faults);
 }
 END_TEST
 
@@ -193,6 +250,9 @@ TCase *tests_of_parsing(void)
     tcase_add_test(tests, steps_of_2pc_have_no_order_but_that_of_their_inputs);
     tcase_add_test(tests, a_compensation_may_name_its_own_step);
     tcase_add_test(tests, the_same_definition_is_the_same_however_it_is_laid_out);
+    tcase_add_test(tests, what_a_participant_would_get_otherwise_is_another_definition);
+    tcase_add_test(tests, names_topics_and_durations_may_be_escaped);
+    tcase_add_test(tests, a_pointer_is_that_of_rfc_6901);
     tcase_add_test(tests, more_faults_than_the_list_holds_are_counted);
     tcase_add_test(tests, a_file_that_is_too_large_is_refused_before_it_is_read);
     tcase_add_test(tests, the_nearest_name_is_the_one_somebody_meant);

@@ -7,7 +7,8 @@
     "{\"id\": 9007199254740993, \"price\": 0.10, \"far\": 1e400, \"name\": \"A \\\"B\\\" "         \
     "\\u00e9\","                                                                                   \
     "\"none\": null, \"yes\": true, \"list\": [ {\"sku\": \"x\"}, 7 ], \"a.b\": 1, \"empty\": "    \
-    "\"\"}"
+    "\"\", \"gr\xc3\xb6\xc3\x9f"                                                                   \
+    "e\": 1e400, \"a/b\": false}"
 
 static struct definition *two_steps(const char *more)
 {
@@ -87,12 +88,24 @@ END_TEST
 
 START_TEST(what_is_no_expression_passes_through)
 {
-    renders(
-        "{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u0024{input.id}\"}",
-        "{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u0024{input.id}\"}");
+    renders("{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u00e9 \\/ $\"}",
+            "{\"${input.id}\" : 1, \"b\": \"$5 } { $\", \"c\": 1e400, \"d\": \"\\u00e9 \\/ $\"}");
     renders("\"$${input.id} $$${input.id} ${input.id}\"",
             "\"${input.id} $${input.id} 9007199254740993\"");
     renders("\"\\\"${input.id}\\\\\"", "\"\\\"9007199254740993\\\\\"");
+}
+END_TEST
+
+/* A JSON writer may escape what it likes; it is the same string. */
+START_TEST(an_expression_is_one_however_its_string_is_escaped)
+{
+    renders("[\"\\u0024{input.id}\",\"$\\u007binp\\u0075t.price\\u007d\"]",
+            "[9007199254740993,0.10]");
+    renders("\"${input.gr\\u00f6\\u00dfe}\"", "1e400");
+    renders("\"${input.a\\/b}\"", "false");
+    renders("\"\\u00e9 \\\"${input.id}\\\" \\n \\/ \\ud83d\\ude00 $\\u0024{input.id}\"",
+            "\"\xc3\xa9 \\\"9007199254740993\\\" \\n / \xf0\x9f\x98\x80 ${input.id}\"");
+    fails("\"\\u0024{input.m\\u00e4h}\"", TROTH_ERROR_NOT_FOUND, "input.m\xc3\xa4h");
 }
 END_TEST
 
@@ -103,6 +116,40 @@ START_TEST(a_path_that_is_not_there_is_named_and_nothing_is_written)
     fails("\"${input.id.deeper}\"", TROTH_ERROR_NOT_FOUND, "input.id.deeper");
     fails("\"x ${steps.second.output}\"", TROTH_ERROR_NOT_FOUND, "steps.second.output");
     fails("\"x ${input.list}\"", TROTH_ERROR_TYPE, "input.list");
+}
+END_TEST
+
+/* Each is good JSON; together they are deeper than a message may be. */
+START_TEST(what_no_participant_could_read_is_not_made)
+{
+    struct definition *definition =
+        two_steps(",\"when\":{\"value\":\"${input.deep}\",\"exists\":true}");
+    struct buffer input = {0}, text = {0};
+    struct definition_values values;
+    const char *path = NULL;
+    bool there = false;
+    buffer_append_text(&input, "{\"text\":\"[[[{\\\"\",\"deep\":");
+    for (uint32_t i = 0; i < DEFINITION_RENDERED_DEPTH_MAX; i++)
+        buffer_append_char(&input, '[');
+    for (uint32_t i = 0; i < DEFINITION_RENDERED_DEPTH_MAX; i++)
+        buffer_append_char(&input, ']');
+    buffer_append_char(&input, '}');
+    values = (struct definition_values){.input = buffer_span(&input)};
+    ck_assert_int_eq(
+        definition_render(definition, span_of("\"${input.deep}\""), &values, &text, NULL), 0);
+    buffer_clear(&text);
+    ck_assert_int_eq(definition_render(definition,
+                                       span_of("{\"t\":\"${input.text}\",\"d\":\"${input.deep}\"}"),
+                                       &values, &text, &path),
+                     TROTH_ERROR_TOO_LARGE);
+    ck_assert_str_eq(path, "input.deep");
+    ck_assert_uint_eq(text.len, 0);
+    /* A condition only looks at it. */
+    ck_assert_int_eq(definition_when(definition, 1, &values, &there), 0);
+    ck_assert(there);
+    buffer_finish(&input);
+    buffer_finish(&text);
+    definition_destroy(definition);
 }
 END_TEST
 
@@ -181,7 +228,9 @@ TCase *tests_of_rendering(void)
     tcase_add_test(tests, inside_a_longer_string_values_become_text);
     tcase_add_test(tests, paths_go_into_outputs_and_elements);
     tcase_add_test(tests, what_is_no_expression_passes_through);
+    tcase_add_test(tests, an_expression_is_one_however_its_string_is_escaped);
     tcase_add_test(tests, a_path_that_is_not_there_is_named_and_nothing_is_written);
+    tcase_add_test(tests, what_no_participant_could_read_is_not_made);
     tcase_add_test(tests, an_absent_template_is_an_empty_object);
     tcase_add_test(tests, an_event_key_is_plain_text_or_left_to_the_gtid);
     tcase_add_test(tests, a_condition_compares_values_and_takes_what_is_missing_for_null);

@@ -23,6 +23,7 @@
 #define DEFINITION_STEP_TIMEOUT_DEFAULT_US    10000000u
 #define DEFINITION_TIMEOUT_MIN_US             1000u /* of any timeout; shorter is refused */
 #define DEFINITION_VERSION_MAX                INT32_MAX
+#define DEFINITION_RENDERED_DEPTH_MAX         63u /* of brackets; a message is one more around it */
 #define DEFINITION_TOPIC_LEN_MAX              249u /* Kafka's own limit */
 
 /* A retry policy must say its interval; what else it leaves out. */
@@ -79,14 +80,15 @@ struct definition {
     struct definition_retry retries[DEFINITION_RETRIES_MAX];
     uint32_t steps_count;
     struct definition_step steps[DEFINITION_STEPS_MAX];
-    struct troth_span topic;        /* plain text inside the quotes, or absent: host's default */
+    struct troth_span topic; /* plain text, zero-terminated; absent: host's default */
+    char topic_text[DEFINITION_TOPIC_LEN_MAX + 1];
     struct troth_span key_template; /* JSON string with its quotes, or absent: the gtid */
 };
 
 struct definition_fault {
     bool warning;
-    uint32_t line, column; /* from 1; 0 when it has no place */
-    char *pointer;         /* JSON pointer, "" is the whole document */
+    uint32_t line, column; /* from 1; 0 when it has no place; columns count code points */
+    char *pointer;         /* JSON pointer (RFC 6901), "" is the whole document */
     char *text;            /* what is wrong, and the nearest right name where there is one */
 };
 
@@ -97,7 +99,8 @@ struct definition_faults {
 };
 void definition_faults_finish(struct definition_faults *faults);
 /* "file:line:column: pointer: text", one a line, in the order of the file; without the pointer
- * where that is "", and with "warning: " before the text of a warning. */
+ * where that is "", and with "warning: " before the text of a warning. Control characters of a
+ * pointer are shown as \u001f. */
 void definition_faults_format(const struct definition_faults *faults, const char *file,
                               struct buffer *ret_text);
 
@@ -107,7 +110,9 @@ TROTH_MUST_CHECK int definition_parse(struct troth_span text, struct definition_
                                       struct definition **ret_definition);
 void definition_destroy(struct definition *definition); /* takes NULL */
 
-/* Same name and version, same meaning: compares the texts without insignificant white space. */
+/* Two definitions of one name and version: do they mean the same? White space, the order of members
+ * and how a string is escaped make no difference; what a number looks like does, for templates pass
+ * it on as it stands. `trothctl def diff` says "the same" of the same files. */
 bool definition_same(const struct definition *a, const struct definition *b);
 
 /* An input against input_schema (coordinator/definition/schema.h says which keywords there are);
@@ -129,7 +134,9 @@ struct definition_values {
  * "$${" is the text "${". An absent template is {}. Appends to ret_text, nothing on failure.
  * TROTH_ERROR_NOT_FOUND: a path is not there, TROTH_ERROR_TYPE: an object or array is to be put
  * inside a longer string; *ret_path names it (memory of the thread, until the next call).
- * TROTH_ERROR_NO_MEMORY. */
+ * TROTH_ERROR_TOO_LARGE: with its values it is nested deeper than DEFINITION_RENDERED_DEPTH_MAX,
+ * which no participant could read; *ret_path names the last value. TROTH_ERROR_NO_MEMORY.
+ * A step that `when` skipped has no output: what names it is not there. */
 TROTH_MUST_CHECK int definition_render(const struct definition *definition,
                                        struct troth_span template_text,
                                        const struct definition_values *values,
