@@ -63,7 +63,7 @@ static void refuse_faults(struct http_exchange *exchange, int error,
                           const struct definition_faults *faults)
 {
     struct api_problem problem;
-    if (faults->errors == 0) {
+    if (error == TROTH_ERROR_NO_MEMORY) { /* faults may be missing from the list */
         api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "the definition: %s",
                         troth_error_text(error));
     } else {
@@ -174,7 +174,7 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
         return error;
     error = definition_parse(text, &faults, &definition);
     definition_destroy(definition);
-    if (error != 0 && faults.errors == 0) {
+    if (error == TROTH_ERROR_NO_MEMORY) { /* likewise */
         definition_faults_finish(&faults);
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "the definition: %s",
                                troth_error_text(error));

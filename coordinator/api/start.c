@@ -70,7 +70,7 @@ static int check_input(struct start *start, struct api_problem *ret_problem)
     int error = definition_check_input(definition, start->submit.input, &start->faults);
     if (error == 0)
         return 0;
-    if (start->faults.errors == 0)
+    if (error == TROTH_ERROR_NO_MEMORY) /* faults may be missing from the list */
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "the input: %s",
                                troth_error_text(error));
     const struct definition_fault *first = &start->faults.list[0];

@@ -109,6 +109,10 @@ static void resume(struct driver *driver, struct entry *entry)
              NULL);
     struct txn_event event = {.kind = TXN_EVENT_RECOVERED};
     driver_step(driver, entry, &event);
+    if (!entry->dead && entry->txn.state == TXN_LOST) {
+        log_line(LOG_ERROR, "a transaction's row contradicts its definition: it stays as it is",
+                 "txn", gtid, NULL);
+    }
 }
 
 void recovery_run(struct driver *driver)

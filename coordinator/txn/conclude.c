@@ -129,14 +129,26 @@ void txn_on_earlier_timer(struct step *step)
 /* --- a new leader ------------------------------------------------------------------------------
  */
 
+/* What a step came to that has no record of its end (there was no memory for one,
+ * txn_persist_step): the outcome says it. */
+static enum txn_branch_state end_of(const struct txn *txn, const struct txn_branch *branch)
+{
+    if (txn->decision == TXN_COMMIT)
+        return TXN_BRANCH_DONE;
+    if (branch->state != TXN_BRANCH_EXECUTING)
+        return TXN_BRANCH_COMPENSATED;
+    return branch->kind == TXN_STEP_PIVOT ? TXN_BRANCH_ABORTED : TXN_BRANCH_UNCERTAIN;
+}
+
 /* The outcome is durable: what is left are the aborts of the attempt before, and the end. */
 static void recovered_concluded(struct step *step)
 {
     struct txn *txn = step->txn;
-    for (uint64_t mask = txn->in[TXN_BRANCH_EXECUTING]; mask != 0;) { /* no record of their end */
-        struct txn_branch *branch = txn_take(txn, &mask);
-        txn_branch_set(txn, branch,
-                       branch->kind == TXN_STEP_PIVOT ? TXN_BRANCH_ABORTED : TXN_BRANCH_UNCERTAIN);
+    uint64_t open = txn->in[TXN_BRANCH_EXECUTING] | txn->in[TXN_BRANCH_COMPENSATING] |
+                    txn->in[TXN_BRANCH_PARKED];
+    while (open != 0) {
+        struct txn_branch *branch = txn_take(txn, &open);
+        txn_branch_set(txn, branch, end_of(txn, branch));
         branch->retry_at.us = 0;
     }
     txn_set_state(step->txn, TXN_CONCLUDING);

@@ -16,6 +16,7 @@
  *   fallback.c     from 2PC to a saga; aborts of the attempt before
  *   tries.c        limits of tries, that hold across restarts
  *   recover.c      what a new leader makes of the journal
+ *   image.c        whether what the journal holds makes sense
  *   timer.c        deadlines, retries, backoff
  *   history.c      the timeline
  *   text.c         steps, failure, timeline as JSON
@@ -231,6 +232,12 @@ void txn_acknowledge_enlisted(struct step *step);
 void txn_on_recovered(struct step *step);
 void txn_on_restarted(struct step *step);
 void txn_on_restarting_cancel(struct step *step);
+
+/* image.c */
+bool txn_image_fits(const struct txn_image *image);
+bool txn_image_step_fits(const struct txn_image *image, enum record_step_state state);
+/* In the RECOVERED step: with what the host has filled from the definition. */
+bool txn_recovered_fits(const struct txn *txn);
 
 /* timer.c */
 bool txn_expired(struct mono deadline, struct txn_now now);

@@ -115,6 +115,18 @@ static void text_set(struct step *step, int which, size_t at, struct troth_span 
     span->len = step->effects->texts->len - at;
 }
 
+/* A text that may be left out, from `at` on: false, and taken back, where there is no memory for
+ * it, or where it leaves no room for what a decision of the same step rests on. */
+static bool text_kept(struct step *step, size_t at)
+{
+    struct buffer *texts = step->effects->texts;
+    if (buffer_reserve(texts, TXN_TEXTS_BYTES_MAX))
+        return true;
+    texts->failed = false;
+    texts->len = at;
+    return false;
+}
+
 static struct troth_span name_span(const char *name)
 {
     return (struct troth_span){name, strlen(name)};
@@ -158,11 +170,8 @@ bool txn_persist_step(struct step *step, const struct txn_branch *branch,
         what.output = branch->output;
     size_t at = texts->len;
     record_step_append(texts, &what);
-    if (texts->failed) {
-        texts->failed = false;
-        texts->len = at;
+    if (!text_kept(step, at))
         return false;
-    }
     bool forced = trying || (state == RECORD_STEP_SKIPPED && branch->kind == TXN_STEP_PIVOT);
     struct txn_record *record = txn_persist(step, TXN_RECORD_STEP, forced);
     record->step_seq = (uint64_t)txn->epoch << 32 | ++txn->step_seq; /* an epoch is one memory */
@@ -189,11 +198,8 @@ void txn_record_people(struct step *step)
     size_t at = texts->len;
     bool final = record->kind == TXN_RECORD_DECISION && record->outcome != TXN_OUTCOME_NONE;
     txn_steps_append_as(step->txn, final ? record->decision : TXN_UNDECIDED, texts);
-    if (texts->failed) { /* outputs are large and memory is short: the record goes without them */
-        texts->failed = false;
-        texts->len = at;
+    if (!text_kept(step, at)) /* outputs are large and memory is short: it goes without them */
         return;
-    }
     text_set(step, TEXT_STEPS, at, &record->steps);
 }
 
@@ -202,11 +208,8 @@ void txn_record_history(struct step *step)
     struct buffer *texts = step->effects->texts;
     size_t at = texts->len;
     txn_history_append(step->txn, texts);
-    if (texts->failed) {
-        texts->failed = false;
-        texts->len = at;
+    if (!text_kept(step, at))
         return;
-    }
     text_set(step, TEXT_HISTORY, at, &record_last(step)->history);
 }
 

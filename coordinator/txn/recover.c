@@ -153,7 +153,11 @@ static int recover_steps(struct txn *txn, const struct txn_image *image, struct 
     struct json_cursor cursor = json_cursor(list);
     int error;
     while ((error = record_step_next(&cursor, &record)) == 0) {
-        if (record.attempt == txn->attempt && (error = recover_step(txn, &record, texts, now)) != 0)
+        if (record.attempt != txn->attempt)
+            continue;
+        if (!txn_image_step_fits(image, record.state))
+            return TROTH_ERROR_SYNTAX;
+        if ((error = recover_step(txn, &record, texts, now)) != 0)
             break;
     }
     return error;
@@ -187,6 +191,9 @@ static bool blame_read(struct troth_span text, struct buffer *texts, struct blam
 static void recover_failure(struct txn *txn, const struct txn_image *image, struct buffer *texts)
 {
     struct blame blame = {.branch = 0};
+    /* What goes on, or went well, has none. */
+    if (image->decision != TXN_ABORT && image->outcome != TXN_OUTCOME_MIXED)
+        return;
     if (!blame_read(image->failure, texts, &blame))
         return;
     txn->cause = blame.cause;
@@ -235,7 +242,8 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
         return TROTH_ERROR_FULL;
     if (image->attempt < 1 || image->attempt > TROTH_ATTEMPT_MAX ||
         image->protocol >= TXN_PROTOCOL_COUNT || image->decision >= TXN_DECISION_COUNT ||
-        image->outcome >= TXN_OUTCOME_COUNT)
+        image->outcome >= TXN_OUTCOME_COUNT || !txn_image_fits(image) ||
+        (count == 0 && !image->origin.interactive))
         return TROTH_ERROR_SYNTAX;
     /* All at once: the strings must not move while they are pointed at. */
     if (!buffer_reserve(texts, image->members.len + image->failure.len + image->fallback.len +
@@ -307,6 +315,10 @@ void txn_on_recovered(struct step *step)
 {
     struct txn *txn = step->txn;
     txn_note_moment(step, TXN_MOMENT_RECOVERED);
+    if (!txn_recovered_fits(txn)) {
+        txn_set_state(txn, TXN_LOST);
+        return;
+    }
     if (txn->protocol == TXN_PROTOCOL_SAGA) {
         txn_saga_recovered(step);
         return;

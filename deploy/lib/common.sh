@@ -16,6 +16,12 @@ die() {
     exit 1
 }
 
+# Can clang here link libFuzzer and the sanitizers? Their runtime is a package of its own.
+clang_fuzzes() {
+    printf 'int LLVMFuzzerTestOneInput(void) { return 0; }\n' |
+        clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null
+}
+
 # The last lines of a log, for somebody who looks for a reason.
 show_log() {
     printf -- '--- the last lines of %s\n' "$1" >&2

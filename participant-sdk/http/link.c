@@ -228,6 +228,7 @@ static bool deliver_lines(struct link *link)
 {
     struct http_call *call = link->call;
     struct buffer *body = &link->parse.body;
+    const size_t most = link->peer->config.limits.body_bytes_max; /* of one line */
     size_t from = 0;
     if (!link->parse.streaming || !link->parse.head_done) {
         return true;
@@ -240,6 +241,10 @@ static bool deliver_lines(struct link *link)
             break;
         }
         size_t len = (size_t)(end - body->data) - from;
+        if (len > most) {
+            http_link_finish(link, TROTH_ERROR_TOO_LARGE, false);
+            return false;
+        }
         call->on_line(call->arg, (struct troth_span){body->data + from, len});
         if (link->conn.fd < 0) {
             return false;
@@ -248,7 +253,7 @@ static bool deliver_lines(struct link *link)
     }
     buffer_consume(body, from);
     link->line_seen = body->len;
-    if (body->len > link->peer->config.limits.body_bytes_max) {
+    if (body->len > most) {
         http_link_finish(link, TROTH_ERROR_TOO_LARGE, false);
         return false;
     }

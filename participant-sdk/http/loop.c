@@ -64,8 +64,8 @@ static void arm_sweep(struct http_loop *loop, uint64_t at_us, uint64_t now_us)
     uint64_t wait_us = at_us > now_us ? at_us - now_us : 0;
     struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
                            .tv_usec = (suseconds_t)(wait_us % 1000000u)};
-    loop->sweep_at_us = at_us;
-    (void)event_add(loop->sweep_event, &wait);
+    /* without memory for it: the next deadline that is set tries again */
+    loop->sweep_at_us = event_add(loop->sweep_event, &wait) == 0 ? at_us : 0;
 }
 
 void http_loop_sweep_by(struct http_loop *loop, uint64_t deadline_us)

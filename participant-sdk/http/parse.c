@@ -227,6 +227,14 @@ static enum http_parse_result refuse_error(struct http_parse *parse, llhttp_errn
     return HTTP_PARSE_BAD;
 }
 
+/* Nobody reads a head that was refused: of one that is too large not all was kept. */
+static enum http_parse_result refuse_head(struct http_parse *parse)
+{
+    parse->head_done = false;
+    parse->field_count = 0;
+    return HTTP_PARSE_BAD;
+}
+
 /* The head, to its end or as far as it came. */
 static enum http_parse_result feed_head(struct http_parse *parse, const char *data, size_t len,
                                         size_t *ret_used)
@@ -243,7 +251,7 @@ static enum http_parse_result feed_head(struct http_parse *parse, const char *da
         (void)refuse(parse, 503, "out of memory");
     }
     if (parse->status != 0) {
-        return HTTP_PARSE_BAD;
+        return refuse_head(parse);
     }
     if (error == HPE_OK) {
         return HTTP_PARSE_MORE;
@@ -255,7 +263,7 @@ static enum http_parse_result feed_head(struct http_parse *parse, const char *da
     int status = http_head_check(parse, &what);
     if (status != 0) {
         (void)refuse(parse, status, what);
-        return HTTP_PARSE_BAD;
+        return refuse_head(parse);
     }
     llhttp_resume(&parse->llhttp);
     *ret_used = used;

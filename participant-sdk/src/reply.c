@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <protocol/duration.h>
 #include <protocol/json.h>
 
 #include "mailbox.h"
@@ -209,7 +210,9 @@ void troth_reply_refused(struct troth_reply *reply, const char *reason, struct t
 
 void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char *reason)
 {
-    const struct result result = {.result = RESULT_RETRY, .retry_after_us = after_us};
+    const struct result result = {.result = RESULT_RETRY,
+                                  .retry_after_us =
+                                      after_us < DURATION_MAX_US ? after_us : DURATION_MAX_US};
     finish(reply, &result, (struct troth_span){NULL, 0}, reason);
 }
 

@@ -182,6 +182,22 @@ static const char *plain_body(const struct result *result, struct troth_span out
     return TYPE_PROBLEM;
 }
 
+/* Memory ran out while a result was written down: the connection's end says "unknown" for it. */
+static void give_up(struct request *request)
+{
+    struct http_exchange *exchange = request->exchange;
+    const struct troth_span none = {NULL, 0};
+
+    participant_say(request->participant, TROTH_SEVERITY_ERROR, "event=results_lost reason=memory");
+    request->exchange = NULL;
+    buffer_finish(&request->out);
+    if (request->begun) {
+        http_exchange_end(exchange);
+    } else {
+        http_exchange_reply(exchange, 500, NULL, NULL, none);
+    }
+}
+
 static void flush_plain(struct request *request)
 {
     const struct result *result = &request->plain;
@@ -213,24 +229,12 @@ static void flush_plain(struct request *request)
         headers[n++] = (struct http_header){"Retry-After", after};
     }
     type = plain_body(result, output, reason, &body);
+    if (body.failed) { /* without its output it would be another result */
+        give_up(request);
+        return;
+    }
     request->exchange = NULL;
     http_exchange_reply(exchange, plain_status(result), type, headers, buffer_span(&body));
-}
-
-/* Memory ran out while a result was written down: the connection's end says "unknown" for it. */
-static void give_up(struct request *request)
-{
-    struct http_exchange *exchange = request->exchange;
-    const struct troth_span none = {NULL, 0};
-
-    participant_say(request->participant, TROTH_SEVERITY_ERROR, "event=results_lost reason=memory");
-    request->exchange = NULL;
-    buffer_finish(&request->out);
-    if (request->begun) {
-        http_exchange_end(exchange);
-    } else {
-        http_exchange_reply(exchange, 500, NULL, NULL, none);
-    }
 }
 
 static void flush(struct request *request)

@@ -23,6 +23,26 @@ static inline bool fuzz_same(struct troth_span a, struct troth_span b)
            (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* The parts of an input that has several: each ends with a zero, the last with the input. */
+static inline struct troth_span fuzz_part(struct troth_span *rest)
+{
+    const char *zero = rest->len > 0 ? memchr(rest->data, '\0', rest->len) : NULL;
+    size_t len = zero == NULL ? rest->len : (size_t)(zero - rest->data);
+    struct troth_span part = {rest->data, len};
+    rest->data += len + (zero != NULL);
+    rest->len -= len + (zero != NULL);
+    return part;
+}
+
+/* An input that begins with a number of one byte; 0 when there is none. */
+static inline uint8_t fuzz_byte(struct troth_span *rest)
+{
+    if (rest->len == 0)
+        return 0;
+    rest->len--;
+    return (uint8_t)*rest->data++;
+}
+
 /* The same, but that line feeds between tokens travel as spaces. */
 static inline bool fuzz_same_payload(struct troth_span sent, struct troth_span received)
 {

@@ -428,8 +428,9 @@ struct mono txn_wake_at(const struct txn *txn);
  * too; the rest of the image is not kept. Then step TXN_EVENT_RECOVERED. For an attempt to be
  * driven again (accepted, orchestrated) the host must have filled `needs` and `timeout_us` from the
  * definition before that step.
- * TROTH_ERROR_SYNTAX: the image is damaged: park it, go on with the others.
- * TROTH_ERROR_NO_MEMORY; TROTH_ERROR_FULL: `cap` is too small. */
+ * TROTH_ERROR_SYNTAX: the image is damaged or contradicts itself: leave it, go on with the others.
+ * One that contradicts what the host filled in from the definition is TXN_LOST after the RECOVERED
+ * step. TROTH_ERROR_NO_MEMORY; TROTH_ERROR_FULL: `cap` is too small. */
 TROTH_MUST_CHECK int txn_image_members(const struct txn_image *image, uint32_t *ret_count);
 TROTH_MUST_CHECK int txn_recover(struct txn *txn, const struct txn_image *image,
                                  const struct txn_policy *policy, uint32_t epoch, uint64_t seed,

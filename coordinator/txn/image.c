@@ -1,0 +1,114 @@
+/* image.c: does what the journal holds of a transaction make sense? Nobody here writes a row that
+ * does not, but a row may be damaged, or changed by hand. One that contradicts itself is left as it
+ * is, and stops nobody else (faults.md 15): txn_recover() refuses it. What only the definition can
+ * tell shows in the RECOVERED step: then the transaction is lost to this memory. */
+#include "core.h"
+
+static bool two_phase_fits(const struct txn_image *image)
+{
+    switch (image->decision) {
+    case TXN_UNDECIDED:
+        return image->outcome == TXN_OUTCOME_NONE;
+    case TXN_COMMIT: /* none: steps behind the pivot make it final, or the decision implies it */
+        return image->outcome == TXN_OUTCOME_NONE || image->outcome == TXN_OUTCOME_COMMITTED ||
+               image->outcome == TXN_OUTCOME_MIXED;
+    case TXN_ABORT:
+        return image->outcome == TXN_OUTCOME_NONE || image->outcome == TXN_OUTCOME_ABORTED ||
+               image->outcome == TXN_OUTCOME_MIXED;
+    case TXN_DECISION_COUNT:
+        break;
+    }
+    return false;
+}
+
+static bool saga_fits(const struct txn_image *image)
+{
+    switch (image->decision) {
+    case TXN_UNDECIDED:
+        return image->outcome == TXN_OUTCOME_NONE;
+    case TXN_COMMIT:
+        return image->outcome == TXN_OUTCOME_COMMITTED || image->outcome == TXN_OUTCOME_MIXED;
+    case TXN_ABORT: /* cancelled before anything ran; or it turned, and maybe has undone all */
+        return image->outcome != TXN_OUTCOME_COMMITTED;
+    case TXN_DECISION_COUNT:
+        break;
+    }
+    return false;
+}
+
+bool txn_image_fits(const struct txn_image *image)
+{
+    enum txn_mode mode = image->origin.mode;
+    if (image->origin.interactive && mode != TXN_MODE_2PC)
+        return false;
+    switch (image->protocol) {
+    case TXN_PROTOCOL_2PC:
+        return mode != TXN_MODE_SAGA && (image->delegated_branch == 0 || mode == TXN_MODE_2PC) &&
+               two_phase_fits(image);
+    case TXN_PROTOCOL_SAGA:
+        return mode != TXN_MODE_2PC && image->delegated_branch == 0 && saga_fits(image) &&
+               (mode == TXN_MODE_SAGA || image->attempt > 1); /* it fell back */
+    case TXN_PROTOCOL_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Is this what a saga that has turned, or has not, can say of a step? */
+bool txn_image_step_fits(const struct txn_image *image, enum record_step_state state)
+{
+    switch (state) {
+    case RECORD_STEP_TRYING:
+    case RECORD_STEP_WAITING:
+    case RECORD_STEP_DONE:
+    case RECORD_STEP_SKIPPED:
+        return true;
+    case RECORD_STEP_PARKED:
+        return image->decision != TXN_ABORT;
+    case RECORD_STEP_UNDO_TRYING:
+    case RECORD_STEP_UNDO_WAITING:
+    case RECORD_STEP_UNDO_PARKED:
+    case RECORD_STEP_COMPENSATED:
+        return image->decision == TXN_ABORT;
+    case RECORD_STEP_STATE_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* The steps behind the pivot have no vote, and all others have one. */
+static bool pivot_fits(const struct txn *txn)
+{
+    uint64_t behind = txn->in[TXN_BRANCH_BEHIND] | txn->in[TXN_BRANCH_DONE];
+    if (txn->origin->mode != TXN_MODE_2PC_THEN_SAGA || txn->decision != TXN_COMMIT)
+        return true;
+    return behind == txn_of_kind(txn, TXN_STEP_RETRIABLE) &&
+           (behind != 0 || txn->outcome != TXN_OUTCOME_NONE);
+}
+
+static uint64_t undoable(const struct txn *txn)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        const struct txn_branch *branch = &txn->branches[i];
+        if (branch->kind == TXN_STEP_COMPENSATABLE && branch->has_compensation)
+            mask |= UINT64_C(1) << i;
+    }
+    return mask;
+}
+
+/* Only what can be undone is, and nothing behind a pivot that is passed; only what can not turn any
+ * more was parked on its way forward. */
+static bool turn_fits(const struct txn *txn)
+{
+    uint64_t undone = txn->in[TXN_BRANCH_COMPENSATING] | txn->in[TXN_BRANCH_COMPENSATED];
+    if (txn->decision == TXN_ABORT)
+        return ((undone | txn->in[TXN_BRANCH_PARKED]) & ~undoable(txn)) == 0 &&
+               !txn_forward_only(txn);
+    return txn->in[TXN_BRANCH_PARKED] == 0 || txn_forward_only(txn);
+}
+
+bool txn_recovered_fits(const struct txn *txn)
+{
+    return txn->protocol == TXN_PROTOCOL_SAGA ? turn_fits(txn) : pivot_fits(txn);
+}
