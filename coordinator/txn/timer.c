@@ -47,6 +47,14 @@ static uint64_t backoff(struct txn *txn, const struct txn_retry *retry, uint32_t
     return retry->fixed ? wait_us : random_next(txn) % (wait_us + 1);
 }
 
+/* What a participant asks for is honoured up to a limit: it may not put a decision off for ever. */
+static uint64_t not_before(uint64_t wait_us, uint64_t asked_us)
+{
+    if (asked_us > TXN_RETRY_AFTER_MAX_US)
+        asked_us = TXN_RETRY_AFTER_MAX_US;
+    return wait_us < asked_us ? asked_us : wait_us;
+}
+
 static const struct txn_retry policy_retry = {0};
 
 /* The same command again, later: unknown is neither success nor failure, and retry proves nothing
@@ -61,14 +69,14 @@ void txn_again(struct step *step, struct txn_branch *branch, uint64_t at_least_u
 struct mono txn_backoff_at(struct step *step, uint32_t tries, uint64_t at_least_us)
 {
     uint64_t wait_us = backoff(step->txn, &policy_retry, tries);
-    return txn_after(step->now, wait_us < at_least_us ? at_least_us : wait_us);
+    return txn_after(step->now, not_before(wait_us, at_least_us));
 }
 
 void txn_try_later(struct step *step, struct txn_branch *branch, const struct txn_retry *retry,
                    uint64_t at_least_us)
 {
     uint64_t wait_us = backoff(step->txn, retry, branch->tries);
-    branch->retry_at = txn_after(step->now, wait_us < at_least_us ? at_least_us : wait_us);
+    branch->retry_at = txn_after(step->now, not_before(wait_us, at_least_us));
 }
 
 void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op)

@@ -184,8 +184,8 @@ void troth_reply_done(struct troth_reply *reply, enum troth_branch_state state,
 /* A business no, never retried; to a prepare it is the vote "no". A service that refuses must
  * refuse the same command for ever (protocol.md, section 3). */
 void troth_reply_refused(struct troth_reply *reply, const char *reason, struct troth_span output);
-/* Not now. `after_us` 0: the coordinator's own schedule; more than a hundred years are a hundred.
- */
+/* Not now. `after_us` 0: the coordinator's own schedule; it waits five minutes at most, and here
+ * more than a hundred years are a hundred. */
 void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char *reason);
 /* It may or may not have happened: the coordinator asks again. */
 void troth_reply_unknown(struct troth_reply *reply, const char *reason);

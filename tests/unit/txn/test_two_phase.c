@@ -111,6 +111,25 @@ START_TEST(retry_waits_at_least_as_long_as_it_was_told)
 }
 END_TEST
 
+START_TEST(nobody_puts_a_decision_off_for_longer_than_the_limit)
+{
+    struct rig *rig = rig_new(2);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig_event(rig, TXN_EVENT_RESERVED);
+    rig_vote(rig, 1, VOTE_YES);
+    rig_vote(rig, 2, VOTE_YES);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    struct result retry = {.op = OP_COMMIT,
+                           .branch = 1,
+                           .attempt = 1,
+                           .result = RESULT_RETRY,
+                           .retry_after_us = UINT64_MAX};
+    rig_full_result(rig, &retry, false);
+    ck_assert_uint_eq(txn_wake_at(&rig->txn).us, rig->now.mono.us + TXN_RETRY_AFTER_MAX_US);
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(read_only_members_hear_no_phase_two_and_the_reply_waits_for_the_row)
 {
     struct rig *rig = rig_new(2);
@@ -371,6 +390,7 @@ TCase *two_phase_tests(void)
     tcase_add_test(tests, an_unknown_prepare_is_asked_again_until_the_prepare_timeout);
     tcase_add_test(tests, an_unanswered_prepare_times_out);
     tcase_add_test(tests, retry_waits_at_least_as_long_as_it_was_told);
+    tcase_add_test(tests, nobody_puts_a_decision_off_for_longer_than_the_limit);
     tcase_add_test(tests, read_only_members_hear_no_phase_two_and_the_reply_waits_for_the_row);
     tcase_add_test(tests, a_step_waits_for_the_output_it_needs);
     tcase_add_test(tests, a_member_never_asked_is_not_told);

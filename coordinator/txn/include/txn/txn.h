@@ -393,6 +393,10 @@ struct txn_now {
     struct wall wall;
 };
 
+/* A participant that says when to ask again (Retry-After) is not asked sooner, up to this: a longer
+ * wait is cut to it, since the same command again is always safe. */
+#define TXN_RETRY_AFTER_MAX_US UINT64_C(300000000)
+
 /* How often and how long. One for all transactions of a host; host memory. */
 struct txn_policy {
     uint64_t call_timeout_us;   /* of one call of phase 2 */
