@@ -199,11 +199,9 @@ static void step_deferred(struct driver *driver, struct entry *entry, const stru
                             .gtid = what->gtid,
                             .branch = what->branch,
                             .attempt = what->attempt,
-                            .result = what->result};
-    if (what->reason != NULL) {
-        result.reason = (struct troth_span){what->reason, strlen(what->reason)};
-    }
-    struct txn_event event = {.kind = what->kind};
+                            .result = what->result,
+                            .reason = what->reason};
+    struct txn_event event = {.kind = what->kind, .reason = what->reason};
     if (what->kind == TXN_EVENT_RESULT) {
         event.of.result = &result;
         event.unsent = what->unsent;

@@ -119,7 +119,7 @@ struct deferred {
     uint32_t branch;
     uint32_t attempt;
     bool unsent;
-    const char *reason; /* static */
+    struct troth_span reason; /* static, or in the entry's arena; may be absent */
 };
 
 struct shard {
@@ -180,9 +180,9 @@ bool driver_make_outbox(struct driver *driver);
 enum txn_mode steps_mode(const struct definition *definition);
 void steps_fill(const struct definition *definition, uint32_t index, struct txn_branch *branch);
 struct definition_values steps_values(const struct entry *entry);
-int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs);
+int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs, const char **ret_path);
 int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
-                enum message_op op, struct troth_span *ret_input);
+                enum message_op op, struct troth_span *ret_input, const char **ret_path);
 bool steps_unknown_output(const struct entry *entry, uint32_t index);
 const char *steps_operation(const struct entry *entry, uint32_t index, enum message_op op);
 

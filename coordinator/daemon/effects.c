@@ -142,15 +142,42 @@ static void send_failed(struct driver *driver, struct entry *entry, const struct
 {
     struct deferred what = deferred_for(entry, effect, TXN_EVENT_RESULT);
     what.result = result;
-    what.reason = reason;
+    what.reason = (struct troth_span){reason, strlen(reason)};
     what.unsent = true;
     driver_defer(driver, &what);
 }
 
-static void answer_later(struct driver *driver, struct entry *entry,
-                         const struct txn_effect *effect, enum txn_event_kind kind)
+static void skip(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
 {
-    struct deferred what = deferred_for(entry, effect, kind);
+    struct deferred what = deferred_for(entry, effect, TXN_EVENT_SKIPPED);
+    driver_defer(driver, &what);
+}
+
+/* For people: what is wrong with which path. */
+static int unsendable_text(char *text, size_t size, int error, const char *path)
+{
+    const char *before = "${", *after = "} makes the input nested too deep for a message";
+    if (error == TROTH_ERROR_NOT_FOUND) {
+        after = "} is not there";
+    } else if (error == TROTH_ERROR_TYPE) {
+        after = "} is an object or a list, and stands inside a longer text";
+    } else if (error == TROTH_ERROR_UNAVAILABLE) {
+        before = "a condition names the output of ";
+        after = ", which was lost when its participant was restarted";
+    }
+    return snprintf(text, size, "%s%s%s", before, path != NULL ? path : "?", after);
+}
+
+/* Without memory for the words it goes without. */
+static void unsendable(struct driver *driver, struct entry *entry, const struct txn_effect *effect,
+                       int error, const char *path)
+{
+    struct deferred what = deferred_for(entry, effect, TXN_EVENT_UNSENDABLE);
+    char text[MESSAGE_REASON_MAX];
+    bool failed = false;
+    int len = unsendable_text(text, sizeof(text), error, path);
+    size_t kept = (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
+    what.reason = arena_copy(&entry->arena, (struct troth_span){text, kept}, &failed);
     driver_defer(driver, &what);
 }
 
@@ -160,20 +187,21 @@ static bool make_input(struct driver *driver, struct entry *entry, const struct 
 {
     static const struct troth_span empty = {"{}", 2};
     uint32_t index = (uint32_t)(effect->branch - entry->branches);
+    const char *path = NULL;
     bool runs = true;
     int error = 0;
     if (effect->op != OP_PREPARE && effect->op != OP_EXECUTE && effect->op != OP_COMPENSATE) {
         return true;
     }
     if (effect->op != OP_COMPENSATE && entry->definition != NULL) {
-        error = steps_runs(entry, index, &runs);
+        error = steps_runs(entry, index, &runs, &path);
     }
     if (error == 0 && !runs) {
-        answer_later(driver, entry, effect, TXN_EVENT_SKIPPED);
+        skip(driver, entry, effect);
         return false;
     }
     if (error == 0) {
-        error = steps_input(driver, entry, index, effect->op, &command->input);
+        error = steps_input(driver, entry, index, effect->op, &command->input, &path);
     }
     if (error == TROTH_ERROR_NO_MEMORY) {
         send_failed(driver, entry, effect, RESULT_RETRY, troth_error_text(error));
@@ -184,7 +212,7 @@ static bool make_input(struct driver *driver, struct entry *entry, const struct 
         error = 0;
     }
     if (error != 0) {
-        answer_later(driver, entry, effect, TXN_EVENT_UNSENDABLE);
+        unsendable(driver, entry, effect, error, path);
     }
     return error == 0;
 }

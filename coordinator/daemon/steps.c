@@ -72,17 +72,38 @@ struct definition_values steps_values(const struct entry *entry)
     return values;
 }
 
-/* Lets its `when` run the step? Out of memory: not now. */
-int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs)
+/* A yes that came when it was asked for again may have lost its output: its participant was
+ * restarted. What a condition says of that nobody can tell. */
+static const struct txn_branch *output_lost(const struct entry *entry, uint64_t needs)
 {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        const struct txn_branch *branch = &entry->branches[i];
+        if ((needs >> i & 1u) != 0 && branch->state == TXN_BRANCH_PREPARED && branch->tries > 1 &&
+            branch->output.data == NULL) {
+            return branch;
+        }
+    }
+    return NULL;
+}
+
+/* Lets its `when` run the step? TROTH_ERROR_UNAVAILABLE: it can not be told, *ret_path names the
+ * step whose output is lost. TROTH_ERROR_NO_MEMORY: not now. */
+int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs, const char **ret_path)
+{
+    const struct definition *definition = entry->definition->definition;
+    const struct txn_branch *lost = output_lost(entry, definition->steps[index].when_needs);
     struct definition_values values = steps_values(entry);
-    return definition_when(entry->definition->definition, index, &values, ret_runs);
+    if (lost != NULL) {
+        *ret_path = lost->name;
+        return TROTH_ERROR_UNAVAILABLE;
+    }
+    return definition_when(definition, index, &values, ret_runs);
 }
 
 /* The input of prepare, execute and compensate, into the driver's scratch. TROTH_ERROR_NOT_FOUND,
- * _TYPE: it can not be made of what is known. */
+ * _TYPE, _TOO_LARGE: it can not be made of what is known; *ret_path as definition_render() says. */
 int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
-                enum message_op op, struct troth_span *ret_input)
+                enum message_op op, struct troth_span *ret_input, const char **ret_path)
 {
     static const struct troth_span empty = {"{}", 2};
     if (entry->definition == NULL) {
@@ -93,9 +114,8 @@ int steps_input(struct driver *driver, const struct entry *entry, uint32_t index
     const struct definition_step *step = &definition->steps[index];
     struct troth_span text = op == OP_COMPENSATE ? step->compensate_input : step->input;
     struct definition_values values = steps_values(entry);
-    const char *path = NULL;
     buffer_clear(&driver->scratch);
-    int error = definition_render(definition, text, &values, &driver->scratch, &path);
+    int error = definition_render(definition, text, &values, &driver->scratch, ret_path);
     if (error == 0 && driver->scratch.failed) {
         error = TROTH_ERROR_NO_MEMORY;
     }

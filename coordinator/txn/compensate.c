@@ -218,8 +218,8 @@ void txn_on_compensating_result(struct step *step)
 /* COMPENSATING: its input can not be made, although the outputs it names are known. */
 void txn_on_compensating_unsendable(struct step *step)
 {
-    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
-    if (branch == NULL || branch->state != TXN_BRANCH_COMPENSATING)
+    struct txn_branch *branch = txn_unsendable(step, TXN_BRANCH_COMPENSATING);
+    if (branch == NULL)
         return;
     park(step, branch);
     compensate_ready(step);

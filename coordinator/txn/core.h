@@ -108,6 +108,7 @@ void txn_on_unsendable(struct step *step);
 void txn_on_prepare_timer(struct step *step);
 void txn_reserve(struct step *step);
 struct txn_branch *txn_answered(struct step *step, enum message_op op);
+struct txn_branch *txn_unsendable(struct step *step, enum txn_branch_state state);
 
 /* one_phase.c */
 bool txn_one_phase_fits(const struct txn *txn);

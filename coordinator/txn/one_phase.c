@@ -191,7 +191,7 @@ void txn_on_delegated_cancel(struct step *step)
 /* This memory sent nothing, but the leader before it may have: the fence finds out. */
 void txn_on_delegated_unsendable(struct step *step)
 {
-    if (step->event->of.number == step->txn->delegated_branch)
+    if (txn_unsendable(step, TXN_BRANCH_EXECUTING) != NULL)
         txn_fence_delegated(step, TXN_CAUSE_INPUT, step->txn->delegated_branch);
 }
 

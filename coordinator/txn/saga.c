@@ -200,8 +200,8 @@ void txn_on_step_skipped(struct step *step)
 /* RUNNING: an input can not be made. Behind the pivot an operator looks. */
 void txn_on_step_unsendable(struct step *step)
 {
-    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
-    if (branch == NULL || branch->state != TXN_BRANCH_EXECUTING)
+    struct txn_branch *branch = txn_unsendable(step, TXN_BRANCH_EXECUTING);
+    if (branch == NULL)
         return;
     if (txn_forward_only(step->txn)) {
         refused(step, branch);

@@ -134,6 +134,17 @@ struct txn_branch *txn_answered(struct step *step, enum message_op op)
     return branch;
 }
 
+/* The branch whose input can not be made, with why; NULL when it is not in that state any more. */
+struct txn_branch *txn_unsendable(struct step *step, enum txn_branch_state state)
+{
+    struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
+    if (branch == NULL || branch->state != state)
+        return NULL;
+    if (step->event->reason.data != NULL)
+        branch->reason = step->event->reason;
+    return branch;
+}
+
 static void go_on(struct step *step)
 {
     if (txn_voted(step->txn) == txn_members(step->txn))
@@ -230,8 +241,8 @@ static bool output_lost(struct txn *txn, const struct txn_branch *branch)
  * never there it would not find either. */
 void txn_on_unsendable(struct step *step)
 {
-    const struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
-    if (branch == NULL || branch->state != TXN_BRANCH_PREPARING)
+    const struct txn_branch *branch = txn_unsendable(step, TXN_BRANCH_PREPARING);
+    if (branch == NULL)
         return;
     if (output_lost(step->txn, branch))
         give_up(step, TXN_CAUSE_INPUT, branch->number);

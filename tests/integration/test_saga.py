@@ -98,6 +98,21 @@ class Sagas(TrothTest):
         self.assertEqual(self.system.effects(gtid), {"accounts": (1, 1), "analytics": (1, 1)})
         self.untouched()
 
+    def test_an_input_that_can_not_be_made_says_why(self):
+        reply = self.trothd.apply({"name": "no_path", "version": 1, "mode": "saga", "steps": [
+            {"name": "seats", "participant": "accounts", "operation": "grant_seats",
+             "input": {"tenant": "${input.tenant}", "seats": 1},
+             "compensate": {"operation": "revoke_seats", "input": {"grant": "${steps.seats.output.grant}"}}},
+            {"name": "quota", "participant": "analytics", "operation": "raise_quota",
+             "input": {"tenant": "${steps.seats.output.nothing}", "plan": "team"},
+             "compensate": {"operation": "restore_quota", "input": {}}}]})
+        self.assertIn(reply.status, (200, 201), reply)
+        shown = self.trothd.submit("no_path", {"tenant": "tenant_1"}).json
+        self.assertEqual(shown["outcome"], "compensated", shown)
+        self.assertEqual({name: shown["failure"].get(name) for name in ("cause", "step", "reason")},
+                         {"cause": "input", "step": "quota",
+                          "reason": "${steps.seats.output.nothing} is not there"}, shown)
+
     def test_a_participant_down_after_the_pivot_gets_its_step_later(self):
         self.system.shops["notifications"].kill9()
         gtid = self.begin()

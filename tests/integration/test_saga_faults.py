@@ -502,11 +502,11 @@ class SagaFaults(TrothTest):
     BOOK = {"name": "book", "participant": "shipping", "operation": "book", "kind": "pivot", "retry": "endless",
             "input": {"order_id": "o", "reservation": "${steps.reserve.output.id}"}}
 
-    def handed_over(self, restart):
+    def handed_over(self, restart, book=BOOK):
         """The vote of `reserve` is lost; asked again, it votes yes and can not read its output; `book` needs it."""
         proxy = self.system.proxies["inventory"]
         proxy.cut_at("reply", b'"vote"', then_refuse=True)
-        gtid = self.begin(self.RESERVE, self.BOOK, mode="2pc_then_saga", prepare_timeout="3s")
+        gtid = self.begin(self.RESERVE, book, mode="2pc_then_saga", prepare_timeout="3s")
         wait_until(proxy.triggered.is_set, 20, "the vote is lost")
         wait_until(lambda: self.postgres.prepared(f"%{gtid}_1_%"), 20, "it is prepared")
         if restart:
@@ -528,8 +528,18 @@ class SagaFaults(TrothTest):
         gtid, shown = self.handed_over(restart=True)
         self.assertEqual((shown["outcome"], shown["attempt"]), ("committed", 2), shown)
         self.assertEqual((shown["fallback"]["cause"], shown["fallback"]["step"]), ("input", "book"), shown)
+        self.assertEqual(shown["fallback"]["reason"], "${steps.reserve.output.id} is not there", shown)
         self.effects(gtid, inventory=(1, 0), shipping=(1, 0))
         wait_until(lambda: not self.postgres.prepared(f"%{gtid}%"), 20, "nothing of it is prepared")
+
+    def test_39_a_condition_on_an_output_that_was_lost(self):
+        """Fault 39: nobody guesses what the condition says: the saga finds out."""
+        book = {**self.BOOK, "when": {"value": "${steps.reserve.output.id}", "exists": True},
+                "input": {"order_id": "o", "reservation": 1}}
+        gtid, shown = self.handed_over(restart=True, book=book)
+        self.assertEqual((shown["outcome"], shown["attempt"]), ("committed", 2), shown)
+        self.assertEqual(shown["fallback"]["cause"], "input", shown)
+        self.effects(gtid, inventory=(1, 0), shipping=(1, 0))
 
 
 if __name__ == "__main__":

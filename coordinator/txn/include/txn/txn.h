@@ -303,6 +303,7 @@ enum txn_event_kind {
 struct txn_event {
     enum txn_event_kind kind;
     bool unsent; /* RESULT: nothing left this process (channel_result's !sent): unreachable */
+    struct troth_span reason; /* UNSENDABLE: why, for people; absent, or alive as long as the txn */
     union {
         const struct txn_branch *branch; /* ENLISTED: number … timeout_us and vote are copied */
         struct {
