@@ -76,11 +76,10 @@ struct definition_values steps_values(const struct entry *entry)
  * restarted. What a condition says of that nobody can tell. */
 static const struct txn_branch *output_lost(const struct entry *entry, uint64_t needs)
 {
+    uint64_t without = needs & txn_yes_without_output(&entry->txn);
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        const struct txn_branch *branch = &entry->branches[i];
-        if ((needs >> i & 1u) != 0 && branch->state == TXN_BRANCH_PREPARED && branch->tries > 1 &&
-            branch->output.data == NULL) {
-            return branch;
+        if ((without >> i & 1u) != 0 && entry->branches[i].tries > 1) {
+            return &entry->branches[i];
         }
     }
     return NULL;

@@ -9,8 +9,7 @@
 
 #define ASK_TRIES_MAX 3u /* for an output; then the compensation goes without it */
 
-/* Compensations that are not done yet. */
-static uint64_t owing(const struct txn *txn)
+uint64_t txn_undoable(const struct txn *txn)
 {
     uint64_t mask = 0;
     for (uint32_t i = 0; i < txn->branches_count; i++) {
@@ -18,7 +17,13 @@ static uint64_t owing(const struct txn *txn)
         if (branch->kind == TXN_STEP_COMPENSATABLE && branch->has_compensation)
             mask |= UINT64_C(1) << i;
     }
-    return mask &
+    return mask;
+}
+
+/* Compensations that are not done yet. */
+static uint64_t owing(const struct txn *txn)
+{
+    return txn_undoable(txn) &
            (txn->in[TXN_BRANCH_DONE] | txn->in[TXN_BRANCH_UNCERTAIN] | txn->in[TXN_BRANCH_ASKING] |
             txn->in[TXN_BRANCH_COMPENSATING] | txn->in[TXN_BRANCH_PARKED]);
 }

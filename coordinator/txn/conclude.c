@@ -220,14 +220,13 @@ void txn_saga_recovered(struct step *step)
         txn_compensate_begin(step);
         return;
     }
+    txn_set_state(txn, TXN_RUNNING);
     if (txn_passed(txn) != txn_all(txn) && !txn_forward_only(txn) &&
         txn_expired(txn->deadline, step->now)) {
-        txn_set_state(txn, TXN_RUNNING);
         txn_note_moment(step, TXN_MOMENT_TIMEOUT);
         txn_stop(step, TXN_CAUSE_TIMEOUT, 0);
         return;
     }
-    txn_set_state(txn, TXN_RUNNING);
     if (!spent_before(step))
-        txn_run_begin(step);
+        txn_run(step);
 }

@@ -179,6 +179,7 @@ void txn_on_late_unsent(struct step *step);
 void txn_on_turned(struct step *step);
 
 /* compensate.c */
+uint64_t txn_undoable(const struct txn *txn); /* steps that have a compensation */
 void txn_compensate_begin(struct step *step);
 void txn_on_compensating_result(struct step *step);
 void txn_on_compensating_unsendable(struct step *step);

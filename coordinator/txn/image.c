@@ -86,24 +86,13 @@ static bool pivot_fits(const struct txn *txn)
            (behind != 0 || txn->outcome != TXN_OUTCOME_NONE);
 }
 
-static uint64_t undoable(const struct txn *txn)
-{
-    uint64_t mask = 0;
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
-        const struct txn_branch *branch = &txn->branches[i];
-        if (branch->kind == TXN_STEP_COMPENSATABLE && branch->has_compensation)
-            mask |= UINT64_C(1) << i;
-    }
-    return mask;
-}
-
 /* Only what can be undone is, and nothing behind a pivot that is passed; only what can not turn any
  * more was parked on its way forward. */
 static bool turn_fits(const struct txn *txn)
 {
     uint64_t undone = txn->in[TXN_BRANCH_COMPENSATING] | txn->in[TXN_BRANCH_COMPENSATED];
     if (txn->decision == TXN_ABORT)
-        return ((undone | txn->in[TXN_BRANCH_PARKED]) & ~undoable(txn)) == 0 &&
+        return ((undone | txn->in[TXN_BRANCH_PARKED]) & ~txn_undoable(txn)) == 0 &&
                !txn_forward_only(txn);
     return txn->in[TXN_BRANCH_PARKED] == 0 || txn_forward_only(txn);
 }

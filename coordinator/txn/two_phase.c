@@ -226,15 +226,16 @@ static void give_up(struct step *step, enum txn_cause cause, uint32_t branch_num
         txn_abort(step, cause, branch_number);
 }
 
-/* A yes without the output that an input needs: its participant was asked again behind a restart,
- * and can not read what is prepared before that commits (protocol.md, section 3). */
-static bool output_lost(struct txn *txn, const struct txn_branch *branch)
+/* What an input needs of these is perhaps lost: a participant that is asked again behind a restart
+ * can not read what it has prepared before that commits (protocol.md, section 3). */
+uint64_t txn_yes_without_output(const struct txn *txn)
 {
-    for (uint64_t mask = branch->needs & txn->in[TXN_BRANCH_PREPARED]; mask != 0;) {
-        if (txn_take(txn, &mask)->output.data == NULL)
-            return true;
+    uint64_t without = 0;
+    for (uint64_t mask = txn->in[TXN_BRANCH_PREPARED]; mask != 0; mask &= mask - 1) {
+        if (txn->branches[__builtin_ctzll(mask)].output.data == NULL)
+            without |= mask & -mask;
     }
-    return false;
+    return without;
 }
 
 /* PREPARING: an input can not be made. An output that was lost a saga finds again; one that was
@@ -244,7 +245,7 @@ void txn_on_unsendable(struct step *step)
     const struct txn_branch *branch = txn_unsendable(step, TXN_BRANCH_PREPARING);
     if (branch == NULL)
         return;
-    if (output_lost(step->txn, branch))
+    if ((branch->needs & txn_yes_without_output(step->txn)) != 0)
         give_up(step, TXN_CAUSE_INPUT, branch->number);
     else
         txn_abort(step, TXN_CAUSE_INPUT, branch->number);

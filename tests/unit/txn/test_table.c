@@ -195,48 +195,41 @@ static struct rig *rig_in(enum txn_state state, bool parked_abort)
     abort();
 }
 
-/* The same event in several shapes: late, wrong and right ones. */
+/* Late, wrong and right ones. */
+static const struct result answers[] = {
+    {.op = OP_PREPARE, .branch = 1, .attempt = 1, .result = RESULT_VOTE, .vote = VOTE_YES},
+    {.op = OP_PREPARE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+    {.op = OP_PREPARE, .branch = 1, .attempt = 9, .result = RESULT_REFUSED},
+    {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+    {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
+    {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+    {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_UNKNOWN},
+    {.op = OP_EXECUTE, .branch = 2, .attempt = 1, .result = RESULT_DONE},
+    {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+    {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+    {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_RETRY},
+    {.op = OP_STATUS, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+    {.op = OP_ABORT,
+     .branch = 2,
+     .attempt = 1,
+     .result = RESULT_DONE,
+     .state = BRANCH_IS_COMMITTED},
+    {.op = OP_ABORT, .branch = 2, .attempt = 1, .result = RESULT_DONE, .state = BRANCH_IS_ABORTED},
+    {.op = OP_ABORT, .branch = 2, .attempt = 1, .result = RESULT_REFUSED},
+    {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_DONE},
+    {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
+    {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_DONE, .state = BRANCH_IS_ABORTED},
+    {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
+    {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
+    {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_UNKNOWN},
+    {.op = OP_ABORT, .branch = 500, .attempt = 1, .result = RESULT_DONE},
+    {.op = OP_COMMIT, .branch = 500, .attempt = 1, .result = RESULT_DONE},
+};
+
+/* The same event in several shapes. */
 static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t shape)
 {
-    static const struct result results[] = {
-        {.op = OP_PREPARE, .branch = 1, .attempt = 1, .result = RESULT_VOTE, .vote = VOTE_YES},
-        {.op = OP_PREPARE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
-        {.op = OP_PREPARE, .branch = 1, .attempt = 9, .result = RESULT_REFUSED},
-        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
-        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
-        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
-        {.op = OP_EXECUTE, .branch = 1, .attempt = 1, .result = RESULT_UNKNOWN},
-        {.op = OP_EXECUTE, .branch = 2, .attempt = 1, .result = RESULT_DONE},
-        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
-        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
-        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_RETRY},
-        {.op = OP_STATUS, .branch = 1, .attempt = 1, .result = RESULT_DONE},
-        {.op = OP_ABORT,
-         .branch = 2,
-         .attempt = 1,
-         .result = RESULT_DONE,
-         .state = BRANCH_IS_COMMITTED},
-        {.op = OP_ABORT,
-         .branch = 2,
-         .attempt = 1,
-         .result = RESULT_DONE,
-         .state = BRANCH_IS_ABORTED},
-        {.op = OP_ABORT, .branch = 2, .attempt = 1, .result = RESULT_REFUSED},
-        {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_DONE},
-        {.op = OP_COMMIT, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
-        {.op = OP_ABORT,
-         .branch = 1,
-         .attempt = 1,
-         .result = RESULT_DONE,
-         .state = BRANCH_IS_ABORTED},
-        {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_REFUSED},
-        {.op = OP_COMPENSATE, .branch = 1, .attempt = 1, .result = RESULT_DONE},
-        {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_HEURISTIC},
-        {.op = OP_ABORT, .branch = 1, .attempt = 1, .result = RESULT_UNKNOWN},
-        {.op = OP_ABORT, .branch = 500, .attempt = 1, .result = RESULT_DONE},
-        {.op = OP_COMMIT, .branch = 500, .attempt = 1, .result = RESULT_DONE},
-    };
-    const uint32_t results_count = sizeof(results) / sizeof(results[0]);
+    const uint32_t answers_count = sizeof(answers) / sizeof(answers[0]);
     static struct result result;
     uint32_t shapes = 1;
     struct txn_branch wanted = {.number = 5,
@@ -247,9 +240,9 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
                                 .vote = VOTE_NONE};
     struct txn_event event = {.kind = kind};
     if (kind == TXN_EVENT_RESULT) {
-        shapes = results_count * rig->txn.attempt;
-        result = results[shape % results_count];
-        result.attempt += shape / results_count;
+        shapes = answers_count * rig->txn.attempt;
+        result = answers[shape % answers_count];
+        result.attempt += shape / answers_count;
         event.of.result = &result;
     } else if (kind == TXN_EVENT_DURABLE) {
         shapes = TXN_RECORD_KIND_COUNT * 2;

@@ -451,6 +451,9 @@ enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch
 
 struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number);
 
+/* Bit i: branches[i] has voted yes, and no output came with it. */
+uint64_t txn_yes_without_output(const struct txn *txn);
+
 /* JSON for people, the same text in memory, in the END record and in the API. A step whose abort of
  * the attempt before is not acknowledged says so ("earlier_abort"): only here, never in a record.
  */
