@@ -55,6 +55,7 @@ static bool is_sensible(const struct result *result)
     case RESULT_RETRY:
     case RESULT_UNKNOWN:
     case RESULT_HEURISTIC:
+    case RESULT_CONFLICT:
         return true;
     case RESULT_COUNT:
         break;

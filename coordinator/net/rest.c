@@ -3,11 +3,12 @@
 #include "lane.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <protocol/duration.h>
 #include <protocol/json.h>
 
-#define HEADERS_MAX 9
+#define HEADERS_MAX 11
 
 /* Values of the headers of one request, and where each began in the text. */
 struct head {
@@ -16,6 +17,7 @@ struct head {
     char branch[12];
     char attempt[12];
     char timeout[DURATION_TEXT_MAX];
+    char lock_timeout[DURATION_TEXT_MAX];
     char key[TROTH_GTID_TEXT_LEN + 48]; /* gtid:branch:op:attempt */
     char traceparent[MESSAGE_TRACEPARENT_LEN + 1];
 };
@@ -59,6 +61,13 @@ static void format_head(struct request *request, const struct item *item, struct
     if (item->has_timeout) {
         duration_format(channel_item_left_us(item, channel_lane_now_us()), head->timeout);
         head->list[count++] = (struct http_header){HEADER_TIMEOUT, head->timeout};
+    }
+    if (command->lock_wait_us != 0) {
+        duration_format(command->lock_wait_us, head->lock_timeout);
+        head->list[count++] = (struct http_header){HEADER_LOCK_TIMEOUT, head->lock_timeout};
+    }
+    if (command->ordered) {
+        head->list[count++] = (struct http_header){HEADER_ORDERED, "true"};
     }
     if (command->traceparent.len == MESSAGE_TRACEPARENT_LEN) {
         memcpy(head->traceparent, command->traceparent.data, MESSAGE_TRACEPARENT_LEN);
@@ -186,6 +195,28 @@ static void read_success(const struct http_reply *reply, struct result *result)
     read_output(reply, result);
 }
 
+/* Another value than "true" is not understood: the status alone says what it is. */
+static bool says_conflict(const struct http_reply *reply)
+{
+    struct troth_span value;
+    return (reply->status == 409 || reply->status == 425 || reply->status == 503) &&
+           http_reply_header(reply, HEADER_CONFLICT, &value) && value.len == strlen("true") &&
+           strncasecmp(value.data, "true", value.len) == 0;
+}
+
+static void read_conflict(struct channel *channel, const struct http_reply *reply,
+                          struct result *result)
+{
+    struct troth_span value;
+    troth_gtid blocker;
+    result->result = RESULT_CONFLICT;
+    result->reason = refusal_reason(channel, reply->body);
+    if (http_reply_header(reply, HEADER_BLOCKER, &value) &&
+        troth_gtid_parse(value.data, value.len, &blocker) == 0) {
+        result->blocker = blocker;
+    }
+}
+
 static void answered(struct request *request, const struct http_reply *reply)
 {
     struct channel *channel = request->channel;
@@ -196,6 +227,8 @@ static void answered(struct request *request, const struct http_reply *reply)
     struct result result = channel_item_result(item, RESULT_UNKNOWN);
     if (reply->status / 100 == 2) {
         read_success(reply, &result);
+    } else if (says_conflict(reply)) {
+        read_conflict(channel, reply, &result);
     } else if (reply->status == 409) {
         result.result = RESULT_REFUSED;
         result.reason = refusal_reason(channel, reply->body);

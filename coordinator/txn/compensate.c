@@ -160,6 +160,7 @@ static void compensate_answered(struct step *step)
         park(step, branch);
         return;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:
@@ -174,7 +175,8 @@ static void status_answered(struct step *step)
     struct txn_branch *branch = txn_answered(step, OP_STATUS);
     if (branch == NULL || branch->state != TXN_BRANCH_ASKING)
         return;
-    bool answered = result->result != RESULT_UNKNOWN && result->result != RESULT_RETRY;
+    bool answered = result->result != RESULT_UNKNOWN && result->result != RESULT_RETRY &&
+                    result->result != RESULT_CONFLICT;
     if (!answered && branch->tries < ASK_TRIES_MAX) {
         txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
         return;

@@ -315,6 +315,7 @@ static void phase2_answer(struct step *step, struct txn_branch *branch, enum mes
         branch_park(step, branch);
         return;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:

@@ -204,6 +204,7 @@ bool txn_earlier_answered(struct step *step)
         park(step, branch);
         return true;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:

@@ -104,6 +104,7 @@ void txn_on_executed(struct step *step)
         branch_refused(step, branch);
         return;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_HEURISTIC:
@@ -158,6 +159,7 @@ void txn_on_fence_answer(struct step *step)
             park(step, branch);
         return;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:

@@ -142,6 +142,7 @@ static void fence_answered(struct step *step, struct txn_branch *pivot)
         pivot_park(step, pivot);
         return;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:

@@ -174,6 +174,7 @@ void txn_on_step_result(struct step *step)
             refused(step, branch);
         return;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_HEURISTIC: /* not an answer to execute: not understood, so nothing is known */

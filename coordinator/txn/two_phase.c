@@ -205,6 +205,7 @@ void txn_on_vote(struct step *step)
         txn_abort(step, TXN_CAUSE_REFUSED, branch->number);
         return;
     case RESULT_RETRY:
+    case RESULT_CONFLICT:
         txn_again(step, branch, result->retry_after_us);
         return;
     case RESULT_UNKNOWN:

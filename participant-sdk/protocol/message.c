@@ -7,6 +7,8 @@
 #include <protocol/duration.h>
 #include <protocol/json.h>
 
+static const troth_gtid no_gtid;
+
 /* --- writing -----------------------------------------------------------------------------------
  */
 
@@ -77,6 +79,10 @@ void message_command_append(struct buffer *buffer, const struct command *command
     json_append_string(buffer, command->operation);
     if (command->timeout_us != 0)
         append_duration(buffer, ",\"timeout\":", command->timeout_us);
+    if (command->lock_wait_us != 0)
+        append_duration(buffer, ",\"lock_wait\":", command->lock_wait_us);
+    if (command->ordered)
+        buffer_append_text(buffer, ",\"ordered\":true");
     if (command->traceparent.data != NULL) {
         buffer_append_text(buffer, ",\"traceparent\":");
         json_append_string(buffer, command->traceparent);
@@ -98,6 +104,11 @@ void message_result_append(struct buffer *buffer, const struct result *result)
         append_word(buffer, ",\"state\":", message_state_name(result->state));
     if (result->result == RESULT_RETRY && result->retry_after_us != 0)
         append_duration(buffer, ",\"retry_after\":", result->retry_after_us);
+    if (result->result == RESULT_CONFLICT && !troth_gtid_equal(&result->blocker, &no_gtid)) {
+        char text[TROTH_GTID_TEXT_LEN + 1];
+        troth_gtid_format(&result->blocker, text);
+        append_word(buffer, ",\"blocker\":", text);
+    }
     if (result->reason.data != NULL) {
         buffer_append_text(buffer, ",\"reason\":");
         json_append_string(buffer, reason_cut(result->reason));
@@ -118,12 +129,15 @@ enum member {
     MEMBER_ATTEMPT,
     MEMBER_OPERATION,
     MEMBER_TIMEOUT,
+    MEMBER_LOCK_WAIT,
+    MEMBER_ORDERED,
     MEMBER_TRACEPARENT,
     MEMBER_INPUT,
     MEMBER_RESULT,
     MEMBER_VOTE,
     MEMBER_STATE,
     MEMBER_RETRY_AFTER,
+    MEMBER_BLOCKER,
     MEMBER_OUTPUT,
     MEMBER_REASON,
     MEMBER_COUNT
@@ -140,12 +154,15 @@ static const struct troth_span member_names[MEMBER_COUNT] = {
     [MEMBER_ATTEMPT] = NAME("attempt"),
     [MEMBER_OPERATION] = NAME("operation"),
     [MEMBER_TIMEOUT] = NAME("timeout"),
+    [MEMBER_LOCK_WAIT] = NAME("lock_wait"),
+    [MEMBER_ORDERED] = NAME("ordered"),
     [MEMBER_TRACEPARENT] = NAME("traceparent"),
     [MEMBER_INPUT] = NAME("input"),
     [MEMBER_RESULT] = NAME("result"),
     [MEMBER_VOTE] = NAME("vote"),
     [MEMBER_STATE] = NAME("state"),
     [MEMBER_RETRY_AFTER] = NAME("retry_after"),
+    [MEMBER_BLOCKER] = NAME("blocker"),
     [MEMBER_OUTPUT] = NAME("output"),
     [MEMBER_REASON] = NAME("reason"),
 };
@@ -284,6 +301,26 @@ static struct troth_span traceparent_read(struct troth_span value)
     return good ? text : absent;
 }
 
+/* How long a command may take, and wait for locks. "0s": nothing is left of it, which is not "there
+ * is none". */
+static int waits_read(struct line *line, struct command *command)
+{
+    struct troth_span timeout = line->members[MEMBER_TIMEOUT];
+    struct troth_span lock_wait = line->members[MEMBER_LOCK_WAIT];
+    struct troth_span ordered = line->members[MEMBER_ORDERED];
+    if (timeout.data != NULL && duration_read(timeout, &command->timeout_us) != 0)
+        return wrong(line, TROTH_ERROR_TYPE, "timeout: not a duration");
+    if (timeout.data != NULL && command->timeout_us == 0)
+        command->timeout_us = 1;
+    if (lock_wait.data != NULL && duration_read(lock_wait, &command->lock_wait_us) != 0)
+        return wrong(line, TROTH_ERROR_TYPE, "lock_wait: not a duration");
+    if (lock_wait.data != NULL && command->lock_wait_us == 0)
+        command->lock_wait_us = 1;
+    if (ordered.data != NULL && json_bool(ordered, &command->ordered) != 0)
+        return wrong(line, TROTH_ERROR_TYPE, "ordered: neither true nor false");
+    return 0;
+}
+
 static int command_read(struct line *line, struct buffer *scratch, struct command *command)
 {
     int error = head_read(line, &command->op, &command->gtid, &command->branch, &command->attempt);
@@ -296,12 +333,9 @@ static int command_read(struct line *line, struct buffer *scratch, struct comman
         return wrong(line, error, "operation: out of memory");
     if (error != 0 || !troth_name_valid(command->operation.data, command->operation.len))
         return wrong(line, TROTH_ERROR_TYPE, "operation: missing, or not a name");
-    if (line->members[MEMBER_TIMEOUT].data != NULL) {
-        if (duration_read(line->members[MEMBER_TIMEOUT], &command->timeout_us) != 0)
-            return wrong(line, TROTH_ERROR_TYPE, "timeout: not a duration");
-        if (command->timeout_us == 0) /* nothing is left of it, which is not "there is none" */
-            command->timeout_us = 1;
-    }
+    error = waits_read(line, command);
+    if (error != 0)
+        return error;
     if (line->members[MEMBER_TRACEPARENT].data != NULL)
         command->traceparent = traceparent_read(line->members[MEMBER_TRACEPARENT]);
     command->input = line->members[MEMBER_INPUT];
@@ -328,6 +362,15 @@ static int result_words_read(struct line *line, struct result *result)
     return 0;
 }
 
+/* For people and for the choice of a wait: one that is none is as good as absent. */
+static void blocker_read(struct troth_span value, troth_gtid *ret_gtid)
+{
+    char text[WORD_CAP];
+    struct troth_span word = word_read(value, text);
+    if (troth_gtid_parse(word.data, word.len, ret_gtid) != 0)
+        *ret_gtid = no_gtid;
+}
+
 static int result_read(struct line *line, struct buffer *scratch, struct result *result)
 {
     int error = head_read(line, &result->op, &result->gtid, &result->branch, &result->attempt);
@@ -338,6 +381,8 @@ static int result_read(struct line *line, struct buffer *scratch, struct result 
     if (result->result == RESULT_RETRY && line->members[MEMBER_RETRY_AFTER].data != NULL &&
         duration_read(line->members[MEMBER_RETRY_AFTER], &result->retry_after_us) != 0)
         return wrong(line, TROTH_ERROR_TYPE, "retry_after: not a duration");
+    if (result->result == RESULT_CONFLICT)
+        blocker_read(line->members[MEMBER_BLOCKER], &result->blocker);
     if (line->members[MEMBER_REASON].data != NULL) {
         error = text_read(line->members[MEMBER_REASON], scratch, &result->reason);
         if (error == TROTH_ERROR_NO_MEMORY)

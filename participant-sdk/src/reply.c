@@ -89,6 +89,8 @@ struct troth_reply *task_create(struct mailbox *mailbox, const struct command *c
     task->call.journal = copy(&at, id).data;
     task->call.operation = copy(&at, command->operation).data;
     task->call.timeout_us = command->timeout_us;
+    task->call.lock_wait_us = command->lock_wait_us;
+    task->call.ordered = command->ordered;
     task->call.input = copy(&at, command->input);
     task->call.traceparent = copy(&at, command->traceparent);
     task->deadline_us = command->timeout_us == 0 ? 0 : now_us + command->timeout_us;
@@ -213,6 +215,16 @@ void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char 
     const struct result result = {.result = RESULT_RETRY,
                                   .retry_after_us =
                                       after_us < DURATION_MAX_US ? after_us : DURATION_MAX_US};
+    finish(reply, &result, (struct troth_span){NULL, 0}, reason);
+}
+
+void troth_reply_conflict(struct troth_reply *reply, const char *reason, const troth_gtid *blocker)
+{
+    struct result result = {.result = RESULT_CONFLICT};
+
+    if (blocker != NULL) {
+        result.blocker = *blocker;
+    }
     finish(reply, &result, (struct troth_span){NULL, 0}, reason);
 }
 

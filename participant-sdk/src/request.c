@@ -155,6 +155,7 @@ static int plain_status(const struct result *result)
     case RESULT_REFUSED:
         return 409;
     case RESULT_RETRY:
+    case RESULT_CONFLICT: /* and a header says so, which a coordinator of old ignores */
         return 503;
     case RESULT_UNKNOWN:
     case RESULT_HEURISTIC: /* has no word of its own there: asked again, seen by a person */
@@ -203,10 +204,11 @@ static void flush_plain(struct request *request)
     const struct result *result = &request->plain;
     struct troth_span output = {NULL, 0};
     struct troth_span reason = {NULL, 0};
-    struct http_header headers[5] = {{HEADER_SLOTS, request->participant->slots_text}};
+    struct http_header headers[7] = {{HEADER_SLOTS, request->participant->slots_text}};
     struct http_exchange *exchange = request->exchange;
     uint32_t n = 1;
     char after[24];
+    char blocker[TROTH_GTID_TEXT_LEN + 1];
     const char *type;
     struct buffer body BUFFER_SCOPED = {0};
 
@@ -227,6 +229,13 @@ static void flush_plain(struct request *request)
         (void)snprintf(after, sizeof after, "%llu",
                        (unsigned long long)((result->retry_after_us + US_PER_S - 1) / US_PER_S));
         headers[n++] = (struct http_header){"Retry-After", after};
+    }
+    if (result->result == RESULT_CONFLICT) {
+        headers[n++] = (struct http_header){HEADER_CONFLICT, "true"};
+        if (!troth_gtid_equal(&result->blocker, &(troth_gtid){{0}})) {
+            troth_gtid_format(&result->blocker, blocker);
+            headers[n++] = (struct http_header){HEADER_BLOCKER, blocker};
+        }
     }
     type = plain_body(result, output, reason, &body);
     if (body.failed) { /* without its output it would be another result */

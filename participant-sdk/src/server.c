@@ -180,6 +180,23 @@ static bool split_path(struct troth_span path, struct command *command)
                             &command->op) == 0;
 }
 
+/* Absent: stays. "0s": nothing is left of it, which is not "there is none". */
+static bool duration_header(struct http_exchange *exchange, const char *name, uint64_t *ret_us)
+{
+    struct troth_span value;
+
+    if (!http_exchange_header(exchange, name, &value)) {
+        return true;
+    }
+    if (duration_parse(value.data, value.len, ret_us) != 0) {
+        return false;
+    }
+    if (*ret_us == 0) {
+        *ret_us = 1;
+    }
+    return true;
+}
+
 /* NULL: all is well; otherwise what is wrong. */
 static const char *plain_command(struct http_exchange *exchange, struct command *command)
 {
@@ -198,10 +215,14 @@ static const char *plain_command(struct http_exchange *exchange, struct command 
         !number(value, TROTH_ATTEMPT_MAX, &command->attempt)) {
         return "the header " HEADER_ATTEMPT " is missing or not an attempt";
     }
-    if (http_exchange_header(exchange, HEADER_TIMEOUT, &value) &&
-        duration_parse(value.data, value.len, &command->timeout_us) != 0) {
+    if (!duration_header(exchange, HEADER_TIMEOUT, &command->timeout_us)) {
         return "the header " HEADER_TIMEOUT " is not a duration";
     }
+    if (!duration_header(exchange, HEADER_LOCK_TIMEOUT, &command->lock_wait_us)) {
+        return "the header " HEADER_LOCK_TIMEOUT " is not a duration";
+    }
+    command->ordered = http_exchange_header(exchange, HEADER_ORDERED, &value) &&
+                       value.len == strlen("true") && memcmp(value.data, "true", value.len) == 0;
     if (http_exchange_header(exchange, "traceparent", &value) &&
         value.len == MESSAGE_TRACEPARENT_LEN) {
         command->traceparent = value;

@@ -20,6 +20,13 @@ static void done(void *arg, const struct troth_call *call, struct troth_reply *r
     troth_reply_done(reply, TROTH_BRANCH_UNSAID, call->input);
 }
 
+static void conflict(const struct troth_call *call, struct troth_reply *reply, const char *blocker)
+{
+    troth_gtid gtid;
+    bool known = troth_gtid_parse(blocker, strlen(blocker), &gtid) == 0;
+    troth_reply_conflict(reply, call->ordered ? "in order" : NULL, known ? &gtid : NULL);
+}
+
 static void refuse(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     char text[64];
@@ -29,6 +36,8 @@ static void refuse(void *arg, const struct troth_call *call, struct troth_reply 
         troth_reply_refused(reply, text, nothing);
     else if (troth_call_int64(call, "after", &number) == 0)
         troth_reply_retry(reply, (uint64_t)number, call->operation);
+    else if (troth_call_text(call, "blocker", text, sizeof text) == 0)
+        conflict(call, reply, text);
     else
         troth_reply_unknown(reply, NULL);
 }

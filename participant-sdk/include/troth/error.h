@@ -31,6 +31,7 @@ enum troth_error_class {
     X(BUSY, -3, RETRY, "another call of the same branch is still running")                         \
     X(UNAVAILABLE, -4, RETRY, "the other side can not be reached")                                 \
     X(SHUTTING_DOWN, -5, RETRY, "shutting down")                                                   \
+    X(CONFLICT, -6, RETRY, "another transaction holds or has changed what this one needs")         \
     X(INVALID, -10, REFUSED, "an argument is out of its range")                                    \
     X(SYNTAX, -11, REFUSED, "the text is not well formed")                                         \
     X(TOO_LARGE, -12, REFUSED, "larger than its limit")                                            \

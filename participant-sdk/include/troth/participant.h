@@ -19,6 +19,7 @@
 #ifndef TROTH_PARTICIPANT_H
 #define TROTH_PARTICIPANT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <troth/error.h>
@@ -121,11 +122,13 @@ uint16_t troth_participant_port(const struct troth_participant *participant);
 /* --- commands --------------------------------------------------------------------------------- */
 
 enum troth_op {
-    TROTH_OP_PREPARE,    /* do the work and be ready to commit it: vote, refused, retry, unknown */
+    TROTH_OP_PREPARE,    /* do the work and be ready to commit it: vote, refused, retry, conflict,
+                            unknown */
     TROTH_OP_COMMIT,     /* make it last: done, retry, unknown, heuristic */
     TROTH_OP_ABORT,      /* undo it, and never take this attempt again: done, retry, unknown */
-    TROTH_OP_EXECUTE,    /* do the work and commit it: done, refused, retry, unknown */
-    TROTH_OP_COMPENSATE, /* undo what execute did: done, refused, retry, unknown */
+    TROTH_OP_EXECUTE,    /* do the work and commit it: done, refused, retry, conflict,
+                            unknown */
+    TROTH_OP_COMPENSATE, /* undo what execute did: done, refused, retry, conflict, unknown */
     TROTH_OP_STATUS      /* say what became of it, change nothing: done, retry, unknown */
 };
 
@@ -142,6 +145,10 @@ struct troth_call {
     struct troth_span traceparent;   /* W3C trace context; absent or 55 bytes */
     struct troth_span action_output; /* compensate through the guard only: what execute had
                                         answered; else absent */
+    uint64_t lock_wait_us;           /* so long it may wait for locks, then it answers a conflict;
+                                        0: the participant's own choice */
+    bool ordered; /* its transaction prepares one branch after the other, this one now, and holds
+                     those before it: a long wait is meant */
 };
 
 /* A member of the call's input object. Any thread. Errors: TROTH_ERROR_NOT_FOUND (absent, or null),
@@ -187,6 +194,13 @@ void troth_reply_refused(struct troth_reply *reply, const char *reason, struct t
 /* Not now. `after_us` 0: the coordinator's own schedule; it waits five minutes at most, and here
  * more than a hundred years are a hundred. */
 void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char *reason);
+/* Another transaction holds what this one needs (a lock not had within call->lock_wait_us, a
+ * deadlock), or has changed what it had read: nothing is wrong with the service, so it is not
+ * `retry`, nor with the request, so it is not refused. The try has left nothing behind. The
+ * coordinator ends the attempt at once, where it holds locks elsewhere, and begins one that
+ * prepares in order. `blocker`: whose lock it is, where the service knows, or NULL; copied.
+ * `reason` names it for people. */
+void troth_reply_conflict(struct troth_reply *reply, const char *reason, const troth_gtid *blocker);
 /* It may or may not have happened: the coordinator asks again. */
 void troth_reply_unknown(struct troth_reply *reply, const char *reason);
 /* It ended otherwise than decided: an operator has to look. */

@@ -38,6 +38,8 @@ START_TEST(request)
     char key[80];
     struct troth_span value;
     command.traceparent = (struct troth_span){TRACEPARENT, MESSAGE_TRACEPARENT_LEN};
+    command.lock_wait_us = 4500000;
+    command.ordered = true;
     troth_gtid_format(&command.gtid, gtid);
     (void)snprintf(key, sizeof(key), "%s:2:prepare:1", gtid);
     send_command(&world, &command);
@@ -53,6 +55,8 @@ START_TEST(request)
     check_header(exchange, HEADER_ATTEMPT, "1");
     check_header(exchange, "Idempotency-Key", key);
     check_header(exchange, "traceparent", TRACEPARENT);
+    check_header(exchange, HEADER_LOCK_TIMEOUT, "4.5s");
+    check_header(exchange, HEADER_ORDERED, "true");
     check_header(exchange, "content-type", "application/json");
     ck_assert(http_exchange_header(exchange, HEADER_TIMEOUT, &value));
     ck_assert_mem_eq(value.data, "7.9", 3);
@@ -75,6 +79,8 @@ START_TEST(request_without_input)
     ck_assert(!http_exchange_header(exchange, "content-type", &value));
     ck_assert(!http_exchange_header(exchange, HEADER_TIMEOUT, &value));
     ck_assert(!http_exchange_header(exchange, "traceparent", &value));
+    ck_assert(!http_exchange_header(exchange, HEADER_LOCK_TIMEOUT, &value));
+    ck_assert(!http_exchange_header(exchange, HEADER_ORDERED, &value));
 }
 END_TEST
 
@@ -119,6 +125,15 @@ static const struct answer answers[] = {
     {OP_PREPARE, 409, NULL, NULL, "{\"result\":\"vote\",\"vote\":\"yes\"}", RESULT_REFUSED, 0, 0, 0,
      "", NULL},
     {OP_COMPENSATE, 409, NULL, NULL, NULL, RESULT_REFUSED, 0, 0, 0, "", ""},
+    /* conflict: said by the header, with these three */
+    {OP_PREPARE, 409, HEADER_CONFLICT, "true", "{\"detail\":\"row 7\"}", RESULT_CONFLICT, 0, 0, 0,
+     "", "row 7"},
+    {OP_EXECUTE, 425, HEADER_CONFLICT, "True", NULL, RESULT_CONFLICT, 0, 0, 0, "", ""},
+    {OP_PREPARE, 503, HEADER_CONFLICT, "true", NULL, RESULT_CONFLICT, 0, 0, 0, "", ""},
+    {OP_PREPARE, 409, HEADER_CONFLICT, "false", NULL, RESULT_REFUSED, 0, 0, 0, "", ""},
+    {OP_PREPARE, 503, HEADER_CONFLICT, "yes", NULL, RESULT_RETRY, 0, 0, 0, "", ""},
+    {OP_PREPARE, 500, HEADER_CONFLICT, "true", NULL, RESULT_UNKNOWN, 0, 0, 0, "", NULL},
+    {OP_PREPARE, 200, HEADER_CONFLICT, "true", NULL, RESULT_VOTE, VOTE_YES, 0, 0, "", ""},
     /* not now */
     {OP_PREPARE, 425, NULL, NULL, NULL, RESULT_RETRY, 0, 0, 0, "", ""},
     {OP_PREPARE, 503, "Retry-After", "120", NULL, RESULT_RETRY, 0, 0, 120000000, "", ""},
@@ -153,6 +168,29 @@ START_TEST(result_by_class)
         ck_assert_str_ne(got->reason, "");
     }
     ck_assert(got->was_sent);
+}
+END_TEST
+
+START_TEST(conflict_names_its_blocker)
+{
+    /* Whose lock it is comes along; what is no gtid is as good as absent. */
+    static const troth_gtid no_gtid;
+    const struct command command = command_of(OP_PREPARE, 1);
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&command.gtid, gtid);
+    const struct http_header named[] = {
+        {HEADER_CONFLICT, "true"}, {HEADER_BLOCKER, gtid}, {NULL, NULL}};
+    const struct http_header garbled[] = {
+        {HEADER_CONFLICT, "true"}, {HEADER_BLOCKER, "pid 7"}, {NULL, NULL}};
+    send_op(&world, OP_PREPARE, 1);
+    answer_status(&world, 0, 0, 503, named, NULL);
+    WAIT_FOR(&world, world.got_count == 1);
+    ck_assert(troth_gtid_equal(&world.got[0].result.blocker, &command.gtid));
+    send_op(&world, OP_PREPARE, 2);
+    answer_status(&world, 0, 1, 409, garbled, NULL);
+    WAIT_FOR(&world, world.got_count == 2);
+    ck_assert_int_eq(world.got[1].result.result, RESULT_CONFLICT);
+    ck_assert(troth_gtid_equal(&world.got[1].result.blocker, &no_gtid));
 }
 END_TEST
 
@@ -235,6 +273,7 @@ Suite *rest_suite(void)
     tcase_add_test(all, request);
     tcase_add_test(all, request_without_input);
     tcase_add_loop_test(all, result_by_class, 0, (int)(sizeof(answers) / sizeof(answers[0])));
+    tcase_add_test(all, conflict_names_its_blocker);
     tcase_add_test(all, long_reason);
     tcase_add_test(all, one_request_each);
     tcase_add_test(all, slots_announced);

@@ -102,10 +102,19 @@ START_TEST(command_line)
                    HEAD ",\"operation\":\"debit\",\"timeout\":\"4.8s\",\"traceparent\":\"" TRACE
                         "\",\"input\":{\"amount\":120}}\n");
     line.len = 0;
-    command.op = OP_COMMIT;
-    command.timeout_us = 0;
+    command.lock_wait_us = 100000;
+    command.ordered = true;
     command.input = (struct troth_span){NULL, 0};
     command.traceparent = (struct troth_span){NULL, 0};
+    message_command_append(&line, &command);
+    assert_span_is(buffer_span(&line),
+                   HEAD ",\"operation\":\"debit\",\"timeout\":\"4.8s\",\"lock_wait\":\"100ms\","
+                        "\"ordered\":true}\n");
+    line.len = 0;
+    command.op = OP_COMMIT;
+    command.lock_wait_us = 0;
+    command.ordered = false;
+    command.timeout_us = 0;
     message_command_append(&line, &command);
     assert_span_is(buffer_span(&line), "{\"op\":\"commit\",\"gtid\":\"" GTID
                                        "\",\"branch\":1,\"attempt\":2,\"operation\":\"debit\"}\n");
@@ -135,6 +144,21 @@ START_TEST(result_line)
     message_result_append(&line, &result);
     assert_span_is(buffer_span(&line), HEAD ",\"result\":\"retry\",\"retry_after\":\"200ms\","
                                             "\"reason\":\"a \\\"lock\\\"\\n\"}\n");
+    line.len = 0;
+    result.result = RESULT_CONFLICT;
+    result.reason = span_of("55P03");
+    message_result_append(&line, &result);
+    assert_span_is(buffer_span(&line), HEAD ",\"result\":\"conflict\",\"reason\":\"55P03\"}\n");
+    line.len = 0;
+    result.blocker = example_gtid();
+    message_result_append(&line, &result);
+    assert_span_is(buffer_span(&line), HEAD ",\"result\":\"conflict\",\"blocker\":\"" GTID
+                                            "\",\"reason\":\"55P03\"}\n");
+    line.len = 0;
+    result.result = RESULT_RETRY; /* whom it waits for belongs to a conflict only */
+    result.retry_after_us = 0;
+    message_result_append(&line, &result);
+    assert_span_is(buffer_span(&line), HEAD ",\"result\":\"retry\",\"reason\":\"55P03\"}\n");
     line.len = 0;
     result = (struct result){.op = OP_PREPARE,
                              .gtid = example_gtid(),
@@ -240,6 +264,14 @@ START_TEST(absent_members)
     ck_assert_uint_eq(command.timeout_us, 0);
     command = command_of(HEAD ",\"operation\":\"debit\",\"timeout\":\"0s\"}", &scratch);
     ck_assert_uint_eq(command.timeout_us, 1);
+    ck_assert_uint_eq(command.lock_wait_us, 0);
+    ck_assert(!command.ordered);
+    command = command_of(HEAD ",\"operation\":\"debit\",\"lock_wait\":\"0s\"}", &scratch);
+    ck_assert_uint_eq(command.lock_wait_us, 1);
+    command = command_of(HEAD ",\"operation\":\"debit\",\"lock_wait\":\"4.5s\",\"ordered\":true}",
+                         &scratch);
+    ck_assert_uint_eq(command.lock_wait_us, 4500000);
+    ck_assert(command.ordered);
     struct result result = result_of(HEAD ",\"result\":\"unknown\",\"vote\":\"yes\"}", &scratch);
     ck_assert_ptr_null(result.output.data);
     ck_assert_ptr_null(result.reason.data);
@@ -295,6 +327,32 @@ START_TEST(results_are_read)
 }
 END_TEST
 
+/* A conflict says whose lock it is, where that is known; a blocker that is no gtid is as good as
+ * none. */
+START_TEST(conflicts_are_read)
+{
+    static const char *const none[] = {"null", "1", "\"\"", "\"pid 7\"", "\"" GTID "0\""};
+    static const troth_gtid no_gtid;
+    BUFFER_SCOPED struct buffer scratch = {0};
+    troth_gtid gtid = example_gtid();
+    struct result result = result_of(HEAD ",\"result\":\"conflict\",\"blocker\":\"" GTID
+                                          "\",\"reason\":\"a \\\"row\\\"\"}",
+                                     &scratch);
+    ck_assert_int_eq(result.result, RESULT_CONFLICT);
+    ck_assert(troth_gtid_equal(&result.blocker, &gtid));
+    assert_span_is(result.reason, "a \"row\"");
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        BUFFER_SCOPED struct buffer line = {0};
+        buffer_append_format(&line, HEAD ",\"result\":\"conflict\",\"blocker\":%s}", none[i]);
+        result = result_of(buffer_text(&line), &scratch);
+        ck_assert_int_eq(result.result, RESULT_CONFLICT);
+        ck_assert(troth_gtid_equal(&result.blocker, &no_gtid));
+    }
+    result = result_of(HEAD ",\"result\":\"retry\",\"blocker\":\"" GTID "\"}", &scratch);
+    ck_assert(troth_gtid_equal(&result.blocker, &no_gtid));
+}
+END_TEST
+
 /* A long reason is cut at 512 bytes, never inside a code point, when written and when read. */
 START_TEST(reasons_are_cut)
 {
@@ -337,6 +395,7 @@ TCase *message_tests(void)
     tcase_add_test(tests, absent_members);
     tcase_add_test(tests, wrong_traceparents_are_dropped);
     tcase_add_test(tests, results_are_read);
+    tcase_add_test(tests, conflicts_are_read);
     tcase_add_test(tests, reasons_are_cut);
     return tests;
 }

@@ -53,6 +53,10 @@ static const struct refusal of_commands[] = {
     {HEAD ",\"operation\":\"x\",\"timeout\":\"5\"}", TROTH_ERROR_TYPE, "timeout"},
     {HEAD ",\"operation\":\"x\",\"timeout\":\"999999d\"}", TROTH_ERROR_TYPE, "timeout"},
     {HEAD ",\"operation\":\"x\",\"timeout\":null}", TROTH_ERROR_TYPE, "timeout"},
+    {HEAD ",\"operation\":\"x\",\"lock_wait\":5}", TROTH_ERROR_TYPE, "lock_wait"},
+    {HEAD ",\"operation\":\"x\",\"lock_wait\":\"soon\"}", TROTH_ERROR_TYPE, "lock_wait"},
+    {HEAD ",\"operation\":\"x\",\"ordered\":\"true\"}", TROTH_ERROR_TYPE, "ordered"},
+    {HEAD ",\"operation\":\"x\",\"ordered\":1}", TROTH_ERROR_TYPE, "ordered"},
     {HEAD ",\"operation\":\"x\",\"input\":1,\"input\":1}", TROTH_ERROR_SYNTAX, "a member"},
 };
 
@@ -142,7 +146,9 @@ static void make_command(struct random *random, struct command *command)
         .branch = 1 + (uint32_t)random_below(random, TROTH_BRANCH_NUMBER_MAX),
         .attempt = 1 + (uint32_t)random_below(random, TROTH_ATTEMPT_MAX),
         .operation = span_of(operations[random_below(random, 3)]),
-        .timeout_us = random_below(random, 2) * random_below(random, UINT64_C(100000000000))};
+        .timeout_us = random_below(random, 2) * random_below(random, UINT64_C(100000000000)),
+        .lock_wait_us = random_below(random, 2) * random_below(random, UINT64_C(100000000000)),
+        .ordered = random_below(random, 2) == 0};
     ck_assert_int_eq(troth_gtid_make(&parts, &command->gtid), 0);
     if (random_below(random, 2) == 0)
         command->input = span_of(inputs[random_below(random, 5)]);
@@ -169,8 +175,9 @@ START_TEST(commands_round_trip)
         ck_assert_int_eq(message_command_parse(text, &scratch, &out, NULL), 0);
         ck_assert_msg(in.op == out.op && troth_gtid_equal(&in.gtid, &out.gtid) &&
                           in.branch == out.branch && in.attempt == out.attempt &&
-                          in.timeout_us == out.timeout_us &&
-                          same_span(in.operation, out.operation) && same_span(in.input, out.input),
+                          in.timeout_us == out.timeout_us && in.lock_wait_us == out.lock_wait_us &&
+                          in.ordered == out.ordered && same_span(in.operation, out.operation) &&
+                          same_span(in.input, out.input),
                       "seed %llu: %.*s", (unsigned long long)seed, (int)text.len, text.data);
     }
 }
@@ -192,6 +199,8 @@ static void make_result(struct random *random, struct result *result)
         result->vote = random_below(random, 2) == 0 ? VOTE_YES : VOTE_READ_ONLY;
     if (result->result == RESULT_RETRY)
         result->retry_after_us = command.timeout_us;
+    if (result->result == RESULT_CONFLICT && random_below(random, 2) == 0)
+        result->blocker = command.gtid;
     if (random_below(random, 2) == 0)
         result->reason = span_of(reasons[random_below(random, 4)]);
 }
@@ -213,6 +222,7 @@ START_TEST(results_round_trip)
                           in.branch == out.branch && in.attempt == out.attempt &&
                           in.result == out.result && in.vote == out.vote && in.state == out.state &&
                           in.retry_after_us == out.retry_after_us &&
+                          troth_gtid_equal(&in.blocker, &out.blocker) &&
                           same_span(in.output, out.output) && same_span(in.reason, out.reason),
                       "seed %llu: %.*s", (unsigned long long)seed, (int)text.len, text.data);
     }

@@ -51,6 +51,29 @@ START_TEST(statuses)
 }
 END_TEST
 
+/* A conflict is 503 for who knows no better, and two headers say what it is and whose lock it was.
+ * How long to wait for locks, and whether the transaction goes in order, arrives as it was sent. */
+START_TEST(conflict)
+{
+    char headers[320];
+    char blocker[80];
+    const char *answer;
+
+    ck_assert_int_eq(ask("/bank/hot/prepare", "{}", &answer), 503);
+    ck_assert_ptr_nonnull(strstr(answer, "Troth-Conflict: true\r\n"));
+    ck_assert_ptr_null(strstr(answer, "Troth-Blocker"));
+    ck_assert_ptr_nonnull(strstr(answer, "{\"detail\":\"waited 0 us\"}"));
+    snprintf(headers, sizeof headers,
+             "Troth-Journal: " JOURNAL "\r\nTroth-Gtid: %s\r\nTroth-Branch: 1\r\n"
+             "Troth-Attempt: 2\r\nTroth-Lock-Timeout: 4.5s\r\nTroth-Ordered: true\r\n",
+             gtid_text(1));
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/bank/hot/prepare", headers, "{}", &answer), 503);
+    snprintf(blocker, sizeof blocker, "Troth-Blocker: %s\r\n", gtid_text(1));
+    ck_assert_ptr_nonnull(strstr(answer, blocker));
+    ck_assert_ptr_nonnull(strstr(answer, "waited 4500000 us, in order"));
+}
+END_TEST
+
 /* What is not below the base, not an operation or not POST is refused by name. */
 START_TEST(wrong_places)
 {
@@ -76,6 +99,7 @@ START_TEST(bad_requests)
         "Troth-Gtid: %s\r\nTroth-Branch: +1\r\nTroth-Attempt: 1\r\n",
         "Troth-Gtid: %s\r\nTroth-Branch: 1\r\nTroth-Attempt: one\r\n",
         "Troth-Gtid: %s\r\nTroth-Branch: 1\r\nTroth-Attempt: 1\r\nTroth-Timeout: 5\r\n",
+        "Troth-Gtid: %s\r\nTroth-Branch: 1\r\nTroth-Attempt: 1\r\nTroth-Lock-Timeout: 5\r\n",
     };
     size_t i;
 
@@ -117,6 +141,7 @@ TCase *plain_tests(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, statuses);
+    tcase_add_test(tests, conflict);
     tcase_add_test(tests, wrong_places);
     tcase_add_test(tests, bad_requests);
     tcase_add_test(tests, batch_at_the_base);

@@ -44,6 +44,17 @@ static void later(void *arg, const struct troth_call *call, struct troth_reply *
     troth_reply_retry(reply, 1500000, "busy");
 }
 
+/* Says what it was told about waits, and that the transaction which asks holds its own lock. */
+static void hot(void *arg, const struct troth_call *call, struct troth_reply *reply)
+{
+    char reason[64];
+
+    (void)arg;
+    (void)snprintf(reason, sizeof reason, "waited %llu us%s",
+                   (unsigned long long)call->lock_wait_us, call->ordered ? ", in order" : "");
+    troth_reply_conflict(reply, reason, call->ordered ? &call->gtid : NULL);
+}
+
 static void lost(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     (void)arg;
@@ -117,6 +128,7 @@ void rig_start(struct rig *rig, const struct troth_participant_config *config)
     handle(rig, "late", keep);
     handle(rig, "no", no);
     handle(rig, "later", later);
+    handle(rig, "hot", hot);
     handle(rig, "lost", lost);
     handle(rig, "spoilt", spoilt);
     handle(rig, "garbage", garbage);

@@ -5,11 +5,12 @@
  * request (journal, epochs, oldest open gtids) travels in that request's headers, in both bindings.
  *
  *   command  {"op":"prepare","gtid":"…","branch":1,"attempt":1,"operation":"debit",
- *             "timeout":"4.8s","traceparent":"…","input":{…}}
+ *             "timeout":"4.8s","lock_wait":"100ms","traceparent":"…","input":{…}}
  *   result   {"op":"prepare","gtid":"…","branch":1,"attempt":1,"result":"vote","vote":"yes",
  *             "output":{…}}
  *            {…,"result":"refused","reason":"insufficient funds","output":{…}}
  *            {…,"result":"retry","retry_after":"200ms","reason":"…"}
+ *            {…,"result":"conflict","blocker":"<gtid>","reason":"…"}
  *            {…,"result":"done","state":"committed","output":{…}}
  *
  * Unknown members are ignored, so that either side may be newer. Pure: no I/O. */
@@ -25,29 +26,35 @@
 #include <troth/id.h>
 #include <troth/span.h>
 
-/* Request headers, both bindings. */
-#define HEADER_JOURNAL "Troth-Journal" /* the journal's id */
-#define HEADER_OLDEST_OPEN                                                                         \
-    "Troth-Oldest-Open"             /* gtids, comma separated, one a shard spoken for              \
-                                     */
-#define HEADER_GTID    "Troth-Gtid" /* http binding only, from here … */
-#define HEADER_BRANCH  "Troth-Branch"
-#define HEADER_ATTEMPT "Troth-Attempt"
-#define HEADER_TIMEOUT "Troth-Timeout"
-#define HEADER_STATE   "Troth-State" /* reply: what became of the branch */
-#define HEADER_VOTE    "Troth-Vote"  /* reply to prepare: "yes" (default of a 2xx) or "read_only" */
-#define HEADER_SLOTS   "Troth-Slots" /* reply, both bindings: commands of phase 1 taken at a time */
+/* Request headers, both bindings: the journal's id; gtids, comma separated, one a shard spoken for.
+ */
+#define HEADER_JOURNAL     "Troth-Journal"
+#define HEADER_OLDEST_OPEN "Troth-Oldest-Open"
+/* Of the http binding only. */
+#define HEADER_GTID         "Troth-Gtid"
+#define HEADER_BRANCH       "Troth-Branch"
+#define HEADER_ATTEMPT      "Troth-Attempt"
+#define HEADER_TIMEOUT      "Troth-Timeout"
+#define HEADER_LOCK_TIMEOUT "Troth-Lock-Timeout" /* so long it may wait for locks */
+#define HEADER_ORDERED      "Troth-Ordered" /* "true": one branch is prepared after the other */
+/* Replies of the http binding. */
+#define HEADER_STATE    "Troth-State"    /* what became of the branch */
+#define HEADER_VOTE     "Troth-Vote"     /* to prepare: "yes" (default of a 2xx) or "read_only" */
+#define HEADER_CONFLICT "Troth-Conflict" /* of 409, 425 or 503: "true" makes it a conflict */
+#define HEADER_BLOCKER  "Troth-Blocker"  /* with a conflict: who holds the lock, a gtid */
+/* Replies, both bindings: commands of phase 1 taken at a time. */
+#define HEADER_SLOTS "Troth-Slots"
 
 #define MESSAGE_LINE_MAX        (1u << 20) /* bytes of one command or result; longer is refused */
 #define MESSAGE_REASON_MAX      512u       /* bytes of a reason kept; the rest is cut off */
 #define MESSAGE_TRACEPARENT_LEN 55u        /* W3C trace context, version 00 */
 
 enum message_op {
-    OP_PREPARE, /* do the work, be ready to commit: vote, refused, retry, unknown */
+    OP_PREPARE, /* do the work, be ready to commit: vote, refused, retry, conflict, unknown */
     OP_COMMIT,  /* done, retry, unknown, heuristic */
     OP_ABORT,   /* done (state aborted, or committed when a delegated branch or pivot had acted) */
-    OP_EXECUTE, /* do the work and commit it: done, refused, retry, unknown */
-    OP_COMPENSATE, /* done, refused, retry, unknown */
+    OP_EXECUTE, /* do the work and commit it: done, refused, retry, conflict, unknown */
+    OP_COMPENSATE, /* done, refused, retry, conflict, unknown */
     OP_STATUS,     /* done with the state, changes nothing */
     OP_COUNT
 };
@@ -59,6 +66,9 @@ enum message_result {
     RESULT_RETRY,   /* not now; nothing is proven about an earlier try */
     RESULT_UNKNOWN, /* timeout, lost connection, anything not understood */
     RESULT_HEURISTIC,
+    RESULT_CONFLICT, /* another transaction holds what this one needs, or has changed what it has
+                        read: nothing is wrong with participant or request. This try left nothing;
+                        nothing is proven about an earlier one */
     RESULT_COUNT
 };
 
@@ -82,6 +92,8 @@ struct command {
     uint32_t attempt;              /* 1 … TROTH_ATTEMPT_MAX */
     struct troth_span operation;   /* a name */
     uint64_t timeout_us;           /* what is left of it when this was written; 0: none */
+    uint64_t lock_wait_us;         /* so long it may wait for locks; 0: the participant's choice */
+    bool ordered;                  /* its transaction prepares one branch after the other */
     struct troth_span input;       /* a JSON value, byte for byte; absent for commit, abort */
     struct troth_span traceparent; /* absent or 55 bytes */
 };
@@ -95,6 +107,7 @@ struct result {
     enum message_vote vote;   /* with RESULT_VOTE: yes or read_only */
     enum message_state state; /* with RESULT_DONE of abort and status */
     uint64_t retry_after_us;  /* with RESULT_RETRY; 0: the sender's choice */
+    troth_gtid blocker;       /* with RESULT_CONFLICT: whose lock it is; all zero: not known */
     struct troth_span output; /* a JSON value, byte for byte; may be absent */
     struct troth_span reason; /* plain text, for people; may be absent */
 };
@@ -121,8 +134,8 @@ void message_result_append(struct buffer *buffer, const struct result *result);
  * is unescaped into `scratch` (cleared first). TROTH_ERROR_SYNTAX, _TYPE or _TOO_LARGE, and
  * *ret_why (may be NULL) names the member and what is wrong, static text. Also
  * TROTH_ERROR_NO_MEMORY, for scratch. A member that is known and comes twice is refused; one that
- * is not known is ignored, as is a traceparent that is none. A timeout of "0s" is read as 1 µs: 0
- * would mean there is none. */
+ * is not known is ignored, as is a traceparent or a blocker that is none. A timeout and a lock_wait
+ * of "0s" are read as 1 µs: 0 would mean there is none. */
 TROTH_MUST_CHECK int message_command_parse(struct troth_span line, struct buffer *scratch,
                                            struct command *ret_command, const char **ret_why);
 TROTH_MUST_CHECK int message_result_parse(struct troth_span line, struct buffer *scratch,
