@@ -18,7 +18,7 @@ static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fre
 {
     BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, fallback = {0}, history = {0};
     txn_steps_append(&entry->txn, &steps);
-    txn_failure_append(&entry->txn, &failure);
+    txn_failure_tell(&entry->txn, &failure);
     txn_fallback_append(&entry->txn, &fallback);
     if (timeline) {
         txn_history_append(&entry->txn, &history);

@@ -89,9 +89,8 @@ struct entry {
     bool ended;
     struct wall ended_at; /* as its END record says */
     bool dead;            /* on the list of those to be freed at the turn's end */
-    bool has_row;
-    struct record_outbox_row row;  /* the last one made; in the arena */
-    struct buffer recovered_texts; /* the core's, after recovery */
+    struct record_outbox_row *rows[TXN_OUTCOME_COUNT]; /* made, by outcome; in the arena */
+    struct buffer recovered_texts;                     /* the core's, after recovery */
 };
 
 /* Counted since the process started (metrics.c). */

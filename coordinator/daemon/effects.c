@@ -33,17 +33,23 @@ static struct troth_span event_key(struct driver *driver, const struct entry *en
     return error == 0 && !driver->row_topic_key.failed ? buffer_span(&driver->row_topic_key) : none;
 }
 
-/* The row outlives the step: it is sent once it is durable. */
-static bool keep_row(struct entry *entry, const struct record_outbox_row *row)
+/* The row outlives the step: it is sent once its own record is durable, while another outcome's may
+ * be made already. */
+static bool keep_row(struct entry *entry, enum txn_outcome outcome,
+                     const struct record_outbox_row *row)
 {
     bool failed = false;
-    entry->row = *row;
-    entry->row.topic = arena_copy(&entry->arena, row->topic, &failed);
-    entry->row.key = arena_copy(&entry->arena, row->key, &failed);
-    entry->row.type = arena_copy(&entry->arena, row->type, &failed);
-    entry->row.payload = arena_copy(&entry->arena, row->payload, &failed);
-    entry->row.headers = arena_copy(&entry->arena, row->headers, &failed);
-    entry->has_row = !failed;
+    struct record_outbox_row *kept = arena_alloc(&entry->arena, sizeof *kept);
+    if (kept == NULL) {
+        return false;
+    }
+    *kept = *row;
+    kept->topic = arena_copy(&entry->arena, row->topic, &failed);
+    kept->key = arena_copy(&entry->arena, row->key, &failed);
+    kept->type = arena_copy(&entry->arena, row->type, &failed);
+    kept->payload = arena_copy(&entry->arena, row->payload, &failed);
+    kept->headers = arena_copy(&entry->arena, row->headers, &failed);
+    entry->rows[outcome] = failed ? NULL : kept;
     return !failed;
 }
 
@@ -58,7 +64,7 @@ static bool make_row(struct driver *driver, struct entry *entry, const struct tx
     }
     uint64_t seq = journal_outbox_seq(driver->journal, parts.shard);
     return outbox_row_make(driver->outbox, &facts, seq, &driver->row_texts, ret_row) == 0 &&
-           keep_row(entry, ret_row);
+           keep_row(entry, record->outcome, ret_row);
 }
 
 static void persist(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
@@ -271,10 +277,11 @@ static void reply(struct driver *driver, struct entry *entry, const struct txn_e
     }
 }
 
-static void publish(struct driver *driver, struct entry *entry)
+static void publish(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
 {
-    if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA && entry->has_row) {
-        if (outbox_send(driver->outbox, &entry->row) != 0) {
+    const struct record_outbox_row *row = entry->rows[effect->record.outcome];
+    if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA && row != NULL) {
+        if (outbox_send(driver->outbox, row) != 0) {
             log_line(LOG_ERROR, "no memory to send an outcome event: it stays in the outbox", NULL);
         }
         return;
@@ -306,7 +313,7 @@ static void handle(struct driver *driver, struct entry *entry, const struct txn_
         reply(driver, entry, effect);
         break;
     case TXN_EFFECT_PUBLISH:
-        publish(driver, entry);
+        publish(driver, entry, effect);
         break;
     case TXN_EFFECT_ENDED:
         entry->ended = true;

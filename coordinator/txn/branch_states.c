@@ -32,7 +32,7 @@ static const struct {
                                          BNEXT(HEURISTIC) | BNEXT(ABORTING) | BNEXT(COMMITTING) |
                                          BNEXT(EXECUTING) | BNEXT(DONE) | BNEXT(COMPENSATING) |
                                          BNEXT(COMPENSATED)},
-    [TXN_BRANCH_HEURISTIC] = {"heuristic", 0},
+    [TXN_BRANCH_HEURISTIC] = {"heuristic", BNEXT(COMMITTING)}, /* the row says commit after all */
     [TXN_BRANCH_BEHIND] = {"behind", BNEXT(IDLE)},
     [TXN_BRANCH_SKIPPED] = {"skipped", BNEXT(IDLE)},
     [TXN_BRANCH_DONE] = {"done", BNEXT(COMPENSATING)},

@@ -76,10 +76,9 @@ static bool durable_outcome(const struct step *step)
 static void mixed_durable(struct step *step)
 {
     struct txn *txn = step->txn;
-    if (step->event->of.durable.record != TXN_RECORD_OUTCOME || txn->outcome != TXN_OUTCOME_MIXED ||
-        txn->concluding == TXN_OUTCOME_MIXED)
+    if (step->event->of.durable.record != TXN_RECORD_OUTCOME || !txn_mixing(txn))
         return;
-    txn->concluding = TXN_OUTCOME_MIXED;
+    txn->outcome = TXN_OUTCOME_MIXED;
     txn_publish(step, TXN_RECORD_OUTCOME);
     settle(step);
 }
@@ -101,7 +100,7 @@ void txn_on_concluded(struct step *step)
         }
         txn->decision = TXN_COMMIT;
     }
-    txn->outcome = txn->concluding; /* what the row says: a heuristic may have come behind it */
+    txn->outcome = txn->concluding;
     txn_reply(step, TXN_REPLY_DECIDED);
     txn_reply(step, TXN_REPLY_COMPLETED);
     txn_publish(step, kind);

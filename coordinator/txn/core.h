@@ -130,6 +130,8 @@ void txn_abort(struct step *step, enum txn_cause cause, uint32_t branch_number);
 void txn_abort_members(struct step *step);
 void txn_commit_members(struct step *step);
 void txn_mixed(struct step *step, const struct txn_branch *branch);
+/* The row that says mixed is in flight. */
+bool txn_mixing(const struct txn *txn);
 void txn_adopt(struct step *step, enum txn_decision standing);
 bool txn_adopt_early(struct step *step);
 void txn_settle(struct step *step);

@@ -115,9 +115,11 @@ void txn_abort(struct step *step, enum txn_cause cause, uint32_t branch_number)
     decision_persist(step, TXN_ABORT, TXN_OUTCOME_ABORTED);
 }
 
+/* Not while a mixed outcome is on its way to the journal: nobody is told less than is known, nor
+ * more than is durable. */
 static void reply_decided(struct step *step)
 {
-    if (step->txn->outcome == TXN_OUTCOME_NONE)
+    if (step->txn->outcome == TXN_OUTCOME_NONE || txn_mixing(step->txn))
         return; /* steps behind the pivot make it final */
     txn_reply(step, TXN_REPLY_DECIDED);
     if (step->txn->unanswered == 0)
@@ -128,13 +130,15 @@ static void reply_decided(struct step *step)
 static void decided(struct step *step, enum txn_decision decision)
 {
     struct txn *txn = step->txn;
+    uint64_t otherwise = txn->in[TXN_BRANCH_HEURISTIC];
     txn->decision = decision;
-    if (txn->outcome == TXN_OUTCOME_NONE) /* a heuristic may have come first: mixed */
-        txn->outcome = decision == TXN_COMMIT ? commit_outcome(txn) : TXN_OUTCOME_ABORTED;
+    txn->outcome = decision == TXN_COMMIT ? commit_outcome(txn) : TXN_OUTCOME_ABORTED;
     if (decision == TXN_COMMIT) {
         txn_set_state(txn, TXN_COMMITTING);
         txn_commit_members(step);
     }
+    if (otherwise != 0)
+        txn_mixed(step, txn_take(txn, &otherwise));
     reply_decided(step);
     if (txn->outcome != TXN_OUTCOME_NONE)
         txn_publish(step, TXN_RECORD_DECISION);
@@ -143,27 +147,37 @@ static void decided(struct step *step, enum txn_decision decision)
 
 /* --- a row that was there before ours --------------------------------------------------------- */
 
-/* A branch ended otherwise than decided: outcome mixed, written and published, never silent. */
+bool txn_mixing(const struct txn *txn)
+{
+    return txn->concluding == TXN_OUTCOME_MIXED && txn->outcome != TXN_OUTCOME_MIXED;
+}
+
+/* A branch ended otherwise than decided: outcome mixed, written and published, never silent. It is
+ * the outcome when that is durable, and not before. */
 void txn_mixed(struct step *step, const struct txn_branch *branch)
 {
     struct txn *txn = step->txn;
     txn->cause = TXN_CAUSE_HEURISTIC;
     txn->cause_branch = branch->number;
-    if (txn->outcome == TXN_OUTCOME_MIXED)
+    if (txn->concluding == TXN_OUTCOME_MIXED)
         return;
-    txn->outcome = TXN_OUTCOME_MIXED;
+    txn->concluding = TXN_OUTCOME_MIXED;
     struct txn_record *record = txn_persist(step, TXN_RECORD_OUTCOME, true);
     record->decision = txn->decision;
+    record->outcome = TXN_OUTCOME_MIXED;
     record->publishes = true;
     txn_record_people(step);
 }
 
+/* Against an abort whose row is not durable yet it is only kept: the row may say commit, and then
+ * the branch is what was decided. */
 static void heuristic(struct step *step, struct txn_branch *branch)
 {
     txn_branch_set(step->txn, branch, TXN_BRANCH_HEURISTIC);
     branch->retry_at.us = 0;
     txn_release(step, branch);
-    txn_mixed(step, branch);
+    if (step->txn->decision != TXN_UNDECIDED)
+        txn_mixed(step, branch);
 }
 
 static void adopt_commit(struct step *step)
@@ -265,11 +279,11 @@ void txn_on_aborted(struct step *step)
 /* COMMITTING, ABORTING, PARKED: the record of a mixed outcome. */
 void txn_on_outcome(struct step *step)
 {
-    if (step->event->of.durable.record != TXN_RECORD_OUTCOME)
+    if (step->event->of.durable.record != TXN_RECORD_OUTCOME || !txn_mixing(step->txn))
         return;
+    step->txn->outcome = TXN_OUTCOME_MIXED;
     txn_publish(step, TXN_RECORD_OUTCOME);
-    if (step->txn->in[TXN_BRANCH_BEHIND] != 0 && step->txn->decision == TXN_COMMIT)
-        reply_decided(step);
+    reply_decided(step);
     txn_settle(step);
 }
 
@@ -339,7 +353,7 @@ void txn_on_acknowledged(struct step *step)
     txn->unanswered &= ~txn_bit(txn, branch);
     phase2_answer(step, branch, op);
     if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED &&
-        txn->outcome != TXN_OUTCOME_NONE)
+        txn->outcome != TXN_OUTCOME_NONE && !txn_mixing(txn))
         txn_reply(step, TXN_REPLY_COMPLETED);
     txn_settle(step);
 }

@@ -61,7 +61,8 @@ void txn_reply_refused(struct step *step, uint32_t number, int error)
 
 void txn_reply_again(struct step *step)
 {
-    if (step->txn->decision == TXN_UNDECIDED || step->txn->outcome == TXN_OUTCOME_NONE)
+    if (step->txn->decision == TXN_UNDECIDED || step->txn->outcome == TXN_OUTCOME_NONE ||
+        txn_mixing(step->txn))
         return; /* the reply comes when it is decided */
     txn_emit(step, TXN_EFFECT_REPLY)->reply = TXN_REPLY_DECIDED;
     if (step->txn->unanswered == 0)
@@ -73,6 +74,7 @@ void txn_publish(struct step *step, enum txn_record_kind kind)
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_PUBLISH);
     effect->record.kind = kind;
     effect->record.attempt = step->txn->attempt;
+    effect->record.outcome = step->txn->outcome;
     step->txn->unpublished++;
 }
 

@@ -253,7 +253,7 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
     txn->attempt = image->attempt;
     txn->protocol = image->protocol;
     txn->decision = image->decision;
-    txn->outcome = image->outcome;
+    txn->outcome = txn->concluding = image->outcome;
     txn->delegated_branch = image->delegated_branch;
     struct json_cursor cursor;
     struct record_member member;

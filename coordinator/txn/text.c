@@ -264,6 +264,14 @@ void txn_failure_append(const struct txn *txn, struct buffer *object)
     buffer_append_char(object, '}');
 }
 
+void txn_failure_tell(const struct txn *txn, struct buffer *object)
+{
+    if (txn_mixing(txn))
+        buffer_append_text(object, "null");
+    else
+        txn_failure_append(txn, object);
+}
+
 void txn_fallback_append(const struct txn *txn, struct buffer *object)
 {
     if (txn->fallback_attempt == 0) {

@@ -62,7 +62,8 @@ static void check_vote(struct world *world, const struct sim_txn *txn, const str
     if (write->delegated == branch + 1)
         stands = guard->committed == write->attempt;
     else if (vote == VOTE_YES)
-        stands = guard->prepared == write->attempt || by_hand(guard, write->attempt);
+        stands = guard->prepared == write->attempt || by_hand(guard, write->attempt) ||
+                 guard->hand_committed;
     else if (vote == VOTE_READ_ONLY)
         stands = guard->read_only == write->attempt;
     if (!stands)
@@ -106,7 +107,7 @@ void check_decision(struct world *world, const struct sim_txn *txn, const struct
     for (uint32_t b = 0; b < txn->plan.branches; b++) {
         if (write->decision == TXN_COMMIT)
             check_vote(world, txn, write, b);
-        else if (txn->guard[b].committed != 0)
+        else if (txn->guard[b].committed != 0 && !txn->guard[b].hand_committed)
             world_fail(world, "invariant 3: txn %u aborts, branch %u has committed",
                        index_of(world, txn), b + 1);
     }
@@ -172,9 +173,13 @@ void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t 
  */
 
 /* Invariant 4: it is durable, or no row of any kind will ever be there. */
-void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision)
+void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision,
+                enum txn_outcome outcome)
 {
     bool never = decision == TXN_ABORT && !txn->row && txn->epoch < world->epoch;
+    if (outcome != TXN_OUTCOME_NONE && txn->outbox_written[outcome] == 0 && !never)
+        world_fail(world, "invariant 4: txn %u is told to be %s, which is not durable",
+                   index_of(world, txn), txn_outcome_name(outcome));
     if (final_decision(txn) != decision && !never)
         world_fail(world, "invariant 4: txn %u is told %s, the journal says %s",
                    index_of(world, txn), txn_decision_name(decision),
@@ -220,9 +225,9 @@ static void drained_branch(struct world *world, const struct sim_txn *txn, uint3
     if (guard->running != 0 || guard->work)
         world_fail(world, "invariant 5: txn %u/%u still works", t, branch + 1);
     if (commits && guard->committed != txn->attempt && !by_hand(guard, txn->attempt) &&
-        !guard->said_409)
+        !guard->said_409 && !guard->hand_committed)
         world_fail(world, "invariant 3: txn %u is committed, branch %u is not", t, branch + 1);
-    if (!commits && guard->committed != 0)
+    if (!commits && guard->committed != 0 && !guard->hand_committed)
         world_fail(world, "invariant 3: txn %u/%u is committed, and should not be", t, branch + 1);
 }
 
@@ -235,11 +240,14 @@ static bool says_409(const struct sim_txn *txn)
     return false;
 }
 
-/* Decided commit, and a branch was rolled back by somebody else: a heuristic. */
+/* Decided commit, and a branch was rolled back by somebody else, or the other way: a heuristic. */
 static bool ended_by_hand(const struct sim_txn *txn)
 {
     for (uint32_t b = 0; b < txn->plan.branches; b++) {
         enum message_vote vote;
+        if (final_decision(txn) == TXN_ABORT && txn->guard[b].hand_committed &&
+            member_vote(txn->decision[txn->attempt].members, b + 1, &vote))
+            return true;
         if (final_decision(txn) == TXN_COMMIT && by_hand(&txn->guard[b], txn->attempt) &&
             member_vote(txn->decision[txn->attempt].members, b + 1, &vote))
             return true;
@@ -260,6 +268,9 @@ static void drained_outbox(struct world *world, const struct sim_txn *txn)
             world_fail(world, "invariant 4: Kafka has %s of txn %u, the journal has not",
                        txn_outcome_name((enum txn_outcome)o), t);
     }
+    if (txn->outbox_written[TXN_OUTCOME_MIXED] > 0 &&
+        txn->kafka_order[TXN_OUTCOME_MIXED] != txn->kafka_count)
+        world_fail(world, "fault 19: Kafka hears of txn %u again behind mixed", t);
     if ((txn->outbox_written[TXN_OUTCOME_MIXED] > 0) != ended_by_hand(txn) && !says_409(txn))
         world_fail(world, "invariant 12: txn %u is %s mixed", t,
                    ended_by_hand(txn) ? "not told to be" : "told to be");

@@ -229,11 +229,6 @@ static void service_hears(struct world *world, const struct sim_event *event)
 void client_tell(struct world *world, uint32_t node, uint32_t txn, enum request_answer answer,
                  uint32_t branch, enum txn_decision decision)
 {
-    if (answer == ANSWER_OUTCOME) {
-        world_trace(world, "node %u: client %u is told %s of txn %u", node, world->txns[txn].client,
-                    txn_decision_name(decision), txn);
-        check_told(world, &world->txns[txn], decision);
-    }
     world_carry(world, (struct sim_event){.kind = EV_REQUEST_ANSWER,
                                           .node = node,
                                           .txn = txn,
@@ -241,6 +236,15 @@ void client_tell(struct world *world, uint32_t node, uint32_t txn, enum request_
                                           .client = world->txns[txn].client,
                                           .what = answer,
                                           .id = decision});
+}
+
+void client_tell_outcome(struct world *world, uint32_t node, uint32_t txn,
+                         enum txn_decision decision, enum txn_outcome outcome)
+{
+    world_trace(world, "node %u: client %u is told %s, %s of txn %u", node, world->txns[txn].client,
+                txn_decision_name(decision), txn_outcome_name(outcome), txn);
+    check_told(world, &world->txns[txn], decision, outcome);
+    client_tell(world, node, txn, ANSWER_OUTCOME, 0, decision);
 }
 
 void client_on_answer(struct world *world, const struct sim_event *event)

@@ -35,6 +35,8 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_NO_ABORT] = "no-abort",
     [MUTATE_REFUSED_IS_DONE] = "refused-is-done",
     [MUTATE_TRY_UNCOUNTED] = "try-uncounted",
+    [MUTATE_LAST_ROW] = "last-row",
+    [MUTATE_MIXED_BEFORE_ROW] = "mixed-before-row",
     [MUTATE_POST_EARLY] = "post-early",
 };
 
@@ -130,7 +132,7 @@ void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
         return;
     send_early(world, node, txn, record);
     if (world->mutation == MUTATE_REPLY_BEFORE_DURABLE)
-        client_tell(world, node, txn, ANSWER_OUTCOME, 0, record->decision);
+        client_tell_outcome(world, node, txn, record->decision, record->outcome);
     if (world->mutation != MUTATE_DECISION_AFTER_SEND || record->decision != TXN_COMMIT)
         return;
     for (uint32_t i = 0; i < live->txn.branches_count; i++) {
@@ -138,6 +140,13 @@ void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
             node_send(world, node, txn, live->branches[i].number - 1, OP_COMMIT, record->attempt,
                       world->policy.call_timeout_us);
     }
+}
+
+bool mutate_pretends_too(const struct world *world, const struct txn_record *record)
+{
+    return (world->mutation == MUTATE_EARLY_SEND && record->kind == TXN_RECORD_ATTEMPT) ||
+           (world->mutation == MUTATE_MIXED_BEFORE_ROW && record->kind == TXN_RECORD_OUTCOME &&
+            record->outcome == TXN_OUTCOME_MIXED);
 }
 
 bool mutate_pretends_durable(const struct world *world, const struct txn_record *record)

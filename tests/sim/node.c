@@ -146,7 +146,12 @@ static void on_persist(struct world *world, uint32_t node, uint32_t txn,
     if (record->epoch != world->nodes[node]->epoch)
         world_fail(world, "a record of another epoch");
     mutate_persist(world, node, txn, record);
-    if (world->mutation == MUTATE_EARLY_SEND && record->kind == TXN_RECORD_ATTEMPT) {
+    if (record->publishes) {
+        struct live *live = world->nodes[node]->live[txn];
+        live->made[record->outcome] = true;
+        live->last_row = record->outcome;
+    }
+    if (mutate_pretends_too(world, record)) {
         lane_write(world, node, txn, record); /* its own verdict comes as a second one */
         pretend_durable(world, node, txn, record);
         return;
@@ -158,14 +163,34 @@ static void on_persist(struct world *world, uint32_t node, uint32_t txn,
     pretend_durable(world, node, txn, record);
 }
 
+/* As the driver does: the row of the record that the core names, once. */
+static void on_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome)
+{
+    struct live *live = world->nodes[node]->live[txn];
+    if (world->mutation == MUTATE_LAST_ROW)
+        outcome = live->last_row;
+    if (!live->made[outcome])
+        world_fail(world, "fault 19: txn %u publishes %s, of which no row was made", txn,
+                   txn_outcome_name(outcome));
+    if (live->published[outcome])
+        world_fail(world, "fault 19: txn %u publishes %s twice", txn, txn_outcome_name(outcome));
+    live->published[outcome] = true;
+    node_publish(world, node, txn, outcome);
+}
+
 void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome)
 {
     if (world->txns[txn].outbox_written[outcome] == 0)
         world_fail(world, "invariant 4: txn %u is published as %s without a row", txn,
                    txn_outcome_name(outcome));
+    struct sim_txn *rows = &world->txns[txn];
+    uint64_t at_us = world->now_us + 500 + world_delay(world);
+    if (at_us <= rows->kafka_until_us) /* in the order in which they were sent */
+        at_us = rows->kafka_until_us + 1;
+    rows->kafka_until_us = at_us;
     world_push(world,
                (struct sim_event){.kind = EV_KAFKA, .node = node, .txn = txn, .what = outcome},
-               500 + world_delay(world));
+               at_us - world->now_us);
 }
 
 static bool open_list(const struct world *world, const struct txn *txn,
@@ -195,7 +220,7 @@ static void on_reply(struct world *world, uint32_t node, uint32_t txn,
         break;
     case TXN_REPLY_DECIDED:
     case TXN_REPLY_COMPLETED:
-        client_tell(world, node, txn, ANSWER_OUTCOME, 0, core->decision);
+        client_tell_outcome(world, node, txn, core->decision, core->outcome);
         break;
     case TXN_REPLY_COUNT:
         break;
@@ -231,10 +256,7 @@ static void on_effect(struct world *world, uint32_t node, uint32_t txn,
         on_reply(world, node, txn, effect);
         break;
     case TXN_EFFECT_PUBLISH:
-        node_publish(world, node, txn,
-                     effect->record.kind == TXN_RECORD_OUTCOME ? live->txn.outcome
-                     : live->txn.decision == TXN_COMMIT        ? TXN_OUTCOME_COMMITTED
-                                                               : TXN_OUTCOME_ABORTED);
+        on_publish(world, node, txn, effect->record.outcome);
         break;
     case TXN_EFFECT_ENDED:
     case TXN_EFFECT_COUNT:
@@ -401,7 +423,8 @@ void node_on_asked(struct world *world, const struct sim_event *event)
 void node_on_kafka(struct world *world, const struct sim_event *event)
 {
     struct sim_txn *txn = &world->txns[event->txn];
-    txn->kafka[event->what]++;
+    if (txn->kafka[event->what]++ == 0)
+        txn->kafka_order[event->what] = ++txn->kafka_count;
     txn->outbox[event->what] = false;
     node_step(world, event->node, event->txn, &(struct txn_event){.kind = TXN_EVENT_PUBLISHED});
 }

@@ -178,7 +178,8 @@ static void on_commit(struct world *world, const struct sim_event *event)
              world->mutation != MUTATE_NOTHING_IS_DONE) {
         done.result = RESULT_HEURISTIC;
         done.state = BRANCH_IS_UNSAID;
-    } else if (guard->committed != event->attempt && (guard->by_hand >> event->attempt & 1u) == 0) {
+    } else if (guard->committed != event->attempt && !guard->hand_committed &&
+               (guard->by_hand >> event->attempt & 1u) == 0) {
         world_fail(world, "invariant 12: commit #%u of txn %u/%u finds nothing: a heuristic",
                    event->attempt, event->txn, event->branch + 1);
         return;
@@ -191,7 +192,7 @@ static void on_abort(struct world *world, const struct sim_event *event)
     struct guard *guard = &world->txns[event->txn].guard[event->branch];
     struct result done = {.result = RESULT_DONE, .state = BRANCH_IS_ABORTED};
     if (guard->committed != 0 && guard->committed <= event->attempt) {
-        done.state = BRANCH_IS_COMMITTED; /* a delegated branch had acted */
+        done.state = BRANCH_IS_COMMITTED; /* a delegated branch had acted, or somebody by hand */
         participant_answer(world, event, done);
         return;
     }
@@ -288,7 +289,17 @@ void participant_on_answer(struct world *world, const struct sim_event *event)
     }
 }
 
-/* Whichever branch is prepared just now: ROLLBACK PREPARED, typed by somebody. */
+static void commit_by_hand(struct world *world, uint32_t txn, uint32_t branch)
+{
+    struct guard *guard = &world->txns[txn].guard[branch];
+    world_trace(world, "by hand: txn %u/%u #%u is committed", txn, branch + 1, guard->prepared);
+    guard->hand_committed = true;
+    guard->committed = guard->prepared;
+    guard->prepared = 0;
+}
+
+/* Whichever branch is prepared just now: ROLLBACK PREPARED or COMMIT PREPARED, typed by somebody.
+ */
 void participant_on_by_hand(struct world *world, const struct sim_event *event)
 {
     (void)event;
@@ -297,6 +308,10 @@ void participant_on_by_hand(struct world *world, const struct sim_event *event)
             struct guard *guard = &world->txns[t].guard[b];
             if (guard->prepared == 0 || world_random(world, 20) != 0)
                 continue;
+            if (!is_saga(&world->txns[t].plan) && world_random(world, 2) == 0) {
+                commit_by_hand(world, t, b);
+                return;
+            }
             world_trace(world, "by hand: txn %u/%u #%u is rolled back", t, b + 1, guard->prepared);
             guard->by_hand |= UINT32_C(1) << guard->prepared;
             participant_tombstone(guard,

@@ -84,7 +84,7 @@ static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
     if (is_saga(&rows->plan) && rows->row && rows->outcome == TXN_OUTCOME_NONE)
         return; /* it has turned, or steps are open: not final yet */
     if (final != TXN_UNDECIDED)
-        client_tell(world, node, txn, ANSWER_OUTCOME, 0, final);
+        client_tell_outcome(world, node, txn, final, rows->outcome);
 }
 
 /* The request under its idempotency key: the transaction that has it, or a new one. */
@@ -96,7 +96,7 @@ static void on_submit(struct world *world, uint32_t node, uint32_t client)
             continue;
         const struct live *live = host->live[t];
         if (live != NULL && live->txn.outcome != TXN_OUTCOME_NONE)
-            client_tell(world, node, t, ANSWER_OUTCOME, 0, live->txn.decision);
+            client_tell_outcome(world, node, t, live->txn.decision, live->txn.outcome);
         else if (live == NULL && world->txns[t].row)
             tell_from_journal(world, node, t);
         if (live != NULL || world->txns[t].row)

@@ -65,8 +65,10 @@ enum mutation {
     MUTATE_LATE_YES, /* a yes that meets the fallback's write still asks for a commit, and rows are
                         not written once [LATEYES, NOWRITEONCE] */
     MUTATE_NO_ABORT, /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
-    MUTATE_REFUSED_IS_DONE, /* 409 to an abort of attempt 1 counts as its acknowledgement */
-    MUTATE_TRY_UNCOUNTED,   /* a try leaves without the record that counts it */
+    MUTATE_REFUSED_IS_DONE,  /* 409 to an abort of attempt 1 counts as its acknowledgement */
+    MUTATE_TRY_UNCOUNTED,    /* a try leaves without the record that counts it */
+    MUTATE_LAST_ROW,         /* what is published is the row made last, not that of the record */
+    MUTATE_MIXED_BEFORE_ROW, /* a heuristic is told and published when its row is asked for */
     MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
     MUTATE_COUNT
 };
@@ -85,7 +87,7 @@ enum sim_event_kind {
     EV_UNSENDABLE,
     EV_SKIPPED,
     EV_OPERATOR, /* tries again what is parked */
-    EV_BY_HAND,  /* somebody rolls a prepared branch back in its database */
+    EV_BY_HAND,  /* somebody rolls a prepared branch back in its database, or commits it */
     EV_FLUSH,
     EV_BATCH_AT_JOURNAL,
     EV_BATCH_BACK,
@@ -162,6 +164,7 @@ struct guard {
     /* what the checkers remember */
     uint32_t abort_acknowledged;
     uint32_t by_hand; /* bit n: attempt n was rolled back by hand */
+    bool hand_committed;
     bool said_409;
     bool told_ok; /* its service answered its caller */
     /* sagas */
@@ -201,6 +204,8 @@ struct sim_txn {
     bool outbox[TXN_OUTCOME_COUNT]; /* waiting */
     uint32_t outbox_written[TXN_OUTCOME_COUNT];
     uint32_t kafka[TXN_OUTCOME_COUNT];
+    uint32_t kafka_order[TXN_OUTCOME_COUNT], kafka_count; /* which came first */
+    uint64_t kafka_until_us;                              /* what is sent later arrives later */
     /* what was said */
     enum txn_decision told;
     bool told_accepted;
@@ -235,6 +240,8 @@ struct live {
     uint64_t timer_us;
     bool granted, waiting;
     uint64_t mask;
+    enum txn_outcome last_row; /* the outbox row made last */
+    bool made[TXN_OUTCOME_COUNT], published[TXN_OUTCOME_COUNT];
 };
 
 struct node {
@@ -367,6 +374,8 @@ void client_on_answer(struct world *world, const struct sim_event *event);
 void client_on_service(struct world *world, const struct sim_event *event);
 void client_tell(struct world *world, uint32_t node, uint32_t txn, enum request_answer answer,
                  uint32_t branch, enum txn_decision decision);
+void client_tell_outcome(struct world *world, uint32_t node, uint32_t txn,
+                         enum txn_decision decision, enum txn_outcome outcome);
 
 /* check.c */
 void check_decision(struct world *world, const struct sim_txn *txn, const struct write *write);
@@ -377,7 +386,8 @@ void check_committed(struct world *world, const struct sim_txn *txn, uint32_t br
                      uint32_t attempt, bool executed);
 void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t branch,
                        uint32_t attempt);
-void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision);
+void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision,
+                enum txn_outcome outcome);
 void check_acknowledged(struct world *world, const struct sim_txn *txn, uint32_t branch);
 void check_sent(struct world *world, const struct sim_txn *txn, uint32_t attempt);
 void check_drained(struct world *world);
@@ -409,5 +419,7 @@ bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
                     const struct txn_effect *effect);
 void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result);
 bool mutate_pretends_durable(const struct world *world, const struct txn_record *record);
+/* The same, and it is written all the same: its own verdict comes as a second one. */
+bool mutate_pretends_too(const struct world *world, const struct txn_record *record);
 
 #endif

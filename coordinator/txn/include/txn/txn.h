@@ -239,8 +239,8 @@ struct txn {
     enum txn_protocol protocol;
     enum txn_state state;
     enum txn_decision
-        decision; /* durable ones only; see states.c for the invariant of each state */
-    enum txn_outcome outcome;
+        decision;             /* durable ones only; see states.c for the invariant of each state */
+    enum txn_outcome outcome; /* a durable one only, too: what may be told */
     enum txn_cause cause;
     uint32_t cause_branch;         /* number; 0: the transaction itself */
     uint32_t fallback_attempt;     /* the 2PC attempt that was given up for a saga; 0: none */
@@ -265,7 +265,7 @@ struct txn {
     uint64_t fencing;       /* an abort of the attempt before is not acknowledged [NOABORT] */
     uint64_t parked_aborts; /* of those: answered with what makes no sense, an operator looks */
     uint64_t strayed;       /* said heuristic to such an abort: the outcome is mixed */
-    enum txn_outcome concluding; /* the outcome of a saga that was asked for last */
+    enum txn_outcome concluding; /* the outcome that was asked for last: of a saga, or mixed */
     uint64_t asked;              /* was asked for its output */
     uint64_t untold;    /* an earlier leader may have made one try that no record tells of */
     uint64_t announced; /* its next try leaves when the record that counts it is durable */
@@ -335,7 +335,8 @@ enum txn_effect_kind {
                              to prepare and execute, SKIPPED */
     TXN_EFFECT_REPLY,     /* the client may be told: .reply */
     TXN_EFFECT_PUBLISH,   /* the outbox row of the outcome is durable: send it to Kafka. .record has
-                             kind and attempt of the record it went with, and nothing else */
+                             kind, attempt and outcome of the record it went with, and nothing
+                             else: that record's row is meant, not the last one made */
     TXN_EFFECT_ENDED, /* nothing more will come; the memory may go once the END record is durable */
     TXN_EFFECT_COUNT
 };
@@ -459,6 +460,8 @@ uint64_t txn_yes_without_output(const struct txn *txn);
  */
 void txn_steps_append(const struct txn *txn, struct buffer *list);
 void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
+/* The same for who asks: a heuristic is told when the row that says mixed is durable. */
+void txn_failure_tell(const struct txn *txn, struct buffer *object);
 /* Why 2PC was given up for a saga, as in txn_record.fallback; "null" when it was not. */
 void txn_fallback_append(const struct txn *txn, struct buffer *object);
 void txn_history_append(const struct txn *txn, struct buffer *list);
