@@ -147,7 +147,6 @@ struct driver {
     struct shard shards[TROTH_SHARDS_MAX];
     uint32_t shards_count;
     uint32_t next_shard;
-    uint32_t shard_to_tell;
     uint32_t open;
     uint64_t random;
     bool draining;
@@ -202,7 +201,7 @@ struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct 
 int64_t entry_branch_index(const struct entry *entry, uint32_t number);
 uint32_t driver_shard_of_key(const struct driver *driver, struct troth_span key);
 int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, troth_gtid *ret_gtid);
-void driver_oldest_open(void *arg, struct buffer *ret_list);
+void driver_oldest_open(void *arg, uint32_t round, struct buffer *ret_list);
 
 /* answer.c */
 void problem_unavailable(struct api_problem *problem, const char *why);

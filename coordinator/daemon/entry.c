@@ -43,14 +43,15 @@ int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, tro
 }
 
 /* One shard a request, in turn: a participant's mark moves a little later, its requests stay small.
- */
-void driver_oldest_open(void *arg, struct buffer *ret_list)
+ * The turn is the participant's own: one round over all of them would always come to the same
+ * participant with the same shards. */
+void driver_oldest_open(void *arg, uint32_t round, struct buffer *ret_list)
 {
     struct driver *driver = arg;
     if (driver->shards_count == 0 || !driver->recovered) {
         return;
     }
-    uint32_t shard = driver->shard_to_tell++ % driver->shards_count;
+    uint32_t shard = round % driver->shards_count;
     troth_gtid gtid;
     if (driver->shards[shard].oldest != NULL) {
         gtid = driver->shards[shard].oldest->origin.gtid;

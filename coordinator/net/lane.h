@@ -71,6 +71,7 @@ struct channel {
     struct event *sweep;   /* looks at deadlines, at sweep_at_us or later */
     uint64_t sweep_at_us;
     uint32_t in_flight;
+    uint32_t marks_round; /* requests that asked for the oldest open gtids */
     uint32_t slots;
     uint32_t slots_used;
     uint32_t slots_wanted; /* by waiters, counted once for each of their channels */

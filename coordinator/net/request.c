@@ -131,11 +131,11 @@ uint64_t channel_request_timeout_us(const struct request *request)
 uint32_t channel_request_headers(struct request *request, struct http_header headers[2],
                                  struct buffer *text)
 {
-    const struct channel *channel = request->channel;
+    struct channel *channel = request->channel;
     headers[0] = (struct http_header){HEADER_JOURNAL, channel->journal};
     buffer_clear(text);
     if (channel->config.oldest_open != NULL) {
-        channel->config.oldest_open(channel->config.arg, text);
+        channel->config.oldest_open(channel->config.arg, channel->marks_round++, text);
     }
     if (text->len == 0) {
         return 1;

@@ -48,9 +48,10 @@ static bool all_told(void *arg)
     return told->count == told->wanted;
 }
 
-static void no_oldest(void *arg, struct buffer *ret_list)
+static void no_oldest(void *arg, uint32_t round, struct buffer *ret_list)
 {
     (void)arg;
+    (void)round;
     (void)ret_list;
 }
 

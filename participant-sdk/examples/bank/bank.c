@@ -81,18 +81,21 @@ struct options {
     const char *database;
     const char *coordinator;
     uint32_t slots;
+    uint64_t sweep_interval_us;
     const char *create_accounts;
     const char *first_balance;
 };
 
 static const char usage[] =
     "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL] [--slots N]\n"
-    "     [--create-accounts N [--balance B]]\n"
+    "     [--sweep-interval SECONDS] [--create-accounts N [--balance B]]\n"
     "\n"
     "  --database CONNINFO    the bank's own PostgreSQL database (libpq)\n"
     "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
     "  --coordinator URL      trothd, asked about branches that were left prepared\n"
     "  --slots N              debits and credits at a time (default 16)\n"
+    "  --sweep-interval SECONDS\n"
+    "                         how often guard rows of forgotten transactions leave (default 60)\n"
     "  --create-accounts N    first create the tables and accounts 1 to N, where they are missing\n"
     "  --balance B            of each new account (default 1000)\n";
 
@@ -139,6 +142,7 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"database", required_argument, NULL, 'd'},
                                           {"coordinator", required_argument, NULL, 'c'},
                                           {"slots", required_argument, NULL, 's'},
+                                          {"sweep-interval", required_argument, NULL, 'w'},
                                           {"create-accounts", required_argument, NULL, 'n'},
                                           {"balance", required_argument, NULL, 'b'},
                                           {"help", no_argument, NULL, 'h'},
@@ -154,6 +158,8 @@ static bool parse(int argc, char **argv, struct options *options)
             options->coordinator = optarg;
         } else if (option == 's') {
             options->slots = (uint32_t)strtoul(optarg, NULL, 10);
+        } else if (option == 'w') {
+            options->sweep_interval_us = strtoull(optarg, NULL, 10) * 1000000u;
         } else if (option == 'n') {
             options->create_accounts = optarg;
         } else if (option == 'b') {
@@ -253,7 +259,8 @@ static int serve(const struct options *options)
         .address = options->address, .port = options->port, .diagnostic = diagnostic};
     const struct troth_postgres_config database = {.conninfo = options->database,
                                                    .slots = options->slots,
-                                                   .coordinator = options->coordinator};
+                                                   .coordinator = options->coordinator,
+                                                   .sweep_interval_us = options->sweep_interval_us};
     struct troth_participant *participant = NULL;
     struct troth_postgres *postgres = NULL;
     struct event_base *base = event_base_new();

@@ -134,9 +134,10 @@ static void on_result(void *arg, const struct result *result, bool was_sent)
     got->result.reason = (struct troth_span){NULL, 0};
 }
 
-static void oldest_open(void *arg, struct buffer *ret_list)
+static void oldest_open(void *arg, uint32_t round, struct buffer *ret_list)
 {
     (void)arg;
+    (void)round;
     buffer_append_text(ret_list, "00000000-0001-8000-8000-004000000001");
 }
 

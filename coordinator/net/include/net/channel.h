@@ -36,8 +36,10 @@ enum channel_binding { CHANNEL_HTTP, CHANNEL_BATCH };
 #define CHANNEL_TIMEOUT_DEFAULT_US 30000000u /* of a command that has none */
 #define CHANNEL_AVOID_US           1000000u /* a replica that could not be reached is passed over */
 
-/* What every request carries, asked for as it is written. Appends the oldest open gtids. */
-typedef void (*channel_oldest_open)(void *arg, struct buffer *ret_list);
+/* What every request carries, asked for as it is written. Appends the oldest open gtids. `round`
+ * counts the requests of this channel alone: who tells one shard a request goes round all of them
+ * here, however many other channels there are. */
+typedef void (*channel_oldest_open)(void *arg, uint32_t round, struct buffer *ret_list);
 /* `result` and its spans are valid during the call. `sent` false: nothing left this process
  * (unreachable). */
 typedef void (*channel_result)(void *arg, const struct result *result, bool sent);
