@@ -38,7 +38,9 @@ const struct config_key config_keys[] = {
     {"listen", CONFIG_ADDRESS, offsetof(struct config, listen), "127.0.0.1:7800", 0, 0, NULL,
      "numeric address and port of the client API; port 0 takes a free one. Anything but loopback "
      "is reachable by others: there is no authentication yet"},
-    TEXT_KEY(journal, "dbname=troth", "libpq conninfo or URI of the journal's database"),
+    TEXT_KEY(journal, "dbname=troth",
+             "libpq conninfo or URI of the journal's database. Several hosts are tried in turn, "
+             "each for its own time (connect_timeout), and only one that takes writes will do"),
     TEXT_KEY(node, "", "this node's name in the lease table (none: the host's name)"),
     DURATION_KEY(lease, "10s", US_PER_S, 3600 * US_PER_S,
                  "how long the shards stay ours without renewal; another node waits for so long"),

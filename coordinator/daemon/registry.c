@@ -120,11 +120,31 @@ static void load_definition(struct driver *driver, const struct journal_entry *e
     definition_faults_finish(&faults);
 }
 
+static void on_loaded(void *arg, int error, const struct journal_entry *entry);
+
+static void load_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    registry_load(arg);
+}
+
+/* A database that can not answer now is no end: it is asked again. */
+static void not_loaded(struct driver *driver)
+{
+    static const struct timeval pause = {.tv_sec = 1};
+    log_line(LOG_WARN, "the registry can not be read from the journal yet: trying again", "reason",
+             journal_words(driver->journal), NULL);
+    if (event_base_once(driver->base, -1, EV_TIMEOUT, load_again, driver, &pause) != 0) {
+        driver_fail(driver, "no memory to read the registry again");
+    }
+}
+
 static void on_loaded(void *arg, int error, const struct journal_entry *entry)
 {
     struct driver *driver = arg;
     if (error != 0) {
-        driver_fail(driver, "the registry can not be read from the journal");
+        not_loaded(driver);
     } else if (entry == NULL) {
         driver->registry_loaded = true;
     } else if (entry->what == JOURNAL_DEFINITION) {

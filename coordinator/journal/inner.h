@@ -66,6 +66,7 @@ struct reader {
     struct ask *unsent;
     size_t count;
     bool warned;
+    char words[LINK_WHY_MAX]; /* what the database said last to a question or a connection */
     struct event *wakeup;
     struct params params;
 };
@@ -80,7 +81,7 @@ struct journal {
     void *arg;
 
     enum journal_state state;
-    char why[160]; /* as told with it: the same is not told again */
+    char why[LINK_WHY_MAX]; /* as told with it: the same is not told again */
     enum step step;
     bool acquire_failed; /* the connection is being reset for that */
     char id[TROTH_JOURNAL_ID_LEN + 1];
@@ -109,7 +110,6 @@ struct journal {
     struct journal_stats stats;
 };
 
-uint64_t clock_mono_us(void);
 void event_in(struct event *event, uint64_t us);
 
 /* journal.c */

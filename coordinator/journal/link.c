@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +16,14 @@ int link_init(struct link *link, struct event_base *base, const char *conninfo,
               const char *application_name, const struct link_callbacks *callbacks, void *arg)
 {
     *link = (struct link){.base = base,
-                          .conninfo = conninfo,
                           .application_name = application_name,
                           .callbacks = *callbacks,
                           .arg = arg,
-                          .watched_fd = -1,
                           .backoff_us = LINK_BACKOFF_MIN_US};
     link->timer = event_new(base, -1, 0, link_on_timer, link);
-    return link->timer == NULL ? TROTH_ERROR_NO_MEMORY : TROTH_OK;
+    if (link->timer == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    return hosts_init(&link->hosts, conninfo);
 }
 
 static void link_timer_set(struct link *link, uint64_t us)
@@ -39,23 +40,25 @@ static void link_unwatch(struct link *link)
         event_free(link->io);
     link->io = NULL;
     link->watched = 0;
-    link->watched_fd = -1;
 }
 
-/* libpq may change its socket while it connects, so the event is made anew when anything differs.
- */
-static void link_watch(struct link *link, short what)
+static void link_watch_anew(struct link *link, short what)
 {
-    int fd = PQsocket(link->conn);
-
-    if (link->io != NULL && link->watched == what && link->watched_fd == fd)
-        return;
     link_unwatch(link);
-    link->io = event_new(link->base, fd, (short)(what | EV_PERSIST), link_on_io, link);
+    link->io =
+        event_new(link->base, PQsocket(link->conn), (short)(what | EV_PERSIST), link_on_io, link);
     if (link->io == NULL || event_add(link->io, NULL) != 0)
         abort(); /* without its event the journal would hang for ever: let the supervisor restart */
     link->watched = what;
-    link->watched_fd = fd;
+}
+
+/* While it is UP, libpq keeps its socket. While it connects it may close one and open the next,
+ * with the same number: the kernel has forgotten the first, and libevent would not see that. So
+ * then the event is made anew at every step. */
+static void link_watch(struct link *link, short what)
+{
+    if (link->io == NULL || link->watched != what)
+        link_watch_anew(link, what);
 }
 
 static void link_drop(struct link *link)
@@ -83,19 +86,47 @@ static uint64_t link_backoff_next(struct link *link)
     return half + random % (half + 1);
 }
 
+/* Appends the first line of `why`. */
+static void link_note(struct link *link, const char *why)
+{
+    size_t at = strlen(link->why);
+    const char *between = at > 0 ? "; " : "";
+
+    (void)snprintf(link->why + at, sizeof link->why - at, "%s%.*s", between,
+                   (int)strcspn(why, "\n"), why);
+}
+
+/* Says once what the hosts said. */
+static void link_rest(struct link *link)
+{
+    char why[LINK_WHY_MAX];
+
+    memcpy(why, link->why, sizeof why);
+    link->why[0] = '\0';
+    link->tried = 0;
+    link_timer_set(link, link_backoff_next(link));
+    link->callbacks.down(link->arg, why);
+}
+
 static void link_lose(struct link *link, const char *why)
 {
-    char text[256];
-    size_t len = 0;
-
-    for (; why[len] != '\0' && why[len] != '\n' && len < sizeof text - 1; len++)
-        text[len] = why[len];
-    text[len] = '\0';
     if (link->failed)
         link->backoff_us = link->backoff_start_us;
+    if (link->why[0] == '\0') /* else the answer said more than the connection can */
+        link_note(link, why);
     link_drop(link);
-    link_timer_set(link, link_backoff_next(link));
-    link->callbacks.down(link->arg, text);
+    link_rest(link);
+}
+
+static uint64_t link_share(const struct link *link)
+{
+    uint64_t share = LINK_HOST_TIMEOUT_US << (link->rounds < 3 ? link->rounds : 3);
+
+    if (link->hosts.connect_timeout_us != 0)
+        return link->hosts.connect_timeout_us;
+    if (link->hosts.count == 1 || share > LINK_CONNECT_TIMEOUT_US)
+        return LINK_CONNECT_TIMEOUT_US;
+    return share;
 }
 
 static void link_on_notice(void *arg, const PGresult *result)
@@ -109,32 +140,68 @@ static void link_on_notice(void *arg, const PGresult *result)
     link->callbacks.warning(link->arg, text == NULL ? "" : text);
 }
 
-/* A peer that is gone without a word must not hold a commit for the system's 15 minutes. What the
- * conninfo says comes later and wins. */
-static PGconn *link_connect(const struct link *link)
+/* false: this host failed at once. */
+static bool link_try(struct link *link)
 {
-    static const char *const keywords[] = {"keepalives_idle",           "keepalives_interval",
-                                           "keepalives_count",          "tcp_user_timeout",
-                                           "client_encoding",           "dbname",
-                                           "fallback_application_name", NULL};
-    const char *values[] = {"10", "5", "3", "20000", "UTF8", link->conninfo, link->application_name,
-                            NULL};
+    link->conn = hosts_start(&link->hosts, link->host, link->application_name);
+    if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD) {
+        link_note(link, link->conn == NULL ? "out of memory" : PQerrorMessage(link->conn));
+        return false;
+    }
+    PQsetNoticeReceiver(link->conn, link_on_notice, link);
+    link->state = LINK_CONNECTING;
+    link_timer_set(link, link_share(link));
+    link_watch_anew(link, EV_WRITE);
+    return true;
+}
 
-    return PQconnectStartParams(keywords, values, 1);
+/* The host that was being tried failed: the next one, until all of them did. */
+static void link_go_on(struct link *link)
+{
+    do {
+        link_drop(link);
+        link->host = (link->host + 1) % link->hosts.count;
+        if (++link->tried >= link->hosts.count) {
+            link->rounds++;
+            link_rest(link);
+            return;
+        }
+    } while (!link_try(link));
 }
 
 void link_start(struct link *link)
 {
     assert(link->state == LINK_DOWN);
-    link->conn = link_connect(link);
-    if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD) {
-        link_lose(link, link->conn == NULL ? "out of memory" : PQerrorMessage(link->conn));
+    if (!link_try(link))
+        link_go_on(link);
+}
+
+/* Nothing was heard for too long, or the timer is early. */
+static void link_check_silence(struct link *link)
+{
+    uint64_t since = clock_mono_us() - link->heard_us;
+    char why[100];
+
+    if (link->items_count == 0 || link->silence_us == 0)
+        return;
+    if (since < link->silence_us) {
+        link_timer_set(link, link->silence_us - since);
         return;
     }
-    PQsetNoticeReceiver(link->conn, link_on_notice, link);
-    link->state = LINK_CONNECTING;
-    link_timer_set(link, LINK_CONNECT_TIMEOUT_US);
-    link_watch(link, EV_WRITE);
+    (void)snprintf(why, sizeof why, "the database has not answered for %.1f s: connecting anew",
+                   (double)since / 1e6);
+    link_lose(link, why);
+}
+
+static void link_say_slow(struct link *link)
+{
+    char why[200];
+    const char *host = PQhost(link->conn), *port = PQport(link->conn);
+
+    (void)snprintf(why, sizeof why, "connecting to %s port %s took longer than %.1f s",
+                   host == NULL ? "" : host, port == NULL ? "" : port,
+                   (double)link_share(link) / 1e6);
+    link_note(link, why);
 }
 
 static void link_on_timer(evutil_socket_t fd, short what, void *arg)
@@ -143,10 +210,18 @@ static void link_on_timer(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (link->state == LINK_DOWN)
+    switch (link->state) {
+    case LINK_DOWN:
         link_start(link);
-    else if (link->state == LINK_CONNECTING)
-        link_lose(link, "connecting took too long");
+        break;
+    case LINK_CONNECTING:
+        link_say_slow(link);
+        link_go_on(link);
+        break;
+    case LINK_UP:
+        link_check_silence(link);
+        break;
+    }
 }
 
 void link_finish(struct link *link)
@@ -156,6 +231,7 @@ void link_finish(struct link *link)
     link_drop(link);
     if (link->timer != NULL)
         event_free(link->timer);
+    hosts_finish(&link->hosts);
     free(link->items);
     *link = (struct link){0};
 }
@@ -164,27 +240,45 @@ static void link_poll(struct link *link)
 {
     switch (PQconnectPoll(link->conn)) {
     case PGRES_POLLING_READING:
-        link_watch(link, EV_READ);
+        link_watch_anew(link, EV_READ);
         return;
     case PGRES_POLLING_WRITING:
-        link_watch(link, EV_WRITE);
+        link_watch_anew(link, EV_WRITE);
         return;
     case PGRES_POLLING_OK:
         break;
     case PGRES_POLLING_FAILED:
     case PGRES_POLLING_ACTIVE:
-        link_lose(link, PQerrorMessage(link->conn));
+        link_note(link, PQerrorMessage(link->conn));
+        link_go_on(link);
         return;
     }
     if (PQsetnonblocking(link->conn, 1) != 0 || PQenterPipelineMode(link->conn) != 1) {
-        link_lose(link, PQerrorMessage(link->conn));
+        link_note(link, PQerrorMessage(link->conn));
+        link_go_on(link);
         return;
     }
     event_del(link->timer);
     link->state = LINK_UP;
+    link->tried = 0;
+    link->rounds = 0;
+    link->why[0] = '\0';
     link->backoff_start_us = link->backoff_us;
-    link_watch(link, EV_READ);
+    link_watch_anew(link, EV_READ);
     link->callbacks.up(link->arg);
+}
+
+/* The wrong server, the wrong role, or one that shuts down: nothing more is to be had from this
+ * session, also where the server keeps it. */
+static bool ends_session(const PGresult *result)
+{
+    static const char *const states[] = {"25006", "57P01", "57P02", "57P03", "57P04", "57P05"};
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    for (size_t i = 0; state != NULL && i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(state, states[i]) == 0)
+            return true;
+    return state != NULL && memcmp(state, "08", 2) == 0;
 }
 
 static void link_deliver(struct link *link, PGresult *result)
@@ -206,6 +300,10 @@ static void link_deliver(struct link *link, PGresult *result)
     link->failed = link->failed || status == PGRES_FATAL_ERROR;
     if (item.fn != NULL)
         item.fn(item.arg, result);
+    if (status == PGRES_FATAL_ERROR && ends_session(result)) {
+        link_note(link, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+        link_reset(link);
+    }
 }
 
 /* PQgetResult would block while something is unsent, so that is looked at first. It gives NULL
@@ -233,11 +331,12 @@ static void link_on_io(evutil_socket_t fd, short what, void *arg)
     struct link *link = arg;
 
     (void)fd;
-    (void)what;
     if (link->state == LINK_CONNECTING) {
         link_poll(link);
         return;
     }
+    if ((what & (EV_READ | EV_WRITE)) != 0)
+        link->heard_us = clock_mono_us();
     if (link->broken || PQconsumeInput(link->conn) == 0) {
         link_lose(link, PQerrorMessage(link->conn));
         return;
@@ -247,6 +346,14 @@ static void link_on_io(evutil_socket_t fd, short what, void *arg)
         link_lose(link, PQerrorMessage(link->conn));
     else
         link_send(link);
+}
+
+/* The timer may be set for earlier, from an answer before: then it finds out and is set again. */
+static void link_begin_waiting(struct link *link)
+{
+    link->heard_us = clock_mono_us();
+    if (link->silence_us != 0 && event_pending(link->timer, EV_TIMEOUT, NULL) == 0)
+        link_timer_set(link, link->silence_us);
 }
 
 static void link_expect(struct link *link, bool sent, link_fn fn, void *arg, bool is_sync)
@@ -271,6 +378,8 @@ static void link_expect(struct link *link, bool sent, link_fn fn, void *arg, boo
         link->items_head = 0;
         link->items_cap = cap;
     }
+    if (link->items_count == 0)
+        link_begin_waiting(link);
     link->items[(link->items_head + link->items_count++) % link->items_cap] =
         (struct link_item){.fn = fn, .arg = arg, .is_sync = is_sync};
 }
@@ -329,4 +438,11 @@ void link_reset(struct link *link)
     link->broken = true;
     if (link->io != NULL)
         event_active(link->io, EV_TIMEOUT, 0);
+}
+
+void link_reset_elsewhere(struct link *link)
+{
+    if (link->state == LINK_UP && !link->broken)
+        link->host = (link->host + 1) % link->hosts.count;
+    link_reset(link);
 }

@@ -2,6 +2,11 @@
  * backoff when it is lost, without end.
  *
  *   DOWN ──(backoff)──> CONNECTING ──> UP ──(anything wrong)──> DOWN
+ *     └──(all hosts failed)──┘ └─ the next host
+ *
+ * Where the conninfo names several hosts, each has its own share of time, and the one that worked
+ * last comes first. What was asked and stays without any answer for `silence_us` loses the
+ * connection, too: one that lives at TCP's level and says nothing is as good as none.
  *
  * Everything is a query with parameters; nothing is answered before link_sync() and link_send().
  * When the link is lost, what was asked is forgotten without a callback: `down` says so once. */
@@ -13,14 +18,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hosts.h"
+
 struct event;
 struct event_base;
 
+uint64_t clock_mono_us(void); /* journal.c */
+
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
-#define LINK_BACKOFF_MIN_US     UINT64_C(20000)
-#define LINK_BACKOFF_MAX_US     UINT64_C(2000000)
+#define LINK_BACKOFF_MIN_US UINT64_C(20000)
+#define LINK_BACKOFF_MAX_US UINT64_C(2000000)
+/* For one host, unless the conninfo has a connect_timeout. Where there are others to try it is
+ * LINK_HOST_TIMEOUT_US, doubled with each round in which all failed, up to this. */
 #define LINK_CONNECT_TIMEOUT_US UINT64_C(10000000)
+#define LINK_HOST_TIMEOUT_US    UINT64_C(2000000)
+#define LINK_WHY_MAX            400u
 
 /* For each result of a query: its rows, an error (PGRES_FATAL_ERROR) or PGRES_PIPELINE_ABORTED. For
  * a sync: PGRES_PIPELINE_SYNC, perhaps after a PGRES_FATAL_ERROR: the failure of the commit. The
@@ -41,16 +54,22 @@ struct link_item {
 
 struct link {
     struct event_base *base;
-    const char *conninfo;
+    struct hosts hosts;
     const char *application_name;
     struct link_callbacks callbacks;
     void *arg;
     enum link_state state;
     PGconn *conn;
     struct event *io;
-    struct event *timer; /* backoff while DOWN, deadline while CONNECTING */
+    struct event *timer; /* backoff while DOWN, deadline while CONNECTING, silence while UP */
     short watched;
-    int watched_fd;
+    size_t host;               /* being tried, or connected to */
+    size_t tried;              /* hosts of this round that failed */
+    unsigned rounds;           /* in a row in which all failed */
+    char why[LINK_WHY_MAX];    /* what the hosts of this round said, or the answer that ends the
+                                  session */
+    uint64_t silence_us;       /* longest wait for the next word of an answer; 0: any */
+    uint64_t heard_us;         /* when the last word came, or the first question went */
     uint64_t backoff_us;       /* back to its minimum with the first sync of a session … */
     uint64_t backoff_start_us; /* … unless the session ends after an error: then as it began */
     bool failed;               /* an error in this session */
@@ -83,5 +102,7 @@ void link_sync(struct link *link, link_fn fn, void *arg);
 void link_send(struct link *link);
 /* Gives the connection up and makes a new one; `down` comes in the next turn. */
 void link_reset(struct link *link);
+/* The same, beginning with the next host: this one is not what it should be. */
+void link_reset_elsewhere(struct link *link);
 
 #endif

@@ -8,9 +8,11 @@
 #include <journal/journal.h>
 #include <protocol/buffer.h>
 
+#include "hosts.h"
 #include "migrations.h"
 
-#define MIGRATE_TRIES_MAX 20 /* two that begin at once collide a few times; more is an error */
+#define CONNECT_TIMEOUT_S 10u /* for each host, unless the conninfo says otherwise */
+#define MIGRATE_TRIES_MAX 20  /* two that begin at once collide a few times; more is an error */
 
 struct migration_run {
     PGconn *conn;
@@ -215,26 +217,53 @@ static int run_all(struct migration_run *run)
     return error;
 }
 
-int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
-                    uint32_t *ret_applied)
+/* The first host that takes writes; `why` gets what each of them said. NULL: none. */
+static PGconn *connect_one(const struct hosts *hosts, struct buffer *why)
 {
-    __attribute__((cleanup(conn_finish))) PGconn *conn = PQconnectdb(conninfo);
+    why_set(why, "the database can not be reached: ", "");
+    for (size_t i = 0; i < hosts->count; i++) {
+        PGconn *conn = hosts_connect(hosts, i, "trothd migrate", CONNECT_TIMEOUT_S);
+        const char *said = conn == NULL ? "out of memory" : PQerrorMessage(conn);
+
+        if (conn != NULL && PQstatus(conn) == CONNECTION_OK)
+            return conn;
+        if (why != NULL)
+            buffer_append_format(why, "%s%.*s", i == 0 ? "" : "; ", (int)strcspn(said, "\n"), said);
+        PQfinish(conn);
+    }
+    return NULL;
+}
+
+static int migrate(const struct hosts *hosts, uint32_t shards, struct buffer *why,
+                   uint32_t *ret_applied)
+{
+    __attribute__((cleanup(conn_finish))) PGconn *conn = connect_one(hosts, why);
     struct migration_run run = {.conn = conn, .why = why, .shards = shards};
     int error = TROTH_ERROR_BUSY;
 
     if (conn == NULL)
-        return TROTH_ERROR_NO_MEMORY;
-    if (PQstatus(conn) != CONNECTION_OK) {
-        why_set(why, "the database can not be reached: ", PQerrorMessage(conn));
         return TROTH_ERROR_UNAVAILABLE;
-    }
-    if (shards > TROTH_SHARDS_MAX) {
-        why_set(why, "too many shards", "");
-        return TROTH_ERROR_INVALID;
-    }
     for (int i = 0; i < MIGRATE_TRIES_MAX && error == TROTH_ERROR_BUSY; i++)
         error = run_all(&run);
     if (error == TROTH_OK)
         *ret_applied = run.applied;
+    return error;
+}
+
+int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
+                    uint32_t *ret_applied)
+{
+    struct hosts hosts;
+    int error = hosts_init(&hosts, conninfo);
+
+    if (error != TROTH_OK)
+        return error;
+    if (shards > TROTH_SHARDS_MAX) {
+        why_set(why, "too many shards", "");
+        error = TROTH_ERROR_INVALID;
+    } else {
+        error = migrate(&hosts, shards, why, ret_applied);
+    }
+    hosts_finish(&hosts);
     return error;
 }

@@ -1,5 +1,6 @@
 #include "read.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,18 @@ static int ask_error(const PGresult *result)
     return TROTH_ERROR_UNAVAILABLE;
 }
 
+/* What the database said last, for people. */
+static void reader_note(struct reader *reader, const char *words)
+{
+    if (words != NULL)
+        (void)snprintf(reader->words, sizeof reader->words, "%s", words);
+}
+
+const char *journal_words(const struct journal *journal)
+{
+    return journal->reader.words;
+}
+
 static void reader_settle(struct reader *reader)
 {
     struct ask *ask = reader->first;
@@ -103,6 +116,7 @@ static void reader_on_result(void *arg, PGresult *result)
             ask->answered = true;
     } else {
         ask->error = ask_error(result);
+        reader_note(reader, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     }
 }
 
@@ -179,10 +193,12 @@ static void reader_on_prepared(void *arg, PGresult *result)
     struct journal *journal = arg;
 
     /* No schema yet, most likely: the lane's connection says so. */
-    if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        reader_note(&journal->reader, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
         link_reset(&journal->reader.link);
-    else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+    } else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
         event_active(journal->reader.wakeup, EV_TIMEOUT, 0);
+    }
 }
 
 static void reader_up(void *arg)
@@ -206,13 +222,22 @@ static void reader_up(void *arg)
     link_send(link);
 }
 
-/* What was sent and not answered: a read is not known, a write may have happened. */
+/* What was sent and not answered: a read is not known, a write may have happened, unless an error
+ * came for it. */
+static int ask_lost(const struct ask *ask)
+{
+    if (ask->error != TROTH_OK)
+        return ask->error;
+    return ask->writes ? TROTH_ERROR_LOST : TROTH_ERROR_UNAVAILABLE;
+}
+
 static void reader_down(void *arg, const char *why)
 {
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;
 
-    (void)why;
+    if (why[0] != '\0')
+        reader_note(reader, why);
     reader->warned = false;
     while (reader->first != NULL && reader->first->sent) {
         struct ask *ask = reader->first;
@@ -221,7 +246,7 @@ static void reader_down(void *arg, const char *why)
         if (reader->first == NULL)
             reader->last = &reader->first;
         reader->count--;
-        ask_end(ask, ask->writes ? TROTH_ERROR_LOST : TROTH_ERROR_UNAVAILABLE);
+        ask_end(ask, ask_lost(ask));
         ask_destroy(ask);
     }
     reader->unsent = reader->first;

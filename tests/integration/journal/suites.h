@@ -4,6 +4,7 @@
 #include <check.h>
 
 TCase *migrate_tests(void);
+TCase *hosts_tests(void);
 TCase *write_tests(void);
 TCase *saga_tests(void);
 TCase *takeover_tests(void);

@@ -143,6 +143,10 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
  * _UNKNOWN, and it may be asked again. Only _NO_MEMORY comes from inside the call. After
  * journal_destroy() no answer comes any more. */
 
+/* Behind an error: what the database itself said last to a question, or when it was connected to;
+ * "" when nothing went wrong yet. For people. */
+const char *journal_words(const struct journal *journal);
+
 struct journal_row {
     struct txn_image image;
     struct troth_span state;   /* "open" or "ended" */
