@@ -27,17 +27,6 @@ static void add_place(struct sql_parameters *parameters, const struct troth_repl
     sql_int8(parameters, troth_gtid_order(&task->call.gtid));
 }
 
-/* The key under which a session says which branch it works on (pg_locks; an advisory lock of two
- * numbers, the other being the attempt). A collision costs somebody a retry, no more. */
-static uint32_t running_key(const struct troth_call *call)
-{
-    const unsigned char *id = call->gtid.bytes + 12;
-    const uint32_t low =
-        (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
-
-    return low ^ call->branch << 20;
-}
-
 struct timeouts {
     char statement[24]; /* milliseconds; 0: none */
     char lock[24];
@@ -109,15 +98,18 @@ static enum guard_end not_sent(struct session *session)
 static bool send_claim(struct session *session, const struct troth_reply *task,
                        enum sql_statement statement)
 {
+    char prepared[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    const char *const running = prepared + strlen("troth_");
     struct sql_parameters parameters;
     struct timeouts timeouts;
 
     timeouts_of(session, task, &timeouts);
+    guard_prepared_name(&task->call, task->call.attempt, prepared);
     sql_key(&parameters, &task->call);
     add_place(&parameters, task);
     sql_text(&parameters, timeouts.statement);
     sql_text(&parameters, timeouts.lock);
-    sql_int4(&parameters, running_key(&task->call));
+    sql_text(&parameters, running);
     return session_pipeline_begin(session) && session_send(session, SQL_BEGIN, NULL) &&
            session_send(session, statement, &parameters);
 }
@@ -331,10 +323,12 @@ static enum guard_holder settle_prepared(struct session *session, const struct t
     return holder;
 }
 
+/* The session of exactly this branch, by its whole name; nobody else's is touched. */
 static enum guard_holder end_running(struct session *session, const struct troth_call *call,
                                      uint32_t through)
 {
-    struct sql_parameters parameters = {.count = 0};
+    struct sql_parameters parameters;
+    struct troth_call ended = *call;
     struct sql_error error;
     PGresult *result = NULL;
     enum guard_holder holder = HOLDER_RUNNING;
@@ -342,11 +336,11 @@ static enum guard_holder end_running(struct session *session, const struct troth
     if (through == 0) {
         return HOLDER_RUNNING;
     }
-    sql_int4(&parameters, running_key(call));
-    sql_int8(&parameters, through);
+    ended.attempt = through;
+    sql_key(&parameters, &ended);
     if (session_run(session, SQL_END_RUNNING, &parameters, &result, &error) != SQL_OK) {
         holder = HOLDER_FAILED;
-    } else if (strcmp(PQgetvalue(result, 0, 0), "0") != 0) {
+    } else if (PQgetvalue(result, 0, 0)[0] == 't') {
         holder = HOLDER_GONE;
     }
     PQclear(result);

@@ -26,15 +26,18 @@
     " state = excluded.state, request = excluded.request, output = excluded.output,"               \
     " reason = excluded.reason WHERE g.state <> 'done' AND g.attempt < excluded.attempt"           \
     " RETURNING true"
-/* Materialized, so that the timeouts hold and the advisory lock is there before the row is waited
- * for. That lock holds nothing up (shared): it tells other sessions which attempt this one runs. */
+/* Materialized, so that the timeouts hold, and the session is known by its branch's name, before
+ * the row is waited for: its own gate is passed behind the new name
+ * (sql/participant/0004_running.sql, troth_guard.say_running()). */
 #define SETTINGS(statement, lock)                                                                  \
     "SELECT set_config('statement_timeout', " statement "::text, true),"                           \
     " set_config('lock_timeout', " lock "::text, true)"
 
+#define GATE "(1953656692, pg_backend_pid())"
 #define CLAIM_SETTINGS                                                                             \
-    "settings AS MATERIALIZED (" SETTINGS(                                                         \
-        "$8", "$9") ", pg_advisory_xact_lock_shared($10::int4, $4::int4))"
+    "settings AS MATERIALIZED (" SETTINGS("$8", "$9") ", set_config('application_name',"           \
+                                                      " $10::text, true), pg_advisory_lock" GATE   \
+                                                      ", pg_advisory_unlock" GATE ")"
 /* One row for prepare and execute, so that they meet, and inserted: a look before the insert proves
  * nothing [KINDKEY, SPLITKEY]. */
 #define CLAIM                                                                                      \
@@ -85,11 +88,7 @@ static const struct {
                       "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
                       " AND owner = current_user AND starts_with(gid, $1::text)"},
     [SQL_END_RUNNING] = {"troth_end_running",
-                         "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l"
-                         " WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM"
-                         " pg_database WHERE datname = current_database())"
-                         " AND l.classid = $1::int4::oid AND l.objid::int8 <= $2::int8"
-                         " AND l.objsubid = 2 AND l.pid <> pg_backend_pid()"},
+                         "SELECT troth_guard.end_running($1::text, $2::uuid, $3::int4, $4::int4)"},
     [SQL_SCAN] = {"troth_scan",
                   "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
                   " AND owner = current_user AND starts_with(gid, 'troth_')"

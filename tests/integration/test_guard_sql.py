@@ -11,105 +11,11 @@ import unittest
 
 import psycopg2
 
+from guard_session import DEBIT, OUTPUT, Session
 from test_sdk_examples import (JOURNAL, ROOT, SHOP, WITH_POSTGRES, Participant, database, gtid, query,
                                roll_back_prepared, together)
 
 SQL = sorted((ROOT / "sql" / "participant").glob("*.sql"))
-DEBIT = ("debit", '{"amount":100}')
-OUTPUT = '{"balance": 900}'
-
-
-class Session:
-    """A service's connection; `key` is a branch that it works on."""
-
-    def __init__(self, conninfo):
-        self.conninfo = conninfo
-        self.connection = psycopg2.connect(conninfo)
-        self.connection.autocommit = True
-        self.cursor = self.connection.cursor()
-
-    def run(self, statement, *values):
-        self.cursor.execute(statement, values or None)
-        return self.cursor.fetchall() if self.cursor.description else self.cursor.statusmessage
-
-    def key(self, counter, attempt=1):
-        return JOURNAL, gtid(counter), 1, attempt
-
-    def ask(self, function, counter, *arguments, attempt=1):
-        values = (*self.key(counter, attempt), *arguments)
-        marks = ", ".join(["%s"] * len(values))
-        return self.run(f"SELECT verdict, output, reason, prepared FROM troth_guard.{function}({marks})", *values)[0]
-
-    def begin(self, counter, attempt=1, call=DEBIT, timeout="5s"):
-        """BEGIN, the guard; the verdict, and what comes with it."""
-        self.run("BEGIN")
-        return self.ask("action", counter, *call, timeout, attempt=attempt)
-
-    def work(self, counter, attempt=1, output=OUTPUT, kind="action"):
-        """One row for each time that something was done, and the reply."""
-        self.run("INSERT INTO did VALUES (%s, %s, %s)", gtid(counter), attempt, kind)
-        self.run("SELECT troth_guard.reply(%s, %s, %s, %s, %s, %s)", *self.key(counter, attempt), output, kind)
-
-    def roll_back(self, names):
-        self.run("ROLLBACK")
-        for name in names:
-            try:
-                self.run("ROLLBACK PREPARED %s", name)
-            except (psycopg2.errors.UndefinedObject, psycopg2.errors.ObjectNotInPrerequisiteState):
-                pass
-
-    def execute(self, counter, attempt=1, call=DEBIT, end="COMMIT", timeout="5s"):
-        """As a service does: the first two of what was said."""
-        while True:
-            verdict, output, reason, names = self.begin(counter, attempt, call, timeout)
-            if verdict != "roll_back":
-                break
-            self.roll_back(names)
-        if verdict == "work":
-            self.work(counter, attempt)
-            assert self.run(end) == end.split(" '")[0]
-            return "work", OUTPUT
-        self.run("COMMIT")
-        return verdict, output if reason is None else reason
-
-    def prepare(self, counter, attempt=1):
-        return self.execute(counter, attempt, end=f"PREPARE TRANSACTION '{self.name(counter, attempt)}'")
-
-    def name(self, counter, attempt=1):
-        return self.run("SELECT troth_guard.prepared_name(%s, %s, %s, %s)", *self.key(counter, attempt))[0][0]
-
-    def refuse(self, counter, reason, output=None, attempt=1, call=DEBIT):
-        return self.ask("refuse", counter, *call, reason, output, attempt=attempt)[:3]
-
-    def abort(self, counter, attempt=1):
-        while True:
-            verdict, output, _, names = self.ask("abort", counter, attempt=attempt)
-            if verdict != "roll_back":
-                return verdict, output
-            self.roll_back(names)
-
-    def compensate(self, counter, attempt=1, call=("refund", "{}"), reply='{"back": 1}'):
-        while True:
-            self.run("BEGIN")
-            verdict, output, reason, names = self.ask("compensation", counter, *call, "5s", attempt=attempt)
-            if verdict != "roll_back":
-                break
-            self.roll_back(names)
-        if verdict == "work":
-            self.work(counter, attempt, reply, "compensation")
-        self.run("COMMIT")
-        return verdict, output if reason is None else reason
-
-    def status(self, counter, attempt=1):
-        return self.ask("status", counter, attempt=attempt)[:2]
-
-    def did(self, counter):
-        return [row[0] for row in query(self.conninfo, "SELECT attempt FROM did WHERE gtid = %s AND kind = 'action'",
-                                        (gtid(counter),))]
-
-    def undid(self, counter):
-        return query(self.conninfo, "SELECT count(*) FROM did WHERE gtid = %s AND kind = 'compensation'",
-                     (gtid(counter),))[0][0]
 
 
 class GuardSql(unittest.TestCase):
@@ -223,6 +129,20 @@ class GuardSql(unittest.TestCase):
         with self.assertRaises(psycopg2.OperationalError):
             self.a.run("COMMIT")
         self.assertEqual(self.b.did(1), [2])
+
+    def test_neighbours_go_on(self):
+        """Whoever works on another branch goes on, however much of its name is the same."""
+        of_shard_4 = gtid(1)[:15] + "004" + gtid(1)[18:]
+        others = [(JOURNAL, of_shard_4, 1), (JOURNAL, gtid(1), 11), ("00000000000000bb", gtid(1), 1)]
+        neighbours = [self.session() for _ in others]
+        for neighbour, branch in zip(neighbours, others):
+            neighbour.run("BEGIN")
+            neighbour.run("SELECT troth_guard.action(%s, %s, %s, 1, 'debit', '{}', '60s')", *branch)
+        self.a.begin(1)
+        self.assertEqual(self.b.abort(1), ("aborted", None))
+        with self.assertRaises(psycopg2.OperationalError):
+            self.a.run("COMMIT")
+        self.assertEqual([neighbour.run("COMMIT") for neighbour in neighbours], ["COMMIT"] * len(others))
 
     def test_this_attempt_still_runs(self):
         """Anything but an abort is told to come again; the first answer stands."""
@@ -555,7 +475,7 @@ class BesideTheLibrary(GuardSql):
         self.assertEqual((self.reserved(3), self.b.did(3)), (1, []))
 
     def test_a_session_ends_the_running_work_of_the_library(self):
-        """Its advisory lock is found under the same key; its answer is no success."""
+        """It is found by its branch's name; its answer is no success."""
         self.a.run("BEGIN")
         self.a.run("LOCK TABLE reservation")
         answers = []
@@ -563,8 +483,8 @@ class BesideTheLibrary(GuardSql):
         caller.start()
         while not self.b.run("SELECT 1 FROM pg_locks WHERE relation = 'reservation'::regclass AND NOT granted"):
             self.assertTrue(caller.is_alive())
-        self.assertEqual(self.b.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1"
-                                    " AND classid = troth_guard.running_key(%s, 1)::oid", gtid(1)), [(1,)])
+        self.assertEqual(self.b.run("SELECT count(*) FROM pg_stat_activity WHERE application_name ="
+                                    " troth_guard.running_name(%s, %s, 1, 1)", JOURNAL, gtid(1)), [(1,)])
         self.assertEqual(self.b.execute(1, attempt=2, timeout="400ms")[0], "work")
         caller.join()
         self.a.run("ROLLBACK")

@@ -1,4 +1,5 @@
 /* Higher attempts meet what lower ones left, and calls meet each other (protocol.md, section 3). */
+#include <stdio.h>
 #include <string.h>
 
 #include "rig.h"
@@ -111,6 +112,101 @@ START_TEST(abort_over_a_running_prepare)
     ck_assert_int_ne(rig_hear(running).result, RESULT_VOTE);
     ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
     ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* Who works on a branch is found by the branch's whole name: whatever else runs goes on, however
+ * much of the name is the same. */
+START_TEST(neighbours_go_on)
+{
+    static const struct ask neighbours[] = {
+        {.counter = 1, .shard = 4},               /* another shard's */
+        {.counter = 1 ^ (3u << 20), .branch = 2}, /* what a short key may mix up */
+        {.counter = 1 + (UINT64_C(1) << 32)},     /* the same in its low 32 bits */
+        {.counter = 1, .journal = OTHER_JOURNAL}, /* another coordinator's */
+        {.counter = 1, .branch = 11},             /* another branch, */
+        {.counter = 11},                          /* another number that begins so */
+    };
+    const size_t count = sizeof neighbours / sizeof neighbours[0];
+    int running[sizeof neighbours / sizeof neighbours[0]], ended;
+    struct ask ask;
+    char input[64];
+    size_t i;
+
+    rig_stop(&rig);
+    rig.config.slots = 8;
+    rig_start(&rig);
+    for (i = 0; i < count; i++) {
+        ask = neighbours[i];
+        ask.op = OP_EXECUTE;
+        ask.operation = "hold";
+        ask.timeout = "60000";
+        ask.input = input;
+        (void)snprintf(input, sizeof input, "{\"account\":%zu,\"amount\":100}", i + 2);
+        running[i] = rig_send(&rig, ask);
+    }
+    ended = SEND(.op = OP_EXECUTE, .counter = 1, .operation = "hold", .timeout = "60000");
+    gate_wait_for(&rig.gate, (unsigned)count + 1);
+    assert_state(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_ABORTED);
+    gate_open(&rig.gate);
+    ck_assert_int_ne(rig_hear(ended).result, RESULT_DONE);
+    for (i = 0; i < count; i++) {
+        assert_state(rig_hear(running[i]), BRANCH_IS_COMMITTED);
+        ck_assert_int_eq(rig_balance(&rig, (int)i + 2), 900);
+    }
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+#define RUNNING                                                                                    \
+    "SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, '" JOURNAL "_')"    \
+    " AND datname = current_database()"
+
+/* A session carries its branch's name as long as it works on it, and no longer. */
+START_TEST(a_session_is_known_by_its_branch)
+{
+    int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
+
+    gate_wait_for(&rig.gate, 1);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM pg_stat_activity, pg_locks l"
+                                      " WHERE application_name LIKE '" JOURNAL "_%_1_1'"
+                                      " AND l.pid = pg_stat_activity.pid"
+                                      " AND l.relation = 'account'::regclass"),
+                     1);
+    gate_open(&rig.gate);
+    assert_result(rig_hear(running), RESULT_VOTE);
+    ck_assert_int_eq(rig_number(&rig, RUNNING), 0);
+}
+END_TEST
+
+/* Nobody is ended but inside of his gate, which he passes when he begins: a session that may have
+ * gone on to another branch since it was looked at is left alone. */
+START_TEST(nobody_is_ended_outside_of_his_gate)
+{
+    PGconn *other = rig_session(&rig);
+    int running, next;
+
+    rig_stop(&rig);
+    rig.config.slots = 1;
+    rig.config.lock_timeout_us = 10000000;
+    rig_start(&rig);
+    running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
+    gate_wait_for(&rig.gate, 1);
+    session_run_sql(other, "SELECT pg_advisory_lock(1953656692, pid) FROM pg_stat_activity"
+                           " WHERE starts_with(application_name, '" JOURNAL "_')");
+    assert_result(ASK(.op = OP_ABORT, .counter = 1), RESULT_RETRY);
+    gate_open(&rig.gate);
+    assert_result(rig_hear(running), RESULT_VOTE);
+    next = SEND(.op = OP_EXECUTE, .counter = 2, .timeout = "60000",
+                .input = "{\"account\":2,\"amount\":100}");
+    rig_until(&rig,
+              "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+              " AND wait_event = 'advisory'",
+              "1");
+    session_run_sql(other, "SELECT pg_advisory_unlock_all()");
+    assert_state(rig_hear(next), BRANCH_IS_COMMITTED);
+    assert_state(ASK(.op = OP_COMMIT, .counter = 1), BRANCH_IS_COMMITTED);
+    PQfinish(other);
 }
 END_TEST
 
@@ -240,6 +336,9 @@ TCase *attempt_tests(void)
     tcase_add_test(tests, prepare_over_a_prepared_attempt);
     tcase_add_test(tests, execute_over_a_running_attempt);
     tcase_add_test(tests, abort_over_a_running_prepare);
+    tcase_add_test(tests, neighbours_go_on);
+    tcase_add_test(tests, a_session_is_known_by_its_branch);
+    tcase_add_test(tests, nobody_is_ended_outside_of_his_gate);
     tcase_add_test(tests, the_same_call_still_runs);
     tcase_add_test(tests, the_same_execute_still_runs);
     tcase_add_test(tests, the_same_compensation_still_runs);

@@ -364,14 +364,19 @@ void rig_teardown(struct rig *rig)
 
 /* --- the coordinator's side ------------------------------------------------------------------- */
 
-troth_gtid rig_gtid(uint64_t counter)
+static troth_gtid gtid_in(uint16_t shard, uint64_t counter)
 {
     const struct troth_gtid_parts parts = {
-        .unix_ms = 1763700000000, .shard = 3, .epoch = EPOCH, .counter = counter};
+        .unix_ms = 1763700000000, .shard = shard, .epoch = EPOCH, .counter = counter};
     troth_gtid gtid;
 
     ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
     return gtid;
+}
+
+troth_gtid rig_gtid(uint64_t counter)
+{
+    return gtid_in(3, counter);
 }
 
 static int dial(uint16_t port)
@@ -397,8 +402,8 @@ int rig_send(const struct rig *rig, struct ask ask)
     const char *operation = ask.operation == NULL ? "debit" : ask.operation;
     const char *input = ask.input == NULL ? "{\"account\":1,\"amount\":100}" : ask.input;
     struct command command = {.op = ask.op,
-                              .gtid = rig_gtid(ask.counter),
-                              .branch = 1,
+                              .gtid = gtid_in(ask.shard == 0 ? 3 : ask.shard, ask.counter),
+                              .branch = ask.branch == 0 ? 1 : ask.branch,
                               .attempt = ask.attempt == 0 ? 1 : ask.attempt,
                               .operation = {operation, strlen(operation)},
                               .timeout_us = 5000000};
@@ -414,8 +419,9 @@ int rig_send(const struct rig *rig, struct ask ask)
     message_command_append(&body, &command);
     buffer_append_format(&request,
                          "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                         "Content-Type: application/x-ndjson\r\nTroth-Journal: " JOURNAL "\r\n"
+                         "Content-Type: application/x-ndjson\r\nTroth-Journal: %s\r\n"
                          "%s%s%sContent-Length: %zu\r\n\r\n",
+                         ask.journal == NULL ? JOURNAL : ask.journal,
                          rig->oldest_open[0] == '\0' ? "" : "Troth-Oldest-Open: ", rig->oldest_open,
                          rig->oldest_open[0] == '\0' ? "" : "\r\n", body.len);
     buffer_append_span(&request, buffer_span(&body));
