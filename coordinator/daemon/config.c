@@ -12,8 +12,9 @@
 #include <protocol/duration.h>
 #include <protocol/nearest.h>
 
-#define LINE_MAX_BYTES 4096
-#define US_PER_S       UINT64_C(1000000)
+#define LINE_MAX_BYTES      4096
+#define CONFIG_SERVER_BYTES 64 /* "[…]:65535" */
+#define US_PER_S            UINT64_C(1000000)
 
 /* One line a key: field, default, range, what it does. */
 #define TEXT_KEY(field, fallback, help)                                                            \
@@ -64,7 +65,11 @@ const struct config_key config_keys[] = {
                  "(Prefer: wait=N); then 202 and the state reached"),
     DURATION_KEY(call_timeout, "10s", 1000, 3600 * US_PER_S,
                  "of one call to a participant in phase 2"),
-    DURATION_KEY(connect_timeout, "2s", 1000, 60 * US_PER_S, "of connecting to a participant"),
+    DURATION_KEY(connect_timeout, "2s", 1000, 60 * US_PER_S,
+                 "of connecting to a participant: finding its address and trying all it has"),
+    {"resolver", CONFIG_SERVERS, offsetof(struct config, resolver), "", 0, 0, NULL,
+     "name servers for participants' hosts, numeric, with a port or without, several separated by "
+     "commas (none: those of /etc/resolv.conf, which is read again when it changes)"},
     DURATION_KEY(retry_interval, "100ms", 1000, 3600 * US_PER_S,
                  "first wait before a participant is called again; doubles, with full jitter"),
     DURATION_KEY(retry_interval_max, "10s", 1000, 3600 * US_PER_S, "longest such wait"),
@@ -205,6 +210,42 @@ static int set_address(struct config *config, const struct config_key *key, cons
     return set_text(config, key, value);
 }
 
+/* "10.0.0.2", "127.0.0.1:5353", "[::1]:53", "::1"; at most CONFIG_SERVER_BYTES of each. */
+static bool is_server(const char *text, size_t len)
+{
+    char server[CONFIG_SERVER_BYTES];
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    uint16_t port = 1;
+    if (len >= sizeof server) {
+        return false;
+    }
+    memcpy(server, text, len);
+    server[len] = '\0';
+    return inet_pton(AF_INET, server, &parsed) == 1 || inet_pton(AF_INET6, server, &parsed) == 1 ||
+           (config_address(server, address, sizeof address, &port) == 0 && port != 0);
+}
+
+static int set_servers(struct config *config, const struct config_key *key, const char *value,
+                       struct buffer *why)
+{
+    for (const char *at = value; *value != '\0';) {
+        size_t len = strcspn(at, ",");
+        if (!is_server(at, len)) {
+            buffer_append_format(why,
+                                 "%s: \"%.*s\" is not a numeric address, with a port or without "
+                                 "(like 10.0.0.2 or 127.0.0.1:5353)",
+                                 key->name, (int)len, at);
+            return TROTH_ERROR_CONFIG;
+        }
+        if (at[len] == '\0') {
+            break;
+        }
+        at += len + 1;
+    }
+    return set_text(config, key, value);
+}
+
 static int set_choice(struct config *config, const struct config_key *key, const char *value,
                       struct buffer *why)
 {
@@ -253,6 +294,8 @@ int config_set(struct config *config, const char *name, const char *value, struc
         return set_choice(config, key, value, why);
     case CONFIG_ADDRESS:
         return set_address(config, key, value, why);
+    case CONFIG_SERVERS:
+        return set_servers(config, key, value, why);
     case CONFIG_COUNT:
     case CONFIG_DURATION:
         return set_number(config, key, value, why);

@@ -33,6 +33,7 @@ struct config {
     uint64_t reply_wait_us;
     uint64_t call_timeout_us;
     uint64_t connect_timeout_us;
+    char *resolver; /* "": resolv.conf's */
     uint64_t retry_interval_us;
     uint64_t retry_interval_max_us;
     uint64_t publish_grace_us;
@@ -43,7 +44,14 @@ struct config {
     char *log_format;
 };
 
-enum config_kind { CONFIG_TEXT, CONFIG_DURATION, CONFIG_COUNT, CONFIG_CHOICE, CONFIG_ADDRESS };
+enum config_kind {
+    CONFIG_TEXT,
+    CONFIG_DURATION,
+    CONFIG_COUNT,
+    CONFIG_CHOICE,
+    CONFIG_ADDRESS,
+    CONFIG_SERVERS
+};
 
 struct config_key {
     const char *name; /* listen, open_transactions_max, … */

@@ -130,6 +130,9 @@ static int start(struct daemon *daemon)
     }
     int error = http_loop_create(daemon->base, &daemon->http);
     if (error == 0) {
+        error = http_loop_name_servers(daemon->http, daemon->config->resolver);
+    }
+    if (error == 0) {
         error = driver_create(daemon->base, daemon->http, daemon->config, &daemon->driver);
     }
     if (error == 0) {

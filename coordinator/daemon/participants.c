@@ -315,11 +315,11 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
         finish_change(change, NULL);
         return;
     } else if (error == TROTH_ERROR_CONFIG) {
-        (void)api_problem_set(
-            &problem, API_PROBLEM_WRONG_URL,
-            "participant \"%s\": a URL is not http://host:port[/path], or its name has no "
-            "address",
-            change->name);
+        (void)api_problem_set(&problem, API_PROBLEM_WRONG_URL,
+                              "participant \"%s\": a URL is not http://host[:port][/path] with a "
+                              "host that can have an "
+                              "address",
+                              change->name);
     } else {
         problem_unavailable(&problem, troth_error_text(error));
     }
@@ -337,11 +337,11 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
     struct api_problem problem;
     struct channel *probe = make_channel(driver, participant);
     if (probe == NULL) {
-        (void)api_problem_set(
-            &problem, API_PROBLEM_WRONG_URL,
-            "participant \"%s\": a URL is not http://host:port[/path], or its name has no "
-            "address",
-            participant->name);
+        (void)api_problem_set(&problem, API_PROBLEM_WRONG_URL,
+                              "participant \"%s\": a URL is not http://host[:port][/path] with a "
+                              "host that can have an "
+                              "address",
+                              participant->name);
         finish_change(change, &problem);
         return;
     }

@@ -64,7 +64,8 @@ struct http_loop {
     struct event *sweep_event; /* looks at deadlines, at sweep_at_us or later */
     uint64_t sweep_at_us;      /* 0: not armed */
     bool autoflush;
-    uint32_t users; /* servers and peers */
+    struct resolver *resolver; /* NULL: not wanted yet */
+    uint32_t users;            /* servers and peers */
     struct http_conns all;
     struct http_conns dirty;
     struct http_conns scheduled;

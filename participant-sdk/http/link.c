@@ -43,6 +43,19 @@ void http_link_close(struct link *link)
     http_conn_close(&link->conn);
 }
 
+/* Whether the peer's name still leads where the connection goes. */
+static bool has_address(struct link *link)
+{
+    struct name *name = &link->peer->name;
+    if (link->round != name->round) {
+        if (!name_has(name, &link->address)) {
+            return false;
+        }
+        link->round = name->round;
+    }
+    return true;
+}
+
 void http_link_finish(struct link *link, int error, bool is_reusable)
 {
     struct http_peer *peer = link->peer;
@@ -52,6 +65,7 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
     struct http_reply reply = {
         .status = link->parse.head_done ? (int)link->parse.llhttp.status_code : 0,
         .body = {link->parse.body.len > 0 ? link->parse.body.data : "", link->parse.body.len},
+        .why = error != 0 ? peer->why : "",
         .call = call,
     };
     call->on_done(call->arg, error, &reply);
@@ -61,7 +75,7 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
     }
     http_peer_call_free(peer, call);
     link->call = NULL;
-    if (is_reusable) {
+    if (is_reusable && has_address(link)) {
         set_state(link, LINK_IDLE);
         TAILQ_INSERT_HEAD(&peer->idle, link, idle);
         peer->busy--;
@@ -76,47 +90,96 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
     }
 }
 
-/* The connection came to nothing and the call has no other way. */
+/* Ends the call with an error, and with words for it. */
+static void fail(struct link *link, int error, const char *words)
+{
+    struct http_peer *peer = link->peer;
+    char address[RESOLVER_ADDRESS_TEXT_MAX];
+    resolver_address_format(&link->address, address);
+    http_peer_say(peer, "%s: %s", address, words);
+    http_link_finish(link, error, false);
+}
+
+/* The connection came to nothing and the call has no other way: http_peer_say() has been told. */
 static void give_up(struct link *link)
 {
     http_link_finish(link, link->call->was_repeated ? TROTH_ERROR_LOST : TROTH_ERROR_UNAVAILABLE,
                      false);
 }
 
+static void note_failure(struct http_peer *peer, const struct resolver_address *address,
+                         const char *words)
+{
+    char text[RESOLVER_ADDRESS_TEXT_MAX];
+    bool is_name = peer->name.expires_us != UINT64_MAX;
+    resolver_address_format(address, text);
+    http_peer_say(peer, is_name ? "%s: %s (%s)" : "%s: %s", text, words, peer->url.host);
+    name_failed(&peer->name, address, http_now_us());
+}
+
+static uint64_t connect_by_us(const struct http_call *call)
+{
+    return call->connect_by_us < call->deadline_us ? call->connect_by_us : call->deadline_us;
+}
+
+/* Its share of the time that is left: what is not tried yet has to have one too. */
 static void set_connect_deadline(struct link *link)
 {
-    uint64_t deadline_us = http_now_us() + link->peer->config.connect_timeout_us;
-    if (deadline_us > link->call->deadline_us) {
-        deadline_us = link->call->deadline_us;
+    uint64_t now_us = http_now_us();
+    uint64_t by_us = connect_by_us(link->call);
+    uint64_t left_us = by_us > now_us ? by_us - now_us : 1;
+    uint32_t untried = 1; /* itself */
+    for (uint32_t i = 0; i < link->peer->name.count; i++) {
+        untried += (link->call->tried & (1u << i)) == 0 ? 1 : 0;
     }
-    http_conn_read_deadline(&link->conn, deadline_us);
+    http_conn_read_deadline(&link->conn, now_us + left_us / untried + 1);
 }
 
-/* Begins to connect to the address or the first after it that does not fail at once. */
-static int connect_from(const struct http_peer *peer, uint32_t *address, int *ret_fd)
+static int connect_to(const struct resolver_address *to, int *ret_fd)
 {
-    for (; *address < peer->address_count; (*address)++) {
-        const struct peer_address *to = &peer->addresses[*address];
-        int fd =
-            socket(to->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-        if (fd < 0) {
-            continue;
+    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0) {
+        return errno;
+    }
+    if (connect(fd, &to->any, to->size) == 0 || errno == EINPROGRESS) {
+        *ret_fd = fd;
+        return 0;
+    }
+    int error = errno;
+    (void)close(fd);
+    return error;
+}
+
+/* Begins to connect to the next address that does not fail at once. */
+static int connect_next(struct http_peer *peer, struct http_call *call,
+                        struct resolver_address *ret_address, int *ret_fd)
+{
+    uint64_t now_us = http_now_us();
+    if (call->round != peer->name.round) { /* other addresses than those that were tried */
+        call->tried = 0;
+        call->round = peer->name.round;
+    }
+    for (;;) {
+        uint32_t at = name_choose(&peer->name, call->tried, now_us);
+        if (at == UINT32_MAX) {
+            return TROTH_ERROR_UNAVAILABLE;
         }
-        if (connect(fd, (const struct sockaddr *)&to->address, to->size) == 0 ||
-            errno == EINPROGRESS) {
-            *ret_fd = fd;
+        call->tried |= 1u << at;
+        const struct resolver_address *to = &peer->name.addresses[at].to;
+        int error = connect_to(to, ret_fd);
+        if (error == 0) {
+            *ret_address = *to;
             return 0;
         }
-        (void)close(fd);
+        note_failure(peer, to, strerror(error));
     }
-    return TROTH_ERROR_UNAVAILABLE;
 }
 
-static int open_at(struct http_peer *peer, struct http_call *call, struct buffer *request,
-                   uint32_t address)
+static int open_next(struct http_peer *peer, struct http_call *call, struct buffer *request)
 {
+    struct resolver_address address;
     int fd = -1;
-    int result = connect_from(peer, &address, &fd);
+    int result = connect_next(peer, call, &address, &fd);
     if (result != 0) {
         return result;
     }
@@ -134,6 +197,7 @@ static int open_at(struct http_peer *peer, struct http_call *call, struct buffer
     link->peer = peer;
     link->state = LINK_CONNECTING;
     link->address = address;
+    link->round = peer->name.round;
     link->conn.write_timeout_us = peer->config.limits.write_timeout_us;
     link->conn.out = *request;
     *request = (struct buffer){.data = NULL};
@@ -147,7 +211,7 @@ static int open_at(struct http_peer *peer, struct http_call *call, struct buffer
 
 int http_link_open(struct http_peer *peer, struct http_call *call, struct buffer *request)
 {
-    int result = open_at(peer, call, request, 0);
+    int result = open_next(peer, call, request);
     if (result != 0) {
         buffer_finish(request);
     }
@@ -155,14 +219,14 @@ int http_link_open(struct http_peer *peer, struct http_call *call, struct buffer
 }
 
 /* Takes the call and its request off a connection that is of no use to them. */
-static void move_to(struct link *link, uint32_t address)
+static void move_on(struct link *link)
 {
     struct http_peer *peer = link->peer;
     struct http_call *call = link->call;
     struct buffer request = link->conn.out;
     link->conn.out = (struct buffer){.data = NULL};
     link->conn.out_sent = 0;
-    if (open_at(peer, call, &request, address) == 0) {
+    if (open_next(peer, call, &request) == 0) {
         http_link_close(link);
         return;
     }
@@ -174,9 +238,11 @@ static void on_connected(struct http_conn *conn, int error)
 {
     struct link *link = (struct link *)conn;
     if (error != 0) {
-        move_to(link, link->address + 1);
+        note_failure(link->peer, &link->address, strerror(error));
+        move_on(link);
         return;
     }
+    name_worked(&link->peer->name, &link->address);
     set_state(link, LINK_BUSY);
     link->parse.skip_body = link->call->is_head;
     link->parse.streaming = link->call->on_line != NULL;
@@ -197,7 +263,7 @@ struct link *http_link_reuse(struct http_peer *peer)
 {
     struct link *link;
     while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
-        if (is_quiet(link)) {
+        if (is_quiet(link) && has_address(link)) {
             return link;
         }
         http_link_close(link);
@@ -242,7 +308,7 @@ static bool deliver_lines(struct link *link)
         }
         size_t len = (size_t)(end - body->data) - from;
         if (len > most) {
-            http_link_finish(link, TROTH_ERROR_TOO_LARGE, false);
+            fail(link, TROTH_ERROR_TOO_LARGE, "a line is longer than its limit");
             return false;
         }
         call->on_line(call->arg, (struct troth_span){body->data + from, len});
@@ -254,7 +320,7 @@ static bool deliver_lines(struct link *link)
     buffer_consume(body, from);
     link->line_seen = body->len;
     if (body->len > most) {
-        http_link_finish(link, TROTH_ERROR_TOO_LARGE, false);
+        fail(link, TROTH_ERROR_TOO_LARGE, "a line is longer than its limit");
         return false;
     }
     return true;
@@ -289,14 +355,15 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
         case HTTP_PARSE_BAD: {
             int status = link->parse.status;
             bool is_large = status == 413 || status == 431;
-            http_link_finish(link, is_large ? TROTH_ERROR_TOO_LARGE : TROTH_ERROR_PROTOCOL, false);
+            fail(link, is_large ? TROTH_ERROR_TOO_LARGE : TROTH_ERROR_PROTOCOL,
+                 is_large ? "the answer is larger than its limit" : "the answer is not HTTP/1.1");
             return;
         }
         case HTTP_PARSE_DONE:
             data += used;
             len -= used;
             if (link->parse.llhttp.status_code == 101) {
-                http_link_finish(link, TROTH_ERROR_PROTOCOL, false);
+                fail(link, TROTH_ERROR_PROTOCOL, "it changes to another protocol");
                 return;
             }
             if (link->parse.llhttp.status_code / 100 != 1) {
@@ -325,10 +392,13 @@ static void on_ended(struct http_conn *conn, int error)
     /* Once only: the connection that it moves to is new, and so never stale. */
     if (link->is_reused && !http_parse_began(&link->parse) && call->repeatable) {
         call->was_repeated = true;
-        move_to(link, 0);
+        call->tried = 0;
+        call->connect_by_us = http_now_us() + link->peer->config.connect_timeout_us;
+        move_on(link);
         return;
     }
-    http_link_finish(link, TROTH_ERROR_LOST, false);
+    fail(link, TROTH_ERROR_LOST,
+         error != 0 ? strerror(error) : "the connection was closed before the answer was whole");
 }
 
 static void on_written(struct http_conn *conn)
@@ -340,14 +410,15 @@ static void on_late(struct link *link)
 {
     switch (link->state) {
     case LINK_CONNECTING:
-        if (http_now_us() < link->call->deadline_us) {
-            move_to(link, link->address + 1);
+        note_failure(link->peer, &link->address, "not connected in time");
+        if (http_now_us() < connect_by_us(link->call)) {
+            move_on(link);
         } else {
             give_up(link);
         }
         break;
     case LINK_BUSY:
-        http_link_finish(link, TROTH_ERROR_TIMEOUT, false);
+        fail(link, TROTH_ERROR_TIMEOUT, "no answer in time");
         break;
     case LINK_IDLE:
         http_link_close(link);

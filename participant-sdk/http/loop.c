@@ -9,6 +9,8 @@
 
 #include <event2/event.h>
 
+#include <resolve/resolve.h>
+
 #include "conn.h"
 
 uint64_t http_now_us(void)
@@ -146,6 +148,7 @@ void http_loop_destroy(struct http_loop *loop)
     assert(loop->users == 0);
     assert(TAILQ_EMPTY(&loop->all));
     free_dead(loop);
+    resolver_destroy(loop->resolver);
     if (loop->run_event != NULL) {
         event_free(loop->run_event);
     }
@@ -159,6 +162,29 @@ void http_loop_destroy(struct http_loop *loop)
 struct event_base *http_loop_base(const struct http_loop *loop)
 {
     return loop->base;
+}
+
+int http_loop_name_servers(struct http_loop *loop, const char *servers)
+{
+    struct resolver *made = NULL;
+    int error = resolver_create(loop->base, servers, &made);
+    if (error == 0) {
+        resolver_destroy(loop->resolver);
+        loop->resolver = made;
+    }
+    return error;
+}
+
+int http_loop_resolver(struct http_loop *loop, struct resolver **ret_resolver)
+{
+    if (loop->resolver == NULL) {
+        int error = resolver_create(loop->base, NULL, &loop->resolver);
+        if (error != 0) {
+            return error;
+        }
+    }
+    *ret_resolver = loop->resolver;
+    return 0;
 }
 
 void http_loop_flush(struct http_loop *loop)

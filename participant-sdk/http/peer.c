@@ -2,28 +2,10 @@
 #include "peer.h"
 
 #include <assert.h>
-#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void resolve(struct http_peer *peer)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    if (getaddrinfo(peer->url.host, peer->url.port, &hints, &list) != 0) {
-        return;
-    }
-    for (const struct addrinfo *info = list; info != NULL; info = info->ai_next) {
-        if (peer->address_count == PEER_ADDRESSES_MAX ||
-            info->ai_addrlen > sizeof(struct sockaddr_storage)) {
-            break;
-        }
-        struct peer_address *address = &peer->addresses[peer->address_count++];
-        memcpy(&address->address, info->ai_addr, info->ai_addrlen);
-        address->size = info->ai_addrlen;
-    }
-    freeaddrinfo(list);
-}
 
 int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                      struct http_peer **ret_peer)
@@ -33,18 +15,20 @@ int http_peer_create(struct http_loop *loop, const struct http_peer_config *conf
     if (peer == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
-    int result = http_url_parse(config->url, &peer->url);
-    if (result != 0) {
-        free(peer);
-        return result;
-    }
     peer->loop = loop;
-    loop->users++;
     peer->config = *config;
     peer->config.url = NULL; /* borrowed for this call only */
     TAILQ_INIT(&peer->links);
     TAILQ_INIT(&peer->idle);
-    resolve(peer);
+    int result = http_url_parse(config->url, &peer->url);
+    if (result == 0) {
+        result = http_wait_init(peer);
+    }
+    if (result != 0) {
+        free(peer);
+        return result;
+    }
+    loop->users++;
     *ret_peer = peer;
     return 0;
 }
@@ -55,6 +39,7 @@ void http_peer_destroy(struct http_peer *peer)
         return;
     }
     peer->destroying = true;
+    peer->why[0] = 0;
     struct link *link;
     while ((link = TAILQ_FIRST(&peer->links)) != NULL) {
         if (link->state == LINK_CONNECTING || link->state == LINK_BUSY) {
@@ -63,13 +48,30 @@ void http_peer_destroy(struct http_peer *peer)
             http_link_close(link);
         }
     }
+    http_wait_finish(peer);
     while (peer->unused != NULL) {
         struct http_call *call = peer->unused;
         peer->unused = call->next;
         free(call);
     }
     peer->loop->users--;
+    if (peer->gone != NULL) {
+        *peer->gone = true;
+    }
     free(peer);
+}
+
+const char *http_peer_why(const struct http_peer *peer)
+{
+    return peer->why;
+}
+
+void http_peer_say(struct http_peer *peer, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    (void)vsnprintf(peer->why, sizeof(peer->why), format, values);
+    va_end(values);
 }
 
 uint32_t http_peer_free(const struct http_peer *peer)
@@ -140,6 +142,7 @@ static void build(const struct http_peer *peer, const struct http_request *reque
 /* On a connection that is idle, or a new one. */
 static int start(struct http_peer *peer, struct http_call *call, const struct http_request *request)
 {
+    (void)name_look(&peer->name, http_now_us()); /* an old one is asked for again beside the call */
     struct link *link = http_link_reuse(peer);
     struct buffer fresh = {.data = NULL};
     struct buffer *out = link != NULL ? &link->conn.out : &fresh;
@@ -149,7 +152,7 @@ static int start(struct http_peer *peer, struct http_call *call, const struct ht
         return TROTH_ERROR_NO_MEMORY;
     }
     if (link == NULL) {
-        return http_link_open(peer, call, &fresh);
+        return http_wait_or_open(peer, call, &fresh);
     }
     http_link_use(link, call);
     return 0;
@@ -165,15 +168,18 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
     if (peer->busy >= peer->config.connections_max) {
         return TROTH_ERROR_FULL;
     }
+    uint64_t now_us = http_now_us();
     struct http_call *call = new_call(peer);
     if (call == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
     *call = (struct http_call){
+        .peer = peer,
         .on_line = request->on_line,
         .on_done = request->on_done,
         .arg = request->arg,
-        .deadline_us = http_now_us() + request->timeout_us,
+        .deadline_us = now_us + request->timeout_us,
+        .connect_by_us = now_us + peer->config.connect_timeout_us,
         .repeatable = request->repeatable,
         .is_head = strcmp(request->method, "HEAD") == 0,
     };
@@ -191,6 +197,10 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
 void http_call_cancel(struct http_call *call)
 {
     struct link *link = call->link;
+    if (link == NULL) {
+        http_wait_cancel(call);
+        return;
+    }
     struct http_peer *peer = link->peer;
     assert(link->state == LINK_CONNECTING || link->state == LINK_BUSY);
     http_link_close(link);
@@ -200,12 +210,13 @@ void http_call_cancel(struct http_call *call)
 bool http_reply_header(const struct http_reply *reply, const char *name,
                        struct troth_span *ret_value)
 {
-    const struct http_parse *parse = &reply->call->link->parse;
-    return parse->head_done && http_parse_header(parse, name, ret_value) > 0;
+    const struct link *link = reply->call->link;
+    const struct http_parse *parse = link != NULL ? &link->parse : NULL;
+    return parse != NULL && parse->head_done && http_parse_header(parse, name, ret_value) > 0;
 }
 
 int http_call_status(const struct http_call *call)
 {
-    const struct http_parse *parse = &call->link->parse;
-    return parse->head_done ? (int)parse->llhttp.status_code : 0;
+    const struct http_parse *parse = call->link != NULL ? &call->link->parse : NULL;
+    return parse != NULL && parse->head_done ? (int)parse->llhttp.status_code : 0;
 }

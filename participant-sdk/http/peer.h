@@ -4,13 +4,12 @@
 
 #include <http/client.h>
 
-#include <sys/socket.h>
-
 #include "conn.h"
+#include "name.h"
 #include "parse.h"
 #include "url.h"
 
-#define PEER_ADDRESSES_MAX 4u /* of one name, tried one after the other; more are not looked at */
+#define PEER_WHY_MAX 384u
 
 /*     CONNECTING ──> BUSY ──> FINISHING ──> IDLE ──> BUSY …      any ──> closed */
 enum link_state {
@@ -26,8 +25,9 @@ struct link {
     struct http_peer *peer;
     struct http_call *call; /* NULL when idle */
     enum link_state state;
-    bool is_reused;   /* had a call before: may be stale */
-    uint32_t address; /* of the peer's, being tried */
+    bool is_reused; /* had a call before: may be stale */
+    struct resolver_address address;
+    uint32_t round;   /* of the name's answers, in which that address stood */
     size_t line_seen; /* of the body: has no line feed */
     struct http_parse parse;
     TAILQ_ENTRY(link) all;
@@ -37,8 +37,14 @@ struct link {
 TAILQ_HEAD(links, link);
 
 struct http_call {
+    struct http_peer *peer;
     struct http_call *next; /* among the peer's unused ones */
-    struct link *link;
+    struct link *link;      /* NULL: it waits for the name */
+    struct buffer request;  /* while it waits */
+    TAILQ_ENTRY(http_call) waiting;
+    uint64_t connect_by_us;
+    uint32_t tried; /* addresses, by their bits */
+    uint32_t round; /* of the name's answers, which the bits are about */
     http_line on_line;
     http_done on_done;
     void *arg;
@@ -48,19 +54,19 @@ struct http_call {
     bool was_repeated; /* so something was sent before: never "nothing was sent" any more */
 };
 
-struct peer_address {
-    struct sockaddr_storage address;
-    socklen_t size;
-};
+TAILQ_HEAD(calls, http_call);
 
 struct http_peer {
     struct http_loop *loop;
     struct http_peer_config config;
     struct http_url url;
-    struct peer_address addresses[PEER_ADDRESSES_MAX];
-    uint32_t address_count; /* 0: the name was not found */
+    struct name name;
+    struct calls waiting;   /* for the name */
+    struct event *patience; /* when the first of them must not wait any more */
     uint32_t busy;
     bool destroying;
+    bool *gone; /* told when the host destroys the peer under our feet */
+    char why[PEER_WHY_MAX];
     struct links links;
     struct links idle; /* last used first */
     struct http_call *unused;
@@ -78,7 +84,19 @@ void http_link_close(struct link *link);
 /* Calls on_done; the connection becomes idle or is closed. */
 void http_link_finish(struct link *link, int error, bool is_reusable);
 
+/* wait.c: calls that wait for the name. */
+TROTH_MUST_CHECK int http_wait_init(struct http_peer *peer);
+void http_wait_finish(struct http_peer *peer); /* every call ends with SHUTTING_DOWN */
+/* A new connection for the call, as soon as there is an address; takes the request, also on
+ * failure. Nothing is called before it returns. TROTH_ERROR_UNAVAILABLE, _NO_MEMORY. */
+TROTH_MUST_CHECK int http_wait_or_open(struct http_peer *peer, struct http_call *call,
+                                       struct buffer *request);
+void http_wait_cancel(struct http_call *call);
+
 /* peer.c */
+/* What has become of the last call, for people. */
+void http_peer_say(struct http_peer *peer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void http_peer_call_free(struct http_peer *peer, struct http_call *call);
 
 #endif

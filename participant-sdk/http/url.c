@@ -1,6 +1,8 @@
 /* url.c: see url.h. */
 #include "url.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,29 @@ static int parse_port(const char *at, size_t len, struct http_url *url)
     return port >= 1 && port <= 65535 ? 0 : TROTH_ERROR_CONFIG;
 }
 
+/* A host that can have an address: a numeric one, or a name of labels that are not empty, the last
+ * of which is no number ("300.1.1.1" and "127.1" are mistakes, not names). */
+static bool is_host(const char *host, bool is_v6)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    if (is_v6) {
+        return inet_pton(AF_INET6, host, address) == 1;
+    }
+    if (inet_pton(AF_INET, host, address) == 1) {
+        return true;
+    }
+    for (const char *label = host;;) {
+        size_t len = strcspn(label, ".");
+        if (len == 0 || len > HTTP_LABEL_MAX) {
+            return false;
+        }
+        if (label[len] == 0 || label[len + 1] == 0) { /* a dot at the end: not to be searched for */
+            return strspn(label, "0123456789") < len;
+        }
+        label += len + 1;
+    }
+}
+
 /* host, host:port, [v6] or [v6]:port */
 static int parse_authority(const char *at, size_t len, struct http_url *url)
 {
@@ -49,6 +74,9 @@ static int parse_authority(const char *at, size_t len, struct http_url *url)
     }
     memcpy(url->host, host, host_len);
     url->host[host_len] = 0;
+    if (!is_host(url->host, is_v6)) {
+        return TROTH_ERROR_CONFIG;
+    }
     const char *rest = is_v6 ? end + 1 : end;
     size_t rest_len = len - (size_t)(rest - at);
     memcpy(url->port, "80", sizeof("80"));

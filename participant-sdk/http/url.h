@@ -6,8 +6,9 @@
 
 #include <troth/error.h>
 
-#define HTTP_HOST_MAX 255u
-#define HTTP_BASE_MAX 1024u
+#define HTTP_HOST_MAX  255u
+#define HTTP_LABEL_MAX 63u /* of a name */
+#define HTTP_BASE_MAX  1024u
 
 struct http_url {
     char host[HTTP_HOST_MAX + 1]; /* without the brackets of an IPv6 address */
@@ -16,8 +17,8 @@ struct http_url {
     char base[HTTP_BASE_MAX + 1];      /* "" or "/…" without a slash at the end */
 };
 
-/* TROTH_ERROR_CONFIG: another scheme, user info, a query, no host, a character that does not
- * belong, or too long. */
+/* TROTH_ERROR_CONFIG: another scheme, user info, a query, no host or one that can have no address,
+ * a character that does not belong, or too long. Nothing is looked up. */
 TROTH_MUST_CHECK int http_url_parse(const char *text, struct http_url *ret_url);
 
 #endif

@@ -69,7 +69,8 @@ static int connect_peer(struct troth_client *made, const struct troth_client_con
     }
     http_loop_autoflush(made->loop);
     peer.limits.body_bytes_max = ANSWER_BYTES_MAX;
-    return http_peer_create(made->loop, &peer, &made->peer);
+    error = http_loop_name_servers(made->loop, config->resolver);
+    return error != 0 ? error : http_peer_create(made->loop, &peer, &made->peer);
 }
 
 int troth_client_create(struct event_base *base, const struct troth_client_config *config,

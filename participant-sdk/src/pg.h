@@ -49,6 +49,7 @@ struct troth_postgres {
     struct troth_participant *participant;
     char *conninfo;
     char *coordinator; /* NULL: none */
+    char *resolver;    /* NULL: resolv.conf's */
     uint32_t slots;
     uint32_t phase2_connections;
     uint64_t lock_timeout_us;

@@ -164,7 +164,9 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
     made->sweep_interval_us = or_default(config->sweep_interval_us, SWEEP_INTERVAL_DEFAULT_US);
     made->conninfo = strdup(config->conninfo);
     made->coordinator = config->coordinator == NULL ? NULL : strdup(config->coordinator);
-    if (made->conninfo == NULL || (config->coordinator != NULL && made->coordinator == NULL)) {
+    made->resolver = config->resolver == NULL ? NULL : strdup(config->resolver);
+    if (made->conninfo == NULL || (config->coordinator != NULL && made->coordinator == NULL) ||
+        (config->resolver != NULL && made->resolver == NULL)) {
         return TROTH_ERROR_NO_MEMORY;
     }
     error = outputs_create((uint32_t)or_default(config->cached_outputs, OUTPUTS_DEFAULT),
@@ -352,5 +354,6 @@ void troth_postgres_destroy(struct troth_postgres *postgres)
     }
     free(postgres->conninfo);
     free(postgres->coordinator);
+    free(postgres->resolver);
     free(postgres);
 }

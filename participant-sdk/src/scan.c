@@ -304,7 +304,8 @@ void scan_attached(struct scan *scan, struct event_base *base)
                                   .tv_usec = (suseconds_t)(postgres->scan_interval_us % 1000000u)};
     const struct troth_client_config config = {.url = postgres->coordinator,
                                                .connections_max = ASKED_AT_A_TIME,
-                                               .timeout_us = ASK_TIMEOUT_US};
+                                               .timeout_us = ASK_TIMEOUT_US,
+                                               .resolver = postgres->resolver};
     int error;
 
     if (postgres->coordinator == NULL || scan->client != NULL) {

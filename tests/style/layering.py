@@ -16,17 +16,18 @@ from style_check import c_files, main  # noqa: E402
 # A name that ends in "/" allows the folder. What no row mentions (libc) is free.
 BASE = ["troth/", "protocol/"]
 RECORD = [*BASE, "txn/record.h"]
-DAEMON = [*BASE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "api/", "event2/"]
+DAEMON = [*BASE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "resolve/", "api/", "event2/"]
 LAYERS = {
     "participant-sdk/include": ["troth/", "libpq-fe.h"],
     "participant-sdk/protocol": [*BASE, "cjson/"],
-    "participant-sdk/http": [*BASE, "http/", "event2/", "llhttp.h", "openssl/"],
-    "participant-sdk/src": [*BASE, "http/", "event2/", "libpq-fe.h"],
+    "participant-sdk/resolve": [*BASE, "resolve/", "event2/", "ares.h"],
+    "participant-sdk/http": [*BASE, "http/", "resolve/", "event2/", "llhttp.h", "openssl/"],
+    "participant-sdk/src": [*BASE, "http/", "resolve/", "event2/", "libpq-fe.h"],
     "participant-sdk/examples": ["troth/", "event2/", "libpq-fe.h"],
     "coordinator/txn/record": RECORD,
     "coordinator/txn": [*BASE, "txn/"],
     "coordinator/definition": [*BASE, "definition/", "cjson/"],
-    "coordinator/journal": [*RECORD, "journal/", "event2/", "libpq-fe.h"],
+    "coordinator/journal": [*RECORD, "journal/", "resolve/", "event2/", "libpq-fe.h"],
     "coordinator/outbox": [*RECORD, "outbox/", "event2/", "librdkafka/", "openssl/"],
     "coordinator/net": [*BASE, "http/", "net/", "event2/"],
     "coordinator/api": [*BASE, "txn/", "definition/", "http/", "api/", "cjson/", "openssl/"],

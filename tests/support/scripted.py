@@ -1,6 +1,7 @@
 """A participant over plain HTTP that answers as a test says, and counts its calls."""
 
 import http.server
+import socket
 import threading
 import time
 
@@ -11,7 +12,7 @@ class Scripted:
     """A participant over plain HTTP. answers[(operation, op)] lists what to answer, the last one for ever; SILENCE
     does not answer while the test runs. calls: what came, in order."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1", port=0):
         self.calls, self.answers, self.before = [], {}, {}
         self.end = threading.Event()
         scripted = self
@@ -37,9 +38,13 @@ class Scripted:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        self.server = Server((host, port), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.port = self.server.server_port
+        self.url = f"http://{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def answer(self, operation, op, gtid):

@@ -80,6 +80,7 @@ struct options {
     uint16_t port;
     const char *database;
     const char *coordinator;
+    const char *resolver;
     uint32_t slots;
     uint64_t sweep_interval_us;
     const char *create_accounts;
@@ -87,12 +88,14 @@ struct options {
 };
 
 static const char usage[] =
-    "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL] [--slots N]\n"
-    "     [--sweep-interval SECONDS] [--create-accounts N [--balance B]]\n"
+    "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL]\n"
+    "     [--resolver SERVERS] [--slots N] [--sweep-interval SECONDS]\n"
+    "     [--create-accounts N [--balance B]]\n"
     "\n"
     "  --database CONNINFO    the bank's own PostgreSQL database (libpq)\n"
     "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
     "  --coordinator URL      trothd, asked about branches that were left prepared\n"
+    "  --resolver SERVERS     name servers for its host, instead of resolv.conf's\n"
     "  --slots N              debits and credits at a time (default 16)\n"
     "  --sweep-interval SECONDS\n"
     "                         how often guard rows of forgotten transactions leave (default 60)\n"
@@ -141,6 +144,7 @@ static bool parse(int argc, char **argv, struct options *options)
     static const struct option names[] = {{"listen", required_argument, NULL, 'l'},
                                           {"database", required_argument, NULL, 'd'},
                                           {"coordinator", required_argument, NULL, 'c'},
+                                          {"resolver", required_argument, NULL, 'r'},
                                           {"slots", required_argument, NULL, 's'},
                                           {"sweep-interval", required_argument, NULL, 'w'},
                                           {"create-accounts", required_argument, NULL, 'n'},
@@ -156,6 +160,8 @@ static bool parse(int argc, char **argv, struct options *options)
             options->database = optarg;
         } else if (option == 'c') {
             options->coordinator = optarg;
+        } else if (option == 'r') {
+            options->resolver = optarg;
         } else if (option == 's') {
             options->slots = (uint32_t)strtoul(optarg, NULL, 10);
         } else if (option == 'w') {
@@ -260,7 +266,8 @@ static int serve(const struct options *options)
     const struct troth_postgres_config database = {.conninfo = options->database,
                                                    .slots = options->slots,
                                                    .coordinator = options->coordinator,
-                                                   .sweep_interval_us = options->sweep_interval_us};
+                                                   .sweep_interval_us = options->sweep_interval_us,
+                                                   .resolver = options->resolver};
     struct troth_participant *participant = NULL;
     struct troth_postgres *postgres = NULL;
     struct event_base *base = event_base_new();

@@ -26,7 +26,10 @@ struct troth_client;
 struct troth_client_config {
     const char *url;          /* http://host:port of trothd; required; copied */
     uint32_t connections_max; /* calls under way; 0: 16; one more is TROTH_ERROR_FULL */
-    uint64_t timeout_us; /* of one call, beside what it asks the coordinator to wait; 0: 30 s */
+    uint64_t timeout_us;  /* of one call, beside what it asks the coordinator to wait; 0: 30 s */
+    const char *resolver; /* name servers, numeric ("10.0.0.2" or "127.0.0.1:5353", several
+                             separated by commas), asked for the host in `url`; NULL:
+                             /etc/resolv.conf's. Never blocks, follows TTLs, tries every address */
 };
 
 enum troth_outcome {

@@ -60,6 +60,8 @@ struct troth_postgres_config {
     uint64_t sweep_interval_us;  /* how often guard rows of forgotten transactions leave; 0: 60 s */
     uint32_t cached_outputs;     /* outputs of prepared branches kept in memory for the answer to
                                     commit; 0: 4096; beyond them they are read from the guard */
+    const char *resolver;        /* name servers for the coordinator's host, as in <troth/client.h>;
+                                    NULL: /etc/resolv.conf's */
 };
 
 /* Creates what the guard needs (sql/participant) in the database, or brings it up to date; safe to

@@ -8,5 +8,6 @@ Suite *refusals_suite(void);
 Suite *exchange_suite(void);
 Suite *client_suite(void);
 Suite *pool_suite(void);
+Suite *names_suite(void);
 
 #endif

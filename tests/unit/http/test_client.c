@@ -260,12 +260,21 @@ START_TEST(urls)
 {
     /* URLs that we can not call are refused when the peer is made. */
     static const char *const wrong[] = {
-        "https://a",         "a:80",          "http://",        "http://a:0",  "http://a:65536",
-        "http://a:",         "http://u@a",    "http://a?x",     "http://[::1", "http://a b",
-        "http://a/\r\nX: y", "http://a:80x/", "http://a/b?c=d",
+        "https://a",         "a:80",
+        "http://",           "http://a:0",
+        "http://a:65536",    "http://a:",
+        "http://u@a",        "http://a?x",
+        "http://[::1",       "http://a b",
+        "http://a/\r\nX: y", "http://a:80x/",
+        "http://a/b?c=d",    "http://:80/",
+        "http://./",         "http://a..b/",
+        "http://.a/",        "http://300.1.1.1/",
+        "http://127.1/",     "http://[fe80]/",
+        "http://[]/",        "http://1/",
     };
-    static const char *const right[] = {"http://127.0.0.1", "HTTP://127.0.0.1:8080/a/b_c/",
-                                        "http://[::1]:8080/", "http://[::1]"};
+    static const char *const right[] = {"http://127.0.0.1",   "HTTP://127.0.0.1:8080/a/b_c/",
+                                        "http://[::1]:8080/", "http://[::1]",
+                                        "http://a.b.",        "http://3com.example/x"};
     struct http_peer_config config = {
         .connections_max = 1, .connect_timeout_us = 1, .limits = HTTP_LIMITS_DEFAULT};
     struct http_peer *other = NULL;

@@ -170,27 +170,6 @@ START_TEST(connect_times_out)
 }
 END_TEST
 
-START_TEST(name_is_resolved_once)
-{
-    /* A name works as well as a number, also when only its second address answers; one that is not
-     * found makes every call unavailable. */
-    uint16_t port;
-    http_peer_destroy(peer);
-    int fd = raw_listen(&port);
-    start_peer("localhost", "", port);
-    (void)get(0, false);
-    WAIT_FOR(&world, raw_accept(fd, &served[0]));
-    WAIT_FOR(&world, raw_has(&served[0], "\r\n\r\n"));
-    answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    ck_assert_int_eq(close(fd), 0);
-    http_peer_destroy(peer);
-    start_peer("no-such-name.invalid", "", 80);
-    struct http_request request = {
-        .method = "GET", .target = "/", .timeout_us = 1000000, .on_done = on_done};
-    ck_assert_int_eq(http_peer_call(peer, &request, NULL), TROTH_ERROR_UNAVAILABLE);
-}
-END_TEST
-
 START_TEST(peer_that_closed_while_idle)
 {
     /* An idle connection that the server has closed is not used: even what may not be repeated goes
@@ -271,7 +250,6 @@ Suite *pool_suite(void)
     tcase_add_loop_test(all, unasked_answer, 0, 3);
     tcase_add_test(all, connection_refused);
     tcase_add_test(all, connect_times_out);
-    tcase_add_test(all, name_is_resolved_once);
     tcase_add_test(all, peer_that_closed_while_idle);
     tcase_add_test(all, destroy_ends_calls);
     tcase_add_test(all, destroy_from_done);

@@ -21,6 +21,7 @@ struct http_reply {
     int status; /* 0 when error != 0 and no status line came */
     /* Headers and body, valid during the callback; body empty when on_piece took it. */
     struct troth_span body;
+    const char *why; /* error != 0: in words, "10.0.0.7:80: Connection refused" */
     const struct http_call *call;
 };
 
@@ -44,10 +45,12 @@ struct http_peer_config {
     void *arg;
 };
 
-/* Resolves a name by getaddrinfo once, at creation: numeric addresses never block. The name's first
- * four addresses are tried one after the other; when none was found every call is
- * TROTH_ERROR_UNAVAILABLE. TROTH_ERROR_CONFIG: not a URL we can call. `ready` is not called from
- * inside http_peer_call() or http_call_cancel(). */
+/* A host that is a name is asked for, without blocking, when a call needs it, again when its TTL
+ * has passed, and again, with pauses that grow to ten seconds, while it has no address. All its
+ * addresses are tried, within the connect timeout, which a call that waits for the name waits at
+ * most. A connection to an address that the name has no more is not used for another call.
+ * TROTH_ERROR_CONFIG: not a URL we can call. `ready` is not called from inside http_peer_call() or
+ * http_call_cancel(). */
 TROTH_MUST_CHECK int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                                       struct http_peer **ret_peer);
 /* Calls under way end with TROTH_ERROR_SHUTTING_DOWN. Takes NULL. */
@@ -66,6 +69,9 @@ struct http_request {
     http_done on_done;
     void *arg;
 };
+
+/* Why the last call was TROTH_ERROR_UNAVAILABLE, in words; "" when none was. */
+const char *http_peer_why(const struct http_peer *peer);
 
 /* Copies. TROTH_ERROR_FULL: no connection free; TROTH_ERROR_UNAVAILABLE: no way there at all (no
  * address, no route, no file descriptor); TROTH_ERROR_NO_MEMORY: on_done is not called then, and

@@ -14,6 +14,7 @@
 
 struct event_base;
 struct http_loop;
+struct resolver;
 
 /* `base` is borrowed and outlives the loop. */
 TROTH_MUST_CHECK int http_loop_create(struct event_base *base, struct http_loop **ret_loop);
@@ -21,6 +22,13 @@ TROTH_MUST_CHECK int http_loop_create(struct event_base *base, struct http_loop 
 void http_loop_destroy(struct http_loop *loop);
 
 struct event_base *http_loop_base(const struct http_loop *loop);
+
+/* Which name servers its peers' hosts are asked of, as resolver_create() says; "" or NULL:
+ * resolv.conf's. Before the first peer. TROTH_ERROR_CONFIG: not such a list. */
+TROTH_MUST_CHECK int http_loop_name_servers(struct http_loop *loop, const char *servers);
+/* The loop's own, made when it is first wanted; for others on the same event base too. It lives as
+ * long as the loop. TROTH_ERROR_NO_MEMORY, TROTH_ERROR_SYSTEM. */
+TROTH_MUST_CHECK int http_loop_resolver(struct http_loop *loop, struct resolver **ret_resolver);
 
 /* Writes what connections have to send. Calls nothing of the host. Call at the end of every turn.
  */
