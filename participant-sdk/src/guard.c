@@ -27,26 +27,38 @@ static void add_place(struct sql_parameters *parameters, const struct troth_repl
     sql_int8(parameters, troth_gtid_order(&task->call.gtid));
 }
 
-struct timeouts {
-    char statement[24]; /* milliseconds; 0: none */
-    char lock[24];
-};
+static void format_ms(uint64_t us, char ret_text[24])
+{
+    const uint64_t ms = us / US_PER_MS + 1;
 
-static void timeouts_of(const struct session *session, const struct troth_reply *task,
-                        struct timeouts *ret_timeouts)
+    (void)snprintf(ret_text, 24, "%llu", (unsigned long long)(ms > INT32_MAX ? INT32_MAX : ms));
+}
+
+/* Shorter than what is left of the whole, so that the answer arrives in time. */
+uint64_t guard_lock_left_us(const struct session *session, const struct troth_reply *task)
+{
+    const bool told = task->call.lock_wait_us != 0;
+    const uint64_t left = task_left_us(task);
+    const uint64_t most = left == UINT64_MAX ? left : told ? left - left / 8 : left / 2;
+    const uint64_t spent = task->began_us == 0 ? 0 : task_now_us() - task->began_us;
+    uint64_t wait = told ? task->call.lock_wait_us : session->postgres->lock_timeout_us;
+
+    wait = wait > spent ? wait - spent : 0;
+    return wait > most ? most : wait;
+}
+
+void guard_timeouts_of(const struct session *session, const struct troth_reply *task,
+                       struct guard_timeouts *ret_timeouts)
 {
     const uint64_t left = task_left_us(task);
-    uint64_t lock = session->postgres->lock_timeout_us;
-    uint64_t statement = 0;
+    const uint64_t guard = session->postgres->guard_timeout_us;
 
+    (void)snprintf(ret_timeouts->statement, sizeof ret_timeouts->statement, "0");
     if (left != UINT64_MAX) {
-        statement = left / US_PER_MS + 1;
-        lock = lock > left / 2 ? left / 2 : lock;
+        format_ms(left, ret_timeouts->statement);
     }
-    (void)snprintf(ret_timeouts->statement, sizeof ret_timeouts->statement, "%llu",
-                   (unsigned long long)(statement > INT32_MAX ? INT32_MAX : statement));
-    (void)snprintf(ret_timeouts->lock, sizeof ret_timeouts->lock, "%llu",
-                   (unsigned long long)(lock / US_PER_MS + 1));
+    format_ms(guard > left / 2 ? left / 2 : guard, ret_timeouts->guard);
+    format_ms(guard_lock_left_us(session, task), ret_timeouts->lock);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -101,15 +113,16 @@ static bool send_claim(struct session *session, const struct troth_reply *task,
     char prepared[TROTH_PREPARED_NAME_LEN_MAX + 1];
     const char *const running = prepared + strlen("troth_");
     struct sql_parameters parameters;
-    struct timeouts timeouts;
+    struct guard_timeouts timeouts;
 
-    timeouts_of(session, task, &timeouts);
+    guard_timeouts_of(session, task, &timeouts);
     guard_prepared_name(&task->call, task->call.attempt, prepared);
     sql_key(&parameters, &task->call);
     add_place(&parameters, task);
     sql_text(&parameters, timeouts.statement);
-    sql_text(&parameters, timeouts.lock);
+    sql_text(&parameters, timeouts.guard);
     sql_text(&parameters, running);
+    sql_text(&parameters, timeouts.lock);
     return session_pipeline_begin(session) && session_send(session, SQL_BEGIN, NULL) &&
            session_send(session, statement, &parameters);
 }
@@ -151,9 +164,9 @@ enum guard_end guard_claim_read(struct session *session)
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task)
 {
     struct sql_parameters parameters, settings = {.count = 0};
-    struct timeouts timeouts;
+    struct guard_timeouts timeouts;
 
-    timeouts_of(session, task, &timeouts);
+    guard_timeouts_of(session, task, &timeouts);
     sql_text(&settings, timeouts.statement);
     sql_text(&settings, timeouts.lock);
     sql_key(&parameters, &task->call);

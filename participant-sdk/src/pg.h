@@ -87,11 +87,14 @@ struct session {
     PGconn *connection;                 /* NULL: none */
     bool warned;                        /* a WARNING came since session_unwarn() */
     char why[256];                      /* what went wrong last, for reasons and diagnostics */
+    char failed[PG_SQLSTATE_LEN + 1];   /* the last error since session_forget(), whoever asked */
+    char failed_why[256];               /* its words */
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
-    bool stale;                          /* one of them is of no use any more: to be opened anew */
-    const struct troth_reply *unclaimed; /* its guard row goes with the work's first statement */
-    enum guard_end claimed;              /* how that ended, when `unclaimed` is NULL again */
+    bool stale; /* one of them is of no use any more: to be opened anew */
+    char conflict[MESSAGE_REASON_MAX + 1]; /* phase 1: the words of this round's */
+    const struct troth_reply *unclaimed;   /* its guard row goes with the work's first statement */
+    enum guard_end claimed;                /* how that ended, when `unclaimed` is NULL again */
 };
 
 /* How a statement ended. */
@@ -172,6 +175,11 @@ bool session_pipeline_end(struct session *session);
 /* Ends whatever transaction is open. false: lost. */
 bool session_rollback(struct session *session);
 void session_unwarn(struct session *session);
+void session_forget(struct session *session);
+/* What failed since then failed because of another transaction: a lock not had in time, a deadlock,
+ * a serialisation failure. The last two may be otherwise at once, with another snapshot. */
+bool session_conflict(const struct session *session);
+bool session_again(const struct session *session);
 
 /* --- pool.c: threads, each with a session ----------------------------------------------------- */
 
@@ -210,6 +218,15 @@ struct guard_row {
     PGresult *result;
 };
 
+/* How long the task may still wait for locks of its business; 0: not any more. */
+uint64_t guard_lock_left_us(const struct session *session, const struct troth_reply *task);
+struct guard_timeouts {
+    char statement[24]; /* milliseconds; 0: none */
+    char guard[24];     /* for the guard's row */
+    char lock[24];      /* for the rows of the business */
+};
+void guard_timeouts_of(const struct session *session, const struct troth_reply *task,
+                       struct guard_timeouts *ret_timeouts);
 /* BEGIN, the timeouts and the row, in one message. CLAIMED and TAKEN leave a transaction open. */
 enum guard_end guard_claim(struct session *session, const struct troth_reply *task);
 /* The same in a pipeline, without its end: sends; what is sent behind it runs only when the row is
@@ -247,13 +264,14 @@ void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
 enum work_end {
     WORK_DONE,
     WORK_REFUSED,
+    WORK_CONFLICT, /* the service says so, or a statement failed for it */
     WORK_FAILED,
     WORK_LOST,
     WORK_UNCLAIMED /* session->claimed says how the guard row was not to be had */
 };
 /* Runs it inside the open transaction; or, with session->unclaimed, opens that with its first
  * statement. DONE: the transaction is still open and sound. Otherwise
- * output->reason says why (REFUSED, FAILED). */
+ * output->reason says why (REFUSED, CONFLICT, FAILED). */
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output);
 /* Ends the open transaction with its output kept in the guard: `text` is COMMIT or PREPARE

@@ -5,8 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "pg.h"
+
+/* Between two rounds that met a serialisation failure: none at first, since whoever was in the way
+ * has mostly committed. A prepared transaction in the way stays for longer. */
+#define PAUSE_MIN_US 500u
+#define PAUSE_MAX_US 20000u
+
+/* How a round of a command ended. */
+enum round {
+    ROUND_ANSWERED,
+    ROUND_AGAIN,   /* the guard's row was not to be had as it was */
+    ROUND_CONFLICT /* session->conflict; nothing is left of it */
+};
 
 static const struct troth_span none = {NULL, 0};
 
@@ -100,6 +113,19 @@ static void refuse(struct session *session, struct troth_reply *task,
     troth_reply_retry(task, 0, session->why);
 }
 
+/* Nothing is left of the round. `words`: for people. */
+static enum round conflict(struct session *session, struct troth_span words)
+{
+    (void)snprintf(session->conflict, sizeof session->conflict, "%.*s", (int)words.len, words.data);
+    (void)session_rollback(session); /* a broken one is opened anew */
+    return ROUND_CONFLICT;
+}
+
+static enum round conflict_why(struct session *session)
+{
+    return conflict(session, (struct troth_span){session->failed_why, strlen(session->failed_why)});
+}
+
 static void failed(struct session *session, struct troth_reply *task,
                    const struct troth_output *output)
 {
@@ -112,8 +138,8 @@ static void failed(struct session *session, struct troth_reply *task,
     troth_reply_retry(task, 0, reason);
 }
 
-static void prepare_transaction(struct session *session, struct troth_reply *task,
-                                const struct troth_output *output)
+static enum round prepare_transaction(struct session *session, struct troth_reply *task,
+                                      const struct troth_output *output)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
@@ -124,46 +150,53 @@ static void prepare_transaction(struct session *session, struct troth_reply *tas
     case SQL_OK:
         outputs_put(session->postgres->outputs, &task->call, output_span(output));
         troth_reply_vote(task, TROTH_VOTE_YES, output_span(output));
-        return;
+        return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
+        if (session_conflict(session)) {
+            return conflict_why(session);
+        }
         (void)session_rollback(session);
         participant_say(session->postgres->participant, TROTH_SEVERITY_WARNING,
                         "event=prepare_failed name=%s reason=\"%s\"", name, session->why);
         troth_reply_retry(task, 0, session->why);
-        return;
+        return ROUND_ANSWERED;
     case SQL_LOST:
         break;
     }
     troth_reply_unknown(task, session->why);
+    return ROUND_ANSWERED;
 }
 
-static void commit_transaction(struct session *session, struct troth_reply *task,
-                               const struct troth_output *output)
+static enum round commit_transaction(struct session *session, struct troth_reply *task,
+                                     const struct troth_output *output)
 {
     switch (work_finish(session, &task->call, "action", output, "COMMIT", "COMMIT")) {
     case SQL_OK:
         troth_reply_done(task, TROTH_BRANCH_COMMITTED, output_span(output));
-        return;
+        return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
+        if (session_conflict(session)) {
+            return conflict_why(session);
+        }
         (void)session_rollback(session);
         troth_reply_retry(task, 0, session->why);
-        return;
+        return ROUND_ANSWERED;
     case SQL_LOST: /* never "rolled back" (faults.md 2): the same call finds its row, or none */
         break;
     }
     troth_reply_unknown(task, session->why);
+    return ROUND_ANSWERED;
 }
 
-static bool unclaimed(struct session *session, struct troth_reply *task, enum guard_end end);
+static enum round unclaimed(struct session *session, struct troth_reply *task, enum guard_end end);
 
-/* true: again. */
-static bool act(struct session *session, struct troth_reply *task)
+static enum round act(struct session *session, struct troth_reply *task)
 {
     const struct troth_postgres_operation *operation = &task->operation->is;
     struct troth_output output = {{0}, {0}};
-    bool again = false;
+    enum round round = ROUND_ANSWERED;
 
     switch (work_run(session, operation->work, operation->arg, &task->call, &output)) {
     case WORK_DONE:
@@ -171,10 +204,13 @@ static bool act(struct session *session, struct troth_reply *task)
             troth_output_reason(&output, "the work took longer than its timeout");
             failed(session, task, &output);
         } else if (task->call.op == TROTH_OP_PREPARE) {
-            prepare_transaction(session, task, &output);
+            round = prepare_transaction(session, task, &output);
         } else {
-            commit_transaction(session, task, &output);
+            round = commit_transaction(session, task, &output);
         }
+        break;
+    case WORK_CONFLICT:
+        round = conflict(session, buffer_span(&output.reason));
         break;
     case WORK_REFUSED:
         refuse(session, task, &output);
@@ -184,11 +220,11 @@ static bool act(struct session *session, struct troth_reply *task)
         failed(session, task, &output);
         break;
     case WORK_UNCLAIMED: /* what it answered was about nothing */
-        again = unclaimed(session, task, session->claimed);
+        round = unclaimed(session, task, session->claimed);
         break;
     }
     output_finish(&output);
-    return again;
+    return round;
 }
 
 /* --- the way to the row ----------------------------------------------------------------------- */
@@ -205,66 +241,69 @@ static void vote_again(struct session *session, struct troth_reply *task)
     free(memory);
 }
 
-/* Somebody's transaction holds the row. true: try again. */
-static bool held(struct session *session, struct troth_reply *task)
+/* Somebody's transaction holds the row. */
+static enum round held(struct session *session, struct troth_reply *task)
 {
     if (!session_rollback(session)) {
         troth_reply_retry(task, 0, session->why);
-        return false;
+        return ROUND_ANSWERED;
     }
     switch (guard_settle(session, &task->call, task->call.attempt - 1)) {
     case HOLDER_GONE:
-        return true;
+        return ROUND_AGAIN;
     case HOLDER_PREPARED:
         if (task->call.op == TROTH_OP_PREPARE) {
             vote_again(session, task);
         } else {
             troth_reply_retry(task, 0, "this attempt is prepared");
         }
-        return false;
+        return ROUND_ANSWERED;
     case HOLDER_HIGHER:
         troth_reply_refused(task, "a higher attempt is prepared", none);
-        return false;
+        return ROUND_ANSWERED;
     case HOLDER_RUNNING:
         troth_reply_retry(task, 0, "the same call still runs");
-        return false;
+        return ROUND_ANSWERED;
     case HOLDER_FAILED:
         break;
     }
     troth_reply_retry(task, 0, session->why);
-    return false;
+    return ROUND_ANSWERED;
 }
 
-/* The guard row is not ours. true: again. What is lost here is lost before anything was done. */
-static bool unclaimed(struct session *session, struct troth_reply *task, enum guard_end end)
+/* The guard row is not ours. What is lost here is lost before anything was done. */
+static enum round unclaimed(struct session *session, struct troth_reply *task, enum guard_end end)
 {
     switch (end) {
     case GUARD_TAKEN:
         taken(session, task);
-        return false;
+        return ROUND_ANSWERED;
     case GUARD_LOCKED:
         return held(session, task);
     case GUARD_CLAIMED:
     case GUARD_FAILED:
+        if (session_conflict(session)) {
+            return conflict_why(session);
+        }
         (void)session_rollback(session);
         troth_reply_retry(task, 0, session->why);
-        return false;
+        return ROUND_ANSWERED;
     case GUARD_LOST: /* an idle connection may have been dead for long */
         break;
     }
-    return true;
+    return ROUND_AGAIN;
 }
 
-/* One round; true: again. */
-static bool round_once(struct session *session, struct troth_reply *task)
+static enum round round_once(struct session *session, struct troth_reply *task)
 {
     bool any;
 
+    session_forget(session);
     if (session_open(session) != 0 ||
         (task->call.attempt > 1 &&
          !guard_roll_back(session, &task->call, task->call.attempt - 1, &any))) {
         troth_reply_retry(task, 0, session->why);
-        return false;
+        return ROUND_ANSWERED;
     }
     session->unclaimed = NULL;
     if (task->operation->is.queries_only) {
@@ -276,13 +315,49 @@ static bool round_once(struct session *session, struct troth_reply *task)
                                              : unclaimed(session, task, session->claimed);
 }
 
+/* After the first, a time between half of the pause and all of it, which doubles. */
+static void pause_between(uint64_t *pause_us)
+{
+    const uint64_t us = *pause_us / 2 + task_now_us() % (*pause_us / 2 + 1);
+    const struct timespec pause = {.tv_nsec = (long)us * 1000};
+
+    if (*pause_us > 0) {
+        (void)nanosleep(&pause, NULL); /* a signal that cuts it short does no harm */
+    }
+    *pause_us = *pause_us == 0 ? PAUSE_MIN_US : *pause_us * 2;
+    *pause_us = *pause_us > PAUSE_MAX_US ? PAUSE_MAX_US : *pause_us;
+}
+
+/* The round left nothing here, so that another one, with a fresh snapshot, can be in nobody's way:
+ * as long as it might wait for a lock, which is the same to the coordinator. false: answered. */
+static bool another(struct session *session, struct troth_reply *task, uint64_t *pause_us)
+{
+    if (session_again(session) && guard_lock_left_us(session, task) > *pause_us) {
+        pause_between(pause_us);
+        return true;
+    }
+    troth_reply_conflict(task, session->conflict, NULL);
+    return false;
+}
+
 void phase1_run(struct session *session, struct troth_reply *task)
 {
-    int rounds;
+    uint64_t pause_us = 0;
+    int rounds = 0;
 
-    for (rounds = 0; rounds < GUARD_ROUNDS_MAX && task_left_us(task) > 0; rounds++) {
-        if (!round_once(session, task)) {
+    task->began_us = task_now_us();
+    while (rounds < GUARD_ROUNDS_MAX && task_left_us(task) > 0) {
+        switch (round_once(session, task)) {
+        case ROUND_ANSWERED:
             return;
+        case ROUND_AGAIN:
+            rounds++;
+            break;
+        case ROUND_CONFLICT:
+            if (!another(session, task, &pause_us)) {
+                return;
+            }
+            break;
         }
     }
     troth_reply_retry(task, 0,
@@ -292,8 +367,8 @@ void phase1_run(struct session *session, struct troth_reply *task)
 
 /* --- read-only -------------------------------------------------------------------------------- */
 
-static void read_only_answer(struct session *session, struct troth_reply *task, enum work_end end,
-                             const struct troth_output *output)
+static enum round read_only_answer(struct session *session, struct troth_reply *task,
+                                   enum work_end end, const struct troth_output *output)
 {
     char reason[MESSAGE_REASON_MAX + 1];
 
@@ -306,37 +381,32 @@ static void read_only_answer(struct session *session, struct troth_reply *task, 
         } else {
             troth_reply_done(task, TROTH_BRANCH_COMMITTED, output_span(output));
         }
-        return;
+        break;
     case WORK_REFUSED:
         troth_reply_refused(task, reason, output_span(output));
-        return;
+        break;
+    case WORK_CONFLICT:
+        return conflict(session, buffer_span(&output->reason));
     case WORK_FAILED:
     case WORK_LOST:
     case WORK_UNCLAIMED: /* there is no row */
         troth_reply_retry(task, 0, reason);
-        return;
+        break;
     }
+    return ROUND_ANSWERED;
 }
 
 /* BEGIN READ ONLY and the timeouts in one message. */
 static bool read_only_begin(struct session *session, const struct troth_reply *task)
 {
     struct sql_parameters settings = {.count = 0};
-    const uint64_t left = task_left_us(task);
-    uint64_t lock = session->postgres->lock_timeout_us;
-    char statement[24] = "0", wait[24];
+    struct guard_timeouts timeouts;
     struct sql_error error;
     bool begun;
 
-    if (left != UINT64_MAX) {
-        lock = lock > left / 2 ? left / 2 : lock;
-        (void)snprintf(
-            statement, sizeof statement, "%llu",
-            (unsigned long long)(left / 1000 >= INT32_MAX ? INT32_MAX : left / 1000 + 1));
-    }
-    (void)snprintf(wait, sizeof wait, "%llu", (unsigned long long)(lock / 1000 + 1));
-    sql_text(&settings, statement);
-    sql_text(&settings, wait);
+    guard_timeouts_of(session, task, &timeouts);
+    sql_text(&settings, timeouts.statement);
+    sql_text(&settings, timeouts.lock);
     begun = session_pipeline_begin(session) && session_send(session, SQL_BEGIN_READ_ONLY, NULL) &&
             session_send(session, SQL_SETTINGS, &settings) && session_pipeline_send(session) &&
             session_next(session, NULL, &error) == SQL_OK &&
@@ -348,25 +418,37 @@ static bool read_only_begin(struct session *session, const struct troth_reply *t
     return session_pipeline_end(session);
 }
 
-void read_only_run(struct session *session, struct troth_reply *task)
+static enum round read_only_once(struct session *session, struct troth_reply *task)
 {
     const struct troth_postgres_operation *operation = &task->operation->is;
     struct troth_output output = {{0}, {0}};
+    enum round round;
     enum work_end end;
 
+    session_forget(session);
     if (task_left_us(task) == 0) {
         troth_reply_retry(task, 0, "its timeout passed before it could begin");
-        return;
+        return ROUND_ANSWERED;
     }
     /* Twice: an idle connection may have been dead for long. */
     if (session_open(session) != 0 ||
         (!read_only_begin(session, task) &&
          (session_open(session) != 0 || !read_only_begin(session, task)))) {
         troth_reply_retry(task, 0, session->why);
-        return;
+        return ROUND_ANSWERED;
     }
     session->claimed = GUARD_CLAIMED; /* there is nothing to claim */
     end = work_run(session, operation->work, operation->arg, &task->call, &output);
-    read_only_answer(session, task, end, &output);
+    round = read_only_answer(session, task, end, &output);
     output_finish(&output);
+    return round;
+}
+
+void read_only_run(struct session *session, struct troth_reply *task)
+{
+    uint64_t pause_us = 0;
+
+    task->began_us = task_now_us();
+    while (read_only_once(session, task) == ROUND_CONFLICT && another(session, task, &pause_us)) {
+    }
 }

@@ -199,6 +199,7 @@ static void compensate_work(struct session *session, struct troth_reply *task,
     enum sql_end kept = SQL_FAILED;
 
     task->call.action_output = action->output;
+    session_forget(session);
     session->claimed = GUARD_CLAIMED;
     end = work_run(session, operation->compensate, operation->arg, &task->call, &output);
     if (end == WORK_DONE) {
@@ -209,12 +210,16 @@ static void compensate_work(struct session *session, struct troth_reply *task,
     (void)snprintf(reason, sizeof reason, "%.*s", (int)output.reason.len, output.reason.data);
     if (end == WORK_REFUSED) { /* parks the step; kept nowhere: an operator may try it again */
         troth_reply_refused(task, reason, output_span(&output));
+    } else if (end == WORK_CONFLICT) {
+        troth_reply_conflict(task, reason, NULL);
     } else if (end != WORK_DONE) {
         troth_reply_retry(task, 0, reason);
     } else if (kept == SQL_OK) {
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, output_span(&output));
     } else if (kept == SQL_LOST) {
         troth_reply_unknown(task, session->why);
+    } else if (session_conflict(session)) {
+        troth_reply_conflict(task, session->why, NULL);
     } else {
         troth_reply_retry(task, 0, session->why);
     }

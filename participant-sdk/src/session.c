@@ -1,4 +1,5 @@
 /* session.c: one connection to PostgreSQL, used by one thread. */
+#include <libpq-events.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #define KEEPALIVES_COUNT        "3"
 #define SQLSTATE_LOCK_TIMEOUT   "55P03"
 #define SQLSTATE_ADMIN_SHUTDOWN "57P01" /* and 02, 03: the session is gone */
+#define SQLSTATE_DEADLOCK       "40P01"
+#define SQLSTATE_SERIALISATION  "40001"
+#define SQLSTATE_FAILED_BEFORE  "25P02" /* says nothing new */
 
 /* A gtid below the mark has been forgotten: it gets no row any more. */
 #define NOT_FORGOTTEN(shard, ordering)                                                             \
@@ -24,8 +28,7 @@
 #define GIVES_WAY                                                                                  \
     " ON CONFLICT (journal, gtid, branch, kind) DO UPDATE SET attempt = excluded.attempt,"         \
     " state = excluded.state, request = excluded.request, output = excluded.output,"               \
-    " reason = excluded.reason WHERE g.state <> 'done' AND g.attempt < excluded.attempt"           \
-    " RETURNING true"
+    " reason = excluded.reason WHERE g.state <> 'done' AND g.attempt < excluded.attempt"
 /* Materialized, so that the timeouts hold, and the session is known by its branch's name, before
  * the row is waited for: its own gate is passed behind the new name
  * (sql/participant/0004_running.sql, troth_guard.say_running()). */
@@ -34,6 +37,7 @@
     " set_config('lock_timeout', " lock "::text, true)"
 
 #define GATE "(1953656692, pg_backend_pid())"
+/* The guard row is waited for briefly; whoever has it waits for the rows of the business. */
 #define CLAIM_SETTINGS                                                                             \
     "settings AS MATERIALIZED (" SETTINGS("$8", "$9") ", set_config('application_name',"           \
                                                       " $10::text, true), pg_advisory_lock" GATE   \
@@ -45,7 +49,8 @@
     " attempt, state, request, shard, ordering)"                                                   \
     " SELECT $1::text, $2::uuid, $3::int4, 'action', $4::int4, 'done',"                            \
     " sha256($5::bytea), $6::int4, $7::int8"                                                       \
-    " FROM settings" NOT_FORGOTTEN("$6", "$7") GIVES_WAY
+    " FROM settings" NOT_FORGOTTEN("$6", "$7") GIVES_WAY                                           \
+        " RETURNING set_config('lock_timeout', $11::text, true)"
 
 static const struct {
     const char *name;
@@ -71,7 +76,7 @@ static const struct {
          " request, shard, ordering, output, reason)"
          " SELECT $1::text, $2::uuid, $3::int4, 'action', $4::int4, $8::text,"
          " sha256($5::bytea), $6::int4, $7::int8, $9::text, $10::text" NOT_FORGOTTEN("$6", "$7")
-             GIVES_WAY},
+             GIVES_WAY " RETURNING true"},
     [SQL_LOOK] = {"troth_look",
                   "SELECT g.state, g.attempt, coalesce(g.request = sha256($5::bytea), true),"
                   " g.output, g.reason, EXISTS (SELECT FROM troth_guard.mark m"
@@ -173,6 +178,54 @@ static void on_notice(void *arg, const PGresult *result)
     }
 }
 
+/* "55P03: canceling statement due to lock timeout (while updating tuple (0,1) in relation …)". */
+static void keep_words(struct session *session, const PGresult *result, const char *state)
+{
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *where = PQresultErrorField(result, PG_DIAG_CONTEXT);
+
+    (void)snprintf(session->failed, sizeof session->failed, "%s", state);
+    (void)snprintf(session->failed_why, sizeof session->failed_why, "%s: %s%s%.*s%s", state,
+                   text == NULL ? "" : text, where == NULL ? "" : " (",
+                   where == NULL ? 0 : (int)strcspn(where, "\n"), where == NULL ? "" : where,
+                   where == NULL ? "" : ")");
+}
+
+/* Of every statement, also the service's own: why the transaction is a failed one. */
+static int on_event(PGEventId event, void *info, void *arg)
+{
+    struct session *session = arg;
+    const PGresult *result;
+    const char *state;
+
+    if (event == PGEVT_RESULTCREATE) {
+        result = ((const PGEventResultCreate *)info)->result;
+        state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR && state != NULL &&
+            strcmp(state, SQLSTATE_FAILED_BEFORE) != 0) {
+            keep_words(session, result, state);
+        }
+    }
+    return 1;
+}
+
+void session_forget(struct session *session)
+{
+    session->failed[0] = '\0';
+    session->failed_why[0] = '\0';
+}
+
+bool session_conflict(const struct session *session)
+{
+    return strcmp(session->failed, SQLSTATE_LOCK_TIMEOUT) == 0 || session_again(session);
+}
+
+bool session_again(const struct session *session)
+{
+    return strcmp(session->failed, SQLSTATE_DEADLOCK) == 0 ||
+           strcmp(session->failed, SQLSTATE_SERIALISATION) == 0;
+}
+
 void session_unwarn(struct session *session)
 {
     session->warned = false;
@@ -240,7 +293,8 @@ static int open_with(struct session *session, bool statements_too)
     session->connection = session_connect(session->postgres->conninfo);
     if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
         (void)PQsetNoticeReceiver(session->connection, on_notice, session);
-        if (set_up(session) && (!statements_too || prepare_all(session))) {
+        if (PQregisterEventProc(session->connection, on_event, "troth", session) != 0 &&
+            set_up(session) && (!statements_too || prepare_all(session))) {
             return 0;
         }
     }

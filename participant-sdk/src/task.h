@@ -19,6 +19,7 @@ struct troth_reply {
     struct troth_reply *next; /* mailbox, or the queue of a pool */
     struct troth_call call;
     uint64_t deadline_us;    /* CLOCK_MONOTONIC; 0: none */
+    uint64_t began_us;       /* when a connection took it up; 0: not yet */
     struct request *request; /* who asked; belongs to the loop's thread; NULL: `done` instead */
     task_done done;
     void *done_arg;

@@ -84,7 +84,6 @@ static bool output_sound(struct troth_output *output)
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output)
 {
-    const char *said;
     int answer;
 
     session_set_here(session);
@@ -101,9 +100,8 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
     case PQTRANS_INTRANS:
         break;
     case PQTRANS_INERROR:
-        said = PQerrorMessage(session->connection);
-        troth_output_reason(output, said[0] != '\0' ? said : session->why);
-        return WORK_FAILED;
+        troth_output_reason(output, session->failed_why);
+        return session_conflict(session) ? WORK_CONFLICT : WORK_FAILED;
     case PQTRANS_IDLE:
         troth_output_reason(output, "the service ended the transaction by itself");
         return WORK_FAILED;
@@ -119,6 +117,10 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
     if (answer == TROTH_ERROR_REFUSED) {
         say(output, "refused");
         return WORK_REFUSED;
+    }
+    if (answer == TROTH_ERROR_CONFLICT) {
+        say(output, troth_error_text(answer));
+        return WORK_CONFLICT;
     }
     if (answer != 0) {
         say(output, troth_error_text(answer));

@@ -47,12 +47,13 @@ struct troth_postgres_config {
     uint32_t phase2_connections; /* for commit; and as many again, opened when needed, for abort,
                                     compensate, status and the scan; 0:
                                     TROTH_POSTGRES_PHASE2_DEFAULT; at most 1000 */
-    uint64_t lock_timeout_us;    /* work waits no longer for a lock, nor longer than half of what
-                                    is left of its timeout; 0: 1 s. Then `retry`, with the
-                                    server's words (55P03; what is left of the timeout: 57014) */
-    uint64_t guard_timeout_us;   /* abort and compensate wait so long for a guard row, then end or
-                                    roll back what holds it; what they may not end: `retry`;
-                                    0: 200 ms */
+    uint64_t lock_timeout_us;    /* work waits no longer for a lock, where the coordinator does not
+                                    say how long (call->lock_wait_us), nor longer than half of what
+                                    is left of its timeout; 0: 1 s. Then a conflict, with the
+                                    server's words (55P03). What is left of the timeout: `retry`
+                                    (57014) */
+    uint64_t guard_timeout_us;   /* every call waits so long for a guard row, then ends or rolls
+                                    back what holds it; what it may not end: `retry`; 0: 200 ms */
     const char *coordinator;     /* http://host:port, asked about branches left prepared; NULL:
                                     they stay until the coordinator calls by itself */
     uint64_t scan_interval_us;   /* how often pg_prepared_xacts is read; a branch younger than that
@@ -84,9 +85,13 @@ TROTH_MUST_CHECK int troth_postgres_create(struct troth_participant *participant
  * commit, roll back, or keep the connection, and must use no other connection for its changes.
  *
  * Returns 0: done. TROTH_ERROR_REFUSED: a business no, with troth_output_reason(); its changes are
- * rolled back and the answer is kept: the same call gets it for ever. Any other code: rolled back,
- * and the coordinator may try again. A statement that failed makes the transaction fail whatever is
- * returned; lock timeouts, deadlocks and serialisation failures are retried by the coordinator. */
+ * rolled back and the answer is kept: the same call gets it for ever. TROTH_ERROR_CONFLICT: another
+ * transaction is in the way (a row taken with NOWAIT); rolled back, and the coordinator begins
+ * another attempt. Any other code: rolled back, and the coordinator may try again. A statement that
+ * failed makes the transaction fail whatever is returned; lock timeouts (55P03), deadlocks (40P01)
+ * and serialisation failures (40001, also of PREPARE TRANSACTION) are conflicts. The last two are
+ * tried again here, with a fresh snapshot, for as long as the call might have waited for a lock: so
+ * the function may be called more than once for one command. */
 typedef int (*troth_postgres_fn)(void *arg, PGconn *connection, const struct troth_call *call,
                                  struct troth_output *output);
 

@@ -101,6 +101,50 @@ static int hold(void *arg, PGconn *db, const struct troth_call *call, struct tro
     return answer;
 }
 
+/* Two rows, one after the other. */
+static int both(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    struct rig *rig = arg;
+
+    (void)call;
+    rig->calls++;
+    PQclear(PQexec(db, "UPDATE account SET balance = balance - 100 WHERE id = 1"));
+    PQclear(PQexec(db, "UPDATE account SET balance = balance + 100 WHERE id = 2"));
+    troth_output_format(output, "%u", rig->calls);
+    return 0;
+}
+
+/* Reads one row and writes another: two of these in opposite directions are no series. */
+static int skew(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    struct rig *rig = arg;
+
+    (void)call;
+    rig->calls++;
+    PQclear(PQexec(db, "SELECT balance FROM account WHERE id = 2"));
+    PQclear(PQexec(db, "UPDATE account SET balance = balance - 100 WHERE id = 1"));
+    troth_output_format(output, "%u", rig->calls);
+    pass(&rig->gate);
+    return 0;
+}
+
+/* Asks without waiting, and says itself what it is. */
+static int nowait(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    PGresult *result = PQexec(db, "SAVEPOINT one; SELECT FROM account WHERE id = 1"
+                                  " FOR UPDATE NOWAIT");
+    const bool had = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    (void)arg;
+    (void)call;
+    PQclear(result);
+    if (!had) {
+        PQclear(PQexec(db, "ROLLBACK TO one"));
+        troth_output_reason(output, "account 1 is in use");
+    }
+    return had ? 0 : TROTH_ERROR_CONFLICT;
+}
+
 /* PREPARE TRANSACTION refuses a transaction that has touched a temporary table. */
 static int temporary(void *arg, PGconn *db, const struct troth_call *call,
                      struct troth_output *output)
@@ -216,7 +260,7 @@ static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bo
         .compensate = undo,
         .read_only = read_only,
         .queries_only = (work == debit || work == no_table) && rig_queries_only,
-        .arg = &rig->gate};
+        .arg = work == both || work == skew ? (void *)rig : (void *)&rig->gate};
 
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
 }
@@ -300,6 +344,9 @@ void rig_start(struct rig *rig)
     ck_assert_int_eq(troth_postgres_create(rig->participant, &rig->config, &rig->postgres), 0);
     handle(rig, "debit", debit, false);
     handle(rig, "hold", hold, false);
+    handle(rig, "both", both, false);
+    handle(rig, "skew", skew, false);
+    handle(rig, "nowait", nowait, false);
     handle(rig, "temporary", temporary, false);
     handle(rig, "broken", broken, false);
     handle(rig, "runaway", runaway, false);
@@ -406,7 +453,9 @@ int rig_send(const struct rig *rig, struct ask ask)
                               .branch = ask.branch == 0 ? 1 : ask.branch,
                               .attempt = ask.attempt == 0 ? 1 : ask.attempt,
                               .operation = {operation, strlen(operation)},
-                              .timeout_us = 5000000};
+                              .timeout_us = 5000000,
+                              .lock_wait_us = ask.lock_wait_ms * 1000,
+                              .ordered = ask.ordered};
     struct buffer body = {0}, request = {0};
     int fd = dial(rig->port);
 
@@ -469,6 +518,7 @@ struct said rig_hear(int fd)
     said.result = result.result;
     said.vote = result.vote;
     said.state = result.state;
+    said.blocker = result.blocker;
     copy_span(result.output, said.output, sizeof said.output);
     copy_span(result.reason, said.reason, sizeof said.reason);
     buffer_finish(&scratch);

@@ -37,6 +37,7 @@ struct rig {
     uint16_t port;
     PGconn *sql;
     struct gate gate;
+    unsigned calls; /* of `both` and `skew` */
 };
 
 /* A new database with account 1 to 9 of 1000 each, and a participant over it. */
@@ -57,6 +58,7 @@ struct said {
     enum message_state state;
     char output[256]; /* "" absent */
     char reason[MESSAGE_REASON_MAX + 1];
+    troth_gtid blocker;
 };
 
 struct ask {
@@ -69,6 +71,8 @@ struct ask {
     const char *operation; /* NULL: debit */
     const char *input;     /* NULL: {"account":1,"amount":100} for prepare, execute, compensate */
     const char *timeout;   /* NULL: 5s */
+    uint64_t lock_wait_ms; /* 0: unsaid */
+    bool ordered;
 };
 
 troth_gtid rig_gtid(uint64_t counter);
@@ -91,6 +95,7 @@ void gate_open(struct gate *gate);
 
 TCase *guard_tests(void);
 TCase *attempt_tests(void);
+TCase *conflict_tests(void);
 TCase *database_tests(void);
 TCase *scan_tests(void);
 
