@@ -88,13 +88,18 @@ static void on_line(void *arg, struct troth_span line)
 
 static void answered(struct request *request, const struct http_reply *reply)
 {
-    if (reply->status != 425 && reply->status != 503) {
+    if (reply->status / 100 == 2) {
         return;
     }
+    bool is_not_now = channel_is_not_now(reply);
+    struct troth_span words = channel_said(request->channel, reply);
     struct item *item;
     while ((item = TAILQ_FIRST(&request->open)) != NULL) {
-        struct result result = channel_item_result(item, RESULT_RETRY);
-        result.retry_after_us = channel_request_retry_after_us(reply);
+        struct result result =
+            channel_item_result(item, is_not_now ? RESULT_RETRY : RESULT_UNKNOWN);
+        result.retry_after_us = is_not_now ? channel_request_retry_after_us(reply) : 0;
+        result.reason = words;
+        result.said = (uint16_t)reply->status;
         channel_item_answer(request->channel, item, &result, true);
     }
 }

@@ -61,11 +61,13 @@ void channel_item_answer(struct channel *channel, struct item *item, const struc
     free(item);
 }
 
-void channel_item_fail(struct channel *channel, struct item *item, const char *reason,
-                       bool was_sent)
+void channel_item_fail(struct channel *channel, struct item *item, enum message_trouble trouble,
+                       const char *reason, bool was_sent)
 {
     unlink_item(channel, item);
-    item->reason = reason;
+    item->reason_copy = strdup(reason);
+    item->reason = item->reason_copy != NULL ? item->reason_copy : message_trouble_name(trouble);
+    item->said = (uint16_t)trouble;
     item->was_sent = was_sent;
     TAILQ_INSERT_TAIL(&channel->failed, item, link);
     event_active(channel->deliver, EV_TIMEOUT, 1);
@@ -86,7 +88,9 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
         TAILQ_REMOVE(&channel->failed, item, link);
         struct result result = channel_item_result(item, RESULT_UNKNOWN);
         result.reason = (struct troth_span){item->reason, strlen(item->reason)};
+        result.said = item->said;
         channel->config.result(channel->config.arg, &result, item->was_sent);
+        free(item->reason_copy);
         free(item);
     }
 }
@@ -113,9 +117,10 @@ static void sweep_items(struct channel *channel, struct items *items, uint64_t n
         if (item->deadline_us > now_us) {
             *next_us = item->deadline_us < *next_us ? item->deadline_us : *next_us;
         } else if (item->request != NULL) {
-            channel_item_fail(channel, item, "no answer in time", true);
+            channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no answer in time", true);
         } else {
-            channel_item_fail(channel, item, "no connection was free in time", false);
+            channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no connection was free in time",
+                              false);
         }
         item = next;
     }
@@ -222,6 +227,7 @@ static void free_items(struct items *items)
     struct item *item;
     while ((item = TAILQ_FIRST(items)) != NULL) {
         TAILQ_REMOVE(items, item, link);
+        free(item->reason_copy);
         free(item);
     }
 }
@@ -281,6 +287,8 @@ static struct item *create_item(const struct command *command)
     item->has_timeout = command->timeout_us != 0;
     item->was_sent = false;
     item->reason = NULL;
+    item->reason_copy = NULL;
+    item->said = 0;
     item->command = *command;
     item->command.operation = keep(&at, command->operation);
     item->command.input = keep(&at, command->input);

@@ -21,7 +21,9 @@ struct item {
     uint64_t deadline_us;
     bool has_timeout;       /* said by the host, so the participant is told */
     bool was_sent;          /* failed items */
-    const char *reason;     /* failed items; static */
+    const char *reason;     /* failed items; static, or reason_copy */
+    char *reason_copy;      /* its own; may be NULL */
+    uint16_t said;          /* failed items */
     struct command command; /* its spans point into bytes */
     char bytes[];
 };
@@ -89,9 +91,10 @@ uint64_t channel_lane_now_us(void);
 /* channel.c. Out of whichever list it is in; freed after the host was told. */
 void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
                          bool was_sent);
-/* The same with RESULT_UNKNOWN, from the next event on. `reason` is static. */
-void channel_item_fail(struct channel *channel, struct item *item, const char *reason,
-                       bool was_sent);
+/* The same with RESULT_UNKNOWN, from the next event on. `reason` is copied; without memory for it
+ * the trouble's name stands there. */
+void channel_item_fail(struct channel *channel, struct item *item, enum message_trouble trouble,
+                       const char *reason, bool was_sent);
 struct result channel_item_result(const struct item *item, enum message_result kind);
 /* What is left of its time, 1 at least. */
 uint64_t channel_item_left_us(const struct item *item, uint64_t now_us);
@@ -119,5 +122,11 @@ uint32_t channel_request_headers(struct request *request, struct http_header hea
                                  struct buffer *text);
 void channel_request_read_slots(struct request *request, const struct http_reply *reply);
 uint64_t channel_request_retry_after_us(const struct http_reply *reply);
+/* rest.c. The `detail` of a problem (RFC 9457), else the body's own text, in channel->reason. */
+struct troth_span channel_refusal_reason(struct channel *channel, struct troth_span body);
+/* words.c. 425, 429 and 503: nothing was done, again later. */
+bool channel_is_not_now(const struct http_reply *reply);
+/* `said 404 "no such route"`, in channel->reason. */
+struct troth_span channel_said(struct channel *channel, const struct http_reply *reply);
 
 #endif

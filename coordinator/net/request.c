@@ -2,6 +2,7 @@
 #include "lane.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,12 +32,38 @@ static uint32_t replica_choose(struct channel *channel)
     return first;
 }
 
-static void fail_open(struct request *request, const char *reason, bool was_sent)
+static void fail_open(struct request *request, enum message_trouble trouble, const char *reason,
+                      bool was_sent)
 {
     struct item *item;
     while ((item = TAILQ_FIRST(&request->open)) != NULL) {
-        channel_item_fail(request->channel, item, reason, was_sent);
+        channel_item_fail(request->channel, item, trouble, reason, was_sent);
     }
+}
+
+static enum message_trouble trouble_of_errno(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return TROUBLE_NO_ADDRESS;
+    case ECONNREFUSED:
+        return TROUBLE_CONNECTION_REFUSED;
+    default:
+        return TROUBLE_NOT_CONNECTED;
+    }
+}
+
+/* No replica can be reached: the words are those of the last one tried. */
+static void fail_unreachable(struct request *request)
+{
+    const struct channel *channel = request->channel;
+    uint32_t last = (request->replica + channel->replica_count - 1) % channel->replica_count;
+    const struct http_peer *peer = channel->replicas[last].peers[request->lane];
+    const char *why = http_peer_why(peer);
+    request->channel->reachable = false;
+    fail_open(request, trouble_of_errno(http_peer_errno(peer)),
+              why[0] != 0 ? why : "the participant can not be reached", false);
+    channel_request_free(request);
 }
 
 void channel_request_free(struct request *request)
@@ -59,7 +86,7 @@ static void request_send(struct request *request)
             return;
         }
         if (result != TROTH_ERROR_UNAVAILABLE) {
-            fail_open(request, "out of memory", false);
+            fail_open(request, TROUBLE_NOT_CONNECTED, "out of memory", false);
             channel_request_free(request);
             return;
         }
@@ -67,9 +94,7 @@ static void request_send(struct request *request)
         request->tried++;
         request->replica = (request->replica + 1) % channel->replica_count;
     }
-    channel->reachable = false;
-    fail_open(request, "the participant can not be reached", false);
-    channel_request_free(request);
+    fail_unreachable(request);
 }
 
 /* Items off the queue, as many as one request takes. */
@@ -95,7 +120,8 @@ static void fill(struct request *request)
 
 static void fail_first(struct channel *channel, enum lane_number lane)
 {
-    channel_item_fail(channel, TAILQ_FIRST(&channel->lanes[lane].queue), "out of memory", false);
+    channel_item_fail(channel, TAILQ_FIRST(&channel->lanes[lane].queue), TROUBLE_NOT_CONNECTED,
+                      "out of memory", false);
 }
 
 void channel_request_start(struct channel *channel, enum lane_number lane)
@@ -185,17 +211,15 @@ uint64_t channel_request_retry_after_us(const struct http_reply *reply)
     return (uint64_t)seconds * 1000000u;
 }
 
-static const char *reason_of(int error)
+static enum message_trouble trouble_of(int error)
 {
     switch (error) {
     case TROTH_ERROR_TIMEOUT:
-        return "no answer in time";
+        return TROUBLE_TIMEOUT;
     case TROTH_ERROR_LOST:
-        return "the connection broke before the answer";
-    case TROTH_ERROR_TOO_LARGE:
-        return "the answer is larger than its limit";
+        return TROUBLE_CONNECTION_LOST;
     default: /* an error number, not an enum of ours */
-        return "the answer is not understood";
+        return TROUBLE_NOT_UNDERSTOOD;
     }
 }
 
@@ -235,9 +259,10 @@ void channel_request_done(void *arg, int error, const struct http_reply *reply)
     if (error == 0) {
         channel_request_read_slots(request, reply);
         binding_of(channel)->answered(request, reply);
-        fail_open(request, "the participant did not answer this command", true);
+        fail_open(request, TROUBLE_NOT_UNDERSTOOD,
+                  "the participant's answer has no result for this command", true);
     } else {
-        fail_open(request, reason_of(error), true);
+        fail_open(request, trouble_of(error), reply->why, true);
     }
     channel_request_free(request);
 }

@@ -141,8 +141,7 @@ static struct troth_span clean_reason(struct channel *channel, struct troth_span
     return len > 0 ? (struct troth_span){reason->data, len} : (struct troth_span){NULL, 0};
 }
 
-/* The `detail` of a problem (RFC 9457), else the body's own text. */
-static struct troth_span refusal_reason(struct channel *channel, struct troth_span body)
+struct troth_span channel_refusal_reason(struct channel *channel, struct troth_span body)
 {
     struct troth_span value;
     struct troth_span detail;
@@ -210,7 +209,7 @@ static void read_conflict(struct channel *channel, const struct http_reply *repl
     struct troth_span value;
     troth_gtid blocker;
     result->result = RESULT_CONFLICT;
-    result->reason = refusal_reason(channel, reply->body);
+    result->reason = channel_refusal_reason(channel, reply->body);
     if (http_reply_header(reply, HEADER_BLOCKER, &value) &&
         troth_gtid_parse(value.data, value.len, &blocker) == 0) {
         result->blocker = blocker;
@@ -227,18 +226,19 @@ static void answered(struct request *request, const struct http_reply *reply)
     struct result result = channel_item_result(item, RESULT_UNKNOWN);
     if (reply->status / 100 == 2) {
         read_success(reply, &result);
+        result.said = result.result == RESULT_UNKNOWN ? TROUBLE_NOT_UNDERSTOOD : TROUBLE_NONE;
     } else if (says_conflict(reply)) {
         read_conflict(channel, reply, &result);
     } else if (reply->status == 409) {
         result.result = RESULT_REFUSED;
-        result.reason = refusal_reason(channel, reply->body);
-    } else if (reply->status == 425 || reply->status == 503) {
-        result.result = RESULT_RETRY;
-        result.retry_after_us = channel_request_retry_after_us(reply);
+        result.reason = channel_refusal_reason(channel, reply->body);
     } else {
-        buffer_clear(&channel->reason);
-        buffer_append_format(&channel->reason, "HTTP status %d", reply->status);
-        result.reason = buffer_span(&channel->reason);
+        if (channel_is_not_now(reply)) {
+            result.result = RESULT_RETRY;
+            result.retry_after_us = channel_request_retry_after_us(reply);
+        }
+        result.reason = channel_said(channel, reply);
+        result.said = (uint16_t)reply->status;
     }
     channel_item_answer(channel, item, &result, true);
 }

@@ -192,6 +192,9 @@ void txn_on_compensating_resumed(struct step *step);
 /* tries.c */
 /* Sends `op` of a saga's step; where a limit asks for it, when the try is durable. */
 void txn_try(struct step *step, struct txn_branch *branch, enum message_op op);
+/* How often that may be tried; 0: without end. */
+uint32_t txn_tries_limit(const struct txn *txn, const struct txn_branch *branch,
+                         enum message_op op);
 bool txn_tries_spent(const struct txn *txn, const struct txn_branch *branch, enum message_op op);
 /* Its next try waits for the journal. */
 bool txn_announced(const struct txn *txn, const struct txn_branch *branch);
@@ -267,9 +270,12 @@ struct txn_note {
     uint8_t detail;
     enum message_op op;
     enum message_vote vote;
+    uint16_t said;
 };
 void txn_note(struct step *step, struct txn_note note);
 void txn_note_moment(struct step *step, enum txn_moment moment);
+/* Its `when` was false: what was noted as sent was not. */
+void txn_note_skipped(struct step *step, const struct txn_branch *branch);
 const struct txn_history_entry *txn_history_at(const struct txn *txn, uint32_t i);
 
 /* Masks: bit i for branches[i]. */

@@ -96,11 +96,14 @@ void txn_on_fallen_back(struct step *step)
 static void note(struct step *step, const struct txn_branch *branch, enum txn_moment moment,
                  uint8_t detail)
 {
-    txn_note(step, (struct txn_note){.moment = moment,
-                                     .branch = branch->number,
-                                     .attempt = step->txn->attempt - 1,
-                                     .detail = detail,
-                                     .op = OP_ABORT});
+    txn_note(step,
+             (struct txn_note){.moment = moment,
+                               .branch = branch->number,
+                               .attempt = step->txn->attempt - 1,
+                               .detail = detail,
+                               .op = OP_ABORT,
+                               .said = moment == TXN_MOMENT_ANSWERED ? step->event->of.result->said
+                                                                     : TROUBLE_NONE});
 }
 
 static void abort_send(struct step *step, struct txn_branch *branch)

@@ -40,21 +40,43 @@ const struct txn_history_entry *txn_history_at(const struct txn *txn, uint32_t i
     return &txn->history[HISTORY_HALF + (i - HISTORY_HALF + txn->history_dropped) % HISTORY_HALF];
 }
 
+_Static_assert(OP_COUNT <= 1u << (16 - TXN_HISTORY_OP) &&
+                   VOTE_COUNT <= 1u << (TXN_HISTORY_OP - TXN_HISTORY_VOTE),
+               "what is packed has room");
+
 void txn_note(struct step *step, struct txn_note note)
 {
     struct txn *txn = step->txn;
+    uint32_t said = note.said < 1u << TXN_HISTORY_VOTE ? note.said : TROUBLE_NOT_UNDERSTOOD;
     *entry_new(txn) = (struct txn_history_entry){
         .at_us = step->now.mono.us - txn->began.us,
         .branch = (uint16_t)note.branch,
         .attempt = (uint16_t)(note.attempt != 0 ? note.attempt : txn->attempt),
         .moment = (uint8_t)note.moment,
         .detail = note.detail,
-        .op = (uint8_t)note.op,
-        .vote = (uint8_t)note.vote,
+        .said = (uint16_t)(said | (uint32_t)note.vote << TXN_HISTORY_VOTE |
+                           (uint32_t)note.op << TXN_HISTORY_OP),
     };
 }
 
 void txn_note_moment(struct step *step, enum txn_moment moment)
 {
     txn_note(step, (struct txn_note){.moment = moment});
+}
+
+/* The host says so at once, so that the entry is among the last ones. */
+void txn_note_skipped(struct step *step, const struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    for (uint32_t i = txn->history_count; i > 0; i--) {
+        struct txn_history_entry *entry = &txn->history[i - 1];
+        if (entry->moment == TXN_MOMENT_SENT && entry->branch == branch->number &&
+            entry->attempt == txn->attempt && txn->history_dropped == 0) {
+            entry->moment = TXN_MOMENT_SKIPPED;
+            entry->detail = 0;
+            entry->said = 0;
+            return;
+        }
+    }
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SKIPPED, .branch = branch->number});
 }

@@ -204,7 +204,7 @@ void txn_on_delegated_skipped(struct step *step)
     struct txn_branch *branch = &txn->branches[0];
     if (step->event->of.number != txn->delegated_branch)
         return;
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SKIPPED, .branch = branch->number});
+    txn_note_skipped(step, branch);
     txn_branch_set(txn, branch, TXN_BRANCH_COMMITTED);
     branch->vote = VOTE_READ_ONLY;
     branch->retry_at.us = 0;

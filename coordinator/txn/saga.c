@@ -193,7 +193,7 @@ void txn_on_step_skipped(struct step *step)
         return;
     txn_branch_set(step->txn, branch, TXN_BRANCH_SKIPPED);
     branch->retry_at.us = 0;
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SKIPPED, .branch = branch->number});
+    txn_note_skipped(step, branch);
     txn_persist_step(step, branch, RECORD_STEP_SKIPPED);
     txn_run(step);
 }

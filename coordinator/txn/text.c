@@ -179,7 +179,7 @@ static void step_append(struct buffer *list, const struct txn_branch *branch,
         pen_word(&pen, message_vote_name(branch->vote));
     }
     PUT(&pen, "\"");
-    if (branch->tries > 0) {
+    if (branch->tries > 0 && state != TXN_BRANCH_SKIPPED) { /* what was skipped was never sent */
         PUT(&pen, ",\"tries\":");
         pen_number(&pen, branch->tries);
     }
@@ -191,6 +191,27 @@ static void step_append(struct buffer *list, const struct txn_branch *branch,
     append_reason(list, branch->reason);
 }
 
+/* How often it may be tried, and when next: what waits says so. */
+static void tries_append(struct buffer *list, const struct txn *txn,
+                         const struct txn_branch *branch)
+{
+    bool executes = branch->state == TXN_BRANCH_EXECUTING;
+    bool compensates = branch->state == TXN_BRANCH_COMPENSATING;
+    uint32_t limit = 0;
+    if (executes || compensates)
+        limit = txn_tries_limit(txn, branch, compensates ? OP_COMPENSATE : OP_EXECUTE);
+    if (limit != 0) {
+        buffer_append_text(list, ",\"tries_max\":");
+        buffer_append_uint(list, limit);
+    }
+    if (branch->retry_at.us != 0) {
+        char text[WALL_TEXT_LEN + 1];
+        uint64_t after_us = branch->retry_at.us - txn->began.us; /* modulo 2^64 */
+        wall_format((struct wall){txn->origin->began_at.us + after_us}, text);
+        buffer_append_format(list, ",\"next_try_at\":\"%s\"", text);
+    }
+}
+
 void txn_steps_append(const struct txn *txn, struct buffer *list)
 {
     buffer_append_char(list, '[');
@@ -200,6 +221,7 @@ void txn_steps_append(const struct txn *txn, struct buffer *list)
         if (i > 0)
             buffer_append_char(list, ',');
         step_append(list, branch, TXN_UNDECIDED);
+        tries_append(list, txn, branch);
         if ((txn->fencing & bit) != 0)
             earlier_abort_append(list, branch, txn->attempt - 1, (txn->parked_aborts & bit) != 0);
         buffer_append_char(list, '}');
@@ -285,17 +307,34 @@ void txn_fallback_append(const struct txn *txn, struct buffer *object)
     buffer_append_char(object, '}');
 }
 
+/* Why an answer was none; its status where it had one. */
+static void pen_said(struct pen *pen, const struct txn_history_entry *entry)
+{
+    uint32_t said = entry->said & ((1u << TXN_HISTORY_VOTE) - 1);
+    if (said >= TROUBLE_COUNT) {
+        PUT(pen, ",\"status\":");
+        pen_number(pen, said);
+    } else if (said != TROUBLE_NONE) {
+        PUT(pen, ",\"trouble\":\"");
+        pen_word(pen, message_trouble_name((enum message_trouble)said));
+        PUT(pen, "\"");
+    }
+}
+
 /* What a moment is about, behind its name and before the closing quote. */
 static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
 {
+    enum message_op op = (enum message_op)(entry->said >> TXN_HISTORY_OP);
+    uint32_t vote =
+        entry->said >> TXN_HISTORY_VOTE & ((1u << (TXN_HISTORY_OP - TXN_HISTORY_VOTE)) - 1);
     switch ((enum txn_moment)entry->moment) {
     case TXN_MOMENT_SENT:
         PUT(pen, "\",\"op\":\"");
-        pen_word(pen, message_op_name((enum message_op)entry->op));
+        pen_word(pen, message_op_name(op));
         break;
     case TXN_MOMENT_ANSWERED:
         PUT(pen, "\",\"op\":\"");
-        pen_word(pen, message_op_name((enum message_op)entry->op));
+        pen_word(pen, message_op_name(op));
         PUT(pen, "\",\"result\":\"");
         pen_word(pen, message_result_name((enum message_result)entry->detail));
         break;
@@ -327,9 +366,9 @@ static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
         pen_word(pen, txn_cause_name((enum txn_cause)entry->detail));
         break;
     }
-    if (entry->vote != VOTE_NONE) {
+    if (vote != VOTE_NONE) {
         PUT(pen, "\",\"vote\":\"");
-        pen_word(pen, message_vote_name((enum message_vote)entry->vote));
+        pen_word(pen, message_vote_name((enum message_vote)vote));
     }
 }
 
@@ -353,7 +392,9 @@ static void entry_append(struct buffer *list, const struct txn_history_entry *en
     PUT(&pen, ",\"moment\":\"");
     pen_word(&pen, txn_moment_name((enum txn_moment)entry->moment));
     pen_detail(&pen, entry);
-    PUT(&pen, "\"}");
+    PUT(&pen, "\"");
+    pen_said(&pen, entry);
+    PUT(&pen, "}");
     pen_give_back(list, &pen);
 }
 

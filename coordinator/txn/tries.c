@@ -9,7 +9,7 @@
  * behind its record takes the try with it. What has no limit is not counted there. */
 #include "core.h"
 
-static uint32_t limit_of(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
+uint32_t txn_tries_limit(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
 {
     if (op == OP_COMPENSATE)
         return branch->compensate_retry.max_attempts;
@@ -18,7 +18,7 @@ static uint32_t limit_of(const struct txn *txn, const struct txn_branch *branch,
 
 bool txn_tries_spent(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
 {
-    uint32_t limit = limit_of(txn, branch, op);
+    uint32_t limit = txn_tries_limit(txn, branch, op);
     return limit != 0 && branch->tries >= limit;
 }
 
@@ -26,7 +26,7 @@ void txn_try(struct step *step, struct txn_branch *branch, enum message_op op)
 {
     struct txn *txn = step->txn;
     uint64_t bit = txn_bit(txn, branch);
-    uint32_t limit = limit_of(txn, branch, op);
+    uint32_t limit = txn_tries_limit(txn, branch, op);
     if ((txn->untold & bit) != 0 && branch->tries == 0 && limit > 1)
         branch->tries = 1;
     txn->untold &= ~bit;

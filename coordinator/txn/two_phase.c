@@ -130,7 +130,8 @@ struct txn_branch *txn_answered(struct step *step, enum message_op op)
                                      .branch = branch->number,
                                      .detail = (uint8_t)result->result,
                                      .op = op,
-                                     .vote = result->vote});
+                                     .vote = result->vote,
+                                     .said = result->said});
     return branch;
 }
 
@@ -175,7 +176,7 @@ void txn_on_skipped(struct step *step)
     txn_branch_set(step->txn, branch, TXN_BRANCH_SKIPPED);
     branch->vote = VOTE_READ_ONLY;
     branch->retry_at.us = 0;
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SKIPPED, .branch = branch->number});
+    txn_note_skipped(step, branch);
     txn_release(step, branch);
     go_on(step);
 }

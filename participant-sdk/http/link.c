@@ -96,7 +96,7 @@ static void fail(struct link *link, int error, const char *words)
     struct http_peer *peer = link->peer;
     char address[RESOLVER_ADDRESS_TEXT_MAX];
     resolver_address_format(&link->address, address);
-    http_peer_say(peer, "%s: %s", address, words);
+    http_peer_say(peer, 0, "%s: %s", address, words);
     http_link_finish(link, error, false);
 }
 
@@ -107,13 +107,13 @@ static void give_up(struct link *link)
                      false);
 }
 
-static void note_failure(struct http_peer *peer, const struct resolver_address *address,
-                         const char *words)
+static void note_failure(struct http_peer *peer, const struct resolver_address *address, int error)
 {
+    const char *words = error == ETIMEDOUT ? "not connected in time" : strerror(error);
     char text[RESOLVER_ADDRESS_TEXT_MAX];
     bool is_name = peer->name.expires_us != UINT64_MAX;
     resolver_address_format(address, text);
-    http_peer_say(peer, is_name ? "%s: %s (%s)" : "%s: %s", text, words, peer->url.host);
+    http_peer_say(peer, error, is_name ? "%s: %s (%s)" : "%s: %s", text, words, peer->url.host);
     name_failed(&peer->name, address, http_now_us());
 }
 
@@ -171,7 +171,7 @@ static int connect_next(struct http_peer *peer, struct http_call *call,
             *ret_address = *to;
             return 0;
         }
-        note_failure(peer, to, strerror(error));
+        note_failure(peer, to, error);
     }
 }
 
@@ -238,7 +238,7 @@ static void on_connected(struct http_conn *conn, int error)
 {
     struct link *link = (struct link *)conn;
     if (error != 0) {
-        note_failure(link->peer, &link->address, strerror(error));
+        note_failure(link->peer, &link->address, error);
         move_on(link);
         return;
     }
@@ -410,7 +410,7 @@ static void on_late(struct link *link)
 {
     switch (link->state) {
     case LINK_CONNECTING:
-        note_failure(link->peer, &link->address, "not connected in time");
+        note_failure(link->peer, &link->address, ETIMEDOUT);
         if (http_now_us() < connect_by_us(link->call)) {
             move_on(link);
         } else {

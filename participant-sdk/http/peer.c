@@ -66,8 +66,14 @@ const char *http_peer_why(const struct http_peer *peer)
     return peer->why;
 }
 
-void http_peer_say(struct http_peer *peer, const char *format, ...)
+int http_peer_errno(const struct http_peer *peer)
 {
+    return peer->why_errno;
+}
+
+void http_peer_say(struct http_peer *peer, int error, const char *format, ...)
+{
+    peer->why_errno = error;
     va_list values;
     va_start(values, format);
     (void)vsnprintf(peer->why, sizeof(peer->why), format, values);

@@ -66,6 +66,7 @@ struct http_peer {
     uint32_t busy;
     bool destroying;
     bool *gone; /* told when the host destroys the peer under our feet */
+    int why_errno;
     char why[PEER_WHY_MAX];
     struct links links;
     struct links idle; /* last used first */
@@ -94,9 +95,9 @@ TROTH_MUST_CHECK int http_wait_or_open(struct http_peer *peer, struct http_call 
 void http_wait_cancel(struct http_call *call);
 
 /* peer.c */
-/* What has become of the last call, for people. */
-void http_peer_say(struct http_peer *peer, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* What has become of the last call, for people; and as an errno where no connection came about. */
+void http_peer_say(struct http_peer *peer, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void http_peer_call_free(struct http_peer *peer, struct http_call *call);
 
 #endif

@@ -1,6 +1,7 @@
 /* wait.c: calls that wait until it is known where their peer's name leads. */
 #include "peer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
@@ -71,9 +72,9 @@ static bool go_on(struct http_call *call)
     return error == 0 || end(call, error);
 }
 
-static bool give_up(struct http_call *call, const char *why)
+static bool give_up(struct http_call *call, int error, const char *why)
 {
-    http_peer_say(call->peer, "%s: %s", call->peer->url.host, why);
+    http_peer_say(call->peer, error, "%s: %s", call->peer->url.host, why);
     leave(call);
     return end(call, TROTH_ERROR_UNAVAILABLE);
 }
@@ -87,11 +88,12 @@ static bool serve_one(struct http_call *call)
     case NAME_KNOWN:
         return go_on(call);
     case NAME_NONE:
-        return give_up(call, peer->name.why);
+        return give_up(call, ENOENT, peer->name.why);
     case NAME_ASKED:
         break;
     }
-    return now_us < patience_of(call) || give_up(call, "no name server has answered in time");
+    return now_us < patience_of(call) ||
+           give_up(call, ETIMEDOUT, "no name server has answered in time");
 }
 
 /* Each of those that wait now, once: also those that are let in meanwhile wait for a later event.
@@ -155,7 +157,7 @@ int http_wait_or_open(struct http_peer *peer, struct http_call *call, struct buf
     case NAME_KNOWN:
         return http_link_open(peer, call, request);
     case NAME_NONE:
-        http_peer_say(peer, "%s: %s", peer->url.host, peer->name.why);
+        http_peer_say(peer, ENOENT, "%s: %s", peer->url.host, peer->name.why);
         buffer_finish(request);
         return TROTH_ERROR_UNAVAILABLE;
     case NAME_ASKED:

@@ -52,6 +52,15 @@ const char *message_state_name(enum message_state state)
     return state_names[state];
 }
 
+const char *message_trouble_name(enum message_trouble trouble)
+{
+    static const char *const names[TROUBLE_COUNT] = {
+        "none",    "no_address",    "connection_refused", "not_connected", "connection_lost",
+        "timeout", "not_understood"};
+    assert(trouble < TROUBLE_COUNT);
+    return names[trouble];
+}
+
 /* The index of `name`, or `count`. */
 static unsigned name_find(const char *const *names, unsigned count, struct troth_span name)
 {

@@ -223,9 +223,12 @@ struct txn_history_entry {
     uint16_t attempt;
     uint8_t moment; /* enum txn_moment */
     uint8_t detail;
-    uint8_t op;   /* enum message_op where moment is SENT or ANSWERED */
-    uint8_t vote; /* enum message_vote where moment is ENLISTED or ANSWERED */
+    uint16_t said; /* where moment is SENT, ANSWERED or ENLISTED; there are many of these entries,
+                      so it is packed: result.said of an answer, enum message_vote (from bit
+                      TXN_HISTORY_VOTE on), enum message_op (from TXN_HISTORY_OP on) */
 };
+#define TXN_HISTORY_VOTE 10
+#define TXN_HISTORY_OP   13
 
 /* Entries kept of one transaction; the first half and the last half of a longer one, and a count of
  * what was left out between them. */

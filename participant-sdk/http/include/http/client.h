@@ -72,6 +72,8 @@ struct http_request {
 
 /* Why the last call was TROTH_ERROR_UNAVAILABLE, in words; "" when none was. */
 const char *http_peer_why(const struct http_peer *peer);
+/* And as an errno: ECONNREFUSED, …; ENOENT: the host's name has no address; ETIMEDOUT. */
+int http_peer_errno(const struct http_peer *peer);
 
 /* Copies. TROTH_ERROR_FULL: no connection free; TROTH_ERROR_UNAVAILABLE: no way there at all (no
  * address, no route, no file descriptor); TROTH_ERROR_NO_MEMORY: on_done is not called then, and

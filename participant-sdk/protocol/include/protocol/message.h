@@ -74,6 +74,18 @@ enum message_result {
 
 enum message_vote { VOTE_NONE, VOTE_YES, VOTE_READ_ONLY, VOTE_NO, VOTE_COUNT };
 
+/* Why a try had no answer. Together with HTTP's own status (100 and above) a `said`. */
+enum message_trouble {
+    TROUBLE_NONE,
+    TROUBLE_NO_ADDRESS,         /* the host's name has none */
+    TROUBLE_CONNECTION_REFUSED, /* nobody listens there */
+    TROUBLE_NOT_CONNECTED,      /* no way there, or not in time; nothing was sent */
+    TROUBLE_CONNECTION_LOST,    /* reset, or closed before the answer was whole */
+    TROUBLE_TIMEOUT,
+    TROUBLE_NOT_UNDERSTOOD, /* not HTTP, too large, or no result for this command in it */
+    TROUBLE_COUNT
+};
+
 /* What a branch is in, as its participant knows it. */
 enum message_state {
     BRANCH_IS_UNSAID,
@@ -110,12 +122,15 @@ struct result {
     troth_gtid blocker;       /* with RESULT_CONFLICT: whose lock it is; all zero: not known */
     struct troth_span output; /* a JSON value, byte for byte; may be absent */
     struct troth_span reason; /* plain text, for people; may be absent */
+    uint16_t said;            /* where there is no result, or a plain "not now": HTTP's status, or
+                                 enum message_trouble; 0: nothing of the kind. Never on the wire */
 };
 
 const char *message_op_name(enum message_op op); /* "prepare", … */
 const char *message_result_name(enum message_result result);
 const char *message_vote_name(enum message_vote vote);    /* "yes", "read_only", "no", "none" */
 const char *message_state_name(enum message_state state); /* "unsaid", "prepared", … */
+const char *message_trouble_name(enum message_trouble trouble); /* "none", "no_address", … */
 /* From a name, exactly as above; TROTH_ERROR_SYNTAX. */
 TROTH_MUST_CHECK int message_op_parse(struct troth_span name, enum message_op *ret_op);
 TROTH_MUST_CHECK int message_result_name_parse(struct troth_span name,
