@@ -66,6 +66,24 @@ static void append_at(struct layout *layout, struct troth_span entry)
                          (unsigned long long)(us % 1000));
 }
 
+/* Why an answer was none: " 404", ", connection refused". */
+static void append_said(struct buffer *text, struct troth_span entry)
+{
+    struct troth_span status = member(entry, "status"), trouble = member(entry, "trouble");
+    if (status.data != NULL) {
+        buffer_append_char(text, ' ');
+        text_append_value(text, status);
+    } else if (trouble.data != NULL) {
+        buffer_append_text(text, ", ");
+        size_t first = text->len;
+        text_append_value(text, trouble);
+        for (size_t i = first; i < text->len && !text->failed; i++) {
+            if (text->data[i] == '_')
+                text->data[i] = ' ';
+        }
+    }
+}
+
 /* The answer to what: said only where it is not the last thing that was sent. */
 static void append_answer(struct buffer *text, struct troth_span entry, struct troth_span last_op)
 {
@@ -76,6 +94,7 @@ static void append_answer(struct buffer *text, struct troth_span entry, struct t
         buffer_append_char(text, ' ');
         text_append_value(text, vote);
     }
+    append_said(text, entry);
     bool same = op.len == last_op.len && op.len > 0 && memcmp(op.data, last_op.data, op.len) == 0;
     if (op.data != NULL && !same) {
         buffer_append_text(text, " to ");

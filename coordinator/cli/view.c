@@ -135,14 +135,34 @@ static void append_verdict(const struct cli *cli, struct troth_span transaction,
     buffer_append_char(text, '\n');
 }
 
+/* When the client was told the outcome: what follows (a second's grace for Kafka's word, a
+ * participant that comes back after an hour) it did not wait for. */
+static bool told_after(struct troth_span transaction, uint64_t *ret_us)
+{
+    struct json_cursor cursor = json_cursor(member(transaction, "timeline"));
+    struct troth_span entry;
+    bool found = false;
+    while (json_next(&cursor, NULL, &entry)) {
+        struct troth_span reply = member(entry, "reply");
+        if (is(member(entry, "moment"), "replied") &&
+            (is(reply, "completed") || (is(reply, "decided") && !found)))
+            found = timeline_at(entry, ret_us) || found;
+    }
+    return found;
+}
+
 static void append_times(struct troth_span transaction, uint64_t now_us, struct buffer *text)
 {
+    uint64_t told_us;
     struct troth_span began = member(transaction, "began_at");
     struct troth_span ended = member(transaction, "ended_at");
     struct wall wall;
     buffer_append_text(text, "began    ");
     view_append_time(text, began);
-    if (ended.data != NULL) {
+    if (told_after(transaction, &told_us)) {
+        buffer_append_text(text, ", outcome told after ");
+        view_append_duration(text, told_us);
+    } else if (ended.data != NULL) {
         buffer_append_text(text, ", ended after ");
         if (!view_append_between(text, began, ended))
             view_append_time(text, ended);
@@ -255,21 +275,57 @@ static const char *owed(struct troth_span step)
     return NULL;
 }
 
-/* " (tries: 7): connection refused", and the end of the line. */
-static void append_tries(struct buffer *text, struct troth_span object)
+/* "payments said 404 …", or what the coordinator saw. */
+static void append_last_words(struct buffer *text, struct troth_span object,
+                              struct troth_span participant)
 {
-    struct troth_span tries = member(object, "tries");
-    if (tries.data != NULL) {
-        buffer_append_text(text, " (tries: ");
-        text_append_value(text, tries);
-        buffer_append_char(text, ')');
+    struct troth_span reason = member(object, "reason");
+    static const char said[] = "\"said ";
+    if (reason.data == NULL)
+        return;
+    buffer_append_text(text, ": ");
+    if (reason.len > sizeof(said) && memcmp(reason.data, said, sizeof(said) - 1) == 0) {
+        text_append_value(text, participant);
+        buffer_append_char(text, ' ');
     }
-    append_reason(text, object);
+    text_append_value(text, reason);
+}
+
+static void append_next(struct buffer *text, struct troth_span next, uint64_t now_us)
+{
+    struct wall at;
+    if (!read_time(next, &at))
+        return;
+    uint64_t left_ms = at.us > now_us ? (at.us - now_us + 999) / 1000 : 0;
+    if (left_ms == 0)
+        buffer_append_text(text, ", next now");
+    else if (left_ms < 1000)
+        buffer_append_format(text, ", next in %llu ms", (unsigned long long)left_ms);
+    else
+        buffer_append_format(text, ", next in %llu s", (unsigned long long)(left_ms + 999) / 1000);
+}
+
+/* "; try 3 of 5, next in 4 s: payments said 404 …", and the end of the line. */
+static void append_tries(struct buffer *text, struct troth_span object,
+                         struct troth_span participant, uint64_t now_us)
+{
+    struct troth_span tries = member(object, "tries"), most = member(object, "tries_max");
+    if (tries.data != NULL) {
+        buffer_append_text(text, "; try ");
+        text_append_value(text, tries);
+        if (most.data != NULL) {
+            buffer_append_text(text, " of ");
+            text_append_value(text, most);
+        }
+        append_next(text, member(object, "next_try_at"), now_us);
+    }
+    append_last_words(text, object, participant);
     buffer_append_char(text, '\n');
 }
 
 /* A transaction that fell back is not through before the attempt before is aborted everywhere. */
-static void append_earlier_abort(struct buffer *text, struct troth_span abort)
+static void append_earlier_abort(struct buffer *text, struct troth_span abort,
+                                 struct troth_span participant, uint64_t now_us)
 {
     bool parked = is(member(abort, "state"), "parked");
     buffer_append_text(text, parked ? " refused the abort of attempt "
@@ -277,10 +333,10 @@ static void append_earlier_abort(struct buffer *text, struct troth_span abort)
     text_append_value(text, member(abort, "attempt"));
     if (parked)
         buffer_append_text(text, ", which is parked, an operator must look");
-    append_tries(text, abort);
+    append_tries(text, abort, participant, now_us);
 }
 
-static void append_missing(struct troth_span transaction, struct buffer *text)
+static void append_missing(struct troth_span transaction, uint64_t now_us, struct buffer *text)
 {
     struct json_cursor cursor = json_cursor(member(transaction, "steps"));
     struct troth_span step;
@@ -291,13 +347,13 @@ static void append_missing(struct troth_span transaction, struct buffer *text)
             buffer_append_text(text, before);
             append_who(text, step, "name");
             buffer_append_format(text, " %s", owed(step));
-            append_tries(text, step);
+            append_tries(text, step, member(step, "participant"), now_us);
             before = "         ";
         }
         if (abort.data != NULL) {
             buffer_append_text(text, before);
             append_who(text, step, "name");
-            append_earlier_abort(text, abort);
+            append_earlier_abort(text, abort, member(step, "participant"), now_us);
             before = "         ";
         }
     }
@@ -373,7 +429,7 @@ void view_append_head(const struct cli *cli, struct troth_span transaction, uint
         view_append_failure(ret_text, fallback);
         buffer_append_char(ret_text, '\n');
     }
-    append_missing(transaction, ret_text);
+    append_missing(transaction, now_us, ret_text);
     buffer_append_text(ret_text, "gtid     ");
     text_append_value(ret_text, member(transaction, "gtid"));
     buffer_append_char(ret_text, '\n');

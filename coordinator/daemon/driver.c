@@ -202,9 +202,9 @@ static void step_deferred(struct driver *driver, struct entry *entry, const stru
                             .result = what->result,
                             .reason = what->reason};
     struct txn_event event = {.kind = what->kind, .reason = what->reason};
+    event.unsent = what->unsent;
     if (what->kind == TXN_EVENT_RESULT) {
         event.of.result = &result;
-        event.unsent = what->unsent;
     } else if (what->kind == TXN_EVENT_UNSENDABLE || what->kind == TXN_EVENT_SKIPPED) {
         event.of.number = what->branch;
     }

@@ -287,7 +287,8 @@ static void publish(struct driver *driver, struct entry *entry, const struct txn
         return;
     }
     /* Nobody here confirms it: the transaction need not wait. */
-    struct deferred what = {.gtid = entry->origin.gtid, .kind = TXN_EVENT_PUBLISHED};
+    struct deferred what = {
+        .gtid = entry->origin.gtid, .kind = TXN_EVENT_PUBLISHED, .unsent = true};
     driver_defer(driver, &what);
 }
 

@@ -71,7 +71,8 @@ static void account(struct step *step)
         txn_note(step, (struct txn_note){.moment = TXN_MOMENT_DURABLE, .detail = (uint8_t)record});
     } else if (event->kind == TXN_EVENT_PUBLISHED && txn->unpublished > 0) {
         txn->unpublished--;
-        txn_note_moment(step, TXN_MOMENT_PUBLISHED);
+        if (!event->unsent)
+            txn_note_moment(step, TXN_MOMENT_PUBLISHED);
     }
 }
 

@@ -80,6 +80,33 @@ START_TEST(list)
 }
 END_TEST
 
+/* Why a try had no answer is told apart: refused, reset, too late, 404 and 500. */
+START_TEST(troubles)
+{
+    assert_drawn(STEPS
+                 "{'at':'+1ms','moment':'sent','op':'execute','branch':1,'attempt':1},"
+                 "{'at':'+2ms','moment':'answered','op':'execute','branch':1,'result':'unknown',"
+                 "'trouble':'connection_refused'},"
+                 "{'at':'+3ms','moment':'answered','op':'execute','branch':1,'result':'unknown',"
+                 "'trouble':'connection_lost'},"
+                 "{'at':'+4ms','moment':'answered','op':'execute','branch':1,'result':'unknown',"
+                 "'trouble':'timeout'},"
+                 "{'at':'+5ms','moment':'answered','op':'execute','branch':1,'result':'unknown',"
+                 "'status':404},"
+                 "{'at':'+6ms','moment':'answered','op':'execute','branch':1,'result':'retry',"
+                 "'status':503}]}",
+                 40,
+                 "\n"
+                 "    MS  BRANCH   MOMENT\n"
+                 "+1.000  1 debit  -> execute\n"
+                 "+2.000  1 debit  <- unknown, connection refused\n"
+                 "+3.000  1 debit  <- unknown, connection lost\n"
+                 "+4.000  1 debit  <- unknown, timeout\n"
+                 "+5.000  1 debit  <- unknown 404\n"
+                 "+6.000  1 debit  <- retry 503\n");
+}
+END_TEST
+
 /* What takes long is told in seconds; a higher attempt has a line; strangers are shown as they are.
  */
 START_TEST(long_and_new)
@@ -161,6 +188,7 @@ TCase *timeline_tests(void)
     TCase *tests = tcase_create("timeline");
     tcase_add_test(tests, columns);
     tcase_add_test(tests, list);
+    tcase_add_test(tests, troubles);
     tcase_add_test(tests, long_and_new);
     tcase_add_test(tests, attempt_before);
     tcase_add_test(tests, other_shapes);

@@ -51,13 +51,46 @@ START_TEST(missing_acknowledgement)
                       "\"state\":\"committing\",\"vote\":\"yes\",\"tries\":7,"
                       "\"reason\":\"connection refused\"}],\"failure\":null}",
                  "COMMITTED (committing)  transfer version 1, 2pc\n"
-                 "missing  2 at bank_b has not acknowledged commit (tries: 7): connection refused\n"
+                 "missing  2 at bank_b has not acknowledged commit; try 7: connection refused\n"
                  "gtid     " GTID "\n"
                  "began    2026-11-21 05:34:49.112Z, attempt 2\n"
                  "\n"
                  "BRANCH  STEP   PARTICIPANT  OPERATION  STATE       VOTE  TRIES\n"
                  "     1  debit  bank_a       debit      committed   -     -\n"
                  "     2  -      bank_b       credit     committing  yes   7\n");
+}
+END_TEST
+
+/* A step that waits says how often it was tried, when next, and what its participant said last. */
+START_TEST(waiting)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    view_append(&plain,
+                span_of(HEAD "\"state\":\"running\",\"outcome\":null,\"ended_at\":null,\"steps\":["
+                             "{\"branch\":1,\"name\":\"charge\",\"participant\":\"payments\","
+                             "\"operation\":\"c\",\"state\":\"executing\",\"tries\":3,"
+                             "\"reason\":\"said 404 \\\"no such route /v2/charge\\\"\","
+                             "\"tries_max\":5,\"next_try_at\":\"2026-11-21T05:34:56.112233Z\"}]}"),
+                UINT64_C(1795239289112233) + 3000000, &text);
+    const char *want =
+        "missing  1 charge at payments has not answered execute; try 3 of 5, next in 4 s: "
+        "payments said 404 \"no such route /v2/charge\"\n";
+    ck_assert_msg(strstr(buffer_text(&text), want) != NULL, "%s", buffer_text(&text));
+}
+END_TEST
+
+/* What the client waited for is the time that counts: not what came behind its answer. */
+START_TEST(told)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    view_append(&plain,
+                span_of(HEAD "\"state\":\"ended\",\"outcome\":\"committed\","
+                             "\"ended_at\":\"2026-11-21T05:34:50.2Z\",\"steps\":[],\"timeline\":["
+                             "{\"at\":\"+4.1ms\",\"moment\":\"replied\",\"reply\":\"decided\"},"
+                             "{\"at\":\"+5ms\",\"moment\":\"replied\",\"reply\":\"completed\"},"
+                             "{\"at\":\"+1.1s\",\"moment\":\"ended\"}]}"),
+                UINT64_C(1795239289112233) + 3000000, &text);
+    ck_assert_ptr_nonnull(strstr(buffer_text(&text), "Z, outcome told after 5.000ms\n"));
 }
 END_TEST
 
@@ -75,9 +108,9 @@ START_TEST(missing_aborts)
     assert_shown(transaction,
                  "COMMITTED (parked)  transfer version 1, 2pc\n"
                  "missing  1 debit at bank_a refused the abort of attempt 1, which is parked, "
-                 "an operator must look (tries: 1): what abort?\n"
-                 "         2 credit at bank_b has not acknowledged the abort of attempt 1 "
-                 "(tries: 7)\n"
+                 "an operator must look; try 1: what abort?\n"
+                 "         2 credit at bank_b has not acknowledged the abort of attempt 1"
+                 "; try 7\n"
                  "gtid     " GTID "\n"
                  "began    2026-11-21 05:34:49.112Z, attempt 2\n"
                  "\n"
@@ -218,6 +251,8 @@ TCase *view_tests(void)
     tcase_add_test(tests, committed);
     tcase_add_test(tests, missing_acknowledgement);
     tcase_add_test(tests, missing_aborts);
+    tcase_add_test(tests, waiting);
+    tcase_add_test(tests, told);
     tcase_add_test(tests, aborted);
     tcase_add_test(tests, running);
     tcase_add_test(tests, long_outputs);

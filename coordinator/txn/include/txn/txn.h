@@ -305,7 +305,8 @@ enum txn_event_kind {
 
 struct txn_event {
     enum txn_event_kind kind;
-    bool unsent; /* RESULT: nothing left this process (channel_result's !sent): unreachable */
+    bool unsent; /* RESULT: nothing left this process (channel_result's !sent): unreachable.
+                    PUBLISHED: no Kafka here, nobody confirms it: not worth a moment */
     struct troth_span reason; /* UNSENDABLE: why, for people; absent, or alive as long as the txn */
     union {
         const struct txn_branch *branch; /* ENLISTED: number … timeout_us and vote are copied */
