@@ -35,16 +35,18 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
     struct http_server *server = arg;
+    struct http_loop *loop = server->loop;
     (void)what;
-    for (uint32_t i = 0; i < SERVE_ACCEPTS_MAX; i++) {
+    http_loop_enter(loop);
+    for (uint32_t i = 0; i < SERVE_ACCEPTS_MAX && server->fd >= 0; i++) {
         int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 pause_accepting(server);
-                return;
+                break;
             }
             if (errno == EAGAIN) {
-                return;
+                break;
             }
             continue; /* ECONNABORTED, EINTR, errors of that one connection */
         }
@@ -55,6 +57,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
         }
         http_serve_begin(server, client, is_over);
     }
+    http_loop_leave(loop);
 }
 
 static int parse_address(const struct http_server_config *config, struct sockaddr_storage *address,
@@ -180,17 +183,17 @@ void http_server_drain(struct http_server *server)
 
 void http_server_destroy(struct http_server *server)
 {
-    if (server == NULL) {
+    if (server == NULL || server->destroying) {
         return;
     }
+    server->destroying = true;
     stop_listening(server);
     struct serve_conn *serve;
     while ((serve = TAILQ_FIRST(&server->conns)) != NULL) {
-        assert(!serve->in_handler);
         http_serve_lose(serve);
     }
     server->loop->users--;
-    free(server);
+    http_loop_bury(server->loop, &server->buried);
 }
 
 uint32_t http_server_connections(const struct http_server *server)

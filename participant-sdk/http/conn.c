@@ -35,14 +35,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (conn->fd < 0 || !conn->reading) {
         return;
     }
-    ssize_t n = receive(conn, conn->loop->read_data, HTTP_READ_BYTES);
+    struct http_loop *loop = conn->loop;
+    http_loop_enter(loop);
+    ssize_t n = receive(conn, loop->read_data, HTTP_READ_BYTES);
     if (n > 0) {
-        conn->ops->bytes(conn, conn->loop->read_data, (size_t)n);
+        conn->ops->bytes(conn, loop->read_data, (size_t)n);
     } else if (n == 0) {
         conn->ops->ended(conn, 0);
     } else if (!is_for_later(errno)) {
         conn->ops->ended(conn, errno);
     }
+    http_loop_leave(loop);
 }
 
 static void on_connected(struct http_conn *conn)
@@ -64,11 +67,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     if (conn->fd < 0) {
         return;
     }
+    struct http_loop *loop = conn->loop;
+    http_loop_enter(loop);
     if (conn->connecting) {
         on_connected(conn);
     } else {
         http_conn_flush(conn);
     }
+    http_loop_leave(loop);
 }
 
 int http_conn_init(struct http_conn *conn, struct http_loop *loop, const struct http_conn_ops *ops,

@@ -3,7 +3,9 @@
  * Everything that may call the host's code runs from an event of the loop, never from inside
  * http_loop_flush() or a function that the host called: what happens there (a broken write, a
  * pipelined request that may go on) is noted by http_conn_schedule() and taken up by `run` in the
- * same turn or the next. A closed connection's memory lives until no callback can be on the stack.
+ * same turn or the next. What is destroyed from inside a callback is silent from then on, and its
+ * memory lives until no function of this library is on the stack: a connection's in `dead`, a
+ * peer's and a server's in `buried`, and the loop's own until its last event callback returns.
  *
  * TLS comes in behind receive() and transmit() in conn.c: nothing else touches the socket's bytes.
  */
@@ -58,6 +60,11 @@ struct http_conn {
 
 TAILQ_HEAD(http_conns, http_conn);
 
+/* First member of what http_loop_bury() takes. */
+struct http_buried {
+    struct http_buried *next;
+};
+
 struct http_loop {
     struct event_base *base;
     struct event *run_event;   /* serves `scheduled`, frees `dead`, flushes when autoflush */
@@ -66,10 +73,13 @@ struct http_loop {
     bool autoflush;
     struct resolver *resolver; /* NULL: not wanted yet */
     uint32_t users;            /* servers and peers */
+    uint32_t depth;            /* of this loop's event callbacks on the stack */
+    bool destroyed;            /* from inside of one, which frees it */
     struct http_conns all;
     struct http_conns dirty;
     struct http_conns scheduled;
     struct http_conns dead;
+    struct http_buried *buried;
     char *read_data; /* one read buffer for all connections */
     int64_t date_s;
     char date[128]; /* "Date: …\r\n" of date_s */
@@ -83,6 +93,11 @@ struct http_loop {
 uint64_t http_now_us(void); /* monotonic */
 /* "Date: Fri, 21 Nov 2026 05:34:49 GMT\r\n", HTTP_DATE_HEADER_LEN bytes. */
 const char *http_loop_date(struct http_loop *loop);
+/* Around everything that an event of libevent's calls. */
+void http_loop_enter(struct http_loop *loop);
+void http_loop_leave(struct http_loop *loop);
+/* Freed when nothing of this library is on the stack any more. */
+void http_loop_bury(struct http_loop *loop, struct http_buried *memory);
 /* Makes run_event fire in this turn, or at once in the next. */
 void http_loop_wake(struct http_loop *loop);
 void http_loop_sweep_by(struct http_loop *loop, uint64_t deadline_us);

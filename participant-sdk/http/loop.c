@@ -27,15 +27,44 @@ static void free_dead(struct http_loop *loop)
         TAILQ_REMOVE(&loop->dead, conn, all);
         free(conn);
     }
+    while (loop->buried != NULL) {
+        struct http_buried *buried = loop->buried;
+        loop->buried = buried->next;
+        free(buried);
+    }
 }
 
-static void on_run(evutil_socket_t fd, short what, void *arg)
+static void free_loop(struct http_loop *loop)
 {
-    struct http_loop *loop = arg;
-    (void)fd;
-    (void)what;
     free_dead(loop);
-    /* What schedules itself again is served at the next call, so that sockets get their turn. */
+    free(loop->read_data);
+    free(loop);
+}
+
+void http_loop_enter(struct http_loop *loop)
+{
+    loop->depth++;
+}
+
+void http_loop_leave(struct http_loop *loop)
+{
+    assert(loop->depth > 0);
+    if (--loop->depth == 0 && loop->destroyed) {
+        free_loop(loop);
+    }
+}
+
+void http_loop_bury(struct http_loop *loop, struct http_buried *memory)
+{
+    memory->next = loop->buried;
+    loop->buried = memory;
+    http_loop_wake(loop);
+}
+
+/* Serves what was scheduled until now. What schedules itself again is served at the next call, so
+ * that sockets get their turn. */
+static void run_scheduled(struct http_loop *loop)
+{
     struct http_conn *conn;
     size_t count = 0;
     TAILQ_FOREACH(conn, &loop->scheduled, run_link)
@@ -51,14 +80,29 @@ static void on_run(evutil_socket_t fd, short what, void *arg)
     if (!TAILQ_EMPTY(&loop->scheduled)) {
         http_loop_wake(loop);
     }
-    if (loop->autoflush) {
+}
+
+static void on_run(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_loop *loop = arg;
+    (void)fd;
+    (void)what;
+    if (loop->depth == 0) { /* else the host dispatches its base from inside a callback */
+        free_dead(loop);
+    }
+    http_loop_enter(loop);
+    run_scheduled(loop); /* with the last connection closed it has nothing more to do */
+    if (loop->autoflush && !loop->destroyed) {
         http_loop_flush(loop);
     }
+    http_loop_leave(loop);
 }
 
 void http_loop_wake(struct http_loop *loop)
 {
-    event_active(loop->run_event, EV_TIMEOUT, 1);
+    if (!loop->destroyed) {
+        event_active(loop->run_event, EV_TIMEOUT, 1);
+    }
 }
 
 static void arm_sweep(struct http_loop *loop, uint64_t at_us, uint64_t now_us)
@@ -147,7 +191,6 @@ void http_loop_destroy(struct http_loop *loop)
     }
     assert(loop->users == 0);
     assert(TAILQ_EMPTY(&loop->all));
-    free_dead(loop);
     resolver_destroy(loop->resolver);
     if (loop->run_event != NULL) {
         event_free(loop->run_event);
@@ -155,8 +198,10 @@ void http_loop_destroy(struct http_loop *loop)
     if (loop->sweep_event != NULL) {
         event_free(loop->sweep_event);
     }
-    free(loop->read_data);
-    free(loop);
+    loop->destroyed = true;
+    if (loop->depth == 0) {
+        free_loop(loop);
+    }
 }
 
 struct event_base *http_loop_base(const struct http_loop *loop)

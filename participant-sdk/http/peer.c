@@ -58,7 +58,7 @@ void http_peer_destroy(struct http_peer *peer)
     if (peer->gone != NULL) {
         *peer->gone = true;
     }
-    free(peer);
+    http_loop_bury(peer->loop, &peer->buried);
 }
 
 const char *http_peer_why(const struct http_peer *peer)

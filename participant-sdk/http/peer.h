@@ -57,6 +57,7 @@ struct http_call {
 TAILQ_HEAD(calls, http_call);
 
 struct http_peer {
+    struct http_buried buried; /* first: the loop frees it */
     struct http_loop *loop;
     struct http_peer_config config;
     struct http_url url;

@@ -75,8 +75,12 @@ void http_serve_close(struct serve_conn *serve)
 void http_serve_lose(struct serve_conn *serve)
 {
     struct http_exchange *exchange = &serve->exchange;
-    if (has_exchange(serve) && exchange->gone != NULL) {
+    if (has_exchange(serve) && exchange->gone != NULL && !serve->losing) {
+        serve->losing = true;
         exchange->gone(exchange->gone_arg, exchange);
+        if (!is_open(serve)) { /* the host has destroyed the server */
+            return;
+        }
     }
     http_serve_close(serve);
 }
@@ -87,6 +91,9 @@ void http_serve_refuse(struct serve_conn *serve, int status, const char *what)
     const char *type = "text/plain";
     if (serve->server->config.problem != NULL) {
         type = serve->server->config.problem(status, what, &body);
+        if (!is_open(serve)) { /* the host has destroyed the server */
+            return;
+        }
     } else {
         buffer_append_text(&body, what);
         buffer_append_char(&body, '\n');

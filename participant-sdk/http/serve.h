@@ -66,6 +66,7 @@ struct serve_conn {
     struct http_server *server;
     enum serve_state state;
     bool in_handler;     /* the handler is on the stack */
+    bool losing;         /* `gone` is */
     bool close_after;    /* no further request on this connection */
     bool continue_asked; /* 100-continue was answered */
     bool client_done;    /* end of file was seen */
@@ -78,6 +79,7 @@ struct serve_conn {
 TAILQ_HEAD(serve_conns, serve_conn);
 
 struct http_server {
+    struct http_buried buried; /* first: the loop frees it */
     struct http_loop *loop;
     struct http_server_config config;
     int fd; /* -1: drained */
@@ -85,6 +87,7 @@ struct http_server {
     struct event *acceptable;
     struct event *pause; /* until accepting is tried again */
     bool draining;
+    bool destroying;
     uint32_t count;
     struct serve_conns conns;
 };

@@ -109,23 +109,31 @@ static void serve(struct http_peer *peer)
     for (; count > 0 && (call = TAILQ_FIRST(&peer->waiting)) != NULL; count--) {
         TAILQ_REMOVE(&peer->waiting, call, waiting);
         TAILQ_INSERT_TAIL(&peer->waiting, call, waiting);
-        if (!serve_one(call)) {
+        if (!serve_one(call) || peer->destroying) {
             return;
         }
     }
     set_patience(peer);
 }
 
+static void serve_inside(struct http_peer *peer)
+{
+    struct http_loop *loop = peer->loop;
+    http_loop_enter(loop);
+    serve(peer);
+    http_loop_leave(loop);
+}
+
 static void on_changed(void *arg)
 {
-    serve(arg);
+    serve_inside(arg);
 }
 
 static void on_patience(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    serve(arg);
+    serve_inside(arg);
 }
 
 int http_wait_init(struct http_peer *peer)

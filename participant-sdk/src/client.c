@@ -5,20 +5,17 @@
 #include <string.h>
 
 #include <http/client.h>
-#include <protocol/duration.h>
 #include <protocol/json.h>
 #include <troth/client.h>
+
+#include "orders.h"
 
 #define CONNECTIONS_DEFAULT 16u
 #define TIMEOUT_DEFAULT_US  UINT64_C(30000000)
 #define CONNECT_TIMEOUT_US  UINT64_C(5000000)
 #define ANSWER_BYTES_MAX    (8u << 20)
-#define KEY_BYTES_MAX       255u
-#define TARGET_BYTES        192u
 #define WAIT_FIRST_US       50000u
 #define WAIT_MOST_US        1000000u
-#define US_PER_S            UINT64_C(1000000)
-#define TRANSACTIONS        "/v1/transactions"
 
 struct client_call {
     struct client_call *next, *prev;
@@ -40,15 +37,8 @@ struct troth_client {
     struct http_peer *peer;
     uint64_t timeout_us;
     struct client_call *calls;
-};
-
-struct order {
-    const char *method;
-    const char *target;
-    const struct http_header *headers;
-    struct troth_span body;
-    uint64_t more_us; /* beyond the client's own timeout */
-    bool repeatable;
+    bool destroying;
+    bool blocking; /* troth_client_block() is on the stack, and frees it */
 };
 
 /* --- making ----------------------------------------------------------------------------------- */
@@ -131,22 +121,31 @@ static void tell(struct client_call *call, const struct troth_answer *answer)
     answered(arg, answer);
 }
 
+/* Its loop is not dispatched any more. */
+static void client_free(struct troth_client *client)
+{
+    if (client->owns_base && client->base != NULL) {
+        event_base_free(client->base);
+    }
+    free(client);
+}
+
 void troth_client_destroy(struct troth_client *client)
 {
     const struct troth_answer ended = {.error = TROTH_ERROR_SHUTTING_DOWN};
 
-    if (client == NULL) {
+    if (client == NULL || client->destroying) {
         return;
     }
+    client->destroying = true;
     http_peer_destroy(client->peer); /* ends what is under way */
     while (client->calls != NULL) {  /* what waits for its timer */
         tell(client->calls, &ended);
     }
     http_loop_destroy(client->loop);
-    if (client->owns_base && client->base != NULL) {
-        event_base_free(client->base);
+    if (!client->blocking) {
+        client_free(client);
     }
-    free(client);
 }
 
 static int error_of(int status)
@@ -281,6 +280,9 @@ static int call_create(struct troth_client *client, troth_answered answered, voi
     if (client == NULL || answered == NULL) {
         return TROTH_ERROR_INVALID;
     }
+    if (client->destroying) {
+        return TROTH_ERROR_SHUTTING_DOWN;
+    }
     call = calloc(1, sizeof *call);
     if (call == NULL) {
         return TROTH_ERROR_NO_MEMORY;
@@ -297,8 +299,8 @@ static int call_create(struct troth_client *client, troth_answered answered, voi
     return 0;
 }
 
-static int send_order(struct troth_client *client, const struct order *order,
-                      troth_answered answered, void *arg)
+int client_send(struct troth_client *client, const struct order *order, troth_answered answered,
+                void *arg)
 {
     struct client_call *call;
     int error = call_create(client, answered, arg, &call);
@@ -313,220 +315,14 @@ static int send_order(struct troth_client *client, const struct order *order,
     return error;
 }
 
-/* /v1/transactions/{gtid}{rest} */
-static void target_of(char *ret_target, const troth_gtid *gtid, const char *rest)
-{
-    char text[TROTH_GTID_TEXT_LEN + 1];
-
-    troth_gtid_format(gtid, text);
-    (void)snprintf(ret_target, TARGET_BYTES, TRANSACTIONS "/%s%s", text, rest); /* always fits */
-}
-
-static void append_name(struct buffer *body, const char *name, const char *value)
-{
-    json_append_text(body, name);
-    buffer_append_char(body, ':');
-    json_append_text(body, value);
-}
-
-static const char *reply_name(enum troth_reply_at reply)
-{
-    switch (reply) {
-    case TROTH_REPLY_COMPLETED:
-        return "completed";
-    case TROTH_REPLY_DECIDED:
-    case TROTH_REPLY_ACCEPTED: /* said by Prefer: respond-async (RFC 7240) */
-        return "decided";
-    }
-    return "completed";
-}
-
-static bool key_valid(const char *key)
-{
-    size_t i;
-
-    if (key == NULL) {
-        return true;
-    }
-    for (i = 0; key[i] != '\0'; i++) {
-        if (key[i] <= ' ' || key[i] > '~') {
-            return false;
-        }
-    }
-    return i > 0 && i <= KEY_BYTES_MAX;
-}
-
-static void start_body(const struct troth_start *start, struct buffer *body)
-{
-    buffer_append_char(body, '{');
-    append_name(body, "definition", start->definition);
-    if (start->version != 0) {
-        buffer_append_text(body, ",\"version\":");
-        buffer_append_uint(body, start->version);
-    }
-    if (start->input.data != NULL) {
-        buffer_append_text(body, ",\"input\":");
-        buffer_append_span(body, start->input);
-    }
-    buffer_append_char(body, ',');
-    append_name(body, "reply", reply_name(start->reply));
-    buffer_append_char(body, '}');
-}
-
-int troth_client_start(struct troth_client *client, const struct troth_start *start,
-                       troth_answered answered, void *arg)
-{
-    struct http_header headers[3] = {{NULL, NULL}};
-    struct buffer body BUFFER_SCOPED = {0};
-    struct order order = {.method = "POST", .target = TRANSACTIONS, .headers = headers};
-    char prefer[32];
-    int n = 0;
-
-    if (start == NULL || start->definition == NULL || !key_valid(start->idempotency_key)) {
-        return TROTH_ERROR_INVALID;
-    }
-    if (start->idempotency_key != NULL) {
-        headers[n++] = (struct http_header){"Idempotency-Key", start->idempotency_key};
-        order.repeatable = true;
-    }
-    if (start->reply == TROTH_REPLY_ACCEPTED) {
-        headers[n++] = (struct http_header){"Prefer", "respond-async"};
-    } else if (start->wait_s != 0) {
-        (void)snprintf(prefer, sizeof prefer, "wait=%u", start->wait_s);
-        headers[n++] = (struct http_header){"Prefer", prefer};
-    }
-    headers[n] = (struct http_header){NULL, NULL};
-    order.more_us = start->wait_s * US_PER_S;
-    start_body(start, &body);
-    if (body.failed) {
-        return TROTH_ERROR_NO_MEMORY;
-    }
-    order.body = buffer_span(&body);
-    return send_order(client, &order, answered, arg);
-}
-
-int troth_client_begin(struct troth_client *client, uint64_t timeout_us, troth_answered answered,
-                       void *arg)
-{
-    struct order order = {.method = "POST", .target = TRANSACTIONS};
-    char timeout[DURATION_TEXT_MAX];
-    char body[64 + DURATION_TEXT_MAX];
-
-    if (timeout_us == 0) {
-        (void)snprintf(body, sizeof body, "{\"mode\":\"2pc\"}");
-    } else {
-        duration_format(timeout_us, timeout);
-        (void)snprintf(body, sizeof body, "{\"mode\":\"2pc\",\"timeout\":\"%s\"}", timeout);
-    }
-    order.body = (struct troth_span){body, strlen(body)};
-    return send_order(client, &order, answered, arg);
-}
-
-int troth_client_enlist(struct troth_client *client, const struct troth_enlist *enlist,
-                        troth_answered answered, void *arg)
-{
-    struct buffer body BUFFER_SCOPED = {0};
-    char target[TARGET_BYTES];
-    struct order order = {.method = "POST", .target = target, .repeatable = true};
-
-    if (enlist == NULL || enlist->participant == NULL || enlist->operation == NULL) {
-        return TROTH_ERROR_INVALID;
-    }
-    target_of(target, &enlist->gtid, "/branches");
-    buffer_append_format(&body, "{\"branch\":%u,", enlist->branch);
-    append_name(&body, "participant", enlist->participant);
-    buffer_append_char(&body, ',');
-    append_name(&body, "operation", enlist->operation);
-    buffer_append_format(&body, ",\"prepared\":%s}", enlist->prepared ? "true" : "false");
-    if (body.failed) {
-        return TROTH_ERROR_NO_MEMORY;
-    }
-    order.body = buffer_span(&body);
-    return send_order(client, &order, answered, arg);
-}
-
-int troth_client_commit(struct troth_client *client, const troth_gtid *gtid,
-                        const uint32_t *branches, uint32_t count, enum troth_reply_at reply,
-                        troth_answered answered, void *arg)
-{
-    struct buffer body BUFFER_SCOPED = {0};
-    char target[TARGET_BYTES];
-    const struct http_header async[] = {{"Prefer", "respond-async"}, {NULL, NULL}};
-    struct order order = {.method = "POST",
-                          .target = target,
-                          .headers = reply == TROTH_REPLY_ACCEPTED ? async : NULL,
-                          .repeatable = true};
-    uint32_t i;
-
-    if (gtid == NULL || (branches == NULL && count > 0) || count > TROTH_BRANCHES_MAX) {
-        return TROTH_ERROR_INVALID;
-    }
-    target_of(target, gtid, "/commit");
-    buffer_append_text(&body, "{\"branches\":[");
-    for (i = 0; i < count; i++) {
-        buffer_append_format(&body, "%s%u", i == 0 ? "" : ",", branches[i]);
-    }
-    buffer_append_text(&body, "],");
-    append_name(&body, "reply", reply_name(reply));
-    buffer_append_char(&body, '}');
-    if (body.failed) {
-        return TROTH_ERROR_NO_MEMORY;
-    }
-    order.body = buffer_span(&body);
-    return send_order(client, &order, answered, arg);
-}
-
-int troth_client_abort(struct troth_client *client, const troth_gtid *gtid, troth_answered answered,
-                       void *arg)
-{
-    char target[TARGET_BYTES];
-    struct order order = {
-        .method = "POST", .target = target, .body = {"{}", 2}, .repeatable = true};
-
-    if (gtid == NULL) {
-        return TROTH_ERROR_INVALID;
-    }
-    target_of(target, gtid, "/abort");
-    return send_order(client, &order, answered, arg);
-}
-
-int troth_client_get(struct troth_client *client, const troth_gtid *gtid, troth_answered answered,
-                     void *arg)
-{
-    char target[TARGET_BYTES];
-    const struct order order = {.method = "GET", .target = target, .repeatable = true};
-
-    if (gtid == NULL) {
-        return TROTH_ERROR_INVALID;
-    }
-    target_of(target, gtid, "");
-    return send_order(client, &order, answered, arg);
-}
-
-int troth_client_inquire(struct troth_client *client, const char *journal, const troth_gtid *gtid,
-                         uint32_t branch, uint32_t attempt, troth_answered answered, void *arg)
-{
-    char target[TARGET_BYTES];
-    char query[96];
-    const struct order order = {.method = "GET", .target = target, .repeatable = true};
-
-    if (gtid == NULL || journal == NULL || !troth_journal_id_valid(journal, strlen(journal))) {
-        return TROTH_ERROR_INVALID;
-    }
-    (void)snprintf(query, sizeof query, "/decision?branch=%u&attempt=%u&journal=%s", branch,
-                   attempt, journal);
-    target_of(target, gtid, query);
-    return send_order(client, &order, answered, arg);
-}
-
 /* --- waiting ---------------------------------------------------------------------------------- */
 
 static int ask_now(struct client_call *call)
 {
-    char target[TARGET_BYTES];
+    char target[ORDER_TARGET_BYTES];
     const struct order order = {.method = "GET", .target = target, .repeatable = true};
 
-    target_of(target, &call->gtid, "");
+    order_target(target, &call->gtid, "");
     return place(call, &order);
 }
 
@@ -586,13 +382,21 @@ int troth_client_wait(struct troth_client *client, const troth_gtid *gtid, uint6
 
 int troth_client_block(struct troth_client *client)
 {
-    if (client == NULL || !client->owns_base) {
+    int error = 0;
+
+    if (client == NULL || !client->owns_base || client->blocking) {
         return TROTH_ERROR_INVALID;
     }
-    while (client->calls != NULL) {
+    client->blocking = true;
+    while (error == 0 && client->calls != NULL) {
         if (event_base_loop(client->base, EVLOOP_ONCE) != 0) {
-            return TROTH_ERROR_SYSTEM;
+            error = TROTH_ERROR_SYSTEM;
         }
     }
-    return 0;
+    client->blocking = false;
+    if (client->destroying) {
+        client_free(client);
+        return TROTH_ERROR_SHUTTING_DOWN;
+    }
+    return error;
 }

@@ -84,7 +84,7 @@ int troth_participant_create(const struct troth_participant_config *config,
     error = made->address == NULL || made->base == NULL ? TROTH_ERROR_NO_MEMORY
                                                         : mailbox_create(&made->mailbox);
     if (error != 0) {
-        troth_participant_destroy(made);
+        (void)troth_participant_destroy(made);
         return error;
     }
     *ret_participant = made;
@@ -178,7 +178,9 @@ void participant_dispatch(struct troth_participant *participant, struct troth_re
         operation == NULL ? NULL : handler_of(&operation->handlers, task->call.op);
 
     task_set_sink(participant->mailbox, request_deliver, participant);
-    if (handler == NULL) {
+    if (participant->destroyed) { /* by the handler of another command of this request */
+        troth_reply_retry(task, 0, "the participant is shutting down");
+    } else if (handler == NULL) {
         dispatch_nowhere(participant, task);
     } else {
         handler(operation->arg, &task->call, task);
@@ -265,6 +267,15 @@ int troth_participant_attach(struct troth_participant *participant, struct event
     return 0;
 }
 
+/* The last of it: nobody dispatches its event base. */
+static void participant_free(struct troth_participant *participant)
+{
+    if (participant->owns_event_base) {
+        event_base_free(participant->event_base);
+    }
+    free(participant);
+}
+
 int troth_participant_run(struct troth_participant *participant)
 {
     int error;
@@ -285,7 +296,14 @@ int troth_participant_run(struct troth_participant *participant)
         }
         participant->owns_event_base = true;
     }
-    return event_base_dispatch(participant->event_base) < 0 ? TROTH_ERROR_SYSTEM : 0;
+    participant->running = true;
+    error = event_base_dispatch(participant->event_base) < 0 ? TROTH_ERROR_SYSTEM : 0;
+    participant->running = false;
+    if (participant->destroyed) {
+        participant_free(participant);
+        return TROTH_ERROR_SHUTTING_DOWN;
+    }
+    return error;
 }
 
 void troth_participant_stop(struct troth_participant *participant)
@@ -315,23 +333,17 @@ static void close_mailbox(struct mailbox *mailbox)
     mailbox_release(mailbox);
 }
 
-void troth_participant_destroy(struct troth_participant *participant)
+void participant_finish(struct troth_participant *participant)
 {
     uint32_t i;
 
-    if (participant == NULL) {
-        return;
-    }
     http_server_destroy(participant->server);
     request_destroy_all(participant);
-    close_mailbox(participant->mailbox);
-    if (participant->woken != NULL) {
+    if (participant->woken != NULL) { /* before its descriptor is closed */
         event_free(participant->woken);
     }
+    close_mailbox(participant->mailbox);
     http_loop_destroy(participant->loop);
-    if (participant->owns_event_base) {
-        event_base_free(participant->event_base);
-    }
     for (i = 0; i < participant->operations_count; i++) {
         free(participant->operations[i]);
     }
@@ -339,5 +351,25 @@ void troth_participant_destroy(struct troth_participant *participant)
     buffer_finish(&participant->scratch);
     free(participant->address);
     free(participant->base);
-    free(participant);
+    if (participant->running) { /* which frees the rest */
+        (void)event_base_loopbreak(participant->event_base);
+    } else {
+        participant_free(participant);
+    }
+}
+
+int troth_participant_destroy(struct troth_participant *participant)
+{
+    if (participant == NULL || participant->destroyed) {
+        return 0;
+    }
+    if (participant->resource != NULL) {
+        return TROTH_ERROR_INVALID;
+    }
+    participant->destroyed = true;
+    participant->diagnostic = NULL;
+    if (!participant->in_request) {
+        participant_finish(participant);
+    }
+    return 0;
 }

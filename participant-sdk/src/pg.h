@@ -188,6 +188,8 @@ TROTH_MUST_CHECK int pool_create(const struct troth_postgres *postgres, uint32_t
                                  struct pool **ret_pool);
 /* Takes the task: task->run is called on one of the threads. From the loop's thread. */
 void pool_give(struct pool *pool, struct troth_reply *task);
+/* This is one of the threads of some pool: work or compensate are on the stack. */
+bool pool_is_here(void);
 /* Ends the threads after their running work; queued tasks are answered `retry`. Takes NULL. */
 void pool_destroy(struct pool *pool);
 

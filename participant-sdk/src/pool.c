@@ -60,11 +60,19 @@ static struct troth_reply *next_task(struct worker *worker)
     return task;
 }
 
+static _Thread_local bool is_worker;
+
+bool pool_is_here(void)
+{
+    return is_worker;
+}
+
 static void *work(void *arg)
 {
     struct worker *worker = arg;
     struct troth_reply *task;
 
+    is_worker = true;
     while ((task = next_task(worker)) != NULL) {
         task->run(&worker->session, task);
     }

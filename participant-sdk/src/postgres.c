@@ -200,7 +200,7 @@ int troth_postgres_create(struct troth_participant *participant,
     made->participant = participant;
     error = fill(made, config);
     if (error != 0) {
-        troth_postgres_destroy(made);
+        (void)troth_postgres_destroy(made);
         return error;
     }
     participant_set_slots(participant, made->slots);
@@ -328,12 +328,15 @@ static void detach(struct troth_postgres *postgres)
     }
 }
 
-void troth_postgres_destroy(struct troth_postgres *postgres)
+int troth_postgres_destroy(struct troth_postgres *postgres)
 {
     struct pg_operation *operation;
 
     if (postgres == NULL) {
-        return;
+        return 0;
+    }
+    if (pool_is_here()) { /* it would wait for itself */
+        return TROTH_ERROR_INVALID;
     }
     postgres->closing = true;
     detach(postgres);
@@ -356,4 +359,5 @@ void troth_postgres_destroy(struct troth_postgres *postgres)
     free(postgres->coordinator);
     free(postgres->resolver);
     free(postgres);
+    return 0;
 }

@@ -257,9 +257,8 @@ static void handle_plain(struct troth_participant *participant, struct http_exch
     request_given_out(request);
 }
 
-void server_handle(void *arg, struct http_exchange *exchange)
+static void handle(struct troth_participant *participant, struct http_exchange *exchange)
 {
-    struct troth_participant *participant = arg;
     const struct troth_span method = http_exchange_method(exchange);
     struct troth_span path = http_exchange_path(exchange);
     const size_t base_len = strlen(participant->base);
@@ -291,4 +290,16 @@ void server_handle(void *arg, struct http_exchange *exchange)
         handle_plain(participant, exchange, journal, &command);
     }
     request_flush_all(participant);
+}
+
+void server_handle(void *arg, struct http_exchange *exchange)
+{
+    struct troth_participant *participant = arg;
+
+    participant->in_request = true;
+    handle(participant, exchange);
+    participant->in_request = false;
+    if (participant->destroyed) {
+        participant_finish(participant);
+    }
 }

@@ -63,6 +63,9 @@ struct troth_participant {
     struct mailbox *mailbox;
     struct event_base *event_base;
     bool owns_event_base;
+    bool running;    /* troth_participant_run() is on the stack */
+    bool in_request; /* server_handle() is, and so perhaps a handler */
+    bool destroyed;  /* from inside of one of them, which frees it */
     struct event *woken;
     struct http_loop *loop;
     struct http_server *server;
@@ -83,6 +86,9 @@ const struct operation *participant_operation(const struct troth_participant *pa
                                               struct troth_span name);
 /* Gives one command to its handler; the task is answered or taken on return. */
 void participant_dispatch(struct troth_participant *participant, struct troth_reply *task);
+/* Ends what troth_participant_destroy() has begun, with nothing of this library on the stack but
+ * troth_participant_run(). */
+void participant_finish(struct troth_participant *participant);
 /* Takes answers out of the mailbox to their requests. */
 void participant_drain(struct troth_participant *participant);
 

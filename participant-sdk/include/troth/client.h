@@ -69,7 +69,10 @@ typedef void (*troth_answered)(void *arg, const struct troth_answer *answer);
 TROTH_MUST_CHECK int troth_client_create(struct event_base *base,
                                          const struct troth_client_config *config,
                                          struct troth_client **ret_client);
-/* Calls under way are answered with TROTH_ERROR_SHUTTING_DOWN. Takes NULL. */
+/* Calls under way are answered with TROTH_ERROR_SHUTTING_DOWN, from inside this; the client is not
+ * to be used after it has returned, and takes no new calls before. From anywhere in its thread,
+ * also from inside the callbacks of its own calls, whatever they were told. Takes NULL. Does not
+ * block. */
 void troth_client_destroy(struct troth_client *client);
 
 enum troth_reply_at { TROTH_REPLY_COMPLETED, TROTH_REPLY_DECIDED, TROTH_REPLY_ACCEPTED };
@@ -132,7 +135,9 @@ TROTH_MUST_CHECK int troth_client_inquire(struct troth_client *client, const cha
  *     error = troth_client_start(client, &start, remember, &mine);
  *     if (error == 0) error = troth_client_block(client);
  *
- * TROTH_ERROR_INVALID: the client has a base. TROTH_ERROR_SYSTEM: the loop failed. */
+ * TROTH_ERROR_INVALID: the client has a base of its host's, or this was called from a callback.
+ * TROTH_ERROR_SYSTEM: the loop failed. TROTH_ERROR_SHUTTING_DOWN: the callback has destroyed the
+ * client, which is gone. */
 TROTH_MUST_CHECK int troth_client_block(struct troth_client *client);
 
 #ifdef __cplusplus

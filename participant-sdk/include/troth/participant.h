@@ -101,7 +101,8 @@ TROTH_MUST_CHECK int troth_participant_attach(struct troth_participant *particip
                                               struct event_base *base);
 
 /* Attaches to an event base of its own, if not attached, and dispatches it until
- * troth_participant_stop(). Blocks. Errors: as attach; TROTH_ERROR_SYSTEM when the loop fails. */
+ * troth_participant_stop(). Blocks. Errors: as attach; TROTH_ERROR_SYSTEM when the loop fails;
+ * TROTH_ERROR_SHUTTING_DOWN when a handler has destroyed the participant, which is gone. */
 TROTH_MUST_CHECK int troth_participant_run(struct troth_participant *participant);
 
 /* Ends troth_participant_run() soon; replies given before it have left by then, as far as their
@@ -112,9 +113,12 @@ TROTH_MUST_CHECK int troth_participant_run(struct troth_participant *participant
 void troth_participant_stop(struct troth_participant *participant);
 
 /* Closes connections and frees. Commands not yet answered stay valid: their troth_reply_… calls may
- * still come, from any thread, and go nowhere. A PostgreSQL resource is destroyed before its
- * participant. Takes NULL. Does not block. */
-void troth_participant_destroy(struct troth_participant *participant);
+ * still come, from any thread, and go nowhere. From anywhere in its thread, also from a handler:
+ * then no other handler is called any more, what was answered in that request is not sent, the
+ * memory goes when the handler has returned, and so does troth_participant_run(), with
+ * TROTH_ERROR_SHUTTING_DOWN. Takes NULL. Does not block. TROTH_ERROR_INVALID: its PostgreSQL
+ * resource is there, which has to be destroyed before it; nothing was done. */
+int troth_participant_destroy(struct troth_participant *participant);
 
 /* The port it listens on; 0 before attach. */
 uint16_t troth_participant_port(const struct troth_participant *participant);

@@ -134,8 +134,9 @@ void troth_postgres_scan(struct troth_postgres *postgres);
 /* Waits for the work that is running, whose answers leave, answers what is queued with `retry`,
  * closes connections and frees. Blocks until running work has ended, so for as long as calls
  * without a timeout take. Where the participant lives on its operations answer `retry`. Takes NULL.
- * From the loop's thread. */
-void troth_postgres_destroy(struct troth_postgres *postgres);
+ * From the loop's thread, also from a handler. TROTH_ERROR_INVALID: from inside `work` or
+ * `compensate`, which would wait for themselves; nothing was done. */
+int troth_postgres_destroy(struct troth_postgres *postgres);
 
 /* Inside `work` and `compensate` only, `connection` being theirs: as PQexecParams() with `count`
  * parameters and results in text, but parsed and planned once a connection, not once a call. The

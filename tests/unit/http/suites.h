@@ -9,5 +9,6 @@ Suite *exchange_suite(void);
 Suite *client_suite(void);
 Suite *pool_suite(void);
 Suite *names_suite(void);
+Suite *destroy_suite(void);
 
 #endif

@@ -12,6 +12,8 @@ int main(void)
     suite_add_tcase(suite, plain_tests());
     suite_add_tcase(suite, participant_tests());
     suite_add_tcase(suite, client_tests());
+    suite_add_tcase(suite, destroy_tests());
+    suite_add_tcase(suite, destroy_participant_tests());
     suite_add_tcase(suite, parts_tests());
     suite_add_tcase(suite, memory_tests());
     runner = srunner_create(suite);

@@ -55,6 +55,8 @@ TCase *batch_tests(void);
 TCase *plain_tests(void);
 TCase *participant_tests(void);
 TCase *client_tests(void);
+TCase *destroy_tests(void);
+TCase *destroy_participant_tests(void);
 TCase *parts_tests(void);
 TCase *memory_tests(void);
 

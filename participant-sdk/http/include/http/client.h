@@ -53,7 +53,8 @@ struct http_peer_config {
  * http_call_cancel(). */
 TROTH_MUST_CHECK int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                                       struct http_peer **ret_peer);
-/* Calls under way end with TROTH_ERROR_SHUTTING_DOWN. Takes NULL. */
+/* Calls under way end with TROTH_ERROR_SHUTTING_DOWN, from inside this. Takes NULL. From anywhere,
+ * also from on_line, on_done (of those very calls, too) and ready. */
 void http_peer_destroy(struct http_peer *peer);
 uint32_t http_peer_free(const struct http_peer *peer); /* calls that may be made now */
 

@@ -18,7 +18,8 @@ struct resolver;
 
 /* `base` is borrowed and outlives the loop. */
 TROTH_MUST_CHECK int http_loop_create(struct event_base *base, struct http_loop **ret_loop);
-/* Every server and peer of the loop must be gone. Takes NULL. */
+/* Every server and peer of the loop must be gone: destroyed, and their destroy has returned. Takes
+ * NULL. From anywhere, also from callbacks of what was on it. */
 void http_loop_destroy(struct http_loop *loop);
 
 struct event_base *http_loop_base(const struct http_loop *loop);

@@ -46,7 +46,9 @@ TROTH_MUST_CHECK int http_server_create(struct http_loop *loop,
 /* Takes no new connections and, after each connection's reply under way, closes it. */
 void http_server_drain(struct http_server *server);
 uint32_t http_server_connections(const struct http_server *server);
-/* Closes everything; `gone` is called for exchanges not yet answered. Takes NULL. */
+/* Closes everything; `gone` is called for exchanges not yet answered, from inside this. Takes NULL.
+ * From anywhere, also from handler, problem and gone: an exchange that they have is invalid then.
+ */
 void http_server_destroy(struct http_server *server);
 uint16_t http_server_port(const struct http_server *server);
 
