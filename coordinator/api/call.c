@@ -3,8 +3,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "problem_body.h"
+#include "view.h"
 
 static void client_left(void *arg, struct http_exchange *exchange)
 {
@@ -76,8 +78,13 @@ void reply_problem(struct http_exchange *exchange, const struct api_problem *pro
                                "\"status\":503,\"detail\":\"out of memory\"}\n";
     BUFFER_SCOPED struct buffer body = {0};
     BUFFER_SCOPED struct buffer seconds = {0};
-    struct http_header headers[3] = {{NULL, NULL}};
+    char location[sizeof TRANSACTION_PATH + TROTH_GTID_TEXT_LEN] = TRANSACTION_PATH;
+    struct http_header headers[4] = {{NULL, NULL}};
     size_t count = 0;
+    if (problem->gtid != NULL) {
+        troth_gtid_format(problem->gtid, location + strlen(TRANSACTION_PATH));
+        headers[count++] = (struct http_header){"Location", location};
+    }
     if (problem->retry_after_s > 0) {
         buffer_append_uint(&seconds, problem->retry_after_s);
         const char *text = buffer_text(&seconds);

@@ -74,6 +74,12 @@ void problem_append(struct buffer *body, const struct api_problem *problem)
     buffer_append_uint(body, (uint64_t)problem->status);
     buffer_append_text(body, ",\"detail\":");
     json_append_text(body, problem->detail);
+    if (problem->gtid != NULL) {
+        char gtid[TROTH_GTID_TEXT_LEN + 1];
+        troth_gtid_format(problem->gtid, gtid);
+        buffer_append_text(body, ",\"gtid\":");
+        json_append_text(body, gtid);
+    }
     if (problem->faults != NULL) {
         buffer_append_text(body, ",\"errors\":");
         problem_faults_append(body, problem->faults);

@@ -1,4 +1,4 @@
-/* answer.c: what clients are told, and the clients that wait for it. */
+/* answer.c: what clients are told. Every view of a transaction leaves through here. */
 #include "driver_private.h"
 
 #include <stdio.h>
@@ -12,9 +12,37 @@ void problem_unavailable(struct api_problem *problem, const char *why)
     (void)api_problem_set(problem, API_PROBLEM_UNAVAILABLE, "%s; nothing was done, try again", why);
 }
 
+/* 504 and no Retry-After: what may have been done must not be sent again by who has no key. */
+void problem_unknown(struct api_problem *problem, const struct entry *entry, const char *why)
+{
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&entry->origin.gtid, text);
+    const char *again = "; to send the request again would begin another one";
+    if (entry->origin.interactive) {
+        again = ", or send the same request again";
+    } else if (entry->origin.idempotency_key.data != NULL) {
+        again = ", or send the same request again with the same Idempotency-Key";
+    }
+    (void)api_problem_set(problem, API_PROBLEM_OUTCOME_UNKNOWN,
+                          "%s: the outcome of transaction %s is not known here. Ask any node: GET "
+                          "/v1/transactions/%s (404: it has done nothing)%s",
+                          why, text, text, again);
+    problem->gtid = &entry->origin.gtid;
+}
+
+static const char lease_is_over[] = "this node's lease is over, another one may lead";
+
+/* Who no longer leads is silent: looked at where an answer is made, with the clock of that moment.
+ */
+bool answer_may_leave(const struct driver *driver)
+{
+    return !driver->leading || driver->journal == NULL || journal_leads(driver->journal);
+}
+
 /* --- views ----------------------------------------------------------------------------------- */
 
-static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
+/* false: there is no memory for it, and nothing was told. */
+static bool show(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
 {
     BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, fallback = {0}, history = {0};
     txn_steps_append(&entry->txn, &steps);
@@ -24,10 +52,7 @@ static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fre
         txn_history_append(&entry->txn, &history);
     }
     if (steps.failed || failure.failed || fallback.failed || history.failed) {
-        struct api_problem problem;
-        (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "out of memory; ask again");
-        fn(arg, &problem, NULL, fresh);
-        return;
+        return false;
     }
     struct api_view view = {.origin = &entry->origin,
                             .attempt = entry->txn.attempt,
@@ -39,6 +64,26 @@ static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fre
                             .fallback = buffer_span(&fallback),
                             .history = buffer_span(&history)};
     fn(arg, NULL, &view, fresh);
+    return true;
+}
+
+static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
+{
+    struct api_problem problem;
+    if (!answer_may_leave(entry->driver)) {
+        problem_unknown(&problem, entry, lease_is_over);
+    } else if (!show(entry, fn, arg, fresh, timeline)) {
+        problem_unknown(&problem, entry, "out of memory for the answer");
+    } else {
+        return;
+    }
+    fn(arg, &problem, NULL, fresh);
+}
+
+/* One of many: a problem would end the list. Without memory it is left out. */
+void answer_listed(struct entry *entry, api_view_fn fn, void *arg, bool timeline)
+{
+    (void)show(entry, fn, arg, false, timeline);
 }
 
 void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
@@ -93,7 +138,7 @@ static void members_as_steps(const struct txn_image *image, struct buffer *list)
     buffer_append_text(list, "]");
 }
 
-void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh)
+static void show_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh)
 {
     BUFFER_SCOPED struct buffer steps = {0};
     if (row->steps.data == NULL) {
@@ -111,153 +156,21 @@ void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool f
     fn(arg, NULL, &view, fresh);
 }
 
-/* --- waiting --------------------------------------------------------------------------------- */
-
-bool answer_is_due(const struct entry *entry, enum api_reply level)
+void answer_row_listed(const struct journal_row *row, api_view_fn fn, void *arg)
 {
-    switch (level) {
-    case API_REPLY_ACCEPTED:
-        return entry->accepted || entry->decided || entry->completed;
-    case API_REPLY_DECIDED:
-        return entry->decided || entry->completed;
-    case API_REPLY_COMPLETED:
-        return entry->completed;
-    }
-    return false;
+    show_row(row, fn, arg, false);
 }
 
-static struct waiter *new_waiter(struct entry *entry, api_view_fn fn, void *arg, bool fresh,
-                                 uint64_t wait_us)
-{
-    struct waiter *waiter = calloc(1, sizeof *waiter);
-    if (waiter == NULL) {
-        return NULL;
-    }
-    uint64_t wait = wait_us != 0 ? wait_us : entry->driver->config->reply_wait_us;
-    waiter->fn = fn;
-    waiter->arg = arg;
-    waiter->fresh = fresh;
-    waiter->until.us = driver_now().mono.us + wait;
-    waiter->next = entry->waiters;
-    entry->waiters = waiter;
-    return waiter;
-}
-
-int answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum api_reply level, bool fresh,
-                uint64_t wait_us)
-{
-    struct waiter *waiter = new_waiter(entry, fn, arg, fresh, wait_us);
-    if (waiter == NULL) {
-        return TROTH_ERROR_NO_MEMORY;
-    }
-    waiter->level = level;
-    return 0;
-}
-
-int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch)
-{
-    struct waiter *waiter = new_waiter(entry, fn, arg, true, 0);
-    if (waiter == NULL) {
-        return TROTH_ERROR_NO_MEMORY;
-    }
-    waiter->enlists = branch;
-    return 0;
-}
-
-struct mono answer_next(const struct entry *entry)
-{
-    struct mono next = {0};
-    for (const struct waiter *waiter = entry->waiters; waiter != NULL; waiter = waiter->next) {
-        if (next.us == 0 || waiter->until.us < next.us) {
-            next = waiter->until;
-        }
-    }
-    return next;
-}
-
-static void answer_one(struct entry *entry, struct waiter **at)
-{
-    struct waiter *waiter = *at;
-    *at = waiter->next;
-    answer_entry(entry, waiter->fn, waiter->arg, waiter->fresh);
-    free(waiter);
-}
-
-void answer_level(struct entry *entry, enum txn_reply_level level)
-{
-    entry->accepted |= level == TXN_REPLY_ACCEPTED;
-    entry->decided |= level == TXN_REPLY_DECIDED;
-    entry->completed |= level == TXN_REPLY_COMPLETED;
-    for (struct waiter **at = &entry->waiters; *at != NULL;) {
-        if ((*at)->enlists == 0 && answer_is_due(entry, (*at)->level)) {
-            answer_one(entry, at);
-        } else {
-            at = &(*at)->next;
-        }
-    }
-}
-
-static void problem_enlist(struct api_problem *problem, const struct entry *entry, uint32_t branch,
-                           int error)
-{
-    if (error == TROTH_ERROR_EXISTS) {
-        (void)api_problem_set(
-            problem, API_PROBLEM_BRANCH_EXISTS,
-            "branch %u has enlisted already, with another participant, operation or vote", branch);
-    } else if (error == TROTH_ERROR_FULL) {
-        (void)api_problem_set(problem, API_PROBLEM_TOO_MANY_BRANCHES,
-                              "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
-    } else {
-        (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE,
-                              "branch %u can not enlist: the transaction is %s; roll its work back",
-                              branch, txn_state_name(entry->txn.state));
-    }
-}
-
-void answer_enlisted(struct entry *entry, uint32_t branch, int error)
+void answer_row(const struct driver *driver, const struct journal_row *row, api_view_fn fn,
+                void *arg, bool fresh)
 {
     struct api_problem problem;
-    for (struct waiter **at = &entry->waiters; *at != NULL;) {
-        if ((*at)->enlists != branch) {
-            at = &(*at)->next;
-            continue;
-        }
-        if (error == 0) {
-            answer_one(entry, at);
-            continue;
-        }
-        struct waiter *waiter = *at;
-        *at = waiter->next;
-        problem_enlist(&problem, entry, branch, error);
-        waiter->fn(waiter->arg, &problem, NULL, false);
-        free(waiter);
+    if (!answer_may_leave(driver)) {
+        problem_unavailable(&problem, lease_is_over);
+        fn(arg, &problem, NULL, fresh);
+        return;
     }
-}
-
-void answer_overdue(struct entry *entry, struct mono now)
-{
-    for (struct waiter **at = &entry->waiters; *at != NULL;) {
-        if ((*at)->until.us <= now.us) {
-            answer_one(entry, at);
-        } else {
-            at = &(*at)->next;
-        }
-    }
-}
-
-/* With a problem, or (NULL) with the state as it is. */
-void answer_all(struct entry *entry, const struct api_problem *problem)
-{
-    while (entry->waiters != NULL) {
-        struct waiter *waiter = entry->waiters;
-        entry->waiters = waiter->next;
-        if (problem != NULL) {
-            waiter->fn(waiter->arg, problem, NULL, waiter->fresh);
-        } else {
-            answer_entry(entry, waiter->fn, waiter->arg, waiter->fresh);
-        }
-        free(waiter);
-    }
+    show_row(row, fn, arg, fresh);
 }
 
 /* --- readiness ------------------------------------------------------------------------------- */

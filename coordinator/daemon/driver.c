@@ -77,15 +77,23 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
     return 0;
 }
 
+/* Who waits is told what is durable, or that it is not known here. Of what somebody else leads this
+ * memory knows only what was durable before. */
+static void drop_entry(struct driver *driver, struct entry *entry)
+{
+    struct txn_event fenced = {.kind = TXN_EVENT_FENCED};
+    if (driver->fenced && !entry->looking_up) {
+        txn_step(&entry->txn, &fenced, driver_now(), driver->effects);
+    }
+    answer_stopped(entry, driver->fenced ? "another node leads now" : "the coordinator stops");
+    entry_bury(driver, entry);
+}
+
 static void drop_entries(struct driver *driver)
 {
-    struct api_problem problem;
-    problem_unavailable(&problem, "the coordinator stops");
     for (uint32_t i = 0; driver->by_gtid != NULL && i < DRIVER_BUCKETS; i++) {
         while (driver->by_gtid[i] != NULL) {
-            struct entry *entry = driver->by_gtid[i];
-            answer_all(entry, &problem);
-            entry_bury(driver, entry);
+            drop_entry(driver, driver->by_gtid[i]);
         }
     }
     entry_bury_all(driver);
@@ -287,6 +295,7 @@ static void on_journal_state(void *arg, enum journal_state state, const char *wh
     log_line(state == JOURNAL_LEADING ? LOG_INFO : LOG_WARN, "journal", "state",
              journal_state_text(state), "reason", why, NULL);
     if (state == JOURNAL_FENCED) {
+        driver->fenced = true;
         driver_fail(driver, why != NULL ? why : "somebody else leads");
     }
     if (state == JOURNAL_LEADING && !driver->leading) {

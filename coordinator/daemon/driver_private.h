@@ -37,7 +37,7 @@ struct participant {
     struct channel *retired[4]; /* replaced by a new registration, not idle yet */
 };
 
-/* --- one client that waits for an outcome (answer.c) --- */
+/* --- one client that waits for an outcome (waiting.c) --- */
 
 struct waiter {
     struct waiter *next;
@@ -46,6 +46,8 @@ struct waiter {
     enum api_reply level;
     uint32_t enlists; /* waits for the acknowledgement of this branch; 0: for the outcome */
     bool fresh;
+    bool aborts;       /* it said abort: an outcome of committed is a refusal */
+    bool late;         /* its time was over, and nothing durable could be said */
     struct mono until; /* answered with the state reached by then */
 };
 
@@ -154,6 +156,7 @@ struct driver {
     bool recovered; /* the loaded transactions were stepped */
     bool kafka_reachable;
     bool failed;
+    bool fenced; /* failed, because somebody else leads */
     char why[256];
     struct deferred *deferred;
     size_t deferred_count, deferred_cap;
@@ -161,7 +164,7 @@ struct driver {
     /* The step under way. */
     struct txn_effects *effects;
     struct buffer texts, scratch, row_texts, row_topic_key;
-    bool was_refused; /* the client's request that is being stepped */
+    int refused; /* why the client's request that is being stepped was; 0: it was not */
 };
 
 /* driver.c */
@@ -204,23 +207,42 @@ int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, tro
 void driver_oldest_open(void *arg, uint32_t round, struct buffer *ret_list);
 
 /* answer.c */
+/* Nothing was done, and nothing will be: say it only where that is certain. */
 void problem_unavailable(struct api_problem *problem, const char *why);
-int answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum api_reply level, bool fresh,
-                uint64_t wait_us);
+/* It has begun, and how it ends is not known here; borrows the entry's gtid. */
+void problem_unknown(struct api_problem *problem, const struct entry *entry, const char *why);
+/* The lease is ours by our own clock, now. */
+bool answer_may_leave(const struct driver *driver);
+/* The timeline is for who looks at a transaction, not for who began it. */
+void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
+void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
+void answer_row(const struct driver *driver, const struct journal_row *row, api_view_fn fn,
+                void *arg, bool fresh);
+/* For lists, whose lease is looked at when they begin. */
+void answer_listed(struct entry *entry, api_view_fn fn, void *arg, bool timeline);
+void answer_row_listed(const struct journal_row *row, api_view_fn fn, void *arg);
+bool driver_ready(void *ctx, struct buffer *ret_details);
+
+/* waiting.c */
+void problem_too_late(struct api_problem *problem, const struct entry *entry, const char *what);
+/* NULL: no memory. */
+struct waiter *answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum api_reply level,
+                           bool fresh, uint64_t wait_us);
+/* It need not wait any longer. */
+void answer_now(struct entry *entry, struct waiter *waiter);
 int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch);
 /* error: 0, or why the core refused the enlistment. */
 void answer_enlisted(struct entry *entry, uint32_t branch, int error);
 void answer_level(struct entry *entry, enum txn_reply_level level);
-void answer_overdue(struct entry *entry, struct mono now);
+/* false: somebody's time is over, and nothing was begun yet: the entry is to be given up. */
+bool answer_overdue(struct entry *entry, struct mono now);
+/* The coordinator stops, or gives this transaction up: each is told what is durable, or that it is
+ * not known. */
+void answer_stopped(struct entry *entry, const char *why);
 struct mono answer_next(const struct entry *entry);
 /* What the client asked for was told already, or is due now. */
 bool answer_is_due(const struct entry *entry, enum api_reply level);
 void answer_all(struct entry *entry, const struct api_problem *problem);
-/* The timeline is for who looks at a transaction, not for who began it. */
-void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
-void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
-void answer_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh);
-bool driver_ready(void *ctx, struct buffer *ret_details);
 
 /* watch.c */
 void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg);

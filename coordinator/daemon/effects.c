@@ -264,7 +264,7 @@ static void reply(struct driver *driver, struct entry *entry, const struct txn_e
         if (effect->number != 0) {
             answer_enlisted(entry, effect->number, effect->error);
         } else {
-            driver->was_refused = true;
+            driver->refused = effect->error;
         }
         break;
     case TXN_REPLY_ACCEPTED:

@@ -77,7 +77,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct entry *entry = arg;
     entry->timer_at.us = 0;
     struct txn_now now = driver_now();
-    answer_overdue(entry, now.mono);
+    if (!answer_overdue(entry, now.mono)) { /* its key was never looked up: it never begins */
+        answer_stopped(entry, "the journal does not answer in time");
+        entry_bury(entry->driver, entry);
+        return;
+    }
     struct mono wake = txn_wake_at(&entry->txn);
     if (!entry->looking_up && wake.us != 0 && wake.us <= now.mono.us) {
         struct txn_event event = {.kind = TXN_EVENT_TIMER};

@@ -114,7 +114,7 @@ void listing_from_memory(struct driver *driver, const struct api_list *list, api
         }
     }
     for (uint32_t i = 0; i < page.count; i++) {
-        answer_entry(page.entries[i], fn, arg, false);
+        answer_listed(page.entries[i], fn, arg, false);
     }
     fn(arg, NULL, NULL, false);
 }

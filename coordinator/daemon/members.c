@@ -5,20 +5,102 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum request { REQUEST_ENLIST, REQUEST_COMMIT, REQUEST_ABORT, REQUEST_RETRY };
+
 /* Not in memory: it ended, or never was. */
 struct absent {
+    struct driver *driver;
     api_view_fn fn;
     void *arg;
     troth_gtid gtid;
-    uint32_t enlists; /* the branch that enlists; 0: another request */
+    enum request request;
+    uint32_t enlists;                      /* the branch that enlists */
+    uint32_t branches[TROTH_BRANCHES_MAX]; /* that a commit names */
+    uint32_t count;
 };
 
-/* An enlistment whose acknowledgement was lost, asked again after the end: it is answered as an
- * inquiry would be. Committed with this member: acknowledged. */
-static bool was_acknowledged(const struct absent *absent, const struct journal_row *row)
+static void problem_ended(struct api_problem *problem, const struct absent *absent,
+                          const struct journal_row *row)
 {
-    return absent->enlists != 0 && txn_inquire_image(&row->image, absent->enlists,
-                                                     row->image.attempt) == TXN_ANSWER_COMMITTED;
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&absent->gtid, text);
+    if (row->image.outcome == TXN_OUTCOME_NONE) {
+        (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE,
+                              "transaction %s has not ended, and is not driven here: an operator "
+                              "has to look at it",
+                              text);
+    } else {
+        (void)api_problem_set(problem, API_PROBLEM_ENDED,
+                              "transaction %s has ended with outcome %s", text,
+                              txn_outcome_name(row->image.outcome));
+    }
+}
+
+static void problem_list(struct api_problem *problem, uint32_t number, bool names)
+{
+    (void)api_problem_set(problem, API_PROBLEM_COMMIT_DIFFERS,
+                          "the transaction was committed with other branches before: this request "
+                          "%s branch %u; the first one's answer is not for it",
+                          names ? "names" : "leaves out", number);
+}
+
+static bool is_named(const uint32_t *branches, uint32_t count, uint32_t number)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (branches[i] == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Said again after the end: the first one's answer. false: `ret_problem` says why not. */
+static bool commit_said_again(const struct absent *absent, const struct journal_row *row,
+                              struct api_problem *ret_problem)
+{
+    const struct txn_image *image = &row->image;
+    uint32_t number = 0;
+    if (!image->origin.interactive) {
+        (void)api_problem_set(ret_problem, API_PROBLEM_NOT_INTERACTIVE,
+                              "a transaction of a definition commits by itself");
+    } else if (image->outcome == TXN_OUTCOME_NONE) {
+        problem_ended(ret_problem, absent, row);
+    } else if (txn_image_list_difference(image, absent->branches, absent->count, &number) != 0) {
+        (void)api_problem_set(ret_problem, API_PROBLEM_ENDED,
+                              "the transaction has ended with outcome %s; its branches can not be "
+                              "read",
+                              txn_outcome_name(image->outcome));
+    } else if (number != 0) {
+        problem_list(ret_problem, number, is_named(absent->branches, absent->count, number));
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* An enlistment whose acknowledgement was lost is answered as an inquiry would be: committed with
+ * this member, acknowledged. */
+static bool said_again(const struct absent *absent, const struct journal_row *row,
+                       struct api_problem *ret_problem)
+{
+    bool again = false;
+    switch (absent->request) {
+    case REQUEST_ENLIST:
+        again = txn_inquire_image(&row->image, absent->enlists, row->image.attempt) ==
+                TXN_ANSWER_COMMITTED;
+        break;
+    case REQUEST_COMMIT:
+        return commit_said_again(absent, row, ret_problem);
+    case REQUEST_ABORT:
+        again = row->image.outcome != TXN_OUTCOME_NONE && row->image.decision == TXN_ABORT;
+        break;
+    case REQUEST_RETRY:
+        break;
+    }
+    if (!again) {
+        problem_ended(ret_problem, absent, row);
+    }
+    return again;
 }
 
 static void on_absent(void *arg, int error, const struct journal_row *row)
@@ -27,80 +109,80 @@ static void on_absent(void *arg, int error, const struct journal_row *row)
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&absent->gtid, text);
     struct api_problem problem;
-    if (error == 0 && was_acknowledged(absent, row)) {
-        answer_row(row, absent->fn, absent->arg, false);
+    if (error == 0 && said_again(absent, row, &problem)) {
+        answer_row(absent->driver, row, absent->fn, absent->arg, false);
         free(absent);
         return;
     }
-    if (error == 0) {
-        (void)api_problem_set(&problem, API_PROBLEM_ENDED,
-                              "transaction %s has ended with outcome %s", text,
-                              txn_outcome_name(row->image.outcome));
-    } else if (error == TROTH_ERROR_NOT_FOUND) {
+    if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver)) {
         (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_TRANSACTION,
                               "there is no open transaction %s, and the journal has no row of it",
                               text);
-    } else {
+    } else if (error != 0) {
         problem_unavailable(&problem, "the journal can not be asked");
     }
     absent->fn(absent->arg, &problem, NULL, false);
     free(absent);
 }
 
-static void answer_absent(struct driver *driver, const troth_gtid *gtid, uint32_t enlists,
-                          api_view_fn fn, void *arg)
+static void answer_absent(const struct absent *what)
 {
     struct absent *absent = malloc(sizeof *absent);
     if (absent == NULL) {
         struct api_problem problem;
         problem_unavailable(&problem, "out of memory");
-        fn(arg, &problem, NULL, false);
+        what->fn(what->arg, &problem, NULL, false);
         return;
     }
-    *absent = (struct absent){.fn = fn, .arg = arg, .gtid = *gtid, .enlists = enlists};
-    journal_get(driver->journal, gtid, on_absent, absent);
+    *absent = *what;
+    journal_get(absent->driver->journal, &absent->gtid, on_absent, absent);
 }
 
-static struct entry *find_open(struct driver *driver, const troth_gtid *gtid, uint32_t enlists,
-                               api_view_fn fn, void *arg)
+static struct entry *find_open(const struct absent *what)
 {
-    struct entry *entry = entry_find(driver, gtid);
+    struct entry *entry = entry_find(what->driver, &what->gtid);
     if (entry == NULL || entry->looking_up) {
-        answer_absent(driver, gtid, enlists, fn, arg);
+        answer_absent(what);
         return NULL;
     }
     return entry;
 }
 
 /* Steps a client's request. false: the core refused it, and the client has been told. */
-static bool step_request(struct driver *driver, struct entry *entry, const struct txn_event *event,
-                         const char *what, api_view_fn fn, void *arg)
+static bool step_request(struct entry *entry, const struct txn_event *event,
+                         const struct absent *what)
 {
-    driver->was_refused = false;
+    struct driver *driver = entry->driver;
+    struct api_problem problem;
+    driver->refused = 0;
     driver_step(driver, entry, event);
-    if (!driver->was_refused) {
+    if (driver->refused == 0) {
         return true;
     }
-    struct api_problem problem;
-    (void)api_problem_set(
-        &problem, API_PROBLEM_WRONG_STATE, "%s: the transaction is %s%s%s", what,
-        txn_state_name(entry->txn.state),
-        entry->txn.outcome != TXN_OUTCOME_NONE ? ", its outcome is " : "",
-        entry->txn.outcome != TXN_OUTCOME_NONE ? txn_outcome_name(entry->txn.outcome) : "");
-    fn(arg, &problem, NULL, false);
+    if (driver->refused == TROTH_ERROR_EXISTS) {
+        uint32_t number = txn_list_difference(&entry->txn, what->branches, what->count);
+        problem_list(&problem, number, is_named(what->branches, what->count, number));
+    } else {
+        problem_too_late(&problem, entry, what->request == REQUEST_COMMIT ? "commit" : "abort");
+    }
+    what->fn(what->arg, &problem, NULL, false);
     return false;
 }
 
 /* Answers now if it may be told already, else when it is. */
-static void answer_when(struct entry *entry, enum api_reply level, uint64_t wait_us, api_view_fn fn,
-                        void *arg)
+static void answer_when(struct entry *entry, enum api_reply level, uint64_t wait_us,
+                        const struct absent *what)
 {
-    struct api_problem problem;
+    struct waiter *waiter = answer_wait(entry, what->fn, what->arg, level, true, wait_us);
+    if (waiter == NULL) {
+        struct api_problem problem;
+        problem_unknown(&problem, entry, "out of memory: the request was taken");
+        what->fn(what->arg, &problem, NULL, true);
+        return;
+    }
+    waiter->aborts = what->request == REQUEST_ABORT;
     if (entry->dead || answer_is_due(entry, level)) {
-        answer_entry(entry, fn, arg, true);
-    } else if (answer_wait(entry, fn, arg, level, true, wait_us) != 0) {
-        problem_unavailable(&problem, "out of memory: the request was taken, ask for its outcome");
-        fn(arg, &problem, NULL, true);
+        answer_now(entry, waiter);
     } else {
         entry_arm(entry);
     }
@@ -144,7 +226,13 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
 {
     struct driver *driver = ctx;
     struct api_problem problem;
-    struct entry *entry = find_open(driver, gtid, enlist->branch, fn, arg);
+    struct absent what = {.driver = driver,
+                          .fn = fn,
+                          .arg = arg,
+                          .gtid = *gtid,
+                          .request = REQUEST_ENLIST,
+                          .enlists = enlist->branch};
+    struct entry *entry = find_open(&what);
     if (entry == NULL) {
         return;
     }
@@ -176,8 +264,11 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
 void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
                     enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg)
 {
-    struct driver *driver = ctx;
-    struct entry *entry = find_open(driver, gtid, 0, fn, arg);
+    struct absent what = {
+        .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_COMMIT};
+    what.count = count;
+    memcpy(what.branches, branches, count * sizeof *branches);
+    struct entry *entry = find_open(&what);
     if (entry == NULL) {
         return;
     }
@@ -190,21 +281,22 @@ void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches,
     }
     struct txn_event event = {.kind = TXN_EVENT_CLOSED,
                               .of.named = {.numbers = branches, .count = count}};
-    if (step_request(driver, entry, &event, "commit", fn, arg)) {
-        answer_when(entry, reply, wait_us, fn, arg);
+    if (step_request(entry, &event, &what)) {
+        answer_when(entry, reply, wait_us, &what);
     }
 }
 
 void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
-    struct driver *driver = ctx;
-    struct entry *entry = find_open(driver, gtid, 0, fn, arg);
+    struct absent what = {
+        .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_ABORT};
+    struct entry *entry = find_open(&what);
     if (entry == NULL) {
         return;
     }
     struct txn_event event = {.kind = TXN_EVENT_CANCELLED};
-    if (step_request(driver, entry, &event, "abort", fn, arg)) {
-        answer_when(entry, API_REPLY_COMPLETED, 0, fn, arg);
+    if (step_request(entry, &event, &what)) {
+        answer_when(entry, API_REPLY_COMPLETED, 0, &what);
     }
 }
 
@@ -212,7 +304,9 @@ void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct entry *entry = find_open(driver, gtid, 0, fn, arg);
+    struct absent what = {
+        .driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_RETRY};
+    struct entry *entry = find_open(&what);
     if (entry == NULL) {
         return;
     }

@@ -8,6 +8,7 @@
 /* --- one, and lists -------------------------------------------------------------------------- */
 
 struct view_question {
+    struct driver *driver;
     api_view_fn fn;
     void *arg;
     troth_gtid gtid;
@@ -21,9 +22,9 @@ static void on_row(void *arg, int error, const struct journal_row *row)
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&question->gtid, text);
     if (error == 0) {
-        answer_row(row, question->fn, question->arg, question->fresh);
+        answer_row(question->driver, row, question->fn, question->arg, question->fresh);
     } else {
-        if (error == TROTH_ERROR_NOT_FOUND) {
+        if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(question->driver)) {
             (void)api_problem_set(
                 &problem, API_PROBLEM_NO_SUCH_TRANSACTION,
                 "the journal has no row of %s: it never was, or was aborted before anything "
@@ -52,7 +53,8 @@ void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn
         fn(arg, &problem, NULL, fresh);
         return;
     }
-    *question = (struct view_question){.fn = fn, .arg = arg, .gtid = *gtid, .fresh = fresh};
+    *question = (struct view_question){
+        .driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .fresh = fresh};
     journal_get(driver->journal, gtid, on_row, question);
 }
 
@@ -74,9 +76,9 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
         /* The journal may lag behind the memory by a lazy write: the memory knows better. */
         struct entry *entry = entry_find(question->driver, &row->image.origin.gtid);
         if (entry != NULL && !entry->looking_up) {
-            answer_entry_timeline(entry, question->fn, question->arg, false);
+            answer_listed(entry, question->fn, question->arg, true);
         } else {
-            answer_row(row, question->fn, question->arg, false);
+            answer_row_listed(row, question->fn, question->arg);
         }
         return;
     }
@@ -95,6 +97,12 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
 void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
+    if (!answer_may_leave(driver)) {
+        struct api_problem problem;
+        problem_unavailable(&problem, "this node's lease is over");
+        fn(arg, &problem, NULL, false);
+        return;
+    }
     if (listing_in_memory(list)) {
         listing_from_memory(driver, list, fn, arg);
         return;
@@ -175,7 +183,7 @@ static void on_inquiry(void *arg, int error, const struct journal_inquiry *said)
 {
     struct inquiry *inquiry = arg;
     struct api_problem problem;
-    if (error != 0) {
+    if (error != 0 || !answer_may_leave(inquiry->driver)) {
         problem_unavailable(&problem, "the journal can not be asked");
         inquiry->fn(inquiry->arg, &problem, NULL);
     } else {
@@ -206,7 +214,7 @@ void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint3
         return;
     }
     const struct entry *entry = entry_find(driver, gtid);
-    if (entry != NULL) {
+    if (entry != NULL && answer_may_leave(driver)) {
         enum txn_answer said =
             entry->looking_up ? TXN_ANSWER_UNDECIDED : txn_inquire(&entry->txn, branch, attempt);
         struct api_answer answer = {.decision = answer_name(said),

@@ -168,8 +168,8 @@ static void join(struct entry *entry, const struct api_submit *submit, api_view_
     } else if (!entry->looking_up &&
                (entry->origin.interactive || answer_is_due(entry, submit->reply))) {
         answer_entry(entry, fn, arg, false);
-    } else if (answer_wait(entry, fn, arg, submit->reply, false, submit->wait_us) != 0) {
-        problem_unavailable(&problem, "out of memory");
+    } else if (answer_wait(entry, fn, arg, submit->reply, false, submit->wait_us) == NULL) {
+        problem_unknown(&problem, entry, "out of memory");
         fn(arg, &problem, NULL, false);
     } else {
         entry_arm(entry);
@@ -246,7 +246,7 @@ static void start(struct driver *driver, const struct api_submit *submit, api_vi
         fn(arg, &problem, NULL, false);
         return;
     }
-    if (answer_wait(entry, fn, arg, submit->reply, true, submit->wait_us) != 0 ||
+    if (answer_wait(entry, fn, arg, submit->reply, true, submit->wait_us) == NULL ||
         (keyed && !look_up_key(driver, entry))) {
         problem_unavailable(&problem, "out of memory");
         if (entry->waiters == NULL) {

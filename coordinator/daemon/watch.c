@@ -169,8 +169,8 @@ static bool state_is_new(const struct watcher *watcher)
 
 void watch_step(struct entry *entry)
 {
-    if (LIST_EMPTY(&entry->watchers)) {
-        return;
+    if (LIST_EMPTY(&entry->watchers) || !answer_may_leave(entry->driver)) {
+        return; /* told with the next step, where the lease is ours then */
     }
     BUFFER_SCOPED struct buffer timeline = {0};
     struct watcher *watcher = NULL;

@@ -197,6 +197,11 @@ enum journal_state journal_state(const struct journal *journal)
     return journal->state;
 }
 
+bool journal_leads(const struct journal *journal)
+{
+    return journal->step != STEP_STOPPED && lease_sure(journal);
+}
+
 const char *journal_id(const struct journal *journal)
 {
     return journal->id;

@@ -21,6 +21,7 @@
  *   history.c      the timeline
  *   text.c         steps, failure, timeline as JSON
  *   inquire.c      answers to branches in doubt
+ *   told.c         what clients may be told, and when
  */
 #ifndef TXN_CORE_H
 #define TXN_CORE_H
@@ -235,7 +236,12 @@ void txn_on_closed(struct step *step);
 void txn_on_closed_again(struct step *step);
 void txn_acknowledge_enlisted(struct step *step);
 
+/* told.c */
+void txn_list_close(struct txn *txn, const uint32_t *numbers, uint32_t count);
+
 /* recover.c */
+/* The branch that a commit named and that had not enlisted, as the failure says; 0: none. */
+uint32_t txn_image_stranger(const struct txn_image *image);
 void txn_on_recovered(struct step *step);
 void txn_on_restarted(struct step *step);
 void txn_on_restarting_cancel(struct step *step);

@@ -148,6 +148,7 @@ void txn_record_members(struct step *step)
                                                      .participant = name_span(branch->participant),
                                                      .operation = name_span(branch->operation),
                                                      .inquires = branch->inquires,
+                                                     .named = (txn->named >> i & 1u) != 0,
                                                      .vote = branch->vote});
     }
     record_members_end(texts);

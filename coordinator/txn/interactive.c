@@ -148,12 +148,10 @@ void txn_on_closed(struct step *step)
 {
     struct txn *txn = step->txn;
     txn_note_moment(step, TXN_MOMENT_CLOSED);
-    for (uint32_t i = 0; i < step->event->of.named.count; i++) {
-        uint32_t number = step->event->of.named.numbers[i];
-        if (txn_branch_find(txn, number) == NULL) {
-            txn_abort(step, TXN_CAUSE_NOT_ENLISTED, number);
-            return;
-        }
+    txn_list_close(txn, step->event->of.named.numbers, step->event->of.named.count);
+    if (txn->stranger != 0) {
+        txn_abort(step, TXN_CAUSE_NOT_ENLISTED, txn->stranger);
+        return;
     }
     if (txn->in[TXN_BRANCH_ENLISTING] != 0)
         txn_set_state(txn, TXN_BEGINNING);
@@ -161,11 +159,15 @@ void txn_on_closed(struct step *step)
         txn_reserve(step);
 }
 
-/* Said before, or never for this transaction to hear. */
+/* Said before, or never for this transaction to hear. What is said again gets the first one's
+ * answer; what is another commit never does. */
 void txn_on_closed_again(struct step *step)
 {
-    if (step->txn->origin->interactive)
-        txn_reply_again(step);
-    else
+    const struct txn_event *event = step->event;
+    if (!step->txn->origin->interactive)
         txn_reply_refused(step, 0, TROTH_ERROR_INVALID);
+    else if (txn_list_difference(step->txn, event->of.named.numbers, event->of.named.count) != 0)
+        txn_reply_refused(step, 0, TROTH_ERROR_EXISTS);
+    else
+        txn_reply_again(step);
 }

@@ -101,6 +101,8 @@ static int recover_branch(struct txn *txn, const struct txn_image *image,
                                   .inquires = member->inquires,
                                   .vote = member->vote};
     txn_branch_place(txn, branch, state);
+    if (member->named)
+        txn->named |= txn_bit(txn, branch);
     return 0;
 }
 
@@ -198,9 +200,19 @@ static void recover_failure(struct txn *txn, const struct txn_image *image, stru
         return;
     txn->cause = blame.cause;
     txn->cause_branch = blame.branch;
+    txn->stranger = blame.cause == TXN_CAUSE_NOT_ENLISTED ? blame.branch : 0;
     struct txn_branch *branch = txn_branch_find(txn, blame.branch);
     if (branch != NULL)
         branch->reason = blame.reason;
+}
+
+uint32_t txn_image_stranger(const struct txn_image *image)
+{
+    BUFFER_SCOPED struct buffer reason = {0};
+    struct blame blame = {.branch = 0};
+    bool named = image->decision == TXN_ABORT && blame_read(image->failure, &reason, &blame) &&
+                 blame.cause == TXN_CAUSE_NOT_ENLISTED;
+    return named ? blame.branch : 0;
 }
 
 static void recover_fallback(struct txn *txn, const struct txn_image *image, struct buffer *texts)
@@ -250,6 +262,7 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
                                    image->steps.len + 3u * (size_t)count + 1u))
         return TROTH_ERROR_NO_MEMORY;
     txn_init(txn, &image->origin, policy, epoch, seed, branches, 0, cap);
+    txn->begun = true;
     txn->attempt = image->attempt;
     txn->protocol = image->protocol;
     txn->decision = image->decision;

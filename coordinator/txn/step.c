@@ -66,6 +66,7 @@ static void account(struct step *step)
         if (txn->writing[record] == 0)
             return; /* twice */
         txn->writing[record]--;
+        txn->begun = txn->begun || event->of.durable.verdict != TXN_FENCED;
         if (record == TXN_RECORD_BEGIN)
             txn->begins_durable++;
         txn_note(step, (struct txn_note){.moment = TXN_MOMENT_DURABLE, .detail = (uint8_t)record});

@@ -137,7 +137,7 @@ class Exchanges(unittest.TestCase):
     def test_every_refusal_of_the_api_was_seen(self):
         # The server's own are tested where they are made; the host's are only passed on.
         elsewhere = {"request-timeout", "not-implemented", "http-version", "internal", "not-interactive",
-                     "branch-exists"}
+                     "branch-exists", "commit-differs"}
         seen = {json.loads(e["body"])["type"].rsplit("/", 1)[1] for e in self.exchanges
                 if e["body"].startswith('{"type":')}
         described = {kind.rsplit("/", 1)[1]

@@ -59,7 +59,7 @@ class Client(threading.Thread):
             if status in (200, 201) and answer["outcome"]:
                 self.answers[key] = (body, answer)
                 return
-            if status not in (None, 200, 202, 503):
+            if status not in (None, 200, 202, 503, 504):
                 raise AssertionError(f"{status}: {answer}")
             self.retries += 1
             time.sleep(RETRY_SECONDS)

@@ -190,6 +190,47 @@ void check_told(struct world *world, struct sim_txn *txn, enum txn_decision deci
     txn->told = decision;
 }
 
+/* 202: it will come to an outcome, whatever happens. Held against the rows now, and at the end. */
+void check_accepted(struct world *world, struct sim_txn *txn)
+{
+    txn->told_accepted = true;
+    if (!txn->row)
+        world_fail(world, "invariant 4: txn %u is accepted, and nothing of it is durable",
+                   index_of(world, txn));
+}
+
+/* 503: held against what turns out. */
+void check_nothing(struct world *world, struct sim_txn *txn)
+{
+    txn->told_nothing = true;
+    if (txn->row)
+        world_fail(world, "invariant 4: txn %u is said to have done nothing, and has a row",
+                   index_of(world, txn));
+}
+
+/* A commit never gets the answer of another one; a list that names nobody claims nothing. */
+void check_list(struct world *world, const struct sim_txn *txn, uint32_t list,
+                enum txn_decision decision)
+{
+    enum message_vote vote;
+    for (uint32_t b = 0; b < BRANCHES_MAX && decision == TXN_COMMIT; b++) {
+        if ((list >> b & 1u) != 0 &&
+            !member_vote(txn->decision[txn->attempt].members, b + 1, &vote))
+            world_fail(world, "invariant 2: txn %u: a commit is told yes, its branch %u is not in",
+                       index_of(world, txn), b + 1);
+    }
+    if (decision == TXN_COMMIT && list != 0 && txn->closed_list != 0 && list != txn->closed_list)
+        world_fail(world, "invariant 2: txn %u: commit %x is told what became of commit %x",
+                   index_of(world, txn), list, txn->closed_list);
+}
+
+/* Who no longer leads is silent. */
+void check_leads(struct world *world, uint32_t node)
+{
+    if (!node_leads(world, node))
+        world_fail(world, "fault 17: node %u speaks behind its lease", node);
+}
+
 /* A service answers its caller: its branch is on the list if this commits [OKFIRST]. */
 void check_acknowledged(struct world *world, const struct sim_txn *txn, uint32_t branch)
 {
@@ -299,6 +340,8 @@ static void drained_txn(struct world *world, const struct sim_txn *txn)
         world_fail(world, "invariant 5: txn %u has not ended", t);
     if (live != NULL && live->txn.state != TXN_ENDED)
         world_fail(world, "invariant 5: txn %u is %s for ever", t, txn_state_name(live->txn.state));
+    if (txn->told_nothing && txn->row)
+        world_fail(world, "invariant 4: txn %u had done nothing, and has a row", t);
     if (txn->told_accepted && final_decision(txn) == TXN_UNDECIDED)
         world_fail(world, "invariant 4: txn %u was accepted and is gone", t);
 }

@@ -67,6 +67,8 @@ void clients_plan(struct world *world)
         client->plan.cancels = world_random(world, 8) == 0;
         client->plan.vanishes = client->plan.interactive && world_random(world, 8) == 0;
         client->plan.names_stranger = client->plan.interactive && world_random(world, 12) == 0;
+        client->plan.changes = client->plan.interactive && world_random(world, 3) == 0;
+        client->plan.careless = !client->plan.interactive && world_random(world, 4) == 0;
         if (!client->plan.interactive && world_random(world, 2) == 0)
             client->plan.mode =
                 world_random(world, 2) == 0 ? TXN_MODE_SAGA : TXN_MODE_2PC_THEN_SAGA;
@@ -104,9 +106,33 @@ static uint32_t newest_of(const struct world *world, uint32_t client)
     return TXNS_MAX;
 }
 
+/* No key: what it sent it never sends again, unless it was told that nothing was done. It asks what
+ * became of a transaction of which it heard; when nobody answers it gives up. */
+static void careless(struct world *world, uint32_t c)
+{
+    struct client *client = &world->clients[c];
+    if (client->asks) {
+        request(world, REQUEST_GET, c, client->txn, 0, 0);
+    } else if (client->sent) {
+        client->finished = client->tries > 20;
+    } else if (!world_chance(world, world->drop)) {
+        client->sent = true;
+        client->tries = 0;
+        world_push(
+            world,
+            (struct sim_event){
+                .kind = EV_REQUEST, .node = world->leader, .client = c, .what = REQUEST_SUBMIT},
+            world_delay(world));
+    }
+}
+
 static void orchestrated(struct world *world, uint32_t c)
 {
     struct client *client = &world->clients[c];
+    if (client->plan.careless) {
+        careless(world, c);
+        return;
+    }
     request(world, REQUEST_SUBMIT, c, 0, 0, 0);
     uint32_t txn = newest_of(world, c);
     if (client->plan.cancels && txn < TXNS_MAX && world_random(world, 2) == 0)
@@ -138,11 +164,17 @@ static void interactive(struct world *world, uint32_t c)
         call_services(world, client);
         return;
     }
+    if (client->closed && client->plan.changes && world_random(world, 2) == 0) {
+        uint32_t other = client->list ^ (UINT32_C(1) << world_random(world, BRANCHES_MAX));
+        request(world, REQUEST_CLOSE, c, client->txn, 0, other);
+    }
+    if (!client->closed)
+        client->list = client->known; /* said again as it was said first */
     client->closed = true;
     if (client->plan.cancels)
         request(world, REQUEST_CANCEL, c, client->txn, 0, 0);
     else
-        request(world, REQUEST_CLOSE, c, client->txn, 0, client->known);
+        request(world, REQUEST_CLOSE, c, client->txn, 0, client->list);
 }
 
 /* Again and again, until it has heard the outcome. */
@@ -229,6 +261,13 @@ static void service_hears(struct world *world, const struct sim_event *event)
 void client_tell(struct world *world, uint32_t node, uint32_t txn, enum request_answer answer,
                  uint32_t branch, enum txn_decision decision)
 {
+    bool leads = node_leads(world, node) || world->mutation == MUTATE_LEASE_UNLOOKED;
+    if (!leads && (answer == ANSWER_ENLISTED || answer == ANSWER_REFUSED))
+        return;
+    if (!leads && answer != ANSWER_NOTHING)
+        answer = ANSWER_UNKNOWN;
+    if (answer != ANSWER_UNKNOWN && answer != ANSWER_NOTHING)
+        check_leads(world, node);
     world_carry(world, (struct sim_event){.kind = EV_REQUEST_ANSWER,
                                           .node = node,
                                           .txn = txn,
@@ -243,13 +282,46 @@ void client_tell_outcome(struct world *world, uint32_t node, uint32_t txn,
 {
     world_trace(world, "node %u: client %u is told %s, %s of txn %u", node, world->txns[txn].client,
                 txn_decision_name(decision), txn_outcome_name(outcome), txn);
-    check_told(world, &world->txns[txn], decision, outcome);
+    if (node_leads(world, node))
+        check_told(world, &world->txns[txn], decision, outcome);
     client_tell(world, node, txn, ANSWER_OUTCOME, 0, decision);
+}
+
+static void careless_hears(struct client *client, const struct sim_event *event)
+{
+    switch ((enum request_answer)event->what) {
+    case ANSWER_ACCEPTED:
+    case ANSWER_UNKNOWN:
+        client->txn = event->txn;
+        client->asks = true;
+        break;
+    case ANSWER_NOTHING:
+        if (!client->asks && !client->finished)
+            client->sent = false;
+        break;
+    case ANSWER_GONE: /* it has done nothing */
+        client->finished = true;
+        break;
+    case ANSWER_OUTCOME:
+        client->finished = true;
+        client->heard = (enum txn_decision)event->id;
+        client->heard_of = event->txn;
+        break;
+    case ANSWER_OPENED:
+    case ANSWER_ENLISTED:
+    case ANSWER_REFUSED:
+    case ANSWER_NONE:
+        break;
+    }
 }
 
 void client_on_answer(struct world *world, const struct sim_event *event)
 {
     struct client *client = &world->clients[event->client];
+    if (client->plan.careless) {
+        careless_hears(client, event);
+        return;
+    }
     switch ((enum request_answer)event->what) {
     case ANSWER_OPENED:
         if (client->txn == TXNS_MAX)
@@ -266,6 +338,10 @@ void client_on_answer(struct world *world, const struct sim_event *event)
         client->heard = (enum txn_decision)event->id;
         client->heard_of = event->txn;
         break;
+    case ANSWER_ACCEPTED: /* they ask again, with their key */
+    case ANSWER_UNKNOWN:
+    case ANSWER_NOTHING:
+    case ANSWER_GONE:
     case ANSWER_NONE:
         break;
     }

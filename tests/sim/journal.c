@@ -73,6 +73,7 @@ static void apply_decision(struct world *world, struct sim_txn *txn, struct writ
     row_insert(txn, write);
     row->decision = write->decision;
     row->members = write->members;
+    row->failure = write->failure;
     row->delegated = write->delegated;
     row->epoch = world->epoch;
     outbox_insert(world, txn, write);
@@ -187,6 +188,7 @@ void journal_image(const struct sim_txn *txn, struct txn_image *ret_image)
         .outcome = txn->outcome,
         .delegated_branch = decided ? row->delegated : txn->delegated,
         .members = span_of(decided ? row->members : txn->members),
+        .failure = span_of(decided ? row->failure : NULL),
     };
 }
 

@@ -30,18 +30,19 @@ void lane_write(struct world *world, uint32_t node, uint32_t txn, const struct t
         world_fail(world, "the lane of node %u is full", node);
         return;
     }
-    host->gathered[host->gathered_count++] =
-        (struct write){.txn = txn,
-                       .kind = record->kind,
-                       .protocol = record->protocol,
-                       .step = step_text(world, record),
-                       .attempt = record->attempt,
-                       .decision = record->decision,
-                       .outcome = record->outcome,
-                       .delegated = record->delegated_branch,
-                       .publishes = record->publishes,
-                       .forced = record->forced,
-                       .members = world_text(world, record->members)};
+    host->gathered[host->gathered_count++] = (struct write){
+        .txn = txn,
+        .kind = record->kind,
+        .protocol = record->protocol,
+        .step = step_text(world, record),
+        .attempt = record->attempt,
+        .decision = record->decision,
+        .outcome = record->outcome,
+        .delegated = record->delegated_branch,
+        .publishes = record->publishes,
+        .forced = record->forced,
+        .members = world_text(world, record->members),
+        .failure = record->failure.data != NULL ? world_text(world, record->failure) : NULL};
     plan_flush(world, node, record->forced ? 0 : LAZY_DELAY_US);
 }
 
@@ -122,9 +123,11 @@ void lane_on_back(struct world *world, const struct sim_event *event)
             verdict(world, event->node, write);
         fenced = fenced || write->verdict == TXN_FENCED;
     }
-    if (fenced && host->alive) /* somebody else leads: this process ends */
+    if (fenced && host->alive) { /* somebody else leads: this process ends */
+        wait_stop(world, event->node, true);
         node_crash(world, event->node);
-    else if (host->alive && host->gathered_count > 0)
+    }
+    if (host->alive && host->gathered_count > 0)
         plan_flush(world, event->node, 0);
 }
 

@@ -37,6 +37,11 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_TRY_UNCOUNTED] = "try-uncounted",
     [MUTATE_LAST_ROW] = "last-row",
     [MUTATE_MIXED_BEFORE_ROW] = "mixed-before-row",
+    [MUTATE_STOP_IS_NOTHING] = "stop-is-nothing",
+    [MUTATE_WAIT_ACCEPTS] = "wait-accepts",
+    [MUTATE_ENLISTED_IN_TIME] = "enlisted-in-time",
+    [MUTATE_ANY_COMMIT] = "any-commit",
+    [MUTATE_LEASE_UNLOOKED] = "lease-unlooked",
     [MUTATE_POST_EARLY] = "post-early",
 };
 

@@ -97,6 +97,9 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
         world_push(world, none, 0);
         return;
     }
+    bool leads = node_leads(world, node) || world->mutation == MUTATE_LEASE_UNLOOKED;
+    if (leads)
+        check_leads(world, node);
     if (op == OP_EXECUTE) {
         world->txns[txn].guard[branch].sends++;
         world->txns[txn].guard[branch].sent_by |= UINT32_C(1) << node;
@@ -108,13 +111,14 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
     }
     if (op != OP_ABORT)
         check_sent(world, &world->txns[txn], attempt);
-    world_carry(world, (struct sim_event){.kind = EV_COMMAND,
-                                          .node = node,
-                                          .txn = txn,
-                                          .branch = branch,
-                                          .attempt = attempt,
-                                          .id = id,
-                                          .what = op});
+    if (leads)
+        world_carry(world, (struct sim_event){.kind = EV_COMMAND,
+                                              .node = node,
+                                              .txn = txn,
+                                              .branch = branch,
+                                              .attempt = attempt,
+                                              .id = id,
+                                              .what = op});
     world_push(world,
                (struct sim_event){.kind = EV_CALL_TIMEOUT,
                                   .node = node,
@@ -184,6 +188,9 @@ void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_out
         world_fail(world, "invariant 4: txn %u is published as %s without a row", txn,
                    txn_outcome_name(outcome));
     struct sim_txn *rows = &world->txns[txn];
+    if (!node_leads(world, node) && world->mutation != MUTATE_LEASE_UNLOOKED)
+        return; /* it waits in the outbox: for whoever leads */
+    check_leads(world, node);
     uint64_t at_us = world->now_us + 500 + world_delay(world);
     if (at_us <= rows->kafka_until_us) /* in the order in which they were sent */
         at_us = rows->kafka_until_us + 1;
@@ -207,20 +214,22 @@ static void on_reply(struct world *world, uint32_t node, uint32_t txn,
     switch (effect->reply) {
     case TXN_REPLY_ENLISTED:
         client_tell(world, node, txn, ANSWER_ENLISTED, effect->number - 1, TXN_UNDECIDED);
+        wait_enlisted(world->nodes[node]->live[txn], effect->number - 1);
         break;
     case TXN_REPLY_REFUSED:
         if (effect->number == 0)
             break;
+        wait_enlisted(world->nodes[node]->live[txn], effect->number - 1);
         client_tell(world, node, txn,
                     open_list(world, core, effect) ? ANSWER_ENLISTED : ANSWER_REFUSED,
                     effect->number - 1, TXN_UNDECIDED);
         break;
     case TXN_REPLY_ACCEPTED:
-        world->txns[txn].told_accepted = true;
+        check_accepted(world, &world->txns[txn]);
         break;
     case TXN_REPLY_DECIDED:
     case TXN_REPLY_COMPLETED:
-        client_tell_outcome(world, node, txn, core->decision, core->outcome);
+        wait_outcome(world, node, txn);
         break;
     case TXN_REPLY_COUNT:
         break;
@@ -444,6 +453,36 @@ void node_crash(struct world *world, uint32_t node)
                50000 + world_random(world, 3000000));
 }
 
+/* By its own clock: looked at before anything leaves. */
+bool node_leads(const struct world *world, uint32_t node)
+{
+    uint64_t until_us = world->nodes[node]->lease_until_us;
+    return until_us == 0 || world->now_us < until_us;
+}
+
+void node_on_drain(struct world *world, const struct sim_event *event)
+{
+    (void)event;
+    struct node *host = world->nodes[world->leader];
+    if (!host->alive || host->draining || !world_faulty(world))
+        return;
+    world_trace(world, "node %u drains", world->leader);
+    host->draining = true;
+    world_push(world, (struct sim_event){.kind = EV_STOP_NODE, .node = world->leader},
+               world_random(world, 2000000));
+}
+
+void node_on_stop(struct world *world, const struct sim_event *event)
+{
+    if (event->node == world->leader && world->nodes_count == NODES_MAX) {
+        world->nodes[event->node]->draining = false;
+        return; /* nobody could take over */
+    }
+    world_trace(world, "node %u stops", event->node);
+    wait_stop(world, event->node, false);
+    node_crash(world, event->node);
+}
+
 static void load(struct world *world, uint32_t node, uint32_t index)
 {
     struct sim_txn *txn = &world->txns[index];
@@ -479,7 +518,10 @@ void node_takeover(struct world *world)
     uint64_t pause_us = world_random(world, 6000000);
     if (world->nodes_count > 0 && world->nodes[world->leader]->alive &&
         world_random(world, 2) == 0) /* paused for longer than its lease, then it goes on */
+    {
         world->nodes[world->leader]->paused_until_us = world->now_us + pause_us;
+        world->nodes[world->leader]->lease_until_us = world->now_us;
+    }
     uint32_t node = world->nodes_count++;
     struct node *host = world_alloc(world, sizeof(*host));
     world->nodes[node] = host;

@@ -87,11 +87,28 @@ static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
         client_tell_outcome(world, node, txn, final, rows->outcome);
 }
 
-/* The request under its idempotency key: the transaction that has it, or a new one. */
-static void on_submit(struct world *world, uint32_t node, uint32_t client)
+/* A new one. The answer comes when there is something to say (wait.c). */
+static void submit(struct world *world, const struct sim_event *event)
 {
+    if (world->nodes[event->node]->draining) {
+        world_push(world,
+                   (struct sim_event){
+                       .kind = EV_REQUEST_ANSWER, .client = event->client, .what = ANSWER_NOTHING},
+                   world_delay(world));
+        return;
+    }
+    uint32_t txn = txn_begin(world, event->node, event->client);
+    if (txn < TXNS_MAX && world->nodes[event->node]->alive)
+        wait_add(world, event->node, txn, event);
+}
+
+/* The request under its idempotency key: the transaction that has it, or a new one. */
+static void on_submit(struct world *world, const struct sim_event *event)
+{
+    uint32_t node = event->node, client = event->client;
     const struct node *host = world->nodes[node];
-    for (uint32_t t = 0; t < world->txns_count; t++) {
+    bool keyed = !world->clients[client].plan.careless;
+    for (uint32_t t = 0; keyed && t < world->txns_count; t++) {
         if (world->txns[t].client != client || world->mutation == MUTATE_NO_IDEMPOTENCY_KEY)
             continue;
         const struct live *live = host->live[t];
@@ -99,10 +116,28 @@ static void on_submit(struct world *world, uint32_t node, uint32_t client)
             client_tell_outcome(world, node, t, live->txn.decision, live->txn.outcome);
         else if (live == NULL && world->txns[t].row)
             tell_from_journal(world, node, t);
+        else if (live != NULL)
+            wait_add(world, node, t, event);
         if (live != NULL || world->txns[t].row)
             return;
     }
-    txn_begin(world, node, client);
+    submit(world, event);
+}
+
+/* By its gtid: from memory, or the rows. */
+static void on_get(struct world *world, const struct sim_event *event)
+{
+    const struct live *live = world->nodes[event->node]->live[event->txn];
+    const struct sim_txn *txn = &world->txns[event->txn];
+    if (live != NULL && live->txn.outcome != TXN_OUTCOME_NONE) {
+        client_tell_outcome(world, event->node, event->txn, live->txn.decision, live->txn.outcome);
+    } else if (live == NULL && txn->row) {
+        tell_from_journal(world, event->node, event->txn);
+    } else if (live == NULL && txn->epoch < world->nodes[event->node]->epoch) {
+        if (txn->told_accepted)
+            world_fail(world, "invariant 4: txn %u was accepted, and now it never was", event->txn);
+        client_tell(world, event->node, event->txn, ANSWER_GONE, 0, TXN_UNDECIDED);
+    }
 }
 
 static void on_enlist(struct world *world, const struct sim_event *event)
@@ -122,25 +157,63 @@ static void on_enlist(struct world *world, const struct sim_event *event)
     wanted.vote = txn->plan.early[event->branch] ? VOTE_YES : VOTE_NONE;
     struct txn_event step = {.kind = TXN_EVENT_ENLISTED};
     step.of.branch = &wanted;
+    wait_add(world, event->node, event->txn, event);
     node_step(world, event->node, event->txn, &step);
+}
+
+/* Behind the end: the same gets the first one's answer, another list does not. */
+static void close_again(struct world *world, const struct sim_event *event, const uint32_t *numbers,
+                        uint32_t count)
+{
+    const struct sim_txn *txn = &world->txns[event->txn];
+    struct txn_image image;
+    uint32_t number = 0;
+    journal_image(txn, &image);
+    if (txn->row && txn_image_list_difference(&image, numbers, count, &number) != 0)
+        world_fail(world, "txn %u: the list of its members can not be read", event->txn);
+    if (number != 0)
+        return; /* refused */
+    check_list(world, txn, event->id, final_decision(txn));
+    tell_from_journal(world, event->node, event->txn);
 }
 
 static void on_close(struct world *world, const struct sim_event *event)
 {
-    if (world->nodes[event->node]->live[event->txn] == NULL) {
-        tell_from_journal(world, event->node, event->txn);
-        return;
-    }
+    struct sim_txn *txn = &world->txns[event->txn];
+    const struct live *live = world->nodes[event->node]->live[event->txn];
+    uint32_t list = event->id;
+    bool first = live != NULL && live->txn.state == TXN_OPEN;
+    if (world->mutation == MUTATE_ANY_COMMIT && !first && txn->closed)
+        list = txn->closed_list;
     uint32_t numbers[BRANCHES_MAX + 1];
     struct txn_event step = {.kind = TXN_EVENT_CLOSED};
     for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
-        if ((event->id >> i & 1u) != 0)
+        if ((list >> i & 1u) != 0)
             numbers[step.of.named.count++] = i + 1;
     }
     if (world->txns[event->txn].plan.names_stranger)
         numbers[step.of.named.count++] = 77;
     step.of.named.numbers = numbers;
+    if (live == NULL) {
+        close_again(world, event, numbers, step.of.named.count);
+        return;
+    }
+    if (first) {
+        txn->closed = true;
+        txn->closed_list = list;
+    }
+    if (first || txn_list_difference(&live->txn, numbers, step.of.named.count) == 0)
+        wait_add(world, event->node, event->txn, event);
     node_step(world, event->node, event->txn, &step);
+}
+
+/* Too late: refused. Else the outcome answers it. */
+static void on_cancel(struct world *world, const struct sim_event *event)
+{
+    const struct txn *txn = &world->nodes[event->node]->live[event->txn]->txn;
+    if (txn->decision != TXN_COMMIT)
+        wait_add(world, event->node, event->txn, event);
+    node_step(world, event->node, event->txn, &(struct txn_event){.kind = TXN_EVENT_CANCELLED});
 }
 
 void node_on_request(struct world *world, const struct sim_event *event)
@@ -149,7 +222,7 @@ void node_on_request(struct world *world, const struct sim_event *event)
                 event->client, event->txn);
     switch ((enum request)event->what) {
     case REQUEST_SUBMIT:
-        on_submit(world, event->node, event->client);
+        on_submit(world, event);
         break;
     case REQUEST_OPEN: {
         uint32_t txn = txn_begin(world, event->node, event->client);
@@ -164,11 +237,13 @@ void node_on_request(struct world *world, const struct sim_event *event)
         if (world->nodes[event->node]->live[event->txn] == NULL)
             tell_from_journal(world, event->node, event->txn);
         else
-            node_step(world, event->node, event->txn,
-                      &(struct txn_event){.kind = TXN_EVENT_CANCELLED});
+            on_cancel(world, event);
         break;
     case REQUEST_ENLIST:
         on_enlist(world, event);
+        break;
+    case REQUEST_GET:
+        on_get(world, event);
         break;
     }
 }

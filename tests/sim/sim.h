@@ -8,6 +8,7 @@
  *   journal.c      what the database holds, and its rules
  *   participant.c  the guard's rules (participant-sdk.md), prepared state, inquiry
  *   compensate.c   the guard's rules for sagas: compensate, status
+ *   wait.c         the clients that wait at a node: replies when time is over, stop, fencing
  *   client.c       requests, repeated and cancelled; interactive clients and their services
  *   check.c        the invariants of faults.md: at every step, and after the drain
  *   check_saga.c   those of sagas and of the fallback
@@ -30,6 +31,7 @@
 #define ATTEMPTS_MAX     16u
 #define LANE_MAX         512u
 #define STEPS_TEXT_MAX   8192u
+#define WAITS_MAX        16u /* at one transaction */
 #define FAULTS_UNTIL_US  UINT64_C(25000000)
 #define DRAINED_UNTIL_US UINT64_C(240000000)
 
@@ -69,6 +71,11 @@ enum mutation {
     MUTATE_TRY_UNCOUNTED,    /* a try leaves without the record that counts it */
     MUTATE_LAST_ROW,         /* what is published is the row made last, not that of the record */
     MUTATE_MIXED_BEFORE_ROW, /* a heuristic is told and published when its row is asked for */
+    MUTATE_STOP_IS_NOTHING,  /* who waits when a node stops is told that nothing was done */
+    MUTATE_WAIT_ACCEPTS,     /* when a client's time is over it is told "accepted" all the same */
+    MUTATE_ENLISTED_IN_TIME, /* when a service's time is over its enlistment is acknowledged */
+    MUTATE_ANY_COMMIT,       /* a commit with another list gets the first one's answer */
+    MUTATE_LEASE_UNLOOKED,   /* a node that wakes behind its lease sends what it had in mind */
     MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
     MUTATE_COUNT
 };
@@ -94,6 +101,9 @@ enum sim_event_kind {
     EV_BATCH_LOST, /* the connection broke: the commit is unknown */
     EV_KAFKA,
     EV_CRASH_NODE,
+    EV_DRAIN,     /* the first SIGTERM: takes nothing new */
+    EV_STOP_NODE, /* the second, or the time for the drain is over */
+    EV_WAIT_OVER, /* a client has waited long enough */
     EV_TAKEOVER,
     EV_CRASH_PARTICIPANT,
     EV_PARTICIPANT_UP,
@@ -105,8 +115,25 @@ enum sim_event_kind {
     EV_COUNT
 };
 
-enum request { REQUEST_SUBMIT, REQUEST_OPEN, REQUEST_CLOSE, REQUEST_CANCEL, REQUEST_ENLIST };
-enum request_answer { ANSWER_NONE, ANSWER_OPENED, ANSWER_ENLISTED, ANSWER_REFUSED, ANSWER_OUTCOME };
+enum request {
+    REQUEST_SUBMIT,
+    REQUEST_OPEN,
+    REQUEST_CLOSE,
+    REQUEST_CANCEL,
+    REQUEST_ENLIST,
+    REQUEST_GET
+};
+enum request_answer {
+    ANSWER_NONE,
+    ANSWER_OPENED,
+    ANSWER_ENLISTED,
+    ANSWER_REFUSED,
+    ANSWER_OUTCOME,
+    ANSWER_ACCEPTED, /* 202 */
+    ANSWER_UNKNOWN,  /* 504: ask */
+    ANSWER_NOTHING,  /* 503: nothing was done */
+    ANSWER_GONE      /* 404 */
+};
 
 struct batch;
 
@@ -145,6 +172,8 @@ struct plan {
     bool cancels;
     bool vanishes;       /* interactive: never says commit */
     bool names_stranger; /* interactive: names a branch that never enlists */
+    bool changes;        /* interactive: says commit again with another list */
+    bool careless;       /* has no key: sends again only when told that nothing was done */
 };
 
 /* The guard's row of one branch, at its participant. All of it is durable, but the work under way.
@@ -181,6 +210,7 @@ struct decision_row {
     enum txn_decision decision;
     uint32_t epoch;
     const char *members;
+    const char *failure;
     uint32_t delegated;
 };
 
@@ -208,7 +238,9 @@ struct sim_txn {
     uint64_t kafka_until_us;                              /* what is sent later arrives later */
     /* what was said */
     enum txn_decision told;
-    bool told_accepted;
+    bool told_accepted, told_nothing;
+    bool closed;
+    uint32_t closed_list; /* that the first commit named */
 };
 
 struct write {
@@ -222,6 +254,7 @@ struct write {
     uint32_t delegated;
     bool publishes, forced;
     const char *members;
+    const char *failure;
     enum txn_verdict verdict;
     enum txn_decision standing;
     bool pretended; /* a mutation gave the verdict already */
@@ -233,8 +266,18 @@ struct batch {
     struct write writes[LANE_MAX];
 };
 
+/* A client that waits for a transaction, or a service for its enlistment. */
+struct wait {
+    uint32_t id;
+    enum request what;
+    uint32_t client, branch, list;
+    bool late;
+};
+
 struct live {
     struct txn txn;
+    struct wait waits[WAITS_MAX];
+    uint32_t waits_count;
     struct txn_branch branches[BRANCHES_MAX];
     struct buffer memory;
     uint64_t timer_us;
@@ -247,7 +290,9 @@ struct live {
 struct node {
     bool alive;
     uint32_t epoch;
+    bool draining;
     uint64_t paused_until_us;
+    uint64_t lease_until_us; /* 0: it is renewed */
     int64_t wall_offset_us;
     struct live *live[TXNS_MAX];
     uint32_t slots_used[PARTICIPANTS];
@@ -267,6 +312,8 @@ struct client {
     uint32_t heard_of; /* which txn */
     uint32_t tries, called, known;
     bool closed, cancelled;
+    uint32_t list;   /* that it commits */
+    bool sent, asks; /* careless */
 };
 
 struct world {
@@ -290,7 +337,7 @@ struct world {
     uint32_t clients_count;
     struct client clients[CLIENTS_MAX];
     bool participant_down[PARTICIPANTS];
-    uint32_t sends;
+    uint32_t sends, waits;
     uint8_t *answered; /* by send id */
     struct txn_policy policy;
     struct txn_effects *effects;
@@ -331,6 +378,17 @@ void node_on_kafka(struct world *world, const struct sim_event *event);
 void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
                enum message_op op, uint32_t attempt, uint64_t timeout_us);
 void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome);
+
+bool node_leads(const struct world *world, uint32_t node);
+void node_on_drain(struct world *world, const struct sim_event *event);
+void node_on_stop(struct world *world, const struct sim_event *event);
+
+/* wait.c */
+void wait_add(struct world *world, uint32_t node, uint32_t txn, const struct sim_event *request);
+void wait_outcome(struct world *world, uint32_t node, uint32_t txn);
+void wait_enlisted(struct live *live, uint32_t branch);
+void wait_on_over(struct world *world, const struct sim_event *event);
+void wait_stop(struct world *world, uint32_t node, bool fenced);
 
 /* request.c */
 void node_on_request(struct world *world, const struct sim_event *event);
@@ -388,6 +446,11 @@ void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t 
                        uint32_t attempt);
 void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision,
                 enum txn_outcome outcome);
+void check_accepted(struct world *world, struct sim_txn *txn);
+void check_nothing(struct world *world, struct sim_txn *txn);
+void check_list(struct world *world, const struct sim_txn *txn, uint32_t list,
+                enum txn_decision decision);
+void check_leads(struct world *world, uint32_t node);
 void check_acknowledged(struct world *world, const struct sim_txn *txn, uint32_t branch);
 void check_sent(struct world *world, const struct sim_txn *txn, uint32_t attempt);
 void check_drained(struct world *world);

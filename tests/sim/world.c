@@ -186,6 +186,9 @@ static const handler handlers[EV_COUNT] = {
     [EV_BATCH_LOST] = lane_on_lost,
     [EV_KAFKA] = node_on_kafka,
     [EV_CRASH_NODE] = on_crash_node,
+    [EV_DRAIN] = node_on_drain,
+    [EV_STOP_NODE] = node_on_stop,
+    [EV_WAIT_OVER] = wait_on_over,
     [EV_TAKEOVER] = on_takeover,
     [EV_CRASH_PARTICIPANT] = participant_on_crash,
     [EV_PARTICIPANT_UP] = on_participant_up,
@@ -212,6 +215,8 @@ static bool in_node(enum sim_event_kind kind)
     case EV_BATCH_LOST:
     case EV_KAFKA:
     case EV_REQUEST:
+    case EV_WAIT_OVER:
+    case EV_STOP_NODE:
         return true;
     case EV_COMMAND:
     case EV_WORK_DONE:
@@ -221,6 +226,7 @@ static bool in_node(enum sim_event_kind kind)
     case EV_BY_HAND:
     case EV_BATCH_AT_JOURNAL:
     case EV_CRASH_NODE:
+    case EV_DRAIN:
     case EV_TAKEOVER:
     case EV_CRASH_PARTICIPANT:
     case EV_PARTICIPANT_UP:
@@ -283,6 +289,9 @@ static void weather(struct world *world)
             world_push(world, (struct sim_event){.kind = EV_BY_HAND},
                        world_random(world, FAULTS_UNTIL_US));
     }
+    for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--)
+        world_push(world, (struct sim_event){.kind = EV_DRAIN},
+                   world_random(world, FAULTS_UNTIL_US));
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--) /* the old one lives on */
         world_push(world, (struct sim_event){.kind = EV_TAKEOVER},
                    world_random(world, FAULTS_UNTIL_US));

@@ -148,6 +148,8 @@ void record_member_append(struct buffer *list, const struct record_member *membe
     buffer_append_text(list, ",\"operation\":");
     json_append_string(list, member->operation);
     buffer_append_text(list, member->inquires ? ",\"inquires\":true" : ",\"inquires\":false");
+    if (member->named)
+        buffer_append_text(list, ",\"named\":true");
     if (member->vote != VOTE_NONE) {
         buffer_append_text(list, ",\"vote\":");
         json_append_text(list, message_vote_name(member->vote));
@@ -232,6 +234,8 @@ int record_member_next(struct json_cursor *cursor, struct record_member *ret_mem
         member_vote(object, &member.vote) != 0)
         return TROTH_ERROR_SYNTAX;
     if (!json_member(object, "inquires", &value) || json_bool(value, &member.inquires) != 0)
+        return TROTH_ERROR_SYNTAX;
+    if (json_member(object, "named", &value) && json_bool(value, &member.named) != 0)
         return TROTH_ERROR_SYNTAX;
     *ret_member = member;
     return 0;

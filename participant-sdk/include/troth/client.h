@@ -48,10 +48,13 @@ enum troth_decision {
 };
 
 /* A coordinator's answer, valid during the callback.
- * error: 0; TROTH_ERROR_UNAVAILABLE: nothing was sent; _TIMEOUT, _LOST: it is not known whether the
- * call was taken: repeat it (start: with the same idempotency key); _REFUSED, _NOT_FOUND, _EXISTS
- * (idempotency key used with another body), _ENDED, _FULL, _INVALID: the coordinator's problem, see
- * `body`; _PROTOCOL: an answer that makes no sense. */
+ * error: 0; TROTH_ERROR_UNAVAILABLE: nothing was sent; _TIMEOUT, _LOST, _UNKNOWN (the class says
+ * so: TROTH_CLASS_UNKNOWN): it is not known whether the call was taken, or how it ends. Repeat it,
+ * a start only with the same idempotency key: without one it would be another transaction; or ask,
+ * troth_client_get(): with _UNKNOWN `gtid` is there (status 504, the coordinator stopped or no
+ * longer leads). _FULL: nothing was done (429, 503). _REFUSED, _NOT_FOUND, _EXISTS (idempotency key
+ * used with another body, commit repeated with other branches), _ENDED, _INVALID: the coordinator's
+ * problem, see `body`; _PROTOCOL: an answer that makes no sense. */
 struct troth_answer {
     int error;
     int status; /* HTTP's; 0: none came */
@@ -109,7 +112,9 @@ struct troth_enlist {
 TROTH_MUST_CHECK int troth_client_enlist(struct troth_client *client,
                                          const struct troth_enlist *enlist, troth_answered answered,
                                          void *arg);
-/* Names the branches that the client knows; fewer enlisted means abort. Safe to repeat. */
+/* Names the branches that the client knows; fewer enlisted means abort. Safe to repeat, also when
+ * it has ended: the same call gets the first one's answer, one with other branches _EXISTS. The
+ * client itself repeats it where a kept connection turns out to be closed. */
 TROTH_MUST_CHECK int troth_client_commit(struct troth_client *client, const troth_gtid *gtid,
                                          const uint32_t *branches, uint32_t count,
                                          enum troth_reply_at reply, troth_answered answered,

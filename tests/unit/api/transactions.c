@@ -222,6 +222,25 @@ static const char *const wrong_keys[] = {
     "a\"b", "\"a\\", "one, two", "caf\xc3\xa9", "\"caf\xc3\xa9\"",
 };
 
+START_TEST(not_known_names_the_transaction)
+{
+    /* What is not known here names the transaction, says where to ask, and does not invite to send
+     * the request again: no Retry-After, and not 503. */
+    REPLY_SCOPED struct reply reply = {0};
+    struct api_problem problem;
+    troth_gtid gtid;
+    ck_assert_int_eq(troth_gtid_parse(FAKE_GTID, strlen(FAKE_GTID), &gtid), 0);
+    api_problem_set(&problem, API_PROBLEM_OUTCOME_UNKNOWN, "it stops");
+    problem.gtid = &gtid;
+    fx.fake.problem = &problem;
+    ask("POST", START, NULL, GOOD, &reply);
+    ck_assert_int_eq(reply.status, 504);
+    reply_has_header(&reply, "Location: " START "/" FAKE_GTID);
+    ck_assert_ptr_null(strstr(reply.head, "Retry-After"));
+    ck_assert_ptr_nonnull(strstr(reply.body.data, "\"gtid\":\"" FAKE_GTID "\""));
+}
+END_TEST
+
 START_TEST(refuses_a_wrong_key)
 {
     /* A key that is not one string of printable ASCII is refused before anything is done. */
@@ -496,6 +515,7 @@ Suite *transactions_suite(void)
     tcase_add_test(tests, a_key_is_the_same_quoted_and_bare);
     tcase_add_test(tests, takes_the_longest_key);
     LOOP(tests, refuses_a_wrong_key, wrong_keys);
+    tcase_add_test(tests, not_known_names_the_transaction);
     LOOP(tests, checks_traceparent, traces);
     LOOP(tests, refuses_a_wrong_start, wrong_starts);
     tcase_add_test(tests, lists_every_fault_of_the_input);

@@ -9,5 +9,6 @@ Suite *suite_arena(void);
 Suite *suite_watch(void);
 Suite *suite_metrics(void);
 Suite *suite_listing(void);
+Suite *suite_waiting(void);
 
 #endif

@@ -204,7 +204,7 @@ START_TEST(problems)
         int error;
     } cases[] = {{400, TROTH_ERROR_INVALID}, {404, TROTH_ERROR_NOT_FOUND}, {409, TROTH_ERROR_ENDED},
                  {422, TROTH_ERROR_EXISTS},  {403, TROTH_ERROR_REFUSED},   {503, TROTH_ERROR_FULL},
-                 {500, TROTH_ERROR_UNKNOWN}};
+                 {500, TROTH_ERROR_UNKNOWN}, {504, TROTH_ERROR_UNKNOWN}};
     const troth_gtid id = gtid();
     size_t i;
 
@@ -216,6 +216,29 @@ START_TEST(problems)
         ck_assert_int_eq(heard.status, cases[i].status);
         ck_assert_int_eq(heard.error, cases[i].error);
     }
+}
+END_TEST
+
+/* A coordinator that stops says whom to ask for. What has no key is sent once, by the client itself
+ * never again; waiting goes on until somebody knows. */
+START_TEST(not_known_here)
+{
+    const struct troth_start start = {.definition = "transfer"};
+    const troth_gtid id = gtid();
+
+    status = 504;
+    reply_body = "{\"title\":\"?\",\"gtid\":\"019aa4b6-4500-8003-8000-004000000001\"}";
+    ck_assert_int_eq(troth_client_start(client, &start, on_answer, NULL), 0);
+    until_answered();
+    ck_assert_int_eq(heard.error, TROTH_ERROR_UNKNOWN);
+    ck_assert_int_eq(troth_error_class(heard.error), TROTH_CLASS_UNKNOWN);
+    ck_assert(heard.has_gtid);
+    ck_assert_mem_eq(&heard.gtid, &id, sizeof id);
+    ck_assert_uint_eq(requests, 1);
+    ck_assert_int_eq(troth_client_wait(client, &id, 200000, on_answer, NULL), 0);
+    until_answered();
+    ck_assert_uint_gt(requests, 2);
+    ck_assert_int_eq(troth_error_class(heard.error), TROTH_CLASS_UNKNOWN);
 }
 END_TEST
 
@@ -286,6 +309,7 @@ TCase *client_tests(void)
     tcase_add_test(tests, interactive);
     tcase_add_test(tests, inquire);
     tcase_add_test(tests, problems);
+    tcase_add_test(tests, not_known_here);
     tcase_add_test(tests, waiting);
     tcase_add_test(tests, full_and_gone);
     tcase_add_test(tests, blocking);

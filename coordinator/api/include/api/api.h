@@ -33,10 +33,11 @@
  * api_problem_set() from the list in api/problem.h. */
 struct api_problem {
     int status;
-    const char *slug;                       /* "unknown-definition"; static */
-    const char *title;                      /* static */
-    char detail[512];                       /* names what is wrong and where */
-    uint32_t retry_after_s;                 /* 0: none */
+    const char *slug;       /* "unknown-definition"; static */
+    const char *title;      /* static */
+    char detail[512];       /* names what is wrong and where */
+    uint32_t retry_after_s; /* 0: none */
+    const troth_gtid *gtid; /* of the transaction it is about, shown with its Location; or NULL */
     const struct definition_faults *faults; /* more than one fault: listed as "errors"; or NULL */
 };
 

@@ -5,7 +5,8 @@
  *
  * 400 and 415: the request itself is malformed. 422: it is well formed, and what it asks for can
  * not be. 404: the path names nothing. 409: it could have been, at another time. 503: nothing
- * happened, try again. */
+ * happened, try again. 504: it may have happened: ask, and send it again only where that is safe.
+ */
 #ifndef API_PROBLEM_H
 #define API_PROBLEM_H
 
@@ -49,12 +50,14 @@ struct api_problem;
     X(UNKNOWN_PARTICIPANT, 422, "unknown-participant", "There is no such participant")             \
     X(WRONG_URL, 422, "wrong-url", "A URL can not be called")                                      \
     X(TOO_MANY_BRANCHES, 422, "too-many-branches", "More branches than a transaction may have")    \
+    X(COMMIT_DIFFERS, 422, "commit-differs", "It was committed with other branches")               \
     X(KEY_REUSED, 422, "idempotency-key-reused", "The Idempotency-Key belongs to another request") \
     X(HEADERS_TOO_LARGE, 431, "headers-too-large", "The headers are too large, or too many")       \
     X(INTERNAL, 500, "internal", "The coordinator could not do this")                              \
     X(NOT_IMPLEMENTED, 501, "not-implemented", "The coordinator does not do this")                 \
     X(FULL, 503, "full", "A limit is reached; nothing was accepted")                               \
     X(UNAVAILABLE, 503, "unavailable", "The coordinator can not do this now")                      \
+    X(OUTCOME_UNKNOWN, 504, "outcome-unknown", "How it ends is not known here: ask")               \
     X(HTTP_VERSION, 505, "http-version", "The coordinator speaks HTTP/1.1")
 
 enum api_problem_kind {

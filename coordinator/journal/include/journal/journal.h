@@ -106,6 +106,10 @@ TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journa
 void journal_destroy(struct journal *journal);
 
 enum journal_state journal_state(const struct journal *journal);
+/* By our own clock the lease is ours, now: whoever speaks for the shards looks here first, in the
+ * turn in which it speaks. false also where it only may be over (it is being renewed, or the
+ * database is away): then nothing may leave, and nothing is lost. */
+bool journal_leads(const struct journal *journal);
 const char *journal_id(
     const struct journal *journal); /* 16 hex digits; "" before the first connection */
 uint32_t journal_shards(const struct journal *journal);

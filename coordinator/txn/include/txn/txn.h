@@ -251,9 +251,12 @@ struct txn {
     uint32_t fallback_branch;
     struct troth_span fallback_reason; /* the participant's own words */
     uint32_t delegated_branch;
-    struct mono began;            /* monotonic twin of origin->began_at in this memory; may lie
-                                     before the clock's zero: subtract modulo 2^64 */
-    struct mono deadline;         /* whole transaction; 0: none */
+    bool begun;           /* a row of it is durable: it will come to an outcome, whoever leads */
+    uint64_t named;       /* interactive: bit i: the commit named branches[i] */
+    uint32_t stranger;    /* the lowest number it named that had not enlisted; 0: none */
+    struct mono began;    /* monotonic twin of origin->began_at in this memory; may lie
+                             before the clock's zero: subtract modulo 2^64 */
+    struct mono deadline; /* whole transaction; 0: none */
     struct mono prepare_deadline; /* 0: none yet */
     struct mono publish_deadline;
     uint64_t random; /* seeded by the host; drives the jitter */
@@ -368,8 +371,9 @@ struct txn_effect {
     enum txn_reply_level reply;
     uint32_t number; /* REPLY ENLISTED, REFUSED: the branch's number; 0: CLOSED or CANCELLED */
     int error;       /* REPLY REFUSED: TROTH_ERROR_ENDED (closed or ended), _EXISTS (that number is
-                        enlisted with other content), _FULL (no room for another branch),
-                        _INVALID (not an interactive transaction) */
+                        enlisted with other content; CLOSED: another commit is being answered,
+                        with another list: txn_list_difference()), _FULL (no room for another
+                        branch), _INVALID (not an interactive transaction) */
     struct txn_record record; /* PERSIST; its texts stand in the effects' `texts` buffer */
 };
 
@@ -446,6 +450,26 @@ TROTH_MUST_CHECK int txn_recover(struct txn *txn, const struct txn_image *image,
                                  const struct txn_policy *policy, uint32_t epoch, uint64_t seed,
                                  struct txn_branch *branches, uint32_t cap, struct buffer *texts,
                                  struct txn_now now);
+
+/* What may be said of it now to who waits for it, or asks again: when his time is over, when the
+ * coordinator stops, when it was fenced. */
+enum txn_told {
+    TXN_TOLD_NOTHING,  /* nothing was done, and nothing will be: no record was ever handed to the
+                          journal, nothing was sent. It must not be begun afterwards */
+    TXN_TOLD_UNKNOWN,  /* it has begun here and no row of it is durable, or somebody else leads: how
+                          it ends is not known here */
+    TXN_TOLD_ACCEPTED, /* a row of it is durable: it comes to an outcome, whatever happens */
+    TXN_TOLD_OUTCOME   /* txn->outcome is durable */
+};
+enum txn_told txn_told(const struct txn *txn);
+
+/* A commit said again: the lowest number by which its list differs from that of the first one, or
+ * 0: it is the same, and gets the first one's answer. Of an interactive transaction whose list is
+ * closed; and from the journal's row (TROTH_ERROR_SYNTAX: its list can not be read). */
+uint32_t txn_list_difference(const struct txn *txn, const uint32_t *numbers, uint32_t count);
+TROTH_MUST_CHECK int txn_image_list_difference(const struct txn_image *image,
+                                               const uint32_t *numbers, uint32_t count,
+                                               uint32_t *ret_number);
 
 /* What the leader's memory says to an inquiry (protocol.md, section 2). */
 enum txn_answer { TXN_ANSWER_UNDECIDED, TXN_ANSWER_COMMITTED, TXN_ANSWER_ABORTED };

@@ -124,6 +124,7 @@ struct record_member {
     struct troth_span participant;
     struct troth_span operation;
     bool inquires; /* false: plain http, can not ask for the decision [NOINQ] */
+    bool named;    /* interactive: the client's commit named it: what is said again is compared */
     enum message_vote vote;
 };
 
