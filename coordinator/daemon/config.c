@@ -42,6 +42,12 @@ const struct config_key config_keys[] = {
     TEXT_KEY(journal, "dbname=troth",
              "libpq conninfo or URI of the journal's database. Several hosts are tried in turn, "
              "each for its own time (connect_timeout), and only one that takes writes will do"),
+    CHOICE_KEY(journal_unsafe, "refuse", "refuse|allow",
+               "a journal's database with fsync or full_page_writes off, which may lose what it "
+               "acknowledged when its host crashes (allow: for tests; it is logged)"),
+    DURATION_KEY(clock_difference_max, "10s", 10 * 1000, 24 * 3600 * US_PER_S,
+                 "a node whose clock differs more than this from the clock of the journal's "
+                 "database does not begin to lead"),
     TEXT_KEY(node, "", "this node's name in the lease table (none: the host's name)"),
     DURATION_KEY(lease, "10s", US_PER_S, 3600 * US_PER_S,
                  "how long the shards stay ours without renewal; another node waits for so long"),
@@ -441,6 +447,12 @@ enum config_outbox config_outbox(const struct config *config)
         return CONFIG_OUTBOX_TABLE;
     }
     return config->kafka_brokers[0] != '\0' ? CONFIG_OUTBOX_KAFKA : CONFIG_OUTBOX_OFF;
+}
+
+enum journal_unsafe config_unsafe(const struct config *config)
+{
+    return strcmp(config->journal_unsafe, "allow") == 0 ? JOURNAL_UNSAFE_ALLOWED
+                                                        : JOURNAL_UNSAFE_REFUSED;
 }
 
 /* A conninfo or URI may hold a password: libpq knows where. What it does not understand was refused

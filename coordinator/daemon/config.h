@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <journal/journal.h>
 #include <protocol/buffer.h>
 #include <troth/error.h>
 
@@ -21,6 +22,8 @@ struct config {
     char *listen;
     char *journal;
     char *node;
+    char *journal_unsafe; /* "refuse" or "allow" */
+    uint64_t clock_difference_max_us;
     uint64_t lease_us;
     uint64_t lazy_delay_us;
     char *outbox; /* "kafka", "table", "off" or "auto" */
@@ -85,6 +88,7 @@ TROTH_MUST_CHECK int config_check(const struct config *config, struct buffer *wh
 void config_print(const struct config *config, FILE *to);
 
 enum config_outbox config_outbox(const struct config *config);
+enum journal_unsafe config_unsafe(const struct config *config);
 /* "127.0.0.1:7800", "[::1]:7800" into a numeric address and a port. */
 TROTH_MUST_CHECK int config_address(const char *text, char *ret_address, size_t cap,
                                     uint16_t *ret_port);

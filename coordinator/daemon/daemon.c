@@ -80,6 +80,8 @@ static int start_journal(struct daemon *daemon)
                                      .node = config->node[0] != '\0' ? config->node : host,
                                      .lease_us = config->lease_us,
                                      .lazy_delay_us = config->lazy_delay_us,
+                                     .unsafe = config_unsafe(config),
+                                     .clock_difference_us = config->clock_difference_max_us,
                                      .callbacks = driver_journal_callbacks(),
                                      .arg = daemon->driver};
     int error = journal_create(daemon->base, &journal, &daemon->journal);

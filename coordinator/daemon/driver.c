@@ -17,10 +17,26 @@ static uint64_t clock_us(clockid_t id)
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
+/* How far this node's clock is ahead of the journal's database. Of the process, as the clock is. */
+static int64_t wall_ahead_us;
+
+/* Wall times go into the journal and are compared by other nodes, so they are the database's. */
 struct txn_now driver_now(void)
 {
-    return (struct txn_now){.mono = {clock_us(CLOCK_MONOTONIC)},
-                            .wall = {clock_us(CLOCK_REALTIME)}};
+    uint64_t wall_us = clock_us(CLOCK_REALTIME) - (uint64_t)wall_ahead_us;
+    return (struct txn_now){.mono = {clock_us(CLOCK_MONOTONIC)}, .wall = {wall_us}};
+}
+
+static void on_clock(void *arg, int64_t ahead_us)
+{
+    (void)arg;
+    char text[32];
+    wall_ahead_us = ahead_us;
+    (void)snprintf(text, sizeof text, "%.1f", (double)ahead_us / 1e6);
+    bool much = ahead_us > 1000000 || ahead_us < -1000000;
+    log_line(much ? LOG_WARN : LOG_INFO,
+             "this node's clock is not the journal's: times follow the journal's", "ahead_seconds",
+             text, NULL);
 }
 
 /* xorshift64*: for jitter and seeds, not for secrets. */
@@ -340,6 +356,7 @@ static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind k
 struct journal_callbacks driver_journal_callbacks(void)
 {
     return (struct journal_callbacks){.state = on_journal_state,
+                                      .clock = on_clock,
                                       .refused = on_refused,
                                       .verdict = on_verdict,
                                       .loaded = recovery_loaded,

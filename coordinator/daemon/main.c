@@ -55,7 +55,8 @@ static const char before[] =
     "  0  done as asked\n"
     "  1  could not start, or not migrate: the reason is printed\n"
     "  2  wrong usage or configuration\n"
-    "  3  another node took the journal over, or its schema is not this program's\n"
+    "  3  another node took the journal over, or its schema is not this program's,\n"
+    "     or its database could lose what it acknowledged: the reason is logged\n"
     "A journal or Kafka that can not be reached is no end: it is tried again, and\n"
     "/readyz says so.";
 
@@ -151,11 +152,14 @@ static int migrate(const struct config *config, uint32_t shards)
 {
     BUFFER_SCOPED struct buffer why = {0};
     uint32_t applied = 0;
-    int error = journal_migrate(config->journal, shards, &why, &applied);
+    int error = journal_migrate(config->journal, shards, config_unsafe(config), &why, &applied);
     if (error != 0) {
         (void)fprintf(stderr, "trothd migrate: %s\n",
                       why.len > 0 ? buffer_text(&why) : troth_error_text(error));
         return error == TROTH_ERROR_SCHEMA ? DAEMON_FENCED : DAEMON_FAILED;
+    }
+    if (why.len > 0) {
+        (void)fprintf(stderr, "trothd migrate: warning: %s\n", buffer_text(&why));
     }
     (void)printf("trothd migrate: %u migrations applied, the journal has schema version %d\n",
                  applied, JOURNAL_SCHEMA_VERSION);

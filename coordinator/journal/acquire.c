@@ -7,20 +7,6 @@
 
 #define WAIT_MIN_US UINT64_C(20000)
 
-/* The lane's session: plans that were made on empty tables must not stay sequential scans, a COMMIT
- * waits for its flush and its standby, and nothing cuts it short. */
-static const char settings_sql[] =
-    "select set_config('plan_cache_mode', 'force_generic_plan', false), "
-    "set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false), "
-    "set_config('synchronous_commit', 'on', false), set_config('statement_timeout', '0', false), "
-    "set_config('lock_timeout', '0', false), "
-    "set_config('idle_in_transaction_session_timeout', '0', false), "
-    "set_config('default_transaction_isolation', 'read committed', false)";
-
-static const char hello_sql[] =
-    "select j.id, j.shards, (select max(version) from troth.migration), pg_is_in_recovery() "
-    "from troth.journal j";
-
 /* All shards or none. The owner is one process: another one of the same node may be taken over at
  * once, one of another node when its lease has run out. */
 static const char lease_sql[] =
@@ -56,7 +42,7 @@ static const char reclaim_sql[] =
     "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
     "microsecond' where owner = $1 returning shard) select count(*) from u";
 
-static void acquire_query(struct journal *journal, const char *sql, link_fn fn)
+void acquire_query(struct journal *journal, const char *sql, link_fn fn)
 {
     struct link *link = &journal->lane.link;
     struct link_params view;
@@ -70,7 +56,7 @@ static void acquire_query(struct journal *journal, const char *sql, link_fn fn)
     link_query(link, sql, &view, fn, journal);
 }
 
-static void acquire_sync(struct journal *journal, link_fn fn)
+void acquire_sync(struct journal *journal, link_fn fn)
 {
     if (journal->lane.link.broken)
         return;
@@ -79,11 +65,13 @@ static void acquire_sync(struct journal *journal, link_fn fn)
 }
 
 /* An error at any of these steps: say so, and begin again with a new connection. */
-static bool acquire_failed(struct journal *journal, PGresult *result)
+bool acquire_failed(struct journal *journal, PGresult *result)
 {
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     ExecStatusType status = PQresultStatus(result);
 
+    if (journal->step == STEP_STOPPED) /* another connection found out */
+        return true;
     if (status == PGRES_TUPLES_OK || status == PGRES_PIPELINE_SYNC || status == PGRES_COMMAND_OK)
         return false;
     if (status == PGRES_FATAL_ERROR) {
@@ -132,7 +120,7 @@ static void acquire_terminate(struct journal *journal)
     acquire_sync(journal, NULL);
 }
 
-static void acquire_reclaim(struct journal *journal)
+void acquire_reclaim(struct journal *journal)
 {
     journal_step_set(journal, STEP_RECLAIM);
     acquire_terminate(journal);
@@ -149,8 +137,6 @@ static void acquire_reclaim(struct journal *journal)
 
 /* --- taking over --------------------------------------------------------------------------------
  */
-
-static void acquire_lease(struct journal *journal);
 
 static void acquire_on_raise(void *arg, PGresult *result)
 {
@@ -234,7 +220,7 @@ static void acquire_on_lease(void *arg, PGresult *result)
     }
 }
 
-static void acquire_lease(struct journal *journal)
+void acquire_lease(struct journal *journal)
 {
     journal_step_set(journal, STEP_LEASE);
     journal->lease_asked_us = clock_mono_us();
@@ -254,94 +240,6 @@ static void acquire_on_time(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (journal->step == STEP_WAIT && journal->lane.link.state == LINK_UP)
         acquire_lease(journal);
-}
-
-/* --- whose journal is it
- * -------------------------------------------------------------------------- */
-
-#define RUN_MIGRATE "run: trothd migrate"
-
-static bool hello_schema_fits(struct journal *journal, PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    int version;
-
-    if (state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0)) {
-        journal_stop(journal, "the database has no journal; " RUN_MIGRATE);
-        return false;
-    }
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        return true; /* another matter */
-    version = PQntuples(result) == 1 ? field_int4(result, 0, 2) : 0;
-    if (version < JOURNAL_SCHEMA_VERSION)
-        journal_stop(journal, "the journal's schema is older than this program; " RUN_MIGRATE);
-    else if (version > JOURNAL_SCHEMA_VERSION)
-        journal_stop(journal, "the journal's schema is newer than this program: start the newer "
-                              "trothd");
-    return version == JOURNAL_SCHEMA_VERSION;
-}
-
-static bool hello_take(struct journal *journal, PGresult *result)
-{
-    struct troth_span id = field_text(result, 0, 0);
-    uint32_t shards = (uint32_t)field_int4(result, 0, 1);
-
-    if (!troth_journal_id_valid(id.data, id.len) || shards == 0 || shards > TROTH_SHARDS_MAX) {
-        journal_stop(journal, "the journal's own row makes no sense");
-        return false;
-    }
-    if (journal->id[0] != '\0') {
-        if (memcmp(journal->id, id.data, id.len) == 0 && journal->shards == shards)
-            return true;
-        journal_stop(journal, "the database holds another journal than before");
-        return false;
-    }
-    if (journal->seqs == NULL)
-        journal->seqs = calloc(shards, sizeof *journal->seqs);
-    if (journal->seqs == NULL) {
-        link_reset(&journal->lane.link);
-        return false;
-    }
-    memcpy(journal->id, id.data, id.len);
-    journal->shards = shards;
-    snprintf(journal->application_name, sizeof journal->application_name, "troth:%s:lane",
-             journal->id);
-    return true;
-}
-
-static void acquire_on_hello(void *arg, PGresult *result)
-{
-    struct journal *journal = arg;
-
-    if (!hello_schema_fits(journal, result) || acquire_failed(journal, result) ||
-        !hello_take(journal, result))
-        return;
-    if (field_bool(result, 0, 3)) {
-        journal_state_set(journal, JOURNAL_CONNECTING, "the database is a standby: not writable");
-        link_reset(&journal->lane.link);
-        return;
-    }
-    if (journal->epochs == NULL)
-        acquire_lease(journal);
-    else
-        acquire_reclaim(journal);
-}
-
-static void acquire_on_settings(void *arg, PGresult *result)
-{
-    (void)acquire_failed(arg, result);
-}
-
-void acquire_begin(struct journal *journal)
-{
-    struct link *link = &journal->lane.link;
-
-    journal_step_set(journal, STEP_HELLO);
-    link_query(link, settings_sql, NULL, acquire_on_settings, journal);
-    acquire_sync(journal, NULL);
-    if (!link->broken)
-        link_query(link, hello_sql, NULL, acquire_on_hello, journal);
-    acquire_sync(journal, NULL);
 }
 
 int acquire_init(struct journal *journal)

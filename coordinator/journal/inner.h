@@ -6,9 +6,9 @@
  * Steps of the lane's connection, each entered by journal_step_set():
  *
  *   DOWN -> HELLO -> LEASE <-> WAIT          another live node holds the lease
- *                      └-> RAISE -> LOAD -> READY
+ *                      └-> RAISE -> LOAD -> PROVE -> READY
  *   after a loss, epochs already raised (the same memory, so they are not raised again):
- *   DOWN -> HELLO -> RECLAIM -> LOAD (where it stopped) -> READY
+ *   DOWN -> HELLO -> RECLAIM -> LOAD (where it stopped) -> PROVE -> READY
  *   any -> STOPPED                           fenced, or the schema is not ours
  */
 #ifndef JOURNAL_INNER_H
@@ -29,6 +29,7 @@ enum step {
     STEP_RAISE,
     STEP_RECLAIM,
     STEP_LOAD,
+    STEP_PROVE, /* that the session is ours alone */
     STEP_READY,
     STEP_STOPPED,
     STEP_COUNT
@@ -77,6 +78,8 @@ struct journal {
     char *node;
     uint64_t lease_us;
     uint64_t lazy_delay_us;
+    bool unsafe;                  /* fsync and its like may be off */
+    uint64_t clock_difference_us; /* more: no lead */
     struct journal_callbacks callbacks;
     void *arg;
 
@@ -86,6 +89,8 @@ struct journal {
     bool acquire_failed; /* the connection is being reset for that */
     char id[TROTH_JOURNAL_ID_LEN + 1];
     uint8_t owner[16]; /* this process, in the lease */
+    uint64_t hello_asked_us;
+    int64_t clock_ahead_us; /* of the database's */
     uint32_t shards;
     uint32_t *epochs; /* NULL until raised: then one memory */
     uint64_t *seqs;
@@ -103,6 +108,7 @@ struct journal {
     struct lane lane;
     struct reader reader;
     struct link keeper;
+    bool keeper_marked; /* its session has its mark */
     struct event *keeper_timer;
     struct event *acquire_timer;
     struct params params; /* of acquire.c, load.c and lease.c */
@@ -125,7 +131,20 @@ void journal_report(struct journal *journal, const troth_gtid *gtid, enum txn_re
 /* acquire.c: what the lane's connection does before it writes */
 int acquire_init(struct journal *journal);
 void acquire_finish(struct journal *journal);
+void acquire_lease(struct journal *journal);
+void acquire_reclaim(struct journal *journal);
+void acquire_query(struct journal *journal, const char *sql, link_fn fn);
+void acquire_sync(struct journal *journal, link_fn fn);
+bool acquire_failed(struct journal *journal, PGresult *result);
+
+/* hello.c */
 void acquire_begin(struct journal *journal);
+void acquire_prove(struct journal *journal);
+
+/* clock.c */
+void clock_note(struct journal *journal, uint64_t asked_us, struct wall database);
+/* Else the state says that it does not lead. */
+bool clock_is_right(struct journal *journal);
 
 /* lease.c */
 int lease_init(struct journal *journal);

@@ -47,7 +47,8 @@ void journal_step_set(struct journal *journal, enum step step)
         [STEP_WAIT] = 1u << STEP_LEASE,
         [STEP_RAISE] = 1u << STEP_LOAD | 1u << STEP_LEASE,
         [STEP_RECLAIM] = 1u << STEP_LOAD,
-        [STEP_LOAD] = 1u << STEP_READY,
+        [STEP_LOAD] = 1u << STEP_PROVE,
+        [STEP_PROVE] = 1u << STEP_READY,
     };
 
     assert(step == STEP_STOPPED || step == STEP_DOWN || (next[journal->step] >> step & 1) != 0);
@@ -137,6 +138,8 @@ static int journal_init(struct journal *journal, struct event_base *base,
         return TROTH_ERROR_NO_MEMORY;
     journal->lease_us = config->lease_us;
     journal->lazy_delay_us = config->lazy_delay_us;
+    journal->unsafe = config->unsafe == JOURNAL_UNSAFE_ALLOWED;
+    journal->clock_difference_us = config->clock_difference_us;
     journal->callbacks = config->callbacks;
     journal->arg = config->arg;
     journal->state = JOURNAL_CONNECTING;

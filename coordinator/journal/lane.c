@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "inner.h"
+#include "session.h"
 #include "statements.h"
 
 #define RETRY_MIN_US     UINT64_C(10000)
@@ -49,6 +50,19 @@ static void lane_on_lock(void *arg, PGresult *result)
         lane_on_result(arg, result);
 }
 
+/* Nothing of the batch is committed then, and nothing ever is through such a session. */
+static void lane_on_check(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (journal->step == STEP_STOPPED)
+        return;
+    if (session_is_shared(result))
+        journal_stop(journal, session_shared_why);
+    else if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+        lane_on_result(arg, result);
+}
+
 static void lane_send(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
@@ -59,6 +73,7 @@ static void lane_send(struct journal *journal)
     lane->error_state[0] = '\0';
     lane->flight_count = 0;
     lane->flight_seen = 0;
+    session_check(&lane->link, &lane->params, lane_on_check, journal);
     if (batch->rewritten) {
         statement_lock_params(batch, &lane->params);
         lane_send_statement(journal, STATEMENT_LOCK, lane_on_lock);

@@ -1,10 +1,16 @@
 /* Renewal, at a third of the lease, on a connection of its own: never behind a batch or a list.
  * The lease says who tries; who may is the epoch's matter. */
 #include "inner.h"
+#include "session.h"
+
+/* A renewal that is lost with a crash only lets another node try earlier: it need not wait for the
+ * disk, nor for a standby that is away. Local to the transaction, since the session may be another
+ * client's next. */
+static const char hurry_sql[] = "select set_config('synchronous_commit', 'off', true)";
 
 static const char renew_sql[] =
     "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
-    "microsecond' where owner = $1 returning shard) select count(*) from u";
+    "microsecond' where owner = $1 returning shard) select count(*), clock_timestamp() from u";
 
 static const char give_back_sql[] = "update troth.lease set lease_until = clock_timestamp(), "
                                     "owner = null where owner = $1";
@@ -26,20 +32,35 @@ static void lease_on_renewed(void *arg, PGresult *result)
         return;
     }
     journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
+    clock_note(journal, journal->lease_asked_us, field_time(result, 0, 1));
     journal_state_update(journal, "the lease is renewed");
     lane_flush(journal);
+}
+
+static void keeper_on_check(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (session_is_shared(result) && journal->step != STEP_STOPPED)
+        journal_stop(journal, session_shared_why);
 }
 
 static void lease_renew(struct journal *journal)
 {
     struct link_params view;
 
+    session_check(&journal->keeper, &journal->params, keeper_on_check, journal);
+    if (journal->keeper.broken)
+        return;
     params_clear(&journal->params);
     params_uuid(&journal->params, journal->owner);
     params_int8(&journal->params, (int64_t)journal->lease_us);
     if (!params_view(&journal->params, &view))
         return;
     journal->lease_asked_us = clock_mono_us();
+    link_query(&journal->keeper, hurry_sql, NULL, NULL, NULL);
+    if (journal->keeper.broken)
+        return;
     link_query(&journal->keeper, renew_sql, &view, lease_on_renewed, journal);
     if (journal->keeper.broken)
         return;
@@ -68,21 +89,37 @@ static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
         link_reset(&journal->keeper);
 }
 
-/* A renewal that is lost with a crash only lets another node try earlier: it need not wait for the
- * disk, nor for a standby that is away. */
-static void keeper_up(void *arg)
+static void keeper_on_marked(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
 
-    link_query(&journal->keeper, "select set_config('synchronous_commit', 'off', false)", NULL,
-               NULL, NULL);
-    if (!journal->keeper.broken)
-        lease_renew(journal);
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        keeper_on_check(arg, result);
+        link_reset(&journal->keeper);
+        return;
+    }
+    if (PQresultStatus(result) != PGRES_PIPELINE_SYNC || journal->step == STEP_STOPPED)
+        return;
+    journal->keeper_marked = true;
+    acquire_prove(journal);
+}
+
+static void keeper_up(void *arg)
+{
+    struct journal *journal = arg;
+    struct link *link = &journal->keeper;
+
+    session_begin(link, &journal->params, "", keeper_on_marked, journal);
+    session_prepare(link, keeper_on_marked, journal);
+    if (link->broken)
+        return;
+    link_sync(link, keeper_on_marked, journal);
+    lease_renew(journal);
 }
 
 static void keeper_down(void *arg, const char *why)
 {
-    (void)arg;
+    ((struct journal *)arg)->keeper_marked = false;
     (void)why; /* the lane's connection says what is wrong with the database */
 }
 

@@ -12,6 +12,15 @@
 static void link_on_io(evutil_socket_t fd, short what, void *arg);
 static void link_on_timer(evutil_socket_t fd, short what, void *arg);
 
+static void link_mark(struct link *link)
+{
+    uint8_t random[LINK_MARK_LEN / 2];
+
+    evutil_secure_rng_get_bytes(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        (void)snprintf(link->mark + 2 * i, 3, "%02x", random[i]);
+}
+
 int link_init(struct link *link, struct event_base *base, const char *conninfo,
               const char *application_name, const struct link_callbacks *callbacks, void *arg)
 {
@@ -23,6 +32,7 @@ int link_init(struct link *link, struct event_base *base, const char *conninfo,
     link->timer = event_new(base, -1, 0, link_on_timer, link);
     if (link->timer == NULL)
         return TROTH_ERROR_NO_MEMORY;
+    link_mark(link);
     return hosts_init(&link->hosts, conninfo);
 }
 
@@ -440,9 +450,10 @@ void link_reset(struct link *link)
         event_active(link->io, EV_TIMEOUT, 0);
 }
 
-void link_reset_elsewhere(struct link *link)
+void link_refuse(struct link *link)
 {
     if (link->state == LINK_UP && !link->broken)
         link->host = (link->host + 1) % link->hosts.count;
+    link->failed = true;
     link_reset(link);
 }

@@ -33,7 +33,8 @@ enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
  * LINK_HOST_TIMEOUT_US, doubled with each round in which all failed, up to this. */
 #define LINK_CONNECT_TIMEOUT_US UINT64_C(10000000)
 #define LINK_HOST_TIMEOUT_US    UINT64_C(2000000)
-#define LINK_WHY_MAX            400u
+#define LINK_WHY_MAX            500u
+#define LINK_MARK_LEN           32u
 
 /* For each result of a query: its rows, an error (PGRES_FATAL_ERROR) or PGRES_PIPELINE_ABORTED. For
  * a sync: PGRES_PIPELINE_SYNC, perhaps after a PGRES_FATAL_ERROR: the failure of the commit. The
@@ -56,6 +57,7 @@ struct link {
     struct event_base *base;
     struct hosts hosts;
     const char *application_name;
+    char mark[LINK_MARK_LEN + 1]; /* what this session is known by (session.h) */
     struct link_callbacks callbacks;
     void *arg;
     enum link_state state;
@@ -102,7 +104,8 @@ void link_sync(struct link *link, link_fn fn, void *arg);
 void link_send(struct link *link);
 /* Gives the connection up and makes a new one; `down` comes in the next turn. */
 void link_reset(struct link *link);
-/* The same, beginning with the next host: this one is not what it should be. */
-void link_reset_elsewhere(struct link *link);
+/* The same, beginning with the next host, after a longer pause each time: this one is not what it
+ * should be. */
+void link_refuse(struct link *link);
 
 #endif

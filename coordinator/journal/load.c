@@ -126,8 +126,7 @@ void load_next(struct journal *journal)
         params_int8(&journal->params, journal->load.outbox_seq);
         load_ask(journal, outbox_sql, load_on_outbox);
     } else {
-        journal_step_set(journal, STEP_READY);
-        journal_state_update(journal, "all shards acquired");
-        lane_flush(journal);
+        journal_step_set(journal, STEP_PROVE);
+        acquire_prove(journal);
     }
 }

@@ -10,6 +10,7 @@
 
 #include "hosts.h"
 #include "migrations.h"
+#include "session.h"
 
 #define CONNECT_TIMEOUT_S 10u /* for each host, unless the conninfo says otherwise */
 #define MIGRATE_TRIES_MAX 20  /* two that begin at once collide a few times; more is an error */
@@ -234,15 +235,44 @@ static PGconn *connect_one(const struct hosts *hosts, struct buffer *why)
     return NULL;
 }
 
-static int migrate(const struct hosts *hosts, uint32_t shards, struct buffer *why,
-                   uint32_t *ret_applied)
+/* The same questions as the daemon's, so that one does not accept what the other refuses. */
+static int run_fit(struct migration_run *run, enum journal_unsafe unsafe)
+{
+    const char *values[] = {"migrate"};
+    RESULT_SCOPED PGresult *begun =
+        PQexecParams(run->conn, session_settings_sql, 1, NULL, values, NULL, NULL, 0);
+    RESULT_SCOPED PGresult *result = PQexec(run->conn, session_fit_sql);
+    char text[LINK_WHY_MAX];
+    enum session_fit fit;
+    int error = run_check(run, begun);
+
+    if (error == TROTH_OK)
+        error = run_check(run, result);
+    if (error != TROTH_OK)
+        return error;
+    if (run->why != NULL)
+        buffer_clear(run->why);
+    fit = session_fit(result, text, sizeof text);
+    if (fit != SESSION_FIT)
+        why_set(run->why, text, "");
+    if (fit == SESSION_FIT || (fit == SESSION_UNSAFE && unsafe == JOURNAL_UNSAFE_ALLOWED))
+        return TROTH_OK;
+    return fit == SESSION_STANDBY ? TROTH_ERROR_UNAVAILABLE : TROTH_ERROR_CONFIG;
+}
+
+static int migrate(const struct hosts *hosts, uint32_t shards, enum journal_unsafe unsafe,
+                   struct buffer *why, uint32_t *ret_applied)
 {
     __attribute__((cleanup(conn_finish))) PGconn *conn = connect_one(hosts, why);
     struct migration_run run = {.conn = conn, .why = why, .shards = shards};
-    int error = TROTH_ERROR_BUSY;
+    int error;
 
     if (conn == NULL)
         return TROTH_ERROR_UNAVAILABLE;
+    error = run_fit(&run, unsafe);
+    if (error != TROTH_OK)
+        return error;
+    error = TROTH_ERROR_BUSY;
     for (int i = 0; i < MIGRATE_TRIES_MAX && error == TROTH_ERROR_BUSY; i++)
         error = run_all(&run);
     if (error == TROTH_OK)
@@ -250,8 +280,8 @@ static int migrate(const struct hosts *hosts, uint32_t shards, struct buffer *wh
     return error;
 }
 
-int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
-                    uint32_t *ret_applied)
+int journal_migrate(const char *conninfo, uint32_t shards, enum journal_unsafe unsafe,
+                    struct buffer *why, uint32_t *ret_applied)
 {
     struct hosts hosts;
     int error = hosts_init(&hosts, conninfo);
@@ -262,7 +292,7 @@ int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
         why_set(why, "too many shards", "");
         error = TROTH_ERROR_INVALID;
     } else {
-        error = migrate(&hosts, shards, why, ret_applied);
+        error = migrate(&hosts, shards, unsafe, why, ret_applied);
     }
     hosts_finish(&hosts);
     return error;

@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session.h"
+
 #define READER_TICK_US UINT64_C(100000)
 
 /* Nothing that is asked may hold up inquiries for ever. */
-static const char settings_sql[] =
-    "select set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false), "
-    "set_config('synchronous_commit', 'on', false), "
-    "set_config('statement_timeout', '10000', false)";
+#define READER_SETS ", set_config('statement_timeout', '10000', false)"
 
 struct ask *ask_create(struct journal *journal, const struct ask_kind *kind, void *arg)
 {
@@ -123,10 +122,25 @@ static void reader_on_result(void *arg, PGresult *result)
 /* --- sending
  * --------------------------------------------------------------------------------------- */
 
+static void reader_on_check(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (session_is_shared(result))
+        journal_stop(journal, session_shared_why);
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+        reader_on_result(arg, result);
+}
+
 static void reader_send(struct journal *journal, struct ask *ask)
 {
     struct link *link = &journal->reader.link;
     struct link_params view;
+
+    if (ask->writes)
+        session_check(link, &journal->reader.params, reader_on_check, journal);
+    if (link->broken)
+        return;
 
     if (!params_view(&ask->params, &view)) {
         link_reset(link);
@@ -193,6 +207,8 @@ static void reader_on_prepared(void *arg, PGresult *result)
     struct journal *journal = arg;
 
     /* No schema yet, most likely: the lane's connection says so. */
+    if (session_is_shared(result))
+        journal_stop(journal, session_shared_why);
     if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         reader_note(&journal->reader, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
         link_reset(&journal->reader.link);
@@ -212,9 +228,13 @@ static void reader_up(void *arg)
                                                    &ask_definition_delete,
                                                    &ask_participant_delete};
     struct journal *journal = arg;
-    struct link *link = &journal->reader.link;
+    struct reader *reader = &journal->reader;
+    struct link *link = &reader->link;
 
-    link_query(link, settings_sql, NULL, NULL, NULL);
+    session_begin(link, &reader->params, READER_SETS, NULL, NULL);
+    if (!link->broken)
+        link_sync(link, NULL, NULL);
+    session_prepare(link, reader_on_prepared, journal);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !link->broken; i++)
         link_prepare(link, kinds[i]->name, kinds[i]->sql, reader_on_prepared, journal);
     if (!link->broken)

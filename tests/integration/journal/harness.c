@@ -47,7 +47,8 @@ void world_init(struct world *world, bool bare)
     world->admin = PQconnectdb(world->conninfo);
     ck_assert_int_eq(PQstatus(world->admin), CONNECTION_OK);
     if (!bare)
-        ck_assert_int_eq(journal_migrate(world->conninfo, 0, NULL, &applied), TROTH_OK);
+        ck_assert_int_eq(
+            journal_migrate(world->conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied), TROTH_OK);
     world->base = event_base_new();
     world->tick = event_new(world->base, -1, EV_PERSIST, on_tick, NULL);
     event_add(world->tick, &often);
@@ -174,6 +175,8 @@ void node_start(struct world *world, struct node *node, struct node_options opti
                                     .lease_us = options.lease_us == 0 ? 5000000 : options.lease_us,
                                     .lazy_delay_us =
                                         options.lazy_delay_us == 0 ? 20000 : options.lazy_delay_us,
+                                    .unsafe = options.unsafe,
+                                    .clock_difference_us = UINT64_C(3600000000),
                                     .callbacks = {.state = on_state,
                                                   .verdict = on_verdict,
                                                   .loaded = on_loaded,

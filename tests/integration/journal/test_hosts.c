@@ -145,7 +145,8 @@ START_TEST(a_host_without_the_database_is_passed_by)
     refuser_init(&refuser);
     snprintf(port, sizeof port, "%d", refuser.port);
     two_hosts(conninfo, sizeof conninfo, &world, port, "");
-    ck_assert_int_eq(journal_migrate(conninfo, 0, NULL, &applied), TROTH_OK);
+    ck_assert_int_eq(journal_migrate(conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
+                     TROTH_OK);
     node_start(&world, &node, (struct node_options){.conninfo = conninfo});
     world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
     refuser_finish(&refuser);
@@ -167,7 +168,8 @@ START_TEST(all_hosts_say_why)
     refuser_init(&refuser);
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1,127.0.0.1 port=%d,1 user=postgres dbname=x",
              refuser.port);
-    ck_assert_int_eq(journal_migrate(conninfo, 0, &why, &applied), TROTH_ERROR_UNAVAILABLE);
+    ck_assert_int_eq(journal_migrate(conninfo, 0, JOURNAL_UNSAFE_REFUSED, &why, &applied),
+                     TROTH_ERROR_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(buffer_text(&why), "does not exist"));
     ck_assert_ptr_nonnull(strstr(buffer_text(&why), "refused"));
     node_start(&world, &node, (struct node_options){.conninfo = conninfo});

@@ -14,12 +14,14 @@ START_TEST(migrates_twice)
     uint32_t applied = 99;
 
     world_init(&world, true);
-    ck_assert_int_eq(journal_migrate(world.conninfo, 0, NULL, &applied), TROTH_OK);
+    ck_assert_int_eq(journal_migrate(world.conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
+                     TROTH_OK);
     ck_assert_uint_eq(applied, JOURNAL_SCHEMA_VERSION);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.shard"), 16);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.lease"), 16);
     world_exec(&world, "create table public.before as select id from troth.journal");
-    ck_assert_int_eq(journal_migrate(world.conninfo, 16, NULL, &applied), TROTH_OK);
+    ck_assert_int_eq(journal_migrate(world.conninfo, 16, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
+                     TROTH_OK);
     ck_assert_uint_eq(applied, 0);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.journal j, public.before b "
                                           "where j.id = b.id"),
@@ -36,9 +38,11 @@ START_TEST(keeps_the_number_of_shards)
     uint32_t applied = 99;
 
     world_init(&world, true);
-    ck_assert_int_eq(journal_migrate(world.conninfo, 4, NULL, &applied), TROTH_OK);
+    ck_assert_int_eq(journal_migrate(world.conninfo, 4, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
+                     TROTH_OK);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.shard"), 4);
-    ck_assert_int_eq(journal_migrate(world.conninfo, 5, &why, &applied), TROTH_ERROR_INVALID);
+    ck_assert_int_eq(journal_migrate(world.conninfo, 5, JOURNAL_UNSAFE_REFUSED, &why, &applied),
+                     TROTH_ERROR_INVALID);
     ck_assert_uint_gt(why.len, 0);
     world_finish(&world);
 }
@@ -56,8 +60,10 @@ START_TEST(migrates_from_many_processes_at_once)
         if (children[i] == 0) {
             uint32_t applied;
 
-            _exit(journal_migrate(world.conninfo, 0, NULL, &applied) == TROTH_OK ? (int)applied
-                                                                                 : 100);
+            _exit(journal_migrate(world.conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied) ==
+                          TROTH_OK
+                      ? (int)applied
+                      : 100);
         }
     }
     int applied = 0;
@@ -83,7 +89,8 @@ START_TEST(refuses_a_newer_schema)
 
     world_init(&world, false);
     world_exec(&world, "insert into troth.migration (version, name) values (99, 'future')");
-    ck_assert_int_eq(journal_migrate(world.conninfo, 0, NULL, &applied), TROTH_ERROR_SCHEMA);
+    ck_assert_int_eq(journal_migrate(world.conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
+                     TROTH_ERROR_SCHEMA);
     ck_assert_uint_eq(applied, 99);
     node_start(&world, &node, (struct node_options){0});
     world_wait(&world, journal_state(node.journal) == JOURNAL_FENCED);
@@ -113,7 +120,8 @@ START_TEST(says_why_it_can_not_connect)
     BUFFER_SCOPED struct buffer why = {0};
     uint32_t applied = 99;
 
-    ck_assert_int_eq(journal_migrate("host=127.0.0.1 port=1 dbname=x", 0, &why, &applied),
+    ck_assert_int_eq(journal_migrate("host=127.0.0.1 port=1 dbname=x", 0, JOURNAL_UNSAFE_REFUSED,
+                                     &why, &applied),
                      TROTH_ERROR_UNAVAILABLE);
     ck_assert_uint_gt(why.len, 0);
     ck_assert_uint_eq(applied, 99);

@@ -43,9 +43,13 @@ TROTH_MUST_CHECK int journal_conninfo_show(const char *conninfo, struct buffer *
 /* Applies what is missing of the migrations that are compiled in from sql/journal, each in a
  * transaction of its own, under a lock that makes two at once safe; creates the journal's id and
  * `shards` shards the first time (0: JOURNAL_SHARDS_DEFAULT; later another number is
- * TROTH_ERROR_INVALID). TROTH_ERROR_SCHEMA: the database is newer than this program. `why` (may be
- * NULL) gets a sentence on failure. */
-TROTH_MUST_CHECK int journal_migrate(const char *conninfo, uint32_t shards, struct buffer *why,
+ * TROTH_ERROR_INVALID). TROTH_ERROR_SCHEMA: the database is newer than this program.
+ * TROTH_ERROR_CONFIG: the database could lose what it acknowledged (JOURNAL_UNSAFE_ALLOWED: that is
+ * only said), or can not hold the journal at all (another encoding than UTF8, a standby). `why`
+ * (may be NULL) gets a sentence on failure, and a warning otherwise: empty when there is none. */
+enum journal_unsafe { JOURNAL_UNSAFE_REFUSED, JOURNAL_UNSAFE_ALLOWED };
+TROTH_MUST_CHECK int journal_migrate(const char *conninfo, uint32_t shards,
+                                     enum journal_unsafe unsafe, struct buffer *why,
                                      uint32_t *ret_applied);
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -78,6 +82,9 @@ struct journal_callbacks {
      * order. */
     void (*loaded)(void *arg, const struct txn_image *image);
     void (*outbox)(void *arg, const struct record_outbox_row *row);
+    /* By how much this node's wall clock is ahead of the database's (negative: behind), before
+     * anything is loaded and whenever that changed. May be NULL. */
+    void (*clock)(void *arg, int64_t ahead_us);
     /* A record that the database will never take (a value it refuses: `why` says which), or a row
      * that can not be read back when loading. It gets no verdict, since none would be true: the
      * transaction stays as the journal has it, later records of it are refused likewise, and an
@@ -92,12 +99,14 @@ struct journal_config {
     const char *node;       /* this node's name; taking over its own lease needs no waiting */
     uint64_t lease_us;      /* length; renewed at a third */
     uint64_t lazy_delay_us; /* how long lazy rows may wait for company */
+    enum journal_unsafe unsafe;   /* a database with fsync or full_page_writes off */
+    uint64_t clock_difference_us; /* a clock that differs more from the database's: no lead */
     struct journal_callbacks callbacks;
     void *arg;
 };
 
-/* Starts connecting, checks the schema version (TROTH_ERROR_SCHEMA through `state` FENCED with the
- * command to run), takes all shards: raises each epoch by one (protocol.md, rule 4), ends older
+/* Starts connecting, checks the schema version and whether the database and the session are fit for
+ * a journal (else `state` FENCED, with what is wrong and the command that mends it), takes all shards: raises each epoch by one (protocol.md, rule 4), ends older
  * sessions of this journal's lanes, loads, then tells JOURNAL_LEADING. */
 TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journal_config *config,
                                     struct journal **ret_journal);

@@ -1,0 +1,54 @@
+/* This node's wall clock against the database's. Times in the journal are written by one node and
+ * read by another: a clock that is a day ahead would end every deadline at once, at a takeover. So
+ * all of Troth's wall times follow the database's clock, and a node whose own differs too much does
+ * not begin to lead: what else is wrong with it? */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "inner.h"
+
+/* Not worth a step of the time that is told: less than this, or than the answer took. */
+#define NOTE_US  INT64_C(100000)
+#define US_PER_S 1e6
+
+static int64_t wall_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The database's answer was made at some moment between the asking and now: the middle is wrong by
+ * half of that at most. */
+void clock_note(struct journal *journal, uint64_t asked_us, struct wall database)
+{
+    int64_t took = (int64_t)(clock_mono_us() - asked_us);
+    int64_t ahead = wall_us() - took / 2 - (int64_t)database.us;
+    int64_t step = llabs(ahead - journal->clock_ahead_us);
+
+    if (database.us == 0 || step < NOTE_US || step < took)
+        return;
+    journal->clock_ahead_us = ahead;
+    if (journal->callbacks.clock != NULL)
+        journal->callbacks.clock(journal->arg, ahead);
+}
+
+bool clock_is_right(struct journal *journal)
+{
+    int64_t off = llabs(journal->clock_ahead_us);
+    char why[LINK_WHY_MAX];
+
+    if ((uint64_t)off <= journal->clock_difference_us)
+        return true;
+    (void)snprintf(why, sizeof why,
+                   "this node's clock is %.0f s %s the clock of the journal's database, more than "
+                   "clock_difference_max (%.0f s): it does not lead until that is mended "
+                   "(timedatectl, chronyc)",
+                   (double)off / US_PER_S, journal->clock_ahead_us > 0 ? "ahead of" : "behind",
+                   (double)journal->clock_difference_us / US_PER_S);
+    journal->acquire_failed = true; /* said here: the connection's end has nothing to add */
+    journal_state_set(journal, JOURNAL_CONNECTING, why);
+    return false;
+}

@@ -1,0 +1,185 @@
+/* Whose journal is it, and is it fit for one? The first that the lane asks on a new connection. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inner.h"
+#include "session.h"
+
+/* Plans that were made on empty tables must not stay sequential scans. */
+#define LANE_SETS ", set_config('plan_cache_mode', 'force_generic_plan', false)"
+
+static const char hello_sql[] =
+    "select j.id, j.shards, (select max(version) from troth.migration), clock_timestamp() "
+    "from troth.journal j";
+
+#define RUN_MIGRATE "run: trothd migrate"
+
+static bool hello_schema_fits(struct journal *journal, PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    int version;
+
+    if (state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0)) {
+        journal_stop(journal, "the database has no journal; " RUN_MIGRATE);
+        return false;
+    }
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return true; /* another matter */
+    version = PQntuples(result) == 1 ? field_int4(result, 0, 2) : 0;
+    if (version < JOURNAL_SCHEMA_VERSION)
+        journal_stop(journal, "the journal's schema is older than this program; " RUN_MIGRATE);
+    else if (version > JOURNAL_SCHEMA_VERSION)
+        journal_stop(journal, "the journal's schema is newer than this program: start the newer "
+                              "trothd");
+    return version == JOURNAL_SCHEMA_VERSION;
+}
+
+static bool hello_take(struct journal *journal, PGresult *result)
+{
+    struct troth_span id = field_text(result, 0, 0);
+    uint32_t shards = (uint32_t)field_int4(result, 0, 1);
+
+    if (!troth_journal_id_valid(id.data, id.len) || shards == 0 || shards > TROTH_SHARDS_MAX) {
+        journal_stop(journal, "the journal's own row makes no sense");
+        return false;
+    }
+    if (journal->id[0] != '\0') {
+        if (memcmp(journal->id, id.data, id.len) == 0 && journal->shards == shards)
+            return true;
+        journal_stop(journal, "the database holds another journal than before");
+        return false;
+    }
+    if (journal->seqs == NULL)
+        journal->seqs = calloc(shards, sizeof *journal->seqs);
+    if (journal->seqs == NULL) {
+        link_reset(&journal->lane.link);
+        return false;
+    }
+    memcpy(journal->id, id.data, id.len);
+    journal->shards = shards;
+    snprintf(journal->application_name, sizeof journal->application_name, "troth:%s:lane",
+             journal->id);
+    return true;
+}
+
+/* --- the database ------------------------------------------------------------------------------
+ */
+
+static void hello_on_begun(void *arg, PGresult *result)
+{
+    (void)acquire_failed(arg, result);
+}
+
+/* Said once a connection: what it may cost is the operator's decision. */
+static void hello_warn(struct journal *journal, const char *why)
+{
+    char line[LINK_WHY_MAX + 40];
+
+    (void)snprintf(line, sizeof line, "journal_unsafe = allow: %s", why);
+    journal->callbacks.state(journal->arg, journal->state, line);
+}
+
+/* A standby may be promoted, or another host is the primary; all else stays until somebody mends
+ * it. */
+static void hello_on_fit(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    char why[LINK_WHY_MAX];
+
+    if (journal->step == STEP_STOPPED || acquire_failed(journal, result))
+        return;
+    switch (session_fit(result, why, sizeof why)) {
+    case SESSION_FIT:
+        return;
+    case SESSION_STANDBY:
+        journal_state_set(journal, JOURNAL_CONNECTING, why);
+        journal->acquire_failed = true;
+        link_refuse(&journal->lane.link);
+        return;
+    case SESSION_UNSAFE:
+        if (journal->unsafe)
+            hello_warn(journal, why);
+        else
+            journal_stop(journal, why);
+        return;
+    case SESSION_UNFIT:
+        journal_stop(journal, why);
+        return;
+    }
+}
+
+static void hello_on_check(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (journal->step == STEP_STOPPED)
+        return;
+    if (session_is_shared(result))
+        journal_stop(journal, session_shared_why);
+    else
+        (void)acquire_failed(journal, result);
+}
+
+static void hello_on_journal(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (journal->step == STEP_STOPPED || !hello_schema_fits(journal, result) ||
+        acquire_failed(journal, result) || !hello_take(journal, result))
+        return;
+    clock_note(journal, journal->hello_asked_us, field_time(result, 0, 3));
+    if (journal->epochs != NULL)
+        acquire_reclaim(journal);
+    else if (clock_is_right(journal))
+        acquire_lease(journal);
+    else
+        link_refuse(&journal->lane.link);
+}
+
+/* --- is the session ours alone? ----------------------------------------------------------------
+ *
+ * The keeper has put its mark on its session, and then the lane looks for its own. A pooler in
+ * transaction mode gives the lane either the session that the keeper has just used, with the
+ * keeper's mark, or another one that has none. */
+
+static void prove_on_check(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+
+    if (journal->step != STEP_PROVE)
+        return;
+    if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
+        hello_on_check(arg, result);
+        return;
+    }
+    journal_step_set(journal, STEP_READY);
+    journal_state_update(journal, "all shards acquired");
+    lane_flush(journal);
+}
+
+void acquire_prove(struct journal *journal)
+{
+    if (journal->step != STEP_PROVE || !journal->keeper_marked)
+        return;
+    session_check(&journal->lane.link, &journal->params, prove_on_check, journal);
+    acquire_sync(journal, prove_on_check);
+}
+
+void acquire_begin(struct journal *journal)
+{
+    struct link *link = &journal->lane.link;
+
+    journal_step_set(journal, STEP_HELLO);
+    session_begin(link, &journal->params, LANE_SETS, hello_on_begun, journal);
+    acquire_sync(journal, NULL);
+    params_clear(&journal->params);
+    acquire_query(journal, session_fit_sql, hello_on_fit);
+    session_prepare(link, hello_on_check, journal);
+    session_check(link, &journal->params, hello_on_check, journal);
+    acquire_sync(journal, NULL);
+    params_clear(&journal->params);
+    journal->hello_asked_us = clock_mono_us();
+    acquire_query(journal, hello_sql, hello_on_journal);
+    acquire_sync(journal, NULL);
+}
