@@ -96,9 +96,9 @@ struct journal_callbacks {
 
 struct journal_config {
     const char *conninfo;
-    const char *node;       /* this node's name; taking over its own lease needs no waiting */
-    uint64_t lease_us;      /* length; renewed at a third */
-    uint64_t lazy_delay_us; /* how long lazy rows may wait for company */
+    const char *node;             /* this node's name; taking over its own lease needs no waiting */
+    uint64_t lease_us;            /* length; renewed at a third */
+    uint64_t lazy_delay_us;       /* how long lazy rows may wait for company */
     enum journal_unsafe unsafe;   /* a database with fsync or full_page_writes off */
     uint64_t clock_difference_us; /* a clock that differs more from the database's: no lead */
     struct journal_callbacks callbacks;
@@ -106,8 +106,9 @@ struct journal_config {
 };
 
 /* Starts connecting, checks the schema version and whether the database and the session are fit for
- * a journal (else `state` FENCED, with what is wrong and the command that mends it), takes all shards: raises each epoch by one (protocol.md, rule 4), ends older
- * sessions of this journal's lanes, loads, then tells JOURNAL_LEADING. */
+ * a journal (else `state` FENCED, with what is wrong and the command that mends it), takes all
+ * shards: raises each epoch by one (protocol.md, rule 4), ends older sessions of this journal's
+ * lanes, loads, then tells JOURNAL_LEADING. */
 TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journal_config *config,
                                     struct journal **ret_journal);
 /* Gives the lease back if it can at once. What is in flight gets no verdict. Takes NULL. Not from
