@@ -191,6 +191,7 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     txn_step(&entry->txn, event, driver_now(), driver->effects);
     metrics_count(&driver->metrics, &entry->txn, &before, event->kind);
     log_step(entry, event, before.state);
+    notice_step(entry, &before, event->kind);
     effects_handle(driver, entry);
     watch_step(entry);
     if (entry->ended) {
@@ -284,6 +285,7 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     }
     struct txn_event event = {.kind = TXN_EVENT_RESULT, .of.result = &kept, .unsent = !sent};
     driver_step(driver, entry, &event);
+    notice_try(entry, branch, &kept);
 }
 
 /* --- what the journal says ------------------------------------------------------------------- */

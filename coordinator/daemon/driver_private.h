@@ -123,6 +123,22 @@ struct deferred {
     struct troth_span reason; /* static, or in the entry's arena; may be absent */
 };
 
+/* Lines of one kind in the log (notice.c). */
+enum notice {
+    NOTICE_PARKED,
+    NOTICE_RESUMED,
+    NOTICE_FELL_BACK,
+    NOTICE_MIXED,
+    NOTICE_TRY,
+    NOTICE_PARTICIPANT,
+    NOTICE_COUNT
+};
+struct notice_flow {
+    uint64_t begun_us; /* of the window */
+    uint32_t lines;
+    uint32_t left_out;
+};
+
 struct shard {
     uint64_t counter;
     struct entry *oldest, *newest;
@@ -161,6 +177,7 @@ struct driver {
     struct deferred *deferred;
     size_t deferred_count, deferred_cap;
     struct metrics metrics;
+    struct notice_flow notices[NOTICE_COUNT];
     /* The step under way. */
     struct txn_effects *effects;
     struct buffer texts, scratch, row_texts, row_topic_key;
@@ -279,8 +296,16 @@ struct metrics_mark metrics_mark(const struct txn *txn);
 /* After each step: counts what is new since `before`. */
 void metrics_count(struct metrics *metrics, const struct txn *txn,
                    const struct metrics_mark *before, enum txn_event_kind event);
+/* A fallback counts when the write that ends the attempt is durable. */
+bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before);
 bool metrics_is_parked(const struct txn *txn);
 void metrics_host(void *ctx, struct buffer *ret_text);
+
+/* notice.c: lines in the log. After each step; behind an answer that was none; when a participant's
+ * reachability has changed. */
+void notice_step(struct entry *entry, const struct metrics_mark *before, enum txn_event_kind event);
+void notice_try(struct entry *entry, const struct txn_branch *branch, const struct result *result);
+void notice_participant(struct driver *driver, const char *name, bool is_up, const char *why);
 
 /* registry.c */
 void registry_load(struct driver *driver);

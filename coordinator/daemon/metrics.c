@@ -26,6 +26,10 @@
     X(OPEN, "troth_open_transactions", "gauge", "Transactions that have not ended.")               \
     X(PARKED, "troth_parked_transactions", "gauge",                                                \
       "Open transactions with something parked: an operator must look.")                           \
+    X(OLDEST_OPEN, "troth_oldest_open_transaction_seconds", "gauge",                               \
+      "How long the oldest open transaction has been open; 0: none is.")                           \
+    X(OLDEST_DOUBT, "troth_oldest_in_doubt_transaction_seconds", "gauge",                          \
+      "The same of those with a branch that is prepared and has not acknowledged its decision.")   \
     X(LEADING, "troth_leading", "gauge", "1: this node leads the journal and serves requests.")    \
     X(JOURNAL_CONNECTED, "troth_journal_connected", "gauge",                                       \
       "1: the journal's database is connected.")                                                   \
@@ -36,6 +40,8 @@
       "Batches written again because the answer to their COMMIT was lost.")                        \
     X(OUTBOX_WAITING, "troth_outbox_waiting", "gauge",                                             \
       "Outcome events that are durable and not confirmed by Kafka, with those set aside.")         \
+    X(OLDEST_EVENT, "troth_oldest_unsent_event_seconds", "gauge",                                  \
+      "How long the oldest outcome event has waited for Kafka's confirmation; 0: none waits.")     \
     X(OUTBOX_CONFIRMED, "troth_outbox_confirmed_total", "counter",                                 \
       "Outcome events that Kafka confirmed.")                                                      \
     X(OUTBOX_SET_ASIDE, "troth_outbox_set_aside", "gauge",                                         \
@@ -81,8 +87,7 @@ struct metrics_mark metrics_mark(const struct txn *txn)
                                  .parked_aborts = txn->parked_aborts};
 }
 
-/* A fallback counts when the write that ends the attempt is durable. */
-static bool fell_back(const struct txn *txn, const struct metrics_mark *before)
+bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before)
 {
     return before->state == TXN_FALLING_BACK && txn->state != TXN_FALLING_BACK &&
            txn->state != TXN_LOST;
@@ -97,7 +102,7 @@ void metrics_count(struct metrics *metrics, const struct txn *txn,
     if (before->outcome != TXN_OUTCOME_MIXED && txn->outcome == TXN_OUTCOME_MIXED) {
         metrics->mixed++;
     }
-    if (fell_back(txn, before)) {
+    if (metrics_fell_back(txn, before)) {
         metrics->fallbacks[txn->fallback_cause]++;
     }
     metrics->compensations += bits(txn->in[TXN_BRANCH_COMPENSATED] & ~before->compensated);
@@ -197,17 +202,56 @@ static void append_transactions(struct buffer *text, const struct metrics *metri
     append(text, FAMILY_RESUMED_STEPS, metrics->resumed_steps);
 }
 
-/* Counted anew each time: it can not drift. */
-static uint64_t count_parked(const struct driver *driver)
+/* What is open, looked at anew each time: it can not drift. */
+struct open_summary {
+    uint64_t parked;
+    uint64_t oldest_us;       /* wall clock; UINT64_MAX: none */
+    uint64_t oldest_doubt_us; /* the same */
+};
+
+static bool in_doubt(const struct txn *txn)
 {
-    uint64_t count = 0;
+    return txn->protocol == TXN_PROTOCOL_2PC &&
+           (txn->in[TXN_BRANCH_PREPARED] | txn->in[TXN_BRANCH_COMMITTING]) != 0;
+}
+
+static struct open_summary sum_up(const struct driver *driver)
+{
+    struct open_summary sum = {.oldest_us = UINT64_MAX, .oldest_doubt_us = UINT64_MAX};
     for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
         const struct entry *entry = driver->shards[shard].oldest;
         for (; entry != NULL; entry = entry->newer) {
-            count += metrics_is_parked(&entry->txn) ? 1 : 0;
+            uint64_t began_us = entry->origin.began_at.us;
+            sum.parked += metrics_is_parked(&entry->txn) ? 1 : 0;
+            if (began_us < sum.oldest_us) {
+                sum.oldest_us = began_us;
+            }
+            if (in_doubt(&entry->txn) && began_us < sum.oldest_doubt_us) {
+                sum.oldest_doubt_us = began_us;
+            }
         }
     }
-    return count;
+    return sum;
+}
+
+/* A family of one sample: the seconds since then. */
+static void append_age(struct buffer *text, enum family family, uint64_t since_us)
+{
+    uint64_t now_us = driver_now().wall.us;
+    uint64_t age_us = since_us < now_us ? now_us - since_us : 0;
+    begin(text, family);
+    buffer_append_format(text, "%s %llu.%03llu\n", families[family].name,
+                         (unsigned long long)(age_us / 1000000u),
+                         (unsigned long long)(age_us / 1000u % 1000u));
+}
+
+static void append_open(struct buffer *text, const struct driver *driver)
+{
+    struct open_summary sum = sum_up(driver);
+    append(text, FAMILY_OPEN, driver->open);
+    append(text, FAMILY_PARKED, sum.parked);
+    append_age(text, FAMILY_OLDEST_OPEN, sum.oldest_us);
+    append_age(text, FAMILY_OLDEST_DOUBT, sum.oldest_doubt_us);
 }
 
 static void append_journal(struct buffer *text, const struct driver *driver)
@@ -234,6 +278,7 @@ static void append_outbox(struct buffer *text, const struct driver *driver)
         outbox_stats(driver->outbox, &stats);
     }
     append(text, FAMILY_OUTBOX_WAITING, stats.waiting);
+    append_age(text, FAMILY_OLDEST_EVENT, stats.oldest.us != 0 ? stats.oldest.us : UINT64_MAX);
     append(text, FAMILY_OUTBOX_CONFIRMED, stats.confirmed);
     append(text, FAMILY_OUTBOX_SET_ASIDE, stats.set_aside);
     append(text, FAMILY_KAFKA, stats.reachable ? 1 : 0);
@@ -295,8 +340,7 @@ void metrics_host(void *ctx, struct buffer *ret_text)
     const struct driver *driver = ctx;
     uint64_t started = driver->metrics.started_at.us;
     append_transactions(ret_text, &driver->metrics);
-    append(ret_text, FAMILY_OPEN, driver->open);
-    append(ret_text, FAMILY_PARKED, count_parked(driver));
+    append_open(ret_text, driver);
     append_journal(ret_text, driver);
     append_outbox(ret_text, driver);
     append_participants(ret_text, driver);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <protocol/json.h>
+
 #include "outbox_private.h"
 
 /* The net below lost wake-ups, and when rows that met with passing trouble go again. */
@@ -16,8 +18,9 @@ struct outbox {
     struct outbox_config config; /* its texts are copies */
     struct producer *producer;   /* NULL: no brokers configured */
     struct lanes lanes;
-    struct event *go;   /* activated when there may be something to send */
-    struct event *tick; /* every TICK_US */
+    TAILQ_HEAD(, row) by_age; /* of the lanes, in the order in which they came */
+    struct event *go;         /* activated when there may be something to send */
+    struct event *tick;       /* every TICK_US */
     struct outbox_stats stats;
     bool told; /* config.state has been called */
 };
@@ -46,6 +49,7 @@ static void row_confirmed(struct outbox *outbox, struct row *row)
     troth_gtid gtid = row->gtid;
     uint8_t id[RECORD_OUTBOX_ID_BYTES];
     memcpy(id, row->id, sizeof(id));
+    TAILQ_REMOVE(&outbox->by_age, row, age);
     lane_pop(&outbox->lanes, row->lane);
     outbox->stats.waiting--;
     outbox->stats.confirmed++;
@@ -255,6 +259,7 @@ int outbox_create(struct event_base *base, const struct outbox_config *config, s
     }
     outbox->base = base;
     const struct producer_callbacks callbacks = producer_calls(outbox);
+    TAILQ_INIT(&outbox->by_age);
     int error = lanes_init(&outbox->lanes);
     error = error != 0 ? error : copy_config(config, &outbox->config);
     error = error != 0 ? error : make_events(outbox);
@@ -327,6 +332,19 @@ static char *put(char **to, struct troth_span span)
 }
 
 /* One allocation: the struct, then its texts. */
+/* What a restart found in the table is as old as the event says. */
+static uint64_t made_at(struct troth_span text)
+{
+    struct troth_span headers, time;
+    struct wall at = {0};
+    if (json_check(text, JSON_CHECK_DEFAULT, &headers, NULL) != 0 ||
+        json_type(headers) != JSON_OBJECT || !json_member(headers, "ce_time", &time) ||
+        time.len < 2 || wall_parse(time.data + 1, time.len - 2, &at) != 0) {
+        return 0;
+    }
+    return at.us;
+}
+
 static struct row *row_copy(const struct record_outbox_row *from)
 {
     size_t texts = from->topic.len + 1 + from->key.len + from->headers.len + from->payload.len;
@@ -343,6 +361,7 @@ static struct row *row_copy(const struct record_outbox_row *from)
     row->headers = (struct troth_span){put(&to, from->headers), from->headers.len};
     row->payload = put(&to, from->payload);
     row->payload_len = from->payload.len;
+    row->made_at_us = made_at(row->headers);
     return row;
 }
 
@@ -364,6 +383,7 @@ int outbox_send(struct outbox *outbox, const struct record_outbox_row *row)
         free(copy);
         return error;
     }
+    TAILQ_INSERT_TAIL(&outbox->by_age, copy, age);
     outbox->stats.waiting++;
     event_active(outbox->go, EV_TIMEOUT, 0);
     return 0;
@@ -382,6 +402,8 @@ void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats)
 {
     *ret_stats = outbox->stats;
     ret_stats->set_aside = outbox->lanes.count[LANE_SET_ASIDE];
+    const struct row *oldest = TAILQ_FIRST(&outbox->by_age);
+    ret_stats->oldest.us = oldest != NULL ? oldest->made_at_us : 0;
 }
 
 void outbox_fault_fatal(struct outbox *outbox)

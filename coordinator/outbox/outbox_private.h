@@ -22,6 +22,8 @@ struct rd_kafka_queue_s;
 
 struct row {
     TAILQ_ENTRY(row) link;
+    TAILQ_ENTRY(row) age;
+    uint64_t made_at_us; /* wall clock; as the event says it */
     struct lane *lane;
     troth_gtid gtid;
     uint8_t id[RECORD_OUTBOX_ID_BYTES];

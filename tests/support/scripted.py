@@ -2,15 +2,18 @@
 
 import http.server
 import socket
+import struct
 import threading
 import time
 
 UNKNOWN, NOT_NOW, REFUSED, DONE, SILENCE = 500, 503, 409, 200, None
+RESET = "reset"
 
 
 class Scripted:
     """A participant over plain HTTP. answers[(operation, op)] lists what to answer, the last one for ever; SILENCE
-    does not answer while the test runs. calls: what came, in order."""
+    does not answer while the test runs, RESET resets the connection. An answer is a status, or (status, body, headers).
+    calls: what came, in order."""
 
     def __init__(self, host="127.0.0.1", port=0):
         self.calls, self.answers, self.before = [], {}, {}
@@ -24,12 +27,21 @@ class Scripted:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 operation, op = self.path.strip("/").split("/")
                 status = scripted.answer(operation, op, self.headers["Troth-Gtid"])
+                body, headers = b'{"n":1}' if status == DONE else b'{"detail":"scripted"}', {}
+                if isinstance(status, tuple):
+                    status, body, headers = status
+                if status == RESET:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()  # with what stands unread: RST
+                    self.close_connection = True
+                    return
                 if status is SILENCE:
                     scripted.end.wait(60)
                     self.close_connection = True
                     return
-                body = b'{"n":1}' if status == DONE else b'{"detail":"scripted"}'
                 self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

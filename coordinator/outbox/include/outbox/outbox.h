@@ -79,6 +79,7 @@ struct outbox_stats {
     uint64_t waiting;   /* durable, not confirmed; with those set aside */
     uint64_t confirmed; /* since the start */
     uint64_t set_aside; /* now */
+    struct wall oldest; /* when the event that waits longest was made; 0: none waits */
     bool reachable;
 };
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats);

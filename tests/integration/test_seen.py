@@ -1,0 +1,214 @@
+"""What is stuck is seen, in the words of who caused it: in the transaction, the log, the metrics, and trothctl."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from scripted import DONE, REFUSED, RESET, SILENCE, Scripted  # noqa: E402
+from system import System  # noqa: E402
+from troth_test import TrothTest, main, program, wait_until  # noqa: E402
+
+QUICK = {"interval": "30ms", "max_interval": "60ms"}
+
+
+class Seen(TrothTest):
+    count = 0
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.system = System(banks=(), call_timeout="500ms", connect_timeout="1s", log_level="info").start()
+        cls.trothd = cls.system.trothd
+
+    def setUp(self):
+        """A participant of its own, and a saga of one step there."""
+        Seen.count += 1
+        self.name = f"payments_{Seen.count}"
+        self.scripted = Scripted()
+        self.scripted.answers["charge", "execute"] = [DONE]
+
+    def tearDown(self):
+        self.scripted.end.set()
+
+    def register(self, url=None):
+        self.assertEqual(self.trothd.register(self.name, url or self.scripted.url, "http").status, 201)
+
+    def saga(self, steps=None, max_attempts=5000, **members):
+        steps = steps or [{"name": "charge", "operation": "charge", "retry": "quick",
+                           "compensate": {"operation": "refund", "retry": "once"}}]
+        definition = {"name": f"saga_{Seen.count}", "version": 1, "mode": "saga", "timeout": "10m",
+                      "retries": {"quick": {**QUICK, "max_attempts": max_attempts},
+                                  "once": {**QUICK, "max_attempts": 1}},
+                      "steps": [{"participant": self.name, "input": {}, **step} for step in steps], **members}
+        reply = self.trothd.apply(definition)
+        self.assertEqual(reply.status, 201, reply)
+        return definition["name"]
+
+    def begin(self, definition, input_=None):
+        reply = self.trothd.submit(definition, input_ or {}, prefer="respond-async")
+        self.assertEqual(reply.status, 202, reply)
+        return reply.json["gtid"]
+
+    def step(self, gtid, index=0):
+        return self.trothd.show(gtid)["steps"][index]
+
+    def log(self, pattern):
+        return re.search(pattern, self.trothd.output(), re.MULTILINE)
+
+    def logged(self, *words):
+        """One line of the log that holds them all."""
+        def there():
+            return [line for line in self.trothd.output().splitlines() if all(word in line for word in words)]
+        return wait_until(there, 20, f"a line of the log with {words}")[0]
+
+    def ctl(self, *words):
+        done = subprocess.run([program("trothctl"), "--url", self.trothd.url, *words], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def metric(self, name):
+        found = re.search(rf"^{name} ([0-9.]+)$", self.trothd.get("/metrics").body.decode(), re.MULTILINE)
+        return float(found[1])
+
+    # --- a step that does not get on
+
+    def test_the_words_of_a_404_are_shown_and_logged(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [
+            (404, b'{"type":"about:blank","detail":"no such route /v2/charge"}', {})]
+        gtid = self.begin(self.saga(max_attempts=4000))
+        words = 'said 404 "no such route /v2/charge"'
+        wait_until(lambda: self.step(gtid).get("tries", 0) >= 3, 20, "three tries")
+        self.assertEqual(self.step(gtid)["reason"], words)
+        self.assertEqual(self.step(gtid)["tries_max"], 4000)
+        line = self.logged("tried again and again", gtid)
+        for part in (f"participant={self.name}", "step=charge", "tries=3", r"no such route /v2/charge"):
+            self.assertIn(part, line)
+        _, shown = self.ctl("tx", "show", gtid)
+        self.assertRegex(shown, rf"missing +1 charge at {self.name} has not answered execute; try \d+ of 4000(, next "
+                                rf'(now|in \d+ ms))?: {self.name} said 404 "no such route /v2/charge"\n')
+        self.assertIn("<- unknown 404", shown)
+        self.trothd.post(f"/v1/transactions/{gtid}/abort")
+
+    def test_a_body_that_is_no_problem_is_shown_by_its_first_bytes(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [(503, b"<h1>\x1b[31mdown for maintenance\n" + b"x" * 5000, {})]
+        gtid = self.begin(self.saga())
+        wait_until(lambda: "reason" in self.step(gtid), 20, "an answer")
+        reason = self.step(gtid)["reason"]
+        self.assertTrue(reason.startswith('said 503 "<h1> [31mdown for maintenance xxx'), reason)
+        self.assertLess(len(reason), 250)
+        self.trothd.post(f"/v1/transactions/{gtid}/abort")
+
+    def test_troubles_are_told_apart(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [RESET, SILENCE, 404, 500, 503, DONE]
+        gtid = self.begin(self.saga())
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+        told = [(entry.get("trouble"), entry.get("status")) for entry in self.trothd.show(gtid)["timeline"]
+                if entry["moment"] == "answered"]
+        self.assertEqual(told, [("connection_lost", None), ("timeout", None), (None, 404), (None, 500), (None, 503),
+                                (None, None)])
+
+    def test_a_refused_connection_is_told(self):
+        port = self.scripted.port
+        self.scripted.server.server_close()
+        self.register(f"http://127.0.0.1:{port}")
+        gtid = self.begin(self.saga())
+        wait_until(lambda: "reason" in self.step(gtid), 20, "a try")
+        self.assertEqual(self.step(gtid)["reason"], f"127.0.0.1:{port}: Connection refused")
+        self.assertEqual([entry["trouble"] for entry in self.trothd.show(gtid)["timeline"]
+                          if entry["moment"] == "answered"][0], "connection_refused")
+        self.trothd.post(f"/v1/transactions/{gtid}/abort")
+
+    # --- what an operator has to hear of
+
+    def test_parked_and_resumed_are_logged(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [REFUSED]
+        self.scripted.answers["reserve", "execute"] = [DONE]
+        self.scripted.answers["release", "compensate"] = [(503, b"the shelf is stuck", {}), DONE]
+        gtid = self.begin(self.saga([
+            {"name": "reserve", "operation": "reserve", "compensate": {"operation": "release", "retry": "once"}},
+            {"name": "charge", "operation": "charge", "compensate": {"operation": "refund"}}]))
+        line = self.logged("parked: an operator must look", gtid)
+        for part in ("level=warn", f"definition=saga_{Seen.count}", "step=reserve", f"participant={self.name}",
+                     "the shelf is stuck"):
+            self.assertIn(part, line)
+        self.assertGreaterEqual(self.metric("troth_parked_transactions"), 1)
+        self.assertEqual(self.trothd.post(f"/v1/transactions/{gtid}/retry").status, 200)
+        self.logged("resumed: it is tried again", gtid, "level=info", "step=reserve")
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "compensated")
+
+    def test_a_fallback_is_logged(self):
+        self.register()
+        self.scripted.answers["charge", "prepare"] = [SILENCE]
+        gtid = self.begin(self.saga(mode="2pc_then_saga", prepare_timeout="300ms"))
+        line = self.logged("fell back from two-phase commit to a saga", gtid)
+        self.assertIn(f"participant={self.name}", line)
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+
+    def test_mixed_is_logged(self):
+        self.register()
+        self.assertEqual(self.trothd.apply({
+            "name": f"two_{Seen.count}", "version": 1, "mode": "2pc", "prepare_timeout": "5s",
+            "steps": [{"name": name, "participant": self.name, "operation": name, "input": {}}
+                      for name in ("charge", "book")]}).status, 201)
+        self.scripted.answers["charge", "prepare"] = [DONE]
+        self.scripted.answers["book", "prepare"] = [DONE]
+        self.scripted.answers["charge", "commit"] = [(200, b"{}", {"Troth-State": "aborted"})]
+        gtid = self.begin(f"two_{Seen.count}")
+        line = self.logged("mixed: a participant ended otherwise than decided", gtid)
+        self.assertIn("level=error", line)
+        self.assertIn("step=charge", line)
+
+    def test_how_old_what_is_open_is(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [500]
+        gtid = self.begin(self.saga())
+        wait_until(lambda: self.metric("troth_oldest_open_transaction_seconds") > 0, 20, "an age")
+        first = self.metric("troth_oldest_open_transaction_seconds")
+        wait_until(lambda: self.metric("troth_oldest_open_transaction_seconds") > first, 20, "it grows")
+        self.assertEqual(self.metric("troth_oldest_in_doubt_transaction_seconds"), 0)
+        self.trothd.post(f"/v1/transactions/{gtid}/abort")
+
+    def test_how_old_what_is_in_doubt_is(self):
+        self.register()
+        self.assertEqual(self.trothd.apply({
+            "name": f"two_{Seen.count}", "version": 1, "mode": "2pc", "prepare_timeout": "5s",
+            "steps": [{"name": name, "participant": self.name, "operation": name, "input": {}}
+                      for name in ("charge", "book")]}).status, 201)
+        self.scripted.answers["charge", "commit"] = [500]
+        gtid = self.begin(f"two_{Seen.count}")
+        wait_until(lambda: self.metric("troth_oldest_in_doubt_transaction_seconds") > 0, 20, "an age")
+        self.scripted.answers["charge", "commit"] = [DONE]
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+        self.assertEqual(self.metric("troth_oldest_in_doubt_transaction_seconds"), 0)
+
+    # --- what is not so is not shown
+
+    def test_a_skipped_step_was_never_tried(self):
+        self.register()
+        gtid = self.begin(self.saga([
+            {"name": "charge", "operation": "charge"},
+            {"name": "mail", "operation": "mail", "when": {"value": "${input.mail}", "not_equals": None}}]),
+            {"mail": None})
+        shown = self.trothd.wait_outcome(gtid)
+        self.assertEqual(shown["outcome"], "committed")
+        mail = shown["steps"][1]
+        self.assertEqual((mail["state"], mail.get("tries")), ("skipped", None))
+        self.assertEqual([entry["moment"] for entry in shown["timeline"] if entry.get("branch") == 2], ["skipped"])
+
+    def test_without_kafka_nothing_is_in_kafka(self):
+        self.register()
+        gtid = self.begin(self.saga())
+        self.trothd.wait_outcome(gtid)
+        _, shown = self.ctl("tx", "show", gtid)
+        self.assertNotIn("Kafka", shown)
+        self.assertRegex(shown, r"outcome told after \d+\.\d+m?s")
+
+
+if __name__ == "__main__":
+    main()
