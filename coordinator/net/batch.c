@@ -29,7 +29,6 @@ static int call(struct request *request, struct http_peer *peer)
                                                  .type = "application/x-ndjson",
                                                  .body = buffer_span(&channel->body),
                                                  .timeout_us = channel_request_timeout_us(request),
-                                                 .repeatable = true, /* the guard sees to it */
                                                  .on_line = on_line,
                                                  .on_done = channel_request_done,
                                                  .arg = request},

@@ -100,7 +100,6 @@ static int call(struct request *request, struct http_peer *peer)
                                .type = item->command.input.data != NULL ? "application/json" : NULL,
                                .body = item->command.input,
                                .timeout_us = channel_request_timeout_us(request),
-                               .repeatable = true, /* under its Idempotency-Key */
                                .on_done = channel_request_done,
                                .arg = request},
         &request->call);

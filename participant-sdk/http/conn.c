@@ -126,6 +126,12 @@ void http_conn_close(struct http_conn *conn)
     http_loop_wake(loop);
 }
 
+bool http_conn_is_quiet(const struct http_conn *conn)
+{
+    char byte;
+    return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && is_for_later(errno);
+}
+
 void http_conn_read_start(struct http_conn *conn)
 {
     if (!conn->reading) {
@@ -173,6 +179,10 @@ void http_conn_flush(struct http_conn *conn)
         return;
     }
     if (conn->connecting || conn->out_sent == conn->out.len) {
+        return;
+    }
+    if (conn->peeks && conn->out_sent == 0 && !http_conn_is_quiet(conn)) {
+        http_conn_schedule(conn, HTTP_RUN_BROKEN); /* nothing has left, and nothing will */
         return;
     }
     ssize_t n = transmit(conn, conn->out.data + conn->out_sent, conn->out.len - conn->out_sent);

@@ -45,6 +45,7 @@ struct http_conn {
     bool connecting;
     bool reading;
     bool dirty;             /* in the loop's list of those that have to write */
+    bool peeks;             /* looks once more before the first byte that it writes */
     unsigned reasons;       /* scheduled when not 0 */
     struct event *readable; /* persistent while reading */
     struct event *writable; /* one-shot, only while a write or a connect is incomplete */
@@ -109,6 +110,10 @@ TROTH_MUST_CHECK int http_conn_init(struct http_conn *conn, struct http_loop *lo
 /* The socket is closed now; nothing is called any more. The side has freed what it hangs on it. */
 void http_conn_close(struct http_conn *conn);
 
+/* Nothing has come, not even its end. Whatever a connection without a request has to say makes it
+ * useless: an end of file, or bytes nobody asked for, which must not be taken as the next answer.
+ */
+bool http_conn_is_quiet(const struct http_conn *conn);
 void http_conn_read_start(struct http_conn *conn);
 void http_conn_read_stop(struct http_conn *conn);
 /* There is something in `out`: it leaves with the next flush. */

@@ -9,7 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define EDGE(state) (1u << (state))
+#define EDGE(state)    (1u << (state))
+#define LINK_MARGIN_US UINT64_C(1000000) /* closed so long before the server says that it will */
 
 static const struct {
     const char *name;
@@ -56,6 +57,22 @@ static bool has_address(struct link *link)
     return true;
 }
 
+/* How long the connection may be idle before it is closed from here. Sooner than the other side
+ * would: a request that meets its close is lost. A server says when it will (Keep-Alive:
+ * timeout=5); of one that does not we only know our own limit, which may be its, too. 0: at once.
+ */
+static uint64_t idle_us(const struct link *link)
+{
+    const uint64_t own_us = link->peer->config.limits.idle_timeout_us / 4 * 3;
+    uint32_t said_s;
+    if (!http_parse_keep_alive(&link->parse, &said_s)) {
+        return own_us;
+    }
+    uint64_t said_us = said_s * UINT64_C(1000000);
+    said_us = said_us > 2 * LINK_MARGIN_US ? said_us - LINK_MARGIN_US : said_us / 2;
+    return said_us < own_us ? said_us : own_us;
+}
+
 void http_link_finish(struct link *link, int error, bool is_reusable)
 {
     struct http_peer *peer = link->peer;
@@ -75,13 +92,14 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
     }
     http_peer_call_free(peer, call);
     link->call = NULL;
-    if (is_reusable && has_address(link)) {
+    const uint64_t kept_us = is_reusable && has_address(link) ? idle_us(link) : 0;
+    if (kept_us > 0) {
         set_state(link, LINK_IDLE);
         TAILQ_INSERT_HEAD(&peer->idle, link, idle);
         peer->busy--;
         http_buffer_reset(&link->conn.out);
         link->conn.out_sent = 0;
-        http_conn_read_deadline(&link->conn, http_now_us() + peer->config.limits.idle_timeout_us);
+        http_conn_read_deadline(&link->conn, http_now_us() + kept_us);
     } else {
         http_link_close(link);
     }
@@ -251,19 +269,11 @@ static void on_connected(struct http_conn *conn, int error)
     http_conn_send(conn);
 }
 
-/* Whatever an idle connection has to say makes it useless: an end of file, or bytes nobody asked
- * for, which must not be taken as the answer to the next request. */
-static bool is_quiet(const struct link *link)
-{
-    char byte;
-    return recv(link->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-}
-
 struct link *http_link_reuse(struct http_peer *peer)
 {
     struct link *link;
     while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
-        if (is_quiet(link) && has_address(link)) {
+        if (http_conn_is_quiet(&link->conn) && has_address(link)) {
             return link;
         }
         http_link_close(link);
@@ -278,6 +288,7 @@ void http_link_use(struct link *link, struct http_call *call)
     TAILQ_REMOVE(&peer->idle, link, idle);
     peer->busy++;
     link->is_reused = true;
+    link->conn.peeks = true;
     link->call = call;
     call->link = link;
     link->line_seen = 0;
@@ -339,11 +350,32 @@ static void complete(struct link *link, size_t left)
     http_link_finish(link, 0, is_reusable);
 }
 
+/* A connection that was kept and has gone. Not a byte of the request was written: it goes over a
+ * new one, as if this one had not been there. Once a byte was, the other side may have all of it
+ * and act on it: only what changes nothing is sent again (RFC 9110, sections 9.2.1 and 9.2.2).
+ * False: it is lost. The connection that it moves to is new, and so never stale. */
+static bool leaves_stale(struct link *link)
+{
+    struct http_call *call = link->call;
+    bool is_unwritten = link->conn.out_sent == 0;
+    if (!link->is_reused || http_parse_began(&link->parse) || (!is_unwritten && !call->is_safe)) {
+        return false;
+    }
+    call->was_repeated = call->was_repeated || !is_unwritten;
+    call->tried = 0;
+    call->connect_by_us = http_now_us() + link->peer->config.connect_timeout_us;
+    move_on(link);
+    return true;
+}
+
 static void on_bytes(struct http_conn *conn, const char *data, size_t len)
 {
     struct link *link = (struct link *)conn;
     if (link->state != LINK_BUSY) {
         http_link_close(link);
+        return;
+    }
+    if (conn->out_sent == 0 && leaves_stale(link)) { /* an answer to nothing */
         return;
     }
     while (len > 0) {
@@ -384,21 +416,21 @@ static void on_ended(struct http_conn *conn, int error)
         http_link_close(link);
         return;
     }
+    if (leaves_stale(link)) {
+        return;
+    }
     if (error == 0 && http_parse_eof(&link->parse) == HTTP_PARSE_DONE) {
         complete(link, 0);
         return;
     }
-    struct http_call *call = link->call;
-    /* Once only: the connection that it moves to is new, and so never stale. */
-    if (link->is_reused && !http_parse_began(&link->parse) && call->repeatable) {
-        call->was_repeated = true;
-        call->tried = 0;
-        call->connect_by_us = http_now_us() + link->peer->config.connect_timeout_us;
-        move_on(link);
-        return;
+    const char *words =
+        error != 0 ? strerror(error) : "the connection was closed before the answer was whole";
+    if (conn->out_sent == 0) { /* nothing was sent */
+        note_failure(link->peer, &link->address, words);
+        give_up(link);
+    } else {
+        fail(link, TROTH_ERROR_LOST, words);
     }
-    fail(link, TROTH_ERROR_LOST,
-         error != 0 ? strerror(error) : "the connection was closed before the answer was whole");
 }
 
 static void on_written(struct http_conn *conn)
@@ -432,7 +464,12 @@ static void on_late(struct link *link)
 static void on_run(struct http_conn *conn, unsigned reasons)
 {
     struct link *link = (struct link *)conn;
-    /* A broken write says nothing yet: an answer may be there to read, or its absence. */
+    /* A broken write says nothing yet: an answer may be there to read, or its absence. But where it
+     * was the first one on a kept connection, nothing has left. */
+    if ((reasons & HTTP_RUN_BROKEN) != 0 && link->state == LINK_BUSY && conn->out_sent == 0 &&
+        !conn->out.failed && leaves_stale(link)) {
+        return;
+    }
     if ((reasons & (HTTP_RUN_READ_LATE | HTTP_RUN_WRITE_LATE)) != 0) {
         on_late(link);
     }

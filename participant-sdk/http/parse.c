@@ -390,3 +390,33 @@ bool http_list_has(struct troth_span value, const char *element)
     }
     return false;
 }
+
+/* Digits at `at`; a number that is too large to matter counts as the largest. */
+static uint32_t seconds_at(const char *at, const char *end)
+{
+    uint32_t seconds = 0;
+    for (; at < end && *at >= '0' && *at <= '9' && seconds < 100000; at++) {
+        seconds = seconds * 10 + (uint32_t)(*at - '0');
+    }
+    return seconds;
+}
+
+bool http_parse_keep_alive(const struct http_parse *parse, uint32_t *ret_seconds)
+{
+    static const char name[] = "timeout=";
+    const size_t len = sizeof(name) - 1;
+    struct troth_span value;
+    if (!parse->head_done || http_parse_header(parse, "Keep-Alive", &value) == 0) {
+        return false;
+    }
+    const char *end = value.data + value.len;
+    for (const char *at = value.data; (size_t)(end - at) > len; at++) {
+        bool begins = at == value.data || at[-1] == ' ' || at[-1] == ',';
+        if (begins && http_span_is((struct troth_span){at, len}, name) && at[len] >= '0' &&
+            at[len] <= '9') {
+            *ret_seconds = seconds_at(at + len, end);
+            return true;
+        }
+    }
+    return false;
+}

@@ -80,6 +80,9 @@ uint32_t http_parse_header(const struct http_parse *parse, const char *name,
                            struct troth_span *ret_first);
 struct troth_span http_parse_value(const struct http_parse *parse, uint32_t i);
 bool http_parse_is_named(const struct http_parse *parse, uint32_t i, const char *name);
+/* Keep-Alive: timeout=5 (RFC 2068, section 19.7.1; servers still say it): how long the other side
+ * keeps an idle connection. False: it does not say. */
+bool http_parse_keep_alive(const struct http_parse *parse, uint32_t *ret_seconds);
 /* The comma-separated list `value` has the (case-insensitive) element. */
 bool http_list_has(struct troth_span value, const char *element);
 bool http_span_is(struct troth_span span, const char *text); /* case-insensitive */

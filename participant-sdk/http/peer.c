@@ -186,9 +186,9 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
         .arg = request->arg,
         .deadline_us = now_us + request->timeout_us,
         .connect_by_us = now_us + peer->config.connect_timeout_us,
-        .repeatable = request->repeatable,
         .is_head = strcmp(request->method, "HEAD") == 0,
     };
+    call->is_safe = call->is_head || strcmp(request->method, "GET") == 0;
     int result = start(peer, call, request);
     if (result != 0) {
         http_peer_call_free(peer, call);

@@ -49,7 +49,7 @@ struct http_call {
     http_done on_done;
     void *arg;
     uint64_t deadline_us;
-    bool repeatable;
+    bool is_safe; /* GET or HEAD: changes nothing, may be sent twice */
     bool is_head;
     bool was_repeated; /* so something was sent before: never "nothing was sent" any more */
 };

@@ -259,7 +259,6 @@ static int place(struct client_call *call, const struct order *order)
         .type = order->body.data == NULL ? NULL : "application/json",
         .body = order->body,
         .timeout_us = call->client->timeout_us + order->more_us,
-        .repeatable = order->repeatable,
         .on_done = on_done,
         .arg = call,
     };
@@ -320,7 +319,7 @@ int client_send(struct troth_client *client, const struct order *order, troth_an
 static int ask_now(struct client_call *call)
 {
     char target[ORDER_TARGET_BYTES];
-    const struct order order = {.method = "GET", .target = target, .repeatable = true};
+    const struct order order = {.method = "GET", .target = target};
 
     order_target(target, &call->gtid, "");
     return place(call, &order);

@@ -84,7 +84,6 @@ int troth_client_start(struct troth_client *client, const struct troth_start *st
     }
     if (start->idempotency_key != NULL) {
         headers[n++] = (struct http_header){"Idempotency-Key", start->idempotency_key};
-        order.repeatable = true;
     }
     if (start->reply == TROTH_REPLY_ACCEPTED) {
         headers[n++] = (struct http_header){"Prefer", "respond-async"};
@@ -124,7 +123,7 @@ int troth_client_enlist(struct troth_client *client, const struct troth_enlist *
 {
     struct buffer body BUFFER_SCOPED = {0};
     char target[ORDER_TARGET_BYTES];
-    struct order order = {.method = "POST", .target = target, .repeatable = true};
+    struct order order = {.method = "POST", .target = target};
 
     if (enlist == NULL || enlist->participant == NULL || enlist->operation == NULL) {
         return TROTH_ERROR_INVALID;
@@ -151,8 +150,7 @@ int troth_client_commit(struct troth_client *client, const troth_gtid *gtid,
     const struct http_header async[] = {{"Prefer", "respond-async"}, {NULL, NULL}};
     struct order order = {.method = "POST",
                           .target = target,
-                          .headers = reply == TROTH_REPLY_ACCEPTED ? async : NULL,
-                          .repeatable = true};
+                          .headers = reply == TROTH_REPLY_ACCEPTED ? async : NULL};
     uint32_t i;
 
     if (gtid == NULL || (branches == NULL && count > 0) || count > TROTH_BRANCHES_MAX) {
@@ -178,7 +176,7 @@ int troth_client_abort(struct troth_client *client, const troth_gtid *gtid, trot
 {
     char target[ORDER_TARGET_BYTES];
     struct order order = {
-        .method = "POST", .target = target, .body = {"{}", 2}, .repeatable = true};
+        .method = "POST", .target = target, .body = {"{}", 2}};
 
     if (gtid == NULL) {
         return TROTH_ERROR_INVALID;
@@ -191,7 +189,7 @@ int troth_client_get(struct troth_client *client, const troth_gtid *gtid, troth_
                      void *arg)
 {
     char target[ORDER_TARGET_BYTES];
-    const struct order order = {.method = "GET", .target = target, .repeatable = true};
+    const struct order order = {.method = "GET", .target = target};
 
     if (gtid == NULL) {
         return TROTH_ERROR_INVALID;
@@ -205,7 +203,7 @@ int troth_client_inquire(struct troth_client *client, const char *journal, const
 {
     char target[ORDER_TARGET_BYTES];
     char query[96];
-    const struct order order = {.method = "GET", .target = target, .repeatable = true};
+    const struct order order = {.method = "GET", .target = target};
 
     if (gtid == NULL || journal == NULL || !troth_journal_id_valid(journal, strlen(journal))) {
         return TROTH_ERROR_INVALID;

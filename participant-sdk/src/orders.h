@@ -17,7 +17,6 @@ struct order {
     const struct http_header *headers;
     struct troth_span body;
     uint64_t more_us; /* beyond the client's own timeout */
-    bool repeatable;
 };
 
 /* client.c: sends it; the callback comes when 0 is returned. */

@@ -91,10 +91,9 @@ struct http_call *call_with(struct http_request request, int i)
     return call;
 }
 
-struct http_call *get(int i, bool repeatable)
+struct http_call *get(int i, bool is_safe)
 {
-    return call_with(
-        (struct http_request){.method = "GET", .target = "/x", .repeatable = repeatable}, i);
+    return call_with((struct http_request){.method = is_safe ? "GET" : "POST", .target = "/x"}, i);
 }
 
 void serve_request(int i)

@@ -27,7 +27,7 @@ void start_peer(const char *host, const char *base, uint16_t port);
 
 /* The end of a call is noted in its outcome. */
 struct http_call *call_with(struct http_request request, int i);
-struct http_call *get(int i, bool repeatable);
+struct http_call *get(int i, bool is_safe);
 void on_line(void *arg, struct troth_span line);
 void on_done(void *arg, int error, const struct http_reply *reply);
 /* Accepts a connection and reads the head of a request from it. */

@@ -2,8 +2,12 @@
  *
  * One request at a time on a connection (no pipelining). A request goes to an idle connection or
  * opens one; when `connections_max` are busy it is refused at once (TROTH_ERROR_FULL) and the
- * caller queues. An idle connection may be stale: a request that is safe to repeat is sent once
- * more on a new connection when the old one closed before a single byte of the answer came. */
+ * caller queues. An idle connection may be stale. A request of which not a byte was written there
+ * goes over a new one. Once a byte was written it may have arrived, and nothing here sends it
+ * again: TROTH_ERROR_LOST, and whoever asked counts it as a try that may have run. Only GET and
+ * HEAD, which change nothing, are sent once more when the old connection closed before a byte of
+ * the answer. So that it is rare, an idle connection is closed from here before the other side
+ * would (Keep-Alive: timeout), and looked at once more just before the first write. */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
@@ -65,7 +69,6 @@ struct http_request {
     const char *type;                  /* of the body; NULL: none */
     struct troth_span body;
     uint64_t timeout_us; /* for the whole call; > 0 */
-    bool repeatable;     /* may be sent twice */
     http_line on_line;   /* NULL: the body is gathered */
     http_done on_done;
     void *arg;
