@@ -133,9 +133,10 @@ const struct command_spec commands[] = {
             "Steps are parked when their retries are spent, or when a participant answered what\n"
             "makes no sense; so is the abort of the attempt before a fallback, when it is "
             "refused.\n"
-            "Mend the cause, then retry: tries are counted from zero. Exit status 0 when "
-            "something\n"
-            "is tried again, 4 when nothing is parked.",
+            "Mend the cause, then retry: tries are counted from zero, and what a participant "
+            "refused\n"
+            "for good is a new attempt of that step, which it takes as new. Exit status 0 when\n"
+            "something is tried again, 4 when nothing is parked.",
         .examples = "trothctl tx list --state parked\n"
                     "trothctl tx retry 0198f3a2-1c45-8abc-848d-15800000002a",
         .run = tx_retry,

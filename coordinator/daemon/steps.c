@@ -129,7 +129,7 @@ bool steps_unknown_output(const struct entry *entry, uint32_t index)
 {
     uint64_t needs = entry->branches[index].compensate_needs;
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if ((needs >> i & 1u) != 0 && entry->branches[i].output.data == NULL) {
+        if ((needs >> i & 1u) != 0 && txn_output_unknown(&entry->txn, i)) {
             return true;
         }
     }

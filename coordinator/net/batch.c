@@ -54,6 +54,7 @@ static bool is_sensible(const struct result *result)
     case RESULT_RETRY:
     case RESULT_UNKNOWN:
     case RESULT_HEURISTIC:
+    case RESULT_NO_OPERATION:
     case RESULT_CONFLICT:
         return true;
     case RESULT_COUNT:
@@ -79,6 +80,9 @@ static void on_line(void *arg, struct troth_span line)
     TAILQ_FOREACH(item, &request->open, link)
     {
         if (is_answer_to(item, &result)) {
+            if (result.result == RESULT_NO_OPERATION && channel_item_elsewhere(item)) {
+                return;
+            }
             channel_item_answer(channel, item, &result, true);
             return;
         }

@@ -73,6 +73,20 @@ void channel_item_fail(struct channel *channel, struct item *item, enum message_
     event_active(channel->deliver, EV_TIMEOUT, 1);
 }
 
+bool channel_item_elsewhere(struct item *item)
+{
+    struct channel *channel = item->request->channel;
+    struct lane *lane = &channel->lanes[item->request->lane];
+    item->lacking |= UINT32_C(1) << item->request->replica;
+    if (item->lacking == (UINT32_C(1) << channel->replica_count) - 1) {
+        return false;
+    }
+    unlink_item(channel, item);
+    TAILQ_INSERT_HEAD(&lane->queue, item, link);
+    lane->queued++;
+    return true;
+}
+
 uint64_t channel_item_left_us(const struct item *item, uint64_t now_us)
 {
     return item->deadline_us > now_us ? item->deadline_us - now_us : 1;
@@ -286,6 +300,7 @@ static struct item *create_item(const struct command *command)
     item->deadline_us = channel_lane_now_us() + timeout_us;
     item->has_timeout = command->timeout_us != 0;
     item->was_sent = false;
+    item->lacking = 0;
     item->reason = NULL;
     item->reason_copy = NULL;
     item->said = 0;

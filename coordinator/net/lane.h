@@ -21,6 +21,7 @@ struct item {
     uint64_t deadline_us;
     bool has_timeout;       /* said by the host, so the participant is told */
     bool was_sent;          /* failed items */
+    uint32_t lacking;       /* bit i: replica i has said that it lacks the operation */
     const char *reason;     /* failed items; static, or reason_copy */
     char *reason_copy;      /* its own; may be NULL */
     uint16_t said;          /* failed items */
@@ -46,8 +47,10 @@ struct request {
     struct items open; /* not yet answered */
     struct http_call *call;
     uint32_t replica;
-    uint32_t tried;  /* replicas */
-    bool slots_read; /* the announcement in the reply's headers */
+    uint32_t passed;  /* the last that could not be reached */
+    uint32_t tried;   /* replicas */
+    uint32_t lacking; /* replicas that lack the operation of one of its commands */
+    bool slots_read;  /* the announcement in the reply's headers */
 };
 
 TAILQ_HEAD(requests, request);
@@ -96,6 +99,9 @@ void channel_item_answer(struct channel *channel, struct item *item, const struc
 void channel_item_fail(struct channel *channel, struct item *item, enum message_trouble trouble,
                        const char *reason, bool was_sent);
 struct result channel_item_result(const struct item *item, enum message_result kind);
+/* Whoever was asked lacks its operation, and did nothing: back into the queue, for another replica.
+ * false: there is none that was not asked. */
+bool channel_item_elsewhere(struct item *item);
 /* What is left of its time, 1 at least. */
 uint64_t channel_item_left_us(const struct item *item, uint64_t now_us);
 

@@ -17,19 +17,41 @@ static const struct binding *binding_of(const struct channel *channel)
     return &channel_binding_batch;
 }
 
-/* The next in turn; one that could not be reached a moment ago only when all are like that. */
-static uint32_t replica_choose(struct channel *channel)
+static bool is_among(uint32_t replicas, uint32_t at)
+{
+    return (replicas >> at & 1u) != 0;
+}
+
+/* The next in turn that is not among `lacking`; one that could not be reached a moment ago only
+ * when all are like that. */
+static uint32_t replica_choose(struct channel *channel, uint32_t lacking)
 {
     uint64_t now_us = channel_lane_now_us();
     uint32_t first = channel->replica_next;
+    while (is_among(lacking, first)) {
+        first = (first + 1) % channel->replica_count;
+    }
     channel->replica_next = (first + 1) % channel->replica_count;
     for (uint32_t i = 0; i < channel->replica_count; i++) {
         uint32_t at = (first + i) % channel->replica_count;
-        if (channel->replicas[at].avoid_until_us <= now_us) {
+        if (channel->replicas[at].avoid_until_us <= now_us && !is_among(lacking, at)) {
             return at;
         }
     }
     return first;
+}
+
+/* Could not be reached: on to the next, past those that lack the operation. */
+static void replica_pass(struct request *request)
+{
+    struct channel *channel = request->channel;
+    channel->replicas[request->replica].avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
+    request->passed = request->replica;
+    do {
+        request->tried++;
+        request->replica = (request->replica + 1) % channel->replica_count;
+    } while (request->tried < channel->replica_count &&
+             is_among(request->lacking, request->replica));
 }
 
 static void fail_open(struct request *request, enum message_trouble trouble, const char *reason,
@@ -57,8 +79,7 @@ static enum message_trouble trouble_of_errno(int error)
 static void fail_unreachable(struct request *request)
 {
     const struct channel *channel = request->channel;
-    uint32_t last = (request->replica + channel->replica_count - 1) % channel->replica_count;
-    const struct http_peer *peer = channel->replicas[last].peers[request->lane];
+    const struct http_peer *peer = channel->replicas[request->passed].peers[request->lane];
     const char *why = http_peer_why(peer);
     request->channel->reachable = false;
     fail_open(request, trouble_of_errno(http_peer_errno(peer)),
@@ -90,26 +111,30 @@ static void request_send(struct request *request)
             channel_request_free(request);
             return;
         }
-        replica->avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
-        request->tried++;
-        request->replica = (request->replica + 1) % channel->replica_count;
+        replica_pass(request);
     }
     fail_unreachable(request);
 }
 
-/* Items off the queue, as many as one request takes. */
+/* Items off the queue, as many as one request takes; but not those that this replica lacks. */
 static void fill(struct request *request)
 {
     struct channel *channel = request->channel;
     struct lane *lane = &channel->lanes[request->lane];
     uint32_t commands_max = binding_of(channel)->commands_max;
     size_t bytes = 0;
+    struct item *next = NULL;
     for (uint32_t count = 0; count < commands_max && lane->queued > 0; count++) {
-        struct item *item = TAILQ_FIRST(&lane->queue);
+        struct item *item = count == 0 ? TAILQ_FIRST(&lane->queue) : next;
+        if (item == NULL || is_among(item->lacking, request->replica)) {
+            break;
+        }
+        next = TAILQ_NEXT(item, link);
         bytes += item->command.input.len;
         if (count > 0 && bytes > CHANNEL_BATCH_BYTES_MAX) {
             break;
         }
+        request->lacking |= item->lacking;
         TAILQ_REMOVE(&lane->queue, item, link);
         lane->queued--;
         TAILQ_INSERT_TAIL(&request->open, item, link);
@@ -133,7 +158,7 @@ void channel_request_start(struct channel *channel, enum lane_number lane)
     }
     request->channel = channel;
     request->lane = lane;
-    request->replica = replica_choose(channel);
+    request->replica = replica_choose(channel, TAILQ_FIRST(&channel->lanes[lane].queue)->lacking);
     TAILQ_INIT(&request->open);
     TAILQ_INSERT_TAIL(&channel->requests, request, link);
     channel->lanes[lane].requests++;
@@ -227,9 +252,7 @@ static enum message_trouble trouble_of(int error)
 static void fail_over(struct request *request)
 {
     struct channel *channel = request->channel;
-    channel->replicas[request->replica].avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
-    request->tried++;
-    request->replica = (request->replica + 1) % channel->replica_count;
+    replica_pass(request);
     if (TAILQ_EMPTY(&request->open)) { /* all have run out of time meanwhile */
         channel->reachable = false;
         channel_request_free(request);

@@ -215,6 +215,27 @@ static void read_conflict(struct channel *channel, const struct http_reply *repl
     }
 }
 
+/* 409. "aborted" says that a tombstone stands; any other word proves nothing. */
+static void read_refusal(struct channel *channel, const struct http_reply *reply,
+                         struct result *result)
+{
+    struct troth_span value;
+    enum message_state state = BRANCH_IS_UNSAID;
+    result->result = RESULT_REFUSED;
+    result->reason = channel_refusal_reason(channel, reply->body);
+    if (http_reply_header(reply, HEADER_STATE, &value) && message_state_parse(value, &state) == 0 &&
+        state == BRANCH_IS_ABORTED) {
+        result->state = BRANCH_IS_ABORTED;
+    }
+}
+
+/* No such path, or not by this method: no refusal, for another replica may have it; and no proof
+ * that this try left nothing, for services say the same of other things. */
+static bool lacks_operation(const struct http_reply *reply)
+{
+    return reply->status == 404 || reply->status == 405 || reply->status == 501;
+}
+
 static void answered(struct request *request, const struct http_reply *reply)
 {
     struct channel *channel = request->channel;
@@ -229,12 +250,13 @@ static void answered(struct request *request, const struct http_reply *reply)
     } else if (says_conflict(reply)) {
         read_conflict(channel, reply, &result);
     } else if (reply->status == 409) {
-        result.result = RESULT_REFUSED;
-        result.reason = channel_refusal_reason(channel, reply->body);
+        read_refusal(channel, reply, &result);
     } else {
         if (channel_is_not_now(reply)) {
             result.result = RESULT_RETRY;
             result.retry_after_us = channel_request_retry_after_us(reply);
+        } else if (lacks_operation(reply)) {
+            result.result = RESULT_NO_OPERATION;
         }
         result.reason = channel_said(channel, reply);
         result.said = (uint16_t)reply->status;

@@ -37,8 +37,9 @@ static const struct {
     [TXN_BRANCH_SKIPPED] = {"skipped", BNEXT(IDLE)},
     [TXN_BRANCH_DONE] = {"done", BNEXT(COMPENSATING)},
     [TXN_BRANCH_UNCERTAIN] = {"uncertain", BNEXT(ASKING) | BNEXT(COMPENSATING) | BNEXT(IDLE)},
-    [TXN_BRANCH_ASKING] = {"asking", BNEXT(UNCERTAIN)},
-    [TXN_BRANCH_COMPENSATING] = {"compensating", BNEXT(COMPENSATED) | BNEXT(PARKED)},
+    [TXN_BRANCH_ASKING] = {"asking", BNEXT(UNCERTAIN) | BNEXT(COMPENSATED) | BNEXT(PARKED)},
+    [TXN_BRANCH_COMPENSATING] = {"compensating",
+                                 BNEXT(COMPENSATED) | BNEXT(PARKED) | BNEXT(ASKING)},
     [TXN_BRANCH_COMPENSATED] = {"compensated", 0},
 };
 

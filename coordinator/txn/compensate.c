@@ -9,6 +9,11 @@
 
 #define ASK_TRIES_MAX 3u /* for an output; then the compensation goes without it */
 
+bool txn_output_unknown(const struct txn *txn, uint32_t i)
+{
+    return txn->branches[i].output.data == NULL && (txn->was_done >> i & 1u) == 0;
+}
+
 uint64_t txn_undoable(const struct txn *txn)
 {
     uint64_t mask = 0;
@@ -84,21 +89,19 @@ static void compensate_ready(struct step *step)
 
 static bool may_have_run(const struct txn *txn, const struct txn_branch *branch)
 {
-    bool inherited = (txn->inherited & txn_bit(txn, branch)) != 0;
+    bool unaccounted = (txn->unaccounted & txn_bit(txn, branch)) != 0;
     if (branch->kind != TXN_STEP_COMPENSATABLE) /* fenced, or never sent */
         return false;
     return branch->state == TXN_BRANCH_EXECUTING ||
-           (branch->state == TXN_BRANCH_IDLE && inherited) ||
-           (branch->state == TXN_BRANCH_REFUSED && (inherited || branch->tries > 1));
+           (unaccounted &&
+            (branch->state == TXN_BRANCH_IDLE || branch->state == TXN_BRANCH_REFUSED));
 }
 
-static void park(struct step *step, struct txn_branch *branch)
+static void park(struct step *step, struct txn_branch *branch, enum record_step_state state)
 {
-    if (branch->state == TXN_BRANCH_PARKED)
-        return;
     txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
     branch->retry_at.us = 0;
-    txn_persist_step(step, branch, RECORD_STEP_UNDO_PARKED);
+    txn_persist_step(step, branch, state);
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
 }
 
@@ -112,7 +115,7 @@ void txn_compensate_begin(struct step *step)
         struct txn_branch *branch = &txn->branches[i];
         if (branch->state == TXN_BRANCH_COMPENSATING) {
             if (txn_tries_spent(txn, branch, OP_COMPENSATE)) /* the last one was interrupted */
-                park(step, branch);
+                park(step, branch, RECORD_STEP_UNDO_PARKED);
             continue;
         }
         if (may_have_run(txn, branch))
@@ -136,11 +139,50 @@ static void unknown(struct step *step, struct txn_branch *branch)
         txn_announced(step->txn, branch))
         return;
     if (txn_tries_spent(step->txn, branch, OP_COMPENSATE)) {
-        park(step, branch);
+        park(step, branch, RECORD_STEP_UNDO_PARKED);
         return;
     }
     txn_try_later(step, branch, retry, result->result == RESULT_RETRY ? result->retry_after_us : 0);
     txn_persist_step(step, branch, RECORD_STEP_UNDO_WAITING);
+}
+
+/* What left nothing open an operator tries as a new attempt. Where an earlier try may have undone
+ * it, its branch is asked first. */
+static void refused(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    if (step->event->of.result->result != RESULT_REFUSED || step->event->unsent) {
+        park(step, branch, RECORD_STEP_UNDO_PARKED);
+    } else if (txn_refusal_proves(step, branch)) {
+        txn->renews |= txn_bit(txn, branch);
+        park(step, branch, RECORD_STEP_UNDO_REFUSED);
+    } else {
+        txn->checking |= txn_bit(txn, branch);
+        txn_branch_set(txn, branch, TXN_BRANCH_ASKING);
+        branch->tries = 0;
+        branch->retry_at.us = 0;
+        txn_send(step, branch, OP_STATUS);
+    }
+}
+
+/* Committed: it is not undone, and the refusal is all. Who can not say leaves it to an operator,
+ * and the next try is the same attempt. */
+static void checked(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    const struct result *result = step->event->of.result;
+    txn->checking &= ~txn_bit(txn, branch);
+    branch->retry_at.us = 0;
+    if (result->result == RESULT_DONE && result->state == BRANCH_IS_COMPENSATED) {
+        txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATED);
+        txn_persist_step(step, branch, RECORD_STEP_COMPENSATED);
+    } else if (result->result == RESULT_DONE && result->state == BRANCH_IS_COMMITTED) {
+        txn->undo_unaccounted &= ~txn_bit(txn, branch);
+        txn->renews |= txn_bit(txn, branch);
+        park(step, branch, RECORD_STEP_UNDO_REFUSED);
+    } else {
+        park(step, branch, RECORD_STEP_UNDO_PARKED);
+    }
 }
 
 static void compensate_answered(struct step *step)
@@ -157,10 +199,12 @@ static void compensate_answered(struct step *step)
         return;
     case RESULT_REFUSED:
     case RESULT_HEURISTIC: /* makes no sense: an operator looks */
-        park(step, branch);
+        if (branch->state == TXN_BRANCH_COMPENSATING)
+            refused(step, branch);
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:
@@ -175,13 +219,18 @@ static void status_answered(struct step *step)
     struct txn_branch *branch = txn_answered(step, OP_STATUS);
     if (branch == NULL || branch->state != TXN_BRANCH_ASKING)
         return;
-    bool answered = result->result != RESULT_UNKNOWN && result->result != RESULT_RETRY &&
-                    result->result != RESULT_CONFLICT;
+    bool answered = result->result == RESULT_DONE;
     if (!answered && branch->tries < ASK_TRIES_MAX) {
         txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
         return;
     }
-    if (result->result == RESULT_DONE && result->output.data != NULL)
+    if ((step->txn->checking & txn_bit(step->txn, branch)) != 0) {
+        checked(step, branch);
+        return;
+    }
+    /* An output is that of the action. What comes with another state, or with none, is not: kept,
+     * it would stand in the input of the compensation. */
+    if (answered && result->state == BRANCH_IS_COMMITTED && result->output.data != NULL)
         branch->output = result->output;
     branch->retry_at.us = 0;
     txn_branch_set(step->txn, branch, TXN_BRANCH_UNCERTAIN); /* and may still run */
@@ -228,7 +277,7 @@ void txn_on_compensating_unsendable(struct step *step)
     struct txn_branch *branch = txn_unsendable(step, TXN_BRANCH_COMPENSATING);
     if (branch == NULL)
         return;
-    park(step, branch);
+    park(step, branch, RECORD_STEP_UNDO_PARKED);
     compensate_ready(step);
 }
 
@@ -255,9 +304,7 @@ void txn_on_compensating_resumed(struct step *step)
     for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
         txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);
-        branch->tries = 0;
-        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
-        txn_try(step, branch, OP_COMPENSATE);
+        txn_try_resumed(step, branch, OP_COMPENSATE);
     }
     compensate_ready(step);
 }

@@ -206,7 +206,6 @@ static bool spent_before(struct step *step)
 void txn_saga_recovered(struct step *step)
 {
     struct txn *txn = step->txn;
-    txn->inherited = txn_all(txn);
     txn->untold = untold(txn);
     bound_schedules(step);
     if (txn->attempt > 1)

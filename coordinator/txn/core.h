@@ -15,6 +15,7 @@
  *   parked.c       what a late answer or an operator means to what is parked
  *   fallback.c     from 2PC to a saga; aborts of the attempt before
  *   tries.c        limits of tries, that hold across restarts
+ *   proof.c        what an answer proves of the tries before it; an operator's new attempt
  *   recover.c      what a new leader makes of the journal
  *   image.c        whether what the journal holds makes sense
  *   timer.c        deadlines, retries, backoff
@@ -201,6 +202,17 @@ bool txn_tries_spent(const struct txn *txn, const struct txn_branch *branch, enu
 bool txn_announced(const struct txn *txn, const struct txn_branch *branch);
 /* What is due in `state`; nothing while a step's record is in flight. */
 void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op);
+
+/* proof.c */
+/* The attempt that its commands carry: the transaction's, or the step's own higher one. */
+uint32_t txn_attempt_of(const struct txn *txn, const struct txn_branch *branch);
+/* Whether what the event's RESULT tells of `branch` leaves a try open. */
+void txn_account(struct step *step, const struct txn_branch *branch);
+/* The event's refusal of execute or compensate, just accounted: nothing of it has acted. */
+bool txn_refusal_proves(const struct step *step, const struct txn_branch *branch);
+/* An operator tries again what is parked: counted from zero, and as a new attempt where the one
+ * before was refused for good. */
+void txn_try_resumed(struct step *step, struct txn_branch *branch, enum message_op op);
 
 /* conclude.c */
 void txn_conclude(struct step *step, enum txn_decision decision);

@@ -297,7 +297,8 @@ static void acknowledged(struct step *step, struct txn_branch *branch, enum mess
         heuristic(step, branch);
         return;
     }
-    if (result->output.data != NULL) /* a repeated prepare votes without output: commit brings it */
+    /* A repeated prepare votes without output: commit brings it. What an abort brings is none. */
+    if (op == OP_COMMIT && result->output.data != NULL)
         branch->output = result->output;
     txn_branch_set(step->txn, branch, op == OP_COMMIT ? TXN_BRANCH_COMMITTED : TXN_BRANCH_ABORTED);
     branch->retry_at.us = 0;
@@ -330,6 +331,7 @@ static void phase2_answer(struct step *step, struct txn_branch *branch, enum mes
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:

@@ -21,10 +21,11 @@ void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_SEND);
     effect->branch = branch;
     effect->op = op;
-    effect->attempt = step->txn->attempt;
+    effect->attempt = txn_attempt_of(step->txn, branch);
     effect->timeout_us = txn_call_timeout(step->txn, branch, op, step->now);
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SENT,
                                      .branch = branch->number,
+                                     .attempt = effect->attempt,
                                      .detail = (uint8_t)op,
                                      .op = op});
 }
@@ -166,6 +167,7 @@ bool txn_persist_step(struct step *step, const struct txn_branch *branch,
     struct record_step what = {.branch = branch->number,
                                .attempt = txn->attempt,
                                .state = state,
+                               .raised = branch->raised,
                                .tries = branch->tries + (trying ? 1 : 0)};
     if (waits)
         what.retry_at.us = step->now.wall.us + (branch->retry_at.us - step->now.mono.us);

@@ -208,6 +208,7 @@ bool txn_earlier_answered(struct step *step)
         return true;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:

@@ -64,10 +64,12 @@ bool txn_image_step_fits(const struct txn_image *image, enum record_step_state s
     case RECORD_STEP_SKIPPED:
         return true;
     case RECORD_STEP_PARKED:
+    case RECORD_STEP_REFUSED:
         return image->decision != TXN_ABORT;
     case RECORD_STEP_UNDO_TRYING:
     case RECORD_STEP_UNDO_WAITING:
     case RECORD_STEP_UNDO_PARKED:
+    case RECORD_STEP_UNDO_REFUSED:
     case RECORD_STEP_COMPENSATED:
         return image->decision == TXN_ABORT;
     case RECORD_STEP_STATE_COUNT:

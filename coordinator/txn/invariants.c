@@ -104,16 +104,19 @@ bool txn_falling_back_holds(const struct txn *txn)
            txn->fencing == 0;
 }
 
-/* Steps that go, or went; somebody is asked or waits for a row, and nobody is undone. Behind a
- * decision all its members have acknowledged it [POSTEARLY]. */
+/* Steps that go, or went; somebody is asked or waits for a row, and nobody is undone; behind the
+ * pivot one that was refused may be fenced. Behind a decision all its members have acknowledged it
+ * [POSTEARLY]. */
 bool txn_running_holds(const struct txn *txn)
 {
     return (txn->decision == TXN_UNDECIDED || txn_following(txn)) &&
            txn->outcome == TXN_OUTCOME_NONE && txn->cause == TXN_CAUSE_NONE &&
            (txn->protocol == TXN_PROTOCOL_SAGA || txn->decision == TXN_COMMIT) &&
-           (IN(IDLE) | IN(EXECUTING) | IN(PARKED) | txn_passed(txn)) == txn_all(txn) &&
-           txn_passed(txn) != txn_all(txn) &&
-           (IN(EXECUTING) != 0 || txn->writing[TXN_RECORD_STEP] > 0) && earlier_holds(txn);
+           (IN(IDLE) | IN(EXECUTING) | IN(ABORTING) | IN(PARKED) | txn_passed(txn)) ==
+               txn_all(txn) &&
+           (IN(ABORTING) == 0 || txn_forward_only(txn)) && txn_passed(txn) != txn_all(txn) &&
+           ((IN(EXECUTING) | IN(ABORTING)) != 0 || txn->writing[TXN_RECORD_STEP] > 0) &&
+           earlier_holds(txn);
 }
 
 /* The pivot is fenced, before anything is written about a turn [PIVOTLAZY]. */

@@ -3,7 +3,8 @@
  * The row that delegates is durable before execute leaves [ONEPHASE0], so that a new leader asks
  * the branch and nobody presumes abort. A branch that voted when it enlisted is never delegated to
  * [ONEPHASE1]. From the sending on a timeout or a cancel is a request: abort goes to the branch as
- * a fence, and what it answers (done already, or never) decides. */
+ * a fence, and what it answers (done already, or never) decides. So does a refusal that leaves an
+ * earlier try open [REFUSALPROVES]. */
 #include "core.h"
 
 bool txn_one_phase_fits(const struct txn *txn)
@@ -88,6 +89,16 @@ static void park(struct step *step, struct txn_branch *branch)
              (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = step->txn->delegated_branch});
 }
 
+/* A refusal behind a try that nobody knows of: it may have acted, and only the branch can tell.
+ * Once fenced its answer to that is waited for. */
+static void refusal_answered(struct step *step, struct txn_branch *branch)
+{
+    if (txn_refusal_proves(step, branch))
+        branch_refused(step, branch);
+    else if (branch->state == TXN_BRANCH_EXECUTING)
+        txn_fence_delegated(step, TXN_CAUSE_REFUSED, branch->number);
+}
+
 /* DELEGATED, and the late answers to execute behind a fence. Without end: unknown is asked again.
  */
 void txn_on_executed(struct step *step)
@@ -100,11 +111,12 @@ void txn_on_executed(struct step *step)
     case RESULT_DONE:
         branch_committed(step, branch);
         return;
-    case RESULT_REFUSED: /* a tombstone is there: no duplicate can succeed later */
-        branch_refused(step, branch);
+    case RESULT_REFUSED:
+        refusal_answered(step, branch);
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_HEURISTIC:
@@ -160,6 +172,7 @@ void txn_on_fence_answer(struct step *step)
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:

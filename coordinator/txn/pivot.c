@@ -9,12 +9,10 @@
 
 static bool pivot_may_have_run(const struct txn *txn, const struct txn_branch *pivot)
 {
-    bool inherited = (txn->inherited & txn_bit(txn, pivot)) != 0;
     switch (pivot->state) {
     case TXN_BRANCH_IDLE:
-        return inherited;
-    case TXN_BRANCH_REFUSED: /* does not clear an unknown try before it */
-        return inherited || pivot->tries > 1;
+    case TXN_BRANCH_REFUSED: /* clears an unknown try before it only with a tombstone */
+        return (txn->unaccounted & txn_bit(txn, pivot)) != 0;
     case TXN_BRANCH_EXECUTING:
         return true;
     case TXN_BRANCH_ABORTED:
@@ -143,6 +141,7 @@ static void fence_answered(struct step *step, struct txn_branch *pivot)
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
     case RESULT_COUNT:
@@ -239,7 +238,7 @@ void txn_on_turned(struct step *step)
     if (event->of.durable.record != TXN_RECORD_DECISION ||
         event->of.durable.attempt != step->txn->attempt)
         return;
-    step->txn->untold = 0; /* nobody has compensated before */
+    step->txn->untold = step->txn->undo_unaccounted = 0; /* nobody has compensated before */
     if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT)
         txn_set_state(step->txn, TXN_LOST);
     else

@@ -116,18 +116,28 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
         [RECORD_STEP_DONE] = TXN_BRANCH_DONE,
         [RECORD_STEP_SKIPPED] = TXN_BRANCH_SKIPPED,
         [RECORD_STEP_PARKED] = TXN_BRANCH_PARKED,
+        [RECORD_STEP_REFUSED] = TXN_BRANCH_PARKED,
         [RECORD_STEP_UNDO_TRYING] = TXN_BRANCH_COMPENSATING,
         [RECORD_STEP_UNDO_WAITING] = TXN_BRANCH_COMPENSATING,
         [RECORD_STEP_UNDO_PARKED] = TXN_BRANCH_PARKED,
+        [RECORD_STEP_UNDO_REFUSED] = TXN_BRANCH_PARKED,
         [RECORD_STEP_COMPENSATED] = TXN_BRANCH_COMPENSATED,
     };
     struct txn_branch *branch = txn_branch_find(txn, record->branch);
-    if (branch == NULL)
+    if (branch == NULL || txn->attempt + record->raised > TROTH_ATTEMPT_MAX)
         return TROTH_ERROR_SYNTAX;
+    branch->raised = record->raised;
+    if (txn->protocol == TXN_PROTOCOL_2PC) /* the guard answers what the others say */
+        return 0;
     txn->in[branch->state] &= ~txn_bit(txn, branch);
     txn_branch_place(txn, branch, states[record->state]);
     branch->tries = record->tries;
     branch->retry_at.us = 0;
+    txn->renews &= ~txn_bit(txn, branch);
+    if (record->state == RECORD_STEP_REFUSED || record->state == RECORD_STEP_UNDO_REFUSED)
+        txn->renews |= txn_bit(txn, branch);
+    if (record->state == RECORD_STEP_DONE)
+        txn->was_done |= txn_bit(txn, branch);
     if (record->state == RECORD_STEP_TRYING || record->state == RECORD_STEP_UNDO_TRYING)
         branch->retry_at = txn_after(now, 0); /* interrupted: the next one, if there is one */
     if (record->retry_at.us != 0) /* bounded in the RECOVERED step, when the policy is known */
@@ -277,8 +287,7 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
         return error;
     if (txn->delegated_branch != 0 && txn->branches_count != 1)
         return TROTH_ERROR_SYNTAX;
-    if (txn->protocol == TXN_PROTOCOL_SAGA &&
-        (error = recover_steps(txn, image, texts, now)) != TROTH_ERROR_NOT_FOUND)
+    if ((error = recover_steps(txn, image, texts, now)) != TROTH_ERROR_NOT_FOUND)
         return error;
     if (txn->decision != TXN_UNDECIDED && txn->outcome == TXN_OUTCOME_NONE &&
         txn->protocol == TXN_PROTOCOL_2PC && txn->in[TXN_BRANCH_BEHIND] == 0)
@@ -328,6 +337,7 @@ void txn_on_recovered(struct step *step)
 {
     struct txn *txn = step->txn;
     txn_note_moment(step, TXN_MOMENT_RECOVERED);
+    txn->unaccounted = txn->undo_unaccounted = txn_all(txn);
     if (!txn_recovered_fits(txn)) {
         txn_set_state(txn, TXN_LOST);
         return;

@@ -83,7 +83,8 @@ void txn_run(struct step *step)
         txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
         txn_try(step, branch, OP_EXECUTE);
     }
-    bool parked = txn->in[TXN_BRANCH_PARKED] != 0 && txn->in[TXN_BRANCH_EXECUTING] == 0 &&
+    bool parked = txn->in[TXN_BRANCH_PARKED] != 0 &&
+                  (txn->in[TXN_BRANCH_EXECUTING] | txn->in[TXN_BRANCH_ABORTING]) == 0 &&
                   txn->writing[TXN_RECORD_STEP] == 0;
     if (parked != (txn->state == TXN_PARKED))
         txn_set_state(txn, parked ? TXN_PARKED : TXN_RUNNING);
@@ -111,6 +112,7 @@ void txn_step_done(struct step *step, struct txn_branch *branch, struct troth_sp
 {
     txn_branch_set(step->txn, branch, TXN_BRANCH_DONE);
     branch->retry_at.us = 0;
+    step->txn->was_done |= txn_bit(step->txn, branch);
     if (output.data != NULL)
         branch->output = output;
     txn_persist_step(step, branch, RECORD_STEP_DONE);
@@ -118,15 +120,18 @@ void txn_step_done(struct step *step, struct txn_branch *branch, struct troth_sp
 
 static void refused(struct step *step, struct txn_branch *branch)
 {
+    branch->retry_at.us = 0;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_REFUSED);
+    txn_stop(step, TXN_CAUSE_REFUSED, branch->number);
+}
+
+/* Forward only: an operator looks. */
+static void park(struct step *step, struct txn_branch *branch, enum record_step_state state)
+{
     struct txn *txn = step->txn;
     branch->retry_at.us = 0;
-    if (!txn_forward_only(txn)) {
-        txn_branch_set(txn, branch, TXN_BRANCH_REFUSED);
-        txn_stop(step, TXN_CAUSE_REFUSED, branch->number);
-        return;
-    }
     txn_branch_set(txn, branch, TXN_BRANCH_PARKED);
-    txn_persist_step(step, branch, RECORD_STEP_PARKED);
+    txn_persist_step(step, branch, state);
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
     txn_run(step);
 }
@@ -154,35 +159,95 @@ static void unknown(struct step *step, struct txn_branch *branch)
     txn_persist_step(step, branch, RECORD_STEP_WAITING);
 }
 
-/* RUNNING; PARKED while it goes forward. */
-void txn_on_step_result(struct step *step)
+/* Refused behind the pivot. What left nothing open waits for an operator, who tries it as a new
+ * attempt. Where an earlier try may have acted its branch is fenced: it may be done already. */
+static void refused_behind(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    if (step->event->unsent) {
+        park(step, branch, RECORD_STEP_PARKED);
+    } else if (txn_refusal_proves(step, branch)) {
+        txn->renews |= txn_bit(txn, branch);
+        park(step, branch, RECORD_STEP_REFUSED);
+    } else {
+        txn_branch_set(txn, branch, TXN_BRANCH_ABORTING);
+        branch->tries = 0;
+        txn_send(step, branch, OP_ABORT);
+    }
+}
+
+static void execute_answered(struct step *step)
 {
     const struct result *result = step->event->of.result;
-    if (txn_earlier_answered(step))
-        return;
     struct txn_branch *branch = txn_answered(step, OP_EXECUTE);
     if (branch == NULL ||
-        (branch->state != TXN_BRANCH_EXECUTING && branch->state != TXN_BRANCH_PARKED))
+        (branch->state != TXN_BRANCH_EXECUTING && branch->state != TXN_BRANCH_PARKED &&
+         branch->state != TXN_BRANCH_ABORTING))
+        return;
+    if (result->result == RESULT_DONE) {
+        txn_step_done(step, branch, result->output);
+        txn_run(step);
+    } else if (branch->state != TXN_BRANCH_EXECUTING) {
+        return;
+    } else if (result->result != RESULT_REFUSED) { /* also what makes no sense: nothing is known */
+        unknown(step, branch);
+    } else if (txn_forward_only(step->txn)) {
+        refused_behind(step, branch);
+    } else {
+        refused(step, branch);
+    }
+}
+
+/* Aborted: it was refused, and that is all. Who can not say what became of it leaves it to an
+ * operator, and the next try is the same attempt. */
+static void fence_done(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    const struct result *result = step->event->of.result;
+    if (result->result == RESULT_DONE && result->state == BRANCH_IS_COMMITTED) {
+        txn_step_done(step, branch, result->output);
+        txn_run(step);
+    } else if (result->result == RESULT_DONE && result->state == BRANCH_IS_ABORTED) {
+        txn->unaccounted &= ~txn_bit(txn, branch);
+        txn->renews |= txn_bit(txn, branch);
+        park(step, branch, RECORD_STEP_REFUSED);
+    } else {
+        park(step, branch, RECORD_STEP_PARKED);
+    }
+}
+
+static void fence_answered(struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    struct txn_branch *branch = txn_answered(step, OP_ABORT);
+    if (branch == NULL || branch->state != TXN_BRANCH_ABORTING)
         return;
     switch (result->result) {
     case RESULT_DONE:
-        txn_step_done(step, branch, result->output);
-        txn_run(step);
-        return;
     case RESULT_REFUSED:
-        if (branch->state == TXN_BRANCH_EXECUTING)
-            refused(step, branch);
+    case RESULT_HEURISTIC:
+    case RESULT_NO_OPERATION:
+        fence_done(step, branch);
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:
-    case RESULT_HEURISTIC: /* not an answer to execute: not understood, so nothing is known */
     case RESULT_COUNT:
         break;
     }
-    if (branch->state == TXN_BRANCH_EXECUTING)
-        unknown(step, branch);
+    txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+}
+
+/* RUNNING; PARKED while it goes forward. */
+void txn_on_step_result(struct step *step)
+{
+    if (txn_earlier_answered(step))
+        return;
+    if (step->event->of.result->op == OP_ABORT)
+        fence_answered(step);
+    else
+        execute_answered(step);
 }
 
 /* RUNNING: its `when` was false. Nothing was sent, by no leader: `when` always says the same. */
@@ -205,10 +270,10 @@ void txn_on_step_unsendable(struct step *step)
     if (branch == NULL)
         return;
     if (txn_forward_only(step->txn)) {
-        refused(step, branch);
+        park(step, branch, RECORD_STEP_PARKED);
         return;
     }
-    if (branch->tries > 1 || (step->txn->inherited & txn_bit(step->txn, branch)) != 0) {
+    if ((step->txn->unaccounted & txn_bit(step->txn, branch)) != 0) {
         txn_spent(step, branch, TXN_CAUSE_INPUT);
         return;
     }
@@ -235,6 +300,7 @@ void txn_on_running_timer(struct step *step)
         return;
     }
     txn_resend_steps(step, TXN_BRANCH_EXECUTING, OP_EXECUTE);
+    txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
 }
 
 void txn_on_running_cancel(struct step *step)
@@ -257,9 +323,7 @@ void txn_on_running_resumed(struct step *step)
     for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
         txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
-        branch->tries = 0;
-        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
-        txn_try(step, branch, OP_EXECUTE);
+        txn_try_resumed(step, branch, OP_EXECUTE);
     }
     txn_run(step);
 }

@@ -22,6 +22,7 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
         branch->reserved = false;
         branch->reachable = true;
         branch->tries = 0;
+        branch->raised = 0;
         branch->begin_write = 0;
         branch->retry_at.us = 0;
         branch->abort_tries = 0;

@@ -152,7 +152,7 @@ static void earlier_abort_append(struct buffer *list, const struct txn_branch *b
 }
 
 /* Without the closing brace. */
-static void step_append(struct buffer *list, const struct txn_branch *branch,
+static void step_append(struct buffer *list, const struct txn_branch *branch, uint32_t attempt,
                         enum txn_decision decision)
 {
     enum txn_branch_state state = as_decided(branch->state, decision);
@@ -179,6 +179,10 @@ static void step_append(struct buffer *list, const struct txn_branch *branch,
         pen_word(&pen, message_vote_name(branch->vote));
     }
     PUT(&pen, "\"");
+    if (branch->raised > 0) {
+        PUT(&pen, ",\"attempt\":");
+        pen_number(&pen, attempt + branch->raised);
+    }
     if (branch->tries > 0 && state != TXN_BRANCH_SKIPPED) { /* what was skipped was never sent */
         PUT(&pen, ",\"tries\":");
         pen_number(&pen, branch->tries);
@@ -220,7 +224,7 @@ void txn_steps_append(const struct txn *txn, struct buffer *list)
         uint64_t bit = txn_bit(txn, branch);
         if (i > 0)
             buffer_append_char(list, ',');
-        step_append(list, branch, TXN_UNDECIDED);
+        step_append(list, branch, txn->attempt, TXN_UNDECIDED);
         tries_append(list, txn, branch);
         if ((txn->fencing & bit) != 0)
             earlier_abort_append(list, branch, txn->attempt - 1, (txn->parked_aborts & bit) != 0);
@@ -236,7 +240,7 @@ void txn_steps_append_as(const struct txn *txn, enum txn_decision decision, stru
     for (uint32_t i = 0; i < txn->branches_count; i++) {
         if (i > 0)
             buffer_append_char(list, ',');
-        step_append(list, &txn->branches[i], decision);
+        step_append(list, &txn->branches[i], txn->attempt, decision);
         buffer_append_char(list, '}');
     }
     buffer_append_char(list, ']');

@@ -165,6 +165,7 @@ static struct mono saga_wake_at(const struct txn *txn)
         if (!txn_forward_only(txn))
             sooner(&at, txn->deadline);
         sooner_steps(txn, TXN_BRANCH_EXECUTING, &at);
+        sooner_retries(txn, TXN_BRANCH_ABORTING, &at);
     } else if (txn->state == TXN_STOPPING) {
         sooner_retries(txn, TXN_BRANCH_ABORTING, &at);
     } else if (txn->state == TXN_COMPENSATING) {

@@ -6,7 +6,8 @@
  * [KNOWNONLY]; so a new leader that finds no record of a step counts one try. Every try behind the
  * first, and the only one where the limit is one, is durable before it leaves: the journal never
  * counts less than was sent, and at most one more for each leader there was, for one that dies
- * behind its record takes the try with it. What has no limit is not counted there. */
+ * behind its record takes the try with it. What has no limit is not counted there; but the first
+ * try of a new attempt of a step, which an operator asked for, is durable, too [RAISELAZY]. */
 #include "core.h"
 
 uint32_t txn_tries_limit(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
@@ -30,16 +31,18 @@ void txn_try(struct step *step, struct txn_branch *branch, enum message_op op)
     if ((txn->untold & bit) != 0 && branch->tries == 0 && limit > 1)
         branch->tries = 1;
     txn->untold &= ~bit;
-    if (limit == 0 || (branch->tries == 0 && limit > 1)) {
+    if ((txn->raising & bit) == 0 && (limit == 0 || (branch->tries == 0 && limit > 1))) {
         txn_send(step, branch, op);
         return;
     }
     branch->retry_at.us = 0;
     if (txn_persist_step(step, branch,
-                         op == OP_COMPENSATE ? RECORD_STEP_UNDO_TRYING : RECORD_STEP_TRYING))
+                         op == OP_COMPENSATE ? RECORD_STEP_UNDO_TRYING : RECORD_STEP_TRYING)) {
         txn->announced |= bit;
-    else
+        txn->raising &= ~bit;
+    } else {
         branch->retry_at = txn_after(step->now, txn->policy->retry_interval_us);
+    }
 }
 
 bool txn_announced(const struct txn *txn, const struct txn_branch *branch)

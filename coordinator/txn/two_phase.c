@@ -114,11 +114,12 @@ void txn_on_reserved_late(struct step *step)
 struct txn_branch *txn_answered(struct step *step, enum message_op op)
 {
     const struct result *result = step->event->of.result;
-    if (result->attempt != step->txn->attempt || result->op != op)
+    if (result->op != op)
         return NULL;
     struct txn_branch *branch = txn_branch_find(step->txn, result->branch);
-    if (branch == NULL)
+    if (branch == NULL || result->attempt != txn_attempt_of(step->txn, branch))
         return NULL;
+    txn_account(step, branch);
     /* What work that is done says of itself; an older trouble is over. What an abort says does not
      * take the words away for which it came to that. */
     bool done = (op == OP_PREPARE || op == OP_EXECUTE) &&
@@ -128,6 +129,7 @@ struct txn_branch *txn_answered(struct step *step, enum message_op op)
         branch->reason = result->reason;
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_ANSWERED,
                                      .branch = branch->number,
+                                     .attempt = result->attempt,
                                      .detail = (uint8_t)result->result,
                                      .op = op,
                                      .vote = result->vote,
@@ -207,6 +209,7 @@ void txn_on_vote(struct step *step)
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
         txn_again(step, branch, result->retry_after_us);
         return;
     case RESULT_UNKNOWN:

@@ -423,14 +423,13 @@ static void on_ended(struct http_conn *conn, int error)
         complete(link, 0);
         return;
     }
-    const char *words =
-        error != 0 ? strerror(error) : "the connection was closed before the answer was whole";
     if (conn->out_sent == 0) { /* nothing was sent */
-        note_failure(link->peer, &link->address, words);
+        note_failure(link->peer, &link->address, error != 0 ? error : ECONNRESET);
         give_up(link);
-    } else {
-        fail(link, TROTH_ERROR_LOST, words);
+        return;
     }
+    fail(link, TROTH_ERROR_LOST,
+         error != 0 ? strerror(error) : "the connection was closed before the answer was whole");
 }
 
 static void on_written(struct http_conn *conn)

@@ -10,9 +10,10 @@ static const char *const op_names[OP_COUNT] = {
 };
 
 static const char *const result_names[RESULT_COUNT] = {
-    [RESULT_DONE] = "done",         [RESULT_VOTE] = "vote",       [RESULT_REFUSED] = "refused",
-    [RESULT_RETRY] = "retry",       [RESULT_UNKNOWN] = "unknown", [RESULT_HEURISTIC] = "heuristic",
-    [RESULT_CONFLICT] = "conflict",
+    [RESULT_DONE] = "done",         [RESULT_VOTE] = "vote",
+    [RESULT_REFUSED] = "refused",   [RESULT_RETRY] = "retry",
+    [RESULT_UNKNOWN] = "unknown",   [RESULT_HEURISTIC] = "heuristic",
+    [RESULT_CONFLICT] = "conflict", [RESULT_NO_OPERATION] = "no_operation",
 };
 
 static const char *const vote_names[VOTE_COUNT] = {

@@ -175,8 +175,7 @@ int troth_client_abort(struct troth_client *client, const troth_gtid *gtid, trot
                        void *arg)
 {
     char target[ORDER_TARGET_BYTES];
-    struct order order = {
-        .method = "POST", .target = target, .body = {"{}", 2}};
+    struct order order = {.method = "POST", .target = target, .body = {"{}", 2}};
 
     if (gtid == NULL) {
         return TROTH_ERROR_INVALID;

@@ -153,21 +153,17 @@ static troth_handler handler_of(const struct troth_handlers *handlers, enum trot
     return NULL;
 }
 
-/* Nobody here does that: phase 1 is refused, phase 2 must not get lost over it. */
+/* Nobody here does that. It is no refusal: another replica may have done it in an earlier try, or
+ * may do it now, and after a deployment so may this one. */
 static void dispatch_nowhere(const struct troth_participant *participant, struct troth_reply *task)
 {
-    const struct troth_span none = {NULL, 0};
     char reason[128];
 
     (void)snprintf(reason, sizeof reason, "no handler for %s of operation \"%s\" here",
                    message_op_name((enum message_op)task->call.op), task->call.operation);
     participant_say(participant, TROTH_SEVERITY_WARNING, "event=no_handler op=%s operation=%s",
                     message_op_name((enum message_op)task->call.op), task->call.operation);
-    if (task->call.op == TROTH_OP_PREPARE || task->call.op == TROTH_OP_EXECUTE) {
-        troth_reply_refused(task, reason, none);
-    } else {
-        troth_reply_retry(task, 0, reason);
-    }
+    task_reply_no_operation(task, reason);
 }
 
 void participant_dispatch(struct troth_participant *participant, struct troth_reply *task)

@@ -44,13 +44,13 @@ static void answer_row(struct troth_reply *task, const struct guard_row *row)
         troth_reply_refused(task, "the same call came before with another input", none);
         return;
     }
-    switch (row->state) {
+    switch (row->state) { /* what is no "done" is a tombstone, and proves it */
     case GUARD_DONE:
         answer_done(task, row->output);
         return;
     case GUARD_REFUSED:
         if (row->attempt == task->call.attempt) {
-            troth_reply_refused(task, row->reason, row->output);
+            troth_reply_fenced(task, row->reason, row->output);
             return;
         }
         break;
@@ -60,7 +60,7 @@ static void answer_row(struct troth_reply *task, const struct guard_row *row)
         troth_reply_retry(task, 0, "another call of the same branch has just ended");
         return;
     }
-    troth_reply_refused(task, "this attempt was aborted, or replaced by a higher one", none);
+    troth_reply_fenced(task, "this attempt was aborted, or replaced by a higher one", none);
 }
 
 /* There is a row already: read in the transaction that found it, or, where finding it made that
@@ -98,7 +98,7 @@ static void refuse(struct session *session, struct troth_reply *task,
     switch (guard_fence(session, task, "refused", output)) {
     case GUARD_CLAIMED:
         (void)snprintf(reason, sizeof reason, "%.*s", (int)output->reason.len, output->reason.data);
-        troth_reply_refused(task, reason, output_span(output));
+        troth_reply_fenced(task, reason, output_span(output));
         return;
     case GUARD_TAKEN: /* a duplicate, or an abort, was faster: its word stands */
         taken(session, task);

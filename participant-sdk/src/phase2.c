@@ -237,9 +237,8 @@ static void compensated_before(struct session *session, struct troth_reply *task
         return;
     }
     (void)session_rollback(session);
-    if (row.state == GUARD_DONE && row.attempt == task->call.attempt && !row.same_request) {
-        troth_reply_refused(task, "the same compensation came before with another input", none);
-    } else if (row.state == GUARD_DONE) {
+    /* Whatever its input was: the coordinator may have learnt the action's output meanwhile. */
+    if (row.state == GUARD_DONE) {
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, row.output);
     } else {
         troth_reply_unknown(task, "older than what the participant remembers");
@@ -283,7 +282,7 @@ static bool compensate_found(struct session *session, struct troth_reply *task)
     if (row.state == GUARD_DONE && task->operation->is.compensate != NULL) {
         again = undo(session, task, &row);
     } else if (row.state == GUARD_DONE) {
-        troth_reply_retry(task, 0, "the operation has no compensation here");
+        task_reply_no_operation(task, "the operation has no compensation here");
     } else if (row.state != GUARD_NONE) { /* refused or aborted: nothing to undo */
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, none);
     } else if (row.forgotten) {

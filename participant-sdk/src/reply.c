@@ -210,6 +210,18 @@ void troth_reply_refused(struct troth_reply *reply, const char *reason, struct t
     finish(reply, &result, output, reason);
 }
 
+void troth_reply_fenced(struct troth_reply *reply, const char *reason, struct troth_span output)
+{
+    const struct result result = {.result = RESULT_REFUSED, .state = BRANCH_IS_ABORTED};
+    finish(reply, &result, output, reason);
+}
+
+void task_reply_no_operation(struct troth_reply *reply, const char *reason)
+{
+    const struct result result = {.result = RESULT_NO_OPERATION};
+    finish(reply, &result, (struct troth_span){NULL, 0}, reason);
+}
+
 void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char *reason)
 {
     const struct result result = {.result = RESULT_RETRY,

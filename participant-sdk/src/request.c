@@ -157,6 +157,8 @@ static int plain_status(const struct result *result)
     case RESULT_RETRY:
     case RESULT_CONFLICT: /* and a header says so, which a coordinator of old ignores */
         return 503;
+    case RESULT_NO_OPERATION:
+        return 501;
     case RESULT_UNKNOWN:
     case RESULT_HEURISTIC: /* has no word of its own there: asked again, seen by a person */
     case RESULT_COUNT:

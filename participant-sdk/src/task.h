@@ -37,6 +37,9 @@ struct troth_reply *task_create(struct mailbox *mailbox, const struct command *c
                                 const char *journal, uint64_t now_us);
 void task_destroy(struct troth_reply *task);
 
+/* Whoever was asked lacks the operation, and has done nothing. */
+void task_reply_no_operation(struct troth_reply *reply, const char *reason);
+
 /* What the guard takes the hash of: operation, a zero byte, input. */
 struct troth_span task_request(const struct troth_reply *task);
 

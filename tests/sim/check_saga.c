@@ -101,18 +101,20 @@ void check_executed(struct world *world, const struct sim_txn *txn, uint32_t bra
     if (guard->prepared != 0)
         world_fail(world, "invariant 8: txn %u/%u acts in attempt %u, and is prepared for %u", t,
                    branch + 1, attempt, guard->prepared);
-    if (!txn->row || txn->attempt != attempt)
+    /* Of a step that can be undone only its compensation has a higher attempt. */
+    uint32_t raised = txn->plan.kind[branch] == TXN_STEP_COMPENSATABLE ? 0 : guard->raised;
+    if (!txn->row || txn->attempt + raised != attempt)
         world_fail(world, "invariant 8: txn %u/%u acts in attempt %u, the journal is at %u", t,
-                   branch + 1, attempt, txn->attempt);
+                   branch + 1, attempt, txn->attempt + raised);
     if (txn->protocol == TXN_PROTOCOL_2PC) {
         check_follows(world, txn, branch);
         return;
     }
     if (txn->plan.kind[branch] != TXN_STEP_COMPENSATABLE &&
-        txn->decision[attempt].decision == TXN_ABORT)
+        txn->decision[txn->attempt].decision == TXN_ABORT)
         world_fail(world, "invariant 7: txn %u has turned, and step %u can not be undone", t,
                    branch + 1);
-    if (txn->ended && txn->decision[attempt].decision == TXN_ABORT &&
+    if (txn->ended && txn->decision[txn->attempt].decision == TXN_ABORT &&
         txn->plan.has_compensation[branch])
         world_fail(world, "invariant 7: txn %u/%u acts when all is undone", t, branch + 1);
 }
@@ -123,7 +125,7 @@ void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t 
 {
     uint32_t t = index_of(world, txn);
     if (txn->protocol != TXN_PROTOCOL_SAGA || txn->decision[txn->attempt].decision != TXN_ABORT ||
-        txn->attempt != attempt)
+        txn->attempt + txn->guard[branch].raised != attempt)
         world_fail(world, "invariant 7: txn %u/%u is undone before the turn is durable", t,
                    branch + 1);
     for (uint32_t b = branch + 1; b < txn->plan.branches; b++) {

@@ -25,7 +25,7 @@ static void plan_steps(struct world *world, struct plan *plan)
         plan->retry[i].max_attempts = (uint32_t)world_random(world, 5);
         uint64_t mood = world_random(world, 40);
         plan->mood[i] = mood < 4                              ? MOOD_SKIP
-                        : plan->kind[i] == TXN_STEP_RETRIABLE ? MOOD_YES
+                        : plan->kind[i] == TXN_STEP_RETRIABLE ? (mood < 8 ? MOOD_REFUSE : MOOD_YES)
                         : mood < 8                            ? MOOD_REFUSE
                         : mood == 8                           ? MOOD_UNSENDABLE
                         : mood == 9                           ? MOOD_READ_ONLY

@@ -31,6 +31,13 @@ void participant_compensate(struct world *world, const struct sim_event *event)
         participant_answer(world, event, (struct result){.result = RESULT_RETRY});
         return;
     }
+    if (world_faulty(world) && guard->confused &&
+        participant_is_plain(world, event->txn, event->branch))
+        guard->undo_no = event->attempt; /* and it keeps its answer under its key */
+    if (guard->undo_no == event->attempt) {
+        participant_answer(world, event, (struct result){.result = RESULT_REFUSED});
+        return;
+    }
     if (guard->committed == 0) {
         null_compensation(world, event);
     } else if (!guard->compensated) {
@@ -46,9 +53,10 @@ void participant_status(struct world *world, const struct sim_event *event)
 {
     const struct guard *guard = guard_of(world, event);
     struct result result = {.result = RESULT_DONE, .state = BRANCH_IS_UNKNOWN};
+    result.output = (struct troth_span){"{}", 2}; /* which is no output */
     if (guard->committed != 0) {
         result.state = BRANCH_IS_COMMITTED;
-        result.output = (struct troth_span){"{}", 2};
+        result.output = (struct troth_span){"{\"n\":1}", 7};
     } else if (guard->tombstone >= event->attempt) {
         result.state = BRANCH_IS_ABORTED;
     }

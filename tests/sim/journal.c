@@ -1,5 +1,6 @@
 /* journal.c: what the database holds of each transaction, and the rules under which it takes a
  * write (protocol.md, sections 1 and 2). A batch is one transaction: all of it, or nothing. */
+#include <stdio.h>
 #include <string.h>
 
 #include <protocol/json.h>
@@ -115,9 +116,16 @@ static void apply_step(struct world *world, struct sim_txn *txn, const struct wr
         txn->steps[len++] = ',';
     memcpy(txn->steps + len, write->step, more + 1);
     struct record_step step;
-    struct json_cursor cursor = json_cursor(span_of(write->step));
-    if (record_step_next(&cursor, &step) == 0 && step.state == RECORD_STEP_DONE)
-        txn->guard[step.branch - 1].recorded = true;
+    char list[STEPS_TEXT_MAX + 3];
+    snprintf(list, sizeof(list), "[%s]", write->step);
+    struct json_cursor cursor = json_cursor(span_of(list));
+    if (record_step_next(&cursor, &step) != 0) {
+        world_fail(world, "txn %u: a step's record that can not be read", write->txn);
+        return;
+    }
+    struct guard *guard = &txn->guard[step.branch - 1];
+    guard->recorded = guard->recorded || step.state == RECORD_STEP_DONE;
+    guard->raised = step.raised;
 }
 
 static void apply(struct world *world, struct write *write)

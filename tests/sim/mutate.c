@@ -43,6 +43,12 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_ANY_COMMIT] = "any-commit",
     [MUTATE_LEASE_UNLOOKED] = "lease-unlooked",
     [MUTATE_POST_EARLY] = "post-early",
+    [MUTATE_REFUSAL_PROVES] = "refusal-proves",
+    [MUTATE_NO_OPERATION_PROVES] = "no-operation-proves",
+    [MUTATE_HIDDEN_RESEND] = "hidden-resend",
+    [MUTATE_UNSAID_OUTPUT] = "unsaid-output",
+    [MUTATE_STORED_NO] = "stored-no",
+    [MUTATE_RAISE_LAZY] = "raise-lazy",
 };
 
 const char *mutation_name(enum mutation mutation)
@@ -113,6 +119,19 @@ bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
     return true;
 }
 
+void mutate_result(const struct world *world, struct result *result)
+{
+    bool refused = result->op == OP_EXECUTE && result->result == RESULT_REFUSED;
+    bool absent = result->op == OP_EXECUTE && result->result == RESULT_NO_OPERATION;
+    if ((world->mutation == MUTATE_REFUSAL_PROVES && refused) ||
+        (world->mutation == MUTATE_NO_OPERATION_PROVES && absent)) {
+        result->result = RESULT_REFUSED;
+        result->state = BRANCH_IS_ABORTED;
+    }
+    if (world->mutation == MUTATE_UNSAID_OUTPUT && result->op == OP_STATUS)
+        result->state = BRANCH_IS_COMMITTED;
+}
+
 /* A sloppy leader: the yes that completes the votes asks for a commit of the attempt that ends. */
 void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result)
 {
@@ -163,5 +182,8 @@ bool mutate_pretends_durable(const struct world *world, const struct txn_record 
     if (world->mutation == MUTATE_TRY_UNCOUNTED)
         return record->kind == TXN_RECORD_STEP && record->forced &&
                memmem(record->step.data, record->step.len, "trying", 6) != NULL;
+    if (world->mutation == MUTATE_RAISE_LAZY)
+        return record->kind == TXN_RECORD_STEP && record->forced &&
+               memmem(record->step.data, record->step.len, "raised", 6) != NULL;
     return false;
 }

@@ -78,6 +78,38 @@ static void slots_release(struct world *world, uint32_t node, uint32_t txn, uint
 
 /* --- effects ---------------------------------------------------------------------------------- */
 
+/* A host that can not make the input of a compensation: the output that it names is there, and is
+ * not what the action answered. */
+static bool input_is_wrong(const struct world *world, uint32_t node, uint32_t txn, uint32_t branch)
+{
+    const struct live *live = world->nodes[node]->live[txn];
+    const struct troth_span *output = &live->branches[branch].output;
+    return world->txns[txn].plan.needs_output[branch] && output->data != NULL && output->len == 2;
+}
+
+/* TCP loses nothing and doubles nothing, but a connection may break at any time: so it is with
+ * plain http. The SDK's guard must live with more. True: the connection was refused, and nothing
+ * left. */
+static bool carry_command(struct world *world, struct sim_event command)
+{
+    bool is_plain = participant_is_plain(world, command.txn, command.branch);
+    bool is_down =
+        world->participant_down[world->txns[command.txn].plan.participant[command.branch]];
+    if (is_down && world_random(world, 2) == 0)
+        return true;
+    if (!is_plain) {
+        world_carry(world, command);
+        return false;
+    }
+    bool is_lost = world_faulty(world) && world_chance(world, world->drop);
+    uint64_t delay_us = world_delay(world);
+    if (!is_lost)
+        world_push(world, command, delay_us);
+    if (world->mutation == MUTATE_HIDDEN_RESEND && world_faulty(world) && world_chance(world, 300))
+        world_push(world, command, delay_us + 20000);
+    return false;
+}
+
 void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
                enum message_op op, uint32_t attempt, uint64_t timeout_us)
 {
@@ -97,6 +129,13 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
         world_push(world, none, 0);
         return;
     }
+    if (op == OP_COMPENSATE && input_is_wrong(world, node, txn, branch)) {
+        world_push(
+            world,
+            (struct sim_event){.kind = EV_UNSENDABLE, .node = node, .txn = txn, .branch = branch},
+            0);
+        return;
+    }
     bool leads = node_leads(world, node) || world->mutation == MUTATE_LEASE_UNLOOKED;
     if (leads)
         check_leads(world, node);
@@ -110,24 +149,23 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
         check_undo_tries(world, &world->txns[txn], branch);
     }
     if (op != OP_ABORT)
-        check_sent(world, &world->txns[txn], attempt);
-    if (leads)
-        world_carry(world, (struct sim_event){.kind = EV_COMMAND,
-                                              .node = node,
-                                              .txn = txn,
-                                              .branch = branch,
-                                              .attempt = attempt,
-                                              .id = id,
-                                              .what = op});
-    world_push(world,
-               (struct sim_event){.kind = EV_CALL_TIMEOUT,
-                                  .node = node,
-                                  .txn = txn,
-                                  .branch = branch,
-                                  .attempt = attempt,
-                                  .id = id,
-                                  .what = op},
-               timeout_us != 0 ? timeout_us : world->policy.call_timeout_us);
+        check_sent(world, &world->txns[txn], branch, attempt);
+    if (world->mutation == MUTATE_STORED_NO && (op == OP_EXECUTE || op == OP_COMPENSATE) &&
+        world->nodes[node]->live[txn] != NULL)
+        attempt = world->nodes[node]->live[txn]->txn.attempt;
+    struct sim_event command = {.kind = EV_COMMAND,
+                                .node = node,
+                                .txn = txn,
+                                .branch = branch,
+                                .attempt = attempt,
+                                .id = id,
+                                .what = op};
+    bool refused = leads && carry_command(world, command);
+    command.kind = EV_CALL_TIMEOUT;
+    command.unsent = refused;
+    if (refused)
+        timeout_us = 1000;
+    world_push(world, command, timeout_us != 0 ? timeout_us : world->policy.call_timeout_us);
 }
 
 /* A host that is told at once what is not durable yet (mutations only). */
@@ -337,6 +375,11 @@ void node_on_result(struct world *world, const struct sim_event *event)
     struct result result = event->result;
     if (world->mutation == MUTATE_NO_ATTEMPT_FENCE)
         result.attempt = live->txn.attempt;
+    if (world->mutation == MUTATE_STORED_NO &&
+        (result.op == OP_EXECUTE || result.op == OP_COMPENSATE) &&
+        result.attempt == live->txn.attempt)
+        result.attempt += live->branches[result.branch - 1].raised;
+    mutate_result(world, &result);
     if (world->mutation == MUTATE_REFUSED_IS_DONE && result.op == OP_ABORT &&
         result.result == RESULT_REFUSED && result.attempt < live->txn.attempt)
         result.result = RESULT_DONE;
@@ -351,7 +394,6 @@ void node_on_call_timeout(struct world *world, const struct sim_event *event)
     if (world->answered[event->id] != 0)
         return;
     struct sim_event none = *event;
-    none.unsent = world_random(world, 2) == 0;
     none.result = (struct result){.op = (enum message_op)event->what,
                                   .branch = event->branch + 1,
                                   .attempt = event->attempt,

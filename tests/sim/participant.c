@@ -1,11 +1,17 @@
 /* participant.c: services with a database: the guard's cases (participant-sdk.md, protocol.md
  * section 3), prepared state that outlives a crash, and branches in doubt that ask. The last
- * participant speaks plain http: it keeps the same guard, but can not ask. */
+ * participant speaks plain http: it keeps the same guard, but can not ask, and its refusals leave
+ * no tombstone; nothing doubles what is sent to it, and it may forget what it has done. */
 #include "sim.h"
 
 static uint32_t at(const struct world *world, uint32_t txn, uint32_t branch)
 {
     return world->txns[txn].plan.participant[branch];
+}
+
+bool participant_is_plain(const struct world *world, uint32_t txn, uint32_t branch)
+{
+    return at(world, txn, branch) == PARTICIPANTS - 1;
 }
 
 static void reply(struct world *world, uint32_t node, uint32_t send, struct result result,
@@ -72,14 +78,20 @@ static bool known_already(struct world *world, const struct sim_event *event)
 {
     const struct guard *guard = &world->txns[event->txn].guard[event->branch];
     bool execute = event->what == OP_EXECUTE;
-    if (guard->committed != 0) /* done is done, of any attempt */
+    static const struct result no = {.result = RESULT_REFUSED};
+    static const struct result never = {.result = RESULT_REFUSED, .state = BRANCH_IS_ABORTED};
+    if (guard->committed != 0 && execute && guard->forgets) /* "insufficient funds", now */
+        participant_answer(world, event, no);
+    else if (guard->committed != 0) /* done is done, of any attempt */
         participant_answer(
             world, event,
             execute ? (struct result){.result = RESULT_DONE, .state = BRANCH_IS_COMMITTED}
                     : (struct result){.result = RESULT_VOTE, .vote = VOTE_YES});
-    else if (guard->tombstone >= event->attempt || guard->prepared > event->attempt ||
-             guard->running > event->attempt)
-        participant_answer(world, event, (struct result){.result = RESULT_REFUSED});
+    else if (guard->tombstone >= event->attempt)
+        participant_answer(world, event, never);
+    else if (guard->prepared > event->attempt || guard->running > event->attempt ||
+             guard->no == event->attempt)
+        participant_answer(world, event, no);
     else if (guard->prepared == event->attempt ||
              (guard->prepared != 0 && world->mutation == MUTATE_GUARD_IGNORES_ATTEMPT))
         participant_answer(world, event,
@@ -127,6 +139,32 @@ static void on_work(struct world *world, const struct sim_event *event)
                takes_us);
 }
 
+/* Behind the pivot a business no is a matter of what somebody mends. */
+static bool refuses(const struct world *world, const struct sim_event *event)
+{
+    const struct sim_txn *txn = &world->txns[event->txn];
+    if (txn->plan.mood[event->branch] != MOOD_REFUSE)
+        return false;
+    return txn->plan.kind[event->branch] == TXN_STEP_RETRIABLE
+               ? world_faulty(world)
+               : !txn->guard[event->branch].refused_once;
+}
+
+/* What is left of a refusal, and what the answer says of that. */
+static enum message_state refusal_kept(struct world *world, const struct sim_event *event)
+{
+    struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    if (participant_is_plain(world, event->txn, event->branch)) {
+        guard->no = event->attempt;
+        return BRANCH_IS_UNSAID;
+    }
+    if (world->mutation == MUTATE_REFUSAL_NO_TOMBSTONE)
+        guard->refused_once = true; /* it was a matter of the moment */
+    else
+        participant_tombstone(guard, event->attempt);
+    return BRANCH_IS_ABORTED;
+}
+
 void participant_on_work_done(struct world *world, const struct sim_event *event)
 {
     struct sim_txn *txn = &world->txns[event->txn];
@@ -139,12 +177,9 @@ void participant_on_work_done(struct world *world, const struct sim_event *event
                             .attempt = event->attempt};
     guard->running = 0;
     guard->work = false;
-    if (txn->plan.mood[event->branch] == MOOD_REFUSE && !guard->refused_once) {
-        if (world->mutation == MUTATE_REFUSAL_NO_TOMBSTONE)
-            guard->refused_once = true; /* it was a matter of the moment */
-        else
-            participant_tombstone(guard, event->attempt);
+    if (refuses(world, event)) {
         result.result = RESULT_REFUSED;
+        result.state = refusal_kept(world, event);
     } else if (execute) {
         commit(world, event->txn, event->branch, event->attempt, true);
         result.result = RESULT_DONE;
@@ -228,6 +263,10 @@ void participant_on_command(struct world *world, const struct sim_event *event)
 {
     if (world->participant_down[at(world, event->txn, event->branch)])
         return;
+    if (world_faulty(world) && world_chance(world, 15)) { /* a replica without the operation */
+        participant_answer(world, event, (struct result){.result = RESULT_NO_OPERATION});
+        return;
+    }
     if (says_409(world, event))
         return;
     switch ((enum message_op)event->what) {

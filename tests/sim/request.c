@@ -58,6 +58,10 @@ static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
     txn->plan = world->clients[client].plan;
     for (uint32_t i = 0; i < BRANCHES_MAX; i++)
         txn->guard[i].confused = txn->plan.branches > 1 && world_random(world, 100) == 0;
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
+        bool forgets = world_random(world, 3) == 0;
+        txn->guard[i].forgets = forgets && txn->plan.participant[i] == PARTICIPANTS - 1;
+    }
     origin_set(world, node, txn);
     struct live *live = world_alloc(world, sizeof(*live));
     host->live[index] = live;

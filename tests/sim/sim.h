@@ -77,6 +77,12 @@ enum mutation {
     MUTATE_ANY_COMMIT,       /* a commit with another list gets the first one's answer */
     MUTATE_LEASE_UNLOOKED,   /* a node that wakes behind its lease sends what it had in mind */
     MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
+    MUTATE_REFUSAL_PROVES, /* every refusal counts as one that left a tombstone [REFUSALPROVES] */
+    MUTATE_NO_OPERATION_PROVES, /* "no such operation here" counts as such a refusal */
+    MUTATE_HIDDEN_RESEND,       /* the transport sends again what got no answer, uncounted */
+    MUTATE_UNSAID_OUTPUT,       /* what a status answers is an output, whatever the state */
+    MUTATE_STORED_NO,           /* an operator's retry is the attempt that was refused [STOREDNO] */
+    MUTATE_RAISE_LAZY,          /* his new attempt leaves before it is durable [RAISELAZY] */
     MUTATE_COUNT
 };
 
@@ -188,6 +194,10 @@ struct guard {
     uint32_t tombstone; /* refuses this attempt and lower ones */
     uint32_t read_only;
     bool confused; /* answers 409 to phase 2, as long as faults last */
+    bool forgets;  /* plain http: what it has done it refuses to do again, and does not say why */
+    /* Plain http, too: no tombstone, but each answer is kept under its key: the attempts of execute
+     * and compensate that were refused. */
+    uint32_t no, undo_no;
     /* interactive */
     bool enlisting, acknowledged, refused;
     /* what the checkers remember */
@@ -204,6 +214,7 @@ struct guard {
     uint32_t resumes; /* an operator said: again, counted from zero */
     uint32_t sent_by; /* bit n: by incarnation n */
     bool recorded;    /* a STEP record says done */
+    uint32_t raised;  /* attempts above the transaction's, of the newest STEP record */
 };
 
 struct decision_row {
@@ -408,6 +419,7 @@ enum txn_answer journal_answer(const struct world *world, const struct sim_txn *
                                uint32_t branch, uint32_t attempt, bool *ret_certain);
 
 /* participant.c */
+bool participant_is_plain(const struct world *world, uint32_t txn, uint32_t branch);
 void participant_on_command(struct world *world, const struct sim_event *event);
 void participant_on_work_done(struct world *world, const struct sim_event *event);
 void participant_on_ask(struct world *world, const struct sim_event *event);
@@ -452,7 +464,7 @@ void check_list(struct world *world, const struct sim_txn *txn, uint32_t list,
                 enum txn_decision decision);
 void check_leads(struct world *world, uint32_t node);
 void check_acknowledged(struct world *world, const struct sim_txn *txn, uint32_t branch);
-void check_sent(struct world *world, const struct sim_txn *txn, uint32_t attempt);
+void check_sent(struct world *world, const struct sim_txn *txn, uint32_t branch, uint32_t attempt);
 void check_drained(struct world *world);
 bool member_vote(const char *members, uint32_t number, enum message_vote *ret_vote);
 enum txn_decision final_decision(const struct sim_txn *txn);
@@ -480,6 +492,8 @@ void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
 /* Is answered by the host itself, and not sent. */
 bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
                     const struct txn_effect *effect);
+/* What such a host would make of an answer. */
+void mutate_result(const struct world *world, struct result *result);
 void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result);
 bool mutate_pretends_durable(const struct world *world, const struct txn_record *record);
 /* The same, and it is written all the same: its own verdict comes as a second one. */

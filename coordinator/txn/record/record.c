@@ -36,9 +36,11 @@ static const char *const step_state_names[RECORD_STEP_STATE_COUNT] = {
     [RECORD_STEP_DONE] = "done",
     [RECORD_STEP_SKIPPED] = "skipped",
     [RECORD_STEP_PARKED] = "parked",
+    [RECORD_STEP_REFUSED] = "refused",
     [RECORD_STEP_UNDO_TRYING] = "undo_trying",
     [RECORD_STEP_UNDO_WAITING] = "undo_waiting",
     [RECORD_STEP_UNDO_PARKED] = "undo_parked",
+    [RECORD_STEP_UNDO_REFUSED] = "undo_refused",
     [RECORD_STEP_COMPENSATED] = "compensated",
 };
 
@@ -255,6 +257,10 @@ void record_step_append(struct buffer *object, const struct record_step *step)
         buffer_append_text(object, ",\"tries\":");
         buffer_append_uint(object, step->tries);
     }
+    if (step->raised != 0) {
+        buffer_append_text(object, ",\"raised\":");
+        buffer_append_uint(object, step->raised);
+    }
     if (step->retry_at.us != 0) {
         buffer_append_text(object, ",\"retry_at\":");
         buffer_append_uint(object, step->retry_at.us);
@@ -285,19 +291,21 @@ int record_step_next(struct json_cursor *cursor, struct record_step *ret_step)
 {
     struct troth_span key, object;
     struct record_step step = {.output = {NULL, 0}};
-    uint64_t branch, attempt, tries;
+    uint64_t branch, attempt, tries, raised;
     if (!json_next(cursor, &key, &object))
         return TROTH_ERROR_NOT_FOUND;
     if (json_type(object) != JSON_OBJECT ||
         !member_number(object, "branch", TROTH_BRANCH_NUMBER_MAX, &branch) || branch < 1 ||
         !member_number(object, "attempt", TROTH_ATTEMPT_MAX, &attempt) || attempt < 1 ||
         !member_number(object, "tries", UINT32_MAX, &tries) ||
+        !member_number(object, "raised", TROTH_ATTEMPT_MAX, &raised) ||
         !member_number(object, "retry_at", INT64_MAX, &step.retry_at.us) ||
         step_state_parse(object, &step.state) != 0)
         return TROTH_ERROR_SYNTAX;
     step.branch = (uint32_t)branch;
     step.attempt = (uint32_t)attempt;
     step.tries = (uint32_t)tries;
+    step.raised = (uint32_t)raised;
     json_member(object, "output", &step.output);
     *ret_step = step;
     return 0;

@@ -63,8 +63,8 @@ class Answer:
         self.status, self.body, self.state, self.vote = status, body, state, vote
 
 
-def problem(status, detail):
-    return Answer(status, json.dumps({"detail": detail}))
+def problem(status, detail, state=None):
+    return Answer(status, json.dumps({"detail": detail}), state)
 
 
 # --- the business -----------------------------------------------------------------------------------------------------
@@ -129,15 +129,16 @@ class Branch:
         self.connection, self.cursor, self.key = connection, connection.cursor(), key
         self.request = (operation, text)
         self.timeout = timeout
+        self.fenced = False
 
     def ask(self, function, *arguments):
         """A verdict of the guard. A transaction is open then."""
         values = (*self.key, *arguments)
         for _ in range(ROUNDS_MAX):
             self.cursor.execute("BEGIN")
-            self.cursor.execute(f"SELECT verdict, output, reason, prepared FROM troth_guard.{function}"
+            self.cursor.execute(f"SELECT verdict, output, reason, prepared, fenced FROM troth_guard.{function}"
                                 f"({', '.join(['%s'] * len(values))})", values)
-            verdict, output, reason, prepared = self.cursor.fetchone()
+            verdict, output, reason, prepared, self.fenced = self.cursor.fetchone()
             if verdict != "roll_back":
                 return verdict, output, reason
             self.cursor.execute("ROLLBACK")
@@ -156,7 +157,8 @@ class Branch:
             return Answer(200, output, **done)
         if verdict in ("prepared", "committed", "compensated", "aborted"):
             return Answer(200, output, state=verdict)
-        return problem({"retry": 503, "unknown": 500}.get(verdict, 409), reason)
+        # aborted: with a tombstone, so that no earlier try of it has acted
+        return problem({"retry": 503, "unknown": 500}.get(verdict, 409), reason, "aborted" if self.fenced else None)
 
     def keep(self, output, *kind):
         text = json.dumps(output)

@@ -193,8 +193,13 @@ void troth_reply_vote(struct troth_reply *reply, enum troth_vote vote, struct tr
 void troth_reply_done(struct troth_reply *reply, enum troth_branch_state state,
                       struct troth_span output);
 /* A business no, never retried; to a prepare it is the vote "no". A service that refuses must
- * refuse the same command for ever (protocol.md, section 3). */
+ * refuse the same command for ever (protocol.md, section 3). It speaks of this try only: where an
+ * earlier one of the same command may have acted, the coordinator asks on (abort, as a fence). */
 void troth_reply_refused(struct troth_reply *reply, const char *reason, struct troth_span output);
+/* The same with proof: it is durable that this attempt of the branch, and every lower one, has not
+ * acted and never will (a tombstone; protocol.md, section 3). The PostgreSQL resource answers so. A
+ * higher attempt, which an operator's retry may be, must be taken as new. */
+void troth_reply_fenced(struct troth_reply *reply, const char *reason, struct troth_span output);
 /* Not now. `after_us` 0: the coordinator's own schedule; it waits five minutes at most, and here
  * more than a hundred years are a hundred. */
 void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char *reason);
@@ -215,8 +220,8 @@ void troth_reply_heuristic(struct troth_reply *reply, const char *reason);
 /* `call` is borrowed until the reply is given. */
 typedef void (*troth_handler)(void *arg, const struct troth_call *call, struct troth_reply *reply);
 
-/* NULL: a prepare or execute is answered `refused`, anything else `retry`: only an operator can
- * mend that, and no phase 2 may get lost over it. */
+/* NULL: it is not here, which is no refusal; the coordinator asks another replica, then again with
+ * growing pauses, as it does for an operation that is not handled at all. */
 struct troth_handlers {
     troth_handler prepare;
     troth_handler commit;

@@ -7,6 +7,7 @@ int main(void)
     SRunner *runner = srunner_create(batch_suite());
     srunner_add_suite(runner, rest_suite());
     srunner_add_suite(runner, slots_suite());
+    srunner_add_suite(runner, elsewhere_suite());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -125,6 +125,17 @@ static const struct answer answers[] = {
     {OP_PREPARE, 409, NULL, NULL, "{\"result\":\"vote\",\"vote\":\"yes\"}", RESULT_REFUSED, 0, 0, 0,
      "", NULL},
     {OP_COMPENSATE, 409, NULL, NULL, NULL, RESULT_REFUSED, 0, 0, 0, "", ""},
+    /* and whether a tombstone stands is a header */
+    {OP_EXECUTE, 409, HEADER_STATE, "aborted", NULL, RESULT_REFUSED, 0, BRANCH_IS_ABORTED, 0, "",
+     ""},
+    {OP_EXECUTE, 409, HEADER_STATE, "committed", NULL, RESULT_REFUSED, 0, 0, 0, "", ""},
+    {OP_EXECUTE, 409, HEADER_STATE, "gone", NULL, RESULT_REFUSED, 0, 0, 0, "", ""},
+    /* it is not there: no refusal, and no answer to a try before */
+    {OP_EXECUTE, 404, NULL, NULL, NULL, RESULT_NO_OPERATION, 0, 0, 0, "", "said 404"},
+    {OP_EXECUTE, 405, NULL, NULL, "<html>", RESULT_NO_OPERATION, 0, 0, 0, "", NULL},
+    {OP_EXECUTE, 501, NULL, NULL, "{\"detail\":\"no handler\"}", RESULT_NO_OPERATION, 0, 0, 0, "",
+     "said 501 \"no handler\""},
+    {OP_ABORT, 501, NULL, NULL, NULL, RESULT_NO_OPERATION, 0, 0, 0, "", NULL},
     /* conflict: said by the header, with these three */
     {OP_PREPARE, 409, HEADER_CONFLICT, "true", "{\"detail\":\"row 7\"}", RESULT_CONFLICT, 0, 0, 0,
      "", "row 7"},
@@ -142,10 +153,10 @@ static const struct answer answers[] = {
      "", NULL},
     {OP_PREPARE, 429, "Retry-After", "1", NULL, RESULT_RETRY, 0, 0, 1000000, "", "said 429"},
     /* anything else */
-    {OP_PREPARE, 404, NULL, NULL, "no such route /v2/charge\n", RESULT_UNKNOWN, 0, 0, 0, "",
+    {OP_PREPARE, 404, NULL, NULL, "no such route /v2/charge\n", RESULT_NO_OPERATION, 0, 0, 0, "",
      "said 404 \"no such route /v2/charge\""},
     {OP_PREPARE, 400, NULL, NULL, "{\"detail\":\"refused\"}", RESULT_UNKNOWN, 0, 0, 0, "", NULL},
-    {OP_PREPARE, 404, NULL, NULL, NULL, RESULT_UNKNOWN, 0, 0, 0, "", "said 404"},
+    {OP_PREPARE, 403, NULL, NULL, NULL, RESULT_UNKNOWN, 0, 0, 0, "", "said 403"},
     {OP_PREPARE, 422, NULL, NULL, NULL, RESULT_UNKNOWN, 0, 0, 0, "", NULL},
     {OP_PREPARE, 500, NULL, NULL, "{\"result\":\"done\"}", RESULT_UNKNOWN, 0, 0, 0, "", NULL},
     {OP_PREPARE, 307, "Location", "http://127.0.0.1:1/", NULL, RESULT_UNKNOWN, 0, 0, 0, "", NULL},

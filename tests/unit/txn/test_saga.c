@@ -245,7 +245,8 @@ START_TEST(a_refused_retriable_step_is_parked_until_an_operator_says_again)
         rig_durable(rig, TXN_RECORD_STEP);
         ck_assert_str_eq(rig_wake(rig), "send 2 execute");
     }
-    ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_REFUSED), "persist step 2 parked");
+    ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_REFUSED), "send 2 abort");
+    ck_assert_str_eq(rig_result(rig, 2, OP_ABORT, RESULT_REFUSED), "persist step 2 parked");
     rig_durable(rig, TXN_RECORD_STEP);
     ck_assert_int_eq(rig->txn.state, TXN_PARKED);
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "reply refused ENDED");

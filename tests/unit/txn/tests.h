@@ -12,5 +12,6 @@ TCase *text_tests(void);
 TCase *table_tests(void);
 TCase *saga_tests(void);
 TCase *fallback_tests(void);
+TCase *proof_tests(void);
 
 #endif

@@ -37,17 +37,18 @@
  * - A saga's BEGIN is always forced: nothing is sent before it is durable. TXN_REPLY_ACCEPTED comes
  *   then, for every saga, whether origin->accepted or not.
  * - A command carries effect->attempt, not txn->attempt: behind a fallback, aborts of the attempt
- *   before go out beside the saga.
+ *   before go out beside the saga; and a step that was refused behind the pivot, or whose
+ *   compensation was, has a higher one of its own when an operator tries it again.
  * - SEND of OP_EXECUTE (and OP_PREPARE): the host looks at the step's `when` first, with
  *   origin->input and the outputs of the branches; when that says no, nothing is sent and
  *   TXN_EVENT_SKIPPED answers instead of RESULT. It must say the same each time it is asked.
  * - SEND of OP_COMPENSATE: the host renders the compensation's own operation and input, from
  *   origin->input and branch->output of all branches. A step that may have run and whose output
  *   nobody knows has output.data NULL, also after its branch was asked (OP_STATUS): where the input
- *   can not be made for that reason the host sends {} (the guard has the stored output at hand, or
- *   there is nothing to undo). UNSENDABLE answers when it can not be made although all outputs that
- *   it names are known: the step is parked.
- * - SEND of OP_STATUS: no input. An output in its answer is kept.
+ *   can not be made for that reason (txn_output_unknown()) the host sends {} (the guard has the
+ *   stored output at hand, or there is nothing to undo). UNSENDABLE answers when it can not be made
+ *   although all outputs that it names are known, or known not to be there: the step is parked.
+ * - SEND of OP_STATUS: no input. The output in its answer is kept where the state says committed.
  * - SEND of OP_ABORT to the pivot of a saga is a fence: the answer must carry the state that the
  *   branch is in (committed with output, or aborted), as with a delegated branch.
  * - Slots are for prepares: a saga's commands come without RESERVE.
@@ -185,6 +186,8 @@ struct txn_branch {
     bool reserved;        /* holds a slot at its participant */
     bool reachable;       /* the last try could be sent */
     uint32_t tries;       /* of the present operation */
+    uint32_t raised;      /* attempts of this step above the transaction's: an operator tried again
+                             what its participant had refused for good */
     uint32_t begin_write; /* ENLISTING: the begin write it waits for, counted from 1 */
     struct mono retry_at; /* 0: not waiting */
     uint32_t abort_tries; /* of the abort of the attempt before */
@@ -266,13 +269,21 @@ struct txn {
     /* From here on the core's own accounts. A mask has bit i for branches[i]. */
     uint64_t in[TXN_BRANCH_STATE_COUNT]; /* which branches are in which state */
     uint64_t asking;                     /* a RESERVE is out for these */
-    uint64_t unanswered;    /* told in phase 2 and not once answered, also not by "unknown" */
-    uint64_t inherited;     /* saga: an earlier leader may have sent it [KNOWNONLY] */
-    uint64_t fencing;       /* an abort of the attempt before is not acknowledged [NOABORT] */
+    uint64_t unanswered; /* told in phase 2 and not once answered, also not by "unknown" */
+    /* A try of execute (and, in the second, of compensate) may have run, and no answer of its own
+     * ever told: it was lost, or an earlier leader sent it [KNOWNONLY]. A refusal of a later try
+     * clears that only with a tombstone [REFUSALPROVES] */
+    uint64_t unaccounted, undo_unaccounted;
+    uint64_t renews;   /* parked by a refusal that left nothing open: an operator's retry is a new
+                          attempt of the step [STOREDNO] */
+    uint64_t raising;  /* that attempt has no record yet: nothing of it leaves [RAISELAZY] */
+    uint64_t was_done; /* executed, and its output came with that, or there was none */
+    uint64_t fencing;  /* an abort of the attempt before is not acknowledged [NOABORT] */
     uint64_t parked_aborts; /* of those: answered with what makes no sense, an operator looks */
     uint64_t strayed;       /* said heuristic to such an abort: the outcome is mixed */
     enum txn_outcome concluding; /* the outcome that was asked for last: of a saga, or mixed */
     uint64_t asked;              /* was asked for its output */
+    uint64_t checking;  /* is asked whether a compensation that it refused was done before */
     uint64_t untold;    /* an earlier leader may have made one try that no record tells of */
     uint64_t announced; /* its next try leaves when the record that counts it is durable */
     uint32_t step_seq;  /* STEP records made in this memory */
@@ -479,6 +490,9 @@ const char *txn_answer_name(enum txn_answer answer); /* "undecided", "committed"
 enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch, uint32_t attempt);
 
 struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number);
+
+/* The output that branches[i] may have had is not known here. One that was done without any is. */
+bool txn_output_unknown(const struct txn *txn, uint32_t i);
 
 /* Bit i: branches[i] has voted yes, and no output came with it. */
 uint64_t txn_yes_without_output(const struct txn *txn);

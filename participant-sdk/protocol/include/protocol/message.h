@@ -8,8 +8,9 @@
  *             "timeout":"4.8s","lock_wait":"100ms","traceparent":"…","input":{…}}
  *   result   {"op":"prepare","gtid":"…","branch":1,"attempt":1,"result":"vote","vote":"yes",
  *             "output":{…}}
- *            {…,"result":"refused","reason":"insufficient funds","output":{…}}
+ *            {…,"result":"refused","state":"aborted","reason":"insufficient funds","output":{…}}
  *            {…,"result":"retry","retry_after":"200ms","reason":"…"}
+ *            {…,"result":"no_operation","reason":"…"}
  *            {…,"result":"conflict","blocker":"<gtid>","reason":"…"}
  *            {…,"result":"done","state":"committed","output":{…}}
  *
@@ -62,13 +63,18 @@ enum message_op {
 enum message_result {
     RESULT_DONE,
     RESULT_VOTE,
-    RESULT_REFUSED, /* a business no: never retried; to a prepare it is the vote "no" */
+    RESULT_REFUSED, /* a business no: never retried; to a prepare it is the vote "no". It proves
+                       nothing about an earlier try, but with state aborted: then a tombstone is
+                       durable, so that this attempt and lower ones never acted and never will */
     RESULT_RETRY,   /* not now; nothing is proven about an earlier try */
     RESULT_UNKNOWN, /* timeout, lost connection, anything not understood */
     RESULT_HEURISTIC,
     RESULT_CONFLICT, /* another transaction holds what this one needs, or has changed what it has
                         read: nothing is wrong with participant or request. This try left nothing;
                         nothing is proven about an earlier one */
+    RESULT_NO_OPERATION, /* whoever was asked lacks the operation, and did nothing. It is no
+                            refusal: another replica, or this one after its next start, may have it.
+                            Nothing is proven about an earlier try */
     RESULT_COUNT
 };
 
@@ -117,7 +123,8 @@ struct result {
     uint32_t attempt;
     enum message_result result;
     enum message_vote vote;   /* with RESULT_VOTE: yes or read_only */
-    enum message_state state; /* with RESULT_DONE of abort and status */
+    enum message_state state; /* with RESULT_DONE of abort and status; RESULT_REFUSED: aborted, or
+                                 unsaid */
     uint64_t retry_after_us;  /* with RESULT_RETRY; 0: the sender's choice */
     troth_gtid blocker;       /* with RESULT_CONFLICT: whose lock it is; all zero: not known */
     struct troth_span output; /* a JSON value, byte for byte; may be absent */

@@ -144,22 +144,26 @@ enum record_step_state {
     RECORD_STEP_WAITING, /* `tries` of execute are over without a result; the next at retry_at */
     RECORD_STEP_DONE,    /* executed; `output` */
     RECORD_STEP_SKIPPED, /* its `when` was false */
-    RECORD_STEP_PARKED,  /* a retriable step was refused: waits for an operator */
+    RECORD_STEP_PARKED,  /* a retriable step can not go on: waits for an operator */
+    RECORD_STEP_REFUSED, /* the same, refused for good: what he tries is a new attempt of it */
     RECORD_STEP_UNDO_TRYING,  /* as TRYING, of compensate: counted from zero */
     RECORD_STEP_UNDO_WAITING, /* as WAITING, of compensate: counted from zero */
-    RECORD_STEP_UNDO_PARKED,  /* compensation's retries are spent, or it was refused */
+    RECORD_STEP_UNDO_PARKED,  /* compensation's retries are spent, or it can not be made */
+    RECORD_STEP_UNDO_REFUSED, /* as REFUSED, of compensate */
     RECORD_STEP_COMPENSATED,
     RECORD_STEP_STATE_COUNT
 };
 
 /* As stored:
  *   {"branch":1,"attempt":2,"step":"waiting","tries":2,"retry_at":1700000000000000}
+ *   {"branch":3,"attempt":2,"step":"trying","tries":1,"raised":1}
  *   {"branch":1,"attempt":2,"step":"done","tries":1,"output":{…}} */
 struct record_step {
     uint32_t branch;
     uint32_t attempt;
     enum record_step_state state;
     uint32_t tries;
+    uint32_t raised;      /* attempts of the step itself above `attempt` */
     struct wall retry_at; /* 0: none. For what was recorded as waiting */
     struct troth_span output;
 };

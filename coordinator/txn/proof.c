@@ -1,0 +1,85 @@
+/* proof.c: what an answer proves of the tries before it, and what an operator's retry is.
+ *
+ * Nothing counts as "it did not run" but proof (protocol.md, section 6; faults.md 46). A refusal
+ * speaks of its own try. Of an earlier one whose answer was lost, or that an earlier leader may
+ * have sent, it says nothing, unless it left a tombstone: that is written only where the action is
+ * not, and keeps it out for ever [REFUSALPROVES]. Where it proves nothing the step counts as
+ * may-have-run where it can be undone; where it can not (one phase, a pivot, a step behind one) its
+ * branch is fenced, and a compensation's is asked.
+ *
+ * A refusal that is proof is stored, and the same attempt is answered by it for ever. So an
+ * operator, who has mended the cause, tries a step again as a new attempt of that step, which the
+ * guard takes: a tombstone refuses its attempt and lower ones, not higher ones [STOREDNO]. The
+ * attempt is durable before anything of it leaves, so that a new leader does not take it for one
+ * that nobody tried [RAISELAZY]. Where the participant could not say what became of the earlier try
+ * it stays the same attempt, under the same key: only the participant can tell them apart. */
+#include "core.h"
+
+uint32_t txn_attempt_of(const struct txn *txn, const struct txn_branch *branch)
+{
+    return txn->attempt + branch->raised;
+}
+
+/* Did that try itself leave anything open? It has its own answer, or never left this process. */
+static bool left_open(const struct txn_event *event)
+{
+    switch (event->of.result->result) {
+    case RESULT_DONE:
+    case RESULT_REFUSED:
+    case RESULT_CONFLICT:
+        return false;
+    case RESULT_VOTE:
+    case RESULT_RETRY:
+    case RESULT_UNKNOWN:
+    case RESULT_HEURISTIC:
+    case RESULT_NO_OPERATION: /* by a status that others use for other things */
+    case RESULT_COUNT:
+        break;
+    }
+    return !event->unsent;
+}
+
+static bool has_tombstone(const struct result *result)
+{
+    return result->result == RESULT_REFUSED && result->state == BRANCH_IS_ABORTED;
+}
+
+void txn_account(struct step *step, const struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    uint64_t bit = txn_bit(txn, branch);
+    const struct result *result = step->event->of.result;
+    if (result->op == OP_COMPENSATE && left_open(step->event))
+        txn->undo_unaccounted |= bit;
+    if (result->op != OP_EXECUTE)
+        return;
+    if (has_tombstone(result))
+        txn->unaccounted &= ~bit;
+    else if (left_open(step->event))
+        txn->unaccounted |= bit;
+}
+
+bool txn_refusal_proves(const struct step *step, const struct txn_branch *branch)
+{
+    bool undoes = step->event->of.result->op == OP_COMPENSATE;
+    uint64_t open = undoes ? step->txn->undo_unaccounted : step->txn->unaccounted;
+    return (open & txn_bit(step->txn, branch)) == 0;
+}
+
+void txn_try_resumed(struct step *step, struct txn_branch *branch, enum message_op op)
+{
+    struct txn *txn = step->txn;
+    uint64_t bit = txn_bit(txn, branch);
+    branch->tries = 0;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
+    if ((txn->renews & bit) != 0 && txn->attempt + branch->raised < TROTH_ATTEMPT_MAX) {
+        branch->raised++;
+        txn->raising |= bit;
+        if (op == OP_COMPENSATE) /* of the new attempt nothing has left */
+            txn->undo_unaccounted &= ~bit;
+        else
+            txn->unaccounted &= ~bit;
+    }
+    txn->renews &= ~bit;
+    txn_try(step, branch, op);
+}
