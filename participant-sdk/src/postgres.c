@@ -32,7 +32,7 @@ static void on_work(void *arg, const struct troth_call *call, struct troth_reply
 
     (void)call;
     if (operation->is.work == NULL) {
-        troth_reply_refused(reply, "the operation only compensates", (struct troth_span){NULL, 0});
+        task_reply_no_operation(reply, "the operation only compensates here");
         return;
     }
     give(operation->postgres->phase1, operation, reply,

@@ -173,7 +173,7 @@ class Ledger(unittest.TestCase):
         more = {"account": 1, "amount": -1001}
         for _ in range(2):
             self.assertEqual(self.ledger.call("post", "prepare", 2, more),
-                             (409, None, {"detail": "insufficient funds"}))
+                             (409, "aborted", {"detail": "insufficient funds"}))
             query(self.database, "UPDATE ledger_account SET balance = 5000")
         self.assertEqual(self.balance(), 5000)
 
@@ -353,6 +353,13 @@ class Shop(unittest.TestCase):
         self.assertEqual(call(operation, "execute", counter, value), first)
         self.assertEqual(self.effects(counter), {participant: 0})
 
+    def test_no_such_operation(self):
+        """What only compensates, and what nobody has, is no refusal: another replica may have it."""
+        for op in ("prepare", "execute"):
+            self.assertEqual(self.shop.call("release", op, 1, {"reservation": 1}),
+                             (501, None, {"detail": "the operation only compensates here"}))
+            self.assertEqual(self.shop.call("nothing", op, 1, {})[0], 501)
+
     def test_refusals_say_why(self):
         """Every way to say no has its words, changes nothing, and stays a no."""
         refused = [("reserve", {"sku": "sku_1", "quantity": 1001}, "out of stock"),
@@ -361,7 +368,6 @@ class Shop(unittest.TestCase):
                    ("reserve", {"sku": 1, "quantity": 1}, "sku must be a text of less than 256 bytes"),
                    ("reserve", {"sku": "s" * 256, "quantity": 1}, "sku must be a text of less than 256 bytes"),
                    ("reserve", {}, "sku must be a text of less than 256 bytes"),
-                   ("release", {"reservation": 1}, "the operation only compensates"),
                    ("charge", {"account": 1, "amount": 1001}, "insufficient funds"),
                    ("charge", {"account": 0, "amount": 1}, "unknown account"),
                    ("charge", {"account": 1, "amount": 1.5}, "amount must be a whole number above 0"),
@@ -378,7 +384,8 @@ class Shop(unittest.TestCase):
         for counter, (operation, value, reason) in enumerate(refused, 1):
             for op in ("prepare", "execute"):
                 with self.subTest(operation=operation, input=value, op=op):
-                    self.assertEqual(self.shop.call(operation, op, counter, value), (409, None, {"detail": reason}))
+                    self.assertEqual(self.shop.call(operation, op, counter, value),
+                                     (409, "aborted", {"detail": reason}))
             self.assertEqual(self.effects(counter), {})
         self.assertEqual(query(self.database, SHOP_STOCK), self.first)
 
@@ -428,13 +435,13 @@ class Shop(unittest.TestCase):
                              {step["participant"]: int("compensate" in step) for step in steps})
 
     def test_only(self):
-        """Several processes share the participants out; each says no to what is another's."""
+        """Several processes share the participants out; each says that it lacks what is another's."""
         payments = Participant(SHOP, "--database", self.database, "--only", "payments,mail")
         try:
             self.assertEqual(payments.call("charge", "execute", 1, {"account": 1, "amount": 1})[0], 200)
             self.assertEqual(payments.call("charge", "execute", 2, {"tenant": "tenant_1", "price": 1}),
-                             (409, None, {"detail": "account must be a whole number"}))
-            self.assertEqual(payments.call("reserve", "execute", 3, {"sku": "sku_1", "quantity": 1})[0], 409)
+                             (409, "aborted", {"detail": "account must be a whole number"}))
+            self.assertEqual(payments.call("reserve", "execute", 3, {"sku": "sku_1", "quantity": 1})[0], 501)
             # Two processes over one database are one participant.
             self.assertEqual(payments.call("charge", "prepare", 4, {"account": 1, "amount": 1})[0], 200)
             self.assertEqual(self.shop.call("charge", "commit", 4)[1], "committed")
@@ -507,9 +514,9 @@ class Bank(unittest.TestCase):
             self.assertEqual(bank.call("credit", "execute", 2, {"account": 2, "amount": 5}),
                              (200, "committed", {"balance": 1005}))
             self.assertEqual(bank.call("debit", "execute", 3, {"account": 1, "amount": 1}),
-                             (409, None, {"detail": "insufficient funds"}))
+                             (409, "aborted", {"detail": "insufficient funds"}))
             self.assertEqual(bank.call("credit", "execute", 4, {"account": 7, "amount": 1}),
-                             (409, None, {"detail": "no such account"}))
+                             (409, "aborted", {"detail": "no such account"}))
             self.assertEqual(bank.call("debit", "execute", 5, {"account": 1, "amount": -1})[0], 409)
             self.assertEqual(bank.call("balance", "prepare", 6, {"account": 2}),
                              (200, "read_only", {"balance": 1005}))
