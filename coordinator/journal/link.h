@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hosts.h"
+#include <hosts/hosts.h>
 
 struct event;
 struct event_base;

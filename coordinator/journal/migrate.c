@@ -8,9 +8,9 @@
 #include <journal/journal.h>
 #include <protocol/buffer.h>
 
-#include "hosts.h"
 #include "migrations.h"
 #include "session.h"
+#include <hosts/hosts.h>
 
 #define CONNECT_TIMEOUT_S 10u /* for each host, unless the conninfo says otherwise */
 #define MIGRATE_TRIES_MAX 20  /* two that begin at once collide a few times; more is an error */

@@ -1,4 +1,4 @@
-#include "hosts.h"
+#include <hosts/hosts.h>
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
-/* hosts.h: the hosts that a conninfo names, to be tried one by one.
+/* hosts/hosts.h: the hosts that a conninfo names, to be tried one by one.
  *
  * libpq goes through a list of hosts by itself, but an asynchronous connect knows no limit of time
  * for each of them (connect_timeout is the blocking one's), and an answer such as "the database
  * does not exist", from a standby that has not replayed its creation, ends its tour. So each host
  * is given to libpq alone. A list that comes from a service file stays libpq's own. */
-#ifndef JOURNAL_HOSTS_H
-#define JOURNAL_HOSTS_H
+#ifndef HOSTS_HOSTS_H
+#define HOSTS_HOSTS_H
 
 #include <libpq-fe.h>
 #include <stddef.h>
