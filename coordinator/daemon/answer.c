@@ -32,11 +32,15 @@ void problem_unknown(struct api_problem *problem, const struct entry *entry, con
 
 static const char lease_is_over[] = "this node's lease is over, another one may lead";
 
-/* Who no longer leads is silent: looked at where an answer is made, with the clock of that moment.
- */
+/* With the clock of this moment: a process may have been paused just before. */
 bool answer_may_leave(const struct driver *driver)
 {
     return !driver->leading || driver->journal == NULL || journal_leads(driver->journal);
+}
+
+bool driver_may_speak(void *arg)
+{
+    return answer_may_leave(arg);
 }
 
 /* --- views ----------------------------------------------------------------------------------- */

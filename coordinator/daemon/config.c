@@ -48,7 +48,9 @@ const struct config_key config_keys[] = {
     DURATION_KEY(clock_difference_max, "10s", 10 * 1000, 24 * 3600 * US_PER_S,
                  "a node whose clock differs more than this from the clock of the journal's "
                  "database does not begin to lead"),
-    TEXT_KEY(node, "", "this node's name in the lease table (none: the host's name)"),
+    TEXT_KEY(node, "",
+             "this node's name in the lease table; no other trothd of the journal has it (none: "
+             "host:port)"),
     DURATION_KEY(lease, "10s", US_PER_S, 3600 * US_PER_S,
                  "how long the shards stay ours without renewal; another node waits for so long"),
     DURATION_KEY(lazy_delay, "50ms", 0, 10 * US_PER_S,

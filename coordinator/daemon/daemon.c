@@ -71,13 +71,21 @@ static bool catch_signals(struct daemon *daemon)
            evsignal_add(daemon->interrupt, NULL) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
 
-static int start_journal(struct daemon *daemon)
+/* Two on one host listen at two ports, and so are two; the same one behind a restart is itself. */
+static void default_name(const struct daemon *daemon, char *ret_name, size_t size)
 {
     char host[256] = "troth";
     (void)gethostname(host, sizeof host - 1);
+    (void)snprintf(ret_name, size, "%s:%u", host, http_server_port(daemon->server));
+}
+
+static int start_journal(struct daemon *daemon)
+{
+    char name[272];
+    default_name(daemon, name, sizeof name);
     const struct config *config = daemon->config;
     struct journal_config journal = {.conninfo = config->journal,
-                                     .node = config->node[0] != '\0' ? config->node : host,
+                                     .node = config->node[0] != '\0' ? config->node : name,
                                      .lease_us = config->lease_us,
                                      .lazy_delay_us = config->lazy_delay_us,
                                      .unsafe = config_unsafe(config),
@@ -124,6 +132,13 @@ static int start_server(struct daemon *daemon)
     return error;
 }
 
+/* Behind the driver's end nothing is commanded any more. */
+static bool may_send(void *arg)
+{
+    const struct daemon *daemon = arg;
+    return daemon->driver != NULL && driver_may_speak(daemon->driver);
+}
+
 static int start(struct daemon *daemon)
 {
     daemon->base = event_base_new();
@@ -131,6 +146,9 @@ static int start(struct daemon *daemon)
         return TROTH_ERROR_SYSTEM;
     }
     int error = http_loop_create(daemon->base, &daemon->http);
+    if (error == 0) {
+        http_loop_hold(daemon->http, may_send, daemon);
+    }
     if (error == 0) {
         error = http_loop_name_servers(daemon->http, daemon->config->resolver);
     }
@@ -149,6 +167,7 @@ static int start(struct daemon *daemon)
 static void finish(struct daemon *daemon)
 {
     driver_destroy(daemon->driver); /* answers who waits, so before the connections go */
+    daemon->driver = NULL;
     if (daemon->http != NULL) {
         http_loop_flush(daemon->http);
     }
@@ -187,7 +206,9 @@ static void announce(struct daemon *daemon)
  *   2  step what was put off during the steps: granted slots, sends that could not be made
  *   3  flush the journal: one batch, one COMMIT
  *   4  send: commands to participants, then everything HTTP has to say. What stands there was made
- * true by verdicts that came in step 1 of this turn or an earlier one */
+ * true by verdicts that came in step 1 of this turn or an earlier one. Commands and events leave
+ * only while the lease is ours (driver_may_speak), which is looked at when they are written: a
+ * process that was paused finds out before it speaks */
 static void turn(struct daemon *daemon)
 {
     (void)event_base_loop(daemon->base, EVLOOP_ONCE);

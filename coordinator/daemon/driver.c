@@ -408,6 +408,7 @@ bool driver_make_outbox(struct driver *driver)
                                    .topic_default = driver->config->kafka_topic,
                                    .confirmed = on_confirmed,
                                    .set_aside = on_set_aside,
+                                   .may_send = driver_may_speak,
                                    .state = on_outbox_state,
                                    .arg = driver};
     BUFFER_SCOPED struct buffer why = {0};

@@ -42,6 +42,9 @@ void driver_flush(struct driver *driver);
 /* Takes no new transactions from now on. */
 void driver_drain(struct driver *driver);
 uint32_t driver_open(const struct driver *driver);
+/* Who no longer leads is silent: nothing leaves in a turn that has not looked here: commands
+ * (http_loop_hold), events (the outbox), what clients are told (answer.c). `arg`: the driver. */
+bool driver_may_speak(void *arg);
 /* Leading: all open transactions and the registry are loaded, requests are served. */
 bool driver_leading(const struct driver *driver);
 /* The journal told that somebody else leads, or that it can never work: the process must end. `why`

@@ -55,8 +55,9 @@ static const char before[] =
     "  0  done as asked\n"
     "  1  could not start, or not migrate: the reason is printed\n"
     "  2  wrong usage or configuration\n"
-    "  3  another node took the journal over, or its schema is not this program's,\n"
-    "     or its database could lose what it acknowledged: the reason is logged\n"
+    "  3  another node took the journal over, or lives and has this one's name; or its\n"
+    "     schema is not this program's, or its database could lose what it\n"
+    "     acknowledged: the reason is logged\n"
     "A journal or Kafka that can not be reached is no end: it is tried again, and\n"
     "/readyz says so.";
 

@@ -6,12 +6,19 @@
 #include "inner.h"
 
 #define WAIT_MIN_US UINT64_C(20000)
+/* How often a node looks at one of its own name: an earlier self's session ends soon. */
+#define TWIN_WAIT_US UINT64_C(100000)
 
-/* All shards or none. The owner is one process: another one of the same node may be taken over at
- * once, one of another node when its lease has run out. */
+/* All shards or none. The owner is one process: an earlier one of the same node may be taken over
+ * at once when its sessions are gone, any other when its lease has run out. An owner's sessions
+ * bear its name, the lane's from the statement on that made it the owner, the keeper's beside it.
+ */
 static const char lease_sql[] =
-    "with l as materialized (select shard from troth.lease where owner is null or owner = $2 "
-    "or node = $1 or lease_until is null or lease_until <= clock_timestamp() "
+    "with l as materialized (select shard from troth.lease t where owner is null or owner = $2 "
+    "or (node = $1 and not exists (select from pg_stat_activity a where "
+    "starts_with(a.application_name, 'troth:') "
+    "and right(a.application_name, 32) = replace(t.owner::text, '-', ''))) "
+    "or lease_until is null or lease_until <= clock_timestamp() "
     "order by shard for update), "
     "u as (update troth.lease t set node = $1, owner = $2, "
     "lease_until = clock_timestamp() + $3 * interval '1 microsecond' "
@@ -20,14 +27,19 @@ static const char lease_sql[] =
     "select exists (select from u), "
     "(select (extract(epoch from max(lease_until) - clock_timestamp()) * 1000000)::int8 "
     "from troth.lease), "
-    "(select node from troth.lease order by lease_until desc nulls last limit 1)";
+    "(select node from troth.lease order by lease_until desc nulls last limit 1), "
+    "(select (extract(epoch from max(lease_until)) * 1000000)::int8 from troth.lease), "
+    "case when exists (select from u) then "
+    "set_config('application_name', $4 || replace($2::text, '-', ''), false) end";
 
-static const char name_sql[] = "select set_config('application_name', $1, false)";
+static const char name_sql[] =
+    "select set_config('application_name', $1 || replace($2::text, '-', ''), false)";
 
 /* A half-sent pipeline of an older session would hold its locks as long as its connection stands.
  * Only while the lease is ours: a node that was fenced must not end its successor's session. */
 static const char terminate_sql[] =
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 "
+    "select pg_terminate_backend(pid) from pg_stat_activity where starts_with(application_name, "
+    "$1) "
     "and pid <> pg_backend_pid() and exists (select from troth.lease where owner = $2)";
 
 /* Waits for every write before it, in the order in which writes lock. Every acquisition raises,
@@ -114,8 +126,8 @@ static void acquire_terminate(struct journal *journal)
 {
     params_clear(&journal->params);
     params_string(&journal->params, journal->application_name);
-    acquire_query(journal, name_sql, NULL);
     params_uuid(&journal->params, journal->owner);
+    acquire_query(journal, name_sql, NULL);
     acquire_query(journal, terminate_sql, NULL);
     acquire_sync(journal, NULL);
 }
@@ -191,6 +203,23 @@ static void acquire_raise(struct journal *journal)
     acquire_sync(journal, acquire_on_raised);
 }
 
+/* Its lease is renewed while we look: no earlier self that is about to be gone. */
+static bool acquire_twin_lives(struct journal *journal, int64_t until)
+{
+    char why[400];
+
+    if (journal->twin_until == 0)
+        journal->twin_until = until;
+    if (until <= journal->twin_until)
+        return false;
+    snprintf(why, sizeof why,
+             "another trothd that is called \"%s\", too, lives and leads this journal: give each "
+             "node a name of its own (--node)",
+             journal->node);
+    journal_stop(journal, why);
+    return true;
+}
+
 static void acquire_wait(struct journal *journal, PGresult *result)
 {
     int64_t left = field_int8(result, 0, 1) + (int64_t)WAIT_MIN_US;
@@ -199,6 +228,12 @@ static void acquire_wait(struct journal *journal, PGresult *result)
     uint64_t wait = left < (int64_t)WAIT_MIN_US ? WAIT_MIN_US : (uint64_t)left;
     char why[160];
 
+    if (node.len != strlen(journal->node) || memcmp(node.data, journal->node, node.len) != 0)
+        journal->twin_until = 0;
+    else if (acquire_twin_lives(journal, field_int8(result, 0, 3)))
+        return;
+    else if (wait > TWIN_WAIT_US)
+        wait = TWIN_WAIT_US;
     snprintf(why, sizeof why, "node %.*s holds the lease", (int)node.len,
              node.data == NULL ? "" : node.data);
     journal_step_set(journal, STEP_WAIT);
@@ -228,6 +263,7 @@ void acquire_lease(struct journal *journal)
     params_string(&journal->params, journal->node);
     params_uuid(&journal->params, journal->owner);
     params_int8(&journal->params, (int64_t)journal->lease_us);
+    params_string(&journal->params, journal->application_name);
     acquire_query(journal, lease_sql, acquire_on_lease);
     acquire_sync(journal, NULL);
 }

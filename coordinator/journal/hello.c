@@ -58,8 +58,8 @@ static bool hello_take(struct journal *journal, PGresult *result)
     }
     memcpy(journal->id, id.data, id.len);
     journal->shards = shards;
-    snprintf(journal->application_name, sizeof journal->application_name, "troth:%s:lane",
-             journal->id);
+    snprintf(journal->application_name, sizeof journal->application_name,
+             "troth:%s:lane:", journal->id);
     return true;
 }
 

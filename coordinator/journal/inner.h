@@ -88,7 +88,8 @@ struct journal {
     enum step step;
     bool acquire_failed; /* the connection is being reset for that */
     char id[TROTH_JOURNAL_ID_LEN + 1];
-    uint8_t owner[16]; /* this process, in the lease */
+    uint8_t owner[16];  /* this process, in the lease */
+    int64_t twin_until; /* another one of our name holds the lease, first seen until then */
     uint64_t hello_asked_us;
     int64_t clock_ahead_us; /* of the database's */
     uint32_t shards;

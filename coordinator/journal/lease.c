@@ -1,5 +1,7 @@
 /* Renewal, at a third of the lease, on a connection of its own: never behind a batch or a list.
  * The lease says who tries; who may is the epoch's matter. */
+#include <stdio.h>
+
 #include "inner.h"
 #include "session.h"
 
@@ -104,12 +106,25 @@ static void keeper_on_marked(void *arg, PGresult *result)
     acquire_prove(journal);
 }
 
+/* The name says that its owner lives (acquire.c). */
+static void keeper_name(const struct journal *journal, char *ret_sets, size_t size)
+{
+    char owner[2 * sizeof journal->owner + 1];
+
+    for (size_t i = 0; i < sizeof journal->owner; i++)
+        (void)snprintf(owner + 2 * i, 3, "%02x", journal->owner[i]);
+    (void)snprintf(ret_sets, size, ", set_config('application_name', 'troth:%s:keep:%s', false)",
+                   journal->id, owner);
+}
+
 static void keeper_up(void *arg)
 {
     struct journal *journal = arg;
     struct link *link = &journal->keeper;
+    char sets[160];
 
-    session_begin(link, &journal->params, "", keeper_on_marked, journal);
+    keeper_name(journal, sets, sizeof sets);
+    session_begin(link, &journal->params, sets, keeper_on_marked, journal);
     session_prepare(link, keeper_on_marked, journal);
     if (link->broken)
         return;

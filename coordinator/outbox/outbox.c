@@ -170,8 +170,9 @@ static void on_go(evutil_socket_t fd, short what, void *arg)
 {
     struct outbox *outbox = arg;
     (void)fd, (void)what;
-    if (!has_brokers(outbox)) {
-        return;
+    bool held = outbox->config.may_send != NULL && !outbox->config.may_send(outbox->config.arg);
+    if (!has_brokers(outbox) || held) {
+        return; /* held: looked at again at the tick */
     }
     if (outbox->producer == NULL || producer_dead(outbox->producer)) {
         replace_dead_producer(outbox);

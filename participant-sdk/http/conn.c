@@ -168,8 +168,18 @@ static void wait_for_room(struct http_conn *conn)
     }
 }
 
+bool http_conn_is_held(const struct http_conn *conn)
+{
+    const struct http_loop *loop = conn->loop;
+    return conn->calls && loop->may_send != NULL && !loop->may_send(loop->may_send_arg);
+}
+
 void http_conn_flush(struct http_conn *conn)
 {
+    if (http_conn_is_held(conn)) {
+        http_conn_send(conn); /* kept, for the next flush */
+        return;
+    }
     if (conn->dirty) {
         TAILQ_REMOVE(&conn->loop->dirty, conn, dirty_link);
         conn->dirty = false;

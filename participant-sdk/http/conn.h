@@ -43,6 +43,7 @@ struct http_conn {
     const struct http_conn_ops *ops;
     int fd; /* -1: closed */
     bool connecting;
+    bool calls; /* a client's: may be held (http_loop_hold) */
     bool reading;
     bool dirty;             /* in the loop's list of those that have to write */
     bool peeks;             /* looks once more before the first byte that it writes */
@@ -72,6 +73,8 @@ struct http_loop {
     struct event *sweep_event; /* looks at deadlines, at sweep_at_us or later */
     uint64_t sweep_at_us;      /* 0: not armed */
     bool autoflush;
+    bool (*may_send)(void *arg); /* NULL: always */
+    void *may_send_arg;
     struct resolver *resolver; /* NULL: not wanted yet */
     uint32_t users;            /* servers and peers */
     uint32_t depth;            /* of this loop's event callbacks on the stack */
@@ -118,7 +121,8 @@ void http_conn_read_start(struct http_conn *conn);
 void http_conn_read_stop(struct http_conn *conn);
 /* There is something in `out`: it leaves with the next flush. */
 void http_conn_send(struct http_conn *conn);
-/* Writes now what can be written. */
+bool http_conn_is_held(const struct http_conn *conn);
+/* Writes now what can be written, and may. */
 void http_conn_flush(struct http_conn *conn);
 void http_conn_schedule(struct http_conn *conn, unsigned reasons);
 void http_conn_read_deadline(struct http_conn *conn, uint64_t deadline_us);

@@ -216,6 +216,7 @@ static int open_next(struct http_peer *peer, struct http_call *call, struct buff
     link->state = LINK_CONNECTING;
     link->address = address;
     link->round = peer->name.round;
+    link->conn.calls = true;
     link->conn.write_timeout_us = peer->config.limits.write_timeout_us;
     link->conn.out = *request;
     *request = (struct buffer){.data = NULL};

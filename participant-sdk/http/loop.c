@@ -232,12 +232,25 @@ int http_loop_resolver(struct http_loop *loop, struct resolver **ret_resolver)
     return 0;
 }
 
+void http_loop_hold(struct http_loop *loop, bool (*may_send)(void *arg), void *arg)
+{
+    loop->may_send = may_send;
+    loop->may_send_arg = arg;
+}
+
 void http_loop_flush(struct http_loop *loop)
 {
+    struct http_conns held = TAILQ_HEAD_INITIALIZER(held);
     struct http_conn *conn;
     while ((conn = TAILQ_FIRST(&loop->dirty)) != NULL) {
-        http_conn_flush(conn);
+        if (http_conn_is_held(conn)) {
+            TAILQ_REMOVE(&loop->dirty, conn, dirty_link);
+            TAILQ_INSERT_TAIL(&held, conn, dirty_link);
+        } else {
+            http_conn_flush(conn);
+        }
     }
+    TAILQ_CONCAT(&loop->dirty, &held, dirty_link);
 }
 
 void http_loop_autoflush(struct http_loop *loop)

@@ -122,7 +122,7 @@ START_TEST(a_silent_host_costs_its_share_once)
     world_wait(&world, node.verdicts.count == 1);
     began = world_now_ms();
     world_exec(&world, "select pg_terminate_backend(pid) from pg_stat_activity where "
-                       "application_name like 'troth:%:lane' and datname = current_database()");
+                       "application_name like 'troth:%:lane:%' and datname = current_database()");
     append(&node, sample_gtid(&node, 1, 2), TXN_RECORD_DECISION);
     world_wait(&world, node.verdicts.count == 2);
     ck_assert_uint_lt(world_now_ms() - began, 1000); /* without the silent one's share */

@@ -53,7 +53,7 @@ START_TEST(fenced_by_an_epoch_it_waited_for)
     world_exec(&world, "update troth.shard set epoch = epoch + 1");
     append(&node, sample_gtid(&node, 4, 1), TXN_RECORD_DECISION);
     world_wait(&world, world_number(&world, "select count(*) from pg_stat_activity where "
-                                            "application_name like 'troth:%:lane' and "
+                                            "application_name like 'troth:%:lane:%' and "
                                             "wait_event_type = 'Lock' and "
                                             "datname = current_database()") == 1);
     ck_assert_uint_eq(node.verdicts.count, 0);
@@ -91,8 +91,44 @@ START_TEST(standby_takes_over_at_the_end)
 }
 END_TEST
 
-/* The next process of the same node takes over while the first one has a batch in flight: the batch
- * is fenced, nothing of it is ever seen, and the first one stops. */
+/* As if it had not been renewed in time. */
+static void lease_ends(const struct world *world)
+{
+    PGconn *other = PQconnectdb(world->conninfo);
+    PGresult *result =
+        PQexec(other, "update troth.lease set lease_until = clock_timestamp() - interval '1 s'");
+
+    ck_assert_int_eq(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+    PQfinish(other);
+}
+
+/* Two nodes of one name do not depose each other in turn: the second one says so and stops, while
+ * the first one lives. Its next process takes over at once, when the first one is gone. */
+START_TEST(of_one_name_the_second_is_refused)
+{
+    struct world world;
+    struct node first, second, next;
+
+    world_init(&world, false);
+    node_start(&world, &first, (struct node_options){.lease_us = 1500000});
+    world_wait(&world, journal_state(first.journal) == JOURNAL_LEADING);
+    node_start(&world, &second, (struct node_options){0});
+    world_wait(&world, journal_state(second.journal) == JOURNAL_FENCED);
+    ck_assert_ptr_nonnull(strstr(second.why, "called \"a\", too, lives and leads"));
+    ck_assert_int_eq(journal_state(first.journal), JOURNAL_LEADING);
+    ck_assert_uint_eq(journal_epoch(first.journal, 0), 1);
+    world_exec(&world, "update troth.lease set owner = '00000000-0000-0000-0000-000000000001', "
+                       "lease_until = clock_timestamp() + interval '1 h'"); /* killed */
+    node_start(&world, &next, (struct node_options){0});
+    world_wait(&world, journal_state(next.journal) == JOURNAL_LEADING);
+    ck_assert_uint_eq(journal_epoch(next.journal, 0), 2);
+    world_finish(&world);
+}
+END_TEST
+
+/* The next node takes over while the first one has a batch in flight: the batch is fenced, nothing
+ * of it is ever seen, and the first one stops. */
 START_TEST(takeover_with_a_batch_in_flight)
 {
     struct world world;
@@ -105,11 +141,12 @@ START_TEST(takeover_with_a_batch_in_flight)
     append(&first, sample_gtid(&first, 0, 1), TXN_RECORD_DECISION);
     append(&first, sample_gtid(&first, 9, 2), TXN_RECORD_DECISION);
     world_wait(&world, world_number(&world, "select count(*) from pg_stat_activity where "
-                                            "application_name like 'troth:%:lane' and "
+                                            "application_name like 'troth:%:lane:%' and "
                                             "wait_event_type = 'Lock' and "
                                             "datname = current_database()") == 1);
-    node_start(&world, &second, (struct node_options){0});
-    world_wait(&world, journal_epoch(second.journal, 0) == 2);
+    node_start(&world, &second, (struct node_options){.name = "b", .lease_us = 600000});
+    world_wait(&world, journal_state(second.journal) == JOURNAL_WAITING);
+    world_wait(&world, (lease_ends(&world), journal_epoch(second.journal, 0) == 2));
     world_wait(&world, journal_state(first.journal) == JOURNAL_FENCED);
     ck_assert_uint_eq(first.verdicts.count, 2);
     ck_assert_int_eq(first.verdicts.list[0].verdict, TXN_FENCED);
@@ -317,6 +354,7 @@ TCase *takeover_tests(void)
     tcase_add_test(tests, fenced_by_an_epoch_it_waited_for);
     tcase_add_test(tests, standby_takes_over_at_the_end);
     tcase_add_test(tests, takeover_with_a_batch_in_flight);
+    tcase_add_test(tests, of_one_name_the_second_is_refused);
     tcase_add_test(tests, cut_off_past_the_lease);
     tcase_add_test(tests, cut_off_and_back);
     tcase_add_test(tests, loads_what_is_open);

@@ -120,7 +120,7 @@ static void kill_lane(void *arg, uint64_t done)
     killer->at = done + 60;
     killer->killed +=
         world_number(killer->world, "select count(pg_terminate_backend(pid)) from pg_stat_activity "
-                                    "where application_name like 'troth:%:lane' "
+                                    "where application_name like 'troth:%:lane:%' "
                                     "and datname = current_database()");
 }
 
@@ -145,7 +145,7 @@ END_TEST
 static bool lane_waits(struct world *world)
 {
     return world_number(world, "select count(*) from pg_stat_activity where wait_event = 'SyncRep' "
-                               "and application_name like 'troth:%:lane'") == 1;
+                               "and application_name like 'troth:%:lane:%'") == 1;
 }
 
 /* A COMMIT that did not wait for its standby (a WARNING says so) is unknown: it is written again,
@@ -166,7 +166,7 @@ START_TEST(warning_at_commit)
     append(&node, sample_gtid(&node, 1, 1), TXN_RECORD_DECISION);
     world_wait(&world, lane_waits(&world));
     world_exec(&world, "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = "
-                       "'SyncRep' and application_name like 'troth:%:lane'");
+                       "'SyncRep' and application_name like 'troth:%:lane:%'");
     world_wait(&world, (journal_stats(node.journal, &stats), stats.unknown_commits == 1));
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 1);
     ck_assert_uint_eq(node.verdicts.count, 0);

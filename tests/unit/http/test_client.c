@@ -45,6 +45,38 @@ START_TEST(keeps_alive)
 }
 END_TEST
 
+static bool may_send;
+
+static bool ask_may_send(void *arg)
+{
+    return *(const bool *)arg;
+}
+
+START_TEST(held)
+{
+    /* While the host must be silent no call leaves, on a new connection or a kept one; answers come
+     * in, and what was held leaves with the first flush that may. */
+    may_send = false;
+    http_loop_hold(world.loop, ask_may_send, &may_send);
+    (void)get(0, false);
+    WAIT_FOR(&world, raw_accept(listening, &served[0]));
+    world_turn_for(&world, 50000);
+    ck_assert(!raw_has(&served[0], "GET"));
+    may_send = true;
+    WAIT_FOR(&world, raw_has(&served[0], "\r\n\r\n"));
+    may_send = false;
+    answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    again(0);
+    (void)get(0, false);
+    world_turn_for(&world, 50000);
+    ck_assert(!raw_has(&served[0], "GET"));
+    may_send = true;
+    WAIT_FOR(&world, raw_has(&served[0], "\r\n\r\n"));
+    answer(0, "HTTP/1.1 204 No Content\r\n\r\n");
+    ck_assert_int_eq(outcomes[0].status, 204);
+}
+END_TEST
+
 START_TEST(bodies)
 {
     /* Chunked, until the end of the connection, none at all, and behind an interim answer. */
@@ -299,6 +331,7 @@ Suite *client_suite(void)
     tcase_add_checked_fixture(all, calls_setup, calls_teardown);
     tcase_add_test(all, posts);
     tcase_add_test(all, keeps_alive);
+    tcase_add_test(all, held);
     tcase_add_loop_test(all, bodies, 0, 3);
     tcase_add_test(all, head_request);
     tcase_add_test(all, lines);

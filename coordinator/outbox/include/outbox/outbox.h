@@ -40,6 +40,8 @@ struct outbox_config {
     /* A row that Kafka will never take (too large, refused): set aside; blocks only its own key. */
     void (*set_aside)(void *arg, const troth_gtid *gtid, const uint8_t id[RECORD_OUTBOX_ID_BYTES],
                       const char *why);
+    /* May events leave now? Asked in each turn in which some would; no: they wait. NULL: always. */
+    bool (*may_send)(void *arg);
     /* For people; reachable false: brokers are away. */
     void (*state)(void *arg, bool reachable, const char *why);
     void *arg;

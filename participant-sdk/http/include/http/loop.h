@@ -8,6 +8,7 @@
 #ifndef HTTP_LOOP_H
 #define HTTP_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <troth/error.h>
@@ -34,6 +35,12 @@ TROTH_MUST_CHECK int http_loop_resolver(struct http_loop *loop, struct resolver 
 /* Writes what connections have to send. Calls nothing of the host. Call at the end of every turn.
  */
 void http_loop_flush(struct http_loop *loop);
+
+/* What calls to peers have to send leaves only while `may_send` says so, asked before each write,
+ * by whatever event that comes: else it is kept, and written by the first flush that may. For a
+ * host that must be silent when it was paused for too long. Answers of servers are not held. Before
+ * the first call, and not with autoflush; NULL: always, as without this. */
+void http_loop_hold(struct http_loop *loop, bool (*may_send)(void *arg), void *arg);
 
 /* Flush by itself instead, once behind all events of a turn in which something was to be sent (an
  * SDK service that has no turn of its own). */
