@@ -81,6 +81,13 @@ const struct config_key config_keys[] = {
     DURATION_KEY(retry_interval, "100ms", 1000, 3600 * US_PER_S,
                  "first wait before a participant is called again; doubles, with full jitter"),
     DURATION_KEY(retry_interval_max, "10s", 1000, 3600 * US_PER_S, "longest such wait"),
+    DURATION_KEY(conflict_lock_wait, "100ms", 1000, 60 * US_PER_S,
+                 "how long a prepare waits for a lock when its transaction's prepares go out in "
+                 "parallel; then they are made again, in order, and wait as long as the prepare "
+                 "timeout lets them"),
+    DURATION_KEY(conflict_interval, "5ms", 1000, US_PER_S,
+                 "wait before a prepare in order that met a conflict is tried again; doubles up to "
+                 "64 times this, with jitter, and is shorter for the older transaction"),
     DURATION_KEY(publish_grace, "1s", 0, 60 * US_PER_S,
                  "how long a finished transaction is kept to note Kafka's confirmation"),
     COUNT_KEY(participant_slots, "16", 1, 10000,

@@ -39,6 +39,8 @@ struct config {
     char *resolver; /* "": resolv.conf's */
     uint64_t retry_interval_us;
     uint64_t retry_interval_max_us;
+    uint64_t conflict_lock_wait_us;
+    uint64_t conflict_interval_us;
     uint64_t publish_grace_us;
     uint64_t participant_slots;
     uint64_t phase2_connections;

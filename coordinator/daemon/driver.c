@@ -57,6 +57,8 @@ static struct txn_policy policy_from(const struct config *config)
     policy.retry_interval_us = config->retry_interval_us;
     policy.retry_interval_max_us = config->retry_interval_max_us;
     policy.publish_grace_us = config->publish_grace_us;
+    policy.conflict_lock_wait_us = config->conflict_lock_wait_us;
+    policy.conflict_interval_us = config->conflict_interval_us;
     return policy;
 }
 

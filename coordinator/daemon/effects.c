@@ -239,6 +239,8 @@ static void send_command(struct driver *driver, struct entry *entry,
                               .attempt = effect->attempt,
                               .operation = {operation, strlen(operation)},
                               .timeout_us = effect->timeout_us,
+                              .lock_wait_us = effect->lock_wait_us,
+                              .ordered = effect->ordered,
                               .traceparent = entry->origin.traceparent};
     if (!make_input(driver, entry, effect, &command)) {
         return;

@@ -57,10 +57,7 @@ void steps_fill(const struct definition *definition, uint32_t index, struct txn_
     branch->compensate_needs = step->compensate_needs;
     branch->retry = retry_of(definition, step->retry);
     branch->compensate_retry = retry_of(definition, step->compensate_retry);
-    if (definition->mode == DEFINITION_2PC) {
-        branch->needs |=
-            step->after; /* prepares go side by side but where the file says otherwise */
-    }
+    branch->prepare_after = step->after_named; /* else prepares go side by side, or in order */
 }
 
 struct definition_values steps_values(const struct entry *entry)

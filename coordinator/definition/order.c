@@ -35,7 +35,7 @@ static void after_name(struct parse *parse, uint32_t index, const struct place *
         check_error(check, place, "%s is named twice", shown(place->value).text);
     }
     if (found >= 0 && found != (int32_t)index)
-        step->after |= BIT(found);
+        step->after |= step->after_named |= BIT(found);
     else
         parse->order_known = false;
 }
@@ -61,10 +61,6 @@ static void after_parse(struct parse *parse, uint32_t index)
         after_name(parse, index, &element);
         element.index++;
     }
-    if (two_phase && parse->mode_known && element.index > 0)
-        check_warning(&parse->check, after,
-                      "has no effect in mode \"2pc\": all steps prepare at the same time, but for "
-                      "those whose input uses another's output");
 }
 
 /* before[i]: everything that i waits for, and what that waits for, and so on. */

@@ -9,10 +9,19 @@
 
 #define SCHEMA_URL "https://troth.dev/schemas/definition-1.json"
 
-static const struct field top_fields[] = {
-    {"$schema", false}, {"name", true},     {"version", true},          {"description", false},
-    {"mode", true},     {"timeout", false}, {"prepare_timeout", false}, {"input_schema", false},
-    {"retries", false}, {"steps", true},    {"events", false},          {NULL, false}};
+static const struct field top_fields[] = {{"$schema", false},
+                                          {"name", true},
+                                          {"version", true},
+                                          {"description", false},
+                                          {"mode", true},
+                                          {"timeout", false},
+                                          {"prepare_timeout", false},
+                                          {"prepare", false},
+                                          {"input_schema", false},
+                                          {"retries", false},
+                                          {"steps", true},
+                                          {"events", false},
+                                          {NULL, false}};
 
 static const struct field events_fields[] = {{"topic", false}, {"key", false}, {NULL, false}};
 
@@ -58,6 +67,23 @@ static void timeouts_parse(struct parse *parse)
             DEFINITION_PREPARE_TIMEOUT_DEFAULT_US < definition->timeout_us
                 ? DEFINITION_PREPARE_TIMEOUT_DEFAULT_US
                 : definition->timeout_us;
+}
+
+static void prepare_parse(struct parse *parse)
+{
+    static const char *const ways[] = {"parallel", "ordered", NULL};
+    struct definition *definition = parse->definition;
+    const struct place *prepare = &parse->top[TOP_PREPARE];
+    uint32_t way = 0;
+    definition->prepare = DEFINITION_PREPARE_LEARNT;
+    if (absent(prepare->value))
+        return;
+    if (parse->mode_known && definition->mode == DEFINITION_SAGA)
+        check_error(&parse->check, prepare,
+                    "mode \"saga\" prepares nothing: prepare belongs to \"2pc\" and "
+                    "\"2pc_then_saga\"");
+    if (field_choice(&parse->check, prepare, ways, &way))
+        definition->prepare = way == 0 ? DEFINITION_PREPARE_PARALLEL : DEFINITION_PREPARE_ORDERED;
 }
 
 static void input_schema_parse(struct parse *parse)
@@ -129,6 +155,7 @@ static void document_parse(struct parse *parse)
         definition->description = parse->top[TOP_DESCRIPTION].value;
     mode_parse(parse);
     timeouts_parse(parse);
+    prepare_parse(parse);
     input_schema_parse(parse);
     parse_retries(parse);
     parse_steps(parse);

@@ -43,6 +43,7 @@ enum top_field {
     TOP_MODE,
     TOP_TIMEOUT,
     TOP_PREPARE_TIMEOUT,
+    TOP_PREPARE,
     TOP_INPUT_SCHEMA,
     TOP_RETRIES,
     TOP_STEPS,

@@ -209,7 +209,7 @@ void txn_saga_recovered(struct step *step)
     txn->untold = untold(txn);
     bound_schedules(step);
     if (txn->attempt > 1)
-        txn_earlier_abort(step);
+        txn_earlier_abort(step, txn_2pc_members(txn), txn->attempt - 1);
     if (txn->outcome != TXN_OUTCOME_NONE) {
         recovered_concluded(step);
         return;

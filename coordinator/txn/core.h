@@ -13,7 +13,10 @@
  *   compensate.c   compensations
  *   conclude.c     a saga's outcome; what a new leader makes of a saga
  *   parked.c       what a late answer or an operator means to what is parked
- *   fallback.c     from 2PC to a saga; aborts of the attempt before
+ *   conflict.c     what a conflict means: order, waits, when it comes back
+ *   restart.c      one attempt ends, the next begins
+ *   fallback.c     from 2PC to a saga
+ *   earlier.c      aborts of earlier attempts
  *   tries.c        limits of tries, that hold across restarts
  *   proof.c        what an answer proves of the tries before it; an operator's new attempt
  *   recover.c      what a new leader makes of the journal
@@ -109,6 +112,8 @@ void txn_on_vote(struct step *step);
 void txn_on_unsendable(struct step *step);
 void txn_on_prepare_timer(struct step *step);
 void txn_reserve(struct step *step);
+/* Falls back where that is allowed, or aborts. */
+void txn_give_up(struct step *step, enum txn_cause cause, uint32_t branch_number);
 struct txn_branch *txn_answered(struct step *step, enum message_op op);
 struct txn_branch *txn_unsendable(struct step *step, enum txn_branch_state state);
 
@@ -228,10 +233,34 @@ bool txn_falls_back(const struct txn *txn);
 void txn_leave_behind(struct txn *txn);
 void txn_fall_back(struct step *step, enum txn_cause cause, uint32_t branch_number);
 void txn_on_fallen_back(struct step *step);
-void txn_earlier_abort(struct step *step);
+
+/* earlier.c */
+uint64_t txn_2pc_members(const struct txn *txn);
+void txn_earlier_abort(struct step *step, uint64_t members, uint32_t attempt);
 void txn_earlier_due(struct step *step);
 bool txn_earlier_answered(struct step *step);
+void txn_earlier_done(struct txn *txn, struct txn_branch *branch);
+void txn_on_earlier_result(struct step *step);
 void txn_on_earlier_resumed(struct step *step);
+
+/* conflict.c */
+bool txn_in_order(const struct txn *txn);
+uint64_t txn_next_in_order(const struct txn *txn, uint64_t ready);
+uint64_t txn_lock_wait(const struct txn *txn, enum message_op op, uint64_t timeout_us);
+bool txn_gtid_known(const troth_gtid *gtid); /* not all zero */
+struct mono txn_conflict_at(struct step *step);
+void txn_conflict_note(struct step *step, const struct txn_branch *branch);
+bool txn_too_late(const struct txn *txn, struct mono at);
+void txn_conflict(struct step *step, struct txn_branch *branch);
+void txn_late(struct step *step);
+
+/* restart.c */
+void txn_attempt_end(struct step *step, uint64_t members);
+void txn_restart(struct step *step, enum txn_cause cause, uint32_t branch_number, struct mono at);
+void txn_restart_same(struct step *step, struct txn_branch *branch, struct mono at);
+void txn_on_restarted(struct step *step);
+void txn_on_restarting_timer(struct step *step);
+void txn_on_restarting_cancel(struct step *step);
 
 /* parked.c */
 void txn_on_parked_cancel(struct step *step);
@@ -255,8 +284,6 @@ void txn_list_close(struct txn *txn, const uint32_t *numbers, uint32_t count);
 /* The branch that a commit named and that had not enlisted, as the failure says; 0: none. */
 uint32_t txn_image_stranger(const struct txn_image *image);
 void txn_on_recovered(struct step *step);
-void txn_on_restarted(struct step *step);
-void txn_on_restarting_cancel(struct step *step);
 
 /* image.c */
 bool txn_image_fits(const struct txn_image *image);
@@ -267,6 +294,7 @@ bool txn_recovered_fits(const struct txn *txn);
 /* timer.c */
 bool txn_expired(struct mono deadline, struct txn_now now);
 struct mono txn_after(struct txn_now now, uint64_t us);
+uint64_t txn_random_below(struct txn *txn, uint64_t below);
 void txn_again(struct step *step, struct txn_branch *branch, uint64_t at_least_us);
 void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op);
 void txn_try_later(struct step *step, struct txn_branch *branch, const struct txn_retry *retry,

@@ -37,6 +37,8 @@ void txn_commit(struct step *step)
 static void tell(struct step *step, struct txn_branch *branch, enum txn_branch_state state,
                  enum message_op op)
 {
+    if (op == OP_ABORT) /* it stands for lower attempts, too */
+        txn_earlier_done(step->txn, branch);
     txn_branch_set(step->txn, branch, state);
     branch->tries = 0;
     txn_send(step, branch, op);
@@ -45,25 +47,27 @@ static void tell(struct step *step, struct txn_branch *branch, enum txn_branch_s
 
 void txn_commit_members(struct step *step)
 {
+    step->txn->strayed = 0; /* what somebody committed by hand is what was decided in the end */
     for (uint64_t mask = step->txn->in[TXN_BRANCH_PREPARED]; mask != 0;)
         tell(step, txn_take(step->txn, &mask), TXN_BRANCH_COMMITTING, OP_COMMIT);
 }
 
-/* Must this branch be told to abort? Everybody who may have heard of this transaction: whoever was
- * asked, answered or not; whoever enlisted, for it has work open; and whoever an earlier attempt
- * may have reached. Who refused or read only is through by itself, unless an earlier try is
- * unaccounted for. */
+/* Must this branch be told to abort? Everybody who may have heard of this attempt: whoever was
+ * asked, answered or not; whoever enlisted, for it has work open; and whoever has not acknowledged
+ * the end of an earlier attempt. Who refused or read only is through by itself, unless an earlier
+ * try is unaccounted for. */
 static bool must_hear_abort(const struct txn *txn, const struct txn_branch *branch)
 {
+    bool earlier = (txn->fencing & txn_bit(txn, branch)) != 0;
     switch (branch->state) {
     case TXN_BRANCH_IDLE:
-        return txn->origin->interactive || txn->attempt > 1;
+        return txn->origin->interactive || branch->tries > 0 || earlier;
     case TXN_BRANCH_ENLISTING:
     case TXN_BRANCH_PREPARING:
     case TXN_BRANCH_PREPARED:
         return true;
     case TXN_BRANCH_REFUSED:
-        return !txn_delegated(txn) && (branch->tries > 1 || txn->attempt > 1);
+        return !txn_delegated(txn) && (branch->tries > 1 || earlier);
     case TXN_BRANCH_READ_ONLY:
     case TXN_BRANCH_EXECUTING:
     case TXN_BRANCH_COMMITTING:
@@ -346,6 +350,10 @@ void txn_on_acknowledged(struct step *step)
 {
     struct txn *txn = step->txn;
     enum message_op op = txn->decision == TXN_COMMIT ? OP_COMMIT : OP_ABORT;
+    if (txn_earlier_answered(step)) {
+        txn_settle(step);
+        return;
+    }
     struct txn_branch *branch = txn_answered(step, op);
     if (branch == NULL ||
         (branch->state != TXN_BRANCH_COMMITTING && branch->state != TXN_BRANCH_ABORTING &&
@@ -362,6 +370,7 @@ void txn_on_acknowledged(struct step *step)
 
 void txn_on_phase2_timer(struct step *step)
 {
+    txn_earlier_due(step);
     txn_resend_due(step, TXN_BRANCH_COMMITTING, OP_COMMIT);
     txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
 }
@@ -372,8 +381,11 @@ void txn_on_phase2_resumed(struct step *step)
     struct txn *txn = step->txn;
     bool commits = txn->decision == TXN_COMMIT;
     uint64_t mask = txn->in[TXN_BRANCH_PARKED];
-    if (mask == 0)
+    txn_on_earlier_resumed(step);
+    if (mask == 0) {
+        txn_settle(step);
         return;
+    }
     if (txn->state == TXN_PARKED)
         txn_set_state(txn, commits ? TXN_COMMITTING : TXN_ABORTING);
     while (mask != 0) {
@@ -399,6 +411,29 @@ static void end(struct step *step)
     txn_emit(step, TXN_EFFECT_ENDED);
 }
 
+/* All know the decision. Have those before it heard of the end of earlier attempts? Where only
+ * parked ones are left, an operator looks. */
+static bool earlier_open(struct step *step)
+{
+    struct txn *txn = step->txn;
+    for (uint64_t strayed = txn->strayed; strayed != 0;) {
+        struct txn_branch *branch = txn_take(txn, &strayed);
+        if (branch->state == TXN_BRANCH_ABORTED || branch->state == TXN_BRANCH_REFUSED)
+            txn_branch_set(txn, branch, TXN_BRANCH_HEURISTIC);
+        if (txn->concluding != TXN_OUTCOME_MIXED)
+            txn_mixed(step, branch);
+    }
+    bool writing = txn->writing[TXN_RECORD_OUTCOME] > 0;
+    if (!writing && txn->fencing == 0)
+        return false;
+    bool parked = !writing && txn->fencing == txn->parked_aborts;
+    if (parked && txn->state != TXN_PARKED)
+        txn_set_state(txn, TXN_PARKED);
+    else if (!parked && txn->state == TXN_PARKED)
+        txn_set_state(txn, txn->decision == TXN_COMMIT ? TXN_COMMITTING : TXN_ABORTING);
+    return true;
+}
+
 /* Is everybody told and everything written? Then on to the end, or to the operator. */
 void txn_settle(struct step *step)
 {
@@ -413,7 +448,7 @@ void txn_settle(struct step *step)
     }
     if (txn->decision == TXN_COMMIT && txn->outcome == TXN_OUTCOME_NONE)
         txn_follow(step);
-    else
+    else if (!earlier_open(step))
         txn_close(step);
 }
 

@@ -12,6 +12,7 @@ static const char *const moment_names[TXN_MOMENT_COUNT] = {
     [TXN_MOMENT_PUBLISHED] = "published", [TXN_MOMENT_TIMEOUT] = "timeout",
     [TXN_MOMENT_CANCELLED] = "cancelled", [TXN_MOMENT_RECOVERED] = "recovered",
     [TXN_MOMENT_PARKED] = "parked",       [TXN_MOMENT_ENDED] = "ended",
+    [TXN_MOMENT_RESTARTED] = "restarted", [TXN_MOMENT_IN_ORDER] = "in_order",
     [TXN_MOMENT_SKIPPED] = "skipped",     [TXN_MOMENT_FELL_BACK] = "fell_back",
     [TXN_MOMENT_TURNED] = "turned",       [TXN_MOMENT_RESUMED] = "resumed",
 };

@@ -76,32 +76,34 @@ bool txn_aborting_holds(const struct txn *txn)
             IN(HEURISTIC)) == txn_members(txn);
 }
 
-bool txn_restarting_holds(const struct txn *txn)
-{
-    return txn->decision == TXN_UNDECIDED && txn->attempt > 1 && txn->origin->accepted &&
-           txn->writing[TXN_RECORD_ATTEMPT] > 0 && IN(IDLE) == txn_all(txn);
-}
-
-/* --- sagas */
-
-/* Aborts of the attempt before are for its members, and only such as are not acknowledged are
- * parked; these wait for an operator, not for a time. */
+/* Only such aborts of earlier attempts as are not acknowledged are parked; these wait for an
+ * operator, not for a time. */
 static bool earlier_holds(const struct txn *txn)
 {
     for (uint64_t mask = txn->parked_aborts; mask != 0; mask &= mask - 1) {
         if (txn->branches[__builtin_ctzll(mask)].abort_at.us != 0)
             return false;
     }
-    return (txn->parked_aborts & ~txn->fencing) == 0 &&
-           (txn->fencing == 0 || (txn->protocol == TXN_PROTOCOL_SAGA && txn->attempt > 1));
+    return (txn->parked_aborts & ~txn->fencing) == 0 && (txn->fencing == 0 || txn->attempt > 1);
 }
+
+/* Nothing of the attempt that begins has left [EARLYSEND], and nobody holds a slot. */
+bool txn_restarting_holds(const struct txn *txn)
+{
+    bool writing = txn->writing[TXN_RECORD_ATTEMPT] > 0;
+    return txn->decision == TXN_UNDECIDED && txn->protocol == TXN_PROTOCOL_2PC &&
+           (writing ? txn->attempt > 1 : txn->restart_at.us != 0 && txn->cause == TXN_CAUSE_NONE) &&
+           IN(IDLE) == txn_members(txn) && earlier_holds(txn);
+}
+
+/* --- sagas */
 
 /* Nothing of the attempt that begins has left [EARLYSEND], and its steps are as new. */
 bool txn_falling_back_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->protocol == TXN_PROTOCOL_SAGA &&
            txn->attempt > 1 && txn->writing[TXN_RECORD_ATTEMPT] > 0 && IN(IDLE) == txn_all(txn) &&
-           txn->fencing == 0;
+           earlier_holds(txn);
 }
 
 /* Steps that go, or went; somebody is asked or waits for a row, and nobody is undone; behind the
@@ -159,15 +161,15 @@ bool txn_concluding_holds(const struct txn *txn)
 
 static bool saga_finished(const struct txn *txn)
 {
-    return txn->fencing == 0 && (txn->strayed == 0 || txn->outcome == TXN_OUTCOME_MIXED) &&
-           (IN(PREPARING) | IN(PREPARED) | IN(EXECUTING) | IN(COMMITTING) | IN(ABORTING) |
+    return (IN(PREPARING) | IN(PREPARED) | IN(EXECUTING) | IN(COMMITTING) | IN(ABORTING) |
             IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0;
 }
 
 bool txn_finished(const struct txn *txn)
 {
     if (txn->decision == TXN_UNDECIDED || txn->outcome == TXN_OUTCOME_NONE ||
-        txn->unanswered != 0 || txn->writing[TXN_RECORD_OUTCOME] != 0)
+        txn->unanswered != 0 || txn->writing[TXN_RECORD_OUTCOME] != 0 || txn->fencing != 0 ||
+        (txn->strayed != 0 && txn->outcome != TXN_OUTCOME_MIXED))
         return false;
     if (txn->protocol == TXN_PROTOCOL_SAGA || txn_following(txn))
         return saga_finished(txn);
@@ -182,11 +184,11 @@ bool txn_publishing_holds(const struct txn *txn)
     return txn_finished(txn) && txn->unpublished > 0 && txn->publish_deadline.us != 0;
 }
 
-/* The outcome of a saga is durable, and all that is left are parked aborts. */
+/* The outcome is durable, and all that is left are parked aborts. */
 static bool aborts_are_parked(const struct txn *txn)
 {
-    return txn->protocol == TXN_PROTOCOL_SAGA && txn->outcome != TXN_OUTCOME_NONE &&
-           txn->fencing != 0 && txn->fencing == txn->parked_aborts;
+    return txn->outcome != TXN_OUTCOME_NONE && txn->fencing != 0 &&
+           txn->fencing == txn->parked_aborts;
 }
 
 bool txn_parked_holds(const struct txn *txn)

@@ -99,6 +99,22 @@ static void refusal_answered(struct step *step, struct txn_branch *branch)
         txn_fence_delegated(step, TXN_CAUSE_REFUSED, branch->number);
 }
 
+/* It holds nothing elsewhere, so that it may wait, and is tried again, as long as a prepare may
+ * take.
+ */
+static void conflict(struct step *step, struct txn_branch *branch)
+{
+    struct txn *txn = step->txn;
+    if (branch->retry_at.us != 0)
+        return;
+    txn_conflict_note(step, branch);
+    if (txn->prepare_deadline.us == 0 && txn->origin->prepare_timeout_us != 0)
+        txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
+    branch->retry_at = txn_conflict_at(step);
+    if (txn_too_late(txn, branch->retry_at))
+        txn_fence_delegated(step, TXN_CAUSE_CONFLICT, branch->number);
+}
+
 /* DELEGATED, and the late answers to execute behind a fence. Without end: unknown is asked again.
  */
 void txn_on_executed(struct step *step)
@@ -114,8 +130,11 @@ void txn_on_executed(struct step *step)
     case RESULT_REFUSED:
         refusal_answered(step, branch);
         return;
-    case RESULT_RETRY:
     case RESULT_CONFLICT:
+        if (branch->state == TXN_BRANCH_EXECUTING)
+            conflict(step, branch);
+        return;
+    case RESULT_RETRY:
     case RESULT_NO_OPERATION:
     case RESULT_UNKNOWN:
     case RESULT_VOTE:

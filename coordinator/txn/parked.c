@@ -8,21 +8,19 @@ enum parked {
     PARKED_FORWARD,
     PARKED_FENCE,
     PARKED_COMPENSATING,
-    PARKED_CONCLUDED, /* only aborts of the attempt before are left */
+    PARKED_CONCLUDED, /* only aborts of earlier attempts are left */
 };
 
 static enum parked parked_in(const struct txn *txn)
 {
-    if (txn->protocol == TXN_PROTOCOL_2PC) {
-        if (txn->decision == TXN_UNDECIDED)
-            return PARKED_DELEGATED;
-        return txn_following(txn) ? PARKED_FORWARD : PARKED_PHASE2;
-    }
+    bool following = txn_following(txn);
+    if (txn->protocol == TXN_PROTOCOL_2PC && !following)
+        return txn->decision == TXN_UNDECIDED ? PARKED_DELEGATED : PARKED_PHASE2;
     if (txn->outcome != TXN_OUTCOME_NONE)
         return PARKED_CONCLUDED;
     if (txn->decision == TXN_ABORT)
         return PARKED_COMPENSATING;
-    return txn_forward_only(txn) ? PARKED_FORWARD : PARKED_FENCE;
+    return following || txn_forward_only(txn) ? PARKED_FORWARD : PARKED_FENCE;
 }
 
 /* A cancel of what was parked undecided asks the branch once more. */

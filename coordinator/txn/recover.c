@@ -179,7 +179,15 @@ struct blame {
     enum txn_cause cause;
     uint32_t branch;
     struct troth_span reason;
+    troth_gtid blocker;
 };
+
+/* `value`: a JSON string, of letters that need no escape. */
+static void blocker_read(struct troth_span value, troth_gtid *ret_blocker)
+{
+    if (json_type(value) == JSON_STRING && value.len == TROTH_GTID_TEXT_LEN + 2)
+        (void)!troth_gtid_parse(value.data + 1, TROTH_GTID_TEXT_LEN, ret_blocker);
+}
 
 /* For people only: what can not be read is left out. False: there is no cause. */
 static bool blame_read(struct troth_span text, struct buffer *texts, struct blame *ret_blame)
@@ -190,6 +198,8 @@ static bool blame_read(struct troth_span text, struct buffer *texts, struct blam
         json_type(object) != JSON_OBJECT || !json_member(object, "cause", &value) ||
         json_type(value) != JSON_STRING || !txn_cause_parse(value, &ret_blame->cause))
         return false;
+    if (json_member(object, "blocker", &value))
+        blocker_read(value, &ret_blame->blocker);
     if (!json_member(object, "branch", &value) || json_int64(value, &number) != 0 || number < 1 ||
         number > (int64_t)TROTH_BRANCH_NUMBER_MAX)
         return true;
@@ -211,6 +221,7 @@ static void recover_failure(struct txn *txn, const struct txn_image *image, stru
     txn->cause = blame.cause;
     txn->cause_branch = blame.branch;
     txn->stranger = blame.cause == TXN_CAUSE_NOT_ENLISTED ? blame.branch : 0;
+    txn->blocker = blame.blocker;
     struct txn_branch *branch = txn_branch_find(txn, blame.branch);
     if (branch != NULL)
         branch->reason = blame.reason;
@@ -236,6 +247,7 @@ static void recover_fallback(struct txn *txn, const struct txn_image *image, str
         return;
     txn->fallback_cause = blame.cause;
     txn->fallback_branch = blame.branch;
+    txn->fallback_blocker = blame.blocker;
     txn->fallback_reason = blame.reason;
 }
 
@@ -301,20 +313,14 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
 /* --- the RECOVERED step ------------------------------------------------------------------------
  */
 
-/* What was accepted is driven again as a new attempt: one write ends the old and begins the new,
- * and no message of the new one leaves before it is durable [SAMEATT]. */
+/* What was accepted is driven again as a new attempt [SAMEATT]. The one that ends may be prepared
+ * anywhere, and whoever led it may have told nobody [NOENDLATER]. */
 static void restart(struct step *step)
 {
     struct txn *txn = step->txn;
-    for (uint64_t mask = txn_all(txn); mask != 0;) {
-        struct txn_branch *branch = txn_take(txn, &mask);
-        branch->vote = VOTE_NONE;
-        txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
-    }
-    txn_persist(step, TXN_RECORD_ATTEMPT, true)->decision = TXN_ABORT;
-    txn_record_members(step);
-    txn->attempt++;
-    txn_set_state(txn, TXN_RESTARTING);
+    if (txn->branches_count > 1) /* a single branch was asked for nothing: no row delegates to it */
+        txn_earlier_abort(step, txn_members(txn), txn->attempt);
+    txn_restart(step, TXN_CAUSE_RESTARTED, 0, txn_after(step->now, 0));
 }
 
 static void undecided(struct step *step)
@@ -333,6 +339,16 @@ static void undecided(struct step *step)
         restart(step);
 }
 
+/* Who is told to commit has ended what was before, as has whoever prepared for that attempt.
+ * Whoever has nothing to commit may have been prepared in an attempt before it. */
+static void earlier_of_commit(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn->attempt > 1)
+        txn_earlier_abort(step, txn_2pc_members(txn) & ~txn->in[TXN_BRANCH_PREPARED],
+                          txn->attempt - 1);
+}
+
 void txn_on_recovered(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -349,6 +365,7 @@ void txn_on_recovered(struct step *step)
     txn_leave_behind(txn);
     switch (txn->decision) {
     case TXN_COMMIT:
+        earlier_of_commit(step);
         if (txn_following(txn)) { /* its outcome is final */
             txn_followed_recovered(step);
             return;
@@ -367,35 +384,4 @@ void txn_on_recovered(struct step *step)
     }
     txn_reply_again(step); /* a client may have asked for it again */
     txn_settle(step);
-}
-
-/* RESTARTING: attempt n has ended and n + 1 begun, in one write; or somebody cancelled meanwhile.
- */
-void txn_on_restarted(struct step *step)
-{
-    struct txn *txn = step->txn;
-    const struct txn_event *event = step->event;
-    if (event->of.durable.record != TXN_RECORD_ATTEMPT ||
-        event->of.durable.attempt + 1 != txn->attempt)
-        return;
-    if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT) {
-        txn_set_state(txn,
-                      TXN_LOST); /* the attempt that was undecided has committed: contradiction */
-        return;
-    }
-    if (txn->cause != TXN_CAUSE_NONE)
-        txn_abort(step, txn->cause, 0);
-    else if (txn_expired(txn->deadline, step->now))
-        txn_abort(step, TXN_CAUSE_TIMEOUT, 0);
-    else
-        txn_reserve(step);
-}
-
-/* Nothing may leave now; the wish is kept as the cause that the abort will have. */
-void txn_on_restarting_cancel(struct step *step)
-{
-    if (step->txn->cause != TXN_CAUSE_NONE)
-        return;
-    txn_note_moment(step, TXN_MOMENT_CANCELLED);
-    step->txn->cause = TXN_CAUSE_CANCELLED;
 }

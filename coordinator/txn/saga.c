@@ -144,15 +144,25 @@ void txn_spent(struct step *step, struct txn_branch *branch, enum txn_cause caus
     txn_stop(step, cause, branch->number);
 }
 
-/* No result: the same again under the same key, or the retries are spent. */
+static enum txn_cause spent_cause(const struct step *step, const struct txn_branch *branch)
+{
+    if (step->event->of.result->result == RESULT_CONFLICT)
+        return TXN_CAUSE_CONFLICT;
+    return branch->reachable ? TXN_CAUSE_TIMEOUT : TXN_CAUSE_UNREACHABLE;
+}
+
+/* No result: the same again under the same key, or the retries are spent. A conflict is no refusal:
+ * the step has run nothing in that try, and comes again as after "not now". */
 static void unknown(struct step *step, struct txn_branch *branch)
 {
     const struct result *result = step->event->of.result;
     const struct txn_retry *retry = &branch->retry;
     if (branch->retry_at.us != 0 || txn_announced(step->txn, branch))
         return;
+    if (result->result == RESULT_CONFLICT)
+        txn_conflict_note(step, branch);
     if (txn_tries_spent(step->txn, branch, OP_EXECUTE)) {
-        txn_spent(step, branch, branch->reachable ? TXN_CAUSE_TIMEOUT : TXN_CAUSE_UNREACHABLE);
+        txn_spent(step, branch, spent_cause(step, branch));
         return;
     }
     txn_try_later(step, branch, retry, result->result == RESULT_RETRY ? result->retry_after_us : 0);

@@ -10,9 +10,9 @@
  *           begin |            |  .-----------------------------'  (over BEGINNING while the row of
  *         durable v            v  v                                 a member that can not ask is
  * out)
- *                '-------> RESERVING <---------- RESTARTING*  (attempt n ended, n+1 begun: durable)
- *                              | slots, all or none
- *              one branch      |      several
+ *                '-------> RESERVING <---------- RESTARTING* <-- PREPARING: a conflict
+ *                              | slots, all or none            (attempt n ended, n+1 begun:
+ * durable) one branch      |      several
  *            .-----------------+----------------.
  *            v                                  v
  *       DELEGATING                          PREPARING -- no, timeout, cancel --> ABORTING*
@@ -157,10 +157,10 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     LIST_CLOSED,
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled,
                     [TXN_EVENT_RESERVED] = txn_on_reserved,
-                    [TXN_EVENT_RESULT] = ignored,
+                    [TXN_EVENT_RESULT] = txn_on_earlier_result,
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
@@ -170,7 +170,8 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
     [TXN_PREPARING] =
         {
             .name = "preparing",
-            .next = NEXT(FALLING_BACK) | NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(RESTARTING) | NEXT(FALLING_BACK) | NEXT(DECIDING) | NEXT(ABORTING) |
+                    NEXT(LOST),
             .invariant = txn_preparing_holds,
             .on =
                 {
@@ -181,7 +182,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_RESULT] = txn_on_vote,
                     [TXN_EVENT_UNSENDABLE] = txn_on_unsendable,
                     [TXN_EVENT_SKIPPED] = txn_on_skipped,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
@@ -262,13 +263,14 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     LIST_CLOSED,
                     [TXN_EVENT_CANCELLED] = ignored, /* the outcome answers it */
                     [TXN_EVENT_RESERVED] = ignored,
-                    [TXN_EVENT_RESULT] = ignored,
+                    [TXN_EVENT_RESULT] = txn_on_earlier_result,
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     [TXN_EVENT_DURABLE] = txn_on_decided,
                     [TXN_EVENT_PUBLISHED] = noted,
-                    [TXN_EVENT_TIMER] = ignored, /* no timer aborts while the write is in flight */
+                    [TXN_EVENT_TIMER] =
+                        txn_on_earlier_timer, /* none aborts while the write flies */
                     FENCED_ANYWHERE,
                 },
         },
@@ -317,7 +319,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
     [TXN_RESTARTING] =
         {
             .name = "restarting",
-            .next = NEXT(RESERVING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(RESERVING) | NEXT(FALLING_BACK) | NEXT(ABORTING) | NEXT(LOST),
             .invariant = txn_restarting_holds,
             .on =
                 {
@@ -325,13 +327,13 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     LIST_CLOSED,
                     [TXN_EVENT_CANCELLED] = txn_on_restarting_cancel,
                     [TXN_EVENT_RESERVED] = ignored,
-                    [TXN_EVENT_RESULT] = ignored,
+                    [TXN_EVENT_RESULT] = txn_on_earlier_result,
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     [TXN_EVENT_DURABLE] = txn_on_restarted,
                     [TXN_EVENT_PUBLISHED] = noted,
-                    [TXN_EVENT_TIMER] = ignored,
+                    [TXN_EVENT_TIMER] = txn_on_restarting_timer,
                     FENCED_ANYWHERE,
                 },
         },
@@ -346,13 +348,13 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     LIST_CLOSED,
                     [TXN_EVENT_CANCELLED] = txn_on_restarting_cancel,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
-                    [TXN_EVENT_RESULT] = ignored, /* also a late yes [LATEYES] */
+                    [TXN_EVENT_RESULT] = txn_on_earlier_result, /* no late yes [LATEYES] */
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     [TXN_EVENT_DURABLE] = txn_on_fallen_back,
                     [TXN_EVENT_PUBLISHED] = noted,
-                    [TXN_EVENT_TIMER] = ignored,
+                    [TXN_EVENT_TIMER] = txn_on_earlier_timer,
                     FENCED_ANYWHERE,
                 },
         },
@@ -565,36 +567,4 @@ void txn_set_state(struct txn *txn, enum txn_state state)
 const char *txn_state_name(enum txn_state state)
 {
     return txn_state_row(state)->name;
-}
-
-/* --- names of events and effects -------------------------------------------------------------- */
-
-static const char *const event_names[TXN_EVENT_COUNT] = {
-    [TXN_EVENT_SUBMITTED] = "submitted", [TXN_EVENT_OPENED] = "opened",
-    [TXN_EVENT_ENLISTED] = "enlisted",   [TXN_EVENT_CLOSED] = "closed",
-    [TXN_EVENT_CANCELLED] = "cancelled", [TXN_EVENT_RESERVED] = "reserved",
-    [TXN_EVENT_RESULT] = "result",       [TXN_EVENT_UNSENDABLE] = "unsendable",
-    [TXN_EVENT_DURABLE] = "durable",     [TXN_EVENT_PUBLISHED] = "published",
-    [TXN_EVENT_TIMER] = "timer",         [TXN_EVENT_RECOVERED] = "recovered",
-    [TXN_EVENT_FENCED] = "fenced",       [TXN_EVENT_SKIPPED] = "skipped",
-    [TXN_EVENT_RESUMED] = "resumed",
-};
-
-static const char *const effect_names[TXN_EFFECT_COUNT] = {
-    [TXN_EFFECT_PERSIST] = "persist",     [TXN_EFFECT_RESERVE] = "reserve",
-    [TXN_EFFECT_UNRESERVE] = "unreserve", [TXN_EFFECT_RELEASE] = "release",
-    [TXN_EFFECT_SEND] = "send",           [TXN_EFFECT_REPLY] = "reply",
-    [TXN_EFFECT_PUBLISH] = "publish",     [TXN_EFFECT_ENDED] = "ended",
-};
-
-const char *txn_event_kind_name(enum txn_event_kind kind)
-{
-    assert(kind < TXN_EVENT_COUNT);
-    return event_names[kind];
-}
-
-const char *txn_effect_kind_name(enum txn_effect_kind kind)
-{
-    assert(kind < TXN_EFFECT_COUNT);
-    return effect_names[kind];
 }

@@ -102,3 +102,35 @@ void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now
     txn_records_point(effects);
     assert(txn_state_row(txn->state)->invariant(txn));
 }
+
+/* --- names of events and effects -------------------------------------------------------------- */
+
+static const char *const event_names[TXN_EVENT_COUNT] = {
+    [TXN_EVENT_SUBMITTED] = "submitted", [TXN_EVENT_OPENED] = "opened",
+    [TXN_EVENT_ENLISTED] = "enlisted",   [TXN_EVENT_CLOSED] = "closed",
+    [TXN_EVENT_CANCELLED] = "cancelled", [TXN_EVENT_RESERVED] = "reserved",
+    [TXN_EVENT_RESULT] = "result",       [TXN_EVENT_UNSENDABLE] = "unsendable",
+    [TXN_EVENT_DURABLE] = "durable",     [TXN_EVENT_PUBLISHED] = "published",
+    [TXN_EVENT_TIMER] = "timer",         [TXN_EVENT_RECOVERED] = "recovered",
+    [TXN_EVENT_FENCED] = "fenced",       [TXN_EVENT_SKIPPED] = "skipped",
+    [TXN_EVENT_RESUMED] = "resumed",
+};
+
+static const char *const effect_names[TXN_EFFECT_COUNT] = {
+    [TXN_EFFECT_PERSIST] = "persist",     [TXN_EFFECT_RESERVE] = "reserve",
+    [TXN_EFFECT_UNRESERVE] = "unreserve", [TXN_EFFECT_RELEASE] = "release",
+    [TXN_EFFECT_SEND] = "send",           [TXN_EFFECT_REPLY] = "reply",
+    [TXN_EFFECT_PUBLISH] = "publish",     [TXN_EFFECT_ENDED] = "ended",
+};
+
+const char *txn_event_kind_name(enum txn_event_kind kind)
+{
+    assert(kind < TXN_EVENT_COUNT);
+    return event_names[kind];
+}
+
+const char *txn_effect_kind_name(enum txn_effect_kind kind)
+{
+    assert(kind < TXN_EFFECT_COUNT);
+    return effect_names[kind];
+}

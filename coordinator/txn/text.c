@@ -10,7 +10,7 @@ static const char *const cause_names[TXN_CAUSE_COUNT] = {
     [TXN_CAUSE_TIMEOUT] = "timeout",     [TXN_CAUSE_UNREACHABLE] = "unreachable",
     [TXN_CAUSE_CANCELLED] = "cancelled", [TXN_CAUSE_NOT_ENLISTED] = "not_enlisted",
     [TXN_CAUSE_RESTARTED] = "restarted", [TXN_CAUSE_INPUT] = "input",
-    [TXN_CAUSE_HEURISTIC] = "heuristic",
+    [TXN_CAUSE_HEURISTIC] = "heuristic", [TXN_CAUSE_CONFLICT] = "conflict",
 };
 
 static const char *const reply_names[TXN_REPLY_COUNT] = {
@@ -138,12 +138,11 @@ static enum txn_branch_state as_decided(enum txn_branch_state state, enum txn_de
     return state;
 }
 
-/* Of a step's branch: the abort of attempt `attempt` is not acknowledged. */
-static void earlier_abort_append(struct buffer *list, const struct txn_branch *branch,
-                                 uint32_t attempt, bool parked)
+/* Of a step's branch: the abort of an earlier attempt is not acknowledged. */
+static void earlier_abort_append(struct buffer *list, const struct txn_branch *branch, bool parked)
 {
     buffer_append_text(list, ",\"earlier_abort\":{\"attempt\":");
-    buffer_append_uint(list, attempt);
+    buffer_append_uint(list, branch->abort_attempt);
     buffer_append_text(list, parked ? ",\"state\":\"parked\"" : ",\"state\":\"aborting\"");
     buffer_append_text(list, ",\"tries\":");
     buffer_append_uint(list, branch->abort_tries);
@@ -227,7 +226,7 @@ void txn_steps_append(const struct txn *txn, struct buffer *list)
         step_append(list, branch, txn->attempt, TXN_UNDECIDED);
         tries_append(list, txn, branch);
         if ((txn->fencing & bit) != 0)
-            earlier_abort_append(list, branch, txn->attempt - 1, (txn->parked_aborts & bit) != 0);
+            earlier_abort_append(list, branch, (txn->parked_aborts & bit) != 0);
         buffer_append_char(list, '}');
     }
     buffer_append_char(list, ']');
@@ -255,14 +254,27 @@ static const struct txn_branch *branch_const(const struct txn *txn, uint32_t num
     return NULL;
 }
 
+/* Whose lock it was, where that is known. */
+static void append_blocker(struct buffer *object, enum txn_cause cause, const troth_gtid *blocker)
+{
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    if (cause != TXN_CAUSE_CONFLICT || !txn_gtid_known(blocker))
+        return;
+    troth_gtid_format(blocker, text);
+    buffer_append_text(object, ",\"blocker\":");
+    json_append_text(object, text);
+}
+
 /* Cause, and which step at which participant, and what it said: without braces. No `reason` given:
  * the branch's last words. */
 static void append_blame(struct buffer *object, const struct txn *txn, enum txn_cause cause,
-                         uint32_t number, const struct troth_span *reason)
+                         uint32_t number, const struct troth_span *reason,
+                         const troth_gtid *blocker)
 {
     buffer_append_text(object, "\"cause\":\"");
     buffer_append_text(object, txn_cause_name(cause));
     buffer_append_char(object, '"');
+    append_blocker(object, cause, blocker);
     if (number != 0) {
         buffer_append_text(object, ",\"branch\":");
         buffer_append_uint(object, number);
@@ -286,7 +298,7 @@ void txn_failure_append(const struct txn *txn, struct buffer *object)
         return;
     }
     buffer_append_char(object, '{');
-    append_blame(object, txn, txn->cause, txn->cause_branch, NULL);
+    append_blame(object, txn, txn->cause, txn->cause_branch, NULL, &txn->blocker);
     buffer_append_char(object, '}');
 }
 
@@ -307,7 +319,8 @@ void txn_fallback_append(const struct txn *txn, struct buffer *object)
     buffer_append_text(object, "{\"attempt\":");
     buffer_append_uint(object, txn->fallback_attempt);
     buffer_append_char(object, ',');
-    append_blame(object, txn, txn->fallback_cause, txn->fallback_branch, &txn->fallback_reason);
+    append_blame(object, txn, txn->fallback_cause, txn->fallback_branch, &txn->fallback_reason,
+                 &txn->fallback_blocker);
     buffer_append_char(object, '}');
 }
 
@@ -362,9 +375,11 @@ static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
     case TXN_MOMENT_ENDED:
     case TXN_MOMENT_SKIPPED:
     case TXN_MOMENT_RESUMED:
+    case TXN_MOMENT_IN_ORDER:
     case TXN_MOMENT_COUNT:
         break;
     case TXN_MOMENT_FELL_BACK:
+    case TXN_MOMENT_RESTARTED:
     case TXN_MOMENT_TURNED:
         PUT(pen, "\",\"cause\":\"");
         pen_word(pen, txn_cause_name((enum txn_cause)entry->detail));

@@ -24,6 +24,11 @@ static uint64_t random_next(struct txn *txn)
     return z ^ (z >> 31);
 }
 
+uint64_t txn_random_below(struct txn *txn, uint64_t below)
+{
+    return random_next(txn) % below;
+}
+
 #define BACKOFF_DEFAULT 2000u /* thousandths */
 
 uint64_t txn_retry_longest(const struct txn *txn, const struct txn_retry *retry)
@@ -44,7 +49,7 @@ static uint64_t backoff(struct txn *txn, const struct txn_retry *retry, uint32_t
     uint64_t grows = retry->backoff_thousandths != 0 ? retry->backoff_thousandths : BACKOFF_DEFAULT;
     for (uint32_t i = 1; i < tries && wait_us < longest_us && grows > 1000; i++)
         wait_us = wait_us > longest_us * 1000 / grows ? longest_us : wait_us * grows / 1000;
-    return retry->fixed ? wait_us : random_next(txn) % (wait_us + 1);
+    return retry->fixed ? wait_us : txn_random_below(txn, wait_us + 1);
 }
 
 /* What a participant asks for is honoured up to a limit: it may not put a decision off for ever. */
@@ -143,7 +148,7 @@ static void sooner_retries(const struct txn *txn, enum txn_branch_state state, s
         sooner(at, txn->branches[__builtin_ctzll(mask)].retry_at);
 }
 
-/* The aborts of the attempt before go on beside all that a saga does. */
+/* The aborts of earlier attempts go on beside all else. */
 static void sooner_earlier(const struct txn *txn, struct mono *at)
 {
     for (uint64_t mask = txn->fencing; mask != 0; mask &= mask - 1)
@@ -157,10 +162,8 @@ static void sooner_steps(const struct txn *txn, enum txn_branch_state state, str
         sooner_retries(txn, state, at);
 }
 
-static struct mono saga_wake_at(const struct txn *txn)
+static struct mono saga_wake_at(const struct txn *txn, struct mono at)
 {
-    struct mono at = {0};
-    sooner_earlier(txn, &at);
     if (txn->state == TXN_RUNNING) {
         if (!txn_forward_only(txn))
             sooner(&at, txn->deadline);
@@ -178,6 +181,9 @@ static struct mono saga_wake_at(const struct txn *txn)
 struct mono txn_wake_at(const struct txn *txn)
 {
     struct mono at = {0};
+    if (txn->state == TXN_LOST)
+        return at;
+    sooner_earlier(txn, &at);
     switch (txn->state) {
     case TXN_OPEN:
     case TXN_BEGINNING:
@@ -209,10 +215,16 @@ struct mono txn_wake_at(const struct txn *txn)
     case TXN_COMPENSATING:
     case TXN_CONCLUDING:
     case TXN_PARKED:
-        return saga_wake_at(txn);
+        return saga_wake_at(txn, at);
+    case TXN_RESTARTING: /* while the write is in flight: looked at when it is durable */
+        if (txn->writing[TXN_RECORD_ATTEMPT] == 0) {
+            sooner(&at, txn->restart_at);
+            sooner(&at, txn->deadline);
+            sooner(&at, txn->prepare_deadline);
+        }
+        break;
     case TXN_NEW:
-    case TXN_DECIDING:   /* no timer aborts while a decision is in flight */
-    case TXN_RESTARTING: /* looked at when the write is durable */
+    case TXN_DECIDING: /* no timer aborts while a decision is in flight */
     case TXN_FALLING_BACK:
     case TXN_LOST:
     case TXN_ENDED:

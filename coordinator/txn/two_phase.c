@@ -1,5 +1,5 @@
-/* two_phase.c: the first half of a two-phase commit: reserve, prepare in parallel, collect votes.
- */
+/* two_phase.c: the first half of a two-phase commit: reserve, prepare, in parallel or in order,
+ * collect votes. */
 #include "core.h"
 
 /* A row must be durable before the first message where silence could not be read as "aborted":
@@ -54,6 +54,14 @@ void txn_on_begun(struct step *step)
         txn_reserve(step);
 }
 
+/* A conflict gives nobody more time: the clock of the first attempt runs on. */
+static void prepare_clock(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn->origin->prepare_timeout_us != 0 && txn->conflicts == 0)
+        txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
+}
+
 /* All or none, before the first prepare: whoever holds a slot never waits for another one
  * (protocol.md, section 4). Who voted when it enlisted needs none. */
 void txn_reserve(struct step *step)
@@ -65,21 +73,32 @@ void txn_reserve(struct step *step)
         return;
     }
     txn->asking = mask;
-    if (txn->origin->prepare_timeout_us != 0) /* also bounds the wait for slots */
-        txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
+    prepare_clock(step); /* also bounds the wait for slots */
     txn_set_state(txn, TXN_RESERVING);
     txn_emit(step, TXN_EFFECT_RESERVE)->mask = mask;
 }
 
-/* Sends every prepare whose input can be made by now. */
+/* Whose input can be made by now, and who is to go before has voted. */
+static uint64_t ready(const struct txn *txn)
+{
+    uint64_t open = txn_members(txn) & ~txn_voted(txn), mask = 0;
+    for (uint64_t idle = txn->in[TXN_BRANCH_IDLE]; idle != 0; idle &= idle - 1) {
+        const struct txn_branch *branch = &txn->branches[__builtin_ctzll(idle)];
+        if (((branch->needs | branch->prepare_after) & open) == 0)
+            mask |= idle & -idle;
+    }
+    return mask;
+}
+
+/* Sends every prepare that can go; in order: the next one. */
 static void prepare_ready(struct step *step)
 {
     struct txn *txn = step->txn;
-    uint64_t voted = txn_voted(txn);
-    for (uint64_t mask = txn->in[TXN_BRANCH_IDLE]; mask != 0;) {
+    uint64_t mask = ready(txn);
+    if (txn_in_order(txn))
+        mask = txn_next_in_order(txn, mask);
+    while (mask != 0) {
         struct txn_branch *branch = txn_take(txn, &mask);
-        if ((branch->needs & ~voted) != 0)
-            continue;
         txn_branch_set(txn, branch, TXN_BRANCH_PREPARING);
         txn_send(step, branch, OP_PREPARE);
     }
@@ -95,9 +114,10 @@ void txn_on_reserved(struct step *step)
         txn_delegate(step);
         return;
     }
-    if (txn->origin->prepare_timeout_us != 0)
-        txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
+    prepare_clock(step);
     txn_set_state(txn, TXN_PREPARING);
+    if (txn_in_order(txn))
+        txn_note_moment(step, TXN_MOMENT_IN_ORDER);
     prepare_ready(step);
 }
 
@@ -187,6 +207,8 @@ void txn_on_skipped(struct step *step)
 void txn_on_vote(struct step *step)
 {
     const struct result *result = step->event->of.result;
+    if (txn_earlier_answered(step))
+        return;
     struct txn_branch *branch = txn_answered(step, OP_PREPARE);
     if (branch == NULL || branch->state != TXN_BRANCH_PREPARING)
         return;
@@ -207,8 +229,10 @@ void txn_on_vote(struct step *step)
         txn_branch_set(step->txn, branch, TXN_BRANCH_REFUSED);
         txn_abort(step, TXN_CAUSE_REFUSED, branch->number);
         return;
-    case RESULT_RETRY:
     case RESULT_CONFLICT:
+        txn_conflict(step, branch);
+        return;
+    case RESULT_RETRY:
     case RESULT_NO_OPERATION:
         txn_again(step, branch, result->retry_after_us);
         return;
@@ -223,7 +247,7 @@ void txn_on_vote(struct step *step)
 
 /* A prepare that did not come in time is the reason to fall back, or one whose output was lost; the
  * end of the whole time is none. */
-static void give_up(struct step *step, enum txn_cause cause, uint32_t branch_number)
+void txn_give_up(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
     if (txn_falls_back(step->txn) && !txn_expired(step->txn->deadline, step->now))
         txn_fall_back(step, cause, branch_number);
@@ -251,7 +275,7 @@ void txn_on_unsendable(struct step *step)
     if (branch == NULL)
         return;
     if ((branch->needs & txn_yes_without_output(step->txn)) != 0)
-        give_up(step, TXN_CAUSE_INPUT, branch->number);
+        txn_give_up(step, TXN_CAUSE_INPUT, branch->number);
     else
         txn_abort(step, TXN_CAUSE_INPUT, branch->number);
 }
@@ -263,18 +287,23 @@ static void timed_out(struct step *step)
     uint64_t mask = txn->in[TXN_BRANCH_PREPARING];
     txn_note_moment(step, TXN_MOMENT_TIMEOUT);
     if (mask == 0) {
-        give_up(step, TXN_CAUSE_TIMEOUT, 0);
+        txn_late(step);
         return;
     }
     const struct txn_branch *branch = txn_take(txn, &mask);
-    bool unreachable = branch->retry_at.us != 0 && !branch->reachable;
-    give_up(step, unreachable ? TXN_CAUSE_UNREACHABLE : TXN_CAUSE_TIMEOUT, branch->number);
+    if (branch->retry_at.us != 0 && !branch->reachable)
+        txn_give_up(step, TXN_CAUSE_UNREACHABLE, branch->number);
+    else if (txn->conflicts > 0)
+        txn_late(step);
+    else
+        txn_give_up(step, TXN_CAUSE_TIMEOUT, branch->number);
 }
 
 /* RESERVING, PREPARING. */
 void txn_on_prepare_timer(struct step *step)
 {
     struct txn *txn = step->txn;
+    txn_earlier_due(step);
     if (txn_expired(txn->deadline, step->now) || txn_expired(txn->prepare_deadline, step->now)) {
         timed_out(step);
         return;

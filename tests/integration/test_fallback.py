@@ -70,14 +70,33 @@ class Fallback(TrothTest):
         self.assertEqual((payload["outcome"], payload["attempt"]), ("committed", 2))
         self.assertEqual(payload["fallback"]["participant"], "payments")
 
-    def test_a_participant_that_is_preparing_and_waits_for_a_lock(self):
+    def lock(self):
         connection = psycopg2.connect(self.system.postgres.to("payments"))
         connection.cursor().execute("select * from account where id = %s for update", (self.number,))
+        self.addCleanup(connection.close)
+        return connection
+
+    def test_a_lock_is_no_reason_to_fall_back_before_prepares_in_order_waited_for_it(self):
+        """Held by a session that is no transaction of ours."""
+        connection = self.lock()
         gtid = self.begin()
-        wait_until(lambda: self.trothd.show(gtid)["attempt"] == 2, 30, "it fell back")
+        wait_until(lambda: self.trothd.show(gtid)["attempt"] == 2, 30, "it prepares in order")
         connection.rollback()
-        connection.close()
-        self.fell_back(gtid)
+        shown = self.system.ended(gtid, "committed")
+        self.assertNotIn("fallback", shown)
+        moments = [(entry["moment"], entry.get("cause")) for entry in shown["timeline"]]
+        self.assertIn(("restarted", "conflict"), moments)
+        self.assertIn(("in_order", None), moments)
+        self.assertEqual(self.system.effects(gtid), ALL)
+
+    def test_a_lock_that_is_held_for_longer_than_a_prepare_may_take(self):
+        connection = self.lock()
+        gtid = self.begin()
+        wait_until(lambda: "fallback" in self.trothd.show(gtid), 60, "it fell back")
+        connection.rollback()
+        shown = self.system.ended(gtid, "committed")
+        self.assertEqual(shown["fallback"]["cause"], "conflict", shown)
+        self.assertEqual(shown["fallback"]["participant"], "payments", shown)
         self.assertEqual(self.system.effects(gtid), ALL)
 
     def test_a_yes_that_was_sent_and_lost(self):

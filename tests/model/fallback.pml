@@ -29,7 +29,7 @@
  *       nothing of attempt 2 leaves before the row that begins it is durable
  *   [POSTEARLY] coordinator/txn/saga.c
  *       the step behind the pivot starts when the decision is durable and acknowledged
- *   [NOABORT] coordinator/txn/fallback.c
+ *   [NOABORT] coordinator/txn/earlier.c
  *       attempt 1 is aborted beside attempt 2. Safe without while branches ask; with NOINQ, as
  *       plain http, one is left prepared
  *   [LATEYES] coordinator/txn/fallback.c

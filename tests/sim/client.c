@@ -56,9 +56,34 @@ static void plan_branches(struct world *world, struct plan *plan)
     }
 }
 
+/* Everybody wants the same few rows. Where nobody can look up who holds one, a transaction has one
+ * step at a participant, and none that goes against the order: there order alone has to do. */
+static void plan_rows(struct world *world, struct plan *plan)
+{
+    uint32_t first = (uint32_t)world_random(world, world->calm ? 2 : PARTICIPANTS);
+    uint32_t row = (uint32_t)world_random(world, world->rows);
+    plan->ordered = world_random(world, 3) == 0;
+    if (world->blind && plan->branches > PARTICIPANTS)
+        plan->branches = PARTICIPANTS;
+    for (uint32_t i = 0; i < plan->branches; i++) {
+        plan->row[i] = 1 + row++ % world->rows; /* no two steps want the same one */
+        if (i >= world->rows && !world->blind)
+            plan->row[i] = 0;
+        if (world->blind || world->calm)
+            plan->participant[i] = (first + (world->blind ? i : i / 2)) % PARTICIPANTS;
+        if (world->blind)
+            plan->needs[i] = plan->prepare_after[i] = 0;
+        else if (i > 0 && world_random(world, 8) == 0)
+            plan->prepare_after[i] = UINT64_C(1) << world_random(world, i);
+        if (world->calm && plan->mood[i] != MOOD_READ_ONLY && plan->mood[i] != MOOD_SKIP)
+            plan->mood[i] = MOOD_YES;
+    }
+}
+
 void clients_plan(struct world *world)
 {
-    world->clients_count = 1 + (uint32_t)world_random(world, CLIENTS_MAX);
+    world->clients_count =
+        1 + (uint32_t)world_random(world, world->rows != 0 ? CLIENTS_MAX : CLIENTS_MAX / 2);
     for (uint32_t c = 0; c < world->clients_count; c++) {
         struct client *client = &world->clients[c];
         client->txn = TXNS_MAX;
@@ -76,8 +101,12 @@ void clients_plan(struct world *world)
             plan_steps(world, &client->plan);
         else
             plan_branches(world, &client->plan);
+        if (world->rows != 0 && !client->plan.interactive)
+            plan_rows(world, &client->plan);
         world_push(world, (struct sim_event){.kind = EV_CLIENT, .client = c},
-                   world_random(world, 15000000));
+                   world_random(world, world->calm        ? 10000
+                                       : world->rows != 0 ? 50000
+                                                          : 15000000));
     }
 }
 

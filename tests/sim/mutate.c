@@ -42,6 +42,11 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_ENLISTED_IN_TIME] = "enlisted-in-time",
     [MUTATE_ANY_COMMIT] = "any-commit",
     [MUTATE_LEASE_UNLOOKED] = "lease-unlooked",
+    [MUTATE_ANY_ORDER] = "any-order",
+    [MUTATE_LONG_WAIT] = "long-wait",
+    [MUTATE_NO_AGE] = "no-age",
+    [MUTATE_NO_END] = "no-end",
+    [MUTATE_WAITED_OUT] = "waited-out",
     [MUTATE_POST_EARLY] = "post-early",
     [MUTATE_REFUSAL_PROVES] = "refusal-proves",
     [MUTATE_NO_OPERATION_PROVES] = "no-operation-proves",
@@ -78,11 +83,11 @@ static void send_early(struct world *world, uint32_t node, uint32_t txn,
     for (uint32_t i = 0; i < live->txn.branches_count; i++) {
         const struct txn_branch *branch = &live->branches[i];
         if (turns && branch->state == TXN_BRANCH_DONE && branch->has_compensation)
-            node_send(world, node, txn, branch->number - 1, OP_COMPENSATE, record->attempt,
-                      world->policy.call_timeout_us);
+            node_send(world, node, txn, branch->number - 1,
+                      &(struct sending){.op = OP_COMPENSATE, .attempt = record->attempt});
         if (follows && branch->state == TXN_BRANCH_BEHIND)
-            node_send(world, node, txn, branch->number - 1, OP_EXECUTE, record->attempt,
-                      world->policy.call_timeout_us);
+            node_send(world, node, txn, branch->number - 1,
+                      &(struct sending){.op = OP_EXECUTE, .attempt = record->attempt});
     }
 }
 
@@ -111,7 +116,9 @@ bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
         fence_pretended(world, &live->txn, effect) ||
         (world->mutation == MUTATE_KNOWN_ONLY && effect->op == OP_COMPENSATE && !known) ||
         (world->mutation == MUTATE_NO_ABORT && effect->op == OP_ABORT &&
-         effect->attempt < live->txn.attempt);
+         effect->attempt < live->txn.attempt) ||
+        (world->mutation == MUTATE_NO_END && effect->op == OP_ABORT &&
+         effect->attempt < live->txn.attempt && live->txn.protocol == TXN_PROTOCOL_2PC);
     if (!pretends || world->sends == 0)
         return false;
     struct sim_event event = {.kind = EV_RESULT, .node = node, .txn = txn, .result = result};
@@ -130,6 +137,12 @@ void mutate_result(const struct world *world, struct result *result)
     }
     if (world->mutation == MUTATE_UNSAID_OUTPUT && result->op == OP_STATUS)
         result->state = BRANCH_IS_COMMITTED;
+}
+
+void mutate_sending(const struct world *world, struct sending *what)
+{
+    if (world->mutation == MUTATE_LONG_WAIT && what->op == OP_PREPARE)
+        what->lock_wait_us = what->timeout_us;
 }
 
 /* A sloppy leader: the yes that completes the votes asks for a commit of the attempt that ends. */
@@ -161,8 +174,8 @@ void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
         return;
     for (uint32_t i = 0; i < live->txn.branches_count; i++) {
         if (live->branches[i].state == TXN_BRANCH_PREPARED)
-            node_send(world, node, txn, live->branches[i].number - 1, OP_COMMIT, record->attempt,
-                      world->policy.call_timeout_us);
+            node_send(world, node, txn, live->branches[i].number - 1,
+                      &(struct sending){.op = OP_COMMIT, .attempt = record->attempt});
     }
 }
 

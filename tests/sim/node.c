@@ -7,7 +7,6 @@
 #include "sim.h"
 
 #define WALL_BASE_US UINT64_C(1763704489000000)
-#define SLOTS        6u /* of each participant: a transaction may need them all */
 
 struct txn_now node_now(const struct world *world, uint32_t node)
 {
@@ -16,64 +15,6 @@ struct txn_now node_now(const struct world *world, uint32_t node)
         .wall = {(uint64_t)((int64_t)(WALL_BASE_US + world->now_us) +
                             world->nodes[node]->wall_offset_us)},
     };
-}
-
-/* --- slots ------------------------------------------------------------------------------------ */
-
-static bool slots_there(const struct world *world, const struct node *host, uint32_t txn)
-{
-    uint32_t wanted[PARTICIPANTS] = {0};
-    const struct plan *plan = &world->txns[txn].plan;
-    for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
-        if ((host->live[txn]->mask >> i & 1u) == 0)
-            continue;
-        uint32_t p = plan->participant[host->live[txn]->branches[i].number - 1];
-        if (host->slots_used[p] + ++wanted[p] > SLOTS)
-            return false;
-    }
-    return true;
-}
-
-/* All or none, first come first served. */
-static void slots_run(struct world *world, uint32_t node)
-{
-    struct node *host = world->nodes[node];
-    while (host->waiters_count > 0 && slots_there(world, host, host->waiters[0])) {
-        uint32_t txn = host->waiters[0];
-        host->waiters_count--;
-        memmove(host->waiters, host->waiters + 1, host->waiters_count * sizeof(uint32_t));
-        for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
-            if ((host->live[txn]->mask >> i & 1u) != 0)
-                host->slots_used[world->txns[txn]
-                                     .plan.participant[host->live[txn]->branches[i].number - 1]]++;
-        }
-        uint64_t late_us = world_chance(world, 30) ? world_random(world, 5000000) : 0;
-        world_push(world, (struct sim_event){.kind = EV_GRANTED, .node = node, .txn = txn},
-                   late_us);
-    }
-}
-
-static void slots_cancel(struct node *host, uint32_t txn)
-{
-    for (uint32_t i = 0; i < host->waiters_count; i++) {
-        if (host->waiters[i] != txn)
-            continue;
-        host->waiters_count--;
-        memmove(&host->waiters[i], &host->waiters[i + 1],
-                (host->waiters_count - i) * sizeof(uint32_t));
-        return;
-    }
-}
-
-static void slots_release(struct world *world, uint32_t node, uint32_t txn, uint32_t number)
-{
-    uint32_t p = world->txns[txn].plan.participant[number - 1];
-    if (world->nodes[node]->slots_used[p] == 0) {
-        world_fail(world, "txn %u gives back a slot that it does not hold", txn);
-        return;
-    }
-    world->nodes[node]->slots_used[p]--;
-    slots_run(world, node);
 }
 
 /* --- effects ---------------------------------------------------------------------------------- */
@@ -111,8 +52,11 @@ static bool carry_command(struct world *world, struct sim_event command)
 }
 
 void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
-               enum message_op op, uint32_t attempt, uint64_t timeout_us)
+               const struct sending *what)
 {
+    enum message_op op = what->op;
+    uint32_t attempt = what->attempt;
+    uint64_t timeout_us = what->timeout_us;
     uint32_t id = world->sends++;
     if ((id & (id + 1)) == 0) { /* grows in powers of two */
         world->answered = realloc(world->answered, 2u * (size_t)id + 2u);
@@ -159,13 +103,28 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
                                 .branch = branch,
                                 .attempt = attempt,
                                 .id = id,
-                                .what = op};
+                                .what = op,
+                                .lock_wait_us = what->lock_wait_us,
+                                .ordered = what->ordered};
     bool refused = leads && carry_command(world, command);
     command.kind = EV_CALL_TIMEOUT;
     command.unsent = refused;
     if (refused)
         timeout_us = 1000;
     world_push(world, command, timeout_us != 0 ? timeout_us : world->policy.call_timeout_us);
+}
+
+static void on_send(struct world *world, uint32_t node, uint32_t txn,
+                    const struct txn_effect *effect)
+{
+    struct sending what = {.op = effect->op,
+                           .attempt = effect->attempt,
+                           .timeout_us = effect->timeout_us,
+                           .lock_wait_us = effect->lock_wait_us,
+                           .ordered = effect->ordered};
+    mutate_sending(world, &what);
+    if (!mutate_answers(world, node, txn, effect))
+        node_send(world, node, txn, effect->branch->number - 1, &what);
 }
 
 /* A host that is told at once what is not durable yet (mutations only). */
@@ -286,18 +245,16 @@ static void on_effect(struct world *world, uint32_t node, uint32_t txn,
     case TXN_EFFECT_RESERVE:
         live->mask = effect->mask;
         host->waiters[host->waiters_count++] = txn;
-        slots_run(world, node);
+        sim_slots_run(world, node);
         break;
     case TXN_EFFECT_UNRESERVE:
-        slots_cancel(host, txn);
+        sim_slots_cancel(host, txn);
         break;
     case TXN_EFFECT_RELEASE:
-        slots_release(world, node, txn, effect->branch->number);
+        sim_slots_release(world, node, txn, effect->branch->number);
         break;
     case TXN_EFFECT_SEND:
-        if (!mutate_answers(world, node, txn, effect))
-            node_send(world, node, txn, effect->branch->number - 1, effect->op, effect->attempt,
-                      effect->timeout_us);
+        on_send(world, node, txn, effect);
         break;
     case TXN_EFFECT_REPLY:
         on_reply(world, node, txn, effect);
@@ -373,6 +330,8 @@ void node_on_result(struct world *world, const struct sim_event *event)
     if (live == NULL)
         return;
     struct result result = event->result;
+    if (world->mutation == MUTATE_WAITED_OUT && result.result == RESULT_CONFLICT)
+        result.result = RESULT_RETRY;
     if (world->mutation == MUTATE_NO_ATTEMPT_FENCE)
         result.attempt = live->txn.attempt;
     if (world->mutation == MUTATE_STORED_NO &&

@@ -14,8 +14,8 @@ bool participant_is_plain(const struct world *world, uint32_t txn, uint32_t bran
     return at(world, txn, branch) == PARTICIPANTS - 1;
 }
 
-static void reply(struct world *world, uint32_t node, uint32_t send, struct result result,
-                  uint32_t txn)
+void participant_reply(struct world *world, uint32_t node, uint32_t send, struct result result,
+                       uint32_t txn)
 {
     if (world_chance(world, 100)) /* it answers whoever leads by now */
         node = world->leader;
@@ -31,7 +31,7 @@ void participant_answer(struct world *world, const struct sim_event *event, stru
     result.attempt = event->attempt;
     world_trace(world, "participant: txn %u/%u %s #%u -> %s", event->txn, event->branch + 1,
                 message_op_name(result.op), event->attempt, message_result_name(result.result));
-    reply(world, event->node, event->id, result, event->txn);
+    participant_reply(world, event->node, event->id, result, event->txn);
 }
 
 void participant_tombstone(struct guard *guard, uint32_t attempt)
@@ -69,6 +69,7 @@ static void commit(struct world *world, uint32_t txn, uint32_t branch, uint32_t 
     world_trace(world, "participant: txn %u/%u committed #%u", txn, branch + 1, attempt);
     guard->prepared = 0;
     guard->committed = attempt;
+    locks_on_commit(world, txn, branch);
 }
 
 /* --- prepare and execute ---------------------------------------------------------------------- */
@@ -127,16 +128,7 @@ static void on_work(struct world *world, const struct sim_event *event)
     guard->run_id++;
     guard->run_node = event->node;
     guard->run_send = event->id;
-    uint64_t takes_us = 200 + world_random(world, 5000);
-    if (world_chance(world, world->slow))
-        takes_us += world_random(world, 5000000);
-    world_push(world,
-               (struct sim_event){.kind = EV_WORK_DONE,
-                                  .txn = event->txn,
-                                  .branch = event->branch,
-                                  .attempt = event->attempt,
-                                  .id = guard->run_id},
-               takes_us);
+    locks_work(world, event);
 }
 
 /* Behind the pivot a business no is a matter of what somebody mends. */
@@ -198,7 +190,7 @@ void participant_on_work_done(struct world *world, const struct sim_event *event
     world_trace(world, "participant: txn %u/%u %s #%u is through: %s", event->txn,
                 event->branch + 1, message_op_name(result.op), event->attempt,
                 message_result_name(result.result));
-    reply(world, guard->run_node, guard->run_send, result, event->txn);
+    participant_reply(world, guard->run_node, guard->run_send, result, event->txn);
 }
 
 /* --- phase 2 ---------------------------------------------------------------------------------- */

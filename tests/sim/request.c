@@ -7,6 +7,10 @@ static void origin_set(struct world *world, uint32_t node, struct sim_txn *txn)
 {
     uint64_t timeout_us = 6000000 + world_random(world, 14000000);
     uint64_t prepare_timeout_us = 1000000 + world_random(world, 3000000);
+    if (world->calm) { /* whoever is late is so for another reason */
+        timeout_us = 60000000;
+        prepare_timeout_us = 10000000;
+    }
     if (world_random(world, 8) == 0 && !txn->plan.interactive)
         timeout_us = 0;
     txn->origin = (struct txn_origin){
@@ -14,6 +18,7 @@ static void origin_set(struct world *world, uint32_t node, struct sim_txn *txn)
         .mode = txn->plan.mode,
         .interactive = txn->plan.interactive,
         .accepted = txn->plan.accepted,
+        .ordered = txn->plan.ordered,
         .timeout_us = timeout_us,
         .prepare_timeout_us = prepare_timeout_us,
         .began_at = node_now(world, node).wall,
@@ -35,6 +40,7 @@ static void branch_fill(struct txn_branch *branch, const struct plan *plan, uint
 void node_branch_define(struct txn_branch *branch, const struct plan *plan, uint32_t i)
 {
     branch->needs = plan->needs[i];
+    branch->prepare_after = plan->prepare_after[i];
     branch->kind = plan->kind[i];
     branch->after = plan->after[i];
     branch->has_compensation = plan->has_compensation[i];
@@ -55,9 +61,11 @@ static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
         abort();
     txn->epoch = host->epoch;
     txn->client = client;
+    txn->began_at_us = world->now_us;
     txn->plan = world->clients[client].plan;
     for (uint32_t i = 0; i < BRANCHES_MAX; i++)
-        txn->guard[i].confused = txn->plan.branches > 1 && world_random(world, 100) == 0;
+        txn->guard[i].confused =
+            txn->plan.branches > 1 && world_random(world, 100) == 0 && !world->calm;
     for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
         bool forgets = world_random(world, 3) == 0;
         txn->guard[i].forgets = forgets && txn->plan.participant[i] == PARTICIPANTS - 1;
@@ -69,6 +77,8 @@ static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
     for (uint32_t i = 0; i < count; i++) {
         branch_fill(&live->branches[i], &txn->plan, i);
         node_branch_define(&live->branches[i], &txn->plan, i);
+        if (world->mutation == MUTATE_ANY_ORDER)
+            live->branches[i].prepares_last = world_random(world, 2) == 0;
     }
     txn_init(&live->txn, &txn->origin, &world->policy, host->epoch, world_random(world, UINT64_MAX),
              live->branches, count, BRANCHES_MAX);

@@ -3,10 +3,12 @@
  *
  *   world.c        the event queue, chance, the trace, failures
  *   node.c         the coordinator: the host of the core; takeover and recovery
+ *   slots.c        its slots at participants
  *   request.c      what clients ask of it
  *   lane.c         its way to the journal: batches, unknown commits
  *   journal.c      what the database holds, and its rules
  *   participant.c  the guard's rules (participant-sdk.md), prepared state, inquiry
+ *   locks.c        the rows of a participant's database, and who waits for them; liveness
  *   compensate.c   the guard's rules for sagas: compensate, status
  *   wait.c         the clients that wait at a node: replies when time is over, stop, fencing
  *   client.c       requests, repeated and cancelled; interactive clients and their services
@@ -23,17 +25,18 @@
 #include <protocol/buffer.h>
 #include <txn/txn.h>
 
-#define TXNS_MAX         24u
+#define TXNS_MAX         40u
 #define BRANCHES_MAX     6u
 #define PARTICIPANTS     4u /* the last one speaks plain http: it can not inquire */
-#define CLIENTS_MAX      6u
+#define CLIENTS_MAX      10u
 #define NODES_MAX        10u
-#define ATTEMPTS_MAX     16u
+#define ATTEMPTS_MAX     100u
 #define LANE_MAX         512u
 #define STEPS_TEXT_MAX   8192u
 #define WAITS_MAX        16u /* at one transaction */
 #define FAULTS_UNTIL_US  UINT64_C(25000000)
 #define DRAINED_UNTIL_US UINT64_C(240000000)
+#define LIVELY_US        UINT64_C(3000000) /* where nothing goes wrong all have committed by then */
 
 enum mutation {
     MUTATE_NOTHING,
@@ -76,6 +79,11 @@ enum mutation {
     MUTATE_ENLISTED_IN_TIME, /* when a service's time is over its enlistment is acknowledged */
     MUTATE_ANY_COMMIT,       /* a commit with another list gets the first one's answer */
     MUTATE_LEASE_UNLOOKED,   /* a node that wakes behind its lease sends what it had in mind */
+    MUTATE_ANY_ORDER,        /* attempts prepare in an order of their own [ANYORDER] */
+    MUTATE_LONG_WAIT,        /* parallel attempts wait as long as those in order [LONGWAIT] */
+    MUTATE_NO_AGE,           /* nobody gives way by age [NOAGE] */
+    MUTATE_NO_END, /* members are not told that an attempt ended by a conflict is over [NOEND] */
+    MUTATE_WAITED_OUT, /* a conflict is waited out, as "not now" is */
     MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
     MUTATE_REFUSAL_PROVES, /* every refusal counts as one that left a tombstone [REFUSALPROVES] */
     MUTATE_NO_OPERATION_PROVES, /* "no such operation here" counts as such a refusal */
@@ -91,10 +99,12 @@ enum sim_event_kind {
     EV_RESULT,       /* arrives at a node */
     EV_CALL_TIMEOUT, /* of one send */
     EV_WORK_DONE,
-    EV_ASK,     /* a prepared branch's own timer */
-    EV_ASKED,   /* its question arrives */
-    EV_ANSWER,  /* and the answer */
-    EV_GIVE_UP, /* a service that was not called again */
+    EV_LOCK_TIMEOUT, /* of a wait for a row */
+    EV_LOCK_LOOK,    /* who holds it? */
+    EV_ASK,          /* a prepared branch's own timer */
+    EV_ASKED,        /* its question arrives */
+    EV_ANSWER,       /* and the answer */
+    EV_GIVE_UP,      /* a service that was not called again */
     EV_NODE_TIMER,
     EV_GRANTED,
     EV_UNSENDABLE,
@@ -156,6 +166,8 @@ struct sim_event {
     uint32_t what; /* op, request, answer */
     struct result result;
     bool unsent;
+    uint64_t lock_wait_us; /* of a command */
+    bool ordered;
     struct batch *batch;
 };
 
@@ -169,6 +181,9 @@ struct plan {
     uint32_t branches;
     uint32_t participant[BRANCHES_MAX];
     enum mood mood[BRANCHES_MAX];
+    uint32_t row[BRANCHES_MAX]; /* at its participant; 0: none that others want */
+    bool ordered;               /* its definition says that attempt 1 prepares in order */
+    uint64_t prepare_after[BRANCHES_MAX];
     uint64_t needs[BRANCHES_MAX];
     enum txn_step_kind kind[BRANCHES_MAX]; /* sagas, from here … */
     uint64_t after[BRANCHES_MAX];
@@ -188,6 +203,8 @@ struct guard {
     bool work; /* interactive: the service's open transaction; lost in a crash */
     uint32_t running, run_id;
     bool running_execute;
+    bool has_row, in_order; /* of what runs */
+    uint64_t waits_since;
     uint32_t run_node, run_send;
     uint32_t prepared; /* attempt; 0: none */
     uint32_t committed;
@@ -247,6 +264,7 @@ struct sim_txn {
     uint32_t kafka[TXN_OUTCOME_COUNT];
     uint32_t kafka_order[TXN_OUTCOME_COUNT], kafka_count; /* which came first */
     uint64_t kafka_until_us;                              /* what is sent later arrives later */
+    uint64_t began_at_us, committed_at_us;
     /* what was said */
     enum txn_decision told;
     bool told_accepted, told_nothing;
@@ -337,6 +355,11 @@ struct world {
     uint64_t digest; /* of the trace */
     uint64_t steps;
     uint64_t (*pairs)[TXN_EVENT_COUNT]; /* how often each event was stepped in each state */
+    uint32_t rows;       /* of each participant, that everybody wants; 0: nobody wants the same */
+    bool serializable;   /* who waits for a row when its holder commits can not go on */
+    bool blind;          /* nobody can look up who holds a row */
+    bool calm;           /* nothing goes wrong */
+    uint64_t longest_us; /* from its beginning to its commit, where nothing goes wrong */
     uint32_t drop, duplicate, slow, crash, lose_commit; /* per thousand, while faults last */
     uint32_t epoch;                                     /* the shard's, in the journal */
     uint32_t leader;                                    /* newest incarnation */
@@ -386,8 +409,14 @@ void node_on_operator(struct world *world, const struct sim_event *event);
 void node_on_granted(struct world *world, const struct sim_event *event);
 void node_on_asked(struct world *world, const struct sim_event *event);
 void node_on_kafka(struct world *world, const struct sim_event *event);
+struct sending {
+    enum message_op op;
+    uint32_t attempt;
+    uint64_t timeout_us, lock_wait_us;
+    bool ordered;
+};
 void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
-               enum message_op op, uint32_t attempt, uint64_t timeout_us);
+               const struct sending *what);
 void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome);
 
 bool node_leads(const struct world *world, uint32_t node);
@@ -400,6 +429,11 @@ void wait_outcome(struct world *world, uint32_t node, uint32_t txn);
 void wait_enlisted(struct live *live, uint32_t branch);
 void wait_on_over(struct world *world, const struct sim_event *event);
 void wait_stop(struct world *world, uint32_t node, bool fenced);
+
+/* slots.c */
+void sim_slots_run(struct world *world, uint32_t node);
+void sim_slots_cancel(struct node *host, uint32_t txn);
+void sim_slots_release(struct world *world, uint32_t node, uint32_t txn, uint32_t number);
 
 /* request.c */
 void node_on_request(struct world *world, const struct sim_event *event);
@@ -431,7 +465,17 @@ void participant_prepare(struct world *world, uint32_t txn, uint32_t branch, uin
 void participant_roll_back(struct world *world, uint32_t txn, uint32_t branch);
 
 void participant_answer(struct world *world, const struct sim_event *event, struct result result);
+void participant_reply(struct world *world, uint32_t node, uint32_t send, struct result result,
+                       uint32_t txn);
 void participant_tombstone(struct guard *guard, uint32_t attempt);
+
+/* locks.c */
+void locks_work(struct world *world, const struct sim_event *command);
+void locks_run(struct world *world);
+void locks_on_timeout(struct world *world, const struct sim_event *event);
+void locks_on_look(struct world *world, const struct sim_event *event);
+void locks_on_commit(struct world *world, uint32_t txn, uint32_t branch);
+void check_lively(struct world *world);
 
 /* compensate.c */
 void participant_compensate(struct world *world, const struct sim_event *event);
@@ -494,6 +538,8 @@ bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
                     const struct txn_effect *effect);
 /* What such a host would make of an answer. */
 void mutate_result(const struct world *world, struct result *result);
+/* A command that says another thing than the core meant. */
+void mutate_sending(const struct world *world, struct sending *what);
 void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result);
 bool mutate_pretends_durable(const struct world *world, const struct txn_record *record);
 /* The same, and it is written all the same: its own verdict comes as a second one. */

@@ -16,7 +16,7 @@ uint64_t world_random(struct world *world, uint64_t below)
 
 bool world_faulty(const struct world *world)
 {
-    return world->now_us < FAULTS_UNTIL_US;
+    return world->now_us < FAULTS_UNTIL_US && !world->calm;
 }
 
 /* Of a fault: never once the faults are healed. */
@@ -170,6 +170,8 @@ static const handler handlers[EV_COUNT] = {
     [EV_RESULT] = node_on_result,
     [EV_CALL_TIMEOUT] = node_on_call_timeout,
     [EV_WORK_DONE] = participant_on_work_done,
+    [EV_LOCK_TIMEOUT] = locks_on_timeout,
+    [EV_LOCK_LOOK] = locks_on_look,
     [EV_ASK] = participant_on_ask,
     [EV_ASKED] = node_on_asked,
     [EV_ANSWER] = participant_on_answer,
@@ -220,6 +222,8 @@ static bool in_node(enum sim_event_kind kind)
         return true;
     case EV_COMMAND:
     case EV_WORK_DONE:
+    case EV_LOCK_TIMEOUT:
+    case EV_LOCK_LOOK:
     case EV_ASK:
     case EV_ANSWER:
     case EV_GIVE_UP:
@@ -297,6 +301,17 @@ static void weather(struct world *world)
                    world_random(world, FAULTS_UNTIL_US));
 }
 
+/* Half of the histories are about rows that everybody wants. */
+static void rows_choose(struct world *world)
+{
+    if (world_random(world, 2) == 0)
+        return;
+    world->rows = 1 + (uint32_t)world_random(world, 3);
+    world->serializable = world_random(world, 3) == 0;
+    world->blind = world_random(world, 3) == 0;
+    world->calm = world_random(world, 3) == 0;
+}
+
 static void finish(struct world *world)
 {
     for (uint32_t n = 0; n < world->nodes_count; n++) {
@@ -323,7 +338,9 @@ void world_run(struct world *world)
     world->policy = (struct txn_policy)TXN_POLICY_DEFAULT;
     world->policy.call_timeout_us = 2000000;
     world->policy.always_force_begin = world_random(world, 20) == 0;
-    weather(world);
+    rows_choose(world);
+    if (!world->calm)
+        weather(world);
     clients_plan(world);
     node_takeover(world);
     while (!world->failed && world_pop(world, &event)) {
@@ -333,8 +350,11 @@ void world_run(struct world *world)
         if (++world->steps > STEPS_MAX)
             world_fail(world, "it never comes to rest: %u events", STEPS_MAX);
         dispatch(world, &event);
+        locks_run(world);
     }
     if (!world->failed)
         check_drained(world);
+    if (!world->failed)
+        check_lively(world);
     finish(world);
 }

@@ -13,5 +13,6 @@ TCase *table_tests(void);
 TCase *saga_tests(void);
 TCase *fallback_tests(void);
 TCase *proof_tests(void);
+TCase *conflict_tests(void);
 
 #endif

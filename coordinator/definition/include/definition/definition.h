@@ -34,6 +34,13 @@
 #define DEFINITION_RETRY_ATTEMPTS_MAX            1000000
 
 enum definition_mode { DEFINITION_2PC, DEFINITION_SAGA, DEFINITION_2PC_THEN_SAGA };
+/* Whether the first attempt of a two-phase commit sends its prepares side by side, or one after the
+ * other; those behind a conflict are always in order. LEARNT: the host's choice. */
+enum definition_prepare {
+    DEFINITION_PREPARE_LEARNT,
+    DEFINITION_PREPARE_PARALLEL,
+    DEFINITION_PREPARE_ORDERED
+};
 enum definition_kind { DEFINITION_COMPENSATABLE, DEFINITION_PIVOT, DEFINITION_RETRIABLE };
 
 struct definition_retry {
@@ -55,7 +62,9 @@ struct definition_step {
     /* bit i: runs behind steps[i]: `after`, or by default the step before. In mode 2pc the default
      * is no order; what needs another step's output runs behind it. */
     uint64_t after;
-    uint64_t needs;            /* bit i: input, when or compensation names the output of steps[i] */
+    uint64_t
+        after_named; /* bit i: `after` names steps[i]: also prepares of two-phase commit go so */
+    uint64_t needs;  /* bit i: input, when or compensation names the output of steps[i] */
     uint64_t input_needs;      /* bit i: the input alone does */
     uint64_t when_needs;       /* bit i: the condition alone does */
     uint64_t compensate_needs; /* bit i: the compensation's input alone does */
@@ -75,6 +84,7 @@ struct definition {
     struct troth_span description; /* JSON string or absent */
     uint64_t timeout_us;
     uint64_t prepare_timeout_us;
+    enum definition_prepare prepare;
     struct troth_span input_schema; /* JSON Schema subset (see schema.h) or absent */
     uint32_t retries_count;
     struct definition_retry retries[DEFINITION_RETRIES_MAX];

@@ -18,6 +18,7 @@
  *                            '- one branch, one phase: DELEGATING (row) -> DELEGATED (sent)
  *                                                       -> DECIDING | FENCING | ABORTING
  *   interactive: NEW -> OPEN -> (commit) -> BEGINNING* or RESERVING …         * when forced first
+ *   a conflict:  PREPARING -> RESTARTING (the row, the wait) -> RESERVING -> PREPARING, in order
  *
  * The way of a saga (mode saga; and mode 2pc_then_saga once it fell back):
  *
@@ -36,9 +37,9 @@
  *   core's: txn_init sets it from the mode, txn_recover from the image.
  * - A saga's BEGIN is always forced: nothing is sent before it is durable. TXN_REPLY_ACCEPTED comes
  *   then, for every saga, whether origin->accepted or not.
- * - A command carries effect->attempt, not txn->attempt: behind a fallback, aborts of the attempt
- *   before go out beside the saga; and a step that was refused behind the pivot, or whose
- *   compensation was, has a higher one of its own when an operator tries it again.
+ * - A command carries effect->attempt, not txn->attempt: aborts of earlier attempts go out beside
+ *   the present one; and a step that was refused behind the pivot, or whose compensation was, has a
+ *   higher one of its own when an operator tries it again.
  * - SEND of OP_EXECUTE (and OP_PREPARE): the host looks at the step's `when` first, with
  *   origin->input and the outputs of the branches; when that says no, nothing is sent and
  *   TXN_EVENT_SKIPPED answers instead of RESULT. It must say the same each time it is asked.
@@ -74,19 +75,19 @@
 
 enum txn_state {
     TXN_NEW,
-    TXN_OPEN,       /* interactive: services may enlist */
-    TXN_BEGINNING,  /* a begin row is being forced */
-    TXN_RESERVING,  /* waits for a slot at every participant, all or none */
-    TXN_PREPARING,  /* prepares are out; votes come in */
-    TXN_DELEGATING, /* the row that lets one branch decide is being forced */
-    TXN_DELEGATED,  /* that branch was told to execute: its answer is the decision */
-    TXN_FENCING,    /* delegated, then timeout or cancel: abort was sent to it as a fence, and its
-                       answer (committed with output, or aborted) is the decision */
-    TXN_DECIDING,   /* a commit decision is in flight to the journal: nothing may abort now */
-    TXN_COMMITTING, /* commit is durable: phase 2, without end */
-    TXN_ABORTING,   /* aborts are out; the abort row is in flight or durable */
-    TXN_RESTARTING, /* a new leader's ATTEMPT write is in flight (what was accepted is driven again)
-                     */
+    TXN_OPEN,         /* interactive: services may enlist */
+    TXN_BEGINNING,    /* a begin row is being forced */
+    TXN_RESERVING,    /* waits for a slot at every participant, all or none */
+    TXN_PREPARING,    /* prepares are out; votes come in */
+    TXN_DELEGATING,   /* the row that lets one branch decide is being forced */
+    TXN_DELEGATED,    /* that branch was told to execute: its answer is the decision */
+    TXN_FENCING,      /* delegated, then timeout or cancel: abort was sent to it as a fence, and its
+                         answer (committed with output, or aborted) is the decision */
+    TXN_DECIDING,     /* a commit decision is in flight to the journal: nothing may abort now */
+    TXN_COMMITTING,   /* commit is durable: phase 2, without end */
+    TXN_ABORTING,     /* aborts are out; the abort row is in flight or durable */
+    TXN_RESTARTING,   /* between two attempts, behind a conflict or a new leader's beginning: the
+                         ATTEMPT   write is in flight; or it is not time yet */
     TXN_FALLING_BACK, /* the ATTEMPT write that ends 2PC and begins a saga is in flight */
     TXN_RUNNING,      /* a saga goes forward, or the steps behind the pivot of a 2PC that committed
                        */
@@ -162,6 +163,7 @@ enum txn_cause {
     TXN_CAUSE_RESTARTED,    /* the coordinator was restarted before the decision */
     TXN_CAUSE_INPUT,        /* a step's input could not be made from the outputs before it */
     TXN_CAUSE_HEURISTIC,    /* a branch ended otherwise than decided: outcome mixed */
+    TXN_CAUSE_CONFLICT, /* another transaction held what it needs, in every attempt in its time */
     TXN_CAUSE_COUNT
 };
 
@@ -170,8 +172,10 @@ struct txn_branch {
     const char *name; /* step name or ""; this and the next two: zero-terminated, host memory */
     const char *participant;
     const char *operation;
-    bool inquires;       /* false: plain http binding [NOINQ] */
-    uint64_t needs;      /* bit i: its input names the output of branches[i] */
+    bool inquires;          /* false: plain http binding [NOINQ] */
+    uint64_t needs;         /* bit i: its input names the output of branches[i] */
+    uint64_t prepare_after; /* bit i: prepares when branches[i] has voted; `after` is for sagas */
+    bool prepares_last;  /* in order: behind all others, as far as needs and prepare_after let it */
     uint64_t timeout_us; /* of one call; 0: what is left of the prepare timeout; in a saga the
                             policy's */
     /* Sagas, and the steps behind the pivot in mode 2pc_then_saga. */
@@ -190,11 +194,13 @@ struct txn_branch {
                              what its participant had refused for good */
     uint32_t begin_write; /* ENLISTING: the begin write it waits for, counted from 1 */
     struct mono retry_at; /* 0: not waiting */
-    uint32_t abort_tries; /* of the abort of the attempt before */
+    uint32_t
+        abort_attempt; /* the highest that has ended and of which its abort goes to this branch */
+    uint32_t abort_tries; /* of that abort */
     struct mono abort_at; /* when that is sent again; 0: not waiting */
     struct troth_span output;
     struct troth_span reason;       /* the participant's own words, last */
-    struct troth_span abort_reason; /* the same of the abort of the attempt before */
+    struct troth_span abort_reason; /* the same of the abort of an earlier attempt */
 };
 
 /* One line of the timeline: what happened, when, since the transaction began. */
@@ -217,6 +223,9 @@ enum txn_moment {
     TXN_MOMENT_FELL_BACK, /* 2PC is given up for a saga; detail: enum txn_cause, branch: whose */
     TXN_MOMENT_TURNED,    /* a saga turns to compensation; detail: enum txn_cause, branch: whose */
     TXN_MOMENT_RESUMED,   /* an operator said: try again */
+    TXN_MOMENT_RESTARTED, /* an attempt ended, and this one begins; detail: enum txn_cause
+                             (CONFLICT, RESTARTED), branch: whose */
+    TXN_MOMENT_IN_ORDER,  /* prepares go one after the other from here on */
     TXN_MOMENT_COUNT
 };
 
@@ -253,6 +262,10 @@ struct txn {
     enum txn_cause fallback_cause; /* and why: TIMEOUT, UNREACHABLE, RESTARTED, INPUT */
     uint32_t fallback_branch;
     struct troth_span fallback_reason; /* the participant's own words */
+    troth_gtid fallback_blocker;       /* where the cause is a conflict; all zero: not known */
+    uint32_t conflicts;                /* met in this memory */
+    uint32_t conflict_branch;          /* whose was the last; 0: none */
+    troth_gtid blocker;                /* and whose lock; all zero: not known */
     uint32_t delegated_branch;
     bool begun;           /* a row of it is durable: it will come to an outcome, whoever leads */
     uint64_t named;       /* interactive: bit i: the commit named branches[i] */
@@ -260,7 +273,8 @@ struct txn {
     struct mono began;    /* monotonic twin of origin->began_at in this memory; may lie
                              before the clock's zero: subtract modulo 2^64 */
     struct mono deadline; /* whole transaction; 0: none */
-    struct mono prepare_deadline; /* 0: none yet */
+    struct mono prepare_deadline; /* of all attempts behind a conflict together; 0: none yet */
+    struct mono restart_at;       /* RESTARTING: when the next try begins */
     struct mono publish_deadline;
     uint64_t random; /* seeded by the host; drives the jitter */
     uint32_t branches_count;
@@ -278,7 +292,7 @@ struct txn {
                           attempt of the step [STOREDNO] */
     uint64_t raising;  /* that attempt has no record yet: nothing of it leaves [RAISELAZY] */
     uint64_t was_done; /* executed, and its output came with that, or there was none */
-    uint64_t fencing;  /* an abort of the attempt before is not acknowledged [NOABORT] */
+    uint64_t fencing;  /* an abort of an earlier attempt is not acknowledged [NOABORT] */
     uint64_t parked_aborts; /* of those: answered with what makes no sense, an operator looks */
     uint64_t strayed;       /* said heuristic to such an abort: the outcome is mixed */
     enum txn_outcome concluding; /* the outcome that was asked for last: of a saga, or mixed */
@@ -379,6 +393,8 @@ struct txn_effect {
     enum message_op op;        /* SEND */
     uint32_t attempt;          /* SEND: that the command carries */
     uint64_t timeout_us;       /* SEND: of the call; 0: none */
+    uint64_t lock_wait_us; /* SEND: so long it may wait for locks; 0: the participant's choice */
+    bool ordered;          /* SEND: a long wait is meant, and age decides in a circle */
     enum txn_reply_level reply;
     uint32_t number; /* REPLY ENLISTED, REFUSED: the branch's number; 0: CLOSED or CANCELLED */
     int error;       /* REPLY REFUSED: TROTH_ERROR_ENDED (closed or ended), _EXISTS (that number is
@@ -423,14 +439,18 @@ struct txn_policy {
     uint64_t call_timeout_us;   /* of one call of phase 2 */
     uint64_t retry_interval_us; /* first wait before phase 2 or a prepare is tried again */
     uint64_t retry_interval_max_us;
-    uint64_t publish_grace_us; /* how long an ended transaction waits to note Kafka's word */
+    uint64_t publish_grace_us;      /* how long an ended transaction waits to note Kafka's word */
+    uint64_t conflict_lock_wait_us; /* a parallel prepare waits so long for locks, at most */
+    uint64_t
+        conflict_interval_us; /* before the next try behind a conflict; doubled, 64 times this */
     bool always_force_begin;
 };
 
 #define TXN_POLICY_DEFAULT                                                                         \
     {                                                                                              \
         .call_timeout_us = 10000000, .retry_interval_us = 100000,                                  \
-        .retry_interval_max_us = 10000000, .publish_grace_us = 1000000                             \
+        .retry_interval_max_us = 10000000, .publish_grace_us = 1000000,                            \
+        .conflict_lock_wait_us = 100000, .conflict_interval_us = 5000                              \
     }
 
 /* `branches` has room for `cap`; the first `count` are filled up to timeout_us. Orchestrated: count

@@ -73,6 +73,7 @@ struct txn_origin {
     troth_gtid gtid;
     enum txn_mode mode;
     bool interactive;
+    bool ordered;  /* attempt 1 prepares in order; not in the journal: every later one does */
     bool accepted; /* acknowledged before its outcome (respond-async): must be driven to an outcome
                       by every later leader, as a new attempt (protocol.md, section 1, rule 5) */
     struct troth_span definition; /* name; absent when interactive */
