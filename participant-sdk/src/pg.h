@@ -38,6 +38,7 @@ struct pool;
 struct scan;
 struct sweep;
 struct troth_client;
+struct waits;
 
 struct pg_operation {
     struct pg_operation *next;
@@ -64,6 +65,7 @@ struct troth_postgres {
     struct committer *committer;
     struct scan *scan;
     struct sweep *sweep;
+    struct waits *waits;
 };
 
 struct troth_output {
@@ -82,6 +84,24 @@ enum guard_end {
 
 /* --- session.c: one connection, used by one thread -------------------------------------------- */
 
+/* One round of phase 1, as waits.c sees it; under its lock between waits_enter() and _leave(). */
+struct wait {
+    struct session *next, *prev;
+    troth_gtid gtid;
+    uint32_t attempt;
+    bool ordered;
+    uint64_t began_us;
+    uint64_t lock_wait_us;
+    int pid;
+    uint64_t looked_us; /* 0: never */
+    bool known;         /* who holds the lock, from here … */
+    bool ours;
+    troth_gtid blocker;
+    char holder[160]; /* … to here */
+    bool ended;       /* it gives way */
+    char why[64];
+};
+
 struct session {
     const struct troth_postgres *postgres;
     PGconn *connection;                 /* NULL: none */
@@ -92,6 +112,7 @@ struct session {
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
     bool stale; /* one of them is of no use any more: to be opened anew */
+    struct wait wait;
     char conflict[MESSAGE_REASON_MAX + 1]; /* phase 1: the words of this round's */
     const struct troth_reply *unclaimed;   /* its guard row goes with the work's first statement */
     enum guard_end claimed;                /* how that ended, when `unclaimed` is NULL again */
@@ -125,6 +146,8 @@ enum sql_statement {
     SQL_SCAN,
     SQL_SWEEP,
     SQL_MARK,
+    SQL_HOLDERS,
+    SQL_CANCEL,
     SQL_STATEMENT_COUNT
 };
 
@@ -176,8 +199,9 @@ bool session_pipeline_end(struct session *session);
 bool session_rollback(struct session *session);
 void session_unwarn(struct session *session);
 void session_forget(struct session *session);
-/* What failed since then failed because of another transaction: a lock not had in time, a deadlock,
- * a serialisation failure. The last two may be otherwise at once, with another snapshot. */
+/* What failed since then failed because of another transaction: a lock not had in time or given up
+ * (waits.c), a deadlock, a serialisation failure. The last two may be otherwise at once, with
+ * another snapshot. */
 bool session_conflict(const struct session *session);
 bool session_again(const struct session *session);
 
@@ -314,6 +338,17 @@ void scan_destroy(struct scan *scan);
 TROTH_MUST_CHECK int sweep_create(struct troth_postgres *postgres, struct sweep **ret_sweep);
 void sweep_attached(struct sweep *sweep, struct event_base *base);
 void sweep_destroy(struct sweep *sweep);
+
+/* --- waits.c: who waits for whose locks ------------------------------------------------------- */
+
+TROTH_MUST_CHECK int waits_create(struct troth_postgres *postgres, struct waits **ret_waits);
+void waits_attached(struct waits *waits, struct event_base *base); /* loop thread */
+void waits_destroy(struct waits *waits);                           /* loop thread; takes NULL */
+/* Around one round of phase 1 on a session that is open, from its thread. */
+void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
+void waits_leave(struct waits *waits, struct session *session);
+/* Its statement was cancelled, or is about to be, since it gives way. Any thread. */
+bool waits_ended(struct waits *waits, const struct session *session);
 
 /* migrate.c: the version in the database; SCHEMA_VERSION is the library's. */
 extern const int schema_version;

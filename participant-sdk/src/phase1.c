@@ -294,8 +294,21 @@ static enum round unclaimed(struct session *session, struct troth_reply *task, e
     return ROUND_AGAIN;
 }
 
+static enum round claim_and_act(struct session *session, struct troth_reply *task)
+{
+    session->unclaimed = NULL;
+    if (task->operation->is.queries_only) {
+        session->unclaimed = task;
+        return act(session, task);
+    }
+    session->claimed = guard_claim(session, task);
+    return session->claimed == GUARD_CLAIMED ? act(session, task)
+                                             : unclaimed(session, task, session->claimed);
+}
+
 static enum round round_once(struct session *session, struct troth_reply *task)
 {
+    enum round round;
     bool any;
 
     session_forget(session);
@@ -305,14 +318,10 @@ static enum round round_once(struct session *session, struct troth_reply *task)
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     }
-    session->unclaimed = NULL;
-    if (task->operation->is.queries_only) {
-        session->unclaimed = task;
-        return act(session, task);
-    }
-    session->claimed = guard_claim(session, task);
-    return session->claimed == GUARD_CLAIMED ? act(session, task)
-                                             : unclaimed(session, task, session->claimed);
+    waits_enter(session->postgres->waits, session, task);
+    round = claim_and_act(session, task);
+    waits_leave(session->postgres->waits, session);
+    return round;
 }
 
 /* After the first, a time between half of the pause and all of it, which doubles. */
@@ -328,6 +337,17 @@ static void pause_between(uint64_t *pause_us)
     *pause_us = *pause_us > PAUSE_MAX_US ? PAUSE_MAX_US : *pause_us;
 }
 
+/* With whose lock it was, where that was looked for. */
+static void answer_conflict(const struct session *session, struct troth_reply *task)
+{
+    const struct wait *wait = &session->wait;
+    char reason[MESSAGE_REASON_MAX + 1];
+
+    (void)snprintf(reason, sizeof reason, "%.300s%s%s", wait->ended ? wait->why : session->conflict,
+                   wait->known ? "; the lock is held by " : "", wait->known ? wait->holder : "");
+    troth_reply_conflict(task, reason, wait->known && wait->ours ? &wait->blocker : NULL);
+}
+
 /* The round left nothing here, so that another one, with a fresh snapshot, can be in nobody's way:
  * as long as it might wait for a lock, which is the same to the coordinator. false: answered. */
 static bool another(struct session *session, struct troth_reply *task, uint64_t *pause_us)
@@ -336,7 +356,7 @@ static bool another(struct session *session, struct troth_reply *task, uint64_t 
         pause_between(pause_us);
         return true;
     }
-    troth_reply_conflict(task, session->conflict, NULL);
+    answer_conflict(session, task);
     return false;
 }
 

@@ -136,6 +136,7 @@ static void on_attached(void *arg, struct event_base *base)
         committer_attached(postgres->committer, base);
         scan_attached(postgres->scan, base);
         sweep_attached(postgres->sweep, base);
+        waits_attached(postgres->waits, base);
     }
 }
 
@@ -176,6 +177,9 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
     }
     if (error == 0) {
         error = sweep_create(made, &made->sweep);
+    }
+    if (error == 0) {
+        error = waits_create(made, &made->waits);
     }
     return error;
 }
@@ -350,6 +354,7 @@ int troth_postgres_destroy(struct troth_postgres *postgres)
     committer_destroy(postgres->committer);
     scan_destroy(postgres->scan);
     sweep_destroy(postgres->sweep);
+    waits_destroy(postgres->waits);
     outputs_destroy(postgres->outputs);
     while ((operation = postgres->operations) != NULL) {
         postgres->operations = operation->next;

@@ -17,6 +17,7 @@
 #define SQLSTATE_ADMIN_SHUTDOWN "57P01" /* and 02, 03: the session is gone */
 #define SQLSTATE_DEADLOCK       "40P01"
 #define SQLSTATE_SERIALISATION  "40001"
+#define SQLSTATE_CANCELLED      "57014"
 #define SQLSTATE_FAILED_BEFORE  "25P02" /* says nothing new */
 
 /* A gtid below the mark has been forgotten: it gets no row any more. */
@@ -111,6 +112,9 @@ static const struct {
                   " AS u (shard, ordering) ON CONFLICT (journal, shard) DO UPDATE"
                   " SET ordering = excluded.ordering, moved_at = now()"
                   " WHERE m.ordering < excluded.ordering"},
+    [SQL_HOLDERS] = {"troth_holders", "SELECT waiter, gtid, attempt, prepared, holder"
+                                      " FROM troth_guard.holders($1::int4[])"},
+    [SQL_CANCEL] = {"troth_cancel", "SELECT pg_cancel_backend($1::int4)"},
 };
 
 /* --- parameters ------------------------------------------------------------------------------- */
@@ -213,11 +217,14 @@ void session_forget(struct session *session)
 {
     session->failed[0] = '\0';
     session->failed_why[0] = '\0';
+    session->wait = (struct wait){0};
 }
 
 bool session_conflict(const struct session *session)
 {
-    return strcmp(session->failed, SQLSTATE_LOCK_TIMEOUT) == 0 || session_again(session);
+    return strcmp(session->failed, SQLSTATE_LOCK_TIMEOUT) == 0 || session_again(session) ||
+           (strcmp(session->failed, SQLSTATE_CANCELLED) == 0 &&
+            waits_ended(session->postgres->waits, session));
 }
 
 bool session_again(const struct session *session)

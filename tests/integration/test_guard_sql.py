@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 import psycopg2
@@ -292,6 +293,64 @@ class GuardSql(unittest.TestCase):
             self.assertEqual(self.a.run(shows)[0][0], "0")
             self.a.run("ROLLBACK")
         self.assertEqual(self.a.run(shows), [("0", "0")])
+
+    def test_time_to_wait_for_locks(self):
+        """It is the coordinator's choice, but for an eighth of the call's time, in which the answer goes back."""
+        for timeout, lock, said in (("5s", "100ms", "101ms"), ("4s", "10s", "3501ms"), (None, "10s", "10001ms"),
+                                    ("5s", "0s", "1ms")):
+            self.a.run("BEGIN")
+            self.assertEqual(self.a.ask("action", 1, *DEBIT, timeout, lock)[0], "work")
+            self.assertEqual(self.a.run("SHOW lock_timeout"), [(said,)])
+            self.a.run("ROLLBACK")
+        self.a.begin(1)
+        began = time.monotonic()  # the guard's own row is waited for briefly, whatever the work may wait
+        self.b.run("BEGIN")
+        self.assertEqual(self.b.ask("action", 1, *DEBIT, "60s", "60s")[::2], ("retry", "the same call still runs"))
+        self.assertLess(time.monotonic() - began, 30)
+
+    def wait_for(self, session, statement):
+        """The session waits for a lock in a thread of its own."""
+        thread = threading.Thread(target=session.run, args=(statement,))
+        thread.start()
+        self.addCleanup(thread.join)
+        pid = session.connection.info.backend_pid
+        deadline = time.monotonic() + 30
+        while not query(self.database, "SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted", (pid,)):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        return pid
+
+    def test_holders(self):
+        """Whom a session waits for: behind others that wait, the transaction that is prepared, or a session by name."""
+        query(self.database, "CREATE TABLE item (id integer PRIMARY KEY, n integer);"
+                             "INSERT INTO item VALUES (1, 0), (2, 0)")
+        holders = "SELECT waiter, gtid::text, branch, attempt, prepared, holder FROM troth_guard.holders(%s)"
+        self.a.begin(1, attempt=2)
+        self.a.run("UPDATE item SET n = 1 WHERE id = 1")
+        name = self.a.name(1, 2)
+        self.a.run(f"PREPARE TRANSACTION '{name}'")
+        self.b.run("BEGIN")
+        self.b.ask("action", 2, *DEBIT, "60s", "60s")
+        stranger, last = self.session(), self.session()
+        stranger.run("SET application_name = 'by hand'")
+        stranger.run("BEGIN")
+        stranger.run("UPDATE item SET n = 2 WHERE id = 2")
+        waiting = [self.wait_for(self.b, "UPDATE item SET n = 2 WHERE id = 1"),
+                   self.wait_for(last, "UPDATE item SET n = 2 WHERE id = 1")]
+        self.assertEqual(sorted(query(self.database, holders, (waiting,))),
+                         sorted((pid, gtid(1), 1, 2, True, f"prepared transaction {name}") for pid in waiting))
+        self.a.run("ROLLBACK PREPARED %s", name)  # then b has the row, and goes on
+        others = [self.session(), self.session()]
+        waiting = [self.wait_for(others[0], "UPDATE item SET n = 2 WHERE id = 2"),
+                   last.connection.info.backend_pid]
+        found = {row[0]: row for row in query(self.database, holders, ([*waiting, 0],))}
+        self.assertEqual(found[waiting[0]][1:],
+                         (None, None, None, False,
+                          f"pid {stranger.connection.info.backend_pid}, application_name 'by hand'"))
+        self.assertEqual(found[waiting[1]][1:5], (gtid(2), 1, 1, False))
+        self.assertEqual(len(found), 2)
+        stranger.run("ROLLBACK")
+        self.b.run("ROLLBACK")
 
     def test_forget(self):
         """Rows leave below the oldest open gtid, a time after the mark has moved; from the mark on it is unknown."""

@@ -8,7 +8,8 @@ transaction and which say what to do.
 
 The business is `post` and `unpost`; Branch is what every such service does in the same way.
 
-Only the status code decides: 200 done (the body is the output), 409 refused, 503 not now; anything
+The status code decides: 200 done (the body is the output), 409 refused, 503 not now, or, with the
+header Troth-Conflict, another transaction in the way (sql/participant/0006_conflicts.sql); anything
 else is "unknown" and asked again. The words of a refusal are the `detail` of a problem (RFC 9457).
 A coordinator that cannot be asked by its participant writes its begin before the first prepare; that
 is why this one needs no scan of its own.
@@ -16,11 +17,13 @@ is why this one needs no scan of its own.
 Operations: `post` {"account": 1, "amount": -120}, `balance` {"account": 1} (read-only).
 """
 import argparse
+import contextlib
 import json
 import re
 import signal
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,7 +35,11 @@ IDLE_TIMEOUT_S = 75
 NUMBER_MAX = 1 << 53
 ROUNDS_MAX = 8  # of rolling back what a lower attempt has left; then it is "not now"
 PATH = re.compile(r"/(post|balance)/(prepare|commit|abort|execute|compensate|status)")
-NOT_NOW = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
+AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)  # nothing is held any more: perhaps now
+CONFLICT = (errors.LockNotAvailable, *AGAIN)
+AGAIN_FOR_S = 0.1  # where the coordinator does not say how long to wait for locks
+AGAIN_PAUSE_S = 0.005
+LOOK_AFTER_S = 1.0
 SQL = Path(__file__).resolve().parents[3] / "sql" / "participant"
 MIGRATION_LOCK = 500136113256  # troth_postgres_migrate() takes the same
 
@@ -59,12 +66,21 @@ class NotNow(Exception):
 
 
 class Answer:
-    def __init__(self, status, body=None, state=None, vote=None):
+    def __init__(self, status, body=None, state=None, vote=None, conflict=False, blocker=None):
         self.status, self.body, self.state, self.vote = status, body, state, vote
+        self.conflict, self.blocker = conflict, blocker
 
 
-def problem(status, detail, state=None):
-    return Answer(status, json.dumps({"detail": detail}), state)
+def problem(status, detail, state=None, **more):
+    return Answer(status, json.dumps({"detail": detail}), state, **more)
+
+
+def seconds(duration):
+    """Of a header: 100ms, 4.5s, 1.5h. None: it says nothing."""
+    if duration is None:
+        return None
+    number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s|m|h|d)", duration).groups()
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
 
 
 # --- the business -----------------------------------------------------------------------------------------------------
@@ -125,10 +141,10 @@ class Branch:
     """`key` is journal, gtid, branch and attempt; the connection is in autocommit mode, so that BEGIN, COMMIT and
     PREPARE TRANSACTION stand here in plain sight."""
 
-    def __init__(self, connection, key, operation, text, timeout):
+    def __init__(self, connection, key, operation, text, timeout, lock_timeout):
         self.connection, self.cursor, self.key = connection, connection.cursor(), key
         self.request = (operation, text)
-        self.timeout = timeout
+        self.timeout, self.lock_timeout = timeout, lock_timeout
         self.fenced = False
 
     def ask(self, function, *arguments):
@@ -168,7 +184,7 @@ class Branch:
 
     def act(self, done):
         """The work in an open transaction, or the answer: (output, None) or (None, answer)."""
-        verdict, output, reason = self.ask("action", *self.request, self.timeout)
+        verdict, output, reason = self.ask("action", *self.request, self.timeout, self.lock_timeout)
         if verdict == "prepared" and "vote" not in done:
             verdict = "retry"
         if verdict != "work":
@@ -230,6 +246,46 @@ class Branch:
             raise psycopg2.OperationalError(f"{command}: {self.cursor.statusmessage} {self.connection.notices}")
 
 
+class GivesWay:
+    """While a branch of a transaction that prepares in order works: who holds the lock that its session waits for is
+    looked up from another one, and the younger transaction gives way to the older. PostgreSQL sees no circle of which a
+    prepared transaction is a part."""
+
+    def __init__(self, conninfo, connection, gtid, attempt):
+        self.conninfo, self.pid, self.gtid, self.attempt = conninfo, connection.info.backend_pid, gtid, int(attempt)
+        self.blocker = self.holder = None
+        self.ended = False
+        self.lock = threading.Lock()  # no signal behind the end of the call
+
+    def arm(self):
+        self.timer = threading.Timer(LOOK_AFTER_S, self.look)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def look(self):
+        with contextlib.closing(psycopg2.connect(self.conninfo)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT gtid::text, attempt, prepared, holder FROM troth_guard.holders(ARRAY[%s])",
+                           (self.pid,))
+            gtid, attempt, prepared, self.holder = cursor.fetchone() or (None, None, False, None)
+            older = prepared and gtid is not None and (
+                gtid < self.gtid or (gtid, attempt) == (self.gtid, self.attempt))
+            with self.lock:
+                if older and not self.ended:
+                    self.blocker = gtid
+                    cursor.execute("SELECT pg_cancel_backend(%s)", (self.pid,))
+                elif not self.ended:
+                    self.arm()
+
+    def __enter__(self):
+        self.arm()
+        return self
+
+    def __exit__(self, *_):
+        with self.lock:
+            self.ended = True
+            self.timer.cancel()
+
+
 def read_only(cursor, op, text):
     """It changes nothing, so it needs no guard, and no commit."""
     if op not in ("prepare", "execute"):
@@ -277,11 +333,32 @@ class Ledger(BaseHTTPRequestHandler):
         if operation == "balance":
             return read_only(connection.cursor(), op, text)
         key = tuple(self.headers.get(f"Troth-{name}") for name in ("Journal", "Gtid", "Branch", "Attempt"))
-        branch = Branch(connection, key, operation, text, self.headers.get("Troth-Timeout"))
-        answer = getattr(branch, op)()
+        branch = Branch(connection, key, operation, text, self.headers.get("Troth-Timeout"),
+                        self.headers.get("Troth-Lock-Timeout"))
+        answer = self.work(branch, op) if op in ("prepare", "execute") else getattr(branch, op)()
         if oldest := self.headers.get("Troth-Oldest-Open"):
             branch.cursor.execute("SELECT troth_guard.forget(%s, %s::uuid[])", (key[0], f"{{{oldest}}}"))
         return answer
+
+    def work(self, branch, op):
+        """As often as a deadlock or a serialisation failure ends it, while it might have waited for a lock."""
+        until = time.monotonic() + (seconds(branch.lock_timeout) or AGAIN_FOR_S)
+        while True:
+            way = GivesWay(self.conninfo, branch.connection, branch.key[1], branch.key[3])
+            try:
+                with way if self.headers.get("Troth-Ordered") == "true" else contextlib.nullcontext():
+                    return getattr(branch, op)()
+            except AGAIN:
+                branch.cursor.execute("ROLLBACK")
+                if time.monotonic() > until:
+                    raise
+                time.sleep(AGAIN_PAUSE_S)
+            except errors.QueryCanceled:
+                branch.cursor.execute("ROLLBACK")
+                if way.blocker is None:  # not us: what is left of its timeout
+                    return problem(503, "not in time")
+                return problem(503, f"it gives way to an older transaction; the lock is held by {way.holder}",
+                               conflict=True, blocker=way.blocker)
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "0")
@@ -299,7 +376,8 @@ class Ledger(BaseHTTPRequestHandler):
             if getattr(self.local, "connection", None) is not None:
                 self.local.connection.close()  # with whatever transaction is open
             # Otherwise it may have committed: unknown, asked again.
-            answer = problem(503 if isinstance(error, NOT_NOW) else 500, (str(error).splitlines() or ["?"])[0])
+            conflict = isinstance(error, CONFLICT)
+            answer = problem(503 if conflict else 500, (str(error).splitlines() or ["?"])[0], conflict=conflict)
         self.reply(answer)
 
     def reply(self, answer):
@@ -310,6 +388,10 @@ class Ledger(BaseHTTPRequestHandler):
             self.send_header("Troth-State", answer.state)
         if answer.vote is not None:
             self.send_header("Troth-Vote", answer.vote)
+        if answer.conflict:
+            self.send_header("Troth-Conflict", "true")
+        if answer.blocker is not None:
+            self.send_header("Troth-Blocker", answer.blocker)
         if body:
             self.send_header("Content-Type", "application/json" if answer.status == 200
                              else "application/problem+json")

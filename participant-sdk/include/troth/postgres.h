@@ -14,6 +14,12 @@
  * The prepared transactions are named troth_<journal>_<gtid>_<branch>_<attempt>: a DBA can read
  * them in pg_prepared_xacts. `max_prepared_transactions` must be at least the number of slots.
  *
+ * A call that has waited for a lock for a second asks who holds it (troth_guard.holders()). Where
+ * its transaction prepares in order and is younger than the one whose prepared branch it is, it
+ * gives way with a conflict: two of them may wait for each other where PostgreSQL sees no circle.
+ * And when every connection for prepare and execute is taken, and more than half of them wait for
+ * locks, the youngest give way until half of them are free for others.
+ *
  * Rules about PREPARE TRANSACTION, COMMIT PREPARED and ROLLBACK PREPARED are from PostgreSQL's
  * documentation, part VI, "SQL Commands". */
 #ifndef TROTH_POSTGRES_H

@@ -225,6 +225,132 @@ START_TEST(a_higher_attempt_ends_one_that_waits)
 }
 END_TEST
 
+/* Inside one database two transactions that prepare in order may wait for each other, each with a
+ * step prepared, which PostgreSQL sees no circle in. The younger one gives way, long before its
+ * time has passed, and says to whom; the older one gets on. */
+START_TEST(the_younger_gives_way)
+{
+    const char *const first = "{\"account\":1,\"amount\":1}";
+    const char *const second = "{\"account\":2,\"amount\":1}";
+    const troth_gtid older = rig_gtid(1);
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    struct said said;
+    int old, young;
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1, .input = first), RESULT_VOTE);
+    assert_result(ASK(.op = OP_PREPARE, .counter = 2, .input = second), RESULT_VOTE);
+    old = SEND(.op = OP_PREPARE, .counter = 1, .branch = 2, .input = second, .timeout = "60000",
+               .lock_wait_ms = 60000, .ordered = true);
+    young = SEND(.op = OP_PREPARE, .counter = 2, .branch = 2, .input = first, .timeout = "60000",
+                 .lock_wait_ms = 60000, .ordered = true);
+    said = rig_hear(young);
+    assert_result(said, RESULT_CONFLICT);
+    troth_gtid_format(&older, gtid);
+    ck_assert_msg(troth_gtid_equal(&said.blocker, &older), "%s", said.reason);
+    ck_assert_ptr_nonnull(strstr(said.reason, gtid));
+    ck_assert_int_eq(rig_number(&rig, WAITING), 1);
+    assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_DONE);
+    assert_result(rig_hear(old), RESULT_VOTE);
+}
+END_TEST
+
+/* The same behind another session that waits itself, for the row's lock: it holds nothing, whom it
+ * waits for holds all. */
+START_TEST(the_younger_gives_way_behind_another)
+{
+    const troth_gtid older = rig_gtid(1);
+    struct said said;
+    int between, young;
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    between = SEND(.op = OP_PREPARE, .counter = 3, .timeout = "60000", .lock_wait_ms = 60000);
+    rig_until(&rig, WAITING, "1");
+    young = SEND(.op = OP_PREPARE, .counter = 2, .timeout = "60000", .lock_wait_ms = 60000,
+                 .ordered = true);
+    said = rig_hear(young);
+    assert_result(said, RESULT_CONFLICT);
+    ck_assert(troth_gtid_equal(&said.blocker, &older));
+    assert_result(ASK(.op = OP_COMMIT, .counter = 1), RESULT_DONE);
+    assert_result(rig_hear(between), RESULT_VOTE);
+}
+END_TEST
+
+/* Who waits for a younger one, or for nobody of ours, waits on, as long as it may; what then ends
+ * it names the holder. */
+START_TEST(the_older_waits_on)
+{
+    const troth_gtid younger = rig_gtid(9);
+    struct said said;
+    char pid[64];
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 9), RESULT_VOTE);
+    said = ASK(.op = OP_PREPARE, .counter = 1, .timeout = "60000", .lock_wait_ms = 1000,
+               .ordered = true);
+    assert_result(said, RESULT_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(said.reason, "lock timeout"));
+    ck_assert_msg(troth_gtid_equal(&said.blocker, &younger), "%s", said.reason);
+    assert_result(ASK(.op = OP_ABORT, .counter = 9), RESULT_DONE);
+    session_run_sql(other, "SET application_name = 'stranger'");
+    session_run_sql(other, LOCK_ACCOUNT_1);
+    said = ASK(.op = OP_PREPARE, .counter = 2, .timeout = "60000", .lock_wait_ms = 1000,
+               .ordered = true);
+    assert_result(said, RESULT_CONFLICT);
+    snprintf(pid, sizeof pid, "pid %d, application_name 'stranger'", PQbackendPID(other));
+    ck_assert_msg(strstr(said.reason, pid) != NULL, "%s", said.reason);
+    ck_assert(troth_gtid_equal(&said.blocker, &(troth_gtid){{0}}));
+}
+END_TEST
+
+/* Two steps of one transaction that want one row: the second one waits for what has no end. It is
+ * said early, and by whom it is held. */
+START_TEST(a_transaction_in_its_own_way)
+{
+    const troth_gtid own = rig_gtid(1);
+    struct said said;
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    said = ASK(.op = OP_PREPARE, .counter = 1, .branch = 2, .timeout = "60000",
+               .lock_wait_ms = 60000, .ordered = true);
+    assert_result(said, RESULT_CONFLICT);
+    ck_assert(troth_gtid_equal(&said.blocker, &own));
+}
+END_TEST
+
+/* All four connections wait for one row: the youngest give way, and who wants another row gets
+ * through. The oldest two keep their places. */
+START_TEST(waiting_does_not_take_every_slot)
+{
+    struct said said;
+    char count[16];
+    int waiting[4];
+    int i, gave_way = 0;
+
+    session_run_sql(other, LOCK_ACCOUNT_1);
+    for (i = 0; i < 4; i++) {
+        waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(1 + i), .timeout = "60000",
+                          .lock_wait_ms = 60000);
+        snprintf(count, sizeof count, "%d", 1 + i); /* they get the row in their order */
+        rig_until(&rig, WAITING, count);
+    }
+    assert_result(ASK(.op = OP_PREPARE, .counter = 9, .timeout = "60000",
+                      .input = "{\"account\":2,\"amount\":1}"),
+                  RESULT_VOTE);
+    session_run_sql(other, "ROLLBACK");
+    for (i = 0; i < 4; i++) {
+        said = rig_hear(waiting[i]);
+        if (said.result == RESULT_CONFLICT) {
+            ck_assert_msg(strstr(said.reason, "most of them wait") != NULL, "%s", said.reason);
+            gave_way++;
+        } else {
+            assert_result(said, RESULT_VOTE);
+            assert_result(ASK(.op = OP_COMMIT, .counter = (uint64_t)(1 + i)), RESULT_DONE);
+        }
+        ck_assert_msg(i >= 2 || said.result == RESULT_VOTE, "%d: %s", i, said.reason);
+    }
+    ck_assert_int_ge(gave_way, 1);
+}
+END_TEST
+
 TCase *conflict_tests(void)
 {
     TCase *tests = tcase_create("conflicts");
@@ -239,5 +365,10 @@ TCase *conflict_tests(void)
     tcase_add_test(tests, serialisation_failure_that_stays);
     tcase_add_test(tests, the_services_own_conflict);
     tcase_add_test(tests, a_higher_attempt_ends_one_that_waits);
+    tcase_add_test(tests, the_younger_gives_way);
+    tcase_add_test(tests, the_younger_gives_way_behind_another);
+    tcase_add_test(tests, the_older_waits_on);
+    tcase_add_test(tests, a_transaction_in_its_own_way);
+    tcase_add_test(tests, waiting_does_not_take_every_slot);
     return tests;
 }

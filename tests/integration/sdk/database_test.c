@@ -312,7 +312,8 @@ START_TEST(all_slots_wait)
 
         /* It waited for the lock, or for a connection. */
         ck_assert(said.result == RESULT_CONFLICT || said.result == RESULT_RETRY);
-        ck_assert_msg(strstr(said.reason, "timeout") != NULL, "%s", said.reason);
+        ck_assert_msg(said.result == RESULT_CONFLICT || strstr(said.reason, "timeout") != NULL,
+                      "%s", said.reason);
     }
     PQfinish(other);
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);

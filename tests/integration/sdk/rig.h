@@ -65,9 +65,9 @@ struct ask {
     enum message_op op;
     uint64_t counter;      /* of the gtid */
     uint16_t shard;        /* of the gtid; 0: 3 */
-    uint32_t branch;       /* 0: 1 */
     const char *journal;   /* NULL: JOURNAL */
     uint32_t attempt;      /* 0: 1 */
+    uint32_t branch;       /* 0: 1 */
     const char *operation; /* NULL: debit */
     const char *input;     /* NULL: {"account":1,"amount":100} for prepare, execute, compensate */
     const char *timeout;   /* NULL: 5s */
