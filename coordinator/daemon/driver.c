@@ -91,6 +91,7 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
         return TROTH_ERROR_NO_MEMORY;
     }
     driver->effects->texts = &driver->texts;
+    TAILQ_INIT(&driver->channels_due);
     *ret_driver = driver;
     return 0;
 }
@@ -122,6 +123,7 @@ void driver_destroy(struct driver *driver)
     if (driver == NULL) {
         return;
     }
+    driver->finishing = true;
     outbox_destroy(driver->outbox, 0);
     drop_entries(driver);
     watch_finish(driver);
@@ -261,7 +263,7 @@ void driver_turn(struct driver *driver)
 
 void driver_flush(struct driver *driver)
 {
-    participants_flush(driver);
+    channel_list_flush(&driver->channels_due);
 }
 
 /* A participant's answer. Its spans end with this call: what the core may keep is copied first. */

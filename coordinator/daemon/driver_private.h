@@ -18,23 +18,29 @@
 
 struct entry;
 
-/* --- registry: definitions and participants in memory (registry.c) --- */
+/* --- what is registered, in memory (definitions.c, participants.c) --- */
 
 struct definition_slot {
+    struct driver *driver;
+    struct definition_slot *next; /* hidden ones */
     struct definition *definition;
-    uint32_t refs; /* open transactions that run it */
-    bool deleted;  /* freed with its last reference */
+    uint32_t refs;  /* open transactions that run it */
+    bool hidden;    /* deleted; goes with its last reference */
+    uint64_t round; /* of the load that saw it last */
 };
 
 struct participant {
-    struct participant *next; /* by name */
     char name[TROTH_NAME_LEN_MAX + 1];
     char binding[8];
     char *urls[CHANNEL_URLS_MAX];
+    char *body;     /* as the journal has it */
     uint32_t slots; /* as registered; 0: the default */
     bool inquires;
-    struct channel *channel;
-    struct channel *retired[4]; /* replaced by a new registration, not idle yet */
+    struct channel *channel; /* the same for as long as the participant is there */
+    uint32_t open;           /* transactions in memory that have a branch here */
+    bool deleting;           /* the journal is asked; new transactions do not see it any more */
+    bool doubted;            /* and its answer was lost: the next load tells */
+    uint64_t round;          /* of the load that saw it last */
 };
 
 /* --- one client that waits for an outcome (waiting.c) --- */
@@ -63,7 +69,8 @@ LIST_HEAD(watcher_list, watcher);
 #define ENTRY_REASONS 4u
 
 struct entry_branch {
-    struct channel *slot_at; /* where a slot is held; NULL: none */
+    struct participant *participant; /* held: it stays as long as this does; NULL: not registered */
+    struct channel *slot_at;         /* where a slot is held; NULL: none */
     char *reasons[ENTRY_REASONS];
 };
 
@@ -75,6 +82,7 @@ struct entry {
     struct definition_slot *definition; /* NULL: interactive */
     struct txn_branch *branches;
     struct entry_branch *extra; /* one a branch */
+    uint32_t branches_cap;
     struct slots_waiter slots;
     struct channel **wanted; /* of slots; one a branch */
     uint32_t *wanted_branch; /* which branch wanted[i] is for */
@@ -153,10 +161,16 @@ struct driver {
     enum config_outbox outbox_mode;
     struct txn_policy policy;
     struct slots *slots;
-    struct participant *participants;
+    struct participant **participants; /* by name */
+    uint32_t participants_count, participants_cap;
+    uint32_t participants_coming;         /* room that changes under way have reserved */
     struct definition_slot **definitions; /* by name and version */
-    uint32_t definitions_count, definitions_cap;
-    bool registry_loaded;
+    uint32_t definitions_count, definitions_cap, definitions_coming;
+    struct definition_slot *hidden; /* deleted definitions that are needed */
+    struct channel_list channels_due;
+    bool registry_loaded, registry_loading;
+    uint64_t registry_round; /* counts loads */
+    struct event *registry_again;
     struct entry **by_gtid; /* DRIVER_BUCKETS */
     struct entry **by_key;
     struct entry *dead;
@@ -168,6 +182,7 @@ struct driver {
     uint32_t open;
     uint64_t random;
     bool draining;
+    bool finishing; /* it is being destroyed */
     bool leading;
     bool recovered; /* the loaded transactions were stepped */
     bool kafka_reachable;
@@ -310,16 +325,53 @@ void notice_participant(struct driver *driver, const char *name, bool is_up, con
 /* registry.c */
 void registry_load(struct driver *driver);
 void registry_finish(struct driver *driver);
-struct participant *registry_participant(const struct driver *driver, const char *name);
+/* A change that the journal did not confirm. Sets *problem; the registry is read again. true: it
+ * is not known whether it was done; false: it was not. */
+bool registry_refused(struct driver *driver, int error, struct api_problem *problem);
+
+/* definitions.c */
 struct definition_slot *registry_definition(const struct driver *driver, const char *name,
                                             uint32_t version);
+/* Also a hidden one: for what began while it was not. */
+struct definition_slot *registry_definition_of(struct driver *driver, const char *name,
+                                               uint32_t version);
 void registry_hold(struct definition_slot *slot);
 void registry_let_go(struct definition_slot *slot);
+void definitions_load(struct driver *driver, const struct journal_entry *entry);
+void definitions_loaded(struct driver *driver);
+void definitions_recovered(struct driver *driver);
+void definitions_finish(struct driver *driver);
 const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version);
 const struct definition *registry_host_definition_at(void *ctx, uint32_t i);
 void registry_host_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg);
 void registry_host_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
                                      void *arg);
+
+/* participants.c */
+struct participant *participants_find(const struct driver *driver, const char *name);
+/* The same, without those that are being deleted: for what begins to need it. */
+struct participant *registry_participant(const struct driver *driver, const char *name);
+/* One that is not in the table yet. TROTH_ERROR_CONFIG: a URL that can not be called. */
+TROTH_MUST_CHECK int participants_make(struct driver *driver, const struct api_participant *from,
+                                       struct troth_span body,
+                                       struct participant **ret_participant);
+void participants_destroy(struct participant *participant);
+/* Room for one more, so that participants_apply() can not fail. */
+TROTH_MUST_CHECK int participants_reserve(struct driver *driver);
+/* Into the table, or its registration into the one of that name; which it is now. Takes it. */
+struct participant *participants_apply(struct driver *driver, struct participant *taken);
+void participants_remove(struct driver *driver, struct participant *participant);
+void participants_finish(struct driver *driver);
+/* The participant of a branch, held from now on; NULL while there is none of that name. */
+struct participant *participants_of(struct entry *entry, uint32_t index);
+void participants_hold(struct entry *entry);
+void participants_let_go(struct entry *entry);
+const struct entry *participants_example(const struct driver *driver,
+                                         const struct participant *participant);
+
+/* registrations.c */
+void registrations_load(struct driver *driver, const struct journal_entry *entry);
+void registrations_loaded(struct driver *driver);
 bool registry_host_participant(void *ctx, const char *name, struct api_participant *ret);
 bool registry_host_participant_at(void *ctx, uint32_t i, struct api_participant *ret);
 void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members);
@@ -329,11 +381,6 @@ void registry_host_participant_delete(void *ctx, const char *name, api_done_fn f
 
 /* channel callback, driver.c */
 void driver_on_result(void *arg, const struct result *result, bool sent);
-
-/* participants.c */
-void participants_load(struct driver *driver, const struct journal_entry *entry);
-void participants_flush(struct driver *driver);
-void participants_finish(struct driver *driver);
 
 /* recovery.c */
 void recovery_loaded(void *arg, const struct txn_image *image);

@@ -110,8 +110,7 @@ static void reserve(struct driver *driver, struct entry *entry, const struct txn
         if ((effect->mask >> i & 1u) == 0) {
             continue;
         }
-        struct participant *participant =
-            registry_participant(driver, entry->branches[i].participant);
+        struct participant *participant = participants_of(entry, i);
         if (participant == NULL) {
             continue; /* one that is gone needs no slot: its sends fail and say so */
         }
@@ -227,7 +226,7 @@ static void send_command(struct driver *driver, struct entry *entry,
                          const struct txn_effect *effect)
 {
     uint32_t index = (uint32_t)(effect->branch - entry->branches);
-    struct participant *participant = registry_participant(driver, effect->branch->participant);
+    struct participant *participant = participants_of(entry, index);
     if (participant == NULL) {
         send_failed(driver, entry, effect, RESULT_UNKNOWN, "the participant is not registered");
         return;

@@ -98,6 +98,7 @@ struct entry *entry_create(struct driver *driver, uint32_t branches_cap)
         return NULL;
     }
     entry->driver = driver;
+    entry->branches_cap = branches_cap;
     entry->branches = arena_alloc(&entry->arena, branches_cap * sizeof *entry->branches);
     entry->extra = arena_alloc(&entry->arena, branches_cap * sizeof *entry->extra);
     entry->wanted = arena_alloc(&entry->arena, branches_cap * sizeof(struct channel *));
@@ -131,6 +132,7 @@ void entry_destroy(struct entry *entry)
     assert(entry->waiters == NULL);
     (void)event_del(&entry->timer);
     give_slots_back(entry);
+    participants_let_go(entry);
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
         for (uint32_t which = 0; which < ENTRY_REASONS; which++) {
             free(entry->extra[i].reasons[which]);

@@ -256,6 +256,7 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
     } else {
         struct txn_event event = {.kind = TXN_EVENT_ENLISTED, .of.branch = &branch};
         driver_step(driver, entry, &event);
+        participants_hold(entry);
         return;
     }
     fn(arg, &problem, NULL, false);

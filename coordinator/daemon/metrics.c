@@ -286,22 +286,6 @@ static void append_outbox(struct buffer *text, const struct driver *driver)
 
 /* --- participants ---------------------------------------------------------------------------- */
 
-/* With what is still under way on channels that were replaced. */
-static struct channel_stats stats_of(const struct participant *participant)
-{
-    struct channel_stats all, one;
-    channel_stats(participant->channel, &all);
-    for (size_t i = 0; i < sizeof participant->retired / sizeof participant->retired[0]; i++) {
-        if (participant->retired[i] != NULL) {
-            channel_stats(participant->retired[i], &one);
-            all.slots_used += one.slots_used;
-            all.queued += one.queued;
-            all.in_flight += one.in_flight;
-        }
-    }
-    return all;
-}
-
 static uint64_t value_of(const struct channel_stats *stats, enum family family)
 {
     switch ((int)family) {
@@ -325,10 +309,11 @@ static void append_participants(struct buffer *text, const struct driver *driver
     static const enum family shown[] = {FAMILY_SLOTS, FAMILY_SLOTS_USED, FAMILY_QUEUED,
                                         FAMILY_IN_FLIGHT, FAMILY_REACHABLE};
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
-        const struct participant *participant = driver->participants;
         begin(text, shown[i]);
-        for (; participant != NULL; participant = participant->next) {
-            struct channel_stats stats = stats_of(participant);
+        for (uint32_t k = 0; k < driver->participants_count; k++) {
+            const struct participant *participant = driver->participants[k];
+            struct channel_stats stats;
+            channel_stats(participant->channel, &stats);
             append_labelled(text, shown[i], "participant", participant->name,
                             value_of(&stats, shown[i]));
         }

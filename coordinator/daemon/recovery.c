@@ -83,7 +83,7 @@ static bool fill_from_definition(struct driver *driver, struct entry *entry)
     }
     memcpy(name, text.data, text.len);
     struct definition_slot *slot =
-        registry_definition(driver, name, entry->origin.definition_version);
+        registry_definition_of(driver, name, entry->origin.definition_version);
     if (slot == NULL || slot->definition->steps_count != entry->txn.branches_count) {
         return false;
     }

@@ -101,6 +101,7 @@ static void fill_branches(struct driver *driver, struct entry *entry,
                                                  .participant = step->participant,
                                                  .operation = step->operation,
                                                  .inquires = participant->inquires};
+        (void)participants_of(entry, i);
         steps_fill(definition, i, &entry->branches[i]);
     }
 }

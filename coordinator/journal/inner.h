@@ -93,7 +93,8 @@ struct journal {
     uint64_t hello_asked_us;
     int64_t clock_ahead_us; /* of the database's */
     uint32_t shards;
-    uint32_t *epochs; /* NULL until raised: then one memory */
+    uint32_t *epochs;         /* NULL until raised: then one memory */
+    int64_t registry_reading; /* of the registry, the last one here */
     uint64_t *seqs;
     struct {
         bool txns_done;

@@ -222,10 +222,12 @@ static void reader_up(void *arg)
     static const struct ask_kind *const kinds[] = {&ask_get,
                                                    &ask_inquire,
                                                    &ask_key,
+                                                   &ask_registry_number,
                                                    &ask_registry_load,
                                                    &ask_definition_put,
                                                    &ask_participant_put,
                                                    &ask_definition_delete,
+                                                   &ask_definition_forget,
                                                    &ask_participant_delete};
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;

@@ -51,7 +51,8 @@ void ask_send(struct ask *ask);
 
 /* The statements that are prepared. */
 extern const struct ask_kind ask_get, ask_inquire, ask_key; /* questions.c */
-extern const struct ask_kind ask_registry_load, ask_definition_put, ask_participant_put,
-    ask_definition_delete, ask_participant_delete; /* registry.c */
+extern const struct ask_kind ask_registry_number, ask_registry_load, ask_definition_put,
+    ask_participant_put, ask_definition_delete, ask_definition_forget,
+    ask_participant_delete; /* registry.c */
 
 #endif

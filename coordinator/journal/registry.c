@@ -1,5 +1,13 @@
-/* Definitions and participants: few, read whole at the start, each change durable by itself. */
+/* Definitions and participants: few, read whole at the start, each change durable by itself.
+ *
+ * Who reads the registry numbers that reading; a change belongs to the last one of this process and
+ * is none when there was a later one. So what an earlier connection or an earlier leader has sent,
+ * and nobody has heard of, is in what is read, or never comes. */
 #include "read.h"
+
+/* Every change begins with this; it holds the row to its commit, and the next reading waits. */
+#define NUMBERED                                                                                   \
+    "with n as materialized (select from troth.registry where reading = $1 for share), "
 
 /* --- load
  * ------------------------------------------------------------------------------------------ */
@@ -12,7 +20,8 @@ static void load_take(struct ask *ask, const PGresult *result)
                                       .name = field_text(result, i, 1),
                                       .version = (uint32_t)field_int8(result, i, 2),
                                       .body = field_text(result, i, 3),
-                                      .updated_at = field_time(result, i, 4)};
+                                      .updated_at = field_time(result, i, 4),
+                                      .hidden = field_bool(result, i, 5)};
 
         ask->fn.entry(ask->arg, TROTH_OK, &entry);
     }
@@ -26,21 +35,55 @@ static void entry_end(struct ask *ask, int error)
 
 const struct ask_kind ask_registry_load = {
     .name = "registry_load",
-    .sql = "select true, name, version, body, updated_at from troth.definition union all "
-           "select false, name, 0, body, updated_at from troth.participant order by 1, 2, 3",
+    .sql = "select true, name, version, body, updated_at, deleted_at is not null from "
+           "troth.definition union all select false, name, 0, body, updated_at, false from "
+           "troth.participant order by 1, 2, 3",
     .take = load_take,
     .end = entry_end,
 };
 
+/* Nobody but the leader. */
+static void number_take(struct ask *ask, const PGresult *result)
+{
+    ask->error = PQntuples(result) == 1 ? TROTH_OK : TROTH_ERROR_FENCED;
+    if (ask->error == TROTH_OK)
+        ask->journal->registry_reading = field_int8(result, 0, 0);
+}
+
+static void number_end(struct ask *ask, int error)
+{
+    struct ask *load =
+        error == TROTH_OK ? ask_create(ask->journal, &ask_registry_load, ask->arg) : NULL;
+
+    if (load == NULL) {
+        ask->fn.entry(ask->arg, error != TROTH_OK ? error : TROTH_ERROR_NO_MEMORY, NULL);
+        return;
+    }
+    load->fn.entry = ask->fn.entry;
+    ask_send(load);
+}
+
+const struct ask_kind ask_registry_number = {
+    .name = "registry_number",
+    .sql = "with led as materialized (select from troth.shard where shard = 0 and epoch = $1::int8 "
+           "for "
+           "share) update troth.registry set reading = reading + 1 from led "
+           "returning reading",
+    .writes = true,
+    .take = number_take,
+    .end = number_end,
+};
+
 void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *arg)
 {
-    struct ask *ask = ask_create(journal, &ask_registry_load, arg);
+    struct ask *ask = ask_create(journal, &ask_registry_number, arg);
 
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
     }
     ask->fn.entry = fn;
+    params_int8(&ask->params, journal_epoch(journal, 0));
     ask_send(ask);
 }
 
@@ -49,15 +92,22 @@ void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *a
 
 static void put_take(struct ask *ask, const PGresult *result)
 {
-    ask->error = field_bool(result, 0, 0) ? TROTH_OK : TROTH_ERROR_EXISTS;
+    if (field_int8(result, 0, 0) == 0)
+        ask->error = TROTH_ERROR_CONFLICT;
+    else
+        ask->error = field_int8(result, 0, 1) > 0 ? TROTH_OK : TROTH_ERROR_EXISTS;
 }
 
-/* Updating the body to itself changes nothing, but returns the row that stands, whoever wrote it
- * and however shortly ago. */
+/* What is published never changes, and comes back as it is when it was hidden with this body. A
+ * hidden one with another body is replaced: the daemon asks for that when nothing runs it. */
 const struct ask_kind ask_definition_put = {
     .name = "definition_put",
-    .sql = "insert into troth.definition as d (name, version, body) values ($1, $2, $3) "
-           "on conflict (name, version) do update set body = d.body returning d.body = $3",
+    .sql = NUMBERED "w as (insert into troth.definition as d (name, version, body) select $2, $3, "
+                    "$4 from n on conflict (name, version) do update set body = case when "
+                    "d.deleted_at is null then d.body else excluded.body end, updated_at = case "
+                    "when d.deleted_at is null then d.updated_at else clock_timestamp() end, "
+                    "deleted_at = null returning body = $4 as same) "
+                    "select (select count(*) from n), (select count(*) from w where same)",
     .writes = true,
     .take = put_take,
     .end = entry_end,
@@ -65,8 +115,10 @@ const struct ask_kind ask_definition_put = {
 
 const struct ask_kind ask_participant_put = {
     .name = "participant_put",
-    .sql = "insert into troth.participant as p (name, body) values ($1, $2) on conflict (name) "
-           "do update set body = excluded.body, updated_at = clock_timestamp() returning true",
+    .sql = NUMBERED "w as (insert into troth.participant as p (name, body) select $2, $3 from n on "
+                    "conflict (name) do update set body = excluded.body, updated_at = "
+                    "clock_timestamp() returning name) "
+                    "select (select count(*) from n), (select count(*) from w)",
     .writes = true,
     .take = put_take,
     .end = entry_end,
@@ -84,6 +136,7 @@ void journal_registry_put(struct journal *journal, const struct journal_entry *e
         return;
     }
     ask->fn.entry = fn;
+    params_int8(&ask->params, journal->registry_reading);
     params_text(&ask->params, entry->name);
     if (definition)
         params_int8(&ask->params, entry->version);
@@ -96,13 +149,29 @@ void journal_registry_put(struct journal *journal, const struct journal_entry *e
 
 static void delete_take(struct ask *ask, const PGresult *result)
 {
-    ask->error = field_int8(result, 0, 0) > 0 ? TROTH_OK : TROTH_ERROR_NOT_FOUND;
+    if (field_int8(result, 0, 0) == 0)
+        ask->error = TROTH_ERROR_CONFLICT;
+    else
+        ask->error = field_int8(result, 0, 1) > 0 ? TROTH_OK : TROTH_ERROR_NOT_FOUND;
 }
 
 const struct ask_kind ask_definition_delete = {
     .name = "definition_delete",
-    .sql = "with d as (delete from troth.definition where name = $1 "
-           "and ($2::int8 = 0 or version = $2) returning name) select count(*) from d",
+    .sql = NUMBERED "w as (update troth.definition set deleted_at = clock_timestamp() from n where "
+                    "name = $2 and version = $3 and deleted_at is null returning name) "
+                    "select (select count(*) from n), (select count(*) from w)",
+    .writes = true,
+    .take = delete_take,
+    .end = entry_end,
+};
+
+const struct ask_kind ask_definition_forget = {
+    .name = "definition_forget",
+    .sql = NUMBERED
+    "w as (delete from troth.definition as d using n where name = $2 and version = $3 and "
+    "deleted_at is not null and not exists (select from troth.txn as t where t.state = 'open' and "
+    "t.definition = d.name and t.definition_version = d.version) returning name) "
+    "select (select count(*) from n), (select count(*) from w)",
     .writes = true,
     .take = delete_take,
     .end = entry_end,
@@ -110,28 +179,42 @@ const struct ask_kind ask_definition_delete = {
 
 const struct ask_kind ask_participant_delete = {
     .name = "participant_delete",
-    .sql = "with d as (delete from troth.participant where name = $1 returning name) "
-           "select count(*) from d",
+    .sql = NUMBERED "w as (delete from troth.participant using n where name = $2 returning name) "
+                    "select (select count(*) from n), (select count(*) from w)",
     .writes = true,
     .take = delete_take,
     .end = entry_end,
 };
 
-void journal_registry_delete(struct journal *journal, enum journal_registry what,
-                             struct troth_span name, uint32_t version, journal_entry_fn fn,
-                             void *arg)
+static void registry_change(struct journal *journal, const struct ask_kind *kind,
+                            struct troth_span name, uint32_t version, journal_entry_fn fn,
+                            void *arg)
 {
-    bool definition = what == JOURNAL_DEFINITION;
-    struct ask *ask =
-        ask_create(journal, definition ? &ask_definition_delete : &ask_participant_delete, arg);
+    struct ask *ask = ask_create(journal, kind, arg);
 
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
     }
     ask->fn.entry = fn;
+    params_int8(&ask->params, journal->registry_reading);
     params_text(&ask->params, name);
-    if (definition)
+    if (version != 0)
         params_int8(&ask->params, version);
     ask_send(ask);
+}
+
+void journal_registry_delete(struct journal *journal, enum journal_registry what,
+                             struct troth_span name, uint32_t version, journal_entry_fn fn,
+                             void *arg)
+{
+    registry_change(journal,
+                    what == JOURNAL_DEFINITION ? &ask_definition_delete : &ask_participant_delete,
+                    name, version, fn, arg);
+}
+
+void journal_definition_forget(struct journal *journal, struct troth_span name, uint32_t version,
+                               journal_entry_fn fn, void *arg)
+{
+    registry_change(journal, &ask_definition_forget, name, version, fn, arg);
 }

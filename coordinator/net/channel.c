@@ -77,8 +77,11 @@ bool channel_item_elsewhere(struct item *item)
 {
     struct channel *channel = item->request->channel;
     struct lane *lane = &channel->lanes[item->request->lane];
+    const struct route *route = item->request->route;
     item->lacking |= UINT32_C(1) << item->request->replica;
-    if (item->lacking == (UINT32_C(1) << channel->replica_count) - 1) {
+    if (route != channel->route) {
+        item->lacking = 0; /* registered anew meanwhile: the new ones may have it */
+    } else if (item->lacking == (UINT32_C(1) << route->replica_count) - 1) {
         return false;
     }
     unlink_item(channel, item);
@@ -162,24 +165,10 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static int create_peers(struct channel *channel, const char *url)
+static uint32_t slots_of(const struct channel_config *config)
 {
-    struct replica *replica = &channel->replicas[channel->replica_count++];
-    struct http_peer_config config = {
-        .url = url,
-        .connect_timeout_us = channel->config.connect_timeout_us,
-        .limits = HTTP_LIMITS_DEFAULT,
-    };
-    config.limits.body_bytes_max = MESSAGE_LINE_MAX; /* of one line in the batch binding */
-    for (int i = 0; i < LANE_COUNT; i++) {
-        config.connections_max =
-            i == LANE_PHASE1 ? CHANNEL_SLOTS_MAX : channel->config.phase2_connections;
-        int result = http_peer_create(channel->loop, &config, &replica->peers[i]);
-        if (result != 0) {
-            return result;
-        }
-    }
-    return 0;
+    uint32_t slots = config->slots > 0 ? config->slots : CHANNEL_SLOTS_DEFAULT;
+    return slots < CHANNEL_SLOTS_MAX ? slots : CHANNEL_SLOTS_MAX;
 }
 
 static int create_parts(struct channel *channel)
@@ -190,13 +179,7 @@ static int create_parts(struct channel *channel)
     if (channel->deliver == NULL || channel->sweep == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < CHANNEL_URLS_MAX && channel->config.urls[i] != NULL; i++) {
-        int result = create_peers(channel, channel->config.urls[i]);
-        if (result != 0) {
-            return result;
-        }
-    }
-    return channel->replica_count > 0 ? 0 : TROTH_ERROR_CONFIG;
+    return channel_route_create(channel->loop, &channel->config, &channel->route);
 }
 
 int channel_create(struct http_loop *loop, const struct channel_config *config,
@@ -214,10 +197,7 @@ int channel_create(struct http_loop *loop, const struct channel_config *config,
     memcpy(channel->name, config->name, strlen(config->name));
     memcpy(channel->journal, config->journal, TROTH_JOURNAL_ID_LEN);
     channel->loop = loop;
-    channel->slots = config->slots > 0 ? config->slots : CHANNEL_SLOTS_DEFAULT;
-    if (channel->slots > CHANNEL_SLOTS_MAX) {
-        channel->slots = CHANNEL_SLOTS_MAX;
-    }
+    channel->slots = slots_of(config);
     channel->reachable = true; /* until we know better */
     for (int i = 0; i < LANE_COUNT; i++) {
         TAILQ_INIT(&channel->lanes[i].queue);
@@ -251,13 +231,16 @@ void channel_destroy(struct channel *channel)
     if (channel == NULL) {
         return;
     }
-    channel->destroying = true;
-    for (uint32_t i = 0; i < channel->replica_count; i++) {
-        for (int k = 0; k < LANE_COUNT; k++) {
-            http_peer_destroy(channel->replicas[i].peers[k]); /* ends the requests */
-        }
+    struct request *request;
+    while ((request = TAILQ_FIRST(&channel->requests)) != NULL) {
+        http_call_cancel(request->call);
+        free_items(&request->open);
+        channel_request_free(request);
     }
-    assert(TAILQ_EMPTY(&channel->requests));
+    if (channel->is_due) {
+        TAILQ_REMOVE(channel->config.due, channel, due_link);
+    }
+    channel_route_drop(channel->route);
     for (int i = 0; i < LANE_COUNT; i++) {
         free_items(&channel->lanes[i].queue);
     }
@@ -273,6 +256,31 @@ void channel_destroy(struct channel *channel)
     buffer_finish(&channel->scratch);
     buffer_finish(&channel->reason);
     free(channel);
+}
+
+static void forget_lacking(struct channel *channel)
+{
+    struct item *item;
+    for (int i = 0; i < LANE_COUNT; i++) {
+        TAILQ_FOREACH(item, &channel->lanes[i].queue, link)
+        {
+            item->lacking = 0;
+        }
+    }
+}
+
+void channel_replace(struct channel *channel, struct channel *taken)
+{
+    struct route *before = channel->route;
+    forget_lacking(channel);
+    channel->route = taken->route;
+    taken->route = NULL;
+    channel->slots = taken->slots;
+    channel->config.slots = taken->config.slots;
+    channel->reachable = true; /* until we know better */
+    channel_route_drop(before);
+    channel_destroy(taken);
+    channel_is_due(channel);
 }
 
 static struct troth_span keep(char **at, struct troth_span span)
@@ -332,11 +340,33 @@ int channel_send(struct channel *channel, const struct command *command)
     TAILQ_INSERT_TAIL(&lane->queue, item, link);
     lane->queued++;
     sweep_by(channel, item->deadline_us);
+    channel_is_due(channel);
     return 0;
+}
+
+void channel_is_due(struct channel *channel)
+{
+    bool waits = channel->lanes[LANE_PHASE1].queued + channel->lanes[LANE_PHASE2].queued > 0;
+    if (waits && !channel->is_due && channel->config.due != NULL) {
+        channel->is_due = true;
+        TAILQ_INSERT_TAIL(channel->config.due, channel, due_link);
+    }
+}
+
+void channel_list_flush(struct channel_list *due)
+{
+    struct channel *channel;
+    while ((channel = TAILQ_FIRST(due)) != NULL) {
+        channel_flush(channel);
+    }
 }
 
 void channel_flush(struct channel *channel)
 {
+    if (channel->is_due) {
+        channel->is_due = false;
+        TAILQ_REMOVE(channel->config.due, channel, due_link);
+    }
     const uint32_t requests_max[LANE_COUNT] = {channel->slots, channel->config.phase2_connections};
     for (int i = LANE_COUNT - 1; i >= 0; i--) { /* phase 2 first: it frees what phase 1 waits for */
         struct lane *lane = &channel->lanes[i];

@@ -43,6 +43,7 @@ struct lane {
 struct request {
     TAILQ_ENTRY(request) link;
     struct channel *channel;
+    struct route *route; /* held */
     enum lane_number lane;
     struct items open; /* not yet answered */
     struct http_call *call;
@@ -61,14 +62,23 @@ struct replica {
     uint64_t avoid_until_us;
 };
 
-struct channel {
-    struct channel_config config;
-    char name[TROTH_NAME_LEN_MAX + 1];
-    char journal[TROTH_JOURNAL_ID_LEN + 1];
-    struct http_loop *loop;
+/* Where requests go: see route.c. */
+struct route {
+    enum channel_binding binding;
+    uint32_t refs; /* the channel's, and one of each request */
     struct replica replicas[CHANNEL_URLS_MAX];
     uint32_t replica_count;
     uint32_t replica_next; /* round robin */
+};
+
+struct channel {
+    struct channel_config config;
+    TAILQ_ENTRY(channel) due_link;
+    bool is_due; /* on the list of those to be flushed */
+    char name[TROTH_NAME_LEN_MAX + 1];
+    char journal[TROTH_JOURNAL_ID_LEN + 1];
+    struct http_loop *loop;
+    struct route *route; /* of the registration in force */
     struct lane lanes[LANE_COUNT];
     struct requests requests;
     struct items failed;
@@ -82,7 +92,6 @@ struct channel {
     uint32_t slots_wanted; /* by waiters, counted once for each of their channels */
     uint64_t slots_round;  /* of slots_run(), in which nobody further may pass here */
     bool reachable;
-    bool destroying;
     struct buffer body;    /* of the request being written */
     struct buffer headers; /* values of the same */
     struct buffer scratch;
@@ -91,7 +100,18 @@ struct channel {
 
 uint64_t channel_lane_now_us(void);
 
-/* channel.c. Out of whichever list it is in; freed after the host was told. */
+/* route.c */
+TROTH_MUST_CHECK int channel_route_create(struct http_loop *loop,
+                                          const struct channel_config *config,
+                                          struct route **ret_route);
+void channel_route_drop(struct route *route);
+uint32_t channel_route_choose(struct route *route, uint32_t lacking);
+/* Bit `at`. */
+bool channel_route_is_among(uint32_t replicas, uint32_t at);
+
+/* channel.c. It has something to send, or may send what waits. */
+void channel_is_due(struct channel *channel);
+/* Out of whichever list it is in; freed after the host was told. */
 void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
                          bool was_sent);
 /* The same with RESULT_UNKNOWN, from the next event on. `reason` is copied; without memory for it

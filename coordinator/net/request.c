@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct binding *binding_of(const struct channel *channel)
+static const struct binding *binding_of(const struct request *request)
 {
-    switch (channel->config.binding) {
+    switch (request->route->binding) {
     case CHANNEL_HTTP:
         return &channel_binding_http;
     case CHANNEL_BATCH:
@@ -17,41 +17,17 @@ static const struct binding *binding_of(const struct channel *channel)
     return &channel_binding_batch;
 }
 
-static bool is_among(uint32_t replicas, uint32_t at)
-{
-    return (replicas >> at & 1u) != 0;
-}
-
-/* The next in turn that is not among `lacking`; one that could not be reached a moment ago only
- * when all are like that. */
-static uint32_t replica_choose(struct channel *channel, uint32_t lacking)
-{
-    uint64_t now_us = channel_lane_now_us();
-    uint32_t first = channel->replica_next;
-    while (is_among(lacking, first)) {
-        first = (first + 1) % channel->replica_count;
-    }
-    channel->replica_next = (first + 1) % channel->replica_count;
-    for (uint32_t i = 0; i < channel->replica_count; i++) {
-        uint32_t at = (first + i) % channel->replica_count;
-        if (channel->replicas[at].avoid_until_us <= now_us && !is_among(lacking, at)) {
-            return at;
-        }
-    }
-    return first;
-}
-
 /* Could not be reached: on to the next, past those that lack the operation. */
 static void replica_pass(struct request *request)
 {
-    struct channel *channel = request->channel;
-    channel->replicas[request->replica].avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
+    struct route *route = request->route;
+    route->replicas[request->replica].avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
     request->passed = request->replica;
     do {
         request->tried++;
-        request->replica = (request->replica + 1) % channel->replica_count;
-    } while (request->tried < channel->replica_count &&
-             is_among(request->lacking, request->replica));
+        request->replica = (request->replica + 1) % route->replica_count;
+    } while (request->tried < route->replica_count &&
+             channel_route_is_among(request->lacking, request->replica));
 }
 
 static void fail_open(struct request *request, enum message_trouble trouble, const char *reason,
@@ -78,8 +54,8 @@ static enum message_trouble trouble_of_errno(int error)
 /* No replica can be reached: the words are those of the last one tried. */
 static void fail_unreachable(struct request *request)
 {
-    const struct channel *channel = request->channel;
-    const struct http_peer *peer = channel->replicas[request->passed].peers[request->lane];
+    const struct replica *last = &request->route->replicas[request->passed];
+    const struct http_peer *peer = last->peers[request->lane];
     const char *why = http_peer_why(peer);
     request->channel->reachable = false;
     fail_open(request, trouble_of_errno(http_peer_errno(peer)),
@@ -93,16 +69,18 @@ void channel_request_free(struct request *request)
     assert(TAILQ_EMPTY(&request->open));
     channel->lanes[request->lane].requests--;
     TAILQ_REMOVE(&channel->requests, request, link);
+    channel_route_drop(request->route);
     free(request);
+    channel_is_due(channel);
 }
 
 /* To its replica, or to the next that is not refused at once. */
 static void request_send(struct request *request)
 {
-    struct channel *channel = request->channel;
-    while (request->tried < channel->replica_count) {
-        struct replica *replica = &channel->replicas[request->replica];
-        int result = binding_of(channel)->call(request, replica->peers[request->lane]);
+    struct route *route = request->route;
+    while (request->tried < route->replica_count) {
+        struct replica *replica = &route->replicas[request->replica];
+        int result = binding_of(request)->call(request, replica->peers[request->lane]);
         if (result == 0) {
             return;
         }
@@ -121,12 +99,12 @@ static void fill(struct request *request)
 {
     struct channel *channel = request->channel;
     struct lane *lane = &channel->lanes[request->lane];
-    uint32_t commands_max = binding_of(channel)->commands_max;
+    uint32_t commands_max = binding_of(request)->commands_max;
     size_t bytes = 0;
     struct item *next = NULL;
     for (uint32_t count = 0; count < commands_max && lane->queued > 0; count++) {
         struct item *item = count == 0 ? TAILQ_FIRST(&lane->queue) : next;
-        if (item == NULL || is_among(item->lacking, request->replica)) {
+        if (item == NULL || channel_route_is_among(item->lacking, request->replica)) {
             break;
         }
         next = TAILQ_NEXT(item, link);
@@ -158,7 +136,10 @@ void channel_request_start(struct channel *channel, enum lane_number lane)
     }
     request->channel = channel;
     request->lane = lane;
-    request->replica = replica_choose(channel, TAILQ_FIRST(&channel->lanes[lane].queue)->lacking);
+    request->route = channel->route;
+    request->route->refs++;
+    request->replica =
+        channel_route_choose(request->route, TAILQ_FIRST(&channel->lanes[lane].queue)->lacking);
     TAILQ_INIT(&request->open);
     TAILQ_INSERT_TAIL(&channel->requests, request, link);
     channel->lanes[lane].requests++;
@@ -223,6 +204,7 @@ void channel_request_read_slots(struct request *request, const struct http_reply
     if (http_reply_header(reply, HEADER_SLOTS, &value) && parse_number(value, &slots) &&
         slots > 0) {
         request->channel->slots = slots < CHANNEL_SLOTS_MAX ? slots : CHANNEL_SLOTS_MAX;
+        channel_is_due(request->channel);
     }
 }
 
@@ -265,15 +247,6 @@ void channel_request_done(void *arg, int error, const struct http_reply *reply)
 {
     struct request *request = arg;
     struct channel *channel = request->channel;
-    if (channel->destroying) {
-        struct item *item;
-        while ((item = TAILQ_FIRST(&request->open)) != NULL) {
-            TAILQ_REMOVE(&request->open, item, link);
-            free(item);
-        }
-        channel_request_free(request);
-        return;
-    }
     if (error == TROTH_ERROR_UNAVAILABLE) {
         fail_over(request);
         return;
@@ -281,7 +254,7 @@ void channel_request_done(void *arg, int error, const struct http_reply *reply)
     channel->reachable = error == 0;
     if (error == 0) {
         channel_request_read_slots(request, reply);
-        binding_of(channel)->answered(request, reply);
+        binding_of(request)->answered(request, reply);
         fail_open(request, TROUBLE_NOT_UNDERSTOOD,
                   "the participant's answer has no result for this command", true);
     } else {

@@ -4,17 +4,53 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from scripted import DONE, SILENCE, Scripted  # noqa: E402
 from system import System  # noqa: E402
 from troth_test import TrothTest, main, wait_until  # noqa: E402
 
 BANKS = ("bank_a", "bank_b")
 
 
-class Marks(TrothTest):
+def step(name, participant, **members):
+    return {"name": name, "participant": participant, "operation": "work", **members}
+
+
+class Registrations(TrothTest):
+    """Beside the banks, participants that answer as the test says; each has one slot."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.system = System(bank_options={"sweep_interval": 1}).start()
+        cls.trothd = cls.system.trothd
+
+    def setUp(self):
+        self.one, self.two = Scripted(), Scripted()
+        self.put("one", self.one, 1)
+        self.put("two", self.two, 1)
+
+    def tearDown(self):
+        for scripted in (self.one, self.two):
+            scripted.answers.clear()
+            scripted.end.set()
+        wait_until(lambda: self.trothd.get("/readyz").json["open_transactions"] == 0, 60, "all have ended")
+
+    def put(self, name, scripted, slots):
+        reply = self.trothd.put(f"/v1/participants/{name}",
+                                {"binding": "http", "urls": [scripted.url], "slots": slots})
+        self.assertIn(reply.status, (200, 201), reply)
+
+    def publish(self, name, steps, mode="2pc", **members):
+        reply = self.trothd.apply({"name": name, "version": 1, "mode": mode, "steps": steps, **members})
+        self.assertIn(reply.status, (200, 201), reply)
+
+    def begin(self, definition):
+        reply = self.trothd.submit(definition, {}, prefer="respond-async")
+        self.assertEqual(reply.status, 202, reply)
+        return reply.json["gtid"]
+
+    def status(self, name):
+        return self.trothd.get(f"/v1/participants/{name}").json["status"]
 
     def test_guard_rows_of_every_shard_leave_at_every_bank(self):
         """Each participant goes round all shards by itself: however the requests of two banks alternate, none of them
@@ -29,6 +65,79 @@ class Marks(TrothTest):
                 for bank in BANKS]
             return left == [0, 0]
         wait_until(gone, 60, "the guard rows of 48 transfers are gone at both banks")
+
+    def test_a_participant_that_open_transactions_need_is_not_deleted(self):
+        self.one.answers["work", "prepare"] = [SILENCE]
+        self.publish("alone", [step("a", "one"), step("b", "two")])
+        gtid = self.begin("alone")
+        wait_until(lambda: self.one.count(gtid, "work", "prepare"), 30, "its prepare is out")
+        for name in ("one", "two"):  # two has voted: the decision is still to come
+            refused = self.trothd.delete(f"/v1/participants/{name}")
+            self.assertEqual((refused.status, refused.json["type"].rsplit("/", 1)[1]), (409, "in-use"))
+            self.assertIn("1 open transaction needs", refused.json["detail"])
+            self.assertIn(gtid, refused.json["detail"])
+        self.assertEqual(self.trothd.post(f"/v1/transactions/{gtid}/abort").status, 200)
+        self.trothd.wait_outcome(gtid)
+        wait_until(lambda: self.trothd.get("/readyz").json["open_transactions"] == 0, 30, "its end is durable")
+        self.assertEqual(self.trothd.delete("/v1/participants/one").status, 204)
+        self.assertEqual(self.trothd.get("/v1/participants/one").status, 404)
+        self.assertEqual(self.trothd.delete("/v1/participants/one").status, 404)
+
+    def test_registering_again_while_transactions_wait_for_slots(self):
+        """However often: what waits goes the new way, and after a restart the same registration is in force."""
+        self.one.answers["work", "prepare"] = [SILENCE]
+        self.publish("both", [step("a", "one"), step("b", "two")], prepare_timeout="20s")
+        gtids = [self.begin("both") for _ in range(4)]
+        wait_until(lambda: self.one.count(gtids[0], "work", "prepare"), 30, "the first has the only slot")
+        better = Scripted()
+        for slots in range(2, 10):  # more often than there were places for channels that are replaced
+            self.put("one", better, slots)
+            self.put("two", self.two, slots)
+        self.assertEqual(self.trothd.get("/v1/participants/one").json["slots"], 9)
+        for gtid in gtids[1:]:  # they were waiting, and are called where it is now
+            self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+            self.assertEqual(better.count(gtid, "work", "prepare"), 1)
+        self.one.end.set()  # the connection breaks: the same command again, to the new address
+        self.assertEqual(self.trothd.wait_outcome(gtids[0])["outcome"], "committed")
+        wait_until(lambda: self.status("one")["slots_used"] == 0, 30, "no slot is lost")
+        self.trothd.kill9()
+        self.trothd.start()
+        for name in ("one", "two"):
+            self.assertEqual(self.trothd.get(f"/v1/participants/{name}").json["slots"], 9)
+
+    def test_what_the_journal_did_not_take_is_not_in_force(self):
+        """Memory and journal change together or not at all: also where the answer was lost."""
+        proxy = self.system.proxies["journal"]
+        proxy.drop("reply")
+        with self.assertRaises(TimeoutError):
+            self.trothd.put("/v1/participants/one",
+                            {"binding": "http", "urls": [self.one.url], "slots": 7}, timeout=3)
+        proxy.cut()
+        proxy.release()
+        written = wait_until(lambda: self.system.postgres.value(
+            "journal", "select body::json->>'slots' from troth.participant where name = 'one'"), 30, "the row")
+        wait_until(lambda: self.trothd.get("/readyz").json["ready"], 60, "it leads again")
+        wait_until(lambda: str(self.trothd.get("/v1/participants/one").json["slots"]) == written, 30,
+                   f"the memory says {written}, as the journal does")
+
+    def test_a_deleted_definition_serves_what_runs_it(self):
+        self.one.answers["work", "execute"] = [SILENCE]
+        steps = [step("a", "one"), step("b", "two")]
+        self.publish("gone", steps, mode="saga", retries={"fast": {"interval": "50ms", "max_attempts": 0}})
+        gtid = self.begin("gone")
+        wait_until(lambda: self.one.count(gtid, "work", "execute"), 30, "its first step is out")
+        self.assertEqual(self.trothd.delete("/v1/definitions/gone?version=1").status, 204)
+        self.assertEqual(self.trothd.get("/v1/definitions/gone").status, 404)
+        self.assertEqual(self.trothd.submit("gone", {}).status, 422)
+        other = {"name": "gone", "version": 1, "mode": "saga", "steps": steps[:1]}
+        self.assertEqual(self.trothd.apply(other).status, 409)
+        self.trothd.kill9()
+        self.one.answers["work", "execute"] = [DONE]
+        self.trothd.start()
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+        wait_until(lambda: self.system.postgres.value(
+            "journal", "select count(*) from troth.definition where name = 'gone'") == 0, 30, "its text has left")
+        self.assertEqual(self.trothd.apply(other).status, 201)
 
 
 if __name__ == "__main__":

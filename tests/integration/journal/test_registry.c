@@ -9,6 +9,7 @@ struct entries {
     char names[8][32];
     char bodies[8][64];
     uint32_t versions[8];
+    bool hidden[8];
     bool ended;
     int error;
 };
@@ -26,6 +27,7 @@ static void on_entry(void *arg, int error, const struct journal_entry *entry)
     snprintf(entries->names[entries->count], 32, "%.*s", (int)entry->name.len, entry->name.data);
     snprintf(entries->bodies[entries->count], 64, "%.*s", (int)entry->body.len, entry->body.data);
     ck_assert_uint_gt(entry->updated_at.us, 0);
+    entries->hidden[entries->count] = entry->hidden;
     entries->versions[entries->count++] = entry->version;
 }
 
@@ -51,6 +53,15 @@ static int drop(struct world *world, struct node *node, enum journal_registry wh
     return entries.error;
 }
 
+static int forget(struct world *world, struct node *node, const char *name, uint32_t version)
+{
+    struct entries entries = {0};
+
+    journal_definition_forget(node->journal, text_span(name), version, on_entry, &entries);
+    world_wait(world, entries.ended);
+    return entries.error;
+}
+
 static struct entries load(struct world *world, struct node *node)
 {
     struct entries entries = {0};
@@ -71,6 +82,7 @@ START_TEST(definitions_are_written_once)
 
     world_init(&world, false);
     node_lead(&world, &node);
+    ck_assert_uint_eq(load(&world, &node).count, 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":0.10}"), 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":0.10}"), 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":0.1}"),
@@ -80,12 +92,66 @@ START_TEST(definitions_are_written_once)
     ck_assert_uint_eq(entries.count, 2);
     ck_assert_str_eq(entries.bodies[0], "{\"a\":0.10}");
     ck_assert_uint_eq(entries.versions[1], 2);
-    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), 0);
-    ck_assert_uint_eq(load(&world, &node).count, 1);
-    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), TROTH_ERROR_NOT_FOUND);
-    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 3, "{}"), 0);
-    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 0), 0);
+    world_finish(&world);
+}
+END_TEST
+
+/* A deleted definition is hidden and its text stays, until nothing that has not ended runs it;
+ * its version may be published anew. */
+START_TEST(deleted_definitions_are_hidden)
+{
+    struct world world;
+    struct node node;
+    struct entries entries;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
     ck_assert_uint_eq(load(&world, &node).count, 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{}"), 0);
+    ck_assert_int_eq(forget(&world, &node, "transfer", 1), TROTH_ERROR_NOT_FOUND);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), TROTH_ERROR_NOT_FOUND);
+    entries = load(&world, &node);
+    ck_assert_uint_eq(entries.count, 1);
+    ck_assert(entries.hidden[0]);
+    world_exec(&world, "insert into troth.txn (shard, gtid, epoch, attempt, protocol, mode, "
+                       "interactive, accepted, state, began_at, definition, definition_version) "
+                       "values (3, '00000000-0000-8003-8000-004000000001', 1, 1, 'saga', 'saga', "
+                       "false, true, 'open', now(), 'transfer', 1)");
+    ck_assert_int_eq(forget(&world, &node, "transfer", 1), TROTH_ERROR_NOT_FOUND);
+    ck_assert_uint_eq(load(&world, &node).count, 1);
+    world_exec(&world, "update troth.txn set state = 'ended'");
+    ck_assert_int_eq(forget(&world, &node, "transfer", 1), 0);
+    ck_assert_uint_eq(load(&world, &node).count, 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":1}"), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":2}"), 0);
+    entries = load(&world, &node);
+    ck_assert(!entries.hidden[0]);
+    ck_assert_str_eq(entries.bodies[0], "{\"a\":2}");
+    world_finish(&world);
+}
+END_TEST
+
+/* A change that continues from another state of the registry than the one that was read last is
+ * none: neither what a lost connection had sent comes in later, nor what an earlier leader sends.
+ */
+START_TEST(late_changes_are_none)
+{
+    struct world world;
+    struct node node;
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    ck_assert_uint_eq(load(&world, &node).count, 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{}"), 0);
+    world_exec(&world, "update troth.registry set reading = reading + 1"); /* as another did */
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":2}"),
+                     TROTH_ERROR_CONFLICT);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0), TROTH_ERROR_CONFLICT);
+    ck_assert_str_eq(load(&world, &node).bodies[0], "{}");
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":2}"), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0), 0);
     world_finish(&world);
 }
 END_TEST
@@ -99,6 +165,7 @@ START_TEST(participants_are_replaced)
 
     world_init(&world, false);
     node_lead(&world, &node);
+    ck_assert_uint_eq(load(&world, &node).count, 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":1}"), 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":2}"), 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_b", 0, "{}"), 0);
@@ -118,6 +185,8 @@ TCase *registry_tests(void)
 
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, definitions_are_written_once);
+    tcase_add_test(tests, deleted_definitions_are_hidden);
+    tcase_add_test(tests, late_changes_are_none);
     tcase_add_test(tests, participants_are_replaced);
     return tests;
 }

@@ -24,7 +24,7 @@
 struct event_base;
 struct journal;
 
-#define JOURNAL_SCHEMA_VERSION 2
+#define JOURNAL_SCHEMA_VERSION 3
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
@@ -217,17 +217,26 @@ struct journal_entry {
     uint32_t version;       /* definitions; 0 for participants */
     struct troth_span body; /* JSON as it was put */
     struct wall updated_at;
+    bool hidden; /* a definition that was deleted: its text stays while it is needed */
 };
 typedef void (*journal_entry_fn)(void *arg, int error, const struct journal_entry *entry);
-/* All entries, then fn with entry NULL. */
+/* All entries, then fn with entry NULL. From here on no change comes in that was asked for before
+ * and whose answer was lost, and none of a node that led before (TROTH_ERROR_FENCED: this one does
+ * not lead). */
 void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *arg);
 /* Definition: inserted once; TROTH_ERROR_EXISTS when another body stands under name and version
- * (the same body is 0). Participant: inserted or replaced. Durable when fn comes. */
+ * (the same body is 0, as is any where a hidden one stands). Participant: inserted or replaced.
+ * Durable when fn comes. TROTH_ERROR_CONFLICT: nothing was done, the registry was read again since,
+ * by another node perhaps: load it. */
 void journal_registry_put(struct journal *journal, const struct journal_entry *entry,
                           journal_entry_fn fn, void *arg);
-/* version 0: all versions. TROTH_ERROR_NOT_FOUND. */
+/* A definition (version 1 …) is hidden, a participant (version 0) is gone. TROTH_ERROR_NOT_FOUND,
+ * _CONFLICT. */
 void journal_registry_delete(struct journal *journal, enum journal_registry what,
                              struct troth_span name, uint32_t version, journal_entry_fn fn,
                              void *arg);
+/* A hidden definition is gone, unless a row that has not ended runs it (TROTH_ERROR_NOT_FOUND). */
+void journal_definition_forget(struct journal *journal, struct troth_span name, uint32_t version,
+                               journal_entry_fn fn, void *arg);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <http/loop.h>
 #include <protocol/buffer.h>
@@ -45,6 +46,10 @@ typedef void (*channel_oldest_open)(void *arg, uint32_t round, struct buffer *re
  * (unreachable). */
 typedef void (*channel_result)(void *arg, const struct result *result, bool sent);
 
+/* The channels that have something to send: a turn costs what is active, not what is registered. */
+struct channel;
+TAILQ_HEAD(channel_list, channel);
+
 struct channel_config {
     const char *name;
     enum channel_binding binding;
@@ -56,14 +61,18 @@ struct channel_config {
     channel_oldest_open oldest_open;
     channel_result result;
     void *arg;
+    struct channel_list *due; /* it enters itself there; NULL: the host flushes it every turn */
 };
-
-struct channel;
 
 TROTH_MUST_CHECK int channel_create(struct http_loop *loop, const struct channel_config *config,
                                     struct channel **ret_channel);
-/* Commands not yet answered get no result any more. Not from inside a result. Takes NULL. */
+/* Commands not yet answered get no result any more. Nobody waits for or holds a slot of it. Not
+ * from inside a result. Takes NULL. */
 void channel_destroy(struct channel *channel);
+/* Another registration of the same participant: binding, URLs and slots are those of `taken`, a
+ * fresh channel, which is gone then. What waits goes the new way, requests under way end where they
+ * are, slots that are held or waited for stay so. Not from inside a result. */
+void channel_replace(struct channel *channel, struct channel *taken);
 
 /* Copies. Exactly one result comes, at the latest when the command's timeout has passed (a request
  * of several commands may go on for those that have longer). TROTH_ERROR_FULL,
@@ -71,6 +80,7 @@ void channel_destroy(struct channel *channel);
 TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command *command);
 /* Turns the queues into requests: call at the end of the turn, before http_loop_flush(). */
 void channel_flush(struct channel *channel);
+void channel_list_flush(struct channel_list *due);
 
 struct channel_stats {
     uint32_t slots;

@@ -1,0 +1,312 @@
+/* registrations.c: participants come, change and go: from the journal and through the API.
+ *
+ * Memory and journal change together or not at all: all that a change needs is made before the
+ * journal is asked, so that nothing can fail behind its answer; and where the answer is lost, the
+ * registry is read again (registry.c). */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <protocol/json.h>
+
+/* --- as the journal keeps it: {"binding":"batch","urls":["…"],"slots":16} --------------------- */
+
+static void encode(const struct api_participant *from, struct buffer *body)
+{
+    buffer_append_text(body, "{\"binding\":");
+    json_append_text(body, from->binding);
+    buffer_append_text(body, ",\"urls\":[");
+    for (uint32_t i = 0; i < CHANNEL_URLS_MAX && from->urls[i] != NULL; i++) {
+        buffer_append_text(body, i > 0 ? "," : "");
+        json_append_text(body, from->urls[i]);
+    }
+    buffer_append_text(body, "],\"slots\":");
+    buffer_append_uint(body, from->slots);
+    buffer_append_text(body, "}");
+}
+
+#define URL_BYTES_MAX 512
+
+static int decode(const struct journal_entry *entry, char *name, char *binding,
+                  char urls[][URL_BYTES_MAX], struct api_participant *ret_participant)
+{
+    struct troth_span body, value, key, item;
+    int64_t slots = 0;
+    if (entry->name.len > TROTH_NAME_LEN_MAX ||
+        json_check(entry->body, JSON_CHECK_DEFAULT, &body, NULL) != 0 ||
+        json_type(body) != JSON_OBJECT || !json_member(body, "binding", &value) ||
+        json_string_copy(value, binding, 8) != 0 || !json_member(body, "slots", &value) ||
+        json_int64(value, &slots) != 0 || slots < 0 || slots > CHANNEL_SLOTS_MAX ||
+        !json_member(body, "urls", &value) || json_type(value) != JSON_ARRAY) {
+        return TROTH_ERROR_SYNTAX;
+    }
+    memcpy(name, entry->name.data, entry->name.len);
+    name[entry->name.len] = '\0';
+    *ret_participant =
+        (struct api_participant){.name = name, .binding = binding, .slots = (uint32_t)slots};
+    struct json_cursor cursor = json_cursor(value);
+    for (uint32_t i = 0; i < CHANNEL_URLS_MAX && json_next(&cursor, &key, &item); i++) {
+        if (json_string_copy(item, urls[i], URL_BYTES_MAX) != 0) {
+            return TROTH_ERROR_SYNTAX;
+        }
+        ret_participant->urls[i] = urls[i];
+    }
+    return 0;
+}
+
+void registrations_load(struct driver *driver, const struct journal_entry *entry)
+{
+    char name[TROTH_NAME_LEN_MAX + 1] = "", binding[8], urls[CHANNEL_URLS_MAX][URL_BYTES_MAX];
+    struct api_participant from;
+    struct participant *made = NULL;
+    int error = decode(entry, name, binding, urls, &from);
+    struct participant *known = error == 0 ? participants_find(driver, name) : NULL;
+    if (known != NULL && strlen(known->body) == entry->body.len &&
+        memcmp(known->body, entry->body.data, entry->body.len) == 0) {
+        known->round = driver->registry_round;
+        return;
+    }
+    if (error == 0) {
+        error = participants_make(driver, &from, entry->body, &made);
+    }
+    if (error == 0) {
+        error = participants_reserve(driver);
+    }
+    if (error == 0) {
+        participants_apply(driver, made)->round = driver->registry_round;
+        return;
+    }
+    participants_destroy(made);
+    if (known != NULL) { /* it goes on as it was */
+        known->round = driver->registry_round;
+    }
+    log_line(LOG_ERROR, "a participant of the journal can not be loaded", "participant", name,
+             "reason", troth_error_text(error), NULL);
+}
+
+/* Behind a load: who is in memory and not in the journal any more. A delete whose answer is to come
+ * sees to its own. */
+void registrations_loaded(struct driver *driver)
+{
+    for (uint32_t i = driver->participants_count; i-- > 0;) {
+        struct participant *participant = driver->participants[i];
+        bool waits = participant->deleting && !participant->doubted;
+        if (participant->round != driver->registry_round && participant->open == 0 && !waits) {
+            participants_remove(driver, participant);
+        } else if (participant->doubted) {
+            participant->deleting = false;
+            participant->doubted = false;
+        }
+    }
+}
+
+/* --- what the API asks for ------------------------------------------------------------------- */
+
+static void show(const struct participant *participant, struct api_participant *ret_participant)
+{
+    *ret_participant = (struct api_participant){
+        .name = participant->name, .binding = participant->binding, .slots = participant->slots};
+    for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++) {
+        ret_participant->urls[i] = participant->urls[i];
+    }
+}
+
+bool registry_host_participant(void *ctx, const char *name, struct api_participant *ret)
+{
+    const struct participant *participant = participants_find(ctx, name);
+    if (participant != NULL) {
+        show(participant, ret);
+    }
+    return participant != NULL;
+}
+
+bool registry_host_participant_at(void *ctx, uint32_t i, struct api_participant *ret)
+{
+    const struct driver *driver = ctx;
+    if (i < driver->participants_count) {
+        show(driver->participants[i], ret);
+    }
+    return i < driver->participants_count;
+}
+
+void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members)
+{
+    const struct participant *participant = participants_find(ctx, name);
+    if (participant == NULL) {
+        return;
+    }
+    struct channel_stats stats;
+    channel_stats(participant->channel, &stats);
+    buffer_append_format(ret_members,
+                         "\"reachable\":%s,\"slots_announced\":%u,\"slots_used\":%u,"
+                         "\"queued\":%u,\"in_flight\":%u",
+                         stats.reachable ? "true" : "false", stats.slots, stats.slots_used,
+                         stats.queued, stats.in_flight);
+}
+
+struct participant_change {
+    struct driver *driver;
+    struct buffer body;
+    struct participant *made; /* put: in force once the journal has it */
+    char name[TROTH_NAME_LEN_MAX + 1];
+    api_done_fn fn;
+    void *arg;
+};
+
+static void finish_change(struct participant_change *change, const struct api_problem *problem)
+{
+    change->fn(change->arg, problem);
+    if (change->made != NULL) {
+        change->driver->participants_coming--;
+        participants_destroy(change->made);
+    }
+    buffer_finish(&change->body);
+    free(change);
+}
+
+static struct participant_change *new_change(struct driver *driver, const char *name,
+                                             api_done_fn fn, void *arg)
+{
+    struct participant_change *change = calloc(1, sizeof *change);
+    if (change == NULL) {
+        struct api_problem problem;
+        problem_unavailable(&problem, "out of memory");
+        fn(arg, &problem);
+        return NULL;
+    }
+    change->driver = driver;
+    change->fn = fn;
+    change->arg = arg;
+    (void)snprintf(change->name, sizeof change->name, "%s", name);
+    return change;
+}
+
+static struct journal_entry entry_of(const struct participant_change *change)
+{
+    return (struct journal_entry){.what = JOURNAL_PARTICIPANT,
+                                  .name = {change->name, strlen(change->name)},
+                                  .body = buffer_span(&change->body),
+                                  .updated_at = driver_now().wall};
+}
+
+static void on_put(void *arg, int error, const struct journal_entry *entry)
+{
+    (void)entry;
+    struct participant_change *change = arg;
+    struct api_problem problem;
+    if (error == 0) {
+        (void)participants_apply(change->driver, change->made);
+        change->made = NULL;
+    } else {
+        registry_refused(change->driver, error, &problem);
+    }
+    finish_change(change, error == 0 ? NULL : &problem);
+}
+
+/* All that is needed to put it in force. */
+static int prepare(struct participant_change *change, const struct api_participant *participant)
+{
+    struct participant *made = NULL;
+    encode(participant, &change->body);
+    if (change->body.failed) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    int error = participants_make(change->driver, participant, buffer_span(&change->body), &made);
+    if (error == 0) {
+        error = participants_reserve(change->driver);
+    }
+    if (error != 0) {
+        participants_destroy(made);
+        return error;
+    }
+    change->made = made;
+    return 0;
+}
+
+void registry_host_participant_put(void *ctx, const struct api_participant *participant,
+                                   api_done_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct participant_change *change = new_change(driver, participant->name, fn, arg);
+    if (change == NULL) {
+        return;
+    }
+    struct api_problem problem;
+    int error = prepare(change, participant);
+    if (error == TROTH_ERROR_CONFIG) {
+        (void)api_problem_set(&problem, API_PROBLEM_WRONG_URL,
+                              "participant \"%s\": a URL is not http://host[:port][/path] with a "
+                              "host that can have an "
+                              "address",
+                              participant->name);
+    } else if (error != 0) {
+        problem_unavailable(&problem, "out of memory");
+    }
+    if (error != 0) {
+        finish_change(change, &problem);
+        return;
+    }
+    struct journal_entry entry = entry_of(change);
+    journal_registry_put(driver->journal, &entry, on_put, change);
+}
+
+static void on_deleted(void *arg, int error, const struct journal_entry *entry)
+{
+    (void)entry;
+    struct participant_change *change = arg;
+    struct participant *participant = participants_find(change->driver, change->name);
+    struct api_problem problem;
+    assert(participant != NULL && participant->deleting && participant->open == 0);
+    if (error == 0 || error == TROTH_ERROR_NOT_FOUND) {
+        participants_remove(change->driver, participant);
+        finish_change(change, NULL);
+        return;
+    }
+    participant->doubted = registry_refused(change->driver, error, &problem);
+    participant->deleting = participant->doubted;
+    finish_change(change, &problem);
+}
+
+static void problem_needed(const struct driver *driver, const struct participant *participant,
+                           struct api_problem *problem)
+{
+    const struct entry *example = participants_example(driver, participant);
+    char text[TROTH_GTID_TEXT_LEN + 1] = "?";
+    if (example != NULL) {
+        troth_gtid_format(&example->origin.gtid, text);
+    }
+    (void)api_problem_set(problem, API_PROBLEM_IN_USE,
+                          "%u open transaction%s %s participant \"%s\", such as %s; delete it when "
+                          "they have ended",
+                          participant->open, participant->open == 1 ? "" : "s",
+                          participant->open == 1 ? "needs" : "need", participant->name, text);
+}
+
+/* From here on it is not there for new transactions; those that need it are none. */
+void registry_host_participant_delete(void *ctx, const char *name, api_done_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct participant_change *change = new_change(driver, name, fn, arg);
+    if (change == NULL) {
+        return;
+    }
+    struct api_problem problem;
+    struct participant *participant = participants_find(driver, name);
+    if (participant == NULL || participant->deleting) {
+        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_PARTICIPANT,
+                              "participant \"%s\" is not registered", name);
+        finish_change(change, &problem);
+        return;
+    }
+    if (participant->open > 0) {
+        problem_needed(driver, participant, &problem);
+        finish_change(change, &problem);
+        return;
+    }
+    participant->deleting = true;
+    struct journal_entry entry = entry_of(change);
+    journal_registry_delete(driver->journal, JOURNAL_PARTICIPANT, entry.name, 0, on_deleted,
+                            change);
+}

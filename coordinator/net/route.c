@@ -1,0 +1,92 @@
+/* route.c: where a channel's requests go: the replicas of one registration, and how they are
+ * spoken to.
+ *
+ * A registration may be replaced at any time. What waits goes the new way; a request that is under
+ * way ends on the route it began on, which goes with the last of them. */
+#include "lane.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static int create_peers(struct route *route, struct http_loop *loop,
+                        const struct channel_config *config, const char *url)
+{
+    struct replica *replica = &route->replicas[route->replica_count++];
+    struct http_peer_config peer = {
+        .url = url,
+        .connect_timeout_us = config->connect_timeout_us,
+        .limits = HTTP_LIMITS_DEFAULT,
+    };
+    peer.limits.body_bytes_max = MESSAGE_LINE_MAX; /* of one line in the batch binding */
+    for (int i = 0; i < LANE_COUNT; i++) {
+        peer.connections_max = i == LANE_PHASE1 ? CHANNEL_SLOTS_MAX : config->phase2_connections;
+        int result = http_peer_create(loop, &peer, &replica->peers[i]);
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+int channel_route_create(struct http_loop *loop, const struct channel_config *config,
+                         struct route **ret_route)
+{
+    struct route *route = calloc(1, sizeof(*route));
+    if (route == NULL) {
+        return TROTH_ERROR_NO_MEMORY;
+    }
+    route->binding = config->binding;
+    route->refs = 1;
+    int result = config->urls[0] != NULL ? 0 : TROTH_ERROR_CONFIG;
+    for (uint32_t i = 0; result == 0 && i < CHANNEL_URLS_MAX && config->urls[i] != NULL; i++) {
+        result = create_peers(route, loop, config, config->urls[i]);
+    }
+    if (result != 0) {
+        channel_route_drop(route);
+        return result;
+    }
+    *ret_route = route;
+    return 0;
+}
+
+/* Takes NULL. */
+void channel_route_drop(struct route *route)
+{
+    if (route == NULL) {
+        return;
+    }
+    assert(route->refs > 0);
+    if (--route->refs > 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < route->replica_count; i++) {
+        for (int k = 0; k < LANE_COUNT; k++) {
+            http_peer_destroy(route->replicas[i].peers[k]);
+        }
+    }
+    free(route);
+}
+
+bool channel_route_is_among(uint32_t replicas, uint32_t at)
+{
+    return (replicas >> at & 1u) != 0;
+}
+
+/* The next in turn that is not among `lacking`; one that could not be reached a moment ago only
+ * when all are like that. */
+uint32_t channel_route_choose(struct route *route, uint32_t lacking)
+{
+    uint64_t now_us = channel_lane_now_us();
+    uint32_t first = route->replica_next;
+    while (channel_route_is_among(lacking, first)) {
+        first = (first + 1) % route->replica_count;
+    }
+    route->replica_next = (first + 1) % route->replica_count;
+    for (uint32_t i = 0; i < route->replica_count; i++) {
+        uint32_t at = (first + i) % route->replica_count;
+        if (route->replicas[at].avoid_until_us <= now_us && !channel_route_is_among(lacking, at)) {
+            return at;
+        }
+    }
+    return first;
+}
