@@ -166,6 +166,9 @@ static int start(struct daemon *daemon)
 
 static void finish(struct daemon *daemon)
 {
+    if (daemon->journal != NULL) {
+        journal_hang_up(daemon->journal); /* who asked it is told while there is a driver */
+    }
     driver_destroy(daemon->driver); /* answers who waits, so before the connections go */
     daemon->driver = NULL;
     if (daemon->http != NULL) {

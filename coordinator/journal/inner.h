@@ -67,6 +67,7 @@ struct reader {
     struct ask *unsent;
     size_t count;
     bool warned;
+    bool closed;              /* hung up: nothing is asked any more */
     char words[LINK_WHY_MAX]; /* what the database said last to a question or a connection */
     struct event *wakeup;
     struct params params;

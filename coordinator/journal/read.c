@@ -27,20 +27,6 @@ struct ask *ask_create(struct journal *journal, const struct ask_kind *kind, voi
     return ask;
 }
 
-void ask_send(struct ask *ask)
-{
-    struct reader *reader = &ask->journal->reader;
-    uint64_t now = clock_mono_us();
-
-    ask->deadline_us = reader->count < READER_ASKS_MAX ? now + READER_WAIT_US : now;
-    *reader->last = ask;
-    reader->last = &ask->next;
-    reader->count++;
-    if (reader->unsent == NULL)
-        reader->unsent = ask;
-    event_active(reader->wakeup, EV_TIMEOUT, 0);
-}
-
 static void ask_end(struct ask *ask, int error)
 {
     if (ask->answered)
@@ -54,6 +40,25 @@ static void ask_destroy(struct ask *ask)
     params_finish(&ask->params);
     list_destroy(ask->list);
     free(ask);
+}
+
+void ask_send(struct ask *ask)
+{
+    struct reader *reader = &ask->journal->reader;
+    uint64_t now = clock_mono_us();
+
+    if (reader->closed) {
+        ask_end(ask, TROTH_ERROR_UNAVAILABLE);
+        ask_destroy(ask);
+        return;
+    }
+    ask->deadline_us = reader->count < READER_ASKS_MAX ? now + READER_WAIT_US : now;
+    *reader->last = ask;
+    reader->last = &ask->next;
+    reader->count++;
+    if (reader->unsent == NULL)
+        reader->unsent = ask;
+    event_active(reader->wakeup, EV_TIMEOUT, 0);
 }
 
 /* --- answers -------------------------------------------------------------------------------------
@@ -296,6 +301,24 @@ int reader_init(struct journal *journal)
                      journal);
 }
 
+void journal_hang_up(struct journal *journal)
+{
+    struct reader *reader = &journal->reader;
+
+    reader->closed = true;
+    link_finish(&reader->link);
+    while (reader->first != NULL) {
+        struct ask *ask = reader->first;
+
+        reader->first = ask->next;
+        ask_end(ask, ask->sent ? ask_lost(ask) : TROTH_ERROR_UNAVAILABLE);
+        ask_destroy(ask);
+    }
+    reader->last = &reader->first;
+    reader->unsent = NULL;
+    reader->count = 0;
+}
+
 void reader_finish(struct journal *journal)
 {
     struct reader *reader = &journal->reader;
@@ -309,4 +332,5 @@ void reader_finish(struct journal *journal)
     }
     if (reader->wakeup != NULL)
         event_free(reader->wakeup);
+    params_finish(&reader->params);
 }

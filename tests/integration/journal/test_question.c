@@ -528,6 +528,34 @@ START_TEST(answers_when_nothing_is_known)
 }
 END_TEST
 
+/* A host that stops: whoever asked is answered before the memory goes, and whoever asks later. */
+START_TEST(hanging_up_answers_everybody)
+{
+    struct world world;
+    struct node node;
+    struct answer waits = {0}, late = {0};
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    world_exec(&world, "begin");
+    world_exec(&world, "lock table troth.txn in access exclusive mode");
+    troth_gtid gtid = sample_gtid(&node, 1, 1);
+    journal_get(node.journal, &gtid, on_row, &waits);
+    world_wait(&world, world_number(&world, "select count(*) from pg_stat_activity where "
+                                            "application_name = 'troth reader' and "
+                                            "wait_event_type = 'Lock' and "
+                                            "datname = current_database()") == 1);
+    journal_hang_up(node.journal);
+    ck_assert(waits.come);
+    ck_assert_int_eq(waits.error, TROTH_ERROR_UNAVAILABLE);
+    journal_get(node.journal, &gtid, on_row, &late);
+    ck_assert(late.come);
+    ck_assert_int_eq(late.error, TROTH_ERROR_UNAVAILABLE);
+    world_exec(&world, "commit");
+    world_finish(&world);
+}
+END_TEST
+
 TCase *question_tests(void)
 {
     TCase *tests = tcase_create("question");
@@ -544,5 +572,6 @@ TCase *question_tests(void)
     tcase_add_test(tests, lists_over_windows_without_a_gap);
     tcase_add_test(tests, a_list_holds_up_nobody);
     tcase_add_test(tests, answers_when_nothing_is_known);
+    tcase_add_test(tests, hanging_up_answers_everybody);
     return tests;
 }

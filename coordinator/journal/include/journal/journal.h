@@ -111,6 +111,9 @@ struct journal_config {
  * lanes, loads, then tells JOURNAL_LEADING. */
 TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journal_config *config,
                                     struct journal **ret_journal);
+/* For a host that stops: every question that waits is answered now, with _UNAVAILABLE or _LOST as
+ * below, and so are those asked later, from inside the call. Nothing else changes. */
+void journal_hang_up(struct journal *journal);
 /* Gives the lease back if it can at once. What is in flight gets no verdict. Takes NULL. Not from
  * inside a callback of this journal. */
 void journal_destroy(struct journal *journal);
@@ -155,7 +158,7 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
  * _TIMEOUT (a list over too much: narrow its filter), _INVALID (a value that the database can not
  * hold), _SYNTAX (the row is damaged). A change of the registry whose answer was lost: _LOST or
  * _UNKNOWN, and it may be asked again. Only _NO_MEMORY comes from inside the call. After
- * journal_destroy() no answer comes any more. */
+ * journal_destroy() no answer comes any more: journal_hang_up() first, where somebody waits. */
 
 /* Behind an error: what the database itself said last to a question, or when it was connected to;
  * "" when nothing went wrong yet. For people. */
