@@ -68,7 +68,8 @@ static void append_event(struct buffer *text, uint64_t id, const struct api_prog
     if (progress->kind == API_PROGRESS_MOMENT)
         buffer_append_span(text, progress->moment);
     else
-        view_append(text, progress->view, progress->kind == API_PROGRESS_ENDED);
+        view_append(text, progress->view,
+                    progress->kind == API_PROGRESS_ENDED ? VIEW_TIMELINE : VIEW_BRIEF);
     make_one_line(text, data);
     buffer_append_text(text, "\n\n");
 }

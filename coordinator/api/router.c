@@ -20,7 +20,8 @@
 static const struct route routes[] = {
     ROUTE("POST", "/v1/transactions", transactions_start, NULL),
     ROUTE("GET", "/v1/transactions", transactions_list, "state", "outcome", "definition",
-          "participant", "older_than", "limit", "cursor", NULL),
+          "participant", "older_than", "began_after", "began_before", "label", "key", "gtid",
+          "limit", "cursor", NULL),
     ROUTE("GET", "/v1/transactions/{gtid}", transactions_get, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/branches", branches_enlist, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/commit", branches_commit, NULL),

@@ -28,7 +28,7 @@ struct route {
     const char *method;
     const char *pattern; /* at most one {…}, which matches one segment */
     route_handler handler;
-    const char *parameters[8]; /* of the query, NULL-terminated */
+    const char *parameters[16]; /* of the query, NULL-terminated */
 };
 
 int transactions_start(const struct request *request, struct api_problem *ret_problem);

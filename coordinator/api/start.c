@@ -42,10 +42,11 @@ static int read_headers(const struct request *request, struct start *start,
 }
 
 /* An object of strings. */
-static int read_labels(const struct body *body, struct troth_span *ret_labels,
+static int read_labels(const struct body *body, struct start *start,
                        struct api_problem *ret_problem)
 {
     struct troth_span labels, key, value;
+    struct buffer *text = &start->labels;
     if (!body_member(body, "labels", &labels))
         return 0;
     if (json_type(labels) != JSON_OBJECT)
@@ -56,11 +57,17 @@ static int read_labels(const struct body *body, struct troth_span *ret_labels,
                                "/labels: %zu bytes, at most %u are kept", labels.len,
                                API_LABELS_BYTES_MAX);
     struct json_cursor cursor = json_cursor(labels);
-    while (json_next(&cursor, &key, &value))
+    while (json_next(&cursor, &key, &value)) {
         if (json_type(value) != JSON_STRING)
             return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
                                    "/labels: the value of %.*s must be a string", SHOWN(key));
-    *ret_labels = labels;
+        buffer_append_char(text, text->len == 0 ? '{' : ',');
+        label_append(text, key, value);
+    }
+    buffer_append_text(text, text->len == 0 ? "{}" : "}");
+    if (text->failed)
+        return api_problem_set(ret_problem, API_PROBLEM_INTERNAL, "out of memory");
+    start->submit.labels = buffer_span(text);
     return 0;
 }
 
@@ -154,7 +161,7 @@ int start_read(const struct request *request, struct start *start, struct api_pr
     if (error == 0)
         error = read_headers(request, start, ret_problem);
     if (error == 0)
-        error = read_labels(&body, &submit->labels, ret_problem);
+        error = read_labels(&body, start, ret_problem);
     if (error == 0)
         error =
             hash_request(http_exchange_body(request->exchange), submit->request_hash, ret_problem);
@@ -170,6 +177,7 @@ int start_read(const struct request *request, struct start *start, struct api_pr
 
 void start_finish(struct start *start)
 {
+    buffer_finish(&start->labels);
     buffer_finish(&start->key);
     definition_faults_finish(&start->faults);
 }

@@ -6,9 +6,10 @@
 #include "router.h"
 
 struct start {
-    struct api_submit submit; /* spans into the request and into `key` */
+    struct api_submit submit; /* spans into the request, `key` and `labels` */
     struct preference prefer;
     struct buffer key;
+    struct buffer labels; /* without white space, and with one way of escaping: they are searched */
     struct definition_faults faults; /* of the input; *ret_problem points here */
 };
 

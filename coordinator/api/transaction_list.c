@@ -6,6 +6,9 @@
 #include "request.h"
 #include "view.h"
 #include <protocol/duration.h>
+#include <protocol/json.h>
+
+#define GTID_PREFIX_MIN 4u
 
 static const struct http_header no_headers[] = {{NULL, NULL}};
 
@@ -14,7 +17,15 @@ struct filters {
     struct api_list list;
     char definition[TROTH_NAME_LEN_MAX + 1];
     char participant[TROTH_NAME_LEN_MAX + 1];
+    struct buffer label, key;
 };
+
+static void filters_finish(struct filters *filters)
+{
+    buffer_finish(&filters->label);
+    buffer_finish(&filters->key);
+}
+#define FILTERS_SCOPED __attribute__((cleanup(filters_finish)))
 
 typedef const char *(*name_at)(uint32_t i);
 
@@ -72,6 +83,96 @@ static int query_older_than(const struct request *request, struct wall *ret_befo
     return 0;
 }
 
+static int query_time(const struct request *request, const char *name, struct wall *ret_time,
+                      struct api_problem *ret_problem)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    bool there = false;
+    struct wall time;
+    int error = query_text(request, name, &text, &there, ret_problem);
+    if (error != 0 || !there)
+        return error;
+    if (wall_parse(text.data, text.len, &time) != 0)
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
+                               "?%s: \"%.*s\" is not a time such as 2026-11-21T05:34:49Z", name,
+                               SHOWN(buffer_span(&text)));
+    ret_time->us = time.us > 0 ? time.us : 1; /* 0 means no limit */
+    return 0;
+}
+
+/* NAME=VALUE, as the labels of a transaction have it. */
+static int query_label(const struct request *request, struct filters *filters,
+                       struct api_problem *ret_problem)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    bool there = false;
+    int error = query_text(request, "label", &text, &there, ret_problem);
+    if (error != 0 || !there)
+        return error;
+    size_t len = strcspn(text.data, "=");
+    if (len == 0 || text.data[len] == '\0')
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
+                               "?label: \"%.*s\" is not NAME=VALUE", SHOWN(buffer_span(&text)));
+    json_append_string(&filters->label, (struct troth_span){text.data, len});
+    buffer_append_char(&filters->label, ':');
+    json_append_string(&filters->label,
+                       (struct troth_span){text.data + len + 1, text.len - len - 1});
+    filters->list.label = buffer_span(&filters->label);
+    return 0;
+}
+
+static int hex_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The beginning of a gtid, with its hyphens: the gtids between the least and the greatest that
+ * begin so. */
+static int query_prefix(const struct request *request, struct api_list *list,
+                        struct api_problem *ret_problem)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    bool there = false;
+    size_t digits = 0;
+    int error = query_text(request, "gtid", &text, &there, ret_problem);
+    if (error != 0 || !there)
+        return error;
+    bool good = text.len >= GTID_PREFIX_MIN && text.len <= TROTH_GTID_TEXT_LEN;
+    memset(list->first.bytes, 0x00, sizeof(list->first.bytes));
+    memset(list->last.bytes, 0xff, sizeof(list->last.bytes));
+    for (size_t i = 0; good && i < text.len; i++) {
+        bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+        int value = hex_of(text.data[i]);
+        good = hyphen ? text.data[i] == '-' : value >= 0;
+        if (hyphen || !good)
+            continue;
+        unsigned shift = digits % 2 == 0 ? 4 : 0;
+        uint8_t *first = &list->first.bytes[digits / 2], *last = &list->last.bytes[digits / 2];
+        *first = (uint8_t)(*first | (unsigned)value << shift);
+        *last = (uint8_t)((*last & ~(0x0fu << shift)) | (unsigned)value << shift);
+        digits++;
+    }
+    if (!good)
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
+                               "?gtid: \"%.*s\" is not the beginning of a gtid: %u characters or "
+                               "more of 0-9 and a-f, with its hyphens",
+                               SHOWN(buffer_span(&text)), GTID_PREFIX_MIN);
+    list->has_range = true;
+    return 0;
+}
+
+static int query_key(const struct request *request, struct filters *filters,
+                     struct api_problem *ret_problem)
+{
+    bool there = false;
+    int error = query_text(request, "key", &filters->key, &there, ret_problem);
+    if (error == 0 && there)
+        filters->list.key = buffer_span(&filters->key);
+    return error;
+}
+
 static int query_cursor(const struct request *request, struct api_list *list,
                         struct api_problem *ret_problem)
 {
@@ -92,6 +193,7 @@ static int read_filters(const struct request *request, struct filters *filters,
                         struct api_problem *ret_problem)
 {
     struct api_list *list = &filters->list;
+    struct wall before = {0};
     list->limit = LIST_LIMIT_DEFAULT;
     int error = query_word(request, "state", state_at, &list->state, ret_problem);
     if (error == 0)
@@ -102,6 +204,18 @@ static int read_filters(const struct request *request, struct filters *filters,
         error = query_name(request, "participant", filters->participant, ret_problem);
     if (error == 0)
         error = query_older_than(request, &list->before, ret_problem);
+    if (error == 0)
+        error = query_time(request, "began_before", &before, ret_problem);
+    if (before.us != 0 && (list->before.us == 0 || before.us < list->before.us))
+        list->before = before;
+    if (error == 0)
+        error = query_time(request, "began_after", &list->after, ret_problem);
+    if (error == 0)
+        error = query_label(request, filters, ret_problem);
+    if (error == 0)
+        error = query_prefix(request, list, ret_problem);
+    if (error == 0)
+        error = query_key(request, filters, ret_problem);
     if (error == 0)
         error = query_uint(request, "limit", 1, LIST_LIMIT_MAX, &list->limit, ret_problem);
     if (error == 0)
@@ -142,14 +256,14 @@ static void listed(void *arg, const struct api_problem *problem, const struct ap
             buffer_append_char(&call->text, ',');
         call->gtid = view->origin->gtid;
         call->count++;
-        view_append(&call->text, view, false);
+        view_append(&call->text, view, VIEW_BRIEF);
     }
 }
 
 int transactions_list(const struct request *request, struct api_problem *ret_problem)
 {
     const struct api_host *host = &request->api->host;
-    struct filters filters = {.list = {.state = NULL}};
+    FILTERS_SCOPED struct filters filters = {.list = {.state = NULL}};
     struct call *call;
     int error = read_filters(request, &filters, ret_problem);
     if (error == 0)

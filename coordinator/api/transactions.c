@@ -66,7 +66,10 @@ int transactions_abort(const struct request *request, struct api_problem *ret_pr
     int error = call_for_one(request, &gtid, &call, ret_problem);
     if (error != 0)
         return error;
-    host->abort(host->ctx, &gtid, transaction_changed, call);
+    enum api_reply reply;
+    uint64_t wait_us;
+    transaction_prefer(request, API_REPLY_COMPLETED, &call->prefer, &reply, &wait_us);
+    host->abort(host->ctx, &gtid, wait_us, transaction_changed, call);
     return 0;
 }
 
@@ -103,7 +106,7 @@ static void shown(void *arg, const struct api_problem *problem, const struct api
         call_refuse(call, problem);
         return;
     }
-    view_append(&body, view, true);
+    view_append(&body, view, VIEW_WHOLE);
     buffer_append_char(&body, '\n');
     call_reply(call, 200, no_headers, &body);
 }

@@ -53,7 +53,23 @@ static void append_origin(struct buffer *object, const struct txn_origin *origin
         buffer_append_text(object, ",\"interactive\":true");
 }
 
-void view_append(struct buffer *object, const struct api_view *view, bool with_timeline)
+static void append_again(struct buffer *text, struct troth_span string)
+{
+    BUFFER_SCOPED struct buffer plain = {0};
+    if (json_string(string, &plain) != 0 || plain.failed)
+        buffer_append_span(text, string);
+    else
+        json_append_string(text, buffer_span(&plain));
+}
+
+void label_append(struct buffer *text, struct troth_span name, struct troth_span value)
+{
+    append_again(text, name);
+    buffer_append_char(text, ':');
+    append_again(text, value);
+}
+
+void view_append(struct buffer *object, const struct api_view *view, enum view_detail detail)
 {
     const struct txn_origin *origin = view->origin;
     append_origin(object, origin);
@@ -70,11 +86,17 @@ void view_append(struct buffer *object, const struct api_view *view, bool with_t
     append_time(object, ",\"ended_at\":", view->ended_at);
     if (origin->labels.data != NULL && origin->labels.len > 0)
         append_span_or(object, ",\"labels\":", origin->labels, "{}");
+    if (detail == VIEW_WHOLE && origin->idempotency_key.data != NULL) {
+        buffer_append_text(object, ",\"idempotency_key\":");
+        json_append_string(object, origin->idempotency_key);
+    }
+    if (detail == VIEW_WHOLE && !origin->interactive)
+        append_span_or(object, ",\"input\":", origin->input, "null");
     append_span_or(object, ",\"steps\":", view->steps, "[]");
     append_span_or(object, ",\"failure\":", view->failure, "null");
     if (view->fallback.len > strlen("null"))
         append_span_or(object, ",\"fallback\":", view->fallback, "null");
-    if (with_timeline)
+    if (detail != VIEW_BRIEF)
         append_span_or(object, ",\"timeline\":", view->history, "[]");
     buffer_append_char(object, '}');
 }

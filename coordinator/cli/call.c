@@ -142,7 +142,9 @@ static CURLcode set_options(struct transfer *transfer, const struct cli *cli, st
 {
     CURL *curl = transfer->curl;
     bool streams = call->on_piece != NULL;
-    long timeout_ms = (long)((cli->timeout_us + call->wait_us + 999) / 1000);
+    uint64_t margin_us = cli->timeout_us < CALL_MARGIN_US ? cli->timeout_us : CALL_MARGIN_US;
+    uint64_t most_us = call->wait_us != 0 ? call->wait_us + margin_us : cli->timeout_us;
+    long timeout_ms = (long)((most_us + 999) / 1000);
     long quiet_s = (long)((cli->timeout_us + CALL_QUIET_US + 999999) / 1000000);
     long connect_ms = timeout_ms < CONNECT_TIMEOUT_MAX_MS ? timeout_ms : CONNECT_TIMEOUT_MAX_MS;
     CURLcode code = CURLE_OK;
@@ -198,8 +200,11 @@ static int transfer_failed(const struct transfer *transfer, CURLcode code, const
         return CLI_EXIT_UNAVAILABLE;
     }
     cli_complain(CLI_EXIT_UNKNOWN, "%s: %s", cli->url, trouble);
-    return cli_complain(CLI_EXIT_UNKNOWN, "it is not known what became of it: %s",
-                        call->hint != NULL ? call->hint : "look, and ask again");
+    cli_complain(CLI_EXIT_UNKNOWN, "it is not known what became of it: %s",
+                 call->hint != NULL ? call->hint : "look, and ask again");
+    if (call->gtid[0] != '\0')
+        cli_complain(CLI_EXIT_UNKNOWN, "look with 'trothctl tx show %s'", call->gtid);
+    return CLI_EXIT_UNKNOWN;
 }
 
 /* libcurl would take the first part of the path for a host. */

@@ -8,6 +8,10 @@
  * for what may be missing beside that. */
 #define CALL_QUIET_US UINT64_C(15000000)
 
+/* For the way, and for what a coordinator whose journal is slow may take beyond what it was asked
+ * for. */
+#define CALL_MARGIN_US UINT64_C(10000000)
+
 #define ANSWER_BYTES_MAX (64u << 20) /* a longer one is refused: CLI_EXIT_PROTOCOL */
 
 /* A piece of a streamed body. false: no more of it is wanted. */
@@ -19,11 +23,14 @@ struct call {
     struct troth_span body;   /* JSON, or absent */
     struct buffer key;        /* Idempotency-Key, or empty */
     struct buffer preference; /* Prefer, or empty */
-    uint64_t wait_us;         /* what the coordinator may take besides the timeout */
+    uint64_t wait_us;         /* the coordinator was asked to answer within that: it is waited for
+                                 CALL_MARGIN_US, or the timeout if that is less, longer. 0: for the
+                                 timeout */
     bool accepts_503;         /* it is an answer, not a refusal */
     call_piece on_piece;      /* takes an answer that is a stream of events; or NULL */
     void *arg;                /* of on_piece */
     const char *file;         /* what the faults of a refusal are about; NULL: no file */
+    char gtid[37];            /* of the transaction it is about, for the hint; "" */
     const char *hint;         /* printed where it is not known what became of the call; or NULL */
     struct buffer *trouble;   /* why it is CLI_EXIT_UNAVAILABLE, instead of complaining; or NULL */
 };

@@ -6,7 +6,8 @@
 const struct option_spec global_options[] = {
     {"output", 'o', "table|json", false, "for people (default), or JSON for programs"},
     {"url", 0, "URL", false, "the coordinator (default $TROTH_URL, else " CLI_URL_DEFAULT ")"},
-    {"timeout", 0, "DURATION", false, "for one answer (default 30s)"},
+    {"timeout", 0, "DURATION", false,
+     "for one answer (default 30s); where the coordinator is asked to wait, up to 10s more"},
     {"help", 'h', NULL, false, "help on the whole, or on one command"},
     {NULL, 0, NULL, false, NULL},
 };
@@ -62,6 +63,9 @@ const struct command_spec commands[] = {
         .options = {{"exit-code", 'e', NULL, false, "exit as tx start would, by the outcome"}},
         .summary = "show a transaction: outcome, why, what is missing, timeline",
         .text =
+            "GTID may be the beginning of one, if no other begins so, or the name of a branch "
+            "that\n"
+            "pg_prepared_xacts shows; that holds for every command here.\n\n"
             "The timeline has each message (-> to a participant, <- its answer), journal write\n"
             "and event, with its time since the beginning, a column for each branch. Where that\n"
             "needs more than $COLUMNS columns it is a list. It is kept in the coordinator's "
@@ -99,6 +103,11 @@ const struct command_spec commands[] = {
                     {"definition", 'd', "NAME", false, "only those of this definition"},
                     {"participant", 'p', "NAME", false, "only those with a branch there"},
                     {"older-than", 0, "DURATION", false, "only those that began so long ago"},
+                    {"since", 0, "TIME|DURATION", false, "only those that began then or later"},
+                    {"until", 0, "TIME|DURATION", false, "only those that began before"},
+                    {"label", 'l', "NAME=VALUE", false, "only those with this label"},
+                    {"key", 'k', "KEY", false, "the one that began under this idempotency key"},
+                    {"gtid", 'g', "PREFIX", false, "only those whose gtid begins so"},
                     {"limit", 'n', "N", false, "at most so many (default 50)"}},
         .summary = "list transactions",
         .text =
@@ -109,6 +118,8 @@ const struct command_spec commands[] = {
         .examples = "trothctl tx list --state committing --older-than 5m\n"
                     "trothctl tx list --state parked\n"
                     "trothctl tx list --participant bank_b --outcome aborted -n 200\n"
+                    "trothctl tx list --label tenant=acme --since 2h\n"
+                    "trothctl tx list --key order-4711\n"
                     "trothctl tx list -o json",
         .run = tx_list,
     },
@@ -118,7 +129,9 @@ const struct command_spec commands[] = {
         .operands = "GTID",
         .operands_min = 1,
         .operands_max = 1,
+        .options = {OPTION_WAIT, OPTION_ASYNC},
         .summary = "abort a transaction that is not decided yet",
+        .text = "Where something is parked the answer comes at once.",
         .examples = "trothctl tx abort 0198f3a2-1c45-8abc-848d-15800000002a",
         .run = tx_abort,
     },

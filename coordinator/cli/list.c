@@ -4,6 +4,7 @@
 #include "request.h"
 #include "text.h"
 #include "view.h"
+#include <protocol/clock.h>
 #include <protocol/duration.h>
 #include <protocol/json.h>
 
@@ -81,6 +82,28 @@ static void add_transaction(struct table *table, struct troth_span item)
     table_end_cell(table);
 }
 
+/* A time, or a duration: so long ago. */
+static int append_moment(const struct arguments *arguments, const char *option,
+                         const char *parameter, struct call *call)
+{
+    const char *text = arguments_value(arguments, option);
+    char moment[WALL_TEXT_LEN + 1];
+    struct wall at;
+    uint64_t us, now_us = cli_now_us();
+    if (text == NULL)
+        return CLI_EXIT_OK;
+    if (duration_parse(text, strlen(text), &us) == 0)
+        at.us = us < now_us ? now_us - us : 1;
+    else if (wall_parse(text, strlen(text), &at) != 0)
+        return cli_complain(
+            CLI_EXIT_USAGE,
+            "--%s: '%s' is neither a time (2026-11-21T05:34:49Z) nor a duration (2h)", option,
+            text);
+    wall_format(at, moment);
+    call_append_query(call, parameter, moment);
+    return CLI_EXIT_OK;
+}
+
 static int list_filters(const struct arguments *arguments, struct call *call)
 {
     static const struct {
@@ -89,7 +112,10 @@ static int list_filters(const struct arguments *arguments, struct call *call)
                    {"outcome", "outcome"},
                    {"definition", "definition"},
                    {"participant", "participant"},
-                   {"older-than", "older_than"}};
+                   {"older-than", "older_than"},
+                   {"label", "label"},
+                   {"key", "key"},
+                   {"gtid", "gtid"}};
     const char *age = arguments_value(arguments, "older-than");
     uint64_t us;
     if (age != NULL && duration_parse(age, strlen(age), &us) != 0)
@@ -99,7 +125,8 @@ static int list_filters(const struct arguments *arguments, struct call *call)
         if (value != NULL)
             call_append_query(call, filters[i].parameter, value);
     }
-    return CLI_EXIT_OK;
+    int error = append_moment(arguments, "since", "began_after", call);
+    return error == CLI_EXIT_OK ? append_moment(arguments, "until", "began_before", call) : error;
 }
 
 int tx_list(const struct cli *cli, const struct arguments *arguments)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "find.h"
 #include "text.h"
 #include <protocol/duration.h>
 #include <protocol/json.h>
@@ -11,14 +12,15 @@
 
 #define PAGE_MAX 500u
 
-int request_gtid(const struct arguments *arguments, struct call *call)
+int request_gtid(const struct cli *cli, const struct arguments *arguments, struct call *call)
 {
-    const char *text = arguments->operands[0];
-    troth_gtid gtid;
-    if (troth_gtid_parse(text, strlen(text), &gtid) != 0)
-        return cli_complain(CLI_EXIT_USAGE, "'%s' is no gtid", text);
-    call_append(call, text);
-    return CLI_EXIT_OK;
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    int error = find_gtid(cli, arguments->operands[0], gtid);
+    if (error == CLI_EXIT_OK) {
+        call_append(call, gtid);
+        memcpy(call->gtid, gtid, sizeof(gtid));
+    }
+    return error;
 }
 
 int request_name(const char *name, struct call *call)
@@ -54,18 +56,18 @@ int request_number(const struct arguments *arguments, const char *name, uint32_t
     return request_count(option != NULL ? option : name, text, max, ret_number);
 }
 
-int request_preference(const struct arguments *arguments, struct call *call)
+int request_preference(const struct cli *cli, const struct arguments *arguments, struct call *call)
 {
     const char *wait = arguments_value(arguments, "wait");
     bool async = arguments_value(arguments, "async") != NULL;
     if (wait != NULL && async)
         return cli_complain(CLI_EXIT_USAGE, "--wait and --async exclude each other");
-    if (async)
+    if (async) {
         buffer_append_text(&call->preference, "respond-async");
-    if (wait == NULL)
         return CLI_EXIT_OK;
-    uint64_t us;
-    if (duration_parse(wait, strlen(wait), &us) != 0 || us > WAIT_MAX_US)
+    }
+    uint64_t us = cli->timeout_us < WAIT_MAX_US ? cli->timeout_us : WAIT_MAX_US;
+    if (wait != NULL && (duration_parse(wait, strlen(wait), &us) != 0 || us > WAIT_MAX_US))
         return cli_complain(CLI_EXIT_USAGE, "--wait: '%s' is no duration up to 300s", wait);
     uint64_t seconds = (us + 999999) / 1000000; /* rounded up: never less than asked for */
     buffer_append_text(&call->preference, "wait=");
@@ -102,7 +104,8 @@ static int append_quoted(const char *key, struct buffer *header)
     return CLI_EXIT_OK;
 }
 
-int request_key(const struct arguments *arguments, struct call *call, struct buffer *ret_hint)
+int request_key(const struct arguments *arguments, struct call *call, struct buffer *ret_key,
+                struct buffer *ret_hint)
 {
     BUFFER_SCOPED struct buffer made = {0};
     const char *key = arguments_value(arguments, "key");
@@ -114,6 +117,7 @@ int request_key(const struct arguments *arguments, struct call *call, struct buf
         if (key == NULL)
             return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     }
+    buffer_append_text(ret_key, key);
     buffer_append_format(ret_hint, "repeat the command with --key '%s': it starts nothing twice",
                          key);
     return append_quoted(key, &call->key);

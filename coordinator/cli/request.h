@@ -8,8 +8,10 @@
 #define KEY_LEN_MAX 255u
 #define WAIT_MAX_US UINT64_C(300000000)
 
-/* The first operand as a gtid, appended to the target. */
-TROTH_MUST_CHECK int request_gtid(const struct arguments *arguments, struct call *call);
+/* The first operand as a gtid (find_gtid()), appended to the target; and where no answer comes, the
+ * hint names it. */
+TROTH_MUST_CHECK int request_gtid(const struct cli *cli, const struct arguments *arguments,
+                                  struct call *call);
 /* An operand as a name ([a-z][a-z0-9_]*), appended to the target. */
 TROTH_MUST_CHECK int request_name(const char *name, struct call *call);
 /* A number from 1 to `max`; `what` is named in the complaint. */
@@ -18,12 +20,14 @@ TROTH_MUST_CHECK int request_count(const char *what, const char *text, uint32_t 
 /* Option `name` as a number from 1 to `max`; *ret_number stays as it is when it was not given. */
 TROTH_MUST_CHECK int request_number(const struct arguments *arguments, const char *name,
                                     uint32_t max, uint32_t *ret_number);
-/* --wait and --async as the Prefer header. */
-TROTH_MUST_CHECK int request_preference(const struct arguments *arguments, struct call *call);
-/* --key, or one made up: as the Idempotency-Key header. *ret_hint: what to say when no answer came,
- * appended. */
+/* --wait and --async as the Prefer header; without them the coordinator is asked to answer within
+ * --timeout, and is waited for a little longer. */
+TROTH_MUST_CHECK int request_preference(const struct cli *cli, const struct arguments *arguments,
+                                        struct call *call);
+/* --key, or one made up: as the Idempotency-Key header, and as it is. *ret_hint: what to say when
+ * no answer came, appended. */
 TROTH_MUST_CHECK int request_key(const struct arguments *arguments, struct call *call,
-                                 struct buffer *ret_hint);
+                                 struct buffer *ret_key, struct buffer *ret_hint);
 /* --label as the member ,"labels":{…}; nothing when there is none. */
 TROTH_MUST_CHECK int request_labels(const struct arguments *arguments, struct buffer *ret_body);
 

@@ -1,6 +1,7 @@
 /* trothctl tx …: everything but the list. */
 #include <string.h>
 
+#include "find.h"
 #include "input.h"
 #include "request.h"
 #include "text.h"
@@ -63,10 +64,10 @@ static int start_body(const struct arguments *arguments, struct buffer *ret_body
 }
 
 /* --watch: it is followed instead of waited for. */
-static int prefer(const struct arguments *arguments, struct call *call)
+static int prefer(const struct cli *cli, const struct arguments *arguments, struct call *call)
 {
     if (arguments_value(arguments, "watch") == NULL)
-        return request_preference(arguments, call);
+        return request_preference(cli, arguments, call);
     if (arguments_value(arguments, "wait") != NULL || arguments_value(arguments, "async") != NULL)
         return cli_complain(CLI_EXIT_USAGE, "--watch and --wait or --async exclude each other");
     buffer_append_text(&call->preference, "respond-async");
@@ -87,20 +88,23 @@ int tx_start(const struct cli *cli, const struct arguments *arguments)
     CALL_SCOPED struct call call = {.method = "POST"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     BUFFER_SCOPED struct buffer body = {0};
+    BUFFER_SCOPED struct buffer key = {0};
     BUFFER_SCOPED struct buffer hint = {0};
     int error = start_body(arguments, &body);
     if (error == CLI_EXIT_OK)
-        error = prefer(arguments, &call);
+        error = prefer(cli, arguments, &call);
     if (error == CLI_EXIT_OK)
-        error = request_key(arguments, &call, &hint);
+        error = request_key(arguments, &call, &key, &hint);
     if (error != CLI_EXIT_OK)
         return error;
-    if (body.failed)
+    if (body.failed || buffer_text(&key) == NULL)
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     call.body = buffer_span(&body);
     call.hint = buffer_text(&hint);
     buffer_append_text(&call.target, "/v1/transactions");
     error = call_make(cli, &call, &answer);
+    if (error == CLI_EXIT_UNKNOWN)
+        find_key_complain(cli, buffer_text(&key));
     if (error != CLI_EXIT_OK)
         return error;
     if (arguments_value(arguments, "watch") != NULL)
@@ -113,7 +117,7 @@ int tx_show(const struct cli *cli, const struct arguments *arguments)
     CALL_SCOPED struct call call = {.method = "GET"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(arguments, &call);
+    int error = request_gtid(cli, arguments, &call);
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
     if (error == CLI_EXIT_OK)
@@ -125,13 +129,14 @@ int tx_show(const struct cli *cli, const struct arguments *arguments)
 
 int tx_abort(const struct cli *cli, const struct arguments *arguments)
 {
-    CALL_SCOPED struct call call = {.method = "POST",
-                                    .body = {"{}", 2},
-                                    .hint = "look with 'trothctl tx show', and abort again"};
+    CALL_SCOPED struct call call = {
+        .method = "POST", .body = {"{}", 2}, .hint = "the same again is safe"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(arguments, &call);
+    int error = request_gtid(cli, arguments, &call);
     buffer_append_text(&call.target, "/abort");
+    if (error == CLI_EXIT_OK)
+        error = request_preference(cli, arguments, &call);
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
     if (error == CLI_EXIT_OK)
@@ -148,12 +153,11 @@ int tx_abort(const struct cli *cli, const struct arguments *arguments)
 
 int tx_retry(const struct cli *cli, const struct arguments *arguments)
 {
-    CALL_SCOPED struct call call = {.method = "POST",
-                                    .body = {"{}", 2},
-                                    .hint = "look with 'trothctl tx show', and retry again"};
+    CALL_SCOPED struct call call = {
+        .method = "POST", .body = {"{}", 2}, .hint = "the same again is safe"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(arguments, &call);
+    int error = request_gtid(cli, arguments, &call);
     buffer_append_text(&call.target, "/retry");
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
@@ -215,17 +219,16 @@ static int commit_body(const struct arguments *arguments, struct buffer *ret_bod
 
 int tx_commit(const struct cli *cli, const struct arguments *arguments)
 {
-    CALL_SCOPED struct call call = {.method = "POST",
-                                    .hint = "look with 'trothctl tx show', or commit again"};
+    CALL_SCOPED struct call call = {.method = "POST", .hint = "the same again is safe"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     BUFFER_SCOPED struct buffer body = {0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(arguments, &call);
+    int error = request_gtid(cli, arguments, &call);
     buffer_append_text(&call.target, "/commit");
     if (error == CLI_EXIT_OK)
         error = commit_body(arguments, &body);
     if (error == CLI_EXIT_OK)
-        error = request_preference(arguments, &call);
+        error = request_preference(cli, arguments, &call);
     if (error != CLI_EXIT_OK)
         return error;
     if (body.failed)

@@ -400,6 +400,12 @@ static void append_outputs(struct troth_span transaction, struct buffer *text)
     struct json_cursor cursor = json_cursor(member(transaction, "steps"));
     struct troth_span step, output;
     const char *before = "\n";
+    if (json_type(transaction) == JSON_OBJECT && json_member(transaction, "input", &output)) {
+        buffer_append_text(text, "\ninput: ");
+        append_output(text, output);
+        buffer_append_char(text, '\n');
+        before = "";
+    }
     while (json_next(&cursor, NULL, &step)) {
         if (json_type(step) != JSON_OBJECT || !json_member(step, "output", &output))
             continue;
@@ -435,6 +441,11 @@ void view_append_head(const struct cli *cli, struct troth_span transaction, uint
     buffer_append_char(ret_text, '\n');
     append_times(transaction, now_us, ret_text);
     append_labels(transaction, ret_text);
+    if (member(transaction, "idempotency_key").data != NULL) {
+        buffer_append_text(ret_text, "key      ");
+        text_append_value(ret_text, member(transaction, "idempotency_key"));
+        buffer_append_char(ret_text, '\n');
+    }
 }
 
 void view_append(const struct cli *cli, struct troth_span transaction, uint64_t now_us,

@@ -1,5 +1,6 @@
 /* trothctl tx watch: what the coordinator tells of a transaction, as it comes. */
 #include "watch.h"
+#include "find.h"
 
 #include <string.h>
 #include <time.h>
@@ -390,9 +391,7 @@ int watch_follow(const struct cli *cli, const char *gtid, bool known)
 
 int tx_watch(const struct cli *cli, const struct arguments *arguments)
 {
-    const char *gtid = arguments->operands[0];
-    troth_gtid parsed;
-    if (troth_gtid_parse(gtid, strlen(gtid), &parsed) != 0)
-        return cli_complain(CLI_EXIT_USAGE, "'%s' is no gtid", gtid);
-    return watch_follow(cli, gtid, false);
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    int error = find_gtid(cli, arguments->operands[0], gtid);
+    return error == CLI_EXIT_OK ? watch_follow(cli, gtid, false) : error;
 }

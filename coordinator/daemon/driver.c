@@ -198,6 +198,7 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     notice_step(entry, &before, event->kind);
     effects_handle(driver, entry);
     watch_step(entry);
+    answer_stuck(entry);
     if (entry->ended) {
         answer_all(entry, NULL); /* whoever is not told yet: there is nothing more to wait for */
     }

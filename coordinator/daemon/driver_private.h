@@ -265,6 +265,9 @@ void answer_now(struct entry *entry, struct waiter *waiter);
 int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch);
 /* error: 0, or why the core refused the enlistment. */
 void answer_enlisted(struct entry *entry, uint32_t branch, int error);
+/* Nothing goes on before an operator has looked: there is nothing to wait for. */
+bool answer_is_stuck(const struct entry *entry, const struct waiter *waiter);
+void answer_stuck(struct entry *entry);
 void answer_level(struct entry *entry, enum txn_reply_level level);
 /* false: somebody's time is over, and nothing was begun yet: the entry is to be given up. */
 bool answer_overdue(struct entry *entry, struct mono now);
@@ -292,7 +295,7 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
                     api_view_fn fn, void *arg);
 void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
                     enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
-void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+void members_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg);
 void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
 void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
                       bool fresh);
@@ -303,6 +306,9 @@ void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint3
 
 /* listing.c */
 bool listing_in_memory(const struct api_list *list);
+/* Without the end. */
+void listing_entries(struct driver *driver, const struct api_list *list, api_view_fn fn, void *arg);
+bool listing_in_range(const struct api_list *list, const troth_gtid *gtid);
 void listing_from_memory(struct driver *driver, const struct api_list *list, api_view_fn fn,
                          void *arg);
 

@@ -36,7 +36,7 @@ static bool is_before(struct wall at, const troth_gtid *gtid, struct wall other_
 /* "parked": also where other steps go on beside what is parked. */
 static bool is_in_state(const struct txn *txn, const char *state)
 {
-    return strcmp(state, txn_state_name(txn->state)) == 0 ||
+    return state == NULL || strcmp(state, txn_state_name(txn->state)) == 0 ||
            (strcmp(state, txn_state_name(TXN_PARKED)) == 0 && metrics_is_parked(txn));
 }
 
@@ -55,11 +55,26 @@ static bool span_is(struct troth_span span, const char *text)
     return span.data != NULL && span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
 }
 
+static bool has_label(const struct txn_origin *origin, struct troth_span label)
+{
+    return label.data == NULL ||
+           (origin->labels.data != NULL &&
+            memmem(origin->labels.data, origin->labels.len, label.data, label.len) != NULL);
+}
+
+bool listing_in_range(const struct api_list *list, const troth_gtid *gtid)
+{
+    return !list->has_range || (memcmp(gtid->bytes, list->first.bytes, sizeof gtid->bytes) >= 0 &&
+                                memcmp(gtid->bytes, list->last.bytes, sizeof gtid->bytes) <= 0);
+}
+
 static bool is_wanted(const struct page *page, const struct entry *entry)
 {
     const struct api_list *list = page->list;
     const struct txn_origin *origin = &entry->origin;
-    return !entry->looking_up && is_in_state(&entry->txn, list->state) &&
+    return !entry->looking_up && has_label(origin, list->label) &&
+           listing_in_range(list, &origin->gtid) && origin->began_at.us >= list->after.us &&
+           is_in_state(&entry->txn, list->state) &&
            (list->outcome == NULL ||
             strcmp(list->outcome, txn_outcome_name(entry->txn.outcome)) == 0) &&
            (list->definition == NULL || span_is(origin->definition, list->definition)) &&
@@ -100,6 +115,12 @@ static struct wall cursor_at(const struct driver *driver, const troth_gtid *curs
 void listing_from_memory(struct driver *driver, const struct api_list *list, api_view_fn fn,
                          void *arg)
 {
+    listing_entries(driver, list, fn, arg);
+    fn(arg, NULL, NULL, false);
+}
+
+void listing_entries(struct driver *driver, const struct api_list *list, api_view_fn fn, void *arg)
+{
     assert(list->limit >= 1 && list->limit <= LISTED_MAX);
     struct page page = {.list = list};
     if (list->has_cursor) {
@@ -116,5 +137,4 @@ void listing_from_memory(struct driver *driver, const struct api_list *list, api
     for (uint32_t i = 0; i < page.count; i++) {
         answer_listed(page.entries[i], fn, arg, false);
     }
-    fn(arg, NULL, NULL, false);
 }

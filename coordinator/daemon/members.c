@@ -181,7 +181,7 @@ static void answer_when(struct entry *entry, enum api_reply level, uint64_t wait
         return;
     }
     waiter->aborts = what->request == REQUEST_ABORT;
-    if (entry->dead || answer_is_due(entry, level)) {
+    if (entry->dead || answer_is_due(entry, level) || answer_is_stuck(entry, waiter)) {
         answer_now(entry, waiter);
     } else {
         entry_arm(entry);
@@ -287,7 +287,7 @@ void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches,
     }
 }
 
-void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+void members_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg)
 {
     struct absent what = {
         .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_ABORT};
@@ -297,7 +297,7 @@ void members_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
     }
     struct txn_event event = {.kind = TXN_EVENT_CANCELLED};
     if (step_request(entry, &event, &what)) {
-        answer_when(entry, API_REPLY_COMPLETED, 0, &what);
+        answer_when(entry, API_REPLY_COMPLETED, wait_us, &what);
     }
 }
 

@@ -67,6 +67,7 @@ struct list_question {
     struct driver *driver;
     api_view_fn fn;
     void *arg;
+    bool memory_first; /* what is in memory was listed already */
 };
 
 static void on_list_row(void *arg, int error, const struct journal_row *row)
@@ -76,7 +77,9 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
         /* The journal may lag behind the memory by a lazy write: the memory knows better. */
         struct entry *entry = entry_find(question->driver, &row->image.origin.gtid);
         if (entry != NULL && !entry->looking_up) {
-            answer_listed(entry, question->fn, question->arg, true);
+            if (!question->memory_first) {
+                answer_listed(entry, question->fn, question->arg, true);
+            }
         } else {
             answer_row_listed(row, question->fn, question->arg);
         }
@@ -94,6 +97,65 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
     free(question);
 }
 
+/* --- by idempotency key ---------------------------------------------------------------------- */
+
+static void on_keyed_row(void *arg, int error, const struct journal_row *row)
+{
+    struct list_question *question = arg;
+    if (error == TROTH_ERROR_NOT_FOUND) { /* the key's row is there, the transaction's has left */
+        question->fn(question->arg, NULL, NULL, false);
+        free(question);
+        return;
+    }
+    on_list_row(question, error, row);
+    if (error == 0 && row != NULL) {
+        on_list_row(question, 0, NULL);
+    }
+}
+
+static void on_key_found(void *arg, int error, const troth_gtid *gtid, struct troth_span hash)
+{
+    struct list_question *question = arg;
+    (void)hash;
+    if (error == 0) {
+        journal_get(question->driver->journal, gtid, on_keyed_row, question);
+    } else {
+        on_list_row(question, error == TROTH_ERROR_NOT_FOUND ? 0 : error, NULL);
+    }
+}
+
+static void list_by_key(struct list_question *question, struct troth_span key)
+{
+    struct driver *driver = question->driver;
+    struct entry *entry = entry_find_key(driver, key);
+    if (entry != NULL && !entry->looking_up) {
+        answer_listed(entry, question->fn, question->arg, false);
+        on_list_row(question, 0, NULL);
+        return;
+    }
+    journal_key_find(driver->journal, driver_shard_of_key(driver, key), key, on_key_found,
+                     question);
+}
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+static struct journal_filter filter_of(const struct api_list *list, const char *label)
+{
+    return (struct journal_filter){.state = list->state,
+                                   .outcome = list->outcome,
+                                   .definition = list->definition,
+                                   .participant = list->participant,
+                                   .before = list->before,
+                                   .after = list->after,
+                                   .label = label,
+                                   .has_range = list->has_range,
+                                   .first = list->first,
+                                   .last = list->last,
+                                   .has_cursor = list->has_cursor,
+                                   .cursor = list->cursor,
+                                   .limit = list->limit};
+}
+
 void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
@@ -103,26 +165,33 @@ void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void
         fn(arg, &problem, NULL, false);
         return;
     }
-    if (listing_in_memory(list)) {
+    if (listing_in_memory(list) && list->key.data == NULL) {
         listing_from_memory(driver, list, fn, arg);
         return;
     }
     struct list_question *question = malloc(sizeof *question);
-    if (question == NULL) {
+    BUFFER_SCOPED struct buffer label = {0};
+    buffer_append_span(&label, list->label);
+    const char *text = list->label.data != NULL ? buffer_text(&label) : NULL;
+    if (question == NULL || (list->label.data != NULL && text == NULL)) {
+        free(question);
         struct api_problem problem;
         problem_unavailable(&problem, "out of memory");
         fn(arg, &problem, NULL, false);
         return;
     }
     *question = (struct list_question){.driver = driver, .fn = fn, .arg = arg};
-    struct journal_filter filter = {.state = list->state,
-                                    .outcome = list->outcome,
-                                    .definition = list->definition,
-                                    .participant = list->participant,
-                                    .before = list->before,
-                                    .has_cursor = list->has_cursor,
-                                    .cursor = list->cursor,
-                                    .limit = list->limit};
+    if (list->key.data != NULL) {
+        list_by_key(question, list->key);
+        return;
+    }
+    /* Who has the beginning of a gtid means a transaction wherever it stands: one that runs may
+     * have no row yet. */
+    question->memory_first = list->has_range && list->state == NULL && !list->has_cursor;
+    if (question->memory_first) {
+        listing_entries(driver, list, fn, arg);
+    }
+    struct journal_filter filter = filter_of(list, text);
     journal_list(driver->journal, &filter, on_list_row, question);
 }
 

@@ -186,6 +186,22 @@ static bool may_be_shown(const struct entry *entry, const struct waiter *waiter)
     return waiter->enlists == 0 && (told == TXN_TOLD_OUTCOME || told == TXN_TOLD_ACCEPTED);
 }
 
+bool answer_is_stuck(const struct entry *entry, const struct waiter *waiter)
+{
+    return entry->txn.state == TXN_PARKED && may_be_shown(entry, waiter);
+}
+
+void answer_stuck(struct entry *entry)
+{
+    for (struct waiter **at = &entry->waiters; *at != NULL;) {
+        if (answer_is_stuck(entry, *at)) {
+            answer_one(entry, at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
 static void answer_without(struct entry *entry, struct waiter **at, const char *why)
 {
     struct api_problem problem;

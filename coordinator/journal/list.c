@@ -44,7 +44,8 @@ void list_destroy(struct list *list)
 
 static bool looks_through(const struct journal_filter *filter)
 {
-    return filter->outcome != NULL || filter->definition != NULL || filter->participant != NULL;
+    return filter->outcome != NULL || filter->definition != NULL || filter->participant != NULL ||
+           filter->label != NULL || filter->has_range;
 }
 
 static void list_end(struct ask *ask, int error)
@@ -103,10 +104,12 @@ const struct ask_kind ask_list = {
            "(($2::text is null or coalesce(t.outcome, d.outcome) = $2) "
            "and ($3::text is null or t.definition = $3) "
            "and ($4::text is null or strpos(coalesce(d.members, t.members, t.steps), "
-           "'\"participant\":\"' || $4 || '\"') > 0)) is true as wanted "
+           "'\"participant\":\"' || $4 || '\"') > 0) "
+           "and ($12::text is null or strpos(t.labels, $12) > 0) "
+           "and t.gtid between $13 and $14) is true as wanted "
            "from troth.txn t left join troth.decision d "
            "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
-           "where ($1::text is null or t.state = $1) and t.began_at < $5 "
+           "where ($1::text is null or t.state = $1) and t.began_at < $5 and t.began_at >= $11 "
            "and (t.began_at, t.gtid) < (coalesce((select c.began_at from troth.txn c "
            "where c.shard = $6 and c.gtid = $7), $8), $7) "
            "order by t.began_at desc, t.gtid desc limit $10), "
@@ -147,6 +150,10 @@ static int list_ask(struct journal *journal, struct list *list, journal_row_fn f
     params_time(&ask->params, list->cursor_at); /* none: infinity */
     params_int8(&ask->params, (int64_t)filter->limit);
     params_int8(&ask->params, (int64_t)list->window);
+    params_time(&ask->params, filter->after);
+    params_string(&ask->params, filter->label);
+    params_uuid(&ask->params, filter->first.bytes);
+    params_uuid(&ask->params, filter->last.bytes);
     ask_send(ask);
     return TROTH_OK;
 }
@@ -168,6 +175,7 @@ static bool keep_filter(struct list *list, const struct journal_filter *filter)
     size_t state = keep(&list->texts, filter->state), outcome = keep(&list->texts, filter->outcome);
     size_t definition = keep(&list->texts, filter->definition);
     size_t participant = keep(&list->texts, filter->participant);
+    size_t label = keep(&list->texts, filter->label);
 
     if (list->texts.failed)
         return false;
@@ -180,7 +188,33 @@ static bool keep_filter(struct list *list, const struct journal_filter *filter)
         list->filter.definition = list->texts.data + definition;
     if (filter->participant != NULL)
         list->filter.participant = list->texts.data + participant;
+    if (filter->label != NULL)
+        list->filter.label = list->texts.data + label;
     return true;
+}
+
+/* A gtid begins with its time, which is, but for a moment, when the transaction began: the index
+ * leads there. */
+#define NEAR_US UINT64_C(10000000)
+
+static void narrow(struct journal_filter *filter)
+{
+    struct troth_gtid_parts parts;
+    if (!filter->has_range) {
+        memset(filter->first.bytes, 0x00, sizeof filter->first.bytes);
+        memset(filter->last.bytes, 0xff, sizeof filter->last.bytes);
+    } else {
+        troth_gtid_split(&filter->first, &parts);
+        uint64_t first_us = parts.unix_ms * 1000u;
+        troth_gtid_split(&filter->last, &parts);
+        uint64_t last_us = parts.unix_ms * 1000u;
+        if (first_us > NEAR_US && first_us - NEAR_US > filter->after.us)
+            filter->after.us = first_us - NEAR_US;
+        if (filter->before.us == 0 || last_us + NEAR_US < filter->before.us)
+            filter->before.us = last_us + NEAR_US;
+    }
+    if (filter->after.us == 0)
+        filter->after.us = 1; /* 0 stands for infinity */
 }
 
 void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
@@ -202,6 +236,7 @@ void journal_list(struct journal *journal, const struct journal_filter *filter, 
     } else {
         memset(list->filter.cursor.bytes, 0xff, sizeof list->filter.cursor.bytes);
     }
+    narrow(&list->filter);
     list->window = looks_through(filter) ? LIST_WINDOW_FIRST : filter->limit;
     list->until_us = clock_mono_us() + LIST_TIME_US;
     error = list_ask(journal, list, fn, arg);

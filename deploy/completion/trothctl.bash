@@ -4,12 +4,15 @@
 # The lists say what 'trothctl --list-commands' says; a test holds them together.
 
 _trothctl_everywhere="-o --output --url --timeout -h --help"
+_trothctl_filters="-s --state --outcome -d --definition -p --participant --older-than --since --until -l --label
+ -k --key -g --gtid"
+_trothctl_filters=${_trothctl_filters//$'\n'/}
 declare -gA _trothctl_options=(
     ["tx start"]="-i --input --version -w --wait --async --watch -k --key -l --label"
     ["tx show"]="-e --exit-code"
     ["tx watch"]=""
-    ["tx list"]="-s --state --outcome -d --definition -p --participant --older-than -n --limit"
-    ["tx abort"]=""
+    ["tx list"]="$_trothctl_filters -n --limit"
+    ["tx abort"]="-w --wait --async"
     ["tx retry"]=""
     ["tx begin"]="--lifetime -l --label"
     ["tx commit"]="-b --branch -w --wait --async"
@@ -28,7 +31,8 @@ declare -gA _trothctl_options=(
 
 # Options that take a word, which is then not a command or operand.
 _trothctl_with_value=" -o --output --url --timeout -i --input --version -w --wait -k --key
- -l --label -s --state --slots --outcome -d --definition -p --participant --older-than -n --limit
+ -l --label -s --state --slots --outcome -d --definition -p --participant --older-than --since --until
+ -g --gtid -n --limit
  --lifetime -b --branch --binding "
 
 # First words of what a list command prints: names and gtids, and nothing that compgen -W, which

@@ -196,11 +196,17 @@ class Failures(CliTest):
         """A request that left without an answer is unknown, and the hint says how to ask again with the same key."""
         self.answer(None, kind="closed")
         _, err = self.exits(UNKNOWN, "tx", "start", "transfer")
-        key = self.last()[2]["Idempotency-Key"].strip('"')
+        key = self.server.asked[-2][2]["Idempotency-Key"].strip('"')
         self.assertIn("not known what became of it", err)
         self.assertIn(f"--key '{key}'", err)
+        self.assertEqual(self.last()[:2], ("GET", f"/v1/transactions?key={key}"))  # which transaction is it?
         self.answer(None, kind="closed")
-        self.exits(UNKNOWN, "tx", "abort", GTID)
+        self.answer(200, '{"transactions":[' + transaction(None, "running") + '],"cursor":null}')
+        _, err = self.exits(UNKNOWN, "tx", "start", "transfer")
+        self.assertIn(f"it is transaction {GTID}", err)
+        self.answer(None, kind="closed")
+        _, err = self.exits(UNKNOWN, "tx", "abort", GTID)
+        self.assertIn(f"trothctl tx show {GTID}", err)
         self.answer(None, kind="closed")
         self.exits(UNAVAILABLE, "tx", "show", GTID)  # asking changed nothing
 

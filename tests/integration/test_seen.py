@@ -209,6 +209,66 @@ class Seen(TrothTest):
         self.assertNotIn("Kafka", shown)
         self.assertRegex(shown, r"outcome told after \d+\.\d+m?s")
 
+    # --- which transaction is meant
+
+    def test_a_transaction_is_found(self):
+        """By its label, key, time, the beginning of its gtid and the name that pg_prepared_xacts shows of a branch."""
+        self.register()
+        definition = self.saga()
+        submitted = self.trothd.post("/v1/transactions", b'{"definition": "%s", "labels": {"order" : "47\\u00e411"}, '
+                                     b'"input": {"big":9007199254740993,"small":0.10}}' % definition.encode(),
+                                     headers={"Idempotency-Key": f"order-{Seen.count}"})
+        gtid = submitted.json["gtid"]
+        other = self.trothd.wait_outcome(self.begin(definition))["gtid"]
+        shown = self.trothd.get(f"/v1/transactions/{gtid}")
+        self.assertIn(b'"input":{"big":9007199254740993,"small":0.10}', shown.body)
+        self.assertEqual((shown.json["idempotency_key"], shown.json["labels"]),
+                         (f"order-{Seen.count}", {"order": "47\u00e411"}))
+        self.assertNotIn("input", submitted.json)
+        began = shown.json["began_at"]
+
+        def listed(query):
+            reply = self.trothd.get("/v1/transactions?" + query)
+            self.assertEqual(reply.status, 200, reply)
+            self.assertNotIn(b'"input"', reply.body)
+            return [one["gtid"] for one in reply.json["transactions"]]
+
+        self.assertEqual(listed("label=order%3D47%C3%A411"), [gtid])
+        self.assertEqual(listed("label=order%3D47"), [])
+        self.assertEqual(listed(f"key=order-{Seen.count}"), [gtid])
+        self.assertEqual(listed("key=nobody"), [])
+        self.assertEqual(listed(f"definition={definition}&began_after={began}"), [other, gtid])
+        self.assertEqual(listed(f"definition={definition}&began_before={began}"), [])
+        self.assertEqual(listed(f"gtid={gtid[:30]}"), [gtid])
+        self.assertEqual(set(listed(f"gtid={gtid[:8]}")) & {gtid, other}, {gtid, other})
+        self.assertEqual(self.trothd.get("/v1/transactions?gtid=xyz1").status, 400)
+        journal = self.system.postgres.value("journal", "select id from troth.journal")
+        for text in (gtid, gtid[:30], f"troth_{journal}_{gtid}_1_1"):
+            code, out = self.ctl("tx", "show", text)
+            self.assertEqual(code, 0, out)
+            for part in (f"gtid     {gtid}", "labels   order=47\u00e411", f"key      order-{Seen.count}",
+                         'input: {"big":9007199254740993,"small":0.10}'):
+                self.assertIn(part, out)
+        code, out = self.ctl("tx", "show", gtid[:4])
+        self.assertEqual((code, "more than one" in out), (2, True), out)
+        code, out = self.ctl("tx", "show", "ffffffff")
+        self.assertEqual((code, "there is no transaction" in out), (3, True), out)
+        code, out = self.ctl("tx", "list", "--label", "order=47\u00e411", "--since", "2h", "-o", "json")
+        self.assertEqual((code, out.count(gtid)), (0, 1), out)
+
+    def test_an_abort_of_what_is_parked_is_answered_at_once(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [REFUSED]
+        self.scripted.answers["release", "compensate"] = [500]
+        gtid = self.begin(self.saga([
+            {"name": "reserve", "operation": "reserve", "compensate": {"operation": "release", "retry": "once"}},
+            {"name": "charge", "operation": "charge", "compensate": {"operation": "refund"}}]))
+        wait_until(lambda: self.trothd.show(gtid)["state"] == "parked", 20, "it is parked")
+        code, out = self.ctl("--timeout", "20s", "tx", "abort", gtid)
+        self.assertEqual(code, 7, out)  # an operator must look
+        self.assertIn("is parked, an operator must look", out)
+        self.assertIn(gtid, out)
+
 
 if __name__ == "__main__":
     main()

@@ -131,8 +131,10 @@ static void fake_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branc
     answer_view(fake, fn, arg, false);
 }
 
-static void fake_abort(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+static void fake_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn,
+                       void *arg)
 {
+    (void)wait_us;
     struct fake_host *fake = ctx;
     note(fake, "abort");
     fake->asked.gtid = *gtid;

@@ -86,7 +86,11 @@ struct api_enlist {
 
 struct api_list {
     const char *state, *outcome, *definition, *participant; /* NULL: any */
-    struct wall before;
+    struct wall before, after; /* began before, and then or later; 0: any */
+    struct troth_span label;   /* `"name":"value"` as it stands among the labels; absent: any */
+    struct troth_span key;     /* idempotency key: finds one at most; absent: any */
+    bool has_range;            /* of gtids, both included: a prefix of one was given */
+    troth_gtid first, last;
     bool has_cursor;
     troth_gtid cursor;
     uint32_t limit;
@@ -136,7 +140,9 @@ struct api_host {
                    api_view_fn fn, void *arg);
     void (*commit)(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
                    enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
-    void (*abort)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+    /* wait_us 0: the host's default. Answered at once where nothing goes on before an operator has
+     * looked */
+    void (*abort)(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg);
     /* An operator says: what is parked is tried again. A problem when nothing is. */
     void (*retry)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
     void (*get)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);

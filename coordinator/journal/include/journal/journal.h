@@ -199,14 +199,18 @@ struct journal_filter {
     const char *definition;  /* NULL: any */
     const char *participant; /* NULL: any */
     struct wall before;      /* began before; 0: any */
+    struct wall after;       /* began then or later; 0: any */
+    const char *label;       /* stands in `labels` so; NULL: any */
+    bool has_range;          /* of gtids, both ends included */
+    troth_gtid first, last;
     bool has_cursor;
     troth_gtid cursor; /* continue behind this one; newest first, by began_at then gtid */
     uint32_t limit;    /* 1 … 1000 */
 };
 /* `row` for each, then `fn` with row NULL and the error (0: the end). A filter by outcome,
- * definition or participant looks through the history, newest first, in bounded statements, between
- * which other questions are answered; for ten seconds: then TROTH_ERROR_TIMEOUT behind what was
- * found. */
+ * definition, participant, label or gtid looks through the history, newest first, in bounded
+ * statements, between which other questions are answered; for ten seconds: then TROTH_ERROR_TIMEOUT
+ * behind what was found. */
 void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
                   void *arg);
 
