@@ -1,5 +1,6 @@
 #include "latency.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,35 @@ void latencies_finish(struct latencies *latencies)
     *latencies = (struct latencies){0};
 }
 
+/* --- stalls ----------------------------------------------------------------------------------- */
+
+static uint64_t stall_from_us, stall_to_us;
+static atomic_uint_fast64_t stall_last_us, stall_longest_us;
+
+void stall_begin(uint64_t from_us, uint64_t to_us)
+{
+    stall_from_us = from_us;
+    stall_to_us = to_us;
+    atomic_store(&stall_last_us, from_us);
+}
+
+void stall_completed(uint64_t at_us)
+{
+    if (at_us < stall_from_us)
+        return;
+    if (at_us > stall_to_us)
+        at_us = stall_to_us;
+    uint_fast64_t last_us = atomic_exchange(&stall_last_us, at_us);
+    if (last_us >= at_us) /* another thread was faster to say so */
+        return;
+    uint_fast64_t longest_us = atomic_load(&stall_longest_us);
+    while (at_us - last_us > longest_us &&
+           !atomic_compare_exchange_weak(&stall_longest_us, &longest_us, at_us - last_us))
+        ;
+}
+
+/* --- figures ---------------------------------------------------------------------------------- */
+
 static int compare(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -77,6 +107,9 @@ void figures_print(struct latencies *latencies, const struct run_figures *figure
     printf("{\"completed\":%zu,\"total\":%llu,\"wrong\":%llu,\"lost\":%llu,\"seconds\":%.3f",
            latencies->count, (unsigned long long)figures->total, (unsigned long long)figures->wrong,
            (unsigned long long)figures->lost, (double)figures->window_us / 1e6);
+    stall_completed(stall_to_us);
+    printf(",\"aborted\":%llu,\"stall_us\":%llu", (unsigned long long)figures->aborted,
+           (unsigned long long)atomic_load(&stall_longest_us));
     printf(",\"generator_cpu_s\":%.3f", seconds(usage.ru_utime) + seconds(usage.ru_stime));
     if (latencies->count > 0)
         printf(",\"rate\":%.1f,\"p50_us\":%u,\"p99_us\":%u,\"p999_us\":%u",

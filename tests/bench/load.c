@@ -1,10 +1,12 @@
 /* load.c: N clients of trothd, each with one keep-alive connection and one transfer at a time.
  *
- *   bench_load PORT CLIENTS ACCOUNTS WARM_UP_S SECONDS
+ *   bench_load PORT DEFINITION CLIENTS ACCOUNTS WARM_UP_S SECONDS HOT_A HOT_B
  *
  * Each client has ACCOUNTS accounts of its own at either bank, so that nobody waits for another's
- * rows. An answer counts when it says committed and both banks have acknowledged; any other makes
- * the run void, as does a request without an answer. Prints one line of JSON (latency.h). */
+ * rows. HOT_A and HOT_B, where not 0, are the numbers of accounts at either bank that all clients
+ * share; then an answer "aborted" is counted, and no wrong one. An answer counts when it says
+ * committed and both banks have acknowledged; any other makes the run void, as does a request
+ * without an answer. Prints one line of JSON (latency.h). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -34,7 +36,8 @@ struct client {
 };
 
 static struct client clients[CLIENTS_MAX];
-static uint32_t accounts;
+static const char *definition;
+static uint32_t accounts, hot[2];
 static uint64_t measure_from_us, measure_to_us;
 static struct latencies latencies;
 static struct run_figures figures;
@@ -47,11 +50,13 @@ static void die(const char *what)
     exit(1);
 }
 
-static uint64_t account_next(struct client *client)
+static uint64_t account_next(struct client *client, int bank)
 {
     client->random ^= client->random << 13;
     client->random ^= client->random >> 7;
     client->random ^= client->random << 17;
+    if (hot[bank] != 0)
+        return client->random % hot[bank] + 1;
     return (uint64_t)client->number * accounts + client->random % accounts + 1;
 }
 
@@ -59,10 +64,10 @@ static void request_send(struct client *client)
 {
     char body[256], request[512];
     int length = snprintf(body, sizeof body,
-                          "{\"definition\":\"transfer\",\"input\":{\"from\":%llu,\"to\":%llu,"
+                          "{\"definition\":\"%s\",\"input\":{\"from\":%llu,\"to\":%llu,"
                           "\"amount\":1},\"reply\":\"completed\"}",
-                          (unsigned long long)account_next(client),
-                          (unsigned long long)account_next(client));
+                          definition, (unsigned long long)account_next(client, 0),
+                          (unsigned long long)account_next(client, 1));
     int whole = snprintf(request, sizeof request,
                          "POST /v1/transactions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
                          "application/json\r\nContent-Length: %d\r\n\r\n%s",
@@ -77,8 +82,14 @@ static void request_send(struct client *client)
 static void answer_count(struct client *client, size_t len, uint64_t now)
 {
     const char *wrong = answer_wrong(client->answer, len);
+    if (wrong != NULL && (hot[0] != 0 || hot[1] != 0) && answer_aborted(client->answer, len)) {
+        if (figures.aborted++ == 0)
+            (void)fprintf(stderr, "bench_load: the first abort: %.*s\n", (int)len, client->answer);
+        return;
+    }
     if (wrong == NULL) {
         figures.total++;
+        stall_completed(now);
         if (now >= measure_from_us && now < measure_to_us)
             latencies_add(&latencies, now - client->began_us);
         return;
@@ -141,12 +152,13 @@ static void answers_wait(int epoll)
     }
 }
 
-static uint32_t number(const char *text, uint32_t most)
+static uint32_t number(const char *text, uint32_t least, uint32_t most)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
-    if (*end != '\0' || value == 0 || value > most) {
-        (void)fprintf(stderr, "bench_load: \"%s\" is not a number from 1 to %u\n", text, most);
+    if (*end != '\0' || value < least || value > most) {
+        (void)fprintf(stderr, "bench_load: \"%s\" is not a number from %u to %u\n", text, least,
+                      most);
         exit(2);
     }
     return (uint32_t)value;
@@ -154,15 +166,19 @@ static uint32_t number(const char *text, uint32_t most)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
-        (void)fputs("bench_load PORT CLIENTS ACCOUNTS WARM_UP_S SECONDS\n", stderr);
+    if (argc != 9) {
+        (void)fputs("bench_load PORT DEFINITION CLIENTS ACCOUNTS WARM_UP_S SECONDS HOT_A HOT_B\n",
+                    stderr);
         return 2;
     }
-    uint16_t port = (uint16_t)number(argv[1], UINT16_MAX);
-    uint32_t count = number(argv[2], CLIENTS_MAX);
-    accounts = number(argv[3], 1000000);
-    uint64_t warm_up_us = number(argv[4], 3600) * UINT64_C(1000000);
-    figures.window_us = number(argv[5], 3600) * UINT64_C(1000000);
+    uint16_t port = (uint16_t)number(argv[1], 1, UINT16_MAX);
+    definition = argv[2];
+    uint32_t count = number(argv[3], 1, CLIENTS_MAX);
+    accounts = number(argv[4], 1, 1000000);
+    uint64_t warm_up_us = number(argv[5], 1, 3600) * UINT64_C(1000000);
+    figures.window_us = number(argv[6], 1, 3600) * UINT64_C(1000000);
+    for (int bank = 0; bank < 2; bank++)
+        hot[bank] = number(argv[7 + bank], 0, 1000000);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     for (uint32_t i = 0; i < count; i++) {
         clients[i].number = i;
@@ -171,6 +187,7 @@ int main(int argc, char **argv)
     }
     measure_from_us = now_us() + warm_up_us;
     measure_to_us = measure_from_us + figures.window_us;
+    stall_begin(measure_from_us, measure_to_us);
     for (uint32_t i = 0; i < count; i++)
         request_send(&clients[i]);
     answers_wait(epoll);

@@ -57,6 +57,16 @@ static bool steps_committed(struct troth_span transaction)
     return committed == STEPS;
 }
 
+bool answer_aborted(const char *data, size_t len)
+{
+    const char *body = head_end(data, len);
+    struct troth_span transaction;
+    struct troth_span text = {body, len - (size_t)(body - data)};
+    return len >= 12 && memcmp(data, "HTTP/1.1 201", 12) == 0 &&
+           json_check(text, JSON_CHECK_DEFAULT, &transaction, NULL) == 0 &&
+           json_type(transaction) == JSON_OBJECT && member_is(transaction, "outcome", "aborted");
+}
+
 const char *answer_wrong(const char *data, size_t len)
 {
     const char *body = head_end(data, len);

@@ -12,4 +12,7 @@ long answer_length(const char *data, size_t len);
  * what is wrong (static). */
 const char *answer_wrong(const char *data, size_t len);
 
+/* It says that the transfer was aborted, and moved nothing. */
+bool answer_aborted(const char *data, size_t len);
+
 #endif

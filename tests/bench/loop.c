@@ -1,8 +1,12 @@
 /* loop.c: the hand-written two-phase commit, one transaction a thread at a time.
  *
- *   bench_loop plain|strong CLIENTS ACCOUNTS WARM_UP_S SECONDS RUN CONNINFO_A CONNINFO_B CONNINFO_D
+ *   bench_loop plain|strong CLIENTS ACCOUNTS WARM_UP_S SECONDS RUN HOT_A HOT_B
+ *              CONNINFO_A CONNINFO_B CONNINFO_D
  *
- * ACCOUNTS is each client's own number of accounts. Prints one line of JSON (latency.h). */
+ * ACCOUNTS is each client's own number of accounts. HOT_A and HOT_B, where not 0, are the numbers
+ * of accounts at either bank that all clients share; then the branches are prepared one after the
+ * other, in the same order by all, and a serialisation failure is tried again. Prints one line of
+ * JSON (latency.h). */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -41,20 +45,27 @@ static void *client_run(void *arg)
         }
         uint64_t ended = now_us();
         client->total++;
+        stall_completed(ended);
         if (ended >= measure_from_us && ended < measure_to_us)
             latencies_add(&client->latencies, ended - began);
     }
 }
 
-static uint32_t number(const char *text, uint32_t most)
+static uint32_t number_from(const char *text, uint32_t least, uint32_t most)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
-    if (*end != '\0' || value == 0 || value > most) {
-        (void)fprintf(stderr, "bench_loop: \"%s\" is not a number from 1 to %u\n", text, most);
+    if (*end != '\0' || value < least || value > most) {
+        (void)fprintf(stderr, "bench_loop: \"%s\" is not a number from %u to %u\n", text, least,
+                      most);
         exit(2);
     }
     return (uint32_t)value;
+}
+
+static uint32_t number(const char *text, uint32_t most)
+{
+    return number_from(text, 1, most);
 }
 
 static void clients_start(uint32_t count, uint32_t warm_up_s, uint32_t seconds)
@@ -67,6 +78,7 @@ static void clients_start(uint32_t count, uint32_t warm_up_s, uint32_t seconds)
     }
     measure_from_us = now_us() + warm_up_s * UINT64_C(1000000);
     measure_to_us = measure_from_us + seconds * UINT64_C(1000000);
+    stall_begin(measure_from_us, measure_to_us);
     for (uint32_t i = 0; i < count; i++) {
         if (pthread_create(&clients[i].thread, NULL, client_run, &clients[i]) == 0)
             continue;
@@ -77,18 +89,20 @@ static void clients_start(uint32_t count, uint32_t warm_up_s, uint32_t seconds)
 
 int main(int argc, char **argv)
 {
-    if (argc != 10) {
-        (void)fputs("bench_loop plain|strong CLIENTS ACCOUNTS WARM_UP_S SECONDS RUN CONNINFO_A "
-                    "CONNINFO_B CONNINFO_D\n",
+    if (argc != 12) {
+        (void)fputs("bench_loop plain|strong CLIENTS ACCOUNTS WARM_UP_S SECONDS RUN HOT_A HOT_B "
+                    "CONNINFO_A CONNINFO_B CONNINFO_D\n",
                     stderr);
         return 2;
     }
     uint32_t count = number(argv[2], CLIENTS_MAX), seconds = number(argv[5], 3600);
-    config = (struct loop_config){.branch = {argv[7], argv[8]},
-                                  .decisions = argv[9],
-                                  .strong = strcmp(argv[1], "strong") == 0,
-                                  .accounts = number(argv[3], 1000000),
-                                  .run = number(argv[6], UINT32_MAX)};
+    config = (struct loop_config){
+        .branch = {argv[9], argv[10]},
+        .decisions = argv[11],
+        .hot = {number_from(argv[7], 0, 1000000), number_from(argv[8], 0, 1000000)},
+        .strong = strcmp(argv[1], "strong") == 0,
+        .accounts = number(argv[3], 1000000),
+        .run = number(argv[6], UINT32_MAX)};
     clients_start(count, number(argv[4], 3600), seconds);
     struct latencies all = {0};
     struct run_figures figures = {.window_us = seconds * UINT64_C(1000000)};

@@ -1,5 +1,6 @@
 /* loop_session.c: what somebody who knows libpq writes without a coordinator: prepare both branches
- * at the same time, commit a decision row, commit both at the same time. Guard and work are those
+ * at the same time (where rows are shared: one after the other, or two sessions wait for each other
+ * for ever), commit a decision row, commit both at the same time. Guard and work are those
  * of the SDK's participants. There is no recovery: that is what Troth adds. */
 #include "loop_session.h"
 
@@ -137,9 +138,7 @@ static bool work_send(struct loop_session *session, int i)
 {
     char account[24];
     const char *values[] = {account, i == 0 ? "-1" : "1"};
-    uint64_t id = (uint64_t)session->number * session->config->accounts +
-                  random_next(session) % session->config->accounts + 1;
-    (void)snprintf(account, sizeof account, "%llu", (unsigned long long)id);
+    (void)snprintf(account, sizeof account, "%llu", (unsigned long long)session->account[i]);
     return sent(session, session->branch[i],
                 PQsendQueryPrepared(session->branch[i], "work", 2, values, NULL, NULL, 0));
 }
@@ -208,6 +207,105 @@ static bool prepare_both(struct loop_session *session)
     return true;
 }
 
+/* --- in order --------------------------------------------------------------------------------- */
+
+enum tried { TRIED_DONE, TRIED_AGAIN, TRIED_FAILED };
+
+static bool is_serialisation_failure(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state != NULL && strcmp(state, "40001") == 0;
+}
+
+/* Reads one statement's result. TRIED_AGAIN: the transaction has failed for another one. */
+static enum tried step_read(struct loop_session *session, int i, enum step step)
+{
+    PGconn *connection = session->branch[i];
+    PGresult *result = PQgetResult(connection);
+    ExecStatusType status = PQresultStatus(result);
+    enum tried tried = TRIED_FAILED;
+    if ((status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) &&
+        strcmp(PQcmdStatus(result), step_tags[step]) == 0)
+        tried = TRIED_DONE;
+    else if (is_serialisation_failure(result))
+        tried = TRIED_AGAIN;
+    else
+        (void)fault(session, "%s", PQerrorMessage(connection));
+    PQclear(result);
+    PQclear(PQgetResult(connection)); /* the NULL behind it */
+    return tried;
+}
+
+static bool roll_back(struct loop_session *session, int i)
+{
+    PGconn *connection = session->branch[i];
+    if (session->config->strong) { /* what was skipped, up to the sync */
+        PGresult *result;
+        bool synced = false;
+        while (!synced) {
+            result = PQgetResult(connection);
+            synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+            PQclear(result);
+            if (PQstatus(connection) != CONNECTION_OK)
+                return fault(session, "%s", PQerrorMessage(connection));
+        }
+    }
+    return text_send(session, connection, "ROLLBACK") &&
+           (!session->config->strong || PQpipelineSync(connection) == 1) &&
+           result_is(session, connection, "ROLLBACK") &&
+           (!session->config->strong || sync_is(session, connection));
+}
+
+static enum tried branch_try(struct loop_session *session, int i)
+{
+    bool strong = session->config->strong;
+    enum tried tried = TRIED_DONE;
+    for (enum step step = STEP_BEGIN; strong && step <= STEP_PREPARE; step++)
+        if (!step_send(session, i, step))
+            return TRIED_FAILED;
+    if (strong && PQpipelineSync(session->branch[i]) != 1)
+        return TRIED_FAILED;
+    for (enum step step = STEP_BEGIN; tried == TRIED_DONE && step <= STEP_PREPARE; step++) {
+        if (!strong && !step_send(session, i, step))
+            return TRIED_FAILED;
+        tried = step_read(session, i, step);
+    }
+    if (tried == TRIED_AGAIN && !roll_back(session, i))
+        return TRIED_FAILED;
+    if (tried == TRIED_DONE && strong && !sync_is(session, session->branch[i]))
+        return TRIED_FAILED;
+    return tried;
+}
+
+static bool prepare_in_order(struct loop_session *session)
+{
+    for (int i = 0; i < BRANCHES; i++) {
+        enum tried tried;
+        do
+            tried = branch_try(session, i);
+        while (tried == TRIED_AGAIN);
+        if (tried == TRIED_FAILED)
+            return false;
+    }
+    return true;
+}
+
+static bool prepare_branches(struct loop_session *session)
+{
+    const uint32_t *hot = session->config->hot;
+    return hot[0] != 0 || hot[1] != 0 ? prepare_in_order(session) : prepare_both(session);
+}
+
+static void accounts_choose(struct loop_session *session)
+{
+    for (int i = 0; i < BRANCHES; i++) {
+        uint32_t hot = session->config->hot[i];
+        uint64_t own = (uint64_t)session->number * session->config->accounts;
+        session->account[i] = hot != 0 ? random_next(session) % hot + 1
+                                       : own + random_next(session) % session->config->accounts + 1;
+    }
+}
+
 static bool decide(struct loop_session *session)
 {
     const char *values[] = {session->gtid, "[{\"branch\":1},{\"branch\":2}]"};
@@ -227,5 +325,7 @@ bool loop_session_transfer(struct loop_session *session)
     for (int i = 0; i < BRANCHES; i++)
         (void)snprintf(session->prepared[i], sizeof session->prepared[i], "bench_%s_%d",
                        session->gtid, i + 1);
-    return prepare_both(session) && decide(session) && steps_run(session, STEP_COMMIT, STEP_COMMIT);
+    accounts_choose(session);
+    return prepare_branches(session) && decide(session) &&
+           steps_run(session, STEP_COMMIT, STEP_COMMIT);
 }

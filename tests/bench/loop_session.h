@@ -14,7 +14,8 @@ struct loop_config {
     const char *decisions;
     bool strong; /* work and PREPARE in one message, in place of one statement a message */
     uint32_t accounts;
-    uint64_t run; /* goes into the ids, so that two runs over one database never meet */
+    uint32_t hot[BRANCHES]; /* accounts that all clients share; 0: each has its own */
+    uint64_t run;           /* goes into the ids, so that two runs over one database never meet */
 };
 
 struct loop_session {
@@ -22,6 +23,7 @@ struct loop_session {
     uint32_t number;
     uint64_t counter;
     uint64_t random;
+    uint64_t account[BRANCHES];
     PGconn *branch[BRANCHES];
     PGconn *decisions;
     char gtid[40];
@@ -33,7 +35,7 @@ struct loop_session {
 bool loop_session_open(struct loop_session *session, const struct loop_config *config,
                        uint32_t number);
 void loop_session_close(struct loop_session *session);
-/* One transfer of 1 between two accounts that no other session uses: committed, or false. */
+/* One transfer of 1 between two accounts: committed, or false. */
 bool loop_session_transfer(struct loop_session *session);
 
 #endif
