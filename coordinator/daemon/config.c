@@ -48,6 +48,10 @@ const struct config_key config_keys[] = {
     DURATION_KEY(clock_difference_max, "10s", 10 * 1000, 24 * 3600 * US_PER_S,
                  "a node whose clock differs more than this from the clock of the journal's "
                  "database does not begin to lead"),
+    DURATION_KEY(journal_timeout, "5s", 100 * 1000, 3600 * US_PER_S,
+                 "a write to the journal that has no answer for so long is written again over a "
+                 "new connection; until one succeeds this node is not ready, takes nothing new "
+                 "and does not renew its lease"),
     TEXT_KEY(node, "",
              "this node's name in the lease table; no other trothd of the journal has it (none: "
              "host:port)"),

@@ -24,6 +24,7 @@ struct config {
     char *node;
     char *journal_unsafe; /* "refuse" or "allow" */
     uint64_t clock_difference_max_us;
+    uint64_t journal_timeout_us;
     uint64_t lease_us;
     uint64_t lazy_delay_us;
     char *outbox; /* "kafka", "table", "off" or "auto" */

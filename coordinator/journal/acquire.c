@@ -187,6 +187,7 @@ static void acquire_on_raised(void *arg, PGresult *result)
     }
     if (acquire_failed(journal, result) || journal->step != STEP_RAISE)
         return;
+    alive_wrote(journal);
     lease_start(journal);
     if (!journal->lane.link.broken)
         lane_prepare(journal);

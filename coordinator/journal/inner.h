@@ -41,7 +41,8 @@ struct lane {
     struct batch *flight;             /* being written; next: parts of it that were split off */
     unsigned flight_kinds[ROW_KINDS]; /* statements sent, in order */
     unsigned flight_count, flight_seen;
-    bool flying;         /* between send and sync */
+    bool flying;         /* between send and sync; without a batch: a beat (alive.c) */
+    uint64_t claimed_us; /* it also claims the lease, which had run out; 0: no */
     bool unknown;        /* a warning came: what the COMMIT waited for is not sure */
     char error_state[6]; /* SQLSTATE of the first error, "" none */
     char error_text[200];
@@ -93,6 +94,9 @@ struct journal {
     int64_t twin_until; /* another one of our name holds the lease, first seen until then */
     uint64_t hello_asked_us;
     int64_t clock_ahead_us; /* of the database's */
+    uint64_t write_timeout_us;
+    uint64_t wrote_us;   /* the last write that succeeded */
+    uint64_t waiting_us; /* since when a write is under way, or can not be; 0: none */
     uint32_t shards;
     uint32_t *epochs;         /* NULL until raised: then one memory */
     int64_t registry_reading; /* of the registry, the last one here */
@@ -149,11 +153,19 @@ void clock_note(struct journal *journal, uint64_t asked_us, struct wall database
 /* Else the state says that it does not lead. */
 bool clock_is_right(struct journal *journal);
 
+/* alive.c */
+void alive_wrote(struct journal *journal);
+void alive_waits(struct journal *journal);
+bool alive_can_write(const struct journal *journal);
+void alive_prepare(struct journal *journal);
+void alive_beat(struct journal *journal);
+
 /* lease.c */
 int lease_init(struct journal *journal);
 void lease_finish(struct journal *journal);
 void lease_start(struct journal *journal); /* acquired: renew from now on */
 bool lease_sure(const struct journal *journal);
+extern const char lease_claim_sql[];
 void lease_give_back(struct journal *journal);
 
 /* load.c */
@@ -166,6 +178,10 @@ void lane_prepare(struct journal *journal);
 void lane_lost(struct journal *journal);
 void lane_warned(struct journal *journal);
 void lane_flush(struct journal *journal);
+void lane_begin(struct journal *journal);
+void lane_send_statement(struct journal *journal, const char *name, link_fn fn);
+void lane_on_result(void *arg, PGresult *result);
+void lane_end(struct journal *journal);
 void lane_fence_all(struct journal *journal);
 bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gtid);
 void lane_poison(struct journal *journal, struct row *row, const char *why);

@@ -58,7 +58,7 @@ void journal_step_set(struct journal *journal, enum step step)
 
 void journal_state_update(struct journal *journal, const char *why)
 {
-    bool writes = journal->step == STEP_READY && lease_sure(journal) &&
+    bool writes = journal->step == STEP_READY && lease_sure(journal) && alive_can_write(journal) &&
                   (journal->lane.flight == NULL || journal->lane.flight->tries < 3);
 
     if (journal->step == STEP_READY)
@@ -111,6 +111,7 @@ static void lane_link_down(void *arg, const char *why)
     }
     journal_step_set(journal, STEP_DOWN);
     lane_lost(journal);
+    alive_waits(journal);
     if (!said)
         journal_state_set(journal, JOURNAL_CONNECTING, why);
 }
@@ -140,6 +141,7 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->lazy_delay_us = config->lazy_delay_us;
     journal->unsafe = config->unsafe == JOURNAL_UNSAFE_ALLOWED;
     journal->clock_difference_us = config->clock_difference_us;
+    journal->write_timeout_us = config->write_timeout_us;
     journal->callbacks = config->callbacks;
     journal->arg = config->arg;
     journal->state = JOURNAL_CONNECTING;
@@ -149,8 +151,10 @@ static int journal_init(struct journal *journal, struct event_base *base,
     if ((error = lane_init(journal)) != TROTH_OK || (error = acquire_init(journal)) != TROTH_OK ||
         (error = lease_init(journal)) != TROTH_OK || (error = reader_init(journal)) != TROTH_OK)
         return error;
-    return link_init(&journal->lane.link, base, journal->conninfo, "troth standby", &callbacks,
-                     journal);
+    error = link_init(&journal->lane.link, base, journal->conninfo, "troth standby", &callbacks,
+                      journal);
+    journal->lane.link.silence_us = journal->write_timeout_us;
+    return error;
 }
 
 int journal_create(struct event_base *base, const struct journal_config *config,
@@ -159,7 +163,7 @@ int journal_create(struct event_base *base, const struct journal_config *config,
     struct journal *journal;
     int error;
 
-    if (config->lease_us < 1000 || config->node[0] == '\0')
+    if (config->lease_us < 1000 || config->write_timeout_us < 1000 || config->node[0] == '\0')
         return TROTH_ERROR_INVALID;
     journal = calloc(1, sizeof *journal);
     if (journal == NULL)
@@ -273,4 +277,5 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
     *ret_stats = journal->stats;
     ret_stats->gathered = (uint32_t)journal->lane.queue.count;
     ret_stats->connected = journal->lane.link.state == LINK_UP;
+    ret_stats->writable = journal->state == JOURNAL_LEADING && alive_can_write(journal);
 }

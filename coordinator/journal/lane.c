@@ -18,8 +18,6 @@
 #define RETRY_MAX_US     UINT64_C(1000000)
 #define STRUGGLING_TRIES 3u /* a batch that failed so often is shown in the state */
 
-static void lane_on_result(void *arg, PGresult *result);
-
 void lane_prepare(struct journal *journal)
 {
     struct link *link = &journal->lane.link;
@@ -27,11 +25,12 @@ void lane_prepare(struct journal *journal)
     link_prepare(link, STATEMENT_LOCK, statement_lock_sql, NULL, NULL);
     for (unsigned kind = 0; kind < ROW_KINDS; kind++)
         link_prepare(link, statements[kind].name, statements[kind].sql, NULL, NULL);
+    alive_prepare(journal);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-static void lane_send_statement(struct journal *journal, const char *name, link_fn fn)
+void lane_send_statement(struct journal *journal, const char *name, link_fn fn)
 {
     struct lane *lane = &journal->lane;
     struct link_params view;
@@ -63,17 +62,71 @@ static void lane_on_check(void *arg, PGresult *result)
         lane_on_result(arg, result);
 }
 
-static void lane_send(struct journal *journal)
+static void lane_on_claim(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    if (journal->step == STEP_STOPPED || PQresultStatus(result) != PGRES_FATAL_ERROR)
+        return;
+    if (state != NULL && strcmp(state, "22012") == 0)
+        journal_stop(journal, "another node took the lease over");
+    else
+        lane_on_result(arg, result);
+}
+
+/* By our own clock the lease has run out: the same transaction renews it, and writes nothing if it
+ * is another node's by now. So a lane that can write again leads again, and one that can not does
+ * not hold on to the lease. */
+static void lane_claim(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-    struct batch *batch = lane->flight;
+    struct link_params view;
 
+    lane->claimed_us = 0;
+    if (lease_sure(journal) || lane->link.broken)
+        return;
+    lane->claimed_us = clock_mono_us();
+    params_clear(&lane->params);
+    params_uuid(&lane->params, journal->owner);
+    params_int8(&lane->params, (int64_t)journal->lease_us);
+    params_int8(&lane->params, (int64_t)journal->shards);
+    if (params_view(&lane->params, &view))
+        link_query(&lane->link, lease_claim_sql, &view, lane_on_claim, journal);
+    else
+        link_reset(&lane->link);
+}
+
+void lane_begin(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+
+    alive_waits(journal);
     lane->flying = true;
     lane->unknown = false;
     lane->error_state[0] = '\0';
     lane->flight_count = 0;
     lane->flight_seen = 0;
     session_check(&lane->link, &lane->params, lane_on_check, journal);
+    lane_claim(journal);
+}
+
+void lane_end(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+
+    if (lane->link.broken)
+        return;
+    link_sync(&lane->link, lane_on_result, journal);
+    link_send(&lane->link);
+}
+
+static void lane_send(struct journal *journal)
+{
+    struct lane *lane = &journal->lane;
+    struct batch *batch = lane->flight;
+
+    lane_begin(journal);
     if (batch->rewritten) {
         statement_lock_params(batch, &lane->params);
         lane_send_statement(journal, STATEMENT_LOCK, lane_on_lock);
@@ -85,10 +138,7 @@ static void lane_send(struct journal *journal)
         lane->flight_kinds[lane->flight_count++] = kind;
         lane_send_statement(journal, statements[kind].name, lane_on_result);
     }
-    if (lane->link.broken)
-        return;
-    link_sync(&lane->link, lane_on_result, journal);
-    link_send(&lane->link);
+    lane_end(journal);
     journal->stats.batches++;
 }
 
@@ -183,10 +233,8 @@ void lane_flush(struct journal *journal)
     if (journal->step != STEP_READY || journal->lane.flying ||
         journal->lane.link.state != LINK_UP || journal->lane.link.broken)
         return;
-    if (!lease_sure(journal)) {
-        journal_state_update(journal, "the lease was not renewed in time: writes wait");
-        return;
-    }
+    if (!lease_sure(journal))
+        journal_state_update(journal, "the lease was not renewed in time");
     if (lane_next(journal))
         lane_send(journal);
 }
@@ -252,6 +300,17 @@ static struct journal_verdict lane_verdict(const struct row *row)
     return verdict;
 }
 
+static void lane_wrote(struct journal *journal, bool struggled)
+{
+    struct lane *lane = &journal->lane;
+
+    if (lane->claimed_us != 0)
+        journal->lease_until_us = lane->claimed_us + journal->lease_us;
+    alive_wrote(journal);
+    if (struggled || journal->state != JOURNAL_LEADING)
+        journal_state_update(journal, "writes succeed again");
+}
+
 static void lane_deliver(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
@@ -262,8 +321,7 @@ static void lane_deliver(struct journal *journal)
     lane->flight = batch->next;
     lane->not_before_us = 0;
     journal->stats.rows += batch->count;
-    if (struggled)
-        journal_state_update(journal, "writes succeed again");
+    lane_wrote(journal, struggled);
     for (size_t i = 0; i < batch->count; i++) {
         struct journal_verdict verdict = lane_verdict(batch->rows[i]);
 
@@ -282,7 +340,11 @@ static void lane_settle(struct journal *journal)
     struct lane *lane = &journal->lane;
 
     lane->flying = false;
-    if (lane->unknown) {
+    if (lane->flight == NULL) { /* a beat: what went wrong with it is tried again at the next */
+        if (!lane->unknown && lane->error_state[0] == '\0')
+            lane_wrote(journal, false);
+        event_active(lane->wakeup, EV_TIMEOUT, 0);
+    } else if (lane->unknown) {
         journal->stats.unknown_commits++;
         lane_again(journal, "a warning came with the commit: it is not known what it waited for");
     } else if (lane->error_state[0] != '\0') {
@@ -306,7 +368,7 @@ static void lane_note_error(struct lane *lane, const PGresult *result)
     snprintf(lane->error_text, sizeof lane->error_text, "%s", text == NULL ? "" : text);
 }
 
-static void lane_on_result(void *arg, PGresult *result)
+void lane_on_result(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     struct lane *lane = &journal->lane;
@@ -318,7 +380,8 @@ static void lane_on_result(void *arg, PGresult *result)
         lane_settle(journal);
     else if (status == PGRES_FATAL_ERROR)
         lane_note_error(lane, result);
-    else if (status == PGRES_TUPLES_OK && lane->flight_seen < lane->flight_count &&
+    else if (status == PGRES_TUPLES_OK && lane->flight != NULL &&
+             lane->flight_seen < lane->flight_count &&
              verdict_take(lane->flight, lane->flight_kinds[lane->flight_seen], result))
         lane->flight_seen++;
 }
@@ -330,6 +393,8 @@ void lane_lost(struct journal *journal)
     if (!lane->flying)
         return;
     lane->flying = false;
+    if (lane->flight == NULL)
+        return;
     lane->flight->rewritten = true;
     journal->stats.unknown_commits++;
 }

@@ -14,6 +14,11 @@ static const char renew_sql[] =
     "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
     "microsecond' where owner = $1 returning shard) select count(*), clock_timestamp() from u";
 
+/* As the lane does it, in the transaction of a batch: fails where the lease is another's. */
+const char lease_claim_sql[] =
+    "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
+    "microsecond' where owner = $1 returning shard) select 1 / (count(*) = $3)::int from u";
+
 static const char give_back_sql[] = "update troth.lease set lease_until = clock_timestamp(), "
                                     "owner = null where owner = $1";
 
@@ -34,6 +39,7 @@ static void lease_on_renewed(void *arg, PGresult *result)
         return;
     }
     journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
+    journal->keeper.silences = 0;
     clock_note(journal, journal->lease_asked_us, field_time(result, 0, 1));
     journal_state_update(journal, "the lease is renewed");
     lane_flush(journal);
@@ -70,7 +76,26 @@ static void lease_renew(struct journal *journal)
     link_send(&journal->keeper);
 }
 
-/* Six ticks a lease, a renewal at every second; one that hangs gets a new connection. */
+/* Six a lease, and two a write's timeout, so that both are seen in time. */
+static uint64_t lease_tick_us(const struct journal *journal)
+{
+    uint64_t lease = journal->lease_us / 6, write = journal->write_timeout_us / 2;
+
+    return lease < write ? lease : write;
+}
+
+static void lease_look(struct journal *journal)
+{
+    if (journal->state != JOURNAL_LEADING)
+        return;
+    if (!alive_can_write(journal))
+        journal_state_update(journal, "no write to the journal has succeeded for longer than its "
+                                      "timeout: the lease is not renewed");
+    else if (!lease_sure(journal))
+        journal_state_update(journal, "the lease was not renewed in time");
+}
+
+/* Renewed at a third, by who can write; a renewal that hangs gets a new connection (silence). */
 static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
@@ -80,15 +105,13 @@ static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (journal->step == STEP_STOPPED)
         return;
-    event_in(journal->keeper_timer, journal->lease_us / 6);
-    if (!lease_sure(journal))
-        journal_state_update(journal, "the lease was not renewed in time: writes wait");
-    if (journal->keeper.state != LINK_UP || journal->keeper.broken)
-        return;
-    if (journal->keeper.items_count == 0 && since + journal->lease_us / 20 >= journal->lease_us / 3)
+    event_in(journal->keeper_timer, lease_tick_us(journal));
+    alive_beat(journal);
+    lease_look(journal);
+    if (journal->keeper.state == LINK_UP && !journal->keeper.broken &&
+        journal->keeper.items_count == 0 && alive_can_write(journal) &&
+        since + journal->lease_us / 20 >= journal->lease_us / 3)
         lease_renew(journal);
-    else if (journal->keeper.items_count > 0 && since > journal->lease_us / 2)
-        link_reset(&journal->keeper);
 }
 
 static void keeper_on_marked(void *arg, PGresult *result)
@@ -145,15 +168,17 @@ int lease_init(struct journal *journal)
     journal->keeper_timer = event_new(journal->base, -1, 0, lease_on_tick, journal);
     if (journal->keeper_timer == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    return link_init(&journal->keeper, journal->base, journal->conninfo, "troth keeper", &callbacks,
-                     journal);
+    int error = link_init(&journal->keeper, journal->base, journal->conninfo, "troth keeper",
+                          &callbacks, journal);
+    journal->keeper.silence_us = journal->lease_us / 2;
+    return error;
 }
 
 void lease_start(struct journal *journal)
 {
     if (journal->keeper.state == LINK_DOWN && journal->keeper.conn == NULL)
         link_start(&journal->keeper);
-    event_in(journal->keeper_timer, journal->lease_us / 6);
+    event_in(journal->keeper_timer, lease_tick_us(journal));
 }
 
 /* Behind what the lane has sent: a message in front of the farewell. Nobody waits for it. */

@@ -186,18 +186,26 @@ void link_start(struct link *link)
         link_go_on(link);
 }
 
+/* A database that is only slow must be able to answer at last. */
+static uint64_t link_patience(const struct link *link)
+{
+    return link->silence_us << (link->silences < LINK_SILENCES_MAX ? link->silences
+                                                                   : LINK_SILENCES_MAX);
+}
+
 /* Nothing was heard for too long, or the timer is early. */
 static void link_check_silence(struct link *link)
 {
-    uint64_t since = clock_mono_us() - link->heard_us;
+    uint64_t since = clock_mono_us() - link->heard_us, patience = link_patience(link);
     char why[100];
 
     if (link->items_count == 0 || link->silence_us == 0)
         return;
-    if (since < link->silence_us) {
-        link_timer_set(link, link->silence_us - since);
+    if (since < patience) {
+        link_timer_set(link, patience - since);
         return;
     }
+    link->silences++;
     (void)snprintf(why, sizeof why, "the database has not answered for %.1f s: connecting anew",
                    (double)since / 1e6);
     link_lose(link, why);
@@ -363,7 +371,7 @@ static void link_begin_waiting(struct link *link)
 {
     link->heard_us = clock_mono_us();
     if (link->silence_us != 0 && event_pending(link->timer, EV_TIMEOUT, NULL) == 0)
-        link_timer_set(link, link->silence_us);
+        link_timer_set(link, link_patience(link));
 }
 
 static void link_expect(struct link *link, bool sent, link_fn fn, void *arg, bool is_sync)

@@ -33,6 +33,7 @@ enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
  * LINK_HOST_TIMEOUT_US, doubled with each round in which all failed, up to this. */
 #define LINK_CONNECT_TIMEOUT_US UINT64_C(10000000)
 #define LINK_HOST_TIMEOUT_US    UINT64_C(2000000)
+#define LINK_SILENCES_MAX       3u /* the wait for an answer grows to eight times */
 #define LINK_WHY_MAX            500u
 #define LINK_MARK_LEN           32u
 
@@ -65,13 +66,14 @@ struct link {
     struct event *io;
     struct event *timer; /* backoff while DOWN, deadline while CONNECTING, silence while UP */
     short watched;
-    size_t host;               /* being tried, or connected to */
-    size_t tried;              /* hosts of this round that failed */
-    unsigned rounds;           /* in a row in which all failed */
-    char why[LINK_WHY_MAX];    /* what the hosts of this round said, or the answer that ends the
-                                  session */
-    uint64_t silence_us;       /* longest wait for the next word of an answer; 0: any */
-    uint64_t heard_us;         /* when the last word came, or the first question went */
+    size_t host;            /* being tried, or connected to */
+    size_t tried;           /* hosts of this round that failed */
+    unsigned rounds;        /* in a row in which all failed */
+    char why[LINK_WHY_MAX]; /* what the hosts of this round said, or the answer that ends the
+                               session */
+    uint64_t silence_us;    /* longest wait for the next word of an answer; 0: any */
+    unsigned silences; /* that lost the connection: each doubles the wait; set back by the owner */
+    uint64_t heard_us; /* when the last word came, or the first question went */
     uint64_t backoff_us;       /* back to its minimum with the first sync of a session … */
     uint64_t backoff_start_us; /* … unless the session ends after an error: then as it began */
     bool failed;               /* an error in this session */

@@ -6,7 +6,9 @@
 
 #include "session.h"
 
-#define READER_TICK_US UINT64_C(100000)
+/* Longer than the statement_timeout below: a database that lives says so before. */
+#define READER_SILENCE_US UINT64_C(12000000)
+#define READER_TICK_US    UINT64_C(100000)
 
 /* Nothing that is asked may hold up inquiries for ever. */
 #define READER_SETS ", set_config('statement_timeout', '10000', false)"
@@ -98,6 +100,7 @@ static void reader_settle(struct reader *reader)
     if (reader->first == NULL)
         reader->last = &reader->first;
     reader->count--;
+    reader->link.silences = 0;
     if (reader->warned && ask->writes && error == TROTH_OK)
         error = TROTH_ERROR_UNKNOWN; /* the commit may not have waited for its standby */
     reader->warned = false;
@@ -297,8 +300,10 @@ int reader_init(struct journal *journal)
     reader->wakeup = event_new(journal->base, -1, 0, reader_pump, journal);
     if (reader->wakeup == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    return link_init(&reader->link, journal->base, journal->conninfo, "troth reader", &callbacks,
-                     journal);
+    int error = link_init(&reader->link, journal->base, journal->conninfo, "troth reader",
+                          &callbacks, journal);
+    reader->link.silence_us = READER_SILENCE_US;
+    return error;
 }
 
 void journal_hang_up(struct journal *journal)

@@ -171,18 +171,19 @@ static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind k
 
 void node_start(struct world *world, struct node *node, struct node_options options)
 {
-    struct journal_config config = {.node = options.name == NULL ? "a" : options.name,
-                                    .lease_us = options.lease_us == 0 ? 5000000 : options.lease_us,
-                                    .lazy_delay_us =
-                                        options.lazy_delay_us == 0 ? 20000 : options.lazy_delay_us,
-                                    .unsafe = options.unsafe,
-                                    .clock_difference_us = UINT64_C(3600000000),
-                                    .callbacks = {.state = on_state,
-                                                  .verdict = on_verdict,
-                                                  .loaded = on_loaded,
-                                                  .outbox = on_outbox,
-                                                  .refused = on_refused},
-                                    .arg = node};
+    struct journal_config config = {
+        .node = options.name == NULL ? "a" : options.name,
+        .lease_us = options.lease_us == 0 ? 5000000 : options.lease_us,
+        .lazy_delay_us = options.lazy_delay_us == 0 ? 20000 : options.lazy_delay_us,
+        .unsafe = options.unsafe,
+        .write_timeout_us = options.write_timeout_us == 0 ? 5000000 : options.write_timeout_us,
+        .clock_difference_us = UINT64_C(3600000000),
+        .callbacks = {.state = on_state,
+                      .verdict = on_verdict,
+                      .loaded = on_loaded,
+                      .outbox = on_outbox,
+                      .refused = on_refused},
+        .arg = node};
 
     *node = (struct node){.world = world};
     snprintf(node->conninfo, sizeof node->conninfo, "%s",

@@ -90,6 +90,7 @@ struct node_options {
     uint64_t lease_us;      /* 5 s */
     uint64_t lazy_delay_us; /* 20 ms */
     enum journal_unsafe unsafe;
+    uint64_t write_timeout_us; /* 5 s */
 };
 void node_start(struct world *world, struct node *node, struct node_options options);
 void node_lead(struct world *world, struct node *node); /* started with defaults, and leading */

@@ -11,6 +11,7 @@ int main(void)
     suite_add_tcase(suite, migrate_tests());
     suite_add_tcase(suite, hosts_tests());
     suite_add_tcase(suite, footing_tests());
+    suite_add_tcase(suite, alive_tests());
     suite_add_tcase(suite, write_tests());
     suite_add_tcase(suite, question_tests());
     suite_add_tcase(suite, registry_tests());

@@ -15,6 +15,7 @@ struct proxy_pair {
     struct bufferevent *client, *server;
     bool lane; /* it has prepared the statement "decision" */
     bool dead;
+    enum proxy_swallow swallow;
 };
 
 static void pair_kill(struct proxy_pair *pair)
@@ -51,6 +52,22 @@ static void cut_behind(struct proxy_pair *pair, struct bufferevent *to)
     pair_kill(pair);
 }
 
+static bool pair_swallows(const struct proxy_pair *pair, bool to_server)
+{
+    if (pair->swallow == PROXY_SWALLOW_REQUESTS)
+        return to_server;
+    if (pair->swallow == PROXY_SWALLOW_ANSWERS)
+        return !to_server;
+    return pair->proxy->swallow == PROXY_SWALLOW_LANES && pair->lane && !to_server;
+}
+
+void proxy_swallow(struct proxy *proxy, enum proxy_swallow swallow)
+{
+    proxy->swallow = swallow;
+    for (struct proxy_pair *pair = proxy->pairs; pair != NULL; pair = pair->next)
+        pair->swallow = swallow == PROXY_SWALLOW_NONE ? pair->swallow : swallow;
+}
+
 static void pair_pass(struct proxy_pair *pair, bool to_server)
 {
     struct proxy *proxy = pair->proxy;
@@ -61,6 +78,10 @@ static void pair_pass(struct proxy_pair *pair, bool to_server)
 
     if (proxy->frozen)
         return;
+    if (pair_swallows(pair, to_server)) {
+        evbuffer_drain(bufferevent_get_input(from), len);
+        return;
+    }
     if (armed && len >= proxy->budget) {
         forward(from, to, proxy->budget);
         cut_behind(pair, to);

@@ -13,6 +13,14 @@ enum proxy_cut {
     PROXY_CUT_ANSWER   /* the request goes whole; of the answer so many bytes */
 };
 
+/* Bytes of a connection vanish, and it stays open. */
+enum proxy_swallow {
+    PROXY_SWALLOW_NONE,
+    PROXY_SWALLOW_REQUESTS, /* of connections that are there: marked by proxy_swallow() */
+    PROXY_SWALLOW_ANSWERS,
+    PROXY_SWALLOW_LANES /* answers of every lane, new ones too */
+};
+
 struct proxy {
     struct world *world;
     struct evconnlistener *listener;
@@ -23,11 +31,14 @@ struct proxy {
     size_t budget;
     unsigned cuts;
     bool frozen;
+    enum proxy_swallow swallow;
 };
 
 void proxy_init(struct proxy *proxy, struct world *world);
 void proxy_finish(struct proxy *proxy);
 void proxy_arm(struct proxy *proxy, enum proxy_cut cut, size_t budget);
+/* NONE: for connections made from now on, and for all lanes. */
+void proxy_swallow(struct proxy *proxy, enum proxy_swallow swallow);
 /* Frozen: nothing is forwarded and nothing closed. */
 void proxy_freeze(struct proxy *proxy, bool frozen);
 

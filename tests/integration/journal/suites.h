@@ -5,6 +5,7 @@
 
 TCase *migrate_tests(void);
 TCase *hosts_tests(void);
+TCase *alive_tests(void);
 TCase *footing_tests(void);
 TCase *write_tests(void);
 TCase *saga_tests(void);

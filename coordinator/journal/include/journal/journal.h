@@ -56,7 +56,8 @@ TROTH_MUST_CHECK int journal_migrate(const char *conninfo, uint32_t shards,
 
 enum journal_state {
     JOURNAL_CONNECTING, /* first connection, or again after a loss, or the lease was not renewed in
-                           time by our own clock, or a batch fails again and again: writes gather.
+                           time by our own clock, or a batch fails again and again, or no write
+                           succeeds for write_timeout_us: writes gather.
                            LEADING follows, without loading again, or FENCED when another node took
                            over meanwhile */
     JOURNAL_WAITING,    /* another live node holds the lease: standby */
@@ -96,8 +97,11 @@ struct journal_callbacks {
 
 struct journal_config {
     const char *conninfo;
-    const char *node;             /* this node's name; taking over its own lease needs no waiting */
-    uint64_t lease_us;            /* length; renewed at a third */
+    const char *node;  /* this node's name; taking over its own lease needs no waiting */
+    uint64_t lease_us; /* length; renewed at a third, by a node that can write */
+    /* A write without any word for so long is unknown: it is written again, over a new connection;
+     * each further wait is twice as long, up to eight times. */
+    uint64_t write_timeout_us;
     uint64_t lazy_delay_us;       /* how long lazy rows may wait for company */
     enum journal_unsafe unsafe;   /* a database with fsync or full_page_writes off */
     uint64_t clock_difference_us; /* a clock that differs more from the database's: no lead */
@@ -150,6 +154,8 @@ struct journal_stats {
     uint32_t gathered;
     uint64_t unknown_commits; /* written again because the answer was lost */
     bool connected;
+    bool writable;        /* leads, and no write has waited for longer than write_timeout_us */
+    struct wall wrote_at; /* the last write that succeeded; 0: none yet */
 };
 void journal_stats(const struct journal *journal, struct journal_stats *ret_stats);
 

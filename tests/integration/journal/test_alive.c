@@ -1,0 +1,154 @@
+/* Whether a node can write is told by the writes that succeed. */
+#include <string.h>
+
+#include "proxy.h"
+#include "suites.h"
+
+#define TIMEOUT_US UINT64_C(300000)
+#define LEASE_US   UINT64_C(1500000)
+
+static void lead_through(struct world *world, struct node *node, const struct proxy *proxy)
+{
+    node_start(world, node,
+               (struct node_options){.conninfo = proxy->conninfo,
+                                     .lease_us = LEASE_US,
+                                     .write_timeout_us = TIMEOUT_US});
+    world_wait(world, journal_state(node->journal) == JOURNAL_LEADING);
+}
+
+static bool is_writable(struct node *node)
+{
+    struct journal_stats stats;
+
+    journal_stats(node->journal, &stats);
+    return stats.writable;
+}
+
+/* The connection lives and never answers: the batch is unknown, and is written again over a new
+ * one; whether it had arrived or not, there is one verdict and one row. */
+static void half_dead(enum proxy_swallow swallow)
+{
+    struct world world;
+    struct node node;
+    struct proxy proxy;
+    struct journal_stats stats;
+
+    world_init(&world, false);
+    proxy_init(&proxy, &world);
+    lead_through(&world, &node, &proxy);
+    append(&node, sample_gtid(&node, 1, 1), TXN_RECORD_DECISION);
+    world_wait(&world, node.verdicts.count == 1);
+    proxy_swallow(&proxy, swallow);
+    append(&node, sample_gtid(&node, 1, 2), TXN_RECORD_DECISION);
+    world_wait(&world, !is_writable(&node));
+    world_wait(&world, node.verdicts.count == 2);
+    ck_assert_int_eq(node.verdicts.list[1].verdict, TXN_WRITTEN);
+    world_wait(&world, is_writable(&node));
+    journal_stats(node.journal, &stats);
+    ck_assert_uint_eq(stats.unknown_commits, 1);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 2);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 2);
+    ck_assert_int_eq(world_number(&world, "select max(epoch) from troth.shard"), 1);
+    proxy_finish(&proxy);
+    world_finish(&world);
+}
+
+START_TEST(a_request_that_vanishes_is_written_again)
+{
+    half_dead(PROXY_SWALLOW_REQUESTS);
+}
+END_TEST
+
+START_TEST(an_answer_that_vanishes_is_written_again)
+{
+    half_dead(PROXY_SWALLOW_ANSWERS);
+}
+END_TEST
+
+/* Without any traffic it is noticed, too, and said once; questions go on over a new connection. */
+START_TEST(an_idle_node_notices)
+{
+    struct world world;
+    struct node node;
+    struct proxy proxy;
+    size_t before;
+
+    world_init(&world, false);
+    proxy_init(&proxy, &world);
+    lead_through(&world, &node, &proxy);
+    before = node.states[JOURNAL_CONNECTING];
+    proxy_freeze(&proxy, true);
+    world_wait(&world, !is_writable(&node));
+    world_wait(&world, node.states[JOURNAL_CONNECTING] > before);
+    ck_assert_uint_le(node.states[JOURNAL_CONNECTING], before + 2);
+    proxy_freeze(&proxy, false);
+    world_wait(&world, is_writable(&node));
+    proxy_finish(&proxy);
+    world_finish(&world);
+}
+END_TEST
+
+/* A node whose lane can not write does not renew its lease, however well its keeper is: another one
+ * takes over. */
+START_TEST(who_can_not_write_loses_the_lease)
+{
+    struct world world;
+    struct node a, b;
+    struct proxy proxy;
+
+    world_init(&world, false);
+    proxy_init(&proxy, &world);
+    lead_through(&world, &a, &proxy);
+    node_start(&world, &b, (struct node_options){.name = "b", .lease_us = LEASE_US});
+    world_wait(&world, journal_state(b.journal) == JOURNAL_WAITING);
+    proxy_swallow(&proxy, PROXY_SWALLOW_LANES);
+    world_wait(&world, journal_state(b.journal) == JOURNAL_LEADING);
+    ck_assert_int_eq(journal_state(a.journal), JOURNAL_CONNECTING);
+    proxy_swallow(&proxy, PROXY_SWALLOW_NONE);
+    world_wait(&world, journal_state(a.journal) == JOURNAL_FENCED);
+    proxy_finish(&proxy);
+    world_finish(&world);
+}
+END_TEST
+
+/* A synchronous standby that is gone: commits wait for ever. When it is back, or no longer asked
+ * for, the same node goes on, under the same epoch. */
+START_TEST(a_lost_standby_is_told)
+{
+    struct world world;
+    struct node node;
+    struct proxy proxy;
+
+    world_init(&world, false);
+    proxy_init(&proxy, &world);
+    lead_through(&world, &node, &proxy);
+    world_exec(&world, "set synchronous_commit = local");
+    world_exec(&world, "alter system set synchronous_standby_names = 'nobody'");
+    world_exec(&world, "select pg_reload_conf()");
+    append(&node, sample_gtid(&node, 1, 1), TXN_RECORD_BEGIN);
+    world_wait(&world, !is_writable(&node));
+    world_wait(&world, world_number(&world, "select count(*) from troth.lease where lease_until < "
+                                            "clock_timestamp()") == 16);
+    world_exec(&world, "alter system reset synchronous_standby_names");
+    world_exec(&world, "select pg_reload_conf()");
+    world_wait(&world, node.verdicts.count == 1);
+    world_wait(&world, is_writable(&node));
+    ck_assert_int_eq(node.verdicts.list[0].verdict, TXN_WRITTEN);
+    ck_assert_int_eq(world_number(&world, "select max(epoch) from troth.shard"), 1);
+    proxy_finish(&proxy);
+    world_finish(&world);
+}
+END_TEST
+
+TCase *alive_tests(void)
+{
+    TCase *tests = tcase_create("alive");
+
+    tcase_set_timeout(tests, 240);
+    tcase_add_test(tests, a_request_that_vanishes_is_written_again);
+    tcase_add_test(tests, an_answer_that_vanishes_is_written_again);
+    tcase_add_test(tests, an_idle_node_notices);
+    tcase_add_test(tests, who_can_not_write_loses_the_lease);
+    tcase_add_test(tests, a_lost_standby_is_told);
+    return tests;
+}
