@@ -191,18 +191,27 @@ bool driver_ready(void *ctx, struct buffer *ret_details)
         outbox_stats(driver->outbox, &outbox);
     }
     bool leading = driver_leading(driver);
-    bool ready = leading && journal.connected && !driver->draining && !driver->failed;
+    bool ready = leading && journal.writable && !driver->draining && !driver->failed;
     static const char *const outbox_names[] = {"kafka", "table", "off"};
-    buffer_append_format(ret_details,
-                         "{\"ready\":%s,\"leading\":%s,\"draining\":%s,\"open_transactions\":%u,"
-                         "\"journal\":{\"id\":\"%s\",\"connected\":%s,\"shards\":%u,\"rows\":%llu,"
-                         "\"batches\":%llu,\"gathered\":%u,\"unknown_commits\":%llu},",
-                         ready ? "true" : "false", leading ? "true" : "false",
-                         driver->draining ? "true" : "false", driver->open,
-                         driver->journal != NULL ? journal_id(driver->journal) : "",
-                         journal.connected ? "true" : "false", driver->shards_count,
-                         (unsigned long long)journal.rows, (unsigned long long)journal.batches,
-                         journal.gathered, (unsigned long long)journal.unknown_commits);
+    char wrote_at[WALL_TEXT_LEN + 3] = "null";
+    if (journal.wrote_at.us != 0) {
+        wrote_at[0] = '"';
+        wall_format(journal.wrote_at, wrote_at + 1);
+        wrote_at[WALL_TEXT_LEN + 1] = '"';
+        wrote_at[WALL_TEXT_LEN + 2] = '\0';
+    }
+    buffer_append_format(
+        ret_details,
+        "{\"ready\":%s,\"leading\":%s,\"draining\":%s,\"open_transactions\":%u,"
+        "\"journal\":{\"id\":\"%s\",\"connected\":%s,\"writable\":%s,"
+        "\"wrote_at\":%s,\"shards\":%u,\"rows\":%llu,\"batches\":%llu,"
+        "\"gathered\":%u,\"gathered_bytes\":%llu,\"unknown_commits\":%llu},",
+        ready ? "true" : "false", leading ? "true" : "false", driver->draining ? "true" : "false",
+        driver->open, driver->journal != NULL ? journal_id(driver->journal) : "",
+        journal.connected ? "true" : "false", journal.writable ? "true" : "false", wrote_at,
+        driver->shards_count, (unsigned long long)journal.rows, (unsigned long long)journal.batches,
+        journal.gathered, (unsigned long long)journal.gathered_bytes,
+        (unsigned long long)journal.unknown_commits);
     buffer_append_format(ret_details,
                          "\"outbox\":{\"mode\":\"%s\",\"reachable\":%s,\"waiting\":%llu,"
                          "\"confirmed\":%llu,\"set_aside\":%llu}}",

@@ -69,6 +69,11 @@ const struct config_key config_keys[] = {
     COUNT_KEY(outbox_rows_max, "500000", 1, 900000,
               "outcome events that wait for Kafka; beyond it new transactions get 503 with "
               "Retry-After, those under way go on"),
+    COUNT_KEY(journal_queue_rows_max, "100000", 1, 10000000,
+              "records that wait for the journal; beyond it new transactions and branches get 503 "
+              "with Retry-After, those under way go on"),
+    COUNT_KEY(journal_queue_bytes_max, "268435456", 1048576, UINT64_C(1) << 40,
+              "their bytes, likewise"),
     COUNT_KEY(connections_max, "4000", 1, 100000, "client connections; beyond it 503"),
     COUNT_KEY(body_bytes_max, "1048576", 1024, 67108864,
               "bytes of a request's body; beyond it 413"),

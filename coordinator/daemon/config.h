@@ -32,6 +32,8 @@ struct config {
     char *kafka_topic;
     uint64_t open_transactions_max;
     uint64_t outbox_rows_max;
+    uint64_t journal_queue_rows_max;
+    uint64_t journal_queue_bytes_max;
     uint64_t connections_max;
     uint64_t body_bytes_max;
     uint64_t reply_wait_us;

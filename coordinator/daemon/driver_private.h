@@ -290,6 +290,7 @@ void watch_buried(struct entry *entry);
 void watch_finish(struct driver *driver);
 
 /* submit.c, members.c, questions.c: what api_host asks for */
+bool submit_journal_takes(const struct driver *driver, struct api_problem *problem);
 void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
 void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
                     api_view_fn fn, void *arg);

@@ -83,8 +83,10 @@ static void persist(struct driver *driver, struct entry *entry, const struct txn
     }
     int error = journal_append(driver->journal, &record, record.publishes ? &row : NULL);
     if (error != 0) {
-        /* open_transactions_max keeps the journal's queue from filling: this is the end of memory.
-         * What is durable is in the journal, and the next start drives it on. */
+        /* The journal has stopped, or this is the end of memory, which admission keeps far (see
+         * submit_journal_takes). What is durable is in the journal, and the next start drives it
+         * on.
+         */
         driver_fail(driver, troth_error_text(error));
         return;
     }

@@ -250,6 +250,9 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
                entry->txn.branches_count >= TROTH_BRANCHES_MAX) {
         (void)api_problem_set(&problem, API_PROBLEM_TOO_MANY_BRANCHES,
                               "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
+    } else if (entry_branch_index(entry, enlist->branch) < 0 &&
+               !submit_journal_takes(driver, &problem)) {
+        /* refused: it says why */
     } else if (!fill_branch(entry, participant, enlist, &branch) ||
                answer_wait_enlisted(entry, fn, arg, enlist->branch) != 0) {
         problem_unavailable(&problem, "out of memory");

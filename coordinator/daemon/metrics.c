@@ -33,6 +33,14 @@
     X(LEADING, "troth_leading", "gauge", "1: this node leads the journal and serves requests.")    \
     X(JOURNAL_CONNECTED, "troth_journal_connected", "gauge",                                       \
       "1: the journal's database is connected.")                                                   \
+    X(JOURNAL_WRITABLE, "troth_journal_writable", "gauge",                                         \
+      "1: the last write to the journal succeeded, and none has waited longer than its timeout.")  \
+    X(JOURNAL_WROTE, "troth_journal_last_write_timestamp_seconds", "gauge",                        \
+      "When a write to the journal last succeeded, in seconds since 1970; 0: not yet.")            \
+    X(JOURNAL_GATHERED, "troth_journal_queued_rows", "gauge",                                      \
+      "Records that wait to be written to the journal.")                                           \
+    X(JOURNAL_GATHERED_BYTES, "troth_journal_queued_bytes", "gauge",                               \
+      "Bytes of the records that wait to be written to the journal.")                              \
     X(JOURNAL_ROWS, "troth_journal_rows_total", "counter", "Records written to the journal.")      \
     X(JOURNAL_BATCHES, "troth_journal_batches_total", "counter",                                   \
       "Batches of records written to the journal, one COMMIT each.")                               \
@@ -262,6 +270,10 @@ static void append_journal(struct buffer *text, const struct driver *driver)
     }
     append(text, FAMILY_LEADING, driver_leading(driver) ? 1 : 0);
     append(text, FAMILY_JOURNAL_CONNECTED, stats.connected ? 1 : 0);
+    append(text, FAMILY_JOURNAL_WRITABLE, stats.writable ? 1 : 0);
+    append(text, FAMILY_JOURNAL_WROTE, stats.wrote_at.us / 1000000u);
+    append(text, FAMILY_JOURNAL_GATHERED, stats.gathered);
+    append(text, FAMILY_JOURNAL_GATHERED_BYTES, stats.gathered_bytes);
     append(text, FAMILY_JOURNAL_ROWS, stats.rows);
     append(text, FAMILY_JOURNAL_BATCHES, stats.batches);
     append(text, FAMILY_JOURNAL_UNKNOWN, stats.unknown_commits);

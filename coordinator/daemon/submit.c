@@ -19,6 +19,32 @@ static uint64_t outbox_waiting(const struct driver *driver)
     return stats.waiting;
 }
 
+/* What is under way writes its records whatever the journal's trouble is, so what may add to them
+ * is bounded here, and nothing outside can fill the memory. */
+bool submit_journal_takes(const struct driver *driver, struct api_problem *problem)
+{
+    const struct config *config = driver->config;
+    struct journal_stats stats;
+    journal_stats(driver->journal, &stats);
+    if (!stats.writable) {
+        problem_unavailable(problem, "the journal takes no writes now");
+    } else if (stats.gathered >= config->journal_queue_rows_max) {
+        (void)api_problem_set(problem, API_PROBLEM_FULL,
+                              "%u records wait for the journal, journal_queue_rows_max is %llu; "
+                              "nothing was done, try again",
+                              stats.gathered, (unsigned long long)config->journal_queue_rows_max);
+    } else if (stats.gathered_bytes >= config->journal_queue_bytes_max) {
+        (void)api_problem_set(problem, API_PROBLEM_FULL,
+                              "%llu bytes wait for the journal, journal_queue_bytes_max is %llu; "
+                              "nothing was done, try again",
+                              (unsigned long long)stats.gathered_bytes,
+                              (unsigned long long)config->journal_queue_bytes_max);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 static bool admit(struct driver *driver, struct api_problem *problem)
 {
     if (driver->draining || driver->failed) {
@@ -38,7 +64,7 @@ static bool admit(struct driver *driver, struct api_problem *problem)
             (unsigned long long)outbox_waiting(driver),
             (unsigned long long)driver->config->outbox_rows_max);
     } else {
-        return true;
+        return submit_journal_takes(driver, problem);
     }
     return false;
 }

@@ -156,7 +156,9 @@ static void prove_on_check(void *arg, PGresult *result)
     if (journal->lane.flight == NULL) /* else that has to succeed */
         alive_wrote(journal);
     journal_step_set(journal, STEP_READY);
-    journal_state_update(journal, "all shards acquired");
+    journal_state_update(journal, alive_can_write(journal)
+                                      ? "all shards acquired"
+                                      : "connected again: what has no answer is written again");
     lane_flush(journal);
 }
 

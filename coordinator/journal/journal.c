@@ -235,8 +235,6 @@ int journal_append(struct journal *journal, const struct txn_record *record,
     assert(record->publishes == (event != NULL));
     if (journal->step == STEP_STOPPED)
         return TROTH_ERROR_FENCED;
-    if (journal->lane.queue.count >= JOURNAL_QUEUE_ROWS_MAX)
-        return TROTH_ERROR_FULL;
     row = row_create(record, event);
     if (row == NULL)
         return TROTH_ERROR_NO_MEMORY;
@@ -257,7 +255,7 @@ void journal_outbox_delete(struct journal *journal, const troth_gtid *gtid,
 {
     struct row *row;
 
-    if (journal->step == STEP_STOPPED || journal->lane.queue.count >= JOURNAL_QUEUE_ROWS_MAX)
+    if (journal->step == STEP_STOPPED || journal->lane.queue.count >= JOURNAL_QUEUE_DELETES_MAX)
         return;
     row = row_create_delete(gtid, id);
     if (row == NULL)
@@ -276,6 +274,11 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
 {
     *ret_stats = journal->stats;
     ret_stats->gathered = (uint32_t)journal->lane.queue.count;
+    ret_stats->gathered_bytes = journal->lane.queue.bytes;
+    for (const struct batch *batch = journal->lane.flight; batch != NULL; batch = batch->next) {
+        ret_stats->gathered += (uint32_t)batch->count;
+        ret_stats->gathered_bytes += batch->bytes;
+    }
     ret_stats->connected = journal->lane.link.state == LINK_UP;
     ret_stats->writable = journal->state == JOURNAL_LEADING && alive_can_write(journal);
 }

@@ -124,6 +124,7 @@ void row_queue_push(struct row_queue *queue, struct row *row)
     queue->last = &row->next;
     queue->count++;
     queue->forced += row->forced;
+    queue->bytes += sizeof *row + row->bytes;
 }
 
 struct row *row_queue_take(struct row_queue *queue, struct row **at)
@@ -136,5 +137,6 @@ struct row *row_queue_take(struct row_queue *queue, struct row **at)
     row->next = NULL;
     queue->count--;
     queue->forced -= row->forced;
+    queue->bytes -= sizeof *row + row->bytes;
     return row;
 }

@@ -37,7 +37,7 @@ const troth_gtid *row_gtid(const struct row *row);
 /* Rows in the order of their appending. */
 struct row_queue {
     struct row *first, **last;
-    size_t count, forced;
+    size_t count, forced, bytes;
 };
 
 void row_queue_init(struct row_queue *queue);

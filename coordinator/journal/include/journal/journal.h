@@ -29,7 +29,7 @@ struct journal;
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
           */
-#define JOURNAL_QUEUE_ROWS_MAX      200000u /* rows gathered; beyond: TROTH_ERROR_FULL */
+#define JOURNAL_QUEUE_DELETES_MAX   200000u /* rows gathered; beyond, events stay in the table */
 #define JOURNAL_IDEMPOTENCY_KEY_MAX 255u
 
 /* What libpq makes of a conninfo or URI, as a conninfo, its secrets as ***. Connects to nothing.
@@ -136,7 +136,8 @@ uint32_t journal_epoch(const struct journal *journal, uint32_t shard);
 
 /* Copies. `row` goes with the record's statement when record->publishes, else NULL. The same gtid
  * may be appended again before its first verdict came: the journal keeps their order and puts them
- * into different batches where one statement could not hold both. TROTH_ERROR_FULL, _NO_MEMORY,
+ * into different batches where one statement could not hold both. There is no limit here: what was
+ * begun has to be written. Who begins bounds it, by `gathered` of the stats. TROTH_ERROR_NO_MEMORY,
  * _FENCED (the journal has stopped): nothing was taken. */
 TROTH_MUST_CHECK int journal_append(struct journal *journal, const struct txn_record *record,
                                     const struct record_outbox_row *row);
@@ -151,7 +152,8 @@ void journal_flush(struct journal *journal);
 struct journal_stats {
     uint64_t batches;
     uint64_t rows;
-    uint32_t gathered;
+    uint32_t gathered; /* rows that wait, with those that are being written */
+    uint64_t gathered_bytes;
     uint64_t unknown_commits; /* written again because the answer was lost */
     bool connected;
     bool writable;        /* leads, and no write has waited for longer than write_timeout_us */
