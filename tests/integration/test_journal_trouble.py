@@ -1,4 +1,5 @@
-"""The journal's database stops answering, its disk is full: the node says so, takes nothing new, and goes on by itself."""
+"""The journal's database stops answering, its disk is full: the node says so, takes nothing
+new, and goes on by itself."""
 
 import concurrent.futures
 import os
