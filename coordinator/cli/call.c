@@ -188,18 +188,19 @@ static int transfer_failed(const struct transfer *transfer, CURLcode code, const
     const char *trouble =
         transfer->trouble[0] != '\0' ? transfer->trouble : curl_easy_strerror(code);
     if (transfer->too_long)
-        return cli_complain(CLI_EXIT_PROTOCOL, "the answer of %s is longer than 64 MiB", cli->url);
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer of %s is longer than 64 MiB",
+                            cli_shown(cli));
     if (code == CURLE_OUT_OF_MEMORY || transfer->answer->body.failed)
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
-        return cli_complain(CLI_EXIT_USAGE, "--url %s: %s", cli->url, trouble);
+        return cli_complain(CLI_EXIT_USAGE, "--url %s: %s", cli_shown(cli), trouble);
     if (strcmp(call->method, "GET") == 0 || !may_have_left(transfer->curl)) {
         if (call->trouble == NULL)
-            return cli_complain(CLI_EXIT_UNAVAILABLE, "%s: %s", cli->url, trouble);
+            return cli_complain(CLI_EXIT_UNAVAILABLE, "%s: %s", cli_shown(cli), trouble);
         buffer_append_text(call->trouble, trouble);
         return CLI_EXIT_UNAVAILABLE;
     }
-    cli_complain(CLI_EXIT_UNKNOWN, "%s: %s", cli->url, trouble);
+    cli_complain(CLI_EXIT_UNKNOWN, "%s: %s", cli_shown(cli), trouble);
     cli_complain(CLI_EXIT_UNKNOWN, "it is not known what became of it: %s",
                  call->hint != NULL ? call->hint : "look, and ask again");
     if (call->gtid[0] != '\0')
@@ -219,7 +220,7 @@ static int make_transfer(const struct cli *cli, struct call *call, struct answer
 {
     TRANSFER_SCOPED struct transfer transfer = {.call = call, .answer = answer};
     if (!has_host(cli->url))
-        return cli_complain(CLI_EXIT_USAGE, "--url %s: it names no host", cli->url);
+        return cli_complain(CLI_EXIT_USAGE, "--url %s: it names no host", cli_shown(cli));
     transfer.curl = curl_easy_init();
     buffer_append_text(&transfer.url, cli->url);
     while (transfer.url.len > 0 && transfer.url.data[transfer.url.len - 1] == '/')
@@ -293,8 +294,8 @@ int call_make(const struct cli *cli, struct call *call, struct answer *ret_answe
         return error;
     }
     if (answer.json.data == NULL && answer.body.len > 0)
-        return cli_complain(CLI_EXIT_PROTOCOL, "%s: HTTP %ld, but its body is not JSON", cli->url,
-                            answer.status);
+        return cli_complain(CLI_EXIT_PROTOCOL, "%s: HTTP %ld, but its body is not JSON",
+                            cli_shown(cli), answer.status);
     *ret_answer = answer; /* the caller's now */
     answer = (struct answer){.status = 0};
     return CLI_EXIT_OK;

@@ -36,12 +36,22 @@ enum cli_exit {
 };
 
 struct cli {
-    const char *url; /* without a slash at its end */
+    const char *url;   /* without a slash at its end */
+    const char *shown; /* the same for people: without user and password; NULL: as it is */
     bool json;
     uint64_t timeout_us;
     unsigned width; /* columns of the output */
     bool colour;
 };
+
+/* The URL for people: what stands before an "@" in it is not theirs to see. In `text`, or as it is.
+ */
+const char *cli_url_show(const char *url, struct buffer *text);
+/* The coordinator's, for people. */
+static inline const char *cli_shown(const struct cli *cli)
+{
+    return cli->shown != NULL ? cli->shown : cli->url;
+}
 
 /* "trothctl: …" on stderr, with a line feed; gives `code` back. */
 int cli_complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -127,7 +127,7 @@ static void append_json(const struct sides *sides, const struct diff *diff, stru
             buffer_append_text(text, "null");
     }
     buffer_append_format(text, ",\"same\":%s,\"changes\":[", diff->count == 0 ? "true" : "false");
-    buffer_append_span(text, buffer_span(&diff->json));
+    text_append_body(text, buffer_span(&diff->json));
     buffer_append_text(text, "]}\n");
     text->failed = text->failed || diff->json.failed;
 }

@@ -16,7 +16,7 @@ static int print_json_list(const char *name, const struct buffer *items, const s
 {
     BUFFER_SCOPED struct buffer text = {0};
     buffer_append_format(&text, "{\"%s\":[", name);
-    buffer_append_span(&text, buffer_span(items));
+    text_append_body(&text, buffer_span(items));
     buffer_append_text(&text, "],\"cursor\":");
     if (next->len > 0)
         json_append_string(&text, buffer_span(next));

@@ -65,6 +65,8 @@ int main(int argc, char **argv)
         return error;
     if (arguments.help || arguments.version || arguments.list)
         return print_about(&arguments);
+    BUFFER_SCOPED struct buffer shown = {0};
+    cli.shown = cli_url_show(cli.url, &shown);
     error = call_begin();
     if (error == CLI_EXIT_OK)
         error = arguments.command->run(&cli, &arguments);

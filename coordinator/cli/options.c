@@ -124,6 +124,37 @@ static int apply(struct parser *parser, struct cli *cli, struct arguments *argum
     return CLI_EXIT_OK;
 }
 
+/* getopt would print the whole of an option that it does not know, with its value, which may hold a
+ * password: it gets to see the name only. */
+static void hide_values(const struct parser *parser, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        char *equals = strchr(argv[i], '=');
+        bool known = equals == NULL || strncmp(argv[i], "--", 2) != 0;
+        size_t len = known ? 0 : (size_t)(equals - argv[i]) - 2;
+        for (unsigned k = 0; !known && k < parser->longs_count; k++)
+            known = strncmp(parser->longs[k].name, argv[i] + 2, len) == 0;
+        if (!known)
+            *equals = '\0';
+    }
+}
+
+/* Where the options before the command end, nearly: what stands behind is looked at with the
+ * command's own options. */
+static int first_word(int argc, char **argv)
+{
+    int i = 1;
+    while (i < argc && argv[i][0] == '-')
+        i++;
+    return i;
+}
+
+/* A word that is no command may be anything, also a URL with a password. */
+static const char *show_word(const char *word)
+{
+    return strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(word) ? word : "...";
+}
+
 /* What stands before the command: global options, --version and --list-commands. Gives the index of
  * the first word. */
 static int parse_front(int argc, char **argv, struct cli *cli, struct arguments *arguments,
@@ -133,6 +164,7 @@ static int parse_front(int argc, char **argv, struct cli *cli, struct arguments 
     parser_add(&parser, global_options, VALUE_GLOBAL);
     parser_add_long(&parser, "version", false, VALUE_VERSION);
     parser_add_long(&parser, "list-commands", false, VALUE_LIST);
+    hide_values(&parser, first_word(argc, argv), argv);
     optind = 0; /* glibc: start afresh */
     int value, error = CLI_EXIT_OK;
     while (error == CLI_EXIT_OK &&
@@ -196,8 +228,8 @@ static int no_such_command(const char *group, const char *wrong)
     const char *nearest = name_nearest(wrong, words);
     if (nearest != NULL)
         (void)snprintf(meant, sizeof(meant), "; did you mean '%s%s%s'?", group, between, nearest);
-    return cli_complain(CLI_EXIT_USAGE, "there is no command '%s%s%s'%s", group, between, wrong,
-                        meant);
+    return cli_complain(CLI_EXIT_USAGE, "there is no command '%s%s%s'%s", group, between,
+                        show_word(wrong), meant);
 }
 
 static int word_missing(const char *group)
@@ -243,6 +275,7 @@ static int parse_command(int argc, char **argv, struct cli *cli, struct argument
     struct parser parser = {.command = arguments->command};
     parser_add(&parser, global_options, VALUE_GLOBAL);
     parser_add(&parser, parser.command->options, VALUE_COMMAND);
+    hide_values(&parser, argc, argv);
     optind = 0;
     int value;
     while ((value = getopt_long(argc, argv, parser.letters, parser.longs, NULL)) != -1) {

@@ -201,7 +201,7 @@ int request_pages(const struct cli *cli, struct call *call, const char *member_n
 int print_json(const struct answer *answer)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    buffer_append_span(&text, answer->json);
+    text_append_body(&text, answer->json);
     buffer_append_char(&text, '\n');
     return cli_print(&text);
 }

@@ -16,7 +16,7 @@ int status_show(const struct cli *cli, const struct arguments *arguments)
     if (cli->json) {
         error = print_json(&answer);
     } else {
-        buffer_append_format(&text, "%s at %s\n", ready ? "ready" : "NOT READY", cli->url);
+        buffer_append_format(&text, "%s at %s\n", ready ? "ready" : "NOT READY", cli_shown(cli));
         properties_append(&text, answer.json);
         error = cli_print(&text);
     }

@@ -13,13 +13,28 @@ struct troth_span member(struct troth_span object, const char *name)
     return value;
 }
 
-/* C0 and DEL, and C1 (U+0080 to U+009F, two bytes of UTF-8): what a terminal may obey. Gives the
- * bytes it takes, or 0. */
+/* What a terminal may obey, or shows as something else than stands there: C0 and DEL, C1 (U+0080 to
+ * U+009F, two bytes of UTF-8), and marks without width that turn the order of what follows or hide
+ * in it (U+200B to U+200F, U+2028 to U+202E, U+2060 to U+2069, three bytes). Gives the bytes it
+ * takes, or 0. */
 static size_t control(const unsigned char *at, const unsigned char *end)
 {
     if (*at < 0x20 || *at == 0x7f)
         return 1;
-    return *at == 0xc2 && end - at > 1 && at[1] >= 0x80 && at[1] <= 0x9f ? 2 : 0;
+    if (*at == 0xc2)
+        return end - at > 1 && at[1] >= 0x80 && at[1] <= 0x9f ? 2 : 0;
+    if (*at != 0xe2 || end - at < 3)
+        return 0;
+    bool first =
+        at[1] == 0x80 && ((at[2] >= 0x8b && at[2] <= 0x8f) || (at[2] >= 0xa8 && at[2] <= 0xae));
+    return first || (at[1] == 0x81 && at[2] >= 0xa0 && at[2] <= 0xa9) ? 3 : 0;
+}
+
+/* As "\u202e". */
+static void append_escape(struct buffer *text, const unsigned char *at, size_t len)
+{
+    unsigned code = len == 3 ? 0x2000u | (at[1] & 0x3fu) << 6 | (at[2] & 0x3fu) : at[len - 1];
+    buffer_append_format(text, "\\u%04x", code);
 }
 
 void text_append_plain(struct buffer *text, struct troth_span plain)
@@ -33,7 +48,7 @@ void text_append_plain(struct buffer *text, struct troth_span plain)
         else if (*at == '\n')
             buffer_append_text(text, "\\n");
         else
-            buffer_append_format(text, "\\u%04x", (unsigned)at[len - 1]);
+            append_escape(text, at, len);
         at += len;
     }
 }
@@ -49,7 +64,21 @@ void text_append_json(struct buffer *text, struct troth_span value)
         else if (*at < 0x20) /* checked JSON has these between its tokens only */
             buffer_append_char(text, ' ');
         else
-            buffer_append_format(text, "\\u%04x", (unsigned)at[len - 1]);
+            append_escape(text, at, len);
+        at += len;
+    }
+}
+
+void text_append_body(struct buffer *text, struct troth_span value)
+{
+    const unsigned char *at = (const unsigned char *)value.data;
+    const unsigned char *end = value.len == 0 ? at : at + value.len;
+    while (at != end) {
+        size_t len = *at < 0x20 ? 0 : control(at, end);
+        if (len == 0)
+            buffer_append_char(text, (char)*at++);
+        else
+            append_escape(text, at, len);
         at += len;
     }
 }

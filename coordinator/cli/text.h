@@ -12,6 +12,10 @@
 /* The member of an object; absent when it is not there, or null, or `object` is no object. */
 struct troth_span member(struct troth_span object, const char *name);
 
+/* Checked JSON as it is, with its layout; in its strings what a terminal may obey becomes an
+ * escape, which means the same. */
+void text_append_body(struct buffer *text, struct troth_span value);
+
 /* Plain text, made harmless. */
 void text_append_plain(struct buffer *text, struct troth_span plain);
 /* A string without its quotes, any other value as it stands; "-" when absent. All on one line. */

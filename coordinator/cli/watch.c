@@ -190,7 +190,7 @@ static void append_json(const struct stream_event *event, struct troth_span data
     buffer_append_text(text, ",\"event\":");
     json_append_string(text, event->event);
     buffer_append_text(text, ",\"data\":");
-    buffer_append_span(text, data);
+    text_append_body(text, data);
     buffer_append_text(text, "}\n");
 }
 
@@ -317,8 +317,8 @@ static void say_lost(const struct following *following, const char *why)
     char limit[DURATION_TEXT_MAX];
     duration_format(following->cli->timeout_us, limit);
     cli_complain(CLI_EXIT_UNAVAILABLE, "%s: the stream %s (%s); trying again for %s",
-                 following->cli->url, following->heard ? "broke off" : "can not be joined", why,
-                 limit);
+                 cli_shown(following->cli), following->heard ? "broke off" : "can not be joined",
+                 why, limit);
 }
 
 /* Rests before the next try. CLI_EXIT_UNKNOWN when it was tried for long enough. */
@@ -337,7 +337,7 @@ static int try_again(struct following *following, const char *gtid, uint64_t joi
         return cli_complain(CLI_EXIT_UNKNOWN,
                             "%s: %s: it is not known how the transaction goes on; "
                             "'trothctl tx watch %s' follows it further",
-                            following->cli->url, why, gtid);
+                            cli_shown(following->cli), why, gtid);
     rest(following->pause_us < left ? following->pause_us : left);
     following->pause_us =
         following->pause_us * 2 < PAUSE_MAX_US ? following->pause_us * 2 : PAUSE_MAX_US;
@@ -352,7 +352,7 @@ static int over(const struct following *following, bool known, int error, const 
     if (error == CLI_EXIT_OK)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no stream of events");
     if (error == CLI_EXIT_UNAVAILABLE)
-        return cli_complain(error, "%s: %s", following->cli->url, why);
+        return cli_complain(error, "%s: %s", cli_shown(following->cli), why);
     if (error == CLI_EXIT_NOT_FOUND && known)
         return cli_complain(error, "its coordinator ended before anything was written of it: "
                                    "it did not commit");

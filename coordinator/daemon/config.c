@@ -12,7 +12,6 @@
 #include <protocol/duration.h>
 #include <protocol/nearest.h>
 
-#define LINE_MAX_BYTES      4096
 #define CONFIG_SERVER_BYTES 64 /* "[…]:65535" */
 #define US_PER_S            UINT64_C(1000000)
 
@@ -123,6 +122,17 @@ static uint64_t *number_field(struct config *config, const struct config_key *ke
 static bool is_number(const struct config_key *key)
 {
     return key->kind == CONFIG_COUNT || key->kind == CONFIG_DURATION;
+}
+
+/* A line of the file can not hold it, nor could --print-config say it. */
+static bool has_control(const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if ((unsigned char)*value < ' ' || *value == 0x7f) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int set_text(struct config *config, const struct config_key *key, const char *value)
@@ -290,15 +300,31 @@ static const struct config_key *find_key(const char *name)
     return NULL;
 }
 
-static void say_unknown(const char *name, struct buffer *why)
+const char *config_nearest(const char *name)
 {
     const char *names[sizeof config_keys / sizeof config_keys[0] + 1];
     for (size_t i = 0; i < config_keys_count; i++) {
         names[i] = config_keys[i].name;
     }
     names[config_keys_count] = NULL;
+    return name_nearest(name, names);
+}
+
+/* What looks like a key is shown. What does not may be anything, also a piece of a password. */
+static bool looks_like_key(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    return len > 0 && len <= CONFIG_NAME_MAX && name[len] == '\0';
+}
+
+static void say_unknown(const char *name, struct buffer *why)
+{
+    if (!looks_like_key(name)) {
+        buffer_append_text(why, "what stands before \"=\" is no key");
+        return;
+    }
+    const char *near = config_nearest(name);
     buffer_append_format(why, "unknown key \"%s\"", name);
-    const char *near = name_nearest(name, names);
     if (near != NULL) {
         buffer_append_format(why, "; did you mean \"%s\"?", near);
     }
@@ -309,6 +335,11 @@ int config_set(struct config *config, const char *name, const char *value, struc
     const struct config_key *key = find_key(name);
     if (key == NULL) {
         say_unknown(name, why);
+        return TROTH_ERROR_CONFIG;
+    }
+    if (has_control(value)) {
+        buffer_append_format(why, "%s: the value holds a line feed or another control character",
+                             key->name);
         return TROTH_ERROR_CONFIG;
     }
     switch (key->kind) {
@@ -352,89 +383,6 @@ void config_finish(struct config *config)
     }
 }
 
-static char *trim(char *text)
-{
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    size_t len = strlen(text);
-    while (len > 0 && isspace((unsigned char)text[len - 1])) {
-        text[--len] = '\0';
-    }
-    return text;
-}
-
-static int read_line(struct config *config, char *line, struct buffer *why)
-{
-    char *text = trim(line);
-    if (*text == '\0' || *text == '#') {
-        return 0;
-    }
-    char *equals = strchr(text, '=');
-    if (equals == NULL) {
-        buffer_append_format(why, "\"%s\" is not \"key = value\"", text);
-        return TROTH_ERROR_CONFIG;
-    }
-    *equals = '\0';
-    return config_set(config, trim(text), trim(equals + 1), why);
-}
-
-int config_read_file(struct config *config, const char *path, struct buffer *why)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        buffer_append_format(why, "%s: %s", path, strerror(errno));
-        return TROTH_ERROR_CONFIG;
-    }
-    char line[LINE_MAX_BYTES];
-    unsigned number = 0;
-    int error = 0;
-    while (error == 0 && fgets(line, sizeof line, file) != NULL) {
-        number++;
-        BUFFER_SCOPED struct buffer what = {0};
-        if (strchr(line, '\n') == NULL && !feof(file)) {
-            buffer_append_format(&what, "the line is longer than %d bytes", LINE_MAX_BYTES - 2);
-            error = TROTH_ERROR_CONFIG;
-        } else {
-            error = read_line(config, line, &what);
-        }
-        if (error != 0) {
-            buffer_append_format(why, "%s:%u: %s", path, number,
-                                 what.len > 0 ? buffer_text(&what) : troth_error_text(error));
-        }
-    }
-    if (error == 0 && ferror(file) != 0) {
-        buffer_append_format(why, "%s: can not be read", path);
-        error = TROTH_ERROR_CONFIG;
-    }
-    (void)fclose(file);
-    return error;
-}
-
-int config_read_environment(struct config *config, struct buffer *why)
-{
-    for (size_t i = 0; i < config_keys_count; i++) {
-        char name[64] = "TROTH_";
-        size_t len = strlen(name);
-        for (const char *c = config_keys[i].name; *c != '\0' && len + 1 < sizeof name; c++) {
-            name[len++] = (char)toupper((unsigned char)*c);
-        }
-        name[len] = '\0';
-        const char *value = getenv(name);
-        if (value == NULL) {
-            continue;
-        }
-        BUFFER_SCOPED struct buffer what = {0};
-        int error = config_set(config, config_keys[i].name, value, &what);
-        if (error != 0) {
-            buffer_append_format(why, "environment %s: %s", name,
-                                 what.len > 0 ? buffer_text(&what) : troth_error_text(error));
-            return error;
-        }
-    }
-    return 0;
-}
-
 int config_check(const struct config *config, struct buffer *why)
 {
     BUFFER_SCOPED struct buffer sentence = {0};
@@ -447,6 +395,12 @@ int config_check(const struct config *config, struct buffer *why)
     }
     if (config->retry_interval_us > config->retry_interval_max_us) {
         buffer_append_text(why, "retry_interval is longer than retry_interval_max");
+        return TROTH_ERROR_CONFIG;
+    }
+    struct troth_span topic = {config->kafka_topic, strlen(config->kafka_topic)};
+    const char *wrong = definition_topic_wrong(topic);
+    if (wrong != NULL) {
+        buffer_append_format(why, "kafka_topic: \"%s\" %s", config->kafka_topic, wrong);
         return TROTH_ERROR_CONFIG;
     }
     if (strcmp(config->outbox, "kafka") == 0 && config->kafka_brokers[0] == '\0') {

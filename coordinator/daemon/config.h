@@ -15,6 +15,9 @@
 #include <protocol/buffer.h>
 #include <troth/error.h>
 
+#define CONFIG_KEYS_MAX 64u /* in the table */
+#define CONFIG_NAME_MAX 48u /* characters of a key's name */
+
 enum config_outbox { CONFIG_OUTBOX_KAFKA, CONFIG_OUTBOX_TABLE, CONFIG_OUTBOX_OFF };
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
@@ -81,10 +84,14 @@ void config_finish(struct config *config);
 /* One key. `why` gets a sentence on TROTH_ERROR_CONFIG. */
 TROTH_MUST_CHECK int config_set(struct config *config, const char *name, const char *value,
                                 struct buffer *why);
-/* A file of "key = value" lines; '#' begins a comment line. An unknown key or a wrong value is
- * TROTH_ERROR_CONFIG, and `why` names file, line and the nearest right key. */
+/* The key whose name is most like that one; NULL: none is. */
+const char *config_nearest(const char *name);
+/* A file of "key = value" lines; '#' begins a comment line. An unknown key, one that stands twice,
+ * or a wrong value is TROTH_ERROR_CONFIG, and `why` names file, line and the nearest right key;
+ * what may be a piece of a password is not shown. */
 TROTH_MUST_CHECK int config_read_file(struct config *config, const char *path, struct buffer *why);
-/* TROTH_<KEY> for every key. */
+/* TROTH_<KEY> for every key. A TROTH_… that is nearly a key is TROTH_ERROR_CONFIG; one that is like
+ * none is told of on standard error, where it is not one of Troth's other programs'. */
 TROTH_MUST_CHECK int config_read_environment(struct config *config, struct buffer *why);
 /* What depends on more than one key. */
 TROTH_MUST_CHECK int config_check(const struct config *config, struct buffer *why);

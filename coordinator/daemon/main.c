@@ -17,7 +17,7 @@
 
 const char *argp_program_version = "trothd " TROTH_VERSION;
 
-#define KEYS_MAX   64
+#define KEYS_MAX   CONFIG_KEYS_MAX
 #define HELP_BYTES 400
 
 enum { OPTION_CONFIG = 'c', OPTION_PRINT = 1000, OPTION_SHARDS, OPTION_KEYS = 2000 };
@@ -42,7 +42,9 @@ static const char before[] =
     "  migrate   create or update the schema in the journal's database\n"
     "\n"
     "Each key may stand in the file (key = value), in the environment (TROTH_KEY) and as a flag "
-    "(--key value or --key=value); the later of these three wins. Durations have a unit: 200ms, "
+    "(--key value or --key=value); the later of these three wins. A key that stands twice in the "
+    "file is refused, and so is a TROTH_ variable that is nearly a key. Durations have a unit: "
+    "200ms, "
     "1.5s, 2m.\n"
     "\n"
     "Examples:\n"
@@ -60,6 +62,35 @@ static const char before[] =
     "     acknowledged: the reason is logged\n"
     "A journal or Kafka that can not be reached is no end: it is tried again, and\n"
     "/readyz says so.";
+
+/* What may be shown: a conninfo without quotes falls apart into words, one with the password. */
+static bool is_word(const char *text)
+{
+    return strspn(text, "abcdefghijklmnopqrstuvwxyz-") == strlen(text);
+}
+
+/* getopt would print the whole of a flag that it does not know, with its value: --jornal=password=…
+ */
+static void refuse_unknown_flags(int argc, char **argv)
+{
+    static const char *const others[] = {"config",  "print-config", "shards", "help",
+                                         "version", "usage",        NULL};
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *equals = strchr(argv[i], '=');
+        size_t len = equals != NULL ? (size_t)(equals - argv[i]) - 2 : 0;
+        bool known = equals == NULL || strncmp(argv[i], "--", 2) != 0;
+        for (size_t k = 0; !known && k < config_keys_count; k++) {
+            known = strncmp(config_keys[k].name, argv[i] + 2, len) == 0;
+        }
+        for (size_t k = 0; !known && others[k] != NULL; k++) {
+            known = strncmp(others[k], argv[i] + 2, len) == 0;
+        }
+        if (!known) {
+            (void)fprintf(stderr, "trothd: unrecognized option '--%.*s'\n", (int)len, argv[i] + 2);
+            exit(DAEMON_USAGE);
+        }
+    }
+}
 
 static error_t on_option(int key, char *value, struct argp_state *state)
 {
@@ -86,13 +117,15 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) {
-            argp_error(state, "one command at a time: \"%s\" is too much", value);
+            argp_error(state, "one command at a time: the next word is too much");
         } else if (strcmp(value, "run") == 0) {
             flags->command = COMMAND_RUN;
         } else if (strcmp(value, "migrate") == 0) {
             flags->command = COMMAND_MIGRATE;
         } else {
-            argp_error(state, "unknown command \"%s\"; commands are run and migrate", value);
+            argp_error(state, "unknown command%s%s%s; commands are run and migrate",
+                       is_word(value) ? " \"" : "", is_word(value) ? value : "",
+                       is_word(value) ? "\"" : "");
         }
         return 0;
     case ARGP_KEY_END:
@@ -123,6 +156,7 @@ static void parse_flags(int argc, char **argv, struct flags *flags)
         options[4 + i] =
             (struct argp_option){key->name, OPTION_KEYS + (int)i, "VALUE", 0, helps[i], 2};
     }
+    refuse_unknown_flags(argc, argv);
     struct argp argp = {options, on_option, "[run|migrate]", before, NULL, NULL, NULL};
     argp_err_exit_status = DAEMON_USAGE;
     (void)argp_parse(&argp, argc, argv, 0, NULL, flags);

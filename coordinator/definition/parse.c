@@ -96,18 +96,24 @@ static void input_schema_parse(struct parse *parse)
     parse->definition->input_schema = schema->value;
 }
 
-/* Kafka's rules for the name of a topic. */
-static bool topic_valid(struct troth_span topic)
+const char *definition_topic_wrong(struct troth_span topic)
 {
+    static const char rules[] =
+        "is no topic of Kafka: 1 to 249 letters, digits and \".\", \"_\", \"-\"";
+    _Static_assert(DEFINITION_TOPIC_LEN_MAX == 249, "as the text says");
     if (topic.len == 0 || topic.len > DEFINITION_TOPIC_LEN_MAX)
-        return false;
+        return rules;
     for (size_t i = 0; i < topic.len; i++) {
         char c = topic.data[i];
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
-            return false;
+            return rules;
     }
-    return !(topic.data[0] == '.' && (topic.len == 1 || (topic.len == 2 && topic.data[1] == '.')));
+    if (topic.data[0] == '.' && (topic.len == 1 || (topic.len == 2 && topic.data[1] == '.')))
+        return rules;
+    if (topic.len >= 2 && topic.data[0] == '_' && topic.data[1] == '_')
+        return "is one of Kafka's own topics: those begin with \"__\"";
+    return NULL;
 }
 
 void parse_events(struct parse *parse)
@@ -123,10 +129,9 @@ void parse_events(struct parse *parse)
             0)
             definition->topic =
                 (struct troth_span){definition->topic_text, strlen(definition->topic_text)};
-        if (!topic_valid(definition->topic))
-            check_error(&parse->check, topic,
-                        "%s is no topic of Kafka: 1 to %u letters, digits and \".\", \"_\", \"-\"",
-                        shown(topic->value).text, DEFINITION_TOPIC_LEN_MAX);
+        const char *wrong = definition_topic_wrong(definition->topic);
+        if (wrong != NULL)
+            check_error(&parse->check, topic, "%s %s", shown(topic->value).text, wrong);
     }
     const struct place *key = &parse->events[EVENTS_KEY];
     if (field_is(&parse->check, key, JSON_STRING))

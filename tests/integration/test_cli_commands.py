@@ -273,6 +273,24 @@ class Failures(CliTest):
         out, _ = self.exits(OK, "tx", "show", GTID)
         self.assertIn("\\u001b]0;x\\u0007\\u009b2J", out)
         self.assertNotIn("\x1b", out)
+        steps = ('[{"branch":1,"name":"a","participant":"b","operation":"c","state":"done",'
+                 '"output":"x\u009b2J\u202e\u2066y"}]')
+        for words in (["tx", "show", GTID], ["tx", "show", GTID, "-o", "json"], ["tx", "list", "-o", "json"]):
+            text = transaction(steps=steps)
+            self.answer(200, '{"transactions":[' + text + '],"cursor":null}' if "list" in words else text)
+            out, _ = self.exits(OK, *words)
+            for character in "\u009b\u202e\u2066":
+                self.assertNotIn(character, out, words)
+            if "json" in words:
+                self.assertIn('"x\\u009b2J\\u202e\\u2066y"', out)
+
+    def test_a_password_in_the_url_is_not_shown(self):
+        """Neither where nobody is there, nor where an option or a command is misspelt."""
+        url = "http://user:geheim@127.0.0.1:1"
+        for words in (["--url", url, "status"], ["--ulr=" + url, "status"], ["status", "--ulr=" + url], [url, "status"],
+                      ["--url", "gopher://user:geheim@x", "status"]):
+            _, out, err = self.run_it(*words)
+            self.assertNotIn("geheim", out + err, words)
 
 
 class Registry(CliTest):

@@ -175,7 +175,90 @@ START_TEST(a_journal_that_libpq_does_not_understand_is_refused)
 {
     ck_assert_int_eq(config_set(&config, "journal", "hots=a dbname=b", &why), 0);
     ck_assert_int_eq(config_check(&config, &why), TROTH_ERROR_CONFIG);
-    ck_assert_str_eq(buffer_text(&why), "journal: invalid connection option \"hots\"");
+    ck_assert_str_eq(buffer_text(&why), "journal: invalid connection option \"***\"; did you mean "
+                                        "\"host\"?");
+}
+END_TEST
+
+START_TEST(no_piece_of_a_password_is_shown)
+{
+    static const char *const journals[] = {"host=a password=geh eim dbname=b",
+                                           "postgres://u:geheim@[::1",
+                                           "postgres://u:geheim@a:x/",
+                                           "host=a password='geheim",
+                                           "geheim",
+                                           "password=a geheim=b",
+                                           "postgres://u:%zgeheim@a/b"};
+    for (size_t i = 0; i < sizeof journals / sizeof journals[0]; i++) {
+        buffer_clear(&why);
+        ck_assert_int_eq(config_set(&config, "journal", journals[i], &why), 0);
+        if (config_check(&config, &why) != 0) {
+            ck_assert_msg(strstr(buffer_text(&why), "eim") == NULL, "%s", why.data);
+        }
+    }
+    expect_fault("listen = [::1]:1\npassword geheim\n", ":2: ", "is not \"key = value\"");
+    ck_assert_ptr_null(strstr(buffer_text(&why), "geheim"));
+    expect_fault("password geheim = x\n", ":1: ", "is no key");
+    ck_assert_ptr_null(strstr(buffer_text(&why), "geheim"));
+}
+END_TEST
+
+START_TEST(a_key_that_stands_twice_is_refused)
+{
+    expect_fault("node = a\nlease = 5s\nnode = a\n", ":3: ", "node stands in line 1 already");
+}
+END_TEST
+
+START_TEST(a_misspelt_variable_is_refused)
+{
+    ck_assert_int_eq(setenv("TROTH_LOG_LEVLE", "debug", 1), 0);
+    ck_assert_int_eq(config_read_environment(&config, &why), TROTH_ERROR_CONFIG);
+    ck_assert_str_eq(buffer_text(&why),
+                     "environment TROTH_LOG_LEVLE: unknown key; did you mean \"log_level\"?");
+    ck_assert_int_eq(unsetenv("TROTH_LOG_LEVLE"), 0);
+}
+END_TEST
+
+/* What trothctl reads, and what Kubernetes sets beside a service called troth. */
+START_TEST(others_variables_are_left_alone)
+{
+    static const char *const names[] = {"TROTH_URL",           "TROTH_SERVICE_HOST",
+                                        "TROTH_SERVICE_PORT",  "TROTH_PORT",
+                                        "TROTH_PORT_7800_TCP", "TROTH_PORT_7800_TCP_ADDR"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ck_assert_int_eq(setenv(names[i], "tcp://10.0.0.1:7800", 1), 0);
+        ck_assert_int_eq(config_read_environment(&config, &why), 0);
+        ck_assert_int_eq(unsetenv(names[i]), 0);
+    }
+}
+END_TEST
+
+START_TEST(a_value_is_one_line)
+{
+    ck_assert_int_eq(config_set(&config, "node", "a\nlease = 1s", &why), TROTH_ERROR_CONFIG);
+    ck_assert_str_eq(config.node, "");
+}
+END_TEST
+
+START_TEST(topics_are_checked)
+{
+    static const char *const wrong[] = {"__consumer_offsets", "a b", "", "..", "a/b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        buffer_clear(&why);
+        ck_assert_int_eq(config_set(&config, "kafka_topic", wrong[i], &why), 0);
+        ck_assert_int_eq(config_check(&config, &why), TROTH_ERROR_CONFIG);
+        ck_assert_ptr_nonnull(strstr(buffer_text(&why), "kafka_topic: "));
+    }
+}
+END_TEST
+
+START_TEST(resolvers_are_checked)
+{
+    ck_assert_int_eq(config_set(&config, "resolver", "10.0.0.2,127.0.0.1:5353,[::1]:53,::1", &why),
+                     0);
+    ck_assert_int_eq(config_set(&config, "resolver", "", &why), 0);
+    ck_assert_int_eq(config_set(&config, "resolver", "dns.example", &why), TROTH_ERROR_CONFIG);
+    ck_assert_int_eq(config_set(&config, "resolver", "10.0.0.2,", &why), TROTH_ERROR_CONFIG);
 }
 END_TEST
 
@@ -193,6 +276,13 @@ Suite *suite_config(void)
     tcase_add_test(tests, keys_that_contradict_each_other_are_refused);
     tcase_add_test(tests, what_is_printed_can_be_read_again);
     tcase_add_test(tests, passwords_are_not_printed);
+    tcase_add_test(tests, no_piece_of_a_password_is_shown);
+    tcase_add_test(tests, a_key_that_stands_twice_is_refused);
+    tcase_add_test(tests, a_misspelt_variable_is_refused);
+    tcase_add_test(tests, others_variables_are_left_alone);
+    tcase_add_test(tests, a_value_is_one_line);
+    tcase_add_test(tests, topics_are_checked);
+    tcase_add_test(tests, resolvers_are_checked);
     tcase_add_test(tests, a_journal_that_libpq_does_not_understand_is_refused);
     suite_add_tcase(suite, tests);
     return suite;

@@ -162,4 +162,8 @@ TROTH_MUST_CHECK int definition_render_key(const struct definition *definition,
                                            const struct definition_values *values,
                                            struct buffer *ret_text);
 
+/* What is wrong with a topic's name, as the rest of a sentence that begins with it; static; NULL:
+ * nothing. */
+const char *definition_topic_wrong(struct troth_span topic);
+
 #endif
