@@ -204,6 +204,30 @@ int definitions_get(const struct request *request, struct api_problem *ret_probl
     return error;
 }
 
+/* What this node has learnt of it. */
+int definitions_status(const struct request *request, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    BUFFER_SCOPED struct buffer body = {0};
+    char name[TROTH_NAME_LEN_MAX + 1];
+    const struct definition *definition;
+    uint32_t version = 0;
+    int error = request_name(request, name, ret_problem);
+    if (error == 0)
+        error = query_uint(request, "version", 1, INT32_MAX, &version, ret_problem);
+    if (error == 0)
+        error = lookup_definition(request->api, API_PROBLEM_NO_SUCH_DEFINITION, name, version,
+                                  &definition, ret_problem);
+    if (error != 0)
+        return error;
+    buffer_append_format(&body, "{\"name\":\"%s\",\"version\":%u,", definition->name,
+                         definition->version);
+    host->definition_status(host->ctx, definition, &body);
+    buffer_append_text(&body, "}\n");
+    reply_json(request->exchange, 200, no_headers, &body);
+    return 0;
+}
+
 static void deleted(void *arg, const struct api_problem *problem)
 {
     struct call *call = arg;

@@ -35,6 +35,7 @@ static const struct route routes[] = {
     ROUTE("PUT", "/v1/definitions/{name}", definitions_put, NULL),
     ROUTE("GET", "/v1/definitions/{name}", definitions_get, "version", NULL),
     ROUTE("DELETE", "/v1/definitions/{name}", definitions_delete, "version", NULL),
+    ROUTE("GET", "/v1/definitions/{name}/status", definitions_status, "version", NULL),
     ROUTE("GET", "/v1/participants", participants_list, "limit", "cursor", NULL),
     ROUTE("PUT", "/v1/participants/{name}", participants_put, NULL),
     ROUTE("GET", "/v1/participants/{name}", participants_get, NULL),
@@ -174,6 +175,7 @@ static void assert_complete(const struct api_host *host)
     assert(host->retry != NULL && host->metrics != NULL);
     assert(host->watch != NULL && host->unwatch != NULL);
     assert(host->definition != NULL && host->definition_at != NULL);
+    assert(host->definition_status != NULL);
     assert(host->definition_put != NULL && host->definition_delete != NULL);
     assert(host->participant != NULL && host->participant_at != NULL);
     assert(host->participant_status != NULL && host->participant_put != NULL);

@@ -42,6 +42,7 @@ int events_follow(const struct request *request, struct api_problem *ret_problem
 int decision_get(const struct request *request, struct api_problem *ret_problem);
 int definitions_put(const struct request *request, struct api_problem *ret_problem);
 int definitions_get(const struct request *request, struct api_problem *ret_problem);
+int definitions_status(const struct request *request, struct api_problem *ret_problem);
 int definitions_delete(const struct request *request, struct api_problem *ret_problem);
 int definitions_list(const struct request *request, struct api_problem *ret_problem);
 int definitions_validate(const struct request *request, struct api_problem *ret_problem);

@@ -240,7 +240,8 @@ const struct command_spec commands[] = {
         .operands_min = 1,
         .operands_max = 1,
         .options = {{"version", 0, "N", false, "which version (default: the newest)"}},
-        .summary = "print a definition's file as it was published",
+        .summary = "print a definition's file as it was published; to standard error how its "
+                   "transactions prepare now",
         .examples = "trothctl def show transfer --version 1 >transfer.json",
         .run = def_show,
     },

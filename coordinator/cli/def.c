@@ -147,6 +147,57 @@ static int name_and_version(const struct arguments *arguments, struct call *call
     return CLI_EXIT_OK;
 }
 
+/* "transfer version 1: first attempts prepare in order, bank_a last: 12 of 80 in parallel met a
+ * conflict". Beside the file, which is standard output's alone. */
+static void note_order(struct troth_span status)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    struct troth_span prepare = member(status, "prepare"), last;
+    bool learnt = false;
+    if (prepare.data == NULL || json_type(prepare) != JSON_OBJECT ||
+        json_bool(member(prepare, "learnt"), &learnt) != 0)
+        return;
+    text_append_value(&text, member(status, "name"));
+    buffer_append_text(&text, " version ");
+    text_append_value(&text, member(status, "version"));
+    buffer_append_text(&text, ": first attempts prepare ");
+    bool ordered = json_string_equals(member(prepare, "order"), (struct troth_span){"ordered", 7});
+    buffer_append_text(&text, ordered ? "in order" : "in parallel");
+    last = member(prepare, "last");
+    if (last.data != NULL) {
+        buffer_append_text(&text, ", ");
+        text_append_value(&text, last);
+        buffer_append_text(&text, " last");
+    }
+    buffer_append_text(&text, learnt ? " (learnt): " : " (as it says): ");
+    text_append_value(&text, member(prepare, "conflicts"));
+    buffer_append_text(&text, " of ");
+    text_append_value(&text, member(prepare, "parallel"));
+    buffer_append_text(&text, " in parallel met a conflict, ");
+    text_append_value(&text, member(prepare, "ordered"));
+    buffer_append_text(&text, " went in order\n");
+    cli_warn(&text);
+}
+
+/* What is learnt is shown where it can be had: the file is what was asked for. */
+static void show_order(const struct cli *cli, const struct arguments *arguments)
+{
+    CALL_SCOPED struct call call = {.method = "GET"};
+    ANSWER_SCOPED struct answer answer = {.status = 0};
+    char version[16];
+    uint32_t number = 0;
+    buffer_append_text(&call.target, "/v1/definitions/");
+    if (request_name(arguments->operands[0], &call) != CLI_EXIT_OK ||
+        request_number(arguments, "version", INT32_MAX, &number) != CLI_EXIT_OK)
+        return;
+    buffer_append_text(&call.target, "/status");
+    (void)snprintf(version, sizeof(version), "%u", number);
+    if (number != 0)
+        call_append_query(&call, "version", version);
+    if (call_make(cli, &call, &answer) == CLI_EXIT_OK)
+        note_order(answer.json);
+}
+
 int def_show(const struct cli *cli, const struct arguments *arguments)
 {
     CALL_SCOPED struct call call = {.method = "GET"};
@@ -157,6 +208,8 @@ int def_show(const struct cli *cli, const struct arguments *arguments)
         error = call_make(cli, &call, &answer);
     if (error != CLI_EXIT_OK)
         return error;
+    if (!cli->json)
+        show_order(cli, arguments);
     return print_json(&answer); /* the file itself is JSON already */
 }
 

@@ -194,6 +194,7 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     struct metrics_mark before = metrics_mark(&entry->txn);
     txn_step(&entry->txn, event, driver_now(), driver->effects);
     metrics_count(&driver->metrics, &entry->txn, &before, event->kind);
+    order_step(entry, &before);
     log_step(entry, event, before.state);
     notice_step(entry, &before, event->kind);
     effects_handle(driver, entry);
@@ -278,6 +279,7 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     }
     struct result kept = *result;
     bool failed = false;
+    order_conflict(driver, &entry->branches[index], result);
     struct txn_branch *branch = &entry->branches[index];
     if (result->output.data != NULL && branch->output.data != NULL) {
         kept.output = branch->output; /* the guard answers what it stored: the first stands */
@@ -444,6 +446,7 @@ struct api_host driver_api_host(struct driver *driver)
                              .unwatch = unwatch_host,
                              .definition = registry_host_definition,
                              .definition_at = registry_host_definition_at,
+                             .definition_status = order_host_status,
                              .definition_put = registry_host_definition_put,
                              .definition_delete = registry_host_definition_delete,
                              .participant = registry_host_participant,

@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "driver.h"
+#include "learn.h"
 #include "log.h"
 
 #define DRIVER_BUCKETS               (1u << 16)
@@ -24,6 +25,7 @@ struct definition_slot {
     struct driver *driver;
     struct definition_slot *next; /* hidden ones */
     struct definition *definition;
+    struct learn learn;
     uint32_t refs;  /* open transactions that run it */
     bool hidden;    /* deleted; goes with its last reference */
     uint64_t round; /* of the load that saw it last */
@@ -36,6 +38,7 @@ struct participant {
     char *body;     /* as the journal has it */
     uint32_t slots; /* as registered; 0: the default */
     bool inquires;
+    uint64_t conflicts;      /* answers */
     struct channel *channel; /* the same for as long as the participant is there */
     uint32_t open;           /* transactions in memory that have a branch here */
     bool deleting;           /* the journal is asked; new transactions do not see it any more */
@@ -95,6 +98,7 @@ struct entry {
     struct entry *dead_next;
     uint32_t writes;                   /* records without a verdict */
     bool accepted, decided, completed; /* the core said that clients may be told so */
+    bool is_probe;                     /* of what its definition has learnt (order.c) */
     bool looking_up;                   /* its idempotency key is being looked for; not begun */
     bool ended;
     struct wall ended_at; /* as its END record says */
@@ -110,6 +114,7 @@ struct metrics {
     uint64_t mixed;
     uint64_t fallbacks[TXN_CAUSE_COUNT];
     uint64_t compensations, parked_steps, resumed_steps;
+    uint64_t attempts_parallel, attempts_ordered; /* of two-phase commit, whose prepares began */
 };
 
 /* How a transaction stood before a step. */
@@ -117,6 +122,7 @@ struct metrics_mark {
     enum txn_state state;
     enum txn_outcome outcome;
     uint64_t compensated, parked, parked_aborts; /* branches */
+    uint32_t attempt, conflicts;
 };
 
 /* Something that came up during a step: handled at the turn's end, never from inside. */
@@ -218,6 +224,16 @@ int steps_input(struct driver *driver, const struct entry *entry, uint32_t index
                 enum message_op op, struct troth_span *ret_input, const char **ret_path);
 bool steps_unknown_output(const struct entry *entry, uint32_t index);
 const char *steps_operation(const struct entry *entry, uint32_t index, enum message_op op);
+
+/* order.c */
+void order_choose(struct entry *entry);
+void order_step(struct entry *entry, const struct metrics_mark *before);
+/* Counts, by participant. */
+void order_conflict(struct driver *driver, const struct txn_branch *branch,
+                    const struct result *result);
+void order_host_status(void *ctx, const struct definition *definition, struct buffer *ret_members);
+/* The participant that prepares last, as was learnt; NULL: none. */
+const char *order_last(const struct definition_slot *slot);
 
 /* effects.c */
 void effects_handle(struct driver *driver, struct entry *entry);

@@ -23,6 +23,14 @@
       "Steps, and aborts of an attempt before, that were parked for an operator.")                 \
     X(RESUMED_STEPS, "troth_steps_resumed_total", "counter",                                       \
       "Parked steps, and aborts, that an operator had tried again.")                               \
+    X(CONFLICTS, "troth_conflicts_total", "counter",                                               \
+      "Answers of a participant that another transaction holds what a command needs.")             \
+    X(ATTEMPTS, "troth_attempts_total", "counter",                                                 \
+      "Attempts of two-phase commit whose prepares went out, in parallel or ordered.")             \
+    X(DEFINITION_CONFLICTS, "troth_definition_conflicts_total", "counter",                         \
+      "Transactions whose first attempt met a conflict.")                                          \
+    X(DEFINITION_ORDERED, "troth_definition_ordered", "gauge",                                     \
+      "1: first attempts prepare in order, as the definition says or as was learnt.")              \
     X(OPEN, "troth_open_transactions", "gauge", "Transactions that have not ended.")               \
     X(PARKED, "troth_parked_transactions", "gauge",                                                \
       "Open transactions with something parked: an operator must look.")                           \
@@ -92,7 +100,9 @@ struct metrics_mark metrics_mark(const struct txn *txn)
                                  .outcome = txn->outcome,
                                  .compensated = txn->in[TXN_BRANCH_COMPENSATED],
                                  .parked = txn->in[TXN_BRANCH_PARKED],
-                                 .parked_aborts = txn->parked_aborts};
+                                 .parked_aborts = txn->parked_aborts,
+                                 .attempt = txn->attempt,
+                                 .conflicts = txn->conflicts};
 }
 
 bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before)
@@ -116,6 +126,10 @@ void metrics_count(struct metrics *metrics, const struct txn *txn,
     metrics->compensations += bits(txn->in[TXN_BRANCH_COMPENSATED] & ~before->compensated);
     metrics->parked_steps += bits(txn->in[TXN_BRANCH_PARKED] & ~before->parked) +
                              bits(txn->parked_aborts & ~before->parked_aborts);
+    if (before->state != TXN_PREPARING && txn->state == TXN_PREPARING) {
+        metrics->attempts_ordered += txn_in_order(txn) ? 1 : 0;
+        metrics->attempts_parallel += txn_in_order(txn) ? 0 : 1;
+    }
     if (event == TXN_EVENT_RESUMED) {
         metrics->resumed_steps += bits(before->parked & ~txn->in[TXN_BRANCH_PARKED]) +
                                   bits(before->parked_aborts & ~txn->parked_aborts);
@@ -179,7 +193,7 @@ static bool can_end(enum txn_mode mode, enum txn_outcome outcome)
 static bool can_fall_back(enum txn_cause cause)
 {
     return cause == TXN_CAUSE_TIMEOUT || cause == TXN_CAUSE_UNREACHABLE ||
-           cause == TXN_CAUSE_RESTARTED || cause == TXN_CAUSE_INPUT;
+           cause == TXN_CAUSE_RESTARTED || cause == TXN_CAUSE_INPUT || cause == TXN_CAUSE_CONFLICT;
 }
 
 static void append_transactions(struct buffer *text, const struct metrics *metrics)
@@ -208,6 +222,47 @@ static void append_transactions(struct buffer *text, const struct metrics *metri
     append(text, FAMILY_COMPENSATIONS, metrics->compensations);
     append(text, FAMILY_PARKED_STEPS, metrics->parked_steps);
     append(text, FAMILY_RESUMED_STEPS, metrics->resumed_steps);
+}
+
+static bool is_ordered(const struct definition_slot *slot)
+{
+    return slot->definition->prepare == DEFINITION_PREPARE_ORDERED ||
+           (slot->definition->prepare == DEFINITION_PREPARE_LEARNT &&
+            slot->learn.mode != LEARN_PARALLEL);
+}
+
+static void append_definition(struct buffer *text, enum family family,
+                              const struct definition_slot *slot, uint64_t value)
+{
+    buffer_append_format(text, "%s{definition=\"%s\",version=\"%u\"}", families[family].name,
+                         slot->definition->name, slot->definition->version);
+    append_number(text, value);
+}
+
+/* A conflict is the business of its definition, of a participant, and of how prepares go. */
+static void append_conflicts(struct buffer *text, const struct driver *driver)
+{
+    begin(text, FAMILY_CONFLICTS);
+    for (uint32_t i = 0; i < driver->participants_count; i++) {
+        const struct participant *participant = driver->participants[i];
+        append_labelled(text, FAMILY_CONFLICTS, "participant", participant->name,
+                        participant->conflicts);
+    }
+    begin(text, FAMILY_ATTEMPTS);
+    append_labelled(text, FAMILY_ATTEMPTS, "order", "parallel", driver->metrics.attempts_parallel);
+    append_labelled(text, FAMILY_ATTEMPTS, "order", "ordered", driver->metrics.attempts_ordered);
+    begin(text, FAMILY_DEFINITION_CONFLICTS);
+    for (uint32_t i = 0; i < driver->definitions_count; i++) {
+        const struct definition_slot *slot = driver->definitions[i];
+        append_definition(text, FAMILY_DEFINITION_CONFLICTS, slot, slot->learn.conflicts_total);
+    }
+    begin(text, FAMILY_DEFINITION_ORDERED);
+    for (uint32_t i = 0; i < driver->definitions_count; i++) {
+        const struct definition_slot *slot = driver->definitions[i];
+        if (slot->definition->mode != DEFINITION_SAGA) {
+            append_definition(text, FAMILY_DEFINITION_ORDERED, slot, is_ordered(slot) ? 1 : 0);
+        }
+    }
 }
 
 /* What is open, looked at anew each time: it can not drift. */
@@ -337,6 +392,7 @@ void metrics_host(void *ctx, struct buffer *ret_text)
     const struct driver *driver = ctx;
     uint64_t started = driver->metrics.started_at.us;
     append_transactions(ret_text, &driver->metrics);
+    append_conflicts(ret_text, driver);
     append_open(ret_text, driver);
     append_journal(ret_text, driver);
     append_outbox(ret_text, driver);

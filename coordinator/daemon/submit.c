@@ -164,6 +164,7 @@ static struct entry *make_entry(struct driver *driver, const struct api_submit *
 
 static void begin(struct driver *driver, struct entry *entry)
 {
+    order_choose(entry);
     struct txn_event event = {.kind = entry->origin.interactive ? TXN_EVENT_OPENED
                                                                 : TXN_EVENT_SUBMITTED};
     driver_step(driver, entry, &event);

@@ -244,7 +244,6 @@ void txn_on_earlier_result(struct step *step);
 void txn_on_earlier_resumed(struct step *step);
 
 /* conflict.c */
-bool txn_in_order(const struct txn *txn);
 uint64_t txn_next_in_order(const struct txn *txn, uint64_t ready);
 uint64_t txn_lock_wait(const struct txn *txn, enum message_op op, uint64_t timeout_us);
 bool txn_gtid_known(const troth_gtid *gtid); /* not all zero */

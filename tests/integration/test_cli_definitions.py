@@ -107,7 +107,9 @@ class Definitions(TrothTest):
         second = self.file("again-2.json", turned)
         self.assertIn("the same", self.exits(OK, "def", "diff", second)[0])
         self.assertIn("was there already", self.exits(OK, "def", "apply", second)[0])
-        self.assertEqual(json.loads(self.exits(OK, "def", "show", "again")[0]), one)
+        out, err = self.exits(OK, "def", "show", "again")
+        self.assertEqual(json.loads(out), one)
+        self.assertIn("again version 1: first attempts prepare in parallel (learnt): 0 of 0 ", err)
         for text in (turned.replace('"a": 1', '"a": 1.0'), turned.replace("2\n", "3\n")):
             self.assertNotEqual(text, turned)
             third = self.file("again-3.json", text)

@@ -25,6 +25,15 @@ START_TEST(publishes)
 }
 END_TEST
 
+START_TEST(says_how_its_transactions_prepare_now)
+{
+    expect("PUT", ALL "/order", ORDER, 201, "order");
+    expect("GET", ALL "/order/status", NULL, 200,
+           "{\"name\":\"order\",\"version\":1,\"prepare\":{\"order\":\"ordered\",\"learnt\":true,");
+    expect_problem("GET", ALL "/none/status", NULL, NULL, 404, "unknown-definition", "none");
+}
+END_TEST
+
 START_TEST(publishes_a_saga)
 {
     /* Definitions of every mode can be stored; it is the host that does not run them yet. */
@@ -210,6 +219,7 @@ Suite *definitions_suite(void)
     TCase *tests = suite_case(suite);
     tcase_add_test(tests, publishes);
     tcase_add_test(tests, publishes_a_saga);
+    tcase_add_test(tests, says_how_its_transactions_prepare_now);
     tcase_add_test(tests, the_same_again_is_200);
     tcase_add_test(tests, a_published_version_never_changes);
     tcase_add_test(tests, lists_every_fault_of_a_definition);

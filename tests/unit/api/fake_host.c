@@ -264,6 +264,16 @@ static const struct definition *fake_definition_at(void *ctx, uint32_t i)
     return i < fake->definitions_count ? fake->definitions[i] : NULL;
 }
 
+static void fake_definition_status(void *ctx, const struct definition *definition,
+                                   struct buffer *ret_members)
+{
+    (void)ctx;
+    (void)definition;
+    buffer_append_text(ret_members,
+                       "\"prepare\":{\"order\":\"ordered\",\"learnt\":true,\"conflicts\":7,"
+                       "\"parallel\":90,\"ordered\":4,\"last\":\"bank_a\"}");
+}
+
 static bool is_before(const struct definition *a, const struct definition *b)
 {
     int order = strcmp(a->name, b->name);
@@ -485,6 +495,7 @@ void fake_init(struct fake_host *fake)
         .unwatch = fake_unwatch,
         .definition = fake_definition,
         .definition_at = fake_definition_at,
+        .definition_status = fake_definition_status,
         .definition_put = fake_definition_put,
         .definition_delete = fake_definition_delete,
         .participant = fake_participant,

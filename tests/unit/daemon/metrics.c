@@ -120,6 +120,38 @@ START_TEST(steps_count_when_they_change)
 }
 END_TEST
 
+/* An attempt counts when its prepares go out, in the order in which they do; a definition that is
+ * learnt to be hot says so. */
+START_TEST(attempts_count_by_their_order_and_a_hot_definition_says_so)
+{
+    struct definition definition = {.name = "transfer", .version = 3, .mode = DEFINITION_2PC};
+    struct definition_slot slot = {.definition = &definition};
+    struct definition_slot *slots[] = {&slot};
+    driver.definitions = slots;
+    driver.definitions_count = 1;
+    txn.state = TXN_RESERVING;
+    txn.attempt = 1;
+    struct metrics_mark before = metrics_mark(&txn);
+    txn.state = TXN_PREPARING;
+    count(&before, TXN_EVENT_RESERVED);
+    before = metrics_mark(&txn);
+    count(&before, TXN_EVENT_RESULT);
+    says("troth_attempts_total{order=\"parallel\"} 1", true);
+    says("troth_attempts_total{order=\"ordered\"} 0", true);
+    before.state = TXN_RESERVING;
+    txn.attempt = 2;
+    count(&before, TXN_EVENT_RESERVED);
+    says("troth_attempts_total{order=\"ordered\"} 1", true);
+    says("troth_definition_ordered{definition=\"transfer\",version=\"3\"} 0", true);
+    slot.learn.mode = LEARN_PROBING;
+    slot.learn.conflicts_total = 7;
+    says("troth_definition_ordered{definition=\"transfer\",version=\"3\"} 1", true);
+    says("troth_definition_conflicts_total{definition=\"transfer\",version=\"3\"} 7", true);
+    definition.prepare = DEFINITION_PREPARE_PARALLEL;
+    says("troth_definition_ordered{definition=\"transfer\",version=\"3\"} 0", true);
+}
+END_TEST
+
 /* Without a journal and an outbox yet there are metrics all the same; no word of a Kafka that is
  * not used. */
 START_TEST(it_tells_before_it_leads)
@@ -142,6 +174,7 @@ Suite *suite_metrics(void)
     tcase_add_test(tests, mixed_has_a_counter_of_its_own);
     tcase_add_test(tests, a_fallback_counts_when_it_is_durable);
     tcase_add_test(tests, steps_count_when_they_change);
+    tcase_add_test(tests, attempts_count_by_their_order_and_a_hot_definition_says_so);
     tcase_add_test(tests, it_tells_before_it_leads);
     suite_add_tcase(suite, tests);
     return suite;

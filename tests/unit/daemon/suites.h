@@ -10,5 +10,6 @@ Suite *suite_watch(void);
 Suite *suite_metrics(void);
 Suite *suite_listing(void);
 Suite *suite_waiting(void);
+Suite *suite_learn(void);
 
 #endif

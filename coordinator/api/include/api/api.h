@@ -162,6 +162,10 @@ struct api_host {
     const struct definition *(*definition)(void *ctx, const char *name, uint32_t version);
     /* i = 0, 1, … in name and version order; NULL: the end */
     const struct definition *(*definition_at)(void *ctx, uint32_t i);
+    /* Appends how the first attempts of its transactions prepare now, as a member of an object:
+     * "prepare":{…}. It is there. */
+    void (*definition_status)(void *ctx, const struct definition *definition,
+                              struct buffer *ret_members);
     /* Its name and version were not there when this was called; that it is still so is for the host
      * to see to. */
     void (*definition_put)(void *ctx, struct definition *taken, api_done_fn fn, void *arg);

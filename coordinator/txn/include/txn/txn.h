@@ -517,6 +517,9 @@ bool txn_output_unknown(const struct txn *txn, uint32_t i);
 /* Bit i: branches[i] has voted yes, and no output came with it. */
 uint64_t txn_yes_without_output(const struct txn *txn);
 
+/* Does the present attempt prepare one branch after the other? */
+bool txn_in_order(const struct txn *txn);
+
 /* JSON for people, the same text in memory, in the END record and in the API. A step whose abort of
  * the attempt before is not acknowledged says so ("earlier_abort"): only here, never in a record.
  */
