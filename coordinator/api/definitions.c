@@ -89,7 +89,7 @@ static int publish(const struct request *request, struct definition *definition,
     BUFFER_SCOPED struct buffer list = {0};
     struct call *call = NULL;
     int error = 0;
-    problem_faults_append(&list, warnings);
+    definition_faults_json(warnings, &list);
     if (old != NULL && !definition_same(old, definition)) {
         error = api_problem_set(ret_problem, API_PROBLEM_VERSION_PUBLISHED,
                                 "%s version %u is published with other content and never changes; "
@@ -154,10 +154,12 @@ int definitions_put(const struct request *request, struct api_problem *ret_probl
         error = 0;
     } else {
         error = check_name(request, definition, ret_problem);
-        if (error == 0)
+        if (error == 0) {
+            lookup_warn_participants(request->api, definition, &faults);
             error = publish(request, definition, &faults, ret_problem);
-        else
+        } else {
             definition_destroy(definition);
+        }
     }
     definition_faults_finish(&faults);
     return error;
@@ -173,6 +175,8 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
     if (error != 0)
         return error;
     error = definition_parse(text, &faults, &definition);
+    if (error == 0)
+        lookup_warn_participants(request->api, definition, &faults);
     definition_destroy(definition);
     if (error == TROTH_ERROR_NO_MEMORY) { /* likewise */
         definition_faults_finish(&faults);
@@ -180,7 +184,7 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
                                troth_error_text(error));
     }
     buffer_append_format(&body, "{\"valid\":%s,\"faults\":", error == 0 ? "true" : "false");
-    problem_faults_append(&body, &faults);
+    definition_faults_json(&faults, &body);
     buffer_append_text(&body, "}\n");
     reply_json(request->exchange, 200, no_headers, &body);
     definition_faults_finish(&faults);

@@ -39,18 +39,39 @@ int lookup_definition(const struct api *api, enum api_problem_kind kind, const c
     return no_such(kind, "definition", name, names, ret_problem);
 }
 
-int lookup_participant(const struct api *api, enum api_problem_kind kind, const char *name,
-                       struct api_participant *ret_participant, struct api_problem *ret_problem)
+static void participant_names(const struct api_host *host, const char *names[LOOKUP_NAMES_MAX + 1])
 {
-    const struct api_host *host = &api->host;
     struct api_participant participant;
-    if (host->participant(host->ctx, name, ret_participant))
-        return 0;
-    const char *names[LOOKUP_NAMES_MAX + 1] = {NULL};
     for (uint32_t i = 0; i < LOOKUP_NAMES_MAX; i++) {
         if (!host->participant_at(host->ctx, i, &participant))
             break;
         names[i] = participant.name;
     }
+}
+
+int lookup_participant(const struct api *api, enum api_problem_kind kind, const char *name,
+                       struct api_participant *ret_participant, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &api->host;
+    const char *names[LOOKUP_NAMES_MAX + 1] = {NULL};
+    if (host->participant(host->ctx, name, ret_participant))
+        return 0;
+    participant_names(host, names);
     return no_such(kind, "participant", name, names, ret_problem);
+}
+
+static bool knows(void *arg, const char *name)
+{
+    const struct api_host *host = arg;
+    struct api_participant participant;
+    return host->participant(host->ctx, name, &participant);
+}
+
+void lookup_warn_participants(const struct api *api, const struct definition *definition,
+                              struct definition_faults *faults)
+{
+    const char *names[LOOKUP_NAMES_MAX + 1] = {NULL};
+    struct api_host host = api->host;
+    participant_names(&host, names);
+    definition_warn_participants(definition, knows, &host, names, faults);
 }

@@ -17,4 +17,8 @@ TROTH_MUST_CHECK int lookup_participant(const struct api *api, enum api_problem_
                                         const char *name, struct api_participant *ret_participant,
                                         struct api_problem *ret_problem);
 
+/* Adds a warning for each participant that is not registered. */
+void lookup_warn_participants(const struct api *api, const struct definition *definition,
+                              struct definition_faults *faults);
+
 #endif

@@ -37,33 +37,6 @@ int api_problem_set(struct api_problem *ret_problem, enum api_problem_kind kind,
     return TROTH_ERROR_REFUSED;
 }
 
-static void fault_append(struct buffer *list, const struct definition_fault *fault)
-{
-    buffer_append_text(list, "{\"pointer\":");
-    json_append_text(list, fault->pointer != NULL ? fault->pointer : "");
-    if (fault->line > 0) {
-        buffer_append_text(list, ",\"line\":");
-        buffer_append_uint(list, fault->line);
-        buffer_append_text(list, ",\"column\":");
-        buffer_append_uint(list, fault->column);
-    }
-    buffer_append_text(list, fault->warning ? ",\"severity\":\"warning\",\"detail\":"
-                                            : ",\"severity\":\"error\",\"detail\":");
-    json_append_text(list, fault->text != NULL ? fault->text : "");
-    buffer_append_char(list, '}');
-}
-
-void problem_faults_append(struct buffer *list, const struct definition_faults *faults)
-{
-    buffer_append_char(list, '[');
-    for (uint32_t i = 0; i < faults->count; i++) {
-        if (i > 0)
-            buffer_append_char(list, ',');
-        fault_append(list, &faults->list[i]);
-    }
-    buffer_append_char(list, ']');
-}
-
 void problem_append(struct buffer *body, const struct api_problem *problem)
 {
     buffer_append_text(body, "{\"type\":\"https://troth.dev/problems/");
@@ -82,7 +55,7 @@ void problem_append(struct buffer *body, const struct api_problem *problem)
     }
     if (problem->faults != NULL) {
         buffer_append_text(body, ",\"errors\":");
-        problem_faults_append(body, problem->faults);
+        definition_faults_json(problem->faults, body);
     }
     buffer_append_text(body, "}\n");
 }

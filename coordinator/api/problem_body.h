@@ -5,7 +5,5 @@
 #include <api/api.h>
 
 void problem_append(struct buffer *body, const struct api_problem *problem);
-/* [{"pointer":"/steps/0","line":4,"column":7,"severity":"error","detail":"…"}, …] */
-void problem_faults_append(struct buffer *list, const struct definition_faults *faults);
 
 #endif

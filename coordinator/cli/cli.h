@@ -38,6 +38,7 @@ enum cli_exit {
 struct cli {
     const char *url;   /* without a slash at its end */
     const char *shown; /* the same for people: without user and password; NULL: as it is */
+    bool url_given;    /* on the command line */
     bool json;
     uint64_t timeout_us;
     unsigned width; /* columns of the output */

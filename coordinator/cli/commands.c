@@ -204,9 +204,11 @@ const struct command_spec commands[] = {
         .summary = "check definitions and print every fault with its place",
         .text =
             "Faults and warnings, all at once; warnings alone are valid. Publishes nothing. The\n"
-            "check is the coordinator's own, so one must be reachable; for editors, and where\n"
-            "there is none, there is the JSON Schema of definition files.",
-        .examples = "trothctl def validate order_checkout.json",
+            "check is the coordinator's own code and needs no coordinator; with --url one is\n"
+            "asked, which also knows whether the participants are registered. For editors there\n"
+            "is the JSON Schema of definition files.",
+        .examples = "trothctl def validate order_checkout.json\n"
+                    "trothctl def validate --url http://troth.internal:7800 definitions/*.json",
         .run = def_validate,
     },
     {

@@ -6,6 +6,7 @@
 #include "problem.h"
 #include "request.h"
 #include "text.h"
+#include <definition/definition.h>
 #include <protocol/json.h>
 #include <troth/id.h>
 
@@ -26,28 +27,59 @@ static const char *shown(const char *path)
     return strcmp(path, "-") == 0 ? "(standard input)" : path;
 }
 
-static int validate(const struct cli *cli, const char *path, struct troth_span text)
+/* {"valid":…,"faults":[…]}, the coordinator's or ours, as asked for. */
+static int print_validated(const struct cli *cli, const char *path, const struct answer *answer)
+{
+    BUFFER_SCOPED struct buffer printed = {0};
+    bool valid;
+    struct troth_span word = member(answer->json, "valid");
+    if (word.data == NULL || json_bool(word, &valid) != 0)
+        return cli_complain(CLI_EXIT_PROTOCOL, "the answer does not say whether it is valid");
+    append_faults(&printed, member(answer->json, "faults"), shown(path));
+    if (valid)
+        buffer_append_format(&printed, "%s: valid\n", shown(path));
+    int error = cli->json ? print_json(answer) : cli_print(&printed);
+    if (error != CLI_EXIT_OK)
+        return error;
+    return valid ? CLI_EXIT_OK : CLI_EXIT_REFUSED;
+}
+
+/* By the coordinator, which also knows the participants. */
+static int validate_there(const struct cli *cli, const char *path, struct troth_span text)
 {
     CALL_SCOPED struct call call = {.method = "POST", .body = text, .file = shown(path)};
     ANSWER_SCOPED struct answer answer = {.status = 0};
-    BUFFER_SCOPED struct buffer printed = {0};
-    bool valid;
     buffer_append_text(&call.target, "/v1/definitions/validate");
     int error = call_make(cli, &call, &answer);
     if (error == CLI_EXIT_UNKNOWN)
         error = CLI_EXIT_UNAVAILABLE; /* it would have changed nothing */
-    if (error != CLI_EXIT_OK)
-        return error;
-    struct troth_span word = member(answer.json, "valid");
-    if (word.data == NULL || json_bool(word, &valid) != 0)
-        return cli_complain(CLI_EXIT_PROTOCOL, "the answer does not say whether it is valid");
-    append_faults(&printed, member(answer.json, "faults"), shown(path));
-    if (valid)
-        buffer_append_format(&printed, "%s: valid\n", shown(path));
-    error = cli->json ? print_json(&answer) : cli_print(&printed);
-    if (error != CLI_EXIT_OK)
-        return error;
-    return valid ? CLI_EXIT_OK : CLI_EXIT_REFUSED;
+    return error != CLI_EXIT_OK ? error : print_validated(cli, path, &answer);
+}
+
+/* By the same code, here. */
+static int validate_here(const struct cli *cli, const char *path, struct troth_span text)
+{
+    struct definition_faults faults = {0};
+    struct definition *definition = NULL;
+    ANSWER_SCOPED struct answer answer = {.status = 200};
+    int error = definition_parse(text, &faults, &definition);
+    definition_destroy(definition);
+    buffer_append_format(&answer.body, "{\"valid\":%s,\"faults\":", error == 0 ? "true" : "false");
+    definition_faults_json(&faults, &answer.body);
+    buffer_append_text(&answer.body, "}\n");
+    definition_faults_finish(&faults);
+    if (error == TROTH_ERROR_NO_MEMORY || answer.body.failed ||
+        json_check(buffer_span(&answer.body), JSON_CHECK_DEFAULT, &answer.json, NULL) != 0)
+        return cli_complain(CLI_EXIT_LOCAL, "out of memory");
+    return print_validated(cli, path, &answer);
+}
+
+static int validate(const struct cli *cli, const char *path, struct troth_span text)
+{
+    if (text.len > DEFINITION_BYTES_MAX)
+        return cli_complain(CLI_EXIT_REFUSED, "%s has %zu bytes, at most %u are taken", shown(path),
+                            text.len, DEFINITION_BYTES_MAX);
+    return cli->url_given ? validate_there(cli, path, text) : validate_here(cli, path, text);
 }
 
 /* The name in the file, where it has one that can stand in a path. */

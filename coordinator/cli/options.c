@@ -77,6 +77,7 @@ static int apply_global(struct cli *cli, struct arguments *arguments, const char
         arguments->help = true;
     } else if (strcmp(name, "url") == 0) {
         cli->url = value;
+        cli->url_given = true;
     } else if (strcmp(name, "timeout") == 0) {
         if (duration_parse(value, strlen(value), &cli->timeout_us) != 0 || cli->timeout_us == 0)
             return cli_complain(CLI_EXIT_USAGE, "--timeout: '%s' is no duration (30s, 1.5m)",

@@ -117,15 +117,15 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) {
-            argp_error(state, "one command at a time: the next word is too much");
+            argp_error(state, "one command at a time: \"%s\" is too much",
+                       is_word(value) ? value : "...");
         } else if (strcmp(value, "run") == 0) {
             flags->command = COMMAND_RUN;
         } else if (strcmp(value, "migrate") == 0) {
             flags->command = COMMAND_MIGRATE;
         } else {
-            argp_error(state, "unknown command%s%s%s; commands are run and migrate",
-                       is_word(value) ? " \"" : "", is_word(value) ? value : "",
-                       is_word(value) ? "\"" : "");
+            argp_error(state, "unknown command \"%s\"; commands are run and migrate",
+                       is_word(value) ? value : "...");
         }
         return 0;
     case ARGP_KEY_END:

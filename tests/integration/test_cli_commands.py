@@ -321,25 +321,36 @@ class Registry(CliTest):
         self.assertEqual(out, "transfer version 1 published\n")
 
     def test_apply_without_a_name(self):
-        """A file without a usable name is sent to be validated, which says all that is wrong with it."""
+        """A file without a usable name is validated, which says all that is wrong with it; nothing is sent."""
         path = self.file("{nonsense")
-        self.answer(200, '{"valid":false,"faults":[{"pointer":"","line":1,"column":2,"severity":"error",'
-                         '"detail":"a name in quotes is missing"}]}')
         out, _ = self.exits(REFUSED, "def", "apply", path)
-        self.assertEqual(self.last()[:2], ("POST", "/v1/definitions/validate"))
-        self.assertEqual(out, f"{path}:1:2: a name in quotes is missing\n")
+        self.assertEqual(self.server.asked, [])
+        self.assertRegex(out, rf"^{path}:1:2: .+\n$")
 
     def test_validate(self):
         """A valid file may have warnings; as JSON the answer itself is printed."""
         body = ('{"valid":true,"faults":[{"pointer":"/steps","line":4,"column":3,"severity":"warning",'
                 '"detail":"two steps at one participant"}]}')
         self.answer(200, body)
-        out, _ = self.exits(OK, "def", "validate", "-", stdin=self.DEFINITION)
+        out, _ = self.exits(OK, "def", "validate", "--url", self.url, "-", stdin=self.DEFINITION)
         self.assertEqual(out, "(standard input):4:3: /steps: warning: two steps at one participant\n"
                               "(standard input): valid\n")
         self.answer(200, body)
-        out, _ = self.exits(OK, "def", "validate", "-", "-o", "json", stdin=self.DEFINITION)
+        out, _ = self.exits(OK, "def", "validate", "--url", self.url, "-", "-o", "json", stdin=self.DEFINITION)
         self.assertEqual(out, body + "\n")
+
+    def test_validate_needs_no_coordinator(self):
+        """Without --url nothing is asked, also where $TROTH_URL names one: a pipeline checks files before anything
+        runs."""
+        good = ROOT / "participant-sdk/examples/definitions/transfer.json"
+        out, _ = self.exits(OK, "def", "validate", str(good), environment={"TROTH_URL": "http://127.0.0.1:1"})
+        self.assertIn(f"{good}: valid\n", out)
+        bad = ROOT / "tests/corpus/definition/bad/topic_with_space.json"
+        out, _ = self.exits(REFUSED, "def", "validate", str(bad))
+        self.assertEqual(out.replace(f"{bad.parent}/", ""), bad.with_suffix(".expected").read_text())
+        out, _ = self.exits(REFUSED, "def", "validate", "-o", "json", str(bad))
+        self.assertEqual((json.loads(out)["valid"], json.loads(out)["faults"][0]["pointer"]), (False, "/events/topic"))
+        self.assertEqual(self.server.asked, [])
 
     def test_list_show_delete(self):
         """Definitions as a table, as their own text, and gone."""

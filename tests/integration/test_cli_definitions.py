@@ -94,6 +94,9 @@ class Definitions(TrothTest):
                 want = path.with_suffix(".expected").read_text("utf-8").splitlines()
                 out, _ = self.exits(REFUSED, "def", "validate", str(path))
                 self.assertEqual([line.replace(f"{path.parent}/", "", 1) for line in out.splitlines()], want)
+                alone = subprocess.run([program("trothctl"), "def", "validate", str(path)], capture_output=True,
+                                       text=True, timeout=SECONDS_MAX, env={"TROTH_URL": "http://127.0.0.1:1"})
+                self.assertEqual((alone.returncode, alone.stdout), (REFUSED, out), "without a coordinator the same")
                 self.assertEqual(self.put(path.name, path.read_bytes()), (422, want))
 
     def test_what_means_the_same_is_the_same_to_diff_and_apply(self):
@@ -119,6 +122,8 @@ class Definitions(TrothTest):
     def test_validate_tells_warnings_of_what_is_valid(self):
         """A warning is printed as one, and the file is valid all the same."""
         path = self.file("warned.json", WARNED)
+        for name in {step["participant"] for step in WARNED["steps"]}:
+            self.exits(OK, "participant", "add", name, "http://127.0.0.1:1", "--binding", "http")
         out, _ = self.exits(OK, "def", "validate", path)
         lines = out.splitlines()
         self.assertEqual(lines[-1], f"{path}: valid")
@@ -126,6 +131,21 @@ class Definitions(TrothTest):
         self.assertRegex(lines[0], r":\d+:\d+: /steps/1[^ ]*: warning: .*bank_a")
         self.assertEqual(self.exits(OK, "def", "apply", path)[1].splitlines(), lines[:1])
         self.assertEqual(self.exits(OK, "def", "validate", "-o", "json", path)[0].count('"warning"'), 1)
+
+    def test_a_participant_that_is_not_registered_is_warned_of(self):
+        """By validate with --url and by apply, with its place and the nearest right name."""
+        self.exits(OK, "participant", "add", "payments", "http://127.0.0.1:1", "--binding", "http")
+        path = self.file("named.json", """{ "name": "named", "version": 1, "mode": "2pc",
+  "steps": [{ "name": "a", "participant": "paymnts", "operation": "o", "input": {} },
+            { "name": "b", "participant": "payments", "operation": "o", "input": {} }] }
+""")
+        want = f'{path}:2:43: /steps/0/participant: warning: participant "paymnts" is not registered; '
+        out, _ = self.exits(OK, "def", "validate", path)
+        self.assertIn(want + 'did you mean "payments"?\n', out)
+        self.assertIn(want, self.exits(OK, "def", "apply", path)[1])
+        alone = subprocess.run([program("trothctl"), "def", "validate", path], capture_output=True, text=True,
+                               timeout=SECONDS_MAX)
+        self.assertNotIn("registered", alone.stdout)
 
     def test_diff_shows_what_changed(self):
         """Between published versions, and between a file and the newest one; what was published is the same as its

@@ -33,7 +33,7 @@ LAYERS = {
     "coordinator/net": [*BASE, "http/", "net/", "event2/"],
     "coordinator/api": [*BASE, "txn/", "definition/", "http/", "api/", "cjson/", "openssl/"],
     "coordinator/daemon": DAEMON,
-    "coordinator/cli": [*BASE, "curl/", "event2/"],
+    "coordinator/cli": [*BASE, "definition/", "curl/", "event2/"],
 }
 KNOWN = sorted({name for names in LAYERS.values() for name in names} - {"txn/record.h"} | {
     "daemon/", "cli/", "postgresql/"})

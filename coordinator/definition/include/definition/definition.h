@@ -114,6 +114,15 @@ void definition_faults_finish(struct definition_faults *faults);
 void definition_faults_format(const struct definition_faults *faults, const char *file,
                               struct buffer *ret_text);
 
+/* [{"pointer":"/steps/1","line":4,"column":7,"severity":"warning","detail":"…"}, …] */
+void definition_faults_json(const struct definition_faults *faults, struct buffer *ret_list);
+/* A warning for each step whose participant nobody knows; `names` (NULL-terminated, not necessarily
+ * all) are looked at for the one that is meant. */
+typedef bool (*definition_knows)(void *arg, const char *participant);
+void definition_warn_participants(const struct definition *definition, definition_knows knows,
+                                  void *arg, const char *const *names,
+                                  struct definition_faults *faults);
+
 /* Copies the text. 0, or TROTH_ERROR_SYNTAX with faults->errors > 0 (warnings may come with 0), or
  * TROTH_ERROR_NO_MEMORY. `faults` must be zero-initialised and finished by the caller. */
 TROTH_MUST_CHECK int definition_parse(struct troth_span text, struct definition_faults *faults,
