@@ -191,7 +191,8 @@ bool driver_ready(void *ctx, struct buffer *ret_details)
         outbox_stats(driver->outbox, &outbox);
     }
     bool leading = driver_leading(driver);
-    bool ready = leading && journal.writable && !driver->draining && !driver->failed;
+    bool ready = leading && journal.writable && !driver->draining && !driver->failed &&
+                 journal_state(driver->journal) == JOURNAL_LEADING;
     static const char *const outbox_names[] = {"kafka", "table", "off"};
     char wrote_at[WALL_TEXT_LEN + 3] = "null";
     if (journal.wrote_at.us != 0) {

@@ -42,7 +42,7 @@
     X(JOURNAL_CONNECTED, "troth_journal_connected", "gauge",                                       \
       "1: the journal's database is connected.")                                                   \
     X(JOURNAL_WRITABLE, "troth_journal_writable", "gauge",                                         \
-      "1: the last write to the journal succeeded, and none has waited longer than its timeout.")  \
+      "1: no write to the journal has waited for longer than journal_timeout.")                    \
     X(JOURNAL_WROTE, "troth_journal_last_write_timestamp_seconds", "gauge",                        \
       "When a write to the journal last succeeded, in seconds since 1970; 0: not yet.")            \
     X(JOURNAL_GATHERED, "troth_journal_queued_rows", "gauge",                                      \

@@ -280,5 +280,5 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
         ret_stats->gathered_bytes += batch->bytes;
     }
     ret_stats->connected = journal->lane.link.state == LINK_UP;
-    ret_stats->writable = journal->state == JOURNAL_LEADING && alive_can_write(journal);
+    ret_stats->writable = alive_can_write(journal);
 }

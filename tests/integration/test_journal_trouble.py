@@ -126,6 +126,7 @@ class JournalTrouble(TrothTest):
         labels = {"padding": "x" * 60000}
         wait_until(lambda: self.ready_after_a_write(trothd, labels) == 503, 60, "not ready")
         wait_until(lambda: "No space left on device" in trothd.output(), 20, "the log names it")
+        wait_until(lambda: self.begin(trothd).status == 503, 20, "journal_timeout is over")
         self.refuses(trothd)
         self.assertTrue(trothd.running())
         filler.unlink()

@@ -156,7 +156,7 @@ struct journal_stats {
     uint64_t gathered_bytes;
     uint64_t unknown_commits; /* written again because the answer was lost */
     bool connected;
-    bool writable;        /* leads, and no write has waited for longer than write_timeout_us */
+    bool writable;        /* no write has waited for longer than write_timeout_us */
     struct wall wrote_at; /* the last write that succeeded; 0: none yet */
 };
 void journal_stats(const struct journal *journal, struct journal_stats *ret_stats);
