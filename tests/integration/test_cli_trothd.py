@@ -50,7 +50,8 @@ class CommandLine(TrothTest):
         for shards in ("0", "3x", "-1", "", "4097"):
             self.refused(USAGE, "^trothd: --shards: .* is not a number from 1 to 4096$", "migrate", "--shards", shards)
         self.refused(USAGE, "^trothd: --shards is for migrate", "--shards", "3")
-        self.refused(USAGE, '^trothd: journal: invalid connection option "hots"$', "--journal", "hots=127.0.0.1")
+        self.refused(USAGE, r'^trothd: journal: invalid connection option "\*\*\*"; did you mean "host"\?$',
+                     "--journal", "hots=127.0.0.1")
         self.refused(USAGE, '^trothd: journal: ', "migrate", "--journal", "hots=127.0.0.1")
 
     def test_passwords_stay_hidden(self):
@@ -59,6 +60,11 @@ class CommandLine(TrothTest):
         self.assertEqual(status, OK)
         self.assertNotIn("geheim", out)
         self.assertRegex(out, r"(?m)^journal = .*password=\*\*\*")
+        for words in (["--journal", "host=a password=so geheim"], ["--journal", "postgres://u:geheim@[::1"],
+                      ["--jornal=password=geheim"], ["run", "password=geheim"], ["password=geheim"]):
+            status, out, err = self.run_it(*words)
+            self.assertEqual(status, USAGE, words)
+            self.assertNotIn("geheim", out + err)
 
     def test_an_address_in_use(self):
         """The other program is not disturbed; one line says what to do."""
