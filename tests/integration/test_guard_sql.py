@@ -343,6 +343,11 @@ class GuardSql(unittest.TestCase):
         others = [self.session(), self.session()]
         waiting = [self.wait_for(others[0], "UPDATE item SET n = 2 WHERE id = 2"),
                    last.connection.info.backend_pid]
+        seen = query(self.database, "SELECT waiting_pid, gtid::text, branch, attempt, prepared, holder, "
+                     "waiting_since < now(), waiting_query FROM troth_guard.blockers WHERE waiting_pid = ANY (%s)",
+                     (waiting,))
+        self.assertEqual(sorted(row[:6] for row in seen), sorted(query(self.database, holders, (waiting,))))
+        self.assertTrue(all(row[6] and row[7] for row in seen), seen)
         found = {row[0]: row for row in query(self.database, holders, ([*waiting, 0],))}
         self.assertEqual(found[waiting[0]][1:],
                          (None, None, None, False,

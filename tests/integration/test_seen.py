@@ -256,6 +256,13 @@ class Seen(TrothTest):
         code, out = self.ctl("tx", "list", "--label", "order=47\u00e411", "--since", "2h", "-o", "json")
         self.assertEqual((code, out.count(gtid)), (0, 1), out)
 
+    def test_the_journals_tables_say_what_they_are(self):
+        rows = self.system.postgres.query(
+            "journal", "select relname, obj_description(oid) from pg_class "
+            "where relkind = 'r' and relnamespace = 'troth'::regnamespace")
+        self.assertGreater(len(rows), 10)
+        self.assertEqual([name for name, comment in rows if not comment and name != "migration"], [])
+
     def test_an_abort_of_what_is_parked_is_answered_at_once(self):
         self.register()
         self.scripted.answers["charge", "execute"] = [REFUSED]

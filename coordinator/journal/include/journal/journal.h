@@ -24,7 +24,7 @@
 struct event_base;
 struct journal;
 
-#define JOURNAL_SCHEMA_VERSION 3
+#define JOURNAL_SCHEMA_VERSION 4
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
