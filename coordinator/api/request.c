@@ -247,7 +247,7 @@ static int request_json(const struct request *request, struct troth_span *ret_va
     if (body.len == 0)
         return api_problem_set(ret_problem, API_PROBLEM_MALFORMED_JSON,
                                "the body is empty, a JSON value is expected");
-    error = json_check(body, JSON_CHECK_UNIQUE_KEYS, ret_value, &fault);
+    error = json_check(body, JSON_CHECK_UNIQUE_KEYS | JSON_CHECK_ENVELOPE, ret_value, &fault);
     if (error == TROTH_ERROR_NO_MEMORY) /* says nothing of the body, and has no place in it */
         return api_problem_set(ret_problem, API_PROBLEM_FULL, "out of memory");
     if (error != 0) {

@@ -13,6 +13,7 @@
 
 #define LIST_LIMIT_DEFAULT 50u
 #define LIST_LIMIT_MAX     500u
+#define LIST_BYTES_MAX     (8u << 20) /* of a page, and one transaction more; then the next page */
 
 /* Every parameter is one of `known` (NULL-terminated), comes once and is well encoded. */
 TROTH_MUST_CHECK int request_check_query(const struct request *request, const char *const *known,

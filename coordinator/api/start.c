@@ -125,6 +125,10 @@ static int read_orchestrated(const struct request *request, const struct body *b
         return error;
     if (!body_member(body, "input", &submit->input))
         submit->input = (struct troth_span){"{}", 2};
+    if (submit->input.len > MESSAGE_PAYLOAD_MAX)
+        return api_problem_set(ret_problem, API_PROBLEM_TOO_LARGE,
+                               "/input: %zu bytes, at most %u are taken", submit->input.len,
+                               MESSAGE_PAYLOAD_MAX);
     submit->reply = reply == 0 ? API_REPLY_COMPLETED : API_REPLY_DECIDED;
     return check_input(start, ret_problem);
 }

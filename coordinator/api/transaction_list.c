@@ -225,6 +225,12 @@ static int read_filters(const struct request *request, struct filters *filters,
     return error;
 }
 
+/* In number, or in bytes: outputs may be large, and a page is one answer. */
+static bool is_full(const struct call *call)
+{
+    return call->count >= call->limit || call->text.len >= LIST_BYTES_MAX;
+}
+
 /* A full page may be followed by an empty one: nobody has looked behind it. */
 static void finish_list(struct call *call)
 {
@@ -233,7 +239,7 @@ static void finish_list(struct call *call)
     buffer_append_text(&body, "{\"transactions\":[");
     buffer_append_span(&body, buffer_span(&call->text));
     body.failed = body.failed || call->text.failed;
-    if (call->count >= call->limit) {
+    if (is_full(call)) {
         troth_gtid_format(&call->gtid, gtid);
         buffer_append_format(&body, "],\"cursor\":\"%s\"}\n", gtid);
     } else {
@@ -251,7 +257,7 @@ static void listed(void *arg, const struct api_problem *problem, const struct ap
         call_refuse(call, problem);
     } else if (view == NULL) {
         finish_list(call);
-    } else if (call->count < call->limit) {
+    } else if (!is_full(call)) {
         if (call->count > 0)
             buffer_append_char(&call->text, ',');
         call->gtid = view->origin->gtid;

@@ -5,14 +5,46 @@
 
 #include <protocol/json.h>
 
-static void append_span_or(struct buffer *object, const char *member, struct troth_span value,
-                           const char *absent)
+/* A view under way: which of its texts could not be read. */
+struct page {
+    struct buffer *object;
+    bool stored;
+    const char *damaged[8];
+    unsigned damaged_count;
+};
+
+static bool is_readable(struct troth_span value)
 {
-    buffer_append_text(object, member);
-    if (value.data != NULL && value.len > 0)
-        buffer_append_span(object, value);
+    struct troth_span checked;
+    return json_check(value, JSON_CHECK_KEPT, &checked, NULL) == 0;
+}
+
+/* `name`: of the member. */
+static void append_json(struct page *page, const char *name, struct troth_span value,
+                        const char *absent)
+{
+    bool is_there = value.data != NULL && value.len > 0;
+    if (is_there && page->stored && !is_readable(value)) {
+        page->damaged[page->damaged_count++] = name;
+        is_there = false;
+    }
+    buffer_append_text(page->object, ",\"");
+    buffer_append_text(page->object, name);
+    buffer_append_text(page->object, "\":");
+    if (is_there)
+        buffer_append_span(page->object, value);
     else
-        buffer_append_text(object, absent);
+        buffer_append_text(page->object, absent);
+}
+
+static void append_damaged(const struct page *page)
+{
+    for (unsigned i = 0; i < page->damaged_count; i++) {
+        buffer_append_text(page->object, i == 0 ? ",\"damaged\":[" : ",");
+        json_append_text(page->object, page->damaged[i]);
+    }
+    if (page->damaged_count > 0)
+        buffer_append_char(page->object, ']');
 }
 
 static void append_time(struct buffer *object, const char *member, struct wall time)
@@ -84,19 +116,21 @@ void view_append(struct buffer *object, const struct api_view *view, enum view_d
         json_append_text(object, txn_outcome_name(view->outcome));
     append_time(object, ",\"began_at\":", origin->began_at);
     append_time(object, ",\"ended_at\":", view->ended_at);
+    struct page page = {.object = object, .stored = view->stored};
     if (origin->labels.data != NULL && origin->labels.len > 0)
-        append_span_or(object, ",\"labels\":", origin->labels, "{}");
+        append_json(&page, "labels", origin->labels, "{}");
     if (detail == VIEW_WHOLE && origin->idempotency_key.data != NULL) {
         buffer_append_text(object, ",\"idempotency_key\":");
         json_append_string(object, origin->idempotency_key);
     }
     if (detail == VIEW_WHOLE && !origin->interactive)
-        append_span_or(object, ",\"input\":", origin->input, "null");
-    append_span_or(object, ",\"steps\":", view->steps, "[]");
-    append_span_or(object, ",\"failure\":", view->failure, "null");
+        append_json(&page, "input", origin->input, "null");
+    append_json(&page, "steps", view->steps, "[]");
+    append_json(&page, "failure", view->failure, "null");
     if (view->fallback.len > strlen("null"))
-        append_span_or(object, ",\"fallback\":", view->fallback, "null");
+        append_json(&page, "fallback", view->fallback, "null");
     if (detail != VIEW_BRIEF)
-        append_span_or(object, ",\"timeline\":", view->history, "[]");
+        append_json(&page, "timeline", view->history, "[]");
+    append_damaged(&page);
     buffer_append_char(object, '}');
 }

@@ -268,7 +268,7 @@ int exit_of_status(long status, struct troth_span slug, bool changes)
 static struct troth_span body_json(const struct answer *answer)
 {
     struct troth_span json = {NULL, 0};
-    if (json_check(buffer_span(&answer->body), JSON_CHECK_DEFAULT, &json, NULL) != 0)
+    if (json_check(buffer_span(&answer->body), JSON_CHECK_KEPT, &json, NULL) != 0)
         return (struct troth_span){NULL, 0};
     return json;
 }

@@ -246,7 +246,7 @@ static bool on_event(void *arg, const struct stream_event *event)
     BUFFER_SCOPED struct buffer text = {0};
     struct troth_span data;
     note_heard(following);
-    if (json_check(event->data, JSON_CHECK_DEFAULT, &data, NULL) != 0 ||
+    if (json_check(event->data, JSON_CHECK_KEPT, &data, NULL) != 0 ||
         json_type(data) != JSON_OBJECT) {
         following->code = cli_complain(CLI_EXIT_PROTOCOL, "an event of the stream is not JSON");
         return false;

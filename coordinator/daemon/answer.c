@@ -66,7 +66,8 @@ static bool show(struct entry *entry, api_view_fn fn, void *arg, bool fresh, boo
                             .steps = buffer_span(&steps),
                             .failure = buffer_span(&failure),
                             .fallback = buffer_span(&fallback),
-                            .history = buffer_span(&history)};
+                            .history = buffer_span(&history),
+                            .stored = entry->recovered_texts.len > 0};
     fn(arg, NULL, &view, fresh);
     return true;
 }
@@ -127,12 +128,18 @@ static void append_text(struct buffer *list, const char *name, struct troth_span
     }
 }
 
+/* A list that can not be read names nobody. */
 static void members_as_steps(const struct txn_image *image, struct buffer *list)
 {
     struct record_member member;
-    struct json_cursor cursor = json_cursor(image->members);
+    struct troth_span members = {"[]", 2};
+    if (image->members.data != NULL &&
+        json_check(image->members, JSON_CHECK_KEPT, &members, NULL) != 0) {
+        members = (struct troth_span){"[]", 2};
+    }
+    struct json_cursor cursor = json_cursor(members);
     buffer_append_text(list, "[");
-    while (image->members.data != NULL && record_member_next(&cursor, &member) == 0) {
+    while (record_member_next(&cursor, &member) == 0) {
         buffer_append_format(list, "%s{\"branch\":%u", list->len > 1 ? "," : "", member.branch);
         append_text(list, "name", member.name);
         append_text(list, "participant", member.participant);
@@ -156,7 +163,8 @@ static void show_row(const struct journal_row *row, api_view_fn fn, void *arg, b
                             .steps = row->steps.data != NULL ? row->steps : buffer_span(&steps),
                             .failure = row->image.failure,
                             .fallback = row->image.fallback,
-                            .history = row->history};
+                            .history = row->history,
+                            .stored = true};
     fn(arg, NULL, &view, fresh);
 }
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include <protocol/json.h>
+
 static bool copy_origin(struct entry *entry, const struct txn_origin *origin)
 {
     bool failed = false;
@@ -18,12 +20,21 @@ static bool copy_origin(struct entry *entry, const struct txn_origin *origin)
     return !failed;
 }
 
+static bool is_readable(struct troth_span text)
+{
+    struct troth_span value;
+    return text.data == NULL || json_check(text, JSON_CHECK_KEPT, &value, NULL) == 0;
+}
+
 static int load(struct driver *driver, const struct txn_image *image)
 {
     uint32_t members = 0;
     int error = txn_image_members(image, &members);
     if (error != 0) {
         return error;
+    }
+    if (!is_readable(image->origin.input)) { /* templates walk it */
+        return TROTH_ERROR_SYNTAX;
     }
     struct entry *entry = entry_create(driver, members > 0 ? members : 1);
     if (entry == NULL || !copy_origin(entry, &image->origin)) {

@@ -77,6 +77,9 @@ static void on_line(void *arg, struct troth_span line)
         !is_sensible(&result)) {
         return;
     }
+    if (result.output.data != NULL) { /* a line is deeper and longer than an output may be */
+        channel_read_output(channel, result.output, &result);
+    }
     TAILQ_FOREACH(item, &request->open, link)
     {
         if (is_answer_to(item, &result)) {

@@ -154,5 +154,8 @@ struct troth_span channel_refusal_reason(struct channel *channel, struct troth_s
 bool channel_is_not_now(const struct http_reply *reply);
 /* `said 404 "no such route"`, in channel->reason. */
 struct troth_span channel_said(struct channel *channel, const struct http_reply *reply);
+/* The output in an answer, byte for byte; or none, and the reason says why (in channel->reason).
+ * What was answered holds all the same: the work is done, and asking again would give the same. */
+void channel_read_output(struct channel *channel, struct troth_span text, struct result *result);
 
 #endif

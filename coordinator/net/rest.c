@@ -153,21 +153,9 @@ struct troth_span channel_refusal_reason(struct channel *channel, struct troth_s
     return clean_reason(channel, body);
 }
 
-static void read_output(const struct http_reply *reply, struct result *result)
-{
-    struct troth_span value;
-    if (reply->body.len == 0) {
-        return;
-    }
-    if (json_check(reply->body, JSON_CHECK_DEFAULT, &value, NULL) == 0) {
-        result->output = value;
-    } else { /* the status says that it was done; there is only nothing to go on with */
-        result->reason = text_span("the answer's body is not JSON: no output");
-    }
-}
-
 /* 2xx. What its headers say about the branch has to be understood, or nothing is known. */
-static void read_success(const struct http_reply *reply, struct result *result)
+static void read_success(struct channel *channel, const struct http_reply *reply,
+                         struct result *result)
 {
     struct troth_span value;
     if (result->op == OP_PREPARE) {
@@ -190,7 +178,9 @@ static void read_success(const struct http_reply *reply, struct result *result)
             return;
         }
     }
-    read_output(reply, result);
+    if (reply->body.len > 0) {
+        channel_read_output(channel, reply->body, result);
+    }
 }
 
 /* Another value than "true" is not understood: the status alone says what it is. */
@@ -245,7 +235,7 @@ static void answered(struct request *request, const struct http_reply *reply)
     }
     struct result result = channel_item_result(item, RESULT_UNKNOWN);
     if (reply->status / 100 == 2) {
-        read_success(reply, &result);
+        read_success(channel, reply, &result);
         result.said = result.result == RESULT_UNKNOWN ? TROUBLE_NOT_UNDERSTOOD : TROUBLE_NONE;
     } else if (says_conflict(reply)) {
         read_conflict(channel, reply, &result);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <protocol/json.h>
+
 #define SAID_BODY_MAX 200u /* bytes shown of what it said with a status that is no result */
 
 /* Cut between two characters. */
@@ -35,4 +37,22 @@ struct troth_span channel_said(struct channel *channel, const struct http_reply 
     buffer_clear(&channel->reason);
     buffer_append_span(&channel->reason, buffer_span(&text));
     return channel->reason.failed ? (struct troth_span){NULL, 0} : buffer_span(&channel->reason);
+}
+
+void channel_read_output(struct channel *channel, struct troth_span text, struct result *result)
+{
+    struct troth_span value;
+    struct json_fault fault;
+    const char *why = "it is larger than 512 KiB";
+    if (text.len <= MESSAGE_PAYLOAD_MAX) {
+        if (json_check(text, JSON_CHECK_PAYLOAD, &value, &fault) == 0) {
+            result->output = value;
+            return;
+        }
+        why = fault.text;
+    }
+    buffer_clear(&channel->reason);
+    buffer_append_format(&channel->reason, "what it answered is no output: %s", why);
+    result->output = (struct troth_span){NULL, 0};
+    result->reason = buffer_span(&channel->reason);
 }

@@ -145,7 +145,7 @@ static int on_statistics(rd_kafka_t *kafka, char *json, size_t json_len, void *a
     struct producer *producer = arg;
     struct troth_span text = {json, json_len}, root, brokers, key, broker, state;
     (void)kafka;
-    if (json_check(text, JSON_CHECK_DEFAULT, &root, NULL) != 0 ||
+    if (json_check(text, JSON_CHECK_KEPT, &root, NULL) != 0 ||
         !json_member(root, "brokers", &brokers) || json_type(brokers) != JSON_OBJECT) {
         return 0; /* 0: librdkafka frees the text */
     }
@@ -314,7 +314,7 @@ void producer_kill(struct producer *producer)
 static rd_kafka_headers_t *make_headers(const struct row *row)
 {
     struct troth_span object, key, value;
-    if (json_check(row->headers, JSON_CHECK_DEFAULT, &object, NULL) != 0 ||
+    if (json_check(row->headers, JSON_CHECK_KEPT, &object, NULL) != 0 ||
         json_type(object) != JSON_OBJECT) {
         return NULL;
     }

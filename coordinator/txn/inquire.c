@@ -64,7 +64,7 @@ enum txn_answer txn_inquire(const struct txn *txn, uint32_t branch, uint32_t att
 static enum txn_answer image_commit_for(const struct txn_image *image, uint32_t branch)
 {
     struct troth_span list;
-    if (json_check(image->members, JSON_CHECK_DEFAULT, &list, NULL) != 0 ||
+    if (json_check(image->members, JSON_CHECK_KEPT, &list, NULL) != 0 ||
         json_type(list) != JSON_ARRAY)
         return TXN_ANSWER_UNDECIDED;
     struct json_cursor cursor = json_cursor(list);

@@ -10,7 +10,7 @@ static int members_cursor(const struct txn_image *image, struct json_cursor *ret
     struct troth_span list;
     if (image->members.data == NULL)
         return TROTH_ERROR_SYNTAX;
-    if (json_check(image->members, JSON_CHECK_DEFAULT, &list, NULL) != 0 ||
+    if (json_check(image->members, JSON_CHECK_KEPT, &list, NULL) != 0 ||
         json_type(list) != JSON_ARRAY)
         return TROTH_ERROR_SYNTAX;
     *ret_cursor = json_cursor(list);
@@ -159,7 +159,7 @@ static int recover_steps(struct txn *txn, const struct txn_image *image, struct 
     struct record_step record;
     if (image->steps.data == NULL)
         return TROTH_ERROR_NOT_FOUND;
-    if (json_check(image->steps, JSON_CHECK_DEFAULT, &list, NULL) != 0 ||
+    if (json_check(image->steps, JSON_CHECK_KEPT, &list, NULL) != 0 ||
         json_type(list) != JSON_ARRAY)
         return TROTH_ERROR_SYNTAX;
     struct json_cursor cursor = json_cursor(list);
@@ -194,7 +194,7 @@ static bool blame_read(struct troth_span text, struct buffer *texts, struct blam
 {
     struct troth_span object, value;
     int64_t number;
-    if (text.data == NULL || json_check(text, JSON_CHECK_DEFAULT, &object, NULL) != 0 ||
+    if (text.data == NULL || json_check(text, JSON_CHECK_KEPT, &object, NULL) != 0 ||
         json_type(object) != JSON_OBJECT || !json_member(object, "cause", &value) ||
         json_type(value) != JSON_STRING || !txn_cause_parse(value, &ret_blame->cause))
         return false;

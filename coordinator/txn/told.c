@@ -86,7 +86,7 @@ static bool closed_read(const struct txn_image *image, struct closed *closed)
 {
     struct troth_span list;
     struct record_member member;
-    if (json_check(image->members, JSON_CHECK_DEFAULT, &list, NULL) != 0 ||
+    if (json_check(image->members, JSON_CHECK_KEPT, &list, NULL) != 0 ||
         json_type(list) != JSON_ARRAY)
         return false;
     struct json_cursor cursor = json_cursor(list);

@@ -9,8 +9,8 @@
 
 struct checker {
     const char *start, *at, *end;
-    unsigned depth;
-    bool unique;
+    unsigned depth, depth_max;
+    bool unique, any_string;
     struct buffer keys; /* struct troth_span of the objects that are open, when `unique` */
     int error;
     struct json_fault fault;
@@ -87,14 +87,15 @@ static bool check_word(struct checker *checker, const char *word)
     return true;
 }
 
-/* Behind "\u": U+0000 and halves of surrogate pairs are grammar, but no text: PostgreSQL could not
- * hold them, and to a C string they would be an end. */
+/* Behind "\u": U+0000 and halves of surrogate pairs are grammar, but no text. */
 static bool check_unicode_escape(struct checker *checker, const char *backslash)
 {
     int32_t code = json_hex4(checker->at, checker->end);
     if (code < 0)
         return wrong_at(checker, backslash, "\\u needs four hexadecimal digits");
     checker->at += 4;
+    if (checker->any_string)
+        return true;
     if (code == 0)
         return wrong_at(checker, backslash, "\\u0000 is not accepted");
     if (code < 0xd800 || code > 0xdfff)
@@ -240,7 +241,7 @@ static bool check_container(struct checker *checker, char close)
 
 static bool check_nested(struct checker *checker, char close)
 {
-    if (checker->depth == JSON_DEPTH_MAX)
+    if (checker->depth == checker->depth_max)
         return wrong(checker, "nested too deep (at most 64)");
     checker->depth++;
     checker->at++;
@@ -275,6 +276,13 @@ static bool check_value(struct checker *checker)
     }
 }
 
+static unsigned depth_max(int flags)
+{
+    if ((flags & JSON_CHECK_WRAPPED) != 0)
+        return JSON_DEPTH_MAX + JSON_WRAP_MAX;
+    return JSON_DEPTH_MAX + ((flags & JSON_CHECK_ENVELOPE) != 0 ? 1 : 0);
+}
+
 int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
                struct json_fault *ret_fault)
 {
@@ -283,7 +291,9 @@ int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
         .start = start,
         .at = start,
         .end = start + text.len,
+        .depth_max = depth_max(flags),
         .unique = (flags & JSON_CHECK_UNIQUE_KEYS) != 0,
+        .any_string = (flags & JSON_CHECK_ANY_STRING) != 0,
     };
     skip_space(&checker);
     const char *value = checker.at;

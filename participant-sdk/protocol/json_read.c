@@ -172,3 +172,25 @@ int json_bool(struct troth_span value, bool *ret_value)
     *ret_value = value.data[0] == 't';
     return 0;
 }
+
+bool json_is_deeper(struct troth_span value, unsigned depth)
+{
+    const char *at = value.data, *end = value.data + value.len;
+    unsigned open = 0;
+    while (at < end) {
+        char c = *at++;
+        if (c == '"') {
+            for (; *at != '"'; at++) { /* checked: it ends */
+                if (*at == '\\')
+                    at++;
+            }
+            at++;
+        } else if (c == '{' || c == '[') {
+            if (++open > depth)
+                return true;
+        } else if (c == '}' || c == ']') {
+            open--;
+        }
+    }
+    return false;
+}

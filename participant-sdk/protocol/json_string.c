@@ -64,17 +64,25 @@ static char escaped_char(char c)
     }
 }
 
-/* Behind "\u" of a checked string: one code point, from one escape or from a pair of them. */
+#define REPLACEMENT_CODE 0xfffdu
+
+/* Behind "\u" of a checked string: one code point, from one escape or from a pair of them. What is
+ * no text (JSON_CHECK_ANY_STRING) is replaced. */
 static uint32_t read_unicode(struct json_reader *reader)
 {
     uint32_t code = (uint32_t)json_hex4(reader->at, reader->end);
     reader->at += 4;
-    if (code >= 0xd800 && code <= 0xdbff) {
-        uint32_t low = (uint32_t)json_hex4(reader->at + 2, reader->end);
-        reader->at += 6;
-        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-    }
-    return code;
+    if (code == 0 || (code >= 0xdc00 && code <= 0xdfff))
+        return REPLACEMENT_CODE;
+    if (code < 0xd800 || code > 0xdbff)
+        return code;
+    int32_t low = reader->end - reader->at >= 6 && reader->at[0] == '\\' && reader->at[1] == 'u'
+                      ? json_hex4(reader->at + 2, reader->end)
+                      : -1;
+    if (low < 0xdc00 || low > 0xdfff)
+        return REPLACEMENT_CODE;
+    reader->at += 6;
+    return 0x10000 + ((code - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
 }
 
 int json_reader_next(struct json_reader *reader)

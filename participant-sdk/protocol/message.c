@@ -202,7 +202,7 @@ static int line_read(struct troth_span text, struct line *line)
         return wrong(line, TROTH_ERROR_TOO_LARGE, "the line is longer than 1 MiB");
     struct troth_span object, key, value;
     struct json_fault fault;
-    if (json_check(text, JSON_CHECK_DEFAULT, &object, &fault) != 0)
+    if (json_check(text, JSON_CHECK_KEPT, &object, &fault) != 0)
         return wrong(line, TROTH_ERROR_SYNTAX, fault.text);
     if (json_type(object) != JSON_OBJECT)
         return wrong(line, TROTH_ERROR_TYPE, "the line is not an object");

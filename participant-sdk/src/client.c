@@ -13,7 +13,7 @@
 #define CONNECTIONS_DEFAULT 16u
 #define TIMEOUT_DEFAULT_US  UINT64_C(30000000)
 #define CONNECT_TIMEOUT_US  UINT64_C(5000000)
-#define ANSWER_BYTES_MAX    (8u << 20)
+#define ANSWER_BYTES_MAX    (64u << 20) /* a transaction with all its outputs */
 #define WAIT_FIRST_US       50000u
 #define WAIT_MOST_US        1000000u
 
@@ -203,7 +203,7 @@ static void read_body(struct troth_answer *answer)
     struct troth_span object, value;
     char gtid[TROTH_GTID_TEXT_LEN + 1];
 
-    if (json_check(answer->body, JSON_CHECK_DEFAULT, &object, NULL) != 0 ||
+    if (json_check(answer->body, JSON_CHECK_KEPT, &object, NULL) != 0 ||
         json_type(object) != JSON_OBJECT) {
         answer->error = answer->error == 0 ? TROTH_ERROR_PROTOCOL : answer->error;
         return;

@@ -126,6 +126,17 @@ static void set_unknown(struct result *result, const char *reason)
     result->reason = (struct troth_span){reason, strlen(reason)};
 }
 
+/* NULL: it is an output that the coordinator can keep. */
+static const char *output_wrong(struct troth_span output, struct troth_span *ret_value)
+{
+    struct json_fault fault;
+
+    if (output.len > MESSAGE_PAYLOAD_MAX) {
+        return "the output is larger than 512 KiB";
+    }
+    return json_check(output, JSON_CHECK_PAYLOAD, ret_value, &fault) == 0 ? NULL : fault.text;
+}
+
 /* Keeps the answer's bytes in the task; what cannot be kept makes the answer unknown. */
 static void keep(struct troth_reply *task, struct troth_span output, const char *reason)
 {
@@ -134,12 +145,8 @@ static void keep(struct troth_reply *task, struct troth_span output, const char 
     struct troth_span words = {reason, reason == NULL ? 0 : strlen(reason)};
     char *at;
 
-    if (output.data != NULL && json_check(output, JSON_CHECK_DEFAULT, &value, NULL) != 0) {
-        set_unknown(result, "the participant's output is not JSON");
-        return;
-    }
-    if (value.len > MESSAGE_LINE_MAX / 2) {
-        set_unknown(result, "the participant's output is too large");
+    if (output.data != NULL && (task->complaint = output_wrong(output, &value)) != NULL) {
+        set_unknown(result, task->complaint);
         return;
     }
     if (words.len > MESSAGE_REASON_MAX) {

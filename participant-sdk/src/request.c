@@ -101,6 +101,11 @@ void request_deliver(void *arg, struct troth_reply *task)
     }
     participant->pending--;
     request->pending--;
+    if (task->complaint != NULL) {
+        participant_say(
+            participant, TROTH_SEVERITY_ERROR, "event=bad_output op=%s operation=%s reason=\"%s\"",
+            message_op_name((enum message_op)task->call.op), task->call.operation, task->complaint);
+    }
     if (request->exchange != NULL) {
         if (request->binding == REQUEST_BATCH) {
             message_result_append(&request->out, &task->result);

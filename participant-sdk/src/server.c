@@ -227,7 +227,7 @@ static const char *plain_command(struct http_exchange *exchange, struct command 
         value.len == MESSAGE_TRACEPARENT_LEN) {
         command->traceparent = value;
     }
-    if (body.len > 0 && json_check(body, JSON_CHECK_DEFAULT, &command->input, NULL) != 0) {
+    if (body.len > 0 && json_check(body, JSON_CHECK_KEPT, &command->input, NULL) != 0) {
         return "the body is not JSON";
     }
     return NULL;

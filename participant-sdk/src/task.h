@@ -28,6 +28,8 @@ struct troth_reply {
     void (*run)(struct session *session, struct troth_reply *task);
     const struct pg_operation *operation;
     struct result result; /* filled by the reply; spans point into `answer` */
+    const char
+        *complaint; /* static: what is wrong with the output that it was given; NULL: nothing */
     char *answer;
     char text[]; /* journal, operation, input, traceparent */
 };

@@ -67,15 +67,22 @@ static void say(struct troth_output *output, const char *reason)
 static bool output_sound(struct troth_output *output)
 {
     struct troth_span value;
+    struct json_fault fault;
+    char why[160];
 
     if (output->json.failed || output->reason.failed) {
         troth_output_reason(output, "out of memory");
         return false;
     }
-    if (output->json.len > MESSAGE_LINE_MAX / 2 ||
-        (output->json.len > 0 &&
-         json_check(buffer_span(&output->json), JSON_CHECK_DEFAULT, &value, NULL) != 0)) {
-        troth_output_reason(output, "the service's output is not JSON, or too large");
+    if (output->json.len > MESSAGE_PAYLOAD_MAX) {
+        troth_output_reason(output, "the service's output is larger than 512 KiB");
+        return false;
+    }
+    if (output->json.len > 0 &&
+        json_check(buffer_span(&output->json), JSON_CHECK_PAYLOAD, &value, &fault) != 0) {
+        (void)snprintf(why, sizeof why, "the service's output is not JSON that is taken: %s",
+                       fault.text);
+        troth_output_reason(output, why);
         return false;
     }
     return true;

@@ -151,8 +151,9 @@ int troth_postgres_destroy(struct troth_postgres *postgres);
 PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
                                const char *const *values);
 
-/* What `work` answers. Copied; the last call wins. Memory that runs out, text that is not JSON, and
- * more than 512 KiB turn the call into a failed one: rolled back, and `retry`. */
+/* What `work` answers. Copied; the last call wins. Memory that runs out, text that is not JSON,
+ * more than 512 KiB and more than 64 levels of brackets turn the call into a failed one: rolled
+ * back, `retry` and a diagnostic. */
 void troth_output_json(struct troth_output *output, struct troth_span json);
 void troth_output_format(struct troth_output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

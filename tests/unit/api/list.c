@@ -37,6 +37,40 @@ START_TEST(a_full_page_names_the_next)
 }
 END_TEST
 
+START_TEST(a_damaged_row_spoils_nothing)
+{
+    /* Texts of the journal that can not be read are shown empty and named; the list stands. Those
+     * of the memory are its own, and not looked at. */
+    REPLY_SCOPED struct reply reply = {0};
+    fx.fake.listed = 2;
+    fx.fake.view.stored = true;
+    fx.fake.view.steps = (struct troth_span){"[{\"branch\":1,", 13};
+    fx.fake.origin.labels = (struct troth_span){"{\"a\":\"\xff\"}", 9};
+    ask("GET", LIST, NULL, NULL, &reply);
+    ck_assert_int_eq(reply.status, 200);
+    reply_has(&reply, "\"labels\":{},\"steps\":[],");
+    reply_has(&reply, ",\"damaged\":[\"labels\",\"steps\"]}");
+}
+END_TEST
+
+START_TEST(a_page_ends_before_it_is_too_long)
+{
+    /* Transactions with large outputs: the page ends, and names where the next one begins. */
+    REPLY_SCOPED struct reply reply = {0};
+    static char steps[3u << 20];
+    memset(steps, ' ', sizeof(steps));
+    steps[0] = '[';
+    steps[sizeof(steps) - 1] = ']';
+    fx.fake.listed = 5;
+    fx.fake.view.steps = (struct troth_span){steps, sizeof(steps)};
+    ask("GET", LIST, NULL, NULL, &reply);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_uint_lt(reply.body.len, 3 * sizeof(steps) + 4096);
+    ck_assert_uint_gt(reply.body.len, 3 * sizeof(steps));
+    reply_has(&reply, "}],\"cursor\":\"0198f3a2-1c40-8003-8000-040000000003\"}");
+}
+END_TEST
+
 START_TEST(passes_filters_on)
 {
     /* Every filter reaches the host; older_than is turned into a time. */
@@ -106,6 +140,8 @@ Suite *list_suite(void)
     TCase *tests = suite_case(suite);
     tcase_add_test(tests, an_empty_list);
     tcase_add_test(tests, a_full_page_names_the_next);
+    tcase_add_test(tests, a_damaged_row_spoils_nothing);
+    tcase_add_test(tests, a_page_ends_before_it_is_too_long);
     tcase_add_test(tests, passes_filters_on);
     tcase_add_loop_test(tests, refuses_a_wrong_filter, 0,
                         (int)(sizeof wrong_lists / sizeof wrong_lists[0]));

@@ -27,7 +27,7 @@ struct participant {
 
 struct got {
     struct result result; /* output and reason are NULL: */
-    char output[128];
+    char output[192];
     char reason[MESSAGE_REASON_MAX + 1];
     bool was_sent;
 };

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <protocol/json.h>
+
 #include "fixture.h"
 #include "suites.h"
 
@@ -208,6 +210,42 @@ START_TEST(conflict_names_its_blocker)
 }
 END_TEST
 
+START_TEST(output_as_it_came)
+{
+    /* An output is kept byte for byte, also where a string in it is no text; what can not be kept
+     * leaves the answer as it is, and says why. */
+    static const char any[] = "{\"a\":\"\\u0000\\ud800\", \"n\":0.10}";
+    static char deep[2 * JSON_DEPTH_MAX + 3], large[MESSAGE_PAYLOAD_MAX + 3];
+    memset(deep, '[', JSON_DEPTH_MAX);
+    memset(deep + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
+    send_op(&world, OP_EXECUTE, 1);
+    answer_status(&world, 0, 0, 200, NULL, any);
+    WAIT_FOR(&world, world.got_count == 1);
+    ck_assert_str_eq(world.got[0].output, any);
+    send_op(&world, OP_EXECUTE, 2);
+    answer_status(&world, 0, 1, 200, NULL, deep);
+    WAIT_FOR(&world, world.got_count == 2);
+    ck_assert_str_eq(world.got[1].output, deep);
+    memset(deep, '[', JSON_DEPTH_MAX + 1);
+    memset(deep + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
+    send_op(&world, OP_EXECUTE, 3);
+    answer_status(&world, 0, 2, 200, NULL, deep);
+    WAIT_FOR(&world, world.got_count == 3);
+    ck_assert_int_eq(world.got[2].result.result, RESULT_DONE);
+    ck_assert_str_eq(world.got[2].output, "");
+    ck_assert_str_eq(world.got[2].reason,
+                     "what it answered is no output: nested too deep (at most 64)");
+    memset(large, ' ', sizeof(large) - 1);
+    large[0] = '1';
+    send_op(&world, OP_EXECUTE, 4);
+    answer_status(&world, 0, 3, 200, NULL, large);
+    WAIT_FOR(&world, world.got_count == 4);
+    ck_assert_int_eq(world.got[3].result.result, RESULT_DONE);
+    ck_assert_str_eq(world.got[3].reason,
+                     "what it answered is no output: it is larger than 512 KiB");
+}
+END_TEST
+
 START_TEST(long_reason)
 {
     /* A reason is cut at MESSAGE_REASON_MAX, never in the middle of a character. */
@@ -288,6 +326,7 @@ Suite *rest_suite(void)
     tcase_add_test(all, request_without_input);
     tcase_add_loop_test(all, result_by_class, 0, (int)(sizeof(answers) / sizeof(answers[0])));
     tcase_add_test(all, conflict_names_its_blocker);
+    tcase_add_test(all, output_as_it_came);
     tcase_add_test(all, long_reason);
     tcase_add_test(all, one_request_each);
     tcase_add_test(all, slots_announced);

@@ -227,6 +227,53 @@ START_TEST(depth_is_bounded)
 }
 END_TEST
 
+static int check_depth(size_t depth, int flags)
+{
+    char text[2 * (JSON_DEPTH_MAX + JSON_WRAP_MAX) + 4];
+    memset(text, '[', depth);
+    memset(text + depth, ']', depth);
+    return check(text, 2 * depth, flags, NULL);
+}
+
+/* What was taken in has room around it: one level in a request or message, more in what is kept. */
+START_TEST(what_wraps_has_room)
+{
+    static const struct {
+        int flags;
+        size_t most;
+    } cases[] = {
+        {JSON_CHECK_PAYLOAD, JSON_DEPTH_MAX},
+        {JSON_CHECK_UNIQUE_KEYS | JSON_CHECK_ENVELOPE, JSON_DEPTH_MAX + 1},
+        {JSON_CHECK_KEPT, JSON_DEPTH_MAX + JSON_WRAP_MAX},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ck_assert_int_eq(check_depth(cases[i].most, cases[i].flags), 0);
+        ck_assert_int_eq(check_depth(cases[i].most + 1, cases[i].flags), TROTH_ERROR_SYNTAX);
+    }
+    ck_assert(!json_is_deeper(span_of("[{\"a\\\"]]]\":[]},\"[[[\"]"), 3));
+    ck_assert(json_is_deeper(span_of("[{\"a\\\"]]]\":[]},\"[[[\"]"), 2));
+}
+END_TEST
+
+/* A payload keeps strings that are no text; what people write is refused for them. */
+START_TEST(strings_that_are_no_text)
+{
+    static const char *const texts[] = {"\"\\u0000\"", "{\"a\\ud800\":1}", "[\"\\udc00\\ud800x\"]",
+                                        "\"\\ud83d\\u0041\""};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct troth_span value;
+        ck_assert_int_eq(json_check(span_of(texts[i]), 0, &value, NULL), TROTH_ERROR_SYNTAX);
+        ck_assert_int_eq(json_check(span_of(texts[i]), JSON_CHECK_ENVELOPE, &value, NULL),
+                         TROTH_ERROR_SYNTAX);
+        ck_assert_int_eq(json_check(span_of(texts[i]), JSON_CHECK_PAYLOAD, &value, NULL), 0);
+        ck_assert_int_eq(json_check(span_of(texts[i]), JSON_CHECK_KEPT, &value, NULL), 0);
+        assert_span_is(value, texts[i]);
+    }
+    ck_assert_int_eq(check("\"\\u00\"", 6, JSON_CHECK_PAYLOAD, NULL), TROTH_ERROR_SYNTAX);
+    ck_assert_int_eq(check("\"\xff\"", 3, JSON_CHECK_PAYLOAD, NULL), TROTH_ERROR_SYNTAX);
+}
+END_TEST
+
 /* A name twice in one object is refused when asked, at the second place, escaped or not. */
 START_TEST(duplicate_keys)
 {
@@ -305,6 +352,8 @@ TCase *json_check_tests(void)
     tcase_add_test(tests, every_cut_is_refused);
     tcase_add_test(tests, value_is_trimmed);
     tcase_add_test(tests, depth_is_bounded);
+    tcase_add_test(tests, what_wraps_has_room);
+    tcase_add_test(tests, strings_that_are_no_text);
     tcase_add_test(tests, duplicate_keys);
     tcase_add_test(tests, many_keys_are_not_quadratic);
     tcase_add_test(tests, positions);

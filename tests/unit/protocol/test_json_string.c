@@ -132,6 +132,29 @@ START_TEST(escape_what_is_no_text)
 }
 END_TEST
 
+/* A payload may hold strings that are no text: unescaped they have a U+FFFD in each place. */
+START_TEST(unescape_what_is_no_text)
+{
+#define R "\xef\xbf\xbd"
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {"\"a\\u0000b\"", "a" R "b"}, {"\"\\ud800\"", R},
+        {"\"\\udc00\\ud83d\"", R R},  {"\"\\ud83d\\u0041\"", R "A"},
+        {"\"\\ud83dx\"", R "x"},      {"\"\\ud83d\\ud83d\\ude00\"", R "\xf0\x9f\x98\x80"},
+        {"\"\\ud83d\\n\"", R "\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct troth_span value, json = {cases[i].json, strlen(cases[i].json)};
+        BUFFER_SCOPED struct buffer text = {0};
+        ck_assert_int_eq(json_check(json, JSON_CHECK_PAYLOAD, &value, NULL), 0);
+        ck_assert_int_eq(json_string(value, &text), 0);
+        ck_assert_str_eq(buffer_text(&text), cases[i].text);
+    }
+#undef R
+}
+END_TEST
+
 TCase *json_string_tests(void)
 {
     TCase *tests = tcase_create("json_string");
@@ -140,6 +163,7 @@ TCase *json_string_tests(void)
     tcase_add_test(tests, unescape_without_memory);
     tcase_add_test(tests, equals);
     tcase_add_test(tests, copies);
+    tcase_add_test(tests, unescape_what_is_no_text);
     tcase_add_test(tests, escape);
     tcase_add_test(tests, escape_what_is_no_text);
     return tests;

@@ -1,3 +1,7 @@
+#include <stdio.h>
+
+#include <protocol/json.h>
+
 #include "rig.h"
 #include "tests.h"
 
@@ -195,9 +199,31 @@ START_TEST(an_image_with_more_members_than_room_is_refused)
 }
 END_TEST
 
+/* An output as deep as any that is taken in can be loaded from the record that it is kept in. */
+START_TEST(the_deepest_output_is_loaded)
+{
+    static char steps[256 + 2 * JSON_DEPTH_MAX];
+    char deep[2 * JSON_DEPTH_MAX + 1] = {0};
+    memset(deep, '[', JSON_DEPTH_MAX);
+    memset(deep + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
+    snprintf(steps, sizeof(steps),
+             "[{\"branch\":1,\"attempt\":1,\"step\":\"done\",\"tries\":1,\"output\":%s}]", deep);
+    struct txn_image image = {.attempt = 1, .protocol = TXN_PROTOCOL_SAGA};
+    image.origin.mode = TXN_MODE_SAGA;
+    image.members = (struct troth_span){rig_members(2, 0), strlen(rig_members(2, 0))};
+    image.steps = (struct troth_span){steps, strlen(steps)};
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "cc", &trace);
+    ck_assert(span_is(rig->branches[0].output, deep));
+    ck_assert_str_eq(trace, "persist step 2 trying!");
+    rig_free(rig);
+}
+END_TEST
+
 TCase *recover_tests(void)
 {
     TCase *tests = tcase_create("recover");
+    tcase_add_test(tests, the_deepest_output_is_loaded);
     tcase_add_test(tests, a_decided_commit_goes_on_with_phase_two);
     tcase_add_test(tests, a_decided_abort_goes_on_aborting);
     tcase_add_test(tests, a_delegated_branch_is_asked);

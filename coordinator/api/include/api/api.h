@@ -52,6 +52,8 @@ struct api_view {
     struct troth_span failure;  /* JSON or absent */
     struct troth_span fallback; /* JSON, or absent or null: it did not fall back */
     struct troth_span history;  /* JSON array or absent */
+    bool stored; /* from the journal's row: its texts are checked, and what can not be read is shown
+                    as damaged, so that one row spoils neither its own answer nor a whole list */
 };
 /* Exactly once a call, perhaps from inside it. problem NULL: view is there. `fresh` (submit): false
  * when an earlier transaction under the same idempotency key is shown. What the call lent to the

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <protocol/buffer.h>
+#include <protocol/json.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <troth/span.h>
@@ -23,8 +24,10 @@
 #define DEFINITION_STEP_TIMEOUT_DEFAULT_US    10000000u
 #define DEFINITION_TIMEOUT_MIN_US             1000u /* of any timeout; shorter is refused */
 #define DEFINITION_VERSION_MAX                INT32_MAX
-#define DEFINITION_RENDERED_DEPTH_MAX         63u /* of brackets; a message is one more around it */
-#define DEFINITION_TOPIC_LEN_MAX              249u /* Kafka's own limit */
+/* Of brackets in what a template renders; a message is one more around it. A template of up to 14
+ * levels has room for any value that was taken in. */
+#define DEFINITION_RENDERED_DEPTH_MAX (JSON_DEPTH_MAX + JSON_WRAP_MAX - 1)
+#define DEFINITION_TOPIC_LEN_MAX      249u /* Kafka's own limit */
 
 /* A retry policy must say its interval; what else it leaves out. */
 #define DEFINITION_RETRY_INTERVAL_MIN_US         1000u /* shorter is refused: it would spin */

@@ -3,8 +3,17 @@
  * json_check() proves once that a text is one JSON value (RFC 8259, valid UTF-8, no NUL, nesting at
  * most JSON_DEPTH_MAX, no duplicate keys within an object when asked); everything else here walks
  * a checked text without allocating and gives spans into it. Numbers stay text. A span of a value
- * has no white space around it. \u0000 and halves of surrogate pairs, which the grammar allows, are
- * refused too: neither is text, and PostgreSQL's jsonb would not take them. */
+ * has no white space around it.
+ *
+ * \u0000 and halves of surrogate pairs are grammar, but no text. What people write (a request, a
+ * definition) is refused for them, with the place. What passes through (a step's input and output)
+ * keeps them byte for byte: the work is done by then, and dropping its output would be worse. Where
+ * such a string is unescaped after all, each becomes U+FFFD, so that no text here holds a NUL or is
+ * not UTF-8.
+ *
+ * One depth for whatever comes in: JSON_DEPTH_MAX levels of brackets. What it is wrapped in later
+ * (a message, a record, a list, an event) has JSON_WRAP_MAX more: what was taken in can always be
+ * loaded, shown and sent on. */
 #ifndef PROTOCOL_JSON_H
 #define PROTOCOL_JSON_H
 
@@ -17,6 +26,7 @@
 #include <troth/span.h>
 
 #define JSON_DEPTH_MAX 64
+#define JSON_WRAP_MAX  16
 
 enum json_type {
     JSON_NULL,
@@ -33,7 +43,16 @@ struct json_fault {
     const char *text; /* static: what is wrong there */
 };
 
-enum json_check_flags { JSON_CHECK_DEFAULT = 0, JSON_CHECK_UNIQUE_KEYS = 1 };
+enum json_check_flags {
+    JSON_CHECK_DEFAULT = 0,
+    JSON_CHECK_UNIQUE_KEYS = 1,
+    JSON_CHECK_ANY_STRING = 2, /* \u0000 and halves of surrogate pairs are taken */
+    JSON_CHECK_ENVELOPE = 4,   /* one level around what comes in */
+    JSON_CHECK_WRAPPED = 8,    /* JSON_WRAP_MAX levels around it: a text of ours */
+    /* A step's input or output as it comes; and a text of ours that holds such. */
+    JSON_CHECK_PAYLOAD = JSON_CHECK_ANY_STRING,
+    JSON_CHECK_KEPT = JSON_CHECK_ANY_STRING | JSON_CHECK_WRAPPED
+};
 
 /* TROTH_ERROR_SYNTAX with *ret_fault (may be NULL) filled; otherwise *ret_value is the value
  * without the white space around it. Never allocates by default; with JSON_CHECK_UNIQUE_KEYS it
@@ -45,6 +64,7 @@ TROTH_MUST_CHECK int json_check(struct troth_span text, int flags, struct troth_
 void json_position(struct troth_span text, size_t offset, uint32_t *ret_line, uint32_t *ret_column);
 
 /* All below: `value` comes from a checked text. */
+bool json_is_deeper(struct troth_span value, unsigned depth); /* than so many levels of brackets */
 enum json_type json_type(struct troth_span value);
 
 struct json_cursor {
@@ -64,7 +84,7 @@ bool json_member(struct troth_span object, const char *name, struct troth_span *
 bool json_member_span(struct troth_span object, struct troth_span name,
                       struct troth_span *ret_value);
 
-/* TROTH_ERROR_TYPE unless it is a string. Appends the unescaped bytes. */
+/* TROTH_ERROR_TYPE unless it is a string. Appends the unescaped bytes: never a NUL. */
 TROTH_MUST_CHECK int json_string(struct troth_span value, struct buffer *ret_text);
 /* Compares a JSON string with a plain text, unescaping as it goes. */
 bool json_string_equals(struct troth_span value, struct troth_span plain);

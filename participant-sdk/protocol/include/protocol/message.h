@@ -46,9 +46,12 @@
 /* Replies, both bindings: commands of phase 1 taken at a time. */
 #define HEADER_SLOTS "Troth-Slots"
 
-#define MESSAGE_LINE_MAX        (1u << 20) /* bytes of one command or result; longer is refused */
-#define MESSAGE_REASON_MAX      512u       /* bytes of a reason kept; the rest is cut off */
-#define MESSAGE_TRACEPARENT_LEN 55u        /* W3C trace context, version 00 */
+#define MESSAGE_LINE_MAX (1u << 20) /* bytes of one command or result; longer is refused */
+#define MESSAGE_PAYLOAD_MAX                                                                        \
+    (MESSAGE_LINE_MAX / 2)           /* bytes of an input or output as it comes in                 \
+                                      */
+#define MESSAGE_REASON_MAX      512u /* bytes of a reason kept; the rest is cut off */
+#define MESSAGE_TRACEPARENT_LEN 55u  /* W3C trace context, version 00 */
 
 enum message_op {
     OP_PREPARE, /* do the work, be ready to commit: vote, refused, retry, conflict, unknown */
