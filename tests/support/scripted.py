@@ -13,10 +13,10 @@ RESET = "reset"
 class Scripted:
     """A participant over plain HTTP. answers[(operation, op)] lists what to answer, the last one for ever; SILENCE
     does not answer while the test runs, RESET resets the connection. An answer is a status, or (status, body, headers).
-    calls: what came, in order."""
+    calls: what came, in order; received: the same with Idempotency-Key and body, (operation, op, gtid, key, body)."""
 
     def __init__(self, host="127.0.0.1", port=0):
-        self.calls, self.answers, self.before = [], {}, {}
+        self.calls, self.received, self.answers, self.before = [], [], {}, {}
         self.end = threading.Event()
         scripted = self
 
@@ -24,8 +24,10 @@ class Scripted:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):  # noqa: N802  (the name is the library's)
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 operation, op = self.path.strip("/").split("/")
+                scripted.received.append((operation, op, self.headers["Troth-Gtid"], self.headers["Idempotency-Key"],
+                                          sent))
                 status = scripted.answer(operation, op, self.headers["Troth-Gtid"])
                 body, headers = b'{"n":1}' if status == DONE else b'{"detail":"scripted"}', {}
                 if isinstance(status, tuple):
