@@ -3,7 +3,8 @@
  *
  * What is modelled. Attempt 1 was a two-phase commit, and has ended in abort; attempt 2 is a saga.
  * Late and doubled prepare of attempt 1, abort of attempt 1, doubled execute and compensate of
- * attempt 2 come in any order; each may be there or not. A call's SQL statements are steps of their
+ * attempt 2 come in any order; each may be there or not. Where nothing compensates (a step behind
+ * the pivot) and attempt 2 was refused, an operator mends the cause and tries it again: attempt 3. A call's SQL statements are steps of their
  * own, and it may be cut off between any two. PostgreSQL's rules: one backend holds the uncommitted
  * row, everybody else's insert waits for it, PREPARE TRANSACTION keeps it held with no backend
  * behind it, and ROLLBACK PREPARED cannot be part of a transaction.
@@ -20,6 +21,7 @@
  *   in the database   row: none, or what is committed; holder: the backend with the uncommitted
  *                     row, or PREPARED; prepared: the prepared transaction of attempt 1; ended: its
  *                     session was ended; with SPLITKEY the saga's row is another, holder2
+ *                     refused: an execute of attempt 2 was answered so
  *   only to check     abort_acknowledged, execute_answered, compensate_answered; effects,
  *                     compensations: how often committed
  *
@@ -40,8 +42,11 @@
  *   [SPLITKEY] participant-sdk/src/session.c
  *       prepare and execute share one row, and insert it; a check before the insert proves nothing
  *   [TWOTX] participant-sdk/src/phase1.c
- *       the row and the work are one transaction: a row of its own would say "done" of nothing */
-/* Backends: 1 and 2 prepare, 3 aborts, 5 and 6 execute, 7 compensates. */
+ *       the row and the work are one transaction: a row of its own would say "done" of nothing
+ *   [STOREDNO] coordinator/txn/proof.c
+ *       an operator's retry of a refusal is a higher attempt, which the guard takes: the same one is
+ *       answered by the stored refusal for ever */
+/* Backends: 1 and 2 prepare, 3 aborts, 5 and 6 execute, 7 compensates, 8 executes again. */
 #define IS_PREPARE(backend) (backend==1||backend==2)
 #define PREPARED 9 /* held by the prepared transaction */
 /* row: 0 is none */
@@ -49,12 +54,13 @@
 #define EXECUTED2 2
 #define TOMBSTONE2 3   /* of attempt 2; also its refusal */
 #define COMPENSATED2 4
+#define EXECUTED3 6
 #define FENCED2 5      /* TWOTX: the row of attempt 2 before its work */
 
 byte holder, holder2; byte row;
 bit prepared, abort_acknowledged, ended[9];
 byte effects, compensations;
-bit compensate_answered, execute_answered;
+bit compensate_answered, execute_answered, refused, retry_answered;
 
 #ifdef SPLITKEY
 #define HOLDER1 holder
@@ -138,9 +144,9 @@ again:
   :: atomic { holder==0 && (row==0 || row==TOMBSTONE1) -> holder=backend }
 #endif
 #endif
-  :: atomic { HOLDER2==0 && (row==EXECUTED2 || row==COMPENSATED2) ->
+  :: atomic { HOLDER2==0 && (row==EXECUTED2 || row==COMPENSATED2 || row==EXECUTED3) ->
        execute_answered=1; goto finish }
-  :: HOLDER2==0 && row==TOMBSTONE2 -> goto finish
+  :: atomic { HOLDER2==0 && row==TOMBSTONE2 -> refused=1; goto finish }
 #if !defined(NOLOOP) && !defined(TOMBFIRST)
   HELD_BY_ATTEMPT1
 #endif
@@ -161,7 +167,31 @@ again:
   :: atomic { assert(!prepared); row=EXECUTED2; HOLDER2=0; effects++; assert(effects==1);
               assert(!compensate_answered || compensations==1); execute_answered=1 }
   :: atomic { HOLDER2=0; goto again }       /* crash; delivered again */
-  :: atomic { HOLDER2=0; row=TOMBSTONE2 }   /* refused, kept */
+  :: atomic { HOLDER2=0; row=TOMBSTONE2; refused=1 } /* refused, kept */
+  fi;
+finish: skip
+}
+
+proctype Retry(byte backend) /* attempt 3, once attempt 2 was refused: the cause is mended */
+{
+end: refused;
+again:
+  ROLLBACK_PREPARED;
+  if
+#ifdef STOREDNO
+  :: HOLDER2==0 && row==TOMBSTONE2 -> goto finish
+#else
+  :: atomic { HOLDER2==0 && HOLDER1==0 && row==TOMBSTONE2 -> HOLDER2=backend }
+#endif
+  :: atomic { HOLDER2==0 && (row==EXECUTED2 || row==EXECUTED3) -> retry_answered=1; goto finish }
+#ifndef NOLOOP
+  HELD_BY_ATTEMPT1
+#endif
+  HELD_BY_ATTEMPT2
+  fi;
+  if
+  :: atomic { row=EXECUTED3; HOLDER2=0; effects++; assert(effects==1); retry_answered=1 }
+  :: atomic { HOLDER2=0; goto again } /* crash; delivered again */
   fi;
 finish: skip
 }
@@ -190,7 +220,7 @@ finish: skip
 }
 
 /* When nothing moves any more; which calls there were is known. */
-proctype Monitor(bit aborts; bit executes; bit compensates)
+proctype Monitor(bit aborts; bit executes; bit compensates; bit retries)
 {
   timeout ->
   /* Whatever came behind the prepare has removed it. */
@@ -199,16 +229,18 @@ proctype Monitor(bit aborts; bit executes; bit compensates)
   assert(holder2==0);
   assert(!aborts || abort_acknowledged);
   assert(!(execute_answered && effects==0));
+  assert(!retries || !refused || (retry_answered && effects==1));
   assert(!compensates || (compensate_answered && effects==compensations))
 }
 
 init {
-  bit executes, compensates, aborts;
+  bit executes, compensates, aborts, retries;
   atomic {
     run Prepare(1); run Prepare(2);
     if :: aborts=1; run Abort(3) :: skip fi;
     if :: executes=1; run Execute(5); run Execute(6) :: skip fi;
     if :: compensates=1; run Compensate(7) :: skip fi;
-    run Monitor(aborts, executes, compensates)
+    if :: executes && !compensates -> retries=1; run Retry(8) :: skip fi;
+    run Monitor(aborts, executes, compensates, retries)
   }
 }

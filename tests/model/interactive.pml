@@ -21,8 +21,8 @@
  *   leader 1          state: OPEN, CLOSING, IS_COMMITTED, IS_ABORTED, LOST; listed, and vote (who
  *                     enlisted as prepared)
  *   messages          enlisted (enlisted_prepared: with its vote), acknowledged or turned_away;
- *                     prepare, voted_yes, voted_no; execute (one phase), executed, not_executed;
- *                     commit, abort
+ *                     prepare, voted_yes, voted_no; execute (one phase), executed, not_executed
+ *                     (with a tombstone), refused (without); fence; commit, abort
  *   at services       branch: IDLE, WORKING, PREPARED, COMMITTED or GONE; answered_caller
  *   at the client     wants_commit; relies_on: who had answered it by then; told
  *
@@ -40,6 +40,9 @@
  *       a row that delegates the decision to the branch is durable before execute leaves
  *   [ONEPHASE1] coordinator/txn/one_phase.c
  *       who enlisted as prepared is not delegated to; safe without, for it is a question of cost
+ *   [REFUSALPROVES] coordinator/txn/proof.c coordinator/txn/one_phase.c
+ *       given FORGETS, a service that refuses to do again what it has done, and leaves no tombstone:
+ *       such a refusal of execute decides nothing, and the branch is fenced
  *   [EARLYSEND] coordinator/txn/decide.c
  *       no commit leaves before the decision is durable
  *   [ORIGINQ] coordinator/txn/inquire.c
@@ -63,6 +66,9 @@ bit listed[2], vote[2];
 bit enlisted[2], enlisted_prepared[2], acknowledged[2], turned_away[2];
 bit prepare[2], execute[2], commit[2], abort[2];
 bit voted_yes[2], voted_no[2], executed[2], not_executed[2];
+#ifdef FORGETS
+bit refused[2], fence[2];
+#endif
 byte branch[2];
 bit answered_caller[2], relies_on[2], wants_commit;
 byte told;
@@ -154,6 +160,14 @@ proctype Leader1()
           :: else -> goto died
           fi }
      :: atomic { not_executed[0] || not_executed[1] -> state=IS_ABORTED; goto abort_phase }
+#ifdef FORGETS
+#ifdef REFUSALPROVES
+     :: atomic { refused[0] || refused[1] -> state=IS_ABORTED; goto abort_phase }
+#else
+     :: atomic { refused[0] && !fence[0] -> fence[0]=1 }
+     :: atomic { refused[1] && !fence[1] -> fence[1]=1 }
+#endif
+#endif
      :: goto died
      od
   :: else -> skip
@@ -218,7 +232,15 @@ proctype Leader2()
   if
   :: decision==COMMIT -> atomic { commit[0]=members[0]; commit[1]=members[1] }
   :: atomic { decision==0 && delegated!=0 -> execute[delegated-1]=1 }
+again:
      if
+#ifdef FORGETS
+#ifdef REFUSALPROVES
+     :: atomic { refused[delegated-1] && decision==0 -> decision=ABORT; tell(ABORT) }
+#else
+     :: atomic { refused[delegated-1] && !fence[delegated-1] -> fence[delegated-1]=1; goto again }
+#endif
+#endif
      :: atomic { executed[delegated-1] && decision==0 ->
           decision=COMMIT; members[delegated-1]=1; tell(COMMIT) }
      :: atomic { not_executed[delegated-1] && decision==0 -> decision=ABORT; tell(ABORT) }
@@ -271,6 +293,12 @@ end:
        commit_branch(b); executed[b]=1 }
   :: atomic { execute[b] && (branch[b]==GONE || branch[b]==IDLE) && !not_executed[b] ->
        branch[b]=GONE; not_executed[b]=1 }
+#ifdef FORGETS
+  :: atomic { execute[b] && branch[b]==COMMITTED && !refused[b] -> refused[b]=1 }
+  :: atomic { fence[b] && branch[b]==COMMITTED && !executed[b] -> executed[b]=1 }
+  :: atomic { fence[b] && branch[b]!=COMMITTED && !not_executed[b] ->
+       roll_back(b); not_executed[b]=1 }
+#endif
   /* commit and abort; a commit that finds nothing would be a heuristic */
   :: atomic { commit[b] && branch[b]==PREPARED -> assert(decision==COMMIT); commit_branch(b) }
   :: atomic { commit[b] && branch[b]!=PREPARED && branch[b]!=COMMITTED -> assert(0) }
