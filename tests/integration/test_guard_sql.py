@@ -259,6 +259,20 @@ class GuardSql(unittest.TestCase):
         self.assertEqual(run(no.split("\n", 1)[1], 2)[1], [("refused", None, "no money")])
         self.assertEqual(self.b.execute(2, call=("debit", "{}")), ("refused", "no money"))
 
+    def test_an_output_within_its_limits(self):
+        """What the coordinator could not keep is an error here, where the service sees why, before anything is done."""
+        def check(output):
+            return self.a.run("SELECT troth_guard.check_output(%s)", output)
+
+        deepest, strings = "[" * 63 + '{"a":[]}' + "]" * 63, '["' + "[{" * 100 + r'\"' + "[" * 99 + '"]'
+        for output in (None, deepest[1:-1], "[" + "[]," * 2000 + "{}]", strings, r'"\u0000\ud800"'):
+            check(output)
+        for output in (deepest, "[" * 65 + "]" * 65, '{"a":' * 65 + "1" + "}" * 65, '"' + "x" * 524287 + '"'):
+            with self.assertRaises(psycopg2.errors.InvalidParameterValue, msg=output[:80]):
+                check(output)
+        with self.assertRaises(psycopg2.errors.InvalidTextRepresentation):
+            check("{")
+
     def test_wrong_use_is_an_error(self):
         """What would answer a lie is refused by the functions themselves."""
         def wrong(error, call, *arguments, **names):

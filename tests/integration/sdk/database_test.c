@@ -287,7 +287,7 @@ START_TEST(output_too_large)
     const struct said said = ASK(.op = OP_EXECUTE, .counter = 1, .operation = "large");
 
     assert_result(said, RESULT_RETRY);
-    ck_assert_str_eq(said.reason, "the service's output is not JSON, or too large");
+    ck_assert_str_eq(said.reason, "the service's output is larger than 512 KiB");
     ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
 }
 END_TEST
