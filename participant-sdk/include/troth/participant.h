@@ -82,8 +82,8 @@ struct troth_participant_config {
  *   an input that is not JSON (http)   400
  *   pending_max                        `retry`; commands of one request have no other limit
  *   TROTH_JOURNALS_MAX                 503
- *   an output above 512 KiB, or of     `unknown`, since the work may have been done, and a diagnostic
- *   more than 64 levels of brackets
+ *   an output above 512 KiB, or        `unknown`, since the work may have been done, and a
+ *   of more than 64 levels             diagnostic
  *   a client that takes nothing of     cut off; its commands go on, and their answers go nowhere
  *   its answer for 30 s, or leaves
  *   8 MiB of it

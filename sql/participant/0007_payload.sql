@@ -67,4 +67,4 @@ BEGIN
 END
 $$;
 
-INSERT INTO troth_guard.version (version) VALUES (6);
+INSERT INTO troth_guard.version (version) VALUES (7);
