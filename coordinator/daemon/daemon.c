@@ -12,10 +12,12 @@
 #include <http/server.h>
 #include <journal/journal.h>
 
+#include "descriptors.h"
 #include "driver.h"
 #include "log.h"
 
 #define ADDRESS_BYTES 64
+#define LOOK_US       100000 /* how often it is looked whether there is something to wait for */
 
 struct daemon {
     const struct config *config;
@@ -25,7 +27,8 @@ struct daemon {
     struct journal *journal;
     struct api *api;
     struct http_server *server;
-    struct event *terminate, *interrupt, *drained;
+    struct event *terminate, *interrupt, *hang_up;
+    struct event *drained, *look; /* while it stops */
     char address[ADDRESS_BYTES];
     const char *trouble; /* why it can not start, where that is known better than by an error */
     bool announced;
@@ -38,6 +41,23 @@ static void stop_now(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     ((struct daemon *)arg)->stop = true;
+}
+
+/* A terminal that closes, or a tool that means "reload", must not end it. */
+static void on_hang_up(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+    log_line(LOG_INFO, "SIGHUP: nothing is read again; restart to change the configuration", NULL);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct daemon *daemon = arg;
+    if (driver_drained(daemon->driver)) {
+        stop_now(fd, what, daemon);
+    }
 }
 
 /* First: no new work, and what is under way may end. Second: now. */
@@ -56,8 +76,11 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     uint64_t wait = daemon->config->drain_timeout_us;
     struct timeval after = {.tv_sec = (time_t)(wait / 1000000u),
                             .tv_usec = (suseconds_t)(wait % 1000000u)};
+    static const struct timeval often = {.tv_usec = LOOK_US};
     daemon->drained = evtimer_new(daemon->base, stop_now, daemon);
-    if (daemon->drained == NULL || evtimer_add(daemon->drained, &after) != 0) {
+    daemon->look = event_new(daemon->base, -1, EV_PERSIST, on_look, daemon);
+    if (daemon->drained == NULL || evtimer_add(daemon->drained, &after) != 0 ||
+        daemon->look == NULL || event_add(daemon->look, &often) != 0) {
         daemon->stop = true;
     }
 }
@@ -66,9 +89,11 @@ static bool catch_signals(struct daemon *daemon)
 {
     daemon->terminate = evsignal_new(daemon->base, SIGTERM, on_signal, daemon);
     daemon->interrupt = evsignal_new(daemon->base, SIGINT, on_signal, daemon);
-    return daemon->terminate != NULL && daemon->interrupt != NULL &&
+    daemon->hang_up = evsignal_new(daemon->base, SIGHUP, on_hang_up, daemon);
+    return daemon->terminate != NULL && daemon->interrupt != NULL && daemon->hang_up != NULL &&
            evsignal_add(daemon->terminate, NULL) == 0 &&
-           evsignal_add(daemon->interrupt, NULL) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+           evsignal_add(daemon->interrupt, NULL) == 0 && evsignal_add(daemon->hang_up, NULL) == 0 &&
+           signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
 
 /* Two on one host listen at two ports, and so are two; the same one behind a restart is itself. */
@@ -109,13 +134,13 @@ static int start_server(struct daemon *daemon)
     }
     struct http_limits limits = HTTP_LIMITS_DEFAULT;
     limits.body_bytes_max = (uint32_t)daemon->config->body_bytes_max;
-    struct http_server_config server = {.address = daemon->address,
-                                        .connections_max =
-                                            (uint32_t)daemon->config->connections_max,
-                                        .limits = limits,
-                                        .handler = api_handle,
-                                        .problem = api_server_problem,
-                                        .arg = daemon->api};
+    struct http_server_config server = {
+        .address = daemon->address,
+        .connections_max = descriptors_for_clients(daemon->config->connections_max),
+        .limits = limits,
+        .handler = api_handle,
+        .problem = api_server_problem,
+        .arg = daemon->api};
     char address[ADDRESS_BYTES];
     error = config_address(daemon->config->listen, address, sizeof address, &server.port);
     if (error != 0) {
@@ -140,8 +165,15 @@ static bool may_send(void *arg)
     return daemon->driver != NULL && driver_may_speak(daemon->driver);
 }
 
+/* libevent would write to standard error by itself, and wait for who reads it. */
+static void on_event_log(int severity, const char *text)
+{
+    log_line(severity >= EVENT_LOG_WARN ? LOG_WARN : LOG_DEBUG, "libevent", "reason", text, NULL);
+}
+
 static int start(struct daemon *daemon)
 {
+    event_set_log_callback(on_event_log);
     daemon->base = event_base_new();
     if (daemon->base == NULL || !catch_signals(daemon)) {
         return TROTH_ERROR_SYSTEM;
@@ -179,14 +211,12 @@ static void finish(struct daemon *daemon)
     http_server_destroy(daemon->server);
     api_destroy(daemon->api);
     http_loop_destroy(daemon->http);
-    if (daemon->terminate != NULL) {
-        event_free(daemon->terminate);
-    }
-    if (daemon->interrupt != NULL) {
-        event_free(daemon->interrupt);
-    }
-    if (daemon->drained != NULL) {
-        event_free(daemon->drained);
+    struct event *const events[] = {daemon->terminate, daemon->interrupt, daemon->hang_up,
+                                    daemon->drained, daemon->look};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        if (events[i] != NULL) {
+            event_free(events[i]);
+        }
     }
     if (daemon->base != NULL) {
         event_base_free(daemon->base);

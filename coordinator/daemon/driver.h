@@ -42,6 +42,8 @@ void driver_flush(struct driver *driver);
 /* Takes no new transactions from now on. */
 void driver_drain(struct driver *driver);
 uint32_t driver_open(const struct driver *driver);
+/* Nothing is under way: what is open waits for a later try, or for an operator. Looks at all. */
+bool driver_drained(const struct driver *driver);
 /* Who no longer leads is silent: nothing leaves in a turn that has not looked here: commands
  * (http_loop_hold), events (the outbox), what clients are told (answer.c). `arg`: the driver. */
 bool driver_may_speak(void *arg);

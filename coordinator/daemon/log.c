@@ -1,13 +1,22 @@
 #include "log.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <protocol/buffer.h>
 #include <protocol/clock.h>
 #include <protocol/json.h>
+
+/* A pipe takes so much at once when it has room at all: longer lines are cut. */
+#define LINE_BYTES_MAX 4096u
+
+static uint64_t dropped, told_dropped;
 
 static enum log_level wanted = LOG_INFO;
 static bool as_json = false;
@@ -53,24 +62,76 @@ static void append_pair(struct buffer *line, const char *key, const char *value)
     append_value(line, value);
 }
 
-void log_line(enum log_level level, const char *message, ...)
+/* Never waits: who reads may have stopped, and the loop must not. One write a line, so that lines
+ * of several processes on one terminal do not mix. */
+static bool write_line(struct buffer *line)
 {
-    if (!log_wants(level)) {
-        return;
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    size_t len = line->len;
+    if (len > LINE_BYTES_MAX) {
+        len = LINE_BYTES_MAX;
+        line->data[len - 1] = '\n';
     }
+    ssize_t sent = send(STDERR_FILENO, line->data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == ENOTSOCK) {
+        if (poll(&out, 1, 0) == 0) {
+            return false;
+        }
+        sent = write(STDERR_FILENO, line->data, len);
+    }
+    return sent >= 0 || errno != EAGAIN; /* gone: nowhere to say so */
+}
+
+static void begin_line(struct buffer *line, enum log_level level, const char *message)
+{
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     struct wall wall = {(uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u};
     char time[WALL_TEXT_LEN + 1];
     wall_format(wall, time);
-
-    BUFFER_SCOPED struct buffer line = {0};
     if (as_json) {
-        buffer_append_char(&line, '{');
+        buffer_append_char(line, '{');
     }
-    append_pair(&line, "time", time);
-    append_pair(&line, "level", level_name(level));
-    append_pair(&line, "msg", message);
+    append_pair(line, "time", time);
+    append_pair(line, "level", level_name(level));
+    append_pair(line, "msg", message);
+}
+
+static bool end_line(struct buffer *line)
+{
+    buffer_append_text(line, as_json ? "}\n" : "\n");
+    return line->failed || write_line(line);
+}
+
+/* As soon as there is room again. */
+static void tell_dropped(void)
+{
+    if (dropped == told_dropped) {
+        return;
+    }
+    BUFFER_SCOPED struct buffer line = {0};
+    char count[24];
+    (void)snprintf(count, sizeof count, "%llu", (unsigned long long)(dropped - told_dropped));
+    begin_line(&line, LOG_WARN, "nobody read standard error: lines were dropped");
+    append_pair(&line, "count", count);
+    if (end_line(&line)) {
+        told_dropped = dropped;
+    }
+}
+
+uint64_t log_dropped(void)
+{
+    return dropped;
+}
+
+void log_line(enum log_level level, const char *message, ...)
+{
+    if (!log_wants(level)) {
+        return;
+    }
+    tell_dropped();
+    BUFFER_SCOPED struct buffer line = {0};
+    begin_line(&line, level, message);
     va_list pairs;
     va_start(pairs, message);
     for (const char *key = va_arg(pairs, const char *); key != NULL;
@@ -81,9 +142,7 @@ void log_line(enum log_level level, const char *message, ...)
         }
     }
     va_end(pairs);
-    buffer_append_text(&line, as_json ? "}\n" : "\n");
-    /* One write a line, so that lines of several processes on one terminal do not mix. */
-    if (!line.failed && write(STDERR_FILENO, line.data, line.len) < 0) {
-        return; /* nowhere left to say so */
+    if (!end_line(&line)) {
+        dropped++;
     }
 }

@@ -36,8 +36,9 @@ struct flags {
 static const char before[] =
     "The coordinator of Troth: drives every global transaction to exactly one outcome.\v"
     "Commands:\n"
-    "  run       (default) serve until SIGTERM or SIGINT. What is open may end\n"
-    "            first, for drain_timeout; a second signal ends it at once.\n"
+    "  run       (default) serve until SIGTERM or SIGINT. What is under way may\n"
+    "            end first, for drain_timeout, but what only waits for a later\n"
+    "            try is left to the next start; a second signal ends it at once.\n"
     "            Nothing is lost either way: the next start goes on with it\n"
     "  migrate   create or update the schema in the journal's database\n"
     "\n"

@@ -69,6 +69,8 @@
     X(IN_FLIGHT, "troth_participant_in_flight", "gauge", "Commands sent and not answered.")        \
     X(REACHABLE, "troth_participant_reachable", "gauge",                                           \
       "1: the last request to the participant was answered.")                                      \
+    X(LOG_DROPPED, "troth_log_lines_dropped_total", "counter",                                     \
+      "Lines of diagnostics that found no room, because nobody read standard error.")              \
     X(STARTED, "process_start_time_seconds", "gauge",                                              \
       "When the process started, in seconds since 1970.")
 
@@ -397,6 +399,7 @@ void metrics_host(void *ctx, struct buffer *ret_text)
     append_journal(ret_text, driver);
     append_outbox(ret_text, driver);
     append_participants(ret_text, driver);
+    append(ret_text, FAMILY_LOG_DROPPED, log_dropped());
     begin(ret_text, FAMILY_STARTED);
     buffer_append_format(ret_text, "%s %llu.%06llu\n", families[FAMILY_STARTED].name,
                          (unsigned long long)(started / 1000000u),
