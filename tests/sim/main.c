@@ -71,7 +71,22 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
     return !failed;
 }
 
-/* How much of the core's table these histories came through. */
+static void report_unseen(enum txn_state state)
+{
+    const char *before = "";
+    for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++) {
+        if (pairs[state][e] != 0)
+            continue;
+        if (before[0] == '\0')
+            printf("  not in %s: ", txn_state_name(state));
+        printf("%s%s", before, txn_event_kind_name((enum txn_event_kind)e));
+        before = ", ";
+    }
+    if (before[0] != '\0')
+        printf("\n");
+}
+
+/* How much of the core's table these histories came through, and what they did not. */
 static void report_pairs(void)
 {
     uint32_t seen = 0;
@@ -81,13 +96,8 @@ static void report_pairs(void)
     }
     printf("%u of %u pairs of state and event seen\n", seen,
            (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
-    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
-        uint64_t events = 0;
-        for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
-            events += pairs[s][e];
-        if (events == 0)
-            printf("never came to state %s\n", txn_state_name((enum txn_state)s));
-    }
+    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++)
+        report_unseen((enum txn_state)s);
 }
 
 static void report(const struct tally *tally)

@@ -280,22 +280,6 @@ static void arm(struct world *world, uint32_t node, uint32_t txn)
                wake_us > now_us ? wake_us - now_us : 0);
 }
 
-/* Events that have no business coming now: the table ignores them. */
-static void step_stray(struct world *world, uint32_t node, uint32_t txn)
-{
-    static const enum txn_event_kind strays[] = {TXN_EVENT_TIMER, TXN_EVENT_SUBMITTED,
-                                                 TXN_EVENT_OPENED, TXN_EVENT_RECOVERED};
-    struct live *live = world->nodes[node]->live[txn];
-    struct txn_event event = {.kind = strays[world_random(world, 4)]};
-    uint64_t wake_us = txn_wake_at(&live->txn).us;
-    if (live->txn.state == TXN_NEW || (wake_us != 0 && wake_us <= world->now_us + 1))
-        return;
-    world->pairs[live->txn.state][event.kind]++;
-    txn_step(&live->txn, &event, node_now(world, node), world->effects);
-    if (world->effects->count != 0)
-        world_fail(world, "txn %u: a stray %s has effects", txn, txn_event_kind_name(event.kind));
-}
-
 void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event)
 {
     struct node *host = world->nodes[node];
@@ -303,7 +287,7 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
     if (live == NULL || !host->alive)
         return;
     if (world_chance(world, world->duplicate))
-        step_stray(world, node, txn);
+        stray_one(world, node, txn);
     enum txn_state from = live->txn.state;
     world->pairs[from][event->kind]++;
     txn_step(&live->txn, event, node_now(world, node), world->effects);

@@ -10,6 +10,7 @@
  *   participant.c  the guard's rules (participant-sdk.md), prepared state, inquiry
  *   locks.c        the rows of a participant's database, and who waits for them; liveness
  *   compensate.c   the guard's rules for sagas: compensate, status
+ *   stray.c        events that have no business coming now
  *   wait.c         the clients that wait at a node: replies when time is over, stop, fencing
  *   client.c       requests, repeated and cancelled; interactive clients and their services
  *   check.c        the invariants of faults.md: at every step, and after the drain
@@ -422,6 +423,11 @@ void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_out
 bool node_leads(const struct world *world, uint32_t node);
 void node_on_drain(struct world *world, const struct sim_event *event);
 void node_on_stop(struct world *world, const struct sim_event *event);
+
+/* stray.c */
+void stray_one(struct world *world, uint32_t node, uint32_t txn);
+void stray_all(struct world *world, uint32_t node, uint32_t txn);
+void stray_fenced(struct world *world, uint32_t node, uint32_t txn);
 
 /* wait.c */
 void wait_add(struct world *world, uint32_t node, uint32_t txn, const struct sim_event *request);

@@ -120,8 +120,7 @@ void wait_stop(struct world *world, uint32_t node, bool fenced)
         if (live == NULL)
             continue;
         if (fenced)
-            txn_step(&live->txn, &(struct txn_event){.kind = TXN_EVENT_FENCED},
-                     node_now(world, node), world->effects);
+            stray_fenced(world, node, t);
         while (live->waits_count > 0) {
             struct wait wait = take(live, 0);
             (void)tell(world, node, t, &wait, true);
