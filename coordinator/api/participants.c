@@ -111,7 +111,10 @@ int participants_delete(const struct request *request, struct api_problem *ret_p
     char name[TROTH_NAME_LEN_MAX + 1];
     struct api_participant participant;
     struct call *call;
+    bool force = false;
     int error = request_name(request, name, ret_problem);
+    if (error == 0)
+        error = query_bool(request, "force", &force, ret_problem);
     if (error == 0)
         error = lookup_participant(request->api, API_PROBLEM_NO_SUCH_PARTICIPANT, name,
                                    &participant, ret_problem);
@@ -119,7 +122,7 @@ int participants_delete(const struct request *request, struct api_problem *ret_p
         error = call_create(request, &call, ret_problem);
     if (error != 0)
         return error;
-    host->participant_delete(host->ctx, name, removed, call);
+    host->participant_delete(host->ctx, name, force, removed, call);
     return 0;
 }
 

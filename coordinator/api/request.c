@@ -131,6 +131,23 @@ int query_uint(const struct request *request, const char *name, uint32_t least, 
     return 0;
 }
 
+int query_bool(const struct request *request, const char *name, bool *ret_value,
+               struct api_problem *ret_problem)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    bool there = false;
+    int error = query_text(request, name, &text, &there, ret_problem);
+    if (error != 0 || !there)
+        return error;
+    bool value = strcmp(text.data, "true") == 0;
+    if (!value && strcmp(text.data, "false") != 0)
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
+                               "?%s: \"%.*s\" is neither true nor false", name,
+                               SHOWN(buffer_span(&text)));
+    *ret_value = value;
+    return 0;
+}
+
 int query_name(const struct request *request, const char *name,
                char ret_name[TROTH_NAME_LEN_MAX + 1], struct api_problem *ret_problem)
 {

@@ -42,6 +42,9 @@ TROTH_MUST_CHECK int request_object(const struct request *request, bool may_be_e
 TROTH_MUST_CHECK int query_uint(const struct request *request, const char *name, uint32_t least,
                                 uint32_t most, uint32_t *ret_value,
                                 struct api_problem *ret_problem);
+/* "true" or "false". */
+TROTH_MUST_CHECK int query_bool(const struct request *request, const char *name, bool *ret_value,
+                                struct api_problem *ret_problem);
 TROTH_MUST_CHECK int query_text(const struct request *request, const char *name,
                                 struct buffer *ret_text, bool *ret_there,
                                 struct api_problem *ret_problem);

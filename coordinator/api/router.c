@@ -39,7 +39,7 @@ static const struct route routes[] = {
     ROUTE("GET", "/v1/participants", participants_list, "limit", "cursor", NULL),
     ROUTE("PUT", "/v1/participants/{name}", participants_put, NULL),
     ROUTE("GET", "/v1/participants/{name}", participants_get, NULL),
-    ROUTE("DELETE", "/v1/participants/{name}", participants_delete, NULL),
+    ROUTE("DELETE", "/v1/participants/{name}", participants_delete, "force", NULL),
     ROUTE("GET", "/healthz", health_alive, NULL),
     ROUTE("GET", "/readyz", health_ready, NULL),
     ROUTE("GET", "/metrics", metrics_get, NULL),

@@ -269,7 +269,9 @@ const struct command_spec commands[] = {
                     {"slots", 's', "N", false,
                      "calls of phase 1 at a time, until it announces its own number"}},
         .summary = "register a participant, or change its registration",
-        .text = "Several URLs are replicas over one database.",
+        .text =
+            "Several URLs are replicas over one database. Says whether one of them answers; it is\n"
+            "registered in any case.",
         .examples =
             "trothctl participant add bank_a http://127.0.0.1:7810/troth --binding batch\n"
             "trothctl participant add mail http://mail-1:8080/api http://mail-2:8080/api -b http",
@@ -299,7 +301,10 @@ const struct command_spec commands[] = {
         .operands = "NAME",
         .operands_min = 1,
         .operands_max = 1,
+        .options = {{"force", 0, NULL, false, "also where a published definition names it"}},
         .summary = "remove a participant from the registry",
+        .text = "Refused while open transactions need it, and without --force while a published\n"
+                "definition names it.",
         .examples = "trothctl participant remove bank_a",
         .run = participant_remove,
     },

@@ -1,12 +1,14 @@
 /* trothctl participant …: everything but the list. */
 #include <string.h>
+#include <time.h>
 
 #include "properties.h"
 #include "request.h"
 #include "text.h"
 #include <protocol/json.h>
 
-#define SLOTS_MAX 10000u
+#define SLOTS_MAX       10000u
+#define ANSWERS_WAIT_US UINT64_C(6000000) /* longer than the coordinator asks it */
 
 /* {"binding":"batch","urls":[…],"slots":16} */
 static int registration(const struct arguments *arguments, struct buffer *ret_body)
@@ -35,6 +37,49 @@ static int registration(const struct arguments *arguments, struct buffer *ret_bo
     return CLI_EXIT_OK;
 }
 
+/* It was asked at its registration, and has neither answered nor failed yet. */
+static bool is_unknown(struct troth_span participant)
+{
+    struct troth_span status = member(participant, "status"), reachable;
+    return status.data != NULL && json_type(status) == JSON_OBJECT &&
+           json_member(status, "reachable", &reachable) && json_type(reachable) == JSON_NULL;
+}
+
+static void say_if_down(const char *name, struct troth_span participant)
+{
+    struct troth_span status = member(participant, "status");
+    struct troth_span reachable = member(status, "reachable");
+    bool up = true;
+    BUFFER_SCOPED struct buffer words = {0};
+    if (reachable.data == NULL || json_bool(reachable, &up) != 0 || up)
+        return;
+    text_append_value(&words, member(member(status, "last_failure"), "text"));
+    const char *text = buffer_text(&words);
+    cli_complain(CLI_EXIT_OK, "nobody answers for %s: %s", name, text != NULL ? text : "?");
+}
+
+/* Somebody who is not there is seen now, and not when the first transaction needs it. */
+static void tell_whether_it_answers(const struct cli *cli, const char *name)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    uint64_t until_us = cli_now_us() + ANSWERS_WAIT_US;
+    do {
+        CALL_SCOPED struct call call = {.method = "GET"};
+        ANSWER_SCOPED struct answer answer = {.status = 0};
+        BUFFER_SCOPED struct buffer trouble = {0};
+        call.trouble = &trouble;
+        buffer_append_text(&call.target, "/v1/participants/");
+        call_append(&call, name);
+        if (call_make(cli, &call, &answer) != CLI_EXIT_OK)
+            return;
+        if (!is_unknown(answer.json)) {
+            say_if_down(name, answer.json);
+            return;
+        }
+        (void)nanosleep(&pause, NULL);
+    } while (cli_now_us() < until_us);
+}
+
 int participant_add(const struct cli *cli, const struct arguments *arguments)
 {
     CALL_SCOPED struct call call = {.method = "PUT",
@@ -58,7 +103,10 @@ int participant_add(const struct cli *cli, const struct arguments *arguments)
         return print_json(&answer);
     buffer_append_format(&text, "%s %s\n", arguments->operands[0],
                          answer.status == 201 ? "added" : "updated");
-    return cli_print(&text);
+    error = cli_print(&text);
+    if (error == CLI_EXIT_OK && is_unknown(answer.json))
+        tell_whether_it_answers(cli, arguments->operands[0]);
+    return error;
 }
 
 int participant_show(const struct cli *cli, const struct arguments *arguments)
@@ -86,6 +134,8 @@ int participant_remove(const struct cli *cli, const struct arguments *arguments)
     BUFFER_SCOPED struct buffer text = {0};
     buffer_append_text(&call.target, "/v1/participants/");
     int error = request_name(arguments->operands[0], &call);
+    if (error == CLI_EXIT_OK && arguments_value(arguments, "force") != NULL)
+        call_append_query(&call, "force", "true");
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
     if (error != CLI_EXIT_OK || cli->json)

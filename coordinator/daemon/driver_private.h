@@ -400,7 +400,8 @@ bool registry_host_participant_at(void *ctx, uint32_t i, struct api_participant 
 void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members);
 void registry_host_participant_put(void *ctx, const struct api_participant *participant,
                                    api_done_fn fn, void *arg);
-void registry_host_participant_delete(void *ctx, const char *name, api_done_fn fn, void *arg);
+void registry_host_participant_delete(void *ctx, const char *name, bool force, api_done_fn fn,
+                                      void *arg);
 
 /* channel callback, driver.c */
 void driver_on_result(void *arg, const struct result *result, bool sent);

@@ -71,6 +71,8 @@
       "1: the last request to the participant was answered.")                                      \
     X(LOG_DROPPED, "troth_log_lines_dropped_total", "counter",                                     \
       "Lines of diagnostics that found no room, because nobody read standard error.")              \
+    X(CALLS, "troth_participant_calls_total", "counter",                                           \
+      "Commands to a participant by what they ended with; unsent: nothing left this process.")     \
     X(STARTED, "process_start_time_seconds", "gauge",                                              \
       "When the process started, in seconds since 1970.")
 
@@ -389,6 +391,32 @@ static void append_participants(struct buffer *text, const struct driver *driver
     }
 }
 
+static void append_call(struct buffer *text, const char *participant, const char *result,
+                        uint64_t value)
+{
+    if (value > 0) {
+        buffer_append_format(text, "%s{participant=\"%s\",result=\"%s\"}",
+                             families[FAMILY_CALLS].name, participant, result);
+        append_number(text, value);
+    }
+}
+
+static void append_calls(struct buffer *text, const struct driver *driver)
+{
+    begin(text, FAMILY_CALLS);
+    for (uint32_t i = 0; i < driver->participants_count; i++) {
+        const struct participant *participant = driver->participants[i];
+        struct channel_stats stats;
+        channel_stats(participant->channel, &stats);
+        for (uint32_t result = 0; result < RESULT_COUNT; result++) {
+            uint64_t unsent = result == RESULT_UNKNOWN ? stats.unsent : 0;
+            append_call(text, participant->name, message_result_name((enum message_result)result),
+                        stats.results[result] - unsent);
+        }
+        append_call(text, participant->name, "unsent", stats.unsent);
+    }
+}
+
 void metrics_host(void *ctx, struct buffer *ret_text)
 {
     const struct driver *driver = ctx;
@@ -400,6 +428,7 @@ void metrics_host(void *ctx, struct buffer *ret_text)
     append_outbox(ret_text, driver);
     append_participants(ret_text, driver);
     append(ret_text, FAMILY_LOG_DROPPED, log_dropped());
+    append_calls(ret_text, driver);
     begin(ret_text, FAMILY_STARTED);
     buffer_append_format(ret_text, "%s %llu.%06llu\n", families[FAMILY_STARTED].name,
                          (unsigned long long)(started / 1000000u),

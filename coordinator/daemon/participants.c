@@ -83,6 +83,11 @@ void participants_destroy(struct participant *participant)
     free(participant);
 }
 
+static void on_heard(void *arg, const char *name, bool is_up, const char *why)
+{
+    notice_participant(arg, name, is_up, why);
+}
+
 static struct channel *make_channel(struct driver *driver, const struct api_participant *from)
 {
     struct channel_config config = {
@@ -94,6 +99,7 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         .journal = journal_id(driver->journal),
         .oldest_open = driver_oldest_open,
         .result = driver_on_result,
+        .heard = on_heard,
         .arg = driver,
         .due = &driver->channels_due};
     for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++) {

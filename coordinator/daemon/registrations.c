@@ -131,6 +131,26 @@ bool registry_host_participant_at(void *ctx, uint32_t i, struct api_participant 
     return i < driver->participants_count;
 }
 
+/* ,"last_answer":{"at":"…","status":404,"text":"…"}; nothing where there was none. */
+static void append_heard(struct buffer *members, const char *name, struct wall at, int status,
+                         const char *words)
+{
+    char text[WALL_TEXT_LEN + 1];
+    if (at.us == 0) {
+        return;
+    }
+    wall_format(at, text);
+    buffer_append_format(members, ",\"%s\":{\"at\":\"%s\"", name, text);
+    if (status != 0) {
+        buffer_append_format(members, ",\"status\":%d", status);
+    }
+    if (words[0] != '\0') {
+        buffer_append_text(members, ",\"text\":");
+        json_append_text(members, words);
+    }
+    buffer_append_char(members, '}');
+}
+
 void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members)
 {
     const struct participant *participant = participants_find(ctx, name);
@@ -139,11 +159,19 @@ void registry_host_participant_status(void *ctx, const char *name, struct buffer
     }
     struct channel_stats stats;
     channel_stats(participant->channel, &stats);
+    const char *reachable = stats.reachable ? "true" : "false";
     buffer_append_format(ret_members,
-                         "\"reachable\":%s,\"slots_announced\":%u,\"slots_used\":%u,"
-                         "\"queued\":%u,\"in_flight\":%u",
-                         stats.reachable ? "true" : "false", stats.slots, stats.slots_used,
-                         stats.queued, stats.in_flight);
+                         "\"reachable\":%s,\"slots_announced\":", stats.tried ? reachable : "null");
+    if (stats.announced) {
+        buffer_append_uint(ret_members, stats.slots);
+    } else {
+        buffer_append_text(ret_members, "null");
+    }
+    buffer_append_format(ret_members, ",\"slots_used\":%u,\"queued\":%u,\"in_flight\":%u",
+                         stats.slots_used, stats.queued, stats.in_flight);
+    append_heard(ret_members, "last_answer", stats.answered_at, stats.answered_status,
+                 stats.answered_words);
+    append_heard(ret_members, "last_failure", stats.failed_at, 0, stats.failed_words);
 }
 
 struct participant_change {
@@ -197,7 +225,7 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
     struct participant_change *change = arg;
     struct api_problem problem;
     if (error == 0) {
-        (void)participants_apply(change->driver, change->made);
+        channel_probe(participants_apply(change->driver, change->made)->channel);
         change->made = NULL;
     } else {
         registry_refused(change->driver, error, &problem);
@@ -284,8 +312,23 @@ static void problem_needed(const struct driver *driver, const struct participant
                           participant->open == 1 ? "needs" : "need", participant->name, text);
 }
 
+/* A published definition with a step there; NULL: none. */
+static const struct definition *named_by(const struct driver *driver, const char *name)
+{
+    for (uint32_t i = 0; i < driver->definitions_count; i++) {
+        const struct definition *definition = driver->definitions[i]->definition;
+        for (uint32_t k = 0; k < definition->steps_count; k++) {
+            if (strcmp(definition->steps[k].participant, name) == 0) {
+                return definition;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* From here on it is not there for new transactions; those that need it are none. */
-void registry_host_participant_delete(void *ctx, const char *name, api_done_fn fn, void *arg)
+void registry_host_participant_delete(void *ctx, const char *name, bool force, api_done_fn fn,
+                                      void *arg)
 {
     struct driver *driver = ctx;
     struct participant_change *change = new_change(driver, name, fn, arg);
@@ -302,6 +345,16 @@ void registry_host_participant_delete(void *ctx, const char *name, api_done_fn f
     }
     if (participant->open > 0) {
         problem_needed(driver, participant, &problem);
+        finish_change(change, &problem);
+        return;
+    }
+    const struct definition *names_it = force ? NULL : named_by(driver, name);
+    if (names_it != NULL) {
+        (void)api_problem_set(&problem, API_PROBLEM_IN_USE,
+                              "definition \"%s\" version %u names participant \"%s\": its "
+                              "transactions would find nobody there; force=true removes it all the "
+                              "same",
+                              names_it->name, names_it->version, name);
         finish_change(change, &problem);
         return;
     }

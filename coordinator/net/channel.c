@@ -57,6 +57,7 @@ void channel_item_answer(struct channel *channel, struct item *item, const struc
                          bool was_sent)
 {
     unlink_item(channel, item);
+    channel_contact_counted(channel, result->result, was_sent);
     channel->config.result(channel->config.arg, result, was_sent);
     free(item);
 }
@@ -106,6 +107,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
         struct result result = channel_item_result(item, RESULT_UNKNOWN);
         result.reason = (struct troth_span){item->reason, strlen(item->reason)};
         result.said = item->said;
+        channel_contact_counted(channel, RESULT_UNKNOWN, item->was_sent);
         channel->config.result(channel->config.arg, &result, item->was_sent);
         free(item->reason_copy);
         free(item);
@@ -240,6 +242,7 @@ void channel_destroy(struct channel *channel)
     if (channel->is_due) {
         TAILQ_REMOVE(channel->config.due, channel, due_link);
     }
+    channel_probe_end(channel);
     channel_route_drop(channel->route);
     for (int i = 0; i < LANE_COUNT; i++) {
         free_items(&channel->lanes[i].queue);
@@ -272,12 +275,13 @@ static void forget_lacking(struct channel *channel)
 void channel_replace(struct channel *channel, struct channel *taken)
 {
     struct route *before = channel->route;
+    channel_contact_forget(channel);
     forget_lacking(channel);
     channel->route = taken->route;
     taken->route = NULL;
     channel->slots = taken->slots;
     channel->config.slots = taken->config.slots;
-    channel->reachable = true; /* until we know better */
+    channel->announced = false;
     channel_route_drop(before);
     channel_destroy(taken);
     channel_is_due(channel);
@@ -384,5 +388,14 @@ void channel_stats(const struct channel *channel, struct channel_stats *ret_stat
         .queued = channel->lanes[LANE_PHASE1].queued + channel->lanes[LANE_PHASE2].queued,
         .in_flight = channel->in_flight,
         .reachable = channel->reachable,
+        .tried = channel->contact.tried,
+        .announced = channel->announced,
+        .answered_at = channel->contact.answered_at,
+        .answered_status = channel->contact.answered_status,
+        .answered_words = channel->contact.answered_words,
+        .failed_at = channel->contact.failed_at,
+        .failed_words = channel->contact.failed_words,
+        .results = channel->contact.results,
+        .unsent = channel->contact.unsent,
     };
 }

@@ -62,6 +62,22 @@ struct replica {
     uint64_t avoid_until_us;
 };
 
+/* What was heard of the participant last (contact.c). */
+struct contact {
+    bool tried;
+    bool down;       /* as the host was told */
+    uint32_t silent; /* requests in a row that were sent and not answered */
+    struct wall answered_at, failed_at;
+    int answered_status;
+    char answered_words[CHANNEL_WORDS_MAX + 1];
+    char failed_words[CHANNEL_WORDS_MAX + 1];
+    uint64_t results[RESULT_COUNT];
+    uint64_t unsent;
+    struct http_call *probe; /* under way */
+    struct route *probed;    /* held while it is */
+    uint32_t probing;        /* which of its replicas */
+};
+
 /* Where requests go: see route.c. */
 struct route {
     enum channel_binding binding;
@@ -92,6 +108,8 @@ struct channel {
     uint32_t slots_wanted; /* by waiters, counted once for each of their channels */
     uint64_t slots_round;  /* of slots_run(), in which nobody further may pass here */
     bool reachable;
+    bool announced;
+    struct contact contact;
     struct buffer body;    /* of the request being written */
     struct buffer headers; /* values of the same */
     struct buffer scratch;
@@ -108,6 +126,15 @@ void channel_route_drop(struct route *route);
 uint32_t channel_route_choose(struct route *route, uint32_t lacking);
 /* Bit `at`. */
 bool channel_route_is_among(uint32_t replicas, uint32_t at);
+
+/* contact.c */
+void channel_contact_answered(struct channel *channel, const struct http_reply *reply);
+/* was_sent false: no connection came about. */
+void channel_contact_failed(struct channel *channel, const char *why, bool was_sent);
+void channel_contact_counted(struct channel *channel, enum message_result result, bool was_sent);
+/* Another registration: nothing is known of it yet. */
+void channel_contact_forget(struct channel *channel);
+void channel_probe_end(struct channel *channel);
 
 /* channel.c. It has something to send, or may send what waits. */
 void channel_is_due(struct channel *channel);

@@ -57,7 +57,7 @@ static void fail_unreachable(struct request *request)
     const struct replica *last = &request->route->replicas[request->passed];
     const struct http_peer *peer = last->peers[request->lane];
     const char *why = http_peer_why(peer);
-    request->channel->reachable = false;
+    channel_contact_failed(request->channel, why, false);
     fail_open(request, trouble_of_errno(http_peer_errno(peer)),
               why[0] != 0 ? why : "the participant can not be reached", false);
     channel_request_free(request);
@@ -203,6 +203,7 @@ void channel_request_read_slots(struct request *request, const struct http_reply
     request->slots_read = true;
     if (http_reply_header(reply, HEADER_SLOTS, &value) && parse_number(value, &slots) &&
         slots > 0) {
+        request->channel->announced = true;
         request->channel->slots = slots < CHANNEL_SLOTS_MAX ? slots : CHANNEL_SLOTS_MAX;
         channel_is_due(request->channel);
     }
@@ -251,13 +252,14 @@ void channel_request_done(void *arg, int error, const struct http_reply *reply)
         fail_over(request);
         return;
     }
-    channel->reachable = error == 0;
     if (error == 0) {
+        channel_contact_answered(channel, reply);
         channel_request_read_slots(request, reply);
         binding_of(request)->answered(request, reply);
         fail_open(request, TROUBLE_NOT_UNDERSTOOD,
                   "the participant's answer has no result for this command", true);
     } else {
+        channel_contact_failed(channel, reply->why, true);
         fail_open(request, trouble_of(error), reply->why, true);
     }
     channel_request_free(request);

@@ -25,7 +25,7 @@ declare -gA _trothctl_options=(
     ["participant add"]="-b --binding -s --slots"
     ["participant list"]=""
     ["participant show"]=""
-    ["participant remove"]=""
+    ["participant remove"]="--force"
     ["status"]=""
 )
 

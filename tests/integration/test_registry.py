@@ -79,7 +79,9 @@ class Registrations(TrothTest):
         self.assertEqual(self.trothd.post(f"/v1/transactions/{gtid}/abort").status, 200)
         self.trothd.wait_outcome(gtid)
         wait_until(lambda: self.trothd.get("/readyz").json["open_transactions"] == 0, 30, "its end is durable")
-        self.assertEqual(self.trothd.delete("/v1/participants/one").status, 204)
+        named = self.trothd.delete("/v1/participants/one")  # a definition still names it
+        self.assertEqual((named.status, 'definition "alone" version' in named.json["detail"]), (409, True), named)
+        self.assertEqual(self.trothd.delete("/v1/participants/one?force=true").status, 204)
         self.assertEqual(self.trothd.get("/v1/participants/one").status, 404)
         self.assertEqual(self.trothd.delete("/v1/participants/one").status, 404)
 

@@ -41,7 +41,8 @@ class Seen(TrothTest):
         definition = {"name": f"saga_{Seen.count}", "version": 1, "mode": "saga", "timeout": "10m",
                       "retries": {"quick": {**QUICK, "max_attempts": max_attempts},
                                   "once": {**QUICK, "max_attempts": 1}},
-                      "steps": [{"participant": self.name, "input": {}, **step} for step in steps], **members}
+                      "steps": [{"participant": self.name, "input": {}, "timeout": "500ms", **step} for step in steps],
+                      **members}
         reply = self.trothd.apply(definition)
         self.assertEqual(reply.status, 201, reply)
         return definition["name"]
@@ -89,7 +90,7 @@ class Seen(TrothTest):
         _, shown = self.ctl("tx", "show", gtid)
         self.assertRegex(shown, rf"missing +1 charge at {self.name} has not answered execute; try \d+ of 4000(, next "
                                 rf'(now|in \d+ ms))?: {self.name} said 404 "no such route /v2/charge"\n')
-        self.assertIn("<- unknown 404", shown)
+        self.assertIn("<- no_operation 404", shown)
         self.trothd.post(f"/v1/transactions/{gtid}/abort")
 
     def test_a_body_that_is_no_problem_is_shown_by_its_first_bytes(self):
@@ -186,6 +187,60 @@ class Seen(TrothTest):
         self.scripted.answers["charge", "commit"] = [DONE]
         self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
         self.assertEqual(self.metric("troth_oldest_in_doubt_transaction_seconds"), 0)
+
+    # --- participants
+
+    def status(self, name=None):
+        return self.trothd.get(f"/v1/participants/{name or self.name}").json["status"]
+
+    def test_a_participant_is_probed_when_it_is_added(self):
+        """Nobody knows at first; then whoever answers is there, with anything it says, and who does not is not."""
+        reply = self.trothd.register(self.name, self.scripted.url, "http")
+        self.assertIsNone(reply.json["status"]["slots_announced"])
+        wait_until(lambda: self.status()["reachable"], 20, "it has answered")
+        self.assertEqual(self.status()["last_answer"]["status"], 501)  # it has no GET
+        self.scripted.server.server_close()
+        code, out = self.ctl("participant", "add", "nobody", "http://127.0.0.1:1", "--binding", "http")
+        self.assertEqual(code, 0, out)
+        self.assertIn("nobody added", out)
+        self.assertIn("nobody answers for nobody: 127.0.0.1:1: Connection refused", out)
+        self.assertEqual(self.status("nobody")["reachable"], False)
+        self.assertEqual(self.status("nobody")["last_failure"]["text"], "127.0.0.1:1: Connection refused")
+        self.logged("participant is down", "participant=nobody", "Connection refused")
+        code, out = self.ctl("participant", "add", "unnamed", "http://unnamed.invalid:80", "--binding", "http")
+        self.assertRegex(out, "nobody answers for unnamed: unnamed.invalid: ")
+
+    def test_a_participant_that_goes_and_comes_back_is_logged(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [DONE]
+        self.trothd.wait_outcome(self.begin(self.saga()))
+        port = self.scripted.port
+        self.assertEqual(self.trothd.register(self.name, "http://127.0.0.1:1", "http").status, 200)
+        gtid = self.begin(f"saga_{Seen.count}")
+        self.logged("participant is down", f"participant={self.name}")
+        self.assertEqual(self.trothd.register(self.name, f"http://127.0.0.1:{port}", "http").status, 200)
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+        metrics = self.trothd.get("/metrics").body.decode()
+        self.assertRegex(metrics, rf'troth_participant_calls_total{{participant="{self.name}",result="done"}} 2\n')
+        self.assertRegex(metrics, rf'troth_participant_calls_total{{participant="{self.name}",result="unsent"}} [1-9]')
+
+    def test_down_and_up_again(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [SILENCE, SILENCE, SILENCE, SILENCE, DONE]
+        gtid = self.begin(self.saga())
+        self.logged("participant is down", f"participant={self.name}", "no answer in time")
+        self.logged("participant is up", f"participant={self.name}")
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+        self.assertEqual(self.status()["reachable"], True)
+
+    def test_a_participant_that_a_definition_names_is_not_removed(self):
+        self.register()
+        definition = self.saga()
+        code, out = self.ctl("participant", "remove", self.name)
+        self.assertEqual(code, 4, out)
+        self.assertIn(f'definition "{definition}" version 1 names participant "{self.name}"', out)
+        code, out = self.ctl("participant", "remove", self.name, "--force")
+        self.assertEqual((code, out), (0, f"{self.name} removed\n"))
 
     # --- what is not so is not shown
 

@@ -391,8 +391,10 @@ static void delete_participant(struct fake_host *fake)
         }
 }
 
-static void fake_participant_delete(void *ctx, const char *name, api_done_fn fn, void *arg)
+static void fake_participant_delete(void *ctx, const char *name, bool force, api_done_fn fn,
+                                    void *arg)
 {
+    (void)force;
     struct fake_host *fake = ctx;
     note(fake, "participant_delete");
     keep_text(fake->asked.name, sizeof fake->asked.name, name);

@@ -182,7 +182,8 @@ struct api_host {
     void (*participant_status)(void *ctx, const char *name, struct buffer *ret_members);
     void (*participant_put)(void *ctx, const struct api_participant *participant, api_done_fn fn,
                             void *arg);
-    void (*participant_delete)(void *ctx, const char *name, api_done_fn fn, void *arg);
+    /* force: also where a published definition names it */
+    void (*participant_delete)(void *ctx, const char *name, bool force, api_done_fn fn, void *arg);
     /* Appends a JSON object, the body of /readyz: "ready" and whatever says why. true: ready. */
     bool (*ready)(void *ctx, struct buffer *ret_details);
     /* Appends the body of /metrics, in the Prometheus text format 0.0.4. Also while not serving. */

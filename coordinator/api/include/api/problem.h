@@ -39,7 +39,7 @@ struct api_problem;
     X(NOT_INTERACTIVE, 409, "not-interactive", "The transaction is not interactive")               \
     X(BRANCH_EXISTS, 409, "branch-exists", "The branch has enlisted already, as another one")      \
     X(VERSION_PUBLISHED, 409, "version-published", "A published version never changes")            \
-    X(IN_USE, 409, "in-use", "It is in use by transactions that have not ended")                   \
+    X(IN_USE, 409, "in-use", "It is in use")                                                       \
     X(TOO_LARGE, 413, "too-large", "Larger than its limit")                                        \
     X(TARGET_TOO_LONG, 414, "target-too-long", "The request target is too long")                   \
     X(UNSUPPORTED_TYPE, 415, "unsupported-type", "The body has the wrong content type")            \

@@ -24,6 +24,7 @@
 
 #include <http/loop.h>
 #include <protocol/buffer.h>
+#include <protocol/clock.h>
 #include <protocol/message.h>
 #include <troth/error.h>
 
@@ -37,6 +38,9 @@ enum channel_binding { CHANNEL_HTTP, CHANNEL_BATCH };
 #define CHANNEL_SLOTS_MAX          10000u
 #define CHANNEL_TIMEOUT_DEFAULT_US 30000000u /* of a command that has none */
 #define CHANNEL_AVOID_US           1000000u /* a replica that could not be reached is passed over */
+#define CHANNEL_SILENT_MAX         3u
+#define CHANNEL_WORDS_MAX          256u /* kept of what was said last */
+#define CHANNEL_PROBE_TIMEOUT_US   5000000u
 
 /* What every request carries, asked for as it is written. Appends the oldest open gtids. `round`
  * counts the requests of this channel alone: who tells one shard a request goes round all of them
@@ -45,6 +49,10 @@ typedef void (*channel_oldest_open)(void *arg, uint32_t round, struct buffer *re
 /* `result` and its spans are valid during the call. `sent` false: nothing left this process
  * (unreachable). */
 typedef void (*channel_result)(void *arg, const struct result *result, bool sent);
+
+/* The participant was reached again, or (false) is found to be down: it can not be connected to, or
+ * did not answer CHANNEL_SILENT_MAX times in a row. */
+typedef void (*channel_heard)(void *arg, const char *name, bool is_up, const char *why);
 
 /* The channels that have something to send: a turn costs what is active, not what is registered. */
 struct channel;
@@ -60,6 +68,7 @@ struct channel_config {
     const char *journal; /* the journal's id */
     channel_oldest_open oldest_open;
     channel_result result;
+    channel_heard heard; /* may be NULL */
     void *arg;
     struct channel_list *due; /* it enters itself there; NULL: the host flushes it every turn */
 };
@@ -78,6 +87,9 @@ void channel_replace(struct channel *channel, struct channel *taken);
  * of several commands may go on for those that have longer). TROTH_ERROR_FULL,
  * TROTH_ERROR_TOO_LARGE (the command can never be sent): no result comes then. */
 TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command *command);
+/* Asks whether somebody is there, with a GET of each URL until one answers; any answer will do.
+ * What comes of it is in the stats. */
+void channel_probe(struct channel *channel);
 /* Turns the queues into requests: call at the end of the turn, before http_loop_flush(). */
 void channel_flush(struct channel *channel);
 void channel_list_flush(struct channel_list *due);
@@ -86,8 +98,17 @@ struct channel_stats {
     uint32_t slots;
     uint32_t slots_used;
     uint32_t queued;
-    uint32_t in_flight; /* commands sent, not answered */
-    bool reachable;     /* the last request was answered */
+    uint32_t in_flight;      /* commands sent, not answered */
+    bool reachable;          /* the last request was answered; true before the first */
+    bool tried;              /* it was called once at least */
+    bool announced;          /* `slots` is the participant's own number */
+    struct wall answered_at; /* the last answer; 0: never */
+    int answered_status;
+    const char *answered_words; /* of one that was no success; "" */
+    struct wall failed_at;      /* the last request without an answer; 0: never */
+    const char *failed_words;
+    const uint64_t *results; /* RESULT_COUNT of them: what calls ended with */
+    uint64_t unsent;         /* of those with RESULT_UNKNOWN: nothing left this process */
 };
 void channel_stats(const struct channel *channel, struct channel_stats *ret_stats);
 

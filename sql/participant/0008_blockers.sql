@@ -35,4 +35,4 @@ COMMENT ON COLUMN troth_guard.guard.ordering IS
 COMMENT ON TABLE troth_guard.mark IS 'up to where rows have left: what is older is answered unknown';
 COMMENT ON TABLE troth_guard.version IS 'migrations that were applied';
 
-INSERT INTO troth_guard.version (version) VALUES (7);
+INSERT INTO troth_guard.version (version) VALUES (8);

@@ -1,0 +1,151 @@
+/* contact.c: what was heard of a participant last, and whether anybody is there at all. */
+#include "lane.h"
+
+#include <string.h>
+#include <time.h>
+
+static struct wall wall_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (struct wall){(uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u};
+}
+
+/* Cut between two characters. */
+static void keep(char words[CHANNEL_WORDS_MAX + 1], struct troth_span text)
+{
+    size_t len = text.len;
+    if (len > CHANNEL_WORDS_MAX) {
+        len = CHANNEL_WORDS_MAX;
+        while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+    memcpy(words, len > 0 ? text.data : "", len);
+    words[len] = 0;
+}
+
+static void tell(struct channel *channel, bool is_up, const char *why)
+{
+    struct contact *contact = &channel->contact;
+    if (contact->down != is_up) {
+        return;
+    }
+    contact->down = !is_up;
+    if (channel->config.heard != NULL) {
+        channel->config.heard(channel->config.arg, channel->name, is_up, why);
+    }
+}
+
+void channel_contact_answered(struct channel *channel, const struct http_reply *reply)
+{
+    struct contact *contact = &channel->contact;
+    channel->reachable = true;
+    contact->tried = true;
+    contact->silent = 0;
+    contact->answered_at = wall_now();
+    contact->answered_status = reply->status;
+    struct troth_span words = {NULL, 0};
+    if (reply->status / 100 != 2 && reply->status != 409) {
+        words = channel_said(channel, reply);
+    }
+    keep(contact->answered_words, words);
+    tell(channel, true, NULL);
+}
+
+void channel_contact_failed(struct channel *channel, const char *why, bool was_sent)
+{
+    struct contact *contact = &channel->contact;
+    channel->reachable = false;
+    contact->tried = true;
+    contact->failed_at = wall_now();
+    keep(contact->failed_words, (struct troth_span){why, strlen(why)});
+    if (was_sent && ++contact->silent < CHANNEL_SILENT_MAX) {
+        return; /* slow, perhaps, or restarted a moment ago */
+    }
+    tell(channel, false, contact->failed_words);
+}
+
+void channel_contact_counted(struct channel *channel, enum message_result result, bool was_sent)
+{
+    channel->contact.results[result]++;
+    channel->contact.unsent += was_sent ? 0 : 1;
+}
+
+void channel_contact_forget(struct channel *channel)
+{
+    struct contact was = channel->contact;
+    channel_probe_end(channel);
+    channel->contact = (struct contact){.unsent = was.unsent};
+    memcpy(channel->contact.results, was.results, sizeof(was.results));
+    channel->reachable = true; /* until we know better */
+}
+
+/* --- the probe ------------------------------------------------------------------------------- */
+
+void channel_probe_end(struct channel *channel)
+{
+    struct contact *contact = &channel->contact;
+    struct route *route = contact->probed;
+    if (contact->probe != NULL) {
+        http_call_cancel(contact->probe);
+    }
+    contact->probe = NULL;
+    contact->probed = NULL;
+    channel_route_drop(route);
+}
+
+static void probe_next(struct channel *channel);
+
+static void on_probed(void *arg, int error, const struct http_reply *reply)
+{
+    struct channel *channel = arg;
+    struct contact *contact = &channel->contact;
+    contact->probe = NULL;
+    if (error == 0 && contact->probed == channel->route) {
+        channel_contact_answered(channel, reply);
+        contact->answered_words[0] = 0; /* that it has no GET is nothing to tell */
+    } else if (error != 0) {
+        keep(contact->failed_words, (struct troth_span){reply->why, strlen(reply->why)});
+        contact->probing++;
+        probe_next(channel);
+        return;
+    }
+    channel_probe_end(channel);
+}
+
+/* To the next replica; when none has answered it is down. */
+static void probe_next(struct channel *channel)
+{
+    struct contact *contact = &channel->contact;
+    while (contact->probing < contact->probed->replica_count) {
+        struct http_peer *peer = contact->probed->replicas[contact->probing].peers[LANE_PHASE2];
+        struct http_request request = {.method = "GET",
+                                       .target = "",
+                                       .timeout_us = CHANNEL_PROBE_TIMEOUT_US,
+                                       .on_done = on_probed,
+                                       .arg = channel};
+        if (http_peer_call(peer, &request, &contact->probe) == 0) {
+            return;
+        }
+        const char *why = http_peer_why(peer);
+        keep(contact->failed_words, (struct troth_span){why, strlen(why)});
+        contact->probing++;
+    }
+    if (contact->probed == channel->route) {
+        char why[CHANNEL_WORDS_MAX + 1];
+        memcpy(why, contact->failed_words, sizeof(why));
+        channel_contact_failed(channel, why, false);
+    }
+    channel_probe_end(channel);
+}
+
+void channel_probe(struct channel *channel)
+{
+    struct contact *contact = &channel->contact;
+    channel_probe_end(channel);
+    contact->probed = channel->route;
+    contact->probed->refs++;
+    contact->probing = 0;
+    probe_next(channel);
+}
