@@ -6,6 +6,7 @@
  * the same once more. Connections are opened by a thread, too, one at a time and when one is
  * missing; each has one statement under way, since each waits for a flush of its own. */
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,7 @@ static void lane_send(struct lane *lane, struct troth_reply *task)
         give_to_thread(lane->committer, task);
         return;
     }
+    session_limit(&lane->session, 0);
     lane->task = task;
     lane->committed = false;
 }
@@ -224,8 +226,9 @@ static void lane_answered(struct lane *lane)
     struct troth_reply *task = lane->task;
 
     lane->task = NULL;
+    session_end_task(&lane->session);
     answer(lane, task, lane->committed);
-    if (PQstatus(lane->session.connection) == CONNECTION_OK) {
+    if (PQstatus(lane->session.connection) == CONNECTION_OK && !lane->session.stale) {
         lane_free(lane);
     } else {
         lane_break(lane);
@@ -244,14 +247,11 @@ static void lane_unlink_idle(struct lane *lane)
     }
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void lane_read(struct lane *lane)
 {
-    struct lane *lane = arg;
     PGconn *connection = lane->session.connection;
     struct troth_reply *task = lane->task;
 
-    (void)fd;
-    (void)what;
     if (PQconsumeInput(connection) != 1) {
         lane->task = NULL;
         lane_unlink_idle(lane);
@@ -266,10 +266,28 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
         if (result == NULL) {
             lane_answered(lane);
-            request_flush_all(lane->committer->postgres->participant);
             return;
         }
         lane_note(lane, result);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct lane *lane = arg;
+
+    (void)fd;
+    (void)what;
+    lane_read(lane);
+    request_flush_all(lane->committer->postgres->participant);
+}
+
+void committer_look(struct committer *committer, uint64_t now_us)
+{
+    uint32_t i;
+
+    for (i = 0; i < committer->opened; i++) {
+        watch_look(&committer->lanes[i].session.watch, now_us);
     }
 }
 
@@ -294,7 +312,7 @@ int committer_create(struct troth_postgres *postgres, uint32_t connections,
     }
     for (i = 0; i < connections; i++) {
         committer->lanes[i].committer = committer;
-        committer->lanes[i].session.postgres = postgres;
+        session_init(&committer->lanes[i].session, postgres);
     }
     *ret_committer = committer;
     return 0;
@@ -305,24 +323,71 @@ void committer_attached(struct committer *committer, struct event_base *base)
     committer->base = base;
 }
 
-/* What waits goes to the threads; what is under way is waited for. */
-void committer_stop(struct committer *committer)
+/* Waits for the lanes that have something under way, and reads what has come. false: there is none
+ * any more. */
+static bool read_lanes(struct committer *committer, struct pollfd *at, int wait_ms)
 {
-    uint32_t i;
+    uint32_t i, n = 0;
+
+    for (i = 0; i < committer->opened; i++) {
+        if (committer->lanes[i].task != NULL) {
+            at[n++] = (struct pollfd){.fd = PQsocket(committer->lanes[i].session.connection),
+                                      .events = POLLIN};
+        }
+    }
+    if (n == 0) {
+        return false;
+    }
+    (void)poll(at, n, wait_ms);
+    for (i = 0, n = 0; i < committer->opened; i++) {
+        if (committer->lanes[i].task != NULL && at[n++].revents != 0) {
+            lane_read(&committer->lanes[i]);
+        }
+    }
+    return true;
+}
+
+/* What waits goes to the threads; what is under way is waited for. */
+void committer_close(struct committer *committer, uint64_t until_us)
+{
+    struct pollfd *at;
+    uint64_t now_us;
 
     if (committer == NULL) {
         return;
     }
     give_waiting_to_threads(committer);
-    for (i = 0; i < committer->opened; i++) {
-        struct lane *lane = &committer->lanes[i];
-        PGresult *result;
+    at = calloc(committer->opened + 1, sizeof *at);
+    while (at != NULL && (now_us = task_now_us()) < until_us &&
+           read_lanes(committer, at, (int)((until_us - now_us) / 1000 + 1))) {
+    }
+    free(at);
+}
 
-        if (lane->task != NULL) {
-            while ((result = PQgetResult(lane->session.connection)) != NULL) {
-                lane_note(lane, result);
-            }
-            lane_answered(lane);
+void committer_cut(struct committer *committer)
+{
+    uint32_t i;
+
+    for (i = 0; committer != NULL && i < committer->opened; i++) {
+        struct lane *lane = &committer->lanes[i];
+        struct troth_reply *task = lane->task;
+
+        watch_end(&lane->session.watch);
+        if (task != NULL) {
+            lane->task = NULL;
+            troth_reply_unknown(task, "the participant is shutting down");
+        }
+    }
+}
+
+void committer_leave(struct committer *committer)
+{
+    uint32_t i;
+
+    for (i = 0; committer != NULL && i < committer->opened; i++) {
+        if (committer->lanes[i].readable != NULL) {
+            event_free(committer->lanes[i].readable);
+            committer->lanes[i].readable = NULL;
         }
     }
 }
@@ -334,11 +399,9 @@ void committer_destroy(struct committer *committer)
     if (committer == NULL) {
         return;
     }
-    for (i = 0; i < committer->opened; i++) {
-        if (committer->lanes[i].readable != NULL) {
-            event_free(committer->lanes[i].readable);
-        }
-        session_close(&committer->lanes[i].session);
+    committer_leave(committer);
+    for (i = 0; i < committer->count; i++) {
+        session_finish(&committer->lanes[i].session);
     }
     free(committer->lanes);
     free(committer);

@@ -102,7 +102,7 @@ static enum guard_end read_claim(struct session *session, int before)
 
 static enum guard_end not_sent(struct session *session)
 {
-    (void)snprintf(session->why, sizeof session->why, "%s", PQerrorMessage(session->connection));
+    session_say(session);
     session_close(session);
     return GUARD_LOST;
 }
@@ -177,6 +177,7 @@ enum guard_end guard_claim_compensation(struct session *session, const struct tr
         !session_pipeline_send(session)) {
         return not_sent(session);
     }
+    session_limit(session, guard_lock_left_us(session, task));
     return read_claim(session, 2);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dial.h"
 #include "pg.h"
 
 /* Nobody else's number: "troth" in ASCII. Held for the time of the migration. */
@@ -25,7 +26,7 @@ static void say(char *ret_why, size_t why_cap, const char *text)
 /* One number. */
 static int ask(PGconn *connection, const char *text, int *ret_number)
 {
-    PGresult *result = PQexec(connection, text);
+    PGresult *result = dial_ask(connection, text);
     const bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
 
     if (good) {
@@ -56,7 +57,7 @@ int schema_check(PGconn *connection, char *ret_why, size_t why_cap)
     char text[160];
 
     if (version_of(connection, &version) != 0) {
-        say(ret_why, why_cap, PQerrorMessage(connection));
+        say(ret_why, why_cap, dial_why(connection));
         return TROTH_ERROR_SCHEMA;
     }
     if (version == schema_version) {
@@ -109,14 +110,22 @@ static int apply(PGconn *connection, char *ret_why, size_t why_cap)
 
 int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap)
 {
-    PGconn *connection = session_connect(conninfo);
-    int error = TROTH_ERROR_UNAVAILABLE;
+    struct hosts hosts;
+    PGconn *connection;
+    char why[512] = "";
+    int error = hosts_init(&hosts, conninfo);
 
-    if (connection == NULL || PQstatus(connection) != CONNECTION_OK) {
-        say(ret_why, why_cap, connection == NULL ? "out of memory" : PQerrorMessage(connection));
+    if (error != 0) {
+        return error;
+    }
+    connection = dial(&hosts, NULL, NULL, why, sizeof why);
+    if (connection == NULL) {
+        say(ret_why, why_cap, why);
+        error = TROTH_ERROR_UNAVAILABLE;
     } else {
         error = apply(connection, ret_why, why_cap); /* closing rolls back what is not committed */
     }
     PQfinish(connection);
+    hosts_finish(&hosts);
     return error;
 }

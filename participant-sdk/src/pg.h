@@ -16,8 +16,11 @@
 #include <troth/id.h>
 #include <troth/postgres.h>
 
+#include <hosts/hosts.h>
+
 #include "server.h"
 #include "task.h"
+#include "watch.h"
 
 /* Statements of the service's that a connection keeps prepared; others are parsed each time. */
 #define SESSION_QUERIES_MAX 64
@@ -55,6 +58,13 @@ struct troth_postgres {
     uint32_t phase2_connections;
     uint64_t lock_timeout_us;
     uint64_t guard_timeout_us;
+    uint64_t answer_timeout_us;
+    uint64_t work_timeout_us;
+    uint64_t stop_timeout_us;
+    struct hosts hosts;
+    _Atomic unsigned host;  /* of them: who was good last */
+    struct event *look;     /* for answers that are late */
+    pthread_mutex_t saying; /* around `participant` where a thread has something to say */
     uint64_t scan_interval_us;
     uint64_t sweep_interval_us;
     struct pg_operation *operations;
@@ -82,7 +92,13 @@ enum guard_end {
     GUARD_LOST
 };
 
-/* --- session.c: one connection, used by one thread -------------------------------------------- */
+/* --- session.c, connection.c: one connection, used by one thread ------------------------------ */
+
+/* At the server; pid "": none. */
+struct backend {
+    char pid[16];
+    char since[40];
+};
 
 /* One round of phase 1, as waits.c sees it; under its lock between waits_enter() and _leave(). */
 struct wait {
@@ -103,7 +119,13 @@ struct wait {
 };
 
 struct session {
-    const struct troth_postgres *postgres;
+    struct troth_postgres *postgres;
+    struct watch watch;
+    uint64_t work_until_us;             /* of the task: work that is longer under way is cut off */
+    bool cut;                           /* since the task began: an answer was too late */
+    bool reads_only;                    /* the task's transaction is READ ONLY */
+    struct backend backend;             /* this connection's */
+    struct backend left;                /* of one that was cut, and may still be there */
     PGconn *connection;                 /* NULL: none */
     bool warned;                        /* a WARNING came since session_unwarn() */
     char why[256];                      /* what went wrong last, for reasons and diagnostics */
@@ -111,7 +133,7 @@ struct session {
     char failed_why[256];               /* its words */
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
-    bool stale; /* one of them is of no use any more: to be opened anew */
+    bool stale; /* one of them, or the server, is of no use any more: to be opened anew */
     struct wait wait;
     char conflict[MESSAGE_REASON_MAX + 1]; /* phase 1: the words of this round's */
     const struct troth_reply *unclaimed;   /* its guard row goes with the work's first statement */
@@ -169,13 +191,30 @@ void sql_int8(struct sql_parameters *parameters, uint64_t value);
 /* $1 journal, $2 gtid, $3 branch, $4 attempt: how every guard statement begins. */
 void sql_key(struct sql_parameters *parameters, const struct troth_call *call);
 
+void session_init(struct session *session, struct troth_postgres *postgres); /* of zeros */
+void session_finish(struct session *session);
+/* Around a task. What is said in between has a limit of time: whoever looks (watch_look) cuts the
+ * connection when an answer is late. */
+void session_begin_task(struct session *session, const struct troth_reply *task);
+void session_end_task(struct session *session);
+/* The library's next statements: answer_timeout, and what they may wait for locks. */
+void session_limit(struct session *session, uint64_t more_us);
+void session_limit_work(struct session *session); /* the service's */
+void session_limit_end(struct session *session);  /* COMMIT or PREPARE, and what they set off */
 /* Connects unless it is connected and alive. TROTH_ERROR_UNAVAILABLE: `why` says it. */
 TROTH_MUST_CHECK int session_open(struct session *session);
 /* Connects anew, without the prepared statements: for commands by their text. */
 TROTH_MUST_CHECK int session_open_bare(struct session *session);
 void session_close(struct session *session);
-/* Connects and gives no more than a connection, for the migration. */
-PGconn *session_connect(const char *conninfo);
+/* For an operator, from a thread: event, the call's name, and more. */
+void session_complain(struct session *session, const struct troth_call *call,
+                      enum troth_severity severity, const char *event, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Why the connection is of no use, into `why`. */
+void session_say(struct session *session);
+/* The server has ended the session with this. */
+bool session_is_over(const PGresult *result);
+bool session_prepare_all(struct session *session);
 /* One prepared statement and its result (NULL when lost), which the caller clears. */
 enum sql_end session_run(struct session *session, enum sql_statement statement,
                          const struct sql_parameters *parameters, PGresult **ret_result,
@@ -208,14 +247,23 @@ bool session_again(const struct session *session);
 /* --- pool.c: threads, each with a session ----------------------------------------------------- */
 
 /* `count` threads. */
-TROTH_MUST_CHECK int pool_create(const struct troth_postgres *postgres, uint32_t count,
+TROTH_MUST_CHECK int pool_create(struct troth_postgres *postgres, uint32_t count,
                                  struct pool **ret_pool);
 /* Takes the task: task->run is called on one of the threads. From the loop's thread. */
 void pool_give(struct pool *pool, struct troth_reply *task);
 /* This is one of the threads of some pool: work or compensate are on the stack. */
 bool pool_is_here(void);
-/* Ends the threads after their running work; queued tasks are answered `retry`. Takes NULL. */
-void pool_destroy(struct pool *pool);
+/* Cuts what is late. */
+void pool_look(struct pool *pool, uint64_t now_us);
+/* The end, in this order; each takes NULL. Nothing is begun any more: queued tasks are answered
+ * `retry`, threads end behind their running work. */
+void pool_close(struct pool *pool);
+/* All threads have ended; false: not until then (CLOCK_MONOTONIC). */
+bool pool_wait(struct pool *pool, uint64_t until_us);
+/* Whatever waits for the database does not any more. */
+void pool_cut(struct pool *pool);
+/* Frees; false: threads have not ended, and keep what they use. */
+bool pool_destroy(struct pool *pool);
 
 /* --- outputs.c: what prepared branches have put out, until their commit. Any thread ----------- */
 
@@ -324,31 +372,46 @@ TROTH_MUST_CHECK int committer_create(struct troth_postgres *postgres, uint32_t 
 void committer_attached(struct committer *committer, struct event_base *base);
 /* Takes the task, a commit of a branch that writes. */
 void committer_commit(struct committer *committer, struct troth_reply *task);
-/* Before phase 2's pool is destroyed: nothing is under way any more. Blocks. Takes NULL. */
-void committer_stop(struct committer *committer);
+/* Cuts what is late. */
+void committer_look(struct committer *committer, uint64_t now_us);
+/* The end, in this order; each takes NULL. Before phase 2's pool is closed: waits for what is under
+ * way until then. */
+void committer_close(struct committer *committer, uint64_t until_us);
+/* What still is, is answered `unknown`. */
+void committer_cut(struct committer *committer);
+/* Leaves the loop, and keeps what a thread may still use. */
+void committer_leave(struct committer *committer);
 void committer_destroy(struct committer *committer);
 
 /* --- scan.c, sweep.c: loop thread ------------------------------------------------------------- */
 
 TROTH_MUST_CHECK int scan_create(struct troth_postgres *postgres, struct scan **ret_scan);
 void scan_attached(struct scan *scan, struct event_base *base);
-void scan_now(struct scan *scan); /* all ages */
+void scan_now(struct scan *scan);   /* all ages */
+void scan_leave(struct scan *scan); /* the loop, and keeps what a thread may still use */
 void scan_destroy(struct scan *scan);
 
 TROTH_MUST_CHECK int sweep_create(struct troth_postgres *postgres, struct sweep **ret_sweep);
 void sweep_attached(struct sweep *sweep, struct event_base *base);
+void sweep_leave(struct sweep *sweep); /* the same */
 void sweep_destroy(struct sweep *sweep);
 
 /* --- waits.c: who waits for whose locks ------------------------------------------------------- */
 
 TROTH_MUST_CHECK int waits_create(struct troth_postgres *postgres, struct waits **ret_waits);
 void waits_attached(struct waits *waits, struct event_base *base); /* loop thread */
-void waits_destroy(struct waits *waits);                           /* loop thread; takes NULL */
+void waits_detach(struct waits *waits);  /* loop thread: its memory stays */
+void waits_destroy(struct waits *waits); /* loop thread; takes NULL */
 /* Around one round of phase 1 on a session that is open, from its thread. */
 void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
 void waits_leave(struct waits *waits, struct session *session);
 /* Its statement was cancelled, or is about to be, since it gives way. Any thread. */
 bool waits_ended(struct waits *waits, const struct session *session);
+
+/* postgres.c: its operations answer `retry`. */
+void postgres_detach(struct troth_postgres *postgres);
+/* stop.c: closes both; false: threads have not ended until then, and stay. */
+bool postgres_end_pools(struct troth_postgres *postgres, uint64_t end_us);
 
 /* migrate.c: the version in the database; SCHEMA_VERSION is the library's. */
 extern const int schema_version;

@@ -133,8 +133,8 @@ static void failed(struct session *session, struct troth_reply *task,
 
     (void)session_rollback(session); /* a broken one is opened anew for the next command */
     (void)snprintf(reason, sizeof reason, "%.*s", (int)output->reason.len, output->reason.data);
-    participant_say(session->postgres->participant, TROTH_SEVERITY_WARNING,
-                    "event=work_failed operation=%s reason=\"%s\"", task->call.operation, reason);
+    session_complain(session, &task->call, TROTH_SEVERITY_WARNING, "work_failed", "reason=\"%s\"",
+                     reason);
     troth_reply_retry(task, 0, reason);
 }
 
@@ -157,8 +157,8 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
             return conflict_why(session);
         }
         (void)session_rollback(session);
-        participant_say(session->postgres->participant, TROTH_SEVERITY_WARNING,
-                        "event=prepare_failed name=%s reason=\"%s\"", name, session->why);
+        session_complain(session, &task->call, TROTH_SEVERITY_WARNING, "prepare_failed",
+                         "reason=\"%s\"", session->why);
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     case SQL_LOST:
@@ -289,6 +289,10 @@ static enum round unclaimed(struct session *session, struct troth_reply *task, e
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     case GUARD_LOST: /* an idle connection may have been dead for long */
+        if (session->cut) {
+            troth_reply_retry(task, 0, session->why);
+            return ROUND_ANSWERED;
+        }
         break;
     }
     return ROUND_AGAIN;
@@ -468,6 +472,7 @@ void read_only_run(struct session *session, struct troth_reply *task)
 {
     uint64_t pause_us = 0;
 
+    session->reads_only = true;
     task->began_us = task_now_us();
     while (read_only_once(session, task) == ROUND_CONFLICT && another(session, task, &pause_us)) {
     }

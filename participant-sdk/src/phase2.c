@@ -82,6 +82,9 @@ static bool commit_once(struct session *session, struct troth_reply *task)
     case SQL_LOST:
         return true;
     }
+    if (session->stale) { /* it is the wrong server's */
+        return true;
+    }
     if (strcmp(error.sqlstate, SQLSTATE_NO_SUCH_OBJECT) == 0) {
         ask_witness(session, task);
     } else if (strcmp(error.sqlstate, SQLSTATE_NOT_IN_STATE) == 0) {
@@ -100,7 +103,8 @@ void commit_run(struct session *session, struct troth_reply *task)
         troth_reply_done(task, TROTH_BRANCH_COMMITTED, none);
         return;
     }
-    for (tried = 0; tried < CONNECTIONS_TRIED && session_open(session) == 0; tried++) {
+    for (tried = 0; tried < CONNECTIONS_TRIED && !session->cut && session_open(session) == 0;
+         tried++) {
         if (!commit_once(session, task)) {
             return;
         }
@@ -176,7 +180,7 @@ void abort_run(struct session *session, struct troth_reply *task)
         troth_reply_done(task, TROTH_BRANCH_ABORTED, none);
         return;
     }
-    for (rounds = 0; rounds < GUARD_ROUNDS_MAX; rounds++) {
+    for (rounds = 0; rounds < GUARD_ROUNDS_MAX && !session->cut; rounds++) {
         if (session_open(session) != 0) {
             break;
         }
@@ -336,7 +340,8 @@ void compensate_run(struct session *session, struct troth_reply *task)
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, none);
         return;
     }
-    for (rounds = 0; rounds < GUARD_ROUNDS_MAX && task_left_us(task) > 0; rounds++) {
+    for (rounds = 0; rounds < GUARD_ROUNDS_MAX && !session->cut && task_left_us(task) > 0;
+         rounds++) {
         if (session_open(session) != 0) {
             break;
         }
@@ -388,7 +393,8 @@ void status_run(struct session *session, struct troth_reply *task)
 {
     int tried;
 
-    for (tried = 0; tried < CONNECTIONS_TRIED && session_open(session) == 0; tried++) {
+    for (tried = 0; tried < CONNECTIONS_TRIED && !session->cut && session_open(session) == 0;
+         tried++) {
         if (!status_once(session, task)) {
             return;
         }

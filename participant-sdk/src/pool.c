@@ -4,6 +4,7 @@
  * needs in the processor's caches, and the others sleep on. */
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "pg.h"
 
@@ -14,6 +15,7 @@ struct worker {
     struct worker *next_idle;
     struct pool *pool;
     struct session session;
+    bool ended;
 };
 
 struct pool {
@@ -23,6 +25,8 @@ struct pool {
     struct troth_reply **last;
     bool stop;
     uint32_t started;
+    uint32_t ended;
+    pthread_cond_t all_ended;
     struct worker *workers;
 };
 
@@ -39,6 +43,18 @@ static struct troth_reply *queue_take(struct pool *pool)
     return task;
 }
 
+/* Whose connection is gone stands behind those that have one. */
+static void become_idle(struct worker *worker)
+{
+    struct worker **at = &worker->pool->idle;
+
+    while (worker->session.connection == NULL && *at != NULL) {
+        at = &(*at)->next_idle;
+    }
+    worker->next_idle = *at;
+    *at = worker;
+}
+
 /* The next task, or NULL: stop. */
 static struct troth_reply *next_task(struct worker *worker)
 {
@@ -48,8 +64,7 @@ static struct troth_reply *next_task(struct worker *worker)
     pthread_mutex_lock(&pool->lock);
     task = pool->stop ? NULL : queue_take(pool);
     if (task == NULL && !pool->stop) {
-        worker->next_idle = pool->idle;
-        pool->idle = worker;
+        become_idle(worker);
         while (worker->task == NULL && !pool->stop) {
             pthread_cond_wait(&worker->wake, &pool->lock);
         }
@@ -74,9 +89,16 @@ static void *work(void *arg)
 
     is_worker = true;
     while ((task = next_task(worker)) != NULL) {
+        session_begin_task(&worker->session, task);
         task->run(&worker->session, task);
+        session_end_task(&worker->session);
     }
     session_close(&worker->session);
+    pthread_mutex_lock(&worker->pool->lock);
+    worker->ended = true;
+    worker->pool->ended++;
+    pthread_cond_signal(&worker->pool->all_ended);
+    pthread_mutex_unlock(&worker->pool->lock);
     return NULL;
 }
 
@@ -100,7 +122,17 @@ static int start(struct worker *worker)
     return 0;
 }
 
-int pool_create(const struct troth_postgres *postgres, uint32_t count, struct pool **ret_pool)
+static void init_all_ended(struct pool *pool)
+{
+    pthread_condattr_t attributes;
+
+    (void)pthread_condattr_init(&attributes); /* none of these fails with valid arguments */
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&pool->all_ended, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+}
+
+int pool_create(struct troth_postgres *postgres, uint32_t count, struct pool **ret_pool)
 {
     struct pool *pool = calloc(1, sizeof *pool);
     int error = 0;
@@ -108,24 +140,30 @@ int pool_create(const struct troth_postgres *postgres, uint32_t count, struct po
     if (pool == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
-    (void)pthread_mutex_init(&pool->lock, NULL); /* never fails with default attributes */
-    pool->last = &pool->first;
     pool->workers = calloc(count, sizeof *pool->workers);
     if (pool->workers == NULL) {
-        error = TROTH_ERROR_NO_MEMORY;
+        free(pool);
+        return TROTH_ERROR_NO_MEMORY;
     }
+    (void)pthread_mutex_init(&pool->lock, NULL); /* never fails with default attributes */
+    init_all_ended(pool);
+    pool->last = &pool->first;
     while (error == 0 && pool->started < count) {
         struct worker *worker = &pool->workers[pool->started];
 
         worker->pool = pool;
-        worker->session.postgres = postgres;
+        session_init(&worker->session, postgres);
         error = start(worker);
         if (error == 0) {
             pool->started++;
+        } else {
+            session_finish(&worker->session);
         }
     }
     if (error != 0) {
-        pool_destroy(pool);
+        pool_close(pool);
+        (void)pool_wait(pool, UINT64_MAX); /* they have nothing to do */
+        (void)pool_destroy(pool);
         return error;
     }
     *ret_pool = pool;
@@ -152,7 +190,16 @@ void pool_give(struct pool *pool, struct troth_reply *task)
     }
 }
 
-void pool_destroy(struct pool *pool)
+void pool_look(struct pool *pool, uint64_t now_us)
+{
+    uint32_t i;
+
+    for (i = 0; i < pool->started; i++) {
+        watch_look(&pool->workers[i].session.watch, now_us);
+    }
+}
+
+void pool_close(struct pool *pool)
 {
     struct troth_reply *task;
     uint32_t i;
@@ -162,20 +209,69 @@ void pool_destroy(struct pool *pool)
     }
     pthread_mutex_lock(&pool->lock);
     pool->stop = true;
+    task = pool->first;
+    pool->first = NULL;
+    pool->last = &pool->first;
     pthread_mutex_unlock(&pool->lock);
     for (i = 0; i < pool->started; i++) {
         (void)pthread_cond_signal(&pool->workers[i].wake);
-        (void)pthread_join(pool->workers[i].thread, NULL); /* ours, joined once */
-        pthread_cond_destroy(&pool->workers[i].wake);
     }
-    task = pool->first;
     while (task != NULL) {
         struct troth_reply *next = task->next;
 
         troth_reply_retry(task, 0, "the participant is shutting down");
         task = next;
     }
+}
+
+bool pool_wait(struct pool *pool, uint64_t until_us)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u),
+                                   .tv_nsec = (long)(until_us % 1000000u) * 1000};
+    bool all;
+
+    if (pool == NULL) {
+        return true;
+    }
+    pthread_mutex_lock(&pool->lock);
+    while (pool->ended < pool->started &&
+           pthread_cond_timedwait(&pool->all_ended, &pool->lock, &until) == 0) {
+    }
+    all = pool->ended == pool->started;
+    pthread_mutex_unlock(&pool->lock);
+    return all;
+}
+
+void pool_cut(struct pool *pool)
+{
+    uint32_t i;
+
+    for (i = 0; pool != NULL && i < pool->started; i++) {
+        watch_end(&pool->workers[i].session.watch);
+    }
+}
+
+bool pool_destroy(struct pool *pool)
+{
+    uint32_t i;
+
+    if (pool == NULL) {
+        return true;
+    }
+    if (!pool_wait(pool, 0)) {
+        for (i = 0; i < pool->started; i++) {
+            (void)pthread_detach(pool->workers[i].thread); /* ours, and not joined */
+        }
+        return false;
+    }
+    for (i = 0; i < pool->started; i++) {
+        (void)pthread_join(pool->workers[i].thread, NULL); /* ours, joined once */
+        pthread_cond_destroy(&pool->workers[i].wake);
+        session_finish(&pool->workers[i].session);
+    }
+    pthread_cond_destroy(&pool->all_ended);
     pthread_mutex_destroy(&pool->lock);
     free(pool->workers);
     free(pool);
+    return true;
 }

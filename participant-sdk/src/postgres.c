@@ -1,12 +1,19 @@
-/* postgres.c: making, starting and ending the PostgreSQL resource; commands to their pools. */
+/* postgres.c: making and starting the PostgreSQL resource; commands to their pools. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
+#include "dial.h"
 #include "pg.h"
 
 #define LOCK_TIMEOUT_DEFAULT_US   UINT64_C(1000000)
 #define GUARD_TIMEOUT_DEFAULT_US  UINT64_C(200000)
+#define ANSWER_TIMEOUT_DEFAULT_US UINT64_C(10000000)
+#define WORK_TIMEOUT_DEFAULT_US   UINT64_C(300000000)
+#define STOP_TIMEOUT_DEFAULT_US   UINT64_C(5000000)
+#define LOOK_MS                   250 /* so often late answers are looked for */
 #define SCAN_INTERVAL_DEFAULT_US  UINT64_C(5000000)
 #define SWEEP_INTERVAL_DEFAULT_US UINT64_C(60000000)
 #define OUTPUTS_DEFAULT           4096u
@@ -128,11 +135,37 @@ static void on_news(void *arg, enum server_news news)
     troth_postgres_scan(postgres);
 }
 
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct troth_postgres *postgres = arg;
+    const uint64_t now_us = task_now_us();
+
+    (void)fd;
+    (void)what;
+    pool_look(postgres->phase1, now_us);
+    pool_look(postgres->phase2, now_us);
+    committer_look(postgres->committer, now_us);
+}
+
+static void look_from_now_on(struct troth_postgres *postgres, struct event_base *base)
+{
+    const struct timeval every = {.tv_usec = LOOK_MS * 1000};
+
+    if (postgres->look != NULL) {
+        return;
+    }
+    postgres->look = event_new(base, -1, EV_PERSIST, on_look, postgres);
+    if (postgres->look == NULL || event_add(postgres->look, &every) != 0) {
+        participant_say(postgres->participant, TROTH_SEVERITY_ERROR, "event=no_look reason=memory");
+    }
+}
+
 static void on_attached(void *arg, struct event_base *base)
 {
     struct troth_postgres *postgres = arg;
 
     if (postgres->phase2 != NULL) {
+        look_from_now_on(postgres, base);
         committer_attached(postgres->committer, base);
         scan_attached(postgres->scan, base);
         sweep_attached(postgres->sweep, base);
@@ -161,6 +194,9 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
         (uint32_t)or_default(config->phase2_connections, TROTH_POSTGRES_PHASE2_DEFAULT);
     made->lock_timeout_us = or_default(config->lock_timeout_us, LOCK_TIMEOUT_DEFAULT_US);
     made->guard_timeout_us = or_default(config->guard_timeout_us, GUARD_TIMEOUT_DEFAULT_US);
+    made->answer_timeout_us = or_default(config->answer_timeout_us, ANSWER_TIMEOUT_DEFAULT_US);
+    made->work_timeout_us = or_default(config->work_timeout_us, WORK_TIMEOUT_DEFAULT_US);
+    made->stop_timeout_us = or_default(config->stop_timeout_us, STOP_TIMEOUT_DEFAULT_US);
     made->scan_interval_us = or_default(config->scan_interval_us, SCAN_INTERVAL_DEFAULT_US);
     made->sweep_interval_us = or_default(config->sweep_interval_us, SWEEP_INTERVAL_DEFAULT_US);
     made->conninfo = strdup(config->conninfo);
@@ -170,8 +206,11 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
         (config->resolver != NULL && made->resolver == NULL)) {
         return TROTH_ERROR_NO_MEMORY;
     }
-    error = outputs_create((uint32_t)or_default(config->cached_outputs, OUTPUTS_DEFAULT),
-                           &made->outputs);
+    error = hosts_init(&made->hosts, made->conninfo);
+    if (error == 0) {
+        error = outputs_create((uint32_t)or_default(config->cached_outputs, OUTPUTS_DEFAULT),
+                               &made->outputs);
+    }
     if (error == 0) {
         error = scan_create(made, &made->scan);
     }
@@ -202,6 +241,7 @@ int troth_postgres_create(struct troth_participant *participant,
         return TROTH_ERROR_NO_MEMORY;
     }
     made->participant = participant;
+    (void)pthread_mutex_init(&made->saying, NULL); /* never fails with default attributes */
     error = fill(made, config);
     if (error != 0) {
         (void)troth_postgres_destroy(made);
@@ -220,13 +260,13 @@ int troth_postgres_create(struct troth_participant *participant,
 static int check_prepared(const struct troth_postgres *postgres, PGconn *connection, char *ret_why,
                           size_t why_cap)
 {
-    PGresult *result = PQexec(connection, "SHOW max_prepared_transactions");
+    PGresult *result = dial_ask(connection, "SHOW max_prepared_transactions");
     const bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
     const unsigned long max = answered ? strtoul(PQgetvalue(result, 0, 0), NULL, 10) : 0;
 
     PQclear(result);
     if (!answered) {
-        (void)snprintf(ret_why, why_cap, "%s", PQerrorMessage(connection));
+        (void)snprintf(ret_why, why_cap, "%s", dial_why(connection));
         return TROTH_ERROR_UNAVAILABLE;
     }
     if (max >= postgres->slots) {
@@ -240,17 +280,12 @@ static int check_prepared(const struct troth_postgres *postgres, PGconn *connect
     return TROTH_ERROR_CONFIG;
 }
 
-static int check_database(const struct troth_postgres *postgres, char *ret_why, size_t why_cap)
+static int check_database(struct troth_postgres *postgres, char *ret_why, size_t why_cap)
 {
-    PGconn *connection = session_connect(postgres->conninfo);
-    int error;
+    PGconn *connection = dial(&postgres->hosts, &postgres->host, NULL, ret_why, why_cap);
+    int error = TROTH_ERROR_UNAVAILABLE;
 
-    if (connection == NULL || PQstatus(connection) != CONNECTION_OK) {
-        (void)snprintf(ret_why, why_cap, "%s",
-                       connection == NULL ? "out of memory" : PQerrorMessage(connection));
-        ret_why[strcspn(ret_why, "\n")] = '\0';
-        error = TROTH_ERROR_UNAVAILABLE;
-    } else {
+    if (connection != NULL) {
         error = check_prepared(postgres, connection, ret_why, why_cap);
         if (error == 0) {
             error = schema_check(connection, ret_why, why_cap);
@@ -287,10 +322,7 @@ int troth_postgres_start(struct troth_postgres *postgres, char *ret_why, size_t 
     }
     if (error != 0) {
         (void)snprintf(why, cap, "can not start the connections' threads");
-        pool_destroy(postgres->phase1);
-        pool_destroy(postgres->phase2);
-        postgres->phase1 = NULL;
-        postgres->phase2 = NULL;
+        postgres_end_pools(postgres, UINT64_MAX); /* they have nothing to do */
         return error;
     }
     if (postgres->participant->event_base != NULL) {
@@ -305,7 +337,7 @@ void troth_postgres_scan(struct troth_postgres *postgres)
 }
 
 /* The participant may live on: it must not refuse for good what another process can do. */
-static void detach(struct troth_postgres *postgres)
+void postgres_detach(struct troth_postgres *postgres)
 {
     static const struct troth_handlers ended = {.prepare = on_ended,
                                                 .commit = on_ended,
@@ -330,39 +362,4 @@ static void detach(struct troth_postgres *postgres)
             operation->arg = NULL;
         }
     }
-}
-
-int troth_postgres_destroy(struct troth_postgres *postgres)
-{
-    struct pg_operation *operation;
-
-    if (postgres == NULL) {
-        return 0;
-    }
-    if (pool_is_here()) { /* it would wait for itself */
-        return TROTH_ERROR_INVALID;
-    }
-    postgres->closing = true;
-    detach(postgres);
-    committer_stop(postgres->committer);
-    pool_destroy(postgres->phase1);
-    pool_destroy(postgres->phase2);
-    /* Answers of the threads, also the scan's own, leave while what they point to is there. */
-    if (postgres->participant->loop != NULL) {
-        participant_drain(postgres->participant);
-    }
-    committer_destroy(postgres->committer);
-    scan_destroy(postgres->scan);
-    sweep_destroy(postgres->sweep);
-    waits_destroy(postgres->waits);
-    outputs_destroy(postgres->outputs);
-    while ((operation = postgres->operations) != NULL) {
-        postgres->operations = operation->next;
-        free(operation);
-    }
-    free(postgres->conninfo);
-    free(postgres->coordinator);
-    free(postgres->resolver);
-    free(postgres);
-    return 0;
 }

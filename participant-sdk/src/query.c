@@ -82,12 +82,12 @@ static PGresult *claim_and_run(struct session *session, int place, const char *s
     session->claimed = GUARD_LOST;
     if (!guard_claim_send(session, task) || !send(session, place, sql, count, values) ||
         !session_pipeline_send(session)) {
-        (void)snprintf(session->why, sizeof session->why, "%s",
-                       PQerrorMessage(session->connection));
+        session_say(session);
         session_close(session);
         return failed(NULL);
     }
     session->claimed = guard_claim_read(session);
+    session_limit_work(session);
     if (session->claimed == GUARD_CLAIMED) {
         result = PQgetResult(session->connection);
         /* The connection forgets it at the pipeline's end. */

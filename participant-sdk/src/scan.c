@@ -54,15 +54,22 @@ int scan_create(struct troth_postgres *postgres, struct scan **ret_scan)
     return 0;
 }
 
+void scan_leave(struct scan *scan)
+{
+    troth_client_destroy(scan->client);
+    scan->client = NULL;
+    if (scan->timer != NULL) {
+        event_free(scan->timer);
+        scan->timer = NULL;
+    }
+}
+
 void scan_destroy(struct scan *scan)
 {
     if (scan == NULL) {
         return;
     }
-    troth_client_destroy(scan->client);
-    if (scan->timer != NULL) {
-        event_free(scan->timer);
-    }
+    scan_leave(scan);
     free(scan->names);
     free(scan);
 }

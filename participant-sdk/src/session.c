@@ -1,24 +1,11 @@
-/* session.c: one connection to PostgreSQL, used by one thread. */
-#include <libpq-events.h>
+/* session.c: what is said over one connection to PostgreSQL, which one thread uses. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pg.h"
 
-#define CONNECT_TIMEOUT_S   "5"
-#define TCP_USER_TIMEOUT_MS "30000"
-/* A server that is gone without a word while its answer is awaited: noticed in 10 + 3 * 5 s, not in
- * the system's two hours, for which the connection and its command would be lost. */
-#define KEEPALIVES_IDLE_S       "10"
-#define KEEPALIVES_INTERVAL_S   "5"
-#define KEEPALIVES_COUNT        "3"
-#define SQLSTATE_LOCK_TIMEOUT   "55P03"
-#define SQLSTATE_ADMIN_SHUTDOWN "57P01" /* and 02, 03: the session is gone */
-#define SQLSTATE_DEADLOCK       "40P01"
-#define SQLSTATE_SERIALISATION  "40001"
-#define SQLSTATE_CANCELLED      "57014"
-#define SQLSTATE_FAILED_BEFORE  "25P02" /* says nothing new */
+#define SQLSTATE_LOCK_TIMEOUT "55P03"
 
 /* A gtid below the mark has been forgotten: it gets no row any more. */
 #define NOT_FORGOTTEN(shard, ordering)                                                             \
@@ -168,119 +155,9 @@ void sql_key(struct sql_parameters *parameters, const struct troth_call *call)
     sql_int4(parameters, call->attempt);
 }
 
-/* --- the connection --------------------------------------------------------------------------- */
+/* --- preparing ------------------------------------------------------------------------------- */
 
-static void on_notice(void *arg, const PGresult *result)
-{
-    struct session *session = arg;
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-    if (severity != NULL && strcmp(severity, "WARNING") == 0) {
-        session->warned = true;
-        (void)snprintf(session->why, sizeof session->why, "%s", text == NULL ? "WARNING" : text);
-    }
-}
-
-/* "55P03: canceling statement due to lock timeout (while updating tuple (0,1) in relation …)". */
-static void keep_words(struct session *session, const PGresult *result, const char *state)
-{
-    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *where = PQresultErrorField(result, PG_DIAG_CONTEXT);
-
-    (void)snprintf(session->failed, sizeof session->failed, "%s", state);
-    (void)snprintf(session->failed_why, sizeof session->failed_why, "%s: %s%s%.*s%s", state,
-                   text == NULL ? "" : text, where == NULL ? "" : " (",
-                   where == NULL ? 0 : (int)strcspn(where, "\n"), where == NULL ? "" : where,
-                   where == NULL ? "" : ")");
-}
-
-/* Of every statement, also the service's own: why the transaction is a failed one. */
-static int on_event(PGEventId event, void *info, void *arg)
-{
-    struct session *session = arg;
-    const PGresult *result;
-    const char *state;
-
-    if (event == PGEVT_RESULTCREATE) {
-        result = ((const PGEventResultCreate *)info)->result;
-        state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-        if (PQresultStatus(result) == PGRES_FATAL_ERROR && state != NULL &&
-            strcmp(state, SQLSTATE_FAILED_BEFORE) != 0) {
-            keep_words(session, result, state);
-        }
-    }
-    return 1;
-}
-
-void session_forget(struct session *session)
-{
-    session->failed[0] = '\0';
-    session->failed_why[0] = '\0';
-    session->wait = (struct wait){0};
-}
-
-bool session_conflict(const struct session *session)
-{
-    return strcmp(session->failed, SQLSTATE_LOCK_TIMEOUT) == 0 || session_again(session) ||
-           (strcmp(session->failed, SQLSTATE_CANCELLED) == 0 &&
-            waits_ended(session->postgres->waits, session));
-}
-
-bool session_again(const struct session *session)
-{
-    return strcmp(session->failed, SQLSTATE_DEADLOCK) == 0 ||
-           strcmp(session->failed, SQLSTATE_SERIALISATION) == 0;
-}
-
-void session_unwarn(struct session *session)
-{
-    session->warned = false;
-}
-
-PGconn *session_connect(const char *conninfo)
-{
-    /* Before conninfo, which is expanded in its place and has the last word. */
-    const char *const keywords[] = {
-        "connect_timeout",  "tcp_user_timeout",          "keepalives_idle", "keepalives_interval",
-        "keepalives_count", "fallback_application_name", "dbname",          NULL};
-    const char *const values[] = {CONNECT_TIMEOUT_S, TCP_USER_TIMEOUT_MS,
-                                  KEEPALIVES_IDLE_S, KEEPALIVES_INTERVAL_S,
-                                  KEEPALIVES_COUNT,  "troth",
-                                  conninfo,          NULL};
-
-    return PQconnectdbParams(keywords, values, 1);
-}
-
-static void say_connection(struct session *session)
-{
-    (void)snprintf(session->why, sizeof session->why, "%s",
-                   session->connection == NULL ? "out of memory"
-                                               : PQerrorMessage(session->connection));
-}
-
-/* Never the database's or the role's own defaults: PREPARE, COMMIT and their like have no statement
- * timeout; the guard's own statements wait briefly; an acknowledgement is durable. */
-static bool set_up(struct session *session)
-{
-    const char *const text = "SELECT set_config('statement_timeout', '0', false),"
-                             " set_config('lock_timeout', $1, false),"
-                             " CASE WHEN current_setting('synchronous_commit') = 'off'"
-                             " THEN set_config('synchronous_commit', 'on', false) END";
-    char lock_timeout[32];
-    const char *const values[] = {lock_timeout};
-    PGresult *result;
-    bool good;
-
-    (void)snprintf(lock_timeout, sizeof lock_timeout, "%llu",
-                   (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
-    result = PQexecParams(session->connection, text, 1, NULL, values, NULL, NULL, 0);
-    good = PQresultStatus(result) == PGRES_TUPLES_OK;
-    PQclear(result);
-    return good;
-}
-
-static bool prepare_all(struct session *session)
+bool session_prepare_all(struct session *session)
 {
     PGresult *result;
     bool good = true;
@@ -292,46 +169,6 @@ static bool prepare_all(struct session *session)
         PQclear(result);
     }
     return good;
-}
-
-static int open_with(struct session *session, bool statements_too)
-{
-    session_close(session);
-    session->connection = session_connect(session->postgres->conninfo);
-    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK) {
-        (void)PQsetNoticeReceiver(session->connection, on_notice, session);
-        if (PQregisterEventProc(session->connection, on_event, "troth", session) != 0 &&
-            set_up(session) && (!statements_too || prepare_all(session))) {
-            return 0;
-        }
-    }
-    say_connection(session);
-    session_close(session);
-    return TROTH_ERROR_UNAVAILABLE;
-}
-
-int session_open(struct session *session)
-{
-    if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK &&
-        !session->stale) {
-        return 0;
-    }
-    return open_with(session, true);
-}
-
-int session_open_bare(struct session *session)
-{
-    return open_with(session, false);
-}
-
-void session_close(struct session *session)
-{
-    PQfinish(session->connection); /* takes NULL */
-    session->connection = NULL;
-    session->stale = false;
-    while (session->queries_count > 0) {
-        free(session->queries[--session->queries_count]);
-    }
 }
 
 /* --- results ---------------------------------------------------------------------------------- */
@@ -351,8 +188,8 @@ static enum sql_end judge(struct session *session, const PGresult *result,
         return SQL_FAILED; /* the statement before it has said why */
     }
     state = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (state == NULL || strncmp(state, SQLSTATE_ADMIN_SHUTDOWN, 4) == 0) {
-        say_connection(session);
+    if (state == NULL || session_is_over(result)) {
+        session_say(session);
         return SQL_LOST;
     }
     (void)snprintf(ret_error->sqlstate, sizeof ret_error->sqlstate, "%s", state);
@@ -364,7 +201,7 @@ static enum sql_end judge(struct session *session, const PGresult *result,
 /* A connection that libpq calls broken, or that the server has ended, is not used again. */
 static enum sql_end dropped(struct session *session)
 {
-    say_connection(session);
+    session_say(session);
     session_close(session);
     return SQL_LOST;
 }
@@ -373,13 +210,16 @@ enum sql_end session_run(struct session *session, enum sql_statement statement,
                          const struct sql_parameters *parameters, PGresult **ret_result,
                          struct sql_error *ret_error)
 {
-    PGresult *result = PQexecPrepared(session->connection, statements[statement].name,
-                                      parameters == NULL ? 0 : parameters->count,
-                                      parameters == NULL ? NULL : parameters->values,
-                                      parameters == NULL ? NULL : parameters->lengths,
-                                      parameters == NULL ? NULL : parameters->formats, 0);
-    enum sql_end end = judge(session, result, ret_error);
+    PGresult *result;
+    enum sql_end end;
 
+    session_limit(session, 0);
+    result = PQexecPrepared(session->connection, statements[statement].name,
+                            parameters == NULL ? 0 : parameters->count,
+                            parameters == NULL ? NULL : parameters->values,
+                            parameters == NULL ? NULL : parameters->lengths,
+                            parameters == NULL ? NULL : parameters->formats, 0);
+    end = judge(session, result, ret_error);
     if (end == SQL_LOST) {
         PQclear(result);
         return dropped(session);
@@ -395,9 +235,12 @@ enum sql_end session_run(struct session *session, enum sql_statement statement,
 enum sql_end session_command(struct session *session, const char *text, const char *tag,
                              struct sql_error *ret_error)
 {
-    PGresult *result = PQexec(session->connection, text);
-    enum sql_end end = judge(session, result, ret_error);
+    PGresult *result;
+    enum sql_end end;
 
+    session_limit(session, 0);
+    result = PQexec(session->connection, text);
+    end = judge(session, result, ret_error);
     if (end == SQL_OK && strcmp(PQcmdStatus(result), tag) != 0) {
         (void)snprintf(session->why, sizeof session->why, "the answer was %s", PQcmdStatus(result));
         end = SQL_FAILED;
@@ -410,6 +253,7 @@ enum sql_end session_command(struct session *session, const char *text, const ch
 
 bool session_pipeline_begin(struct session *session)
 {
+    session_limit(session, 0);
     return PQenterPipelineMode(session->connection) == 1;
 }
 

@@ -38,6 +38,14 @@ int sweep_create(struct troth_postgres *postgres, struct sweep **ret_sweep)
     return 0;
 }
 
+void sweep_leave(struct sweep *sweep)
+{
+    if (sweep->timer != NULL) {
+        event_free(sweep->timer);
+        sweep->timer = NULL;
+    }
+}
+
 void sweep_destroy(struct sweep *sweep)
 {
     uint32_t i;
@@ -45,9 +53,7 @@ void sweep_destroy(struct sweep *sweep)
     if (sweep == NULL) {
         return;
     }
-    if (sweep->timer != NULL) {
-        event_free(sweep->timer);
-    }
+    sweep_leave(sweep);
     for (i = 0; i < TROTH_JOURNALS_MAX; i++) {
         free(sweep->marks[i]);
     }

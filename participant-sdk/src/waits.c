@@ -58,14 +58,20 @@ int waits_create(struct troth_postgres *postgres, struct waits **ret_waits)
     return 0;
 }
 
+void waits_detach(struct waits *waits)
+{
+    if (waits->timer != NULL) {
+        event_free(waits->timer);
+        waits->timer = NULL;
+    }
+}
+
 void waits_destroy(struct waits *waits)
 {
     if (waits == NULL) {
         return;
     }
-    if (waits->timer != NULL) {
-        event_free(waits->timer);
-    }
+    waits_detach(waits);
     pthread_mutex_destroy(&waits->lock);
     free(waits);
 }

@@ -94,6 +94,7 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
     int answer;
 
     session_set_here(session);
+    session_limit_work(session);
     answer = work(arg, session->unclaimed != NULL ? NULL : session->connection, call, output);
     session_set_here(NULL);
     if (session->unclaimed != NULL) { /* it asked nothing: the row is written all the same */
@@ -114,7 +115,9 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
         return WORK_FAILED;
     case PQTRANS_ACTIVE: /* it left a statement running, or in pipeline mode */
     case PQTRANS_UNKNOWN:
-        troth_output_reason(output, "the connection to the database broke during the work");
+        session_say(session);
+        troth_output_reason(output, session->why[0] != '\0' ? session->why
+                                                            : "the work left a statement running");
         session_close(session);
         return WORK_LOST;
     }
@@ -174,11 +177,11 @@ enum sql_end work_finish(struct session *session, const struct troth_call *call,
     session_unwarn(session);
     if (!session_pipeline_begin(session) || !send_keep(session, call, kind, output) ||
         !session_send_text(session, text) || !session_pipeline_send(session)) {
-        (void)snprintf(session->why, sizeof session->why, "%s",
-                       PQerrorMessage(session->connection));
+        session_say(session);
         session_close(session);
         return SQL_LOST;
     }
+    session_limit_end(session);
     end = session_next(session, NULL, &error);
     if (end == SQL_OK) {
         end = session_next(session, &result, &error);

@@ -20,6 +20,15 @@
  * And when every connection for prepare and execute is taken, and more than half of them wait for
  * locks, the youngest give way until half of them are free for others.
  *
+ * While a session works on a branch its application_name is that name without "troth_": it is seen
+ * in pg_stat_activity, and in the server's log where log_line_prefix has %a.
+ *
+ * Nothing waits for the database without an end, however silent that is (a hung server, proxy or
+ * standby): answer_timeout_us, work_timeout_us and stop_timeout_us below. A connection that is cut
+ * may leave its backend behind: its session has no new one before that has ended, so that a
+ * participant never has more than one for each of its connections. Calls of such a session are
+ * answered `retry`, where something may have been done `unknown`.
+ *
  * Rules about PREPARE TRANSACTION, COMMIT PREPARED and ROLLBACK PREPARED are from PostgreSQL's
  * documentation, part VI, "SQL Commands". */
 #ifndef TROTH_POSTGRES_H
@@ -44,8 +53,13 @@ struct troth_output;
 struct troth_postgres_config {
     const char *conninfo;        /* libpq's connection string or URI; required. It names the server
                                     itself or a pooler in session mode: prepared statements and
-                                    settings belong to a session. A silent server is given up after
-                                    25 s (keepalives_…), unless it says otherwise */
+                                    settings belong to a session. Several hosts are tried in turn,
+                                    each for connect_timeout (5 s), the one that was good last
+                                    first. Only a server that takes writes is good, unless it says
+                                    otherwise (target_session_attrs); a session whose server says
+                                    that it does not (25006), or that it is about to go (57P0x),
+                                    is made anew. The network between: keepalives_… (25 s) and
+                                    tcp_user_timeout (20 s), unless it says otherwise */
     uint32_t slots;              /* connections for prepare and execute, announced as slots; 0:
                                     TROTH_SLOTS_DEFAULT; at most 1000. More commands than that wait
                                     in their order, and are answered `retry` when their timeout
@@ -60,6 +74,12 @@ struct troth_postgres_config {
                                     (57014) */
     uint64_t guard_timeout_us;   /* every call waits so long for a guard row, then ends or rolls
                                     back what holds it; what it may not end: `retry`; 0: 200 ms */
+    uint64_t answer_timeout_us;  /* the library's own statements, COMMIT among them, are answered
+                                    by then, or the connection is cut; so is one whose work has not
+                                    come to an end so long after its call's timeout; 0: 10 s. More
+                                    than a write to the disk and to a synchronous standby takes */
+    uint64_t work_timeout_us;    /* work that comes without a timeout is cut off then; 0: 5 min */
+    uint64_t stop_timeout_us;    /* troth_postgres_destroy() takes no longer; 0: 5 s */
     const char *coordinator;     /* http://host:port, asked about branches left prepared; NULL:
                                     they stay until the coordinator calls by itself */
     uint64_t scan_interval_us;   /* how often pg_prepared_xacts is read; a branch younger than that
@@ -137,11 +157,15 @@ TROTH_MUST_CHECK int troth_postgres_start(struct troth_postgres *postgres, char 
  * connection of the coordinator breaks during a command. From the loop's thread. Does not block. */
 void troth_postgres_scan(struct troth_postgres *postgres);
 
-/* Waits for the work that is running, whose answers leave, answers what is queued with `retry`,
- * closes connections and frees. Blocks until running work has ended, so for as long as calls
- * without a timeout take. Where the participant lives on its operations answer `retry`. Takes NULL.
- * From the loop's thread, also from a handler. TROTH_ERROR_INVALID: from inside `work` or
- * `compensate`, which would wait for themselves; nothing was done. */
+/* Answers what is queued with `retry`, waits for the work that is running, whose answers leave,
+ * closes connections and frees. Blocks for stop_timeout_us at most: a second before its end (a
+ * quarter of it, if that is less) connections are cut, so that whoever waits for the database comes
+ * back. A thread that even so does not (it is in the service's own code, or in the system's look-up
+ * of a name) stays behind with what it uses, until the process ends; it is told to the diagnostic
+ * callback, and answers nobody. What was registered (troth_postgres_handle()) may be freed behind
+ * this only where there is no such thread. Where the participant lives on its operations answer
+ * `retry`. Takes NULL. From the loop's thread, also from a handler. TROTH_ERROR_INVALID: from
+ * inside `work` or `compensate`, which would wait for themselves; nothing was done. */
 int troth_postgres_destroy(struct troth_postgres *postgres);
 
 /* Inside `work` and `compensate` only, `connection` being theirs: as PQexecParams() with `count`

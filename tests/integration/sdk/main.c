@@ -35,6 +35,7 @@ int main(void)
         suite_add_tcase(suite, with_queries_only(database_tests()));
     }
     suite_add_tcase(suite, scan_tests());
+    suite_add_tcase(suite, silent_tests());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -43,8 +43,9 @@ struct rig {
 /* A new database with account 1 to 9 of 1000 each, and a participant over it. */
 void rig_setup(struct rig *rig);
 void rig_start(struct rig *rig);
-void rig_run(struct rig *rig);  /* the loop, in a thread; rig_start() does it */
-void rig_stop(struct rig *rig); /* as a crash: what is prepared stays */
+void service_register(struct rig *rig); /* service.c */
+void rig_run(struct rig *rig);          /* the loop, in a thread; rig_start() does it */
+void rig_stop(struct rig *rig);         /* as a crash: what is prepared stays */
 void rig_teardown(struct rig *rig);
 
 /* Whether debit says so of itself. The suites run both ways. */
@@ -98,5 +99,6 @@ TCase *attempt_tests(void);
 TCase *conflict_tests(void);
 TCase *database_tests(void);
 TCase *scan_tests(void);
+TCase *silent_tests(void);
 
 #endif

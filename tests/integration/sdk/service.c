@@ -1,0 +1,307 @@
+/* service.c: what the participant of the tests does. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig.h"
+
+static void pass(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->waiting++;
+    pthread_cond_broadcast(&gate->moved);
+    while (!gate->open) {
+        pthread_cond_wait(&gate->moved, &gate->lock);
+    }
+    gate->waiting--;
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_wait_for(struct gate *gate, unsigned waiting)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (gate->waiting < waiting) {
+        pthread_cond_wait(&gate->moved, &gate->lock);
+    }
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_open(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->moved);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+bool rig_queries_only;
+
+static int change(PGconn *db, const struct troth_call *call, int sign, struct troth_output *output)
+{
+    char account[32], amount[32];
+    const char *const values[] = {account, amount};
+    int64_t id, money;
+    PGresult *result;
+    int answer = TROTH_ERROR_DATABASE;
+
+    if (troth_call_int64(call, "account", &id) != 0 ||
+        troth_call_int64(call, "amount", &money) != 0) {
+        return TROTH_ERROR_REFUSED;
+    }
+    snprintf(account, sizeof account, "%ld", (long)id);
+    snprintf(amount, sizeof amount, "%ld", sign * (long)money);
+    result = troth_postgres_query(db,
+                                  "UPDATE account SET balance = balance + $2 WHERE id = $1"
+                                  " AND balance + $2 >= 0 RETURNING balance",
+                                  2, values);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
+        troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
+        answer = 0;
+    } else if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        troth_output_reason(output, "insufficient funds");
+        answer = TROTH_ERROR_REFUSED;
+    }
+    PQclear(result);
+    return answer;
+}
+
+static int debit(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    (void)arg;
+    return change(db, call, -1, output);
+}
+
+/* Writes down what it was told of the action. */
+static int undo(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    char seen[256];
+    const char *const values[] = {seen};
+    PGresult *result;
+
+    (void)arg;
+    snprintf(seen, sizeof seen, "%.*s", (int)call->action_output.len, call->action_output.data);
+    result = PQexecParams(db, "INSERT INTO seen VALUES ($1)", 1, NULL, values, NULL, NULL, 0);
+    PQclear(result);
+    return change(db, call, 1, output);
+}
+
+static int hold(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    int answer = change(db, call, -1, output);
+
+    pass(arg);
+    return answer;
+}
+
+/* Two rows, one after the other. */
+static int both(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    struct rig *rig = arg;
+
+    (void)call;
+    rig->calls++;
+    PQclear(PQexec(db, "UPDATE account SET balance = balance - 100 WHERE id = 1"));
+    PQclear(PQexec(db, "UPDATE account SET balance = balance + 100 WHERE id = 2"));
+    troth_output_format(output, "%u", rig->calls);
+    return 0;
+}
+
+/* Reads one row and writes another: two of these in opposite directions are no series. */
+static int skew(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    struct rig *rig = arg;
+
+    (void)call;
+    rig->calls++;
+    PQclear(PQexec(db, "SELECT balance FROM account WHERE id = 2"));
+    PQclear(PQexec(db, "UPDATE account SET balance = balance - 100 WHERE id = 1"));
+    troth_output_format(output, "%u", rig->calls);
+    pass(&rig->gate);
+    return 0;
+}
+
+/* Asks without waiting, and says itself what it is. */
+static int nowait(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    PGresult *result = PQexec(db, "SAVEPOINT one; SELECT FROM account WHERE id = 1"
+                                  " FOR UPDATE NOWAIT");
+    const bool had = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    (void)arg;
+    (void)call;
+    PQclear(result);
+    if (!had) {
+        PQclear(PQexec(db, "ROLLBACK TO one"));
+        troth_output_reason(output, "account 1 is in use");
+    }
+    return had ? 0 : TROTH_ERROR_CONFLICT;
+}
+
+/* PREPARE TRANSACTION refuses a transaction that has touched a temporary table. */
+static int temporary(void *arg, PGconn *db, const struct troth_call *call,
+                     struct troth_output *output)
+{
+    PQclear(PQexec(db, "CREATE TEMPORARY TABLE scratch (n integer)"));
+    return debit(arg, db, call, output);
+}
+
+/* Says that all is well after a statement that failed. */
+static int broken(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    int answer = debit(arg, db, call, output);
+
+    PQclear(PQexec(db, "SELECT 1/0"));
+    return answer;
+}
+
+/* Ends the transaction by itself, which it must not. */
+static int runaway(void *arg, PGconn *db, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)arg;
+    (void)call;
+    (void)output;
+    PQclear(PQexec(db, "ROLLBACK"));
+    return 0;
+}
+
+static int look(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    PGresult *result = PQexec(db, "SELECT balance FROM account WHERE id = 1");
+
+    (void)arg;
+    (void)call;
+    troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return 0;
+}
+
+/* All columns, prepared: what a migration of the service's breaks. */
+static int whole(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    PGresult *result = troth_postgres_query(db, "SELECT * FROM account WHERE id = 1", 0, NULL);
+    const bool there = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    (void)arg;
+    (void)call;
+    troth_output_format(output, "%d", PQnfields(result));
+    PQclear(result);
+    return there ? 0 : TROTH_ERROR_DATABASE;
+}
+
+static int no_table(void *arg, PGconn *db, const struct troth_call *call,
+                    struct troth_output *output)
+{
+    PGresult *result = troth_postgres_query(db, "SELECT 1 FROM no_such_table", 0, NULL);
+    const bool there = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    (void)arg;
+    (void)call;
+    (void)output;
+    PQclear(result);
+    return there ? 0 : TROTH_ERROR_DATABASE;
+}
+
+/* A reason that is cut off within its last character. */
+static int cut_off(void *arg, PGconn *db, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)arg;
+    (void)db;
+    (void)call;
+    troth_output_reason(output, "no caf\xc3");
+    return TROTH_ERROR_REFUSED;
+}
+
+/* An output of 512 KiB and one byte. */
+static int large(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
+{
+    (void)arg;
+    (void)db;
+    (void)call;
+    troth_output_format(output, "\"%0*d\"", (1 << 19) - 1, 0);
+    return 0;
+}
+
+/* Waits for the database without an end. */
+static int endless(void *arg, PGconn *db, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)arg;
+    (void)call;
+    (void)output;
+    PQclear(PQexec(db, "SET LOCAL statement_timeout = 0"));
+    PQclear(PQexec(db, "SELECT pg_sleep(60)"));
+    return 0;
+}
+
+/* Would end what has called it. */
+static int suicide(void *arg, PGconn *db, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)call;
+    (void)db;
+    (void)output;
+    return troth_postgres_destroy(((struct rig *)arg)->postgres) == TROTH_ERROR_INVALID ? 0 : -1;
+}
+
+/* How soon the connection notices that its server is gone. */
+static int patience(void *arg, PGconn *db, const struct troth_call *call,
+                    struct troth_output *output)
+{
+    PQconninfoOption *const options = PQconninfo(db);
+    const PQconninfoOption *option;
+    int seconds = 0, interval = 0, count = 0;
+
+    (void)arg;
+    (void)call;
+    for (option = options; option->keyword != NULL; option++) {
+        const int value = option->val == NULL ? 0 : atoi(option->val);
+
+        seconds = strcmp(option->keyword, "keepalives_idle") == 0 ? value : seconds;
+        interval = strcmp(option->keyword, "keepalives_interval") == 0 ? value : interval;
+        count = strcmp(option->keyword, "keepalives_count") == 0 ? value : count;
+    }
+    PQconninfoFree(options);
+    troth_output_format(output, "%d", seconds + interval * count);
+    return 0;
+}
+
+static bool takes_rig(troth_postgres_fn work)
+{
+    return work == both || work == skew || work == suicide;
+}
+
+static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bool read_only)
+{
+    const struct troth_postgres_operation operation = {
+        .work = work,
+        .compensate = undo,
+        .read_only = read_only,
+        .queries_only = (work == debit || work == no_table) && rig_queries_only,
+        .arg = takes_rig(work) ? (void *)rig : (void *)&rig->gate};
+
+    ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
+}
+
+void service_register(struct rig *rig)
+{
+    handle(rig, "debit", debit, false);
+    handle(rig, "hold", hold, false);
+    handle(rig, "both", both, false);
+    handle(rig, "skew", skew, false);
+    handle(rig, "nowait", nowait, false);
+    handle(rig, "temporary", temporary, false);
+    handle(rig, "broken", broken, false);
+    handle(rig, "runaway", runaway, false);
+    handle(rig, "refund", NULL, false);
+    handle(rig, "whole", whole, false);
+    handle(rig, "no_table", no_table, false);
+    handle(rig, "cut_off", cut_off, false);
+    handle(rig, "large", large, false);
+    handle(rig, "patience", patience, true);
+    handle(rig, "endless", endless, false);
+    handle(rig, "suicide", suicide, false);
+    handle(rig, "look", look, true);
+    handle(rig, "look_and_touch", debit, true);
+}
