@@ -235,6 +235,7 @@ void view_append_failure(struct buffer *text, struct troth_span failure)
          "the coordinator restarted in the last try of "},
         {"input", "a step's input could not be made", "the input could not be made for "},
         {"heuristic", "a branch ended otherwise than decided", "ended otherwise than decided: "},
+        {"stuck", "it can not go on by itself", "it can not go on by itself: "},
     };
     struct troth_span cause = member(failure, "cause");
     bool branch = member(failure, "branch").data != NULL;

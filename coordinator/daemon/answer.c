@@ -50,7 +50,7 @@ static bool show(struct entry *entry, api_view_fn fn, void *arg, bool fresh, boo
 {
     BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, fallback = {0}, history = {0};
     txn_steps_append(&entry->txn, &steps);
-    txn_failure_tell(&entry->txn, &failure);
+    trouble_failure_append(entry, &failure);
     txn_fallback_append(&entry->txn, &fallback);
     if (timeline) {
         txn_history_append(&entry->txn, &history);
@@ -60,7 +60,7 @@ static bool show(struct entry *entry, api_view_fn fn, void *arg, bool fresh, boo
     }
     struct api_view view = {.origin = &entry->origin,
                             .attempt = entry->txn.attempt,
-                            .state = txn_state_name(entry->txn.state),
+                            .state = entry_state_name(entry),
                             .outcome = entry->txn.outcome,
                             .ended_at = entry->ended_at,
                             .steps = buffer_span(&steps),
@@ -212,11 +212,13 @@ bool driver_ready(void *ctx, struct buffer *ret_details)
     buffer_append_format(
         ret_details,
         "{\"ready\":%s,\"leading\":%s,\"draining\":%s,\"open_transactions\":%u,"
+        "\"parked_transactions\":%llu,"
         "\"journal\":{\"id\":\"%s\",\"connected\":%s,\"writable\":%s,"
         "\"wrote_at\":%s,\"shards\":%u,\"rows\":%llu,\"batches\":%llu,"
         "\"gathered\":%u,\"gathered_bytes\":%llu,\"unknown_commits\":%llu},",
         ready ? "true" : "false", leading ? "true" : "false", driver->draining ? "true" : "false",
-        driver->open, driver->journal != NULL ? journal_id(driver->journal) : "",
+        driver->open, (unsigned long long)metrics_parked(driver),
+        driver->journal != NULL ? journal_id(driver->journal) : "",
         journal.connected ? "true" : "false", journal.writable ? "true" : "false", wrote_at,
         driver->shards_count, (unsigned long long)journal.rows, (unsigned long long)journal.batches,
         journal.gathered, (unsigned long long)journal.gathered_bytes,

@@ -190,7 +190,7 @@ static void log_step(const struct entry *entry, const struct txn_event *event, e
 /* The one way into the core. The entry may be gone by the end of the turn, never before. */
 void driver_step(struct driver *driver, struct entry *entry, const struct txn_event *event)
 {
-    assert(!entry->dead);
+    assert(!entry->dead && !entry->unloaded);
     struct metrics_mark before = metrics_mark(&entry->txn);
     txn_step(&entry->txn, event, driver_now(), driver->effects);
     metrics_count(&driver->metrics, &entry->txn, &before, event->kind);
@@ -274,8 +274,8 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     struct driver *driver = arg;
     struct entry *entry = entry_find(driver, &result->gtid);
     int64_t index = entry == NULL ? -1 : entry_branch_index(entry, result->branch);
-    if (index < 0) {
-        return; /* ended: a late answer changes nothing */
+    if (index < 0 || entry->unloaded) {
+        return; /* ended, or not driven here: a late answer changes nothing */
     }
     struct result kept = *result;
     bool failed = false;
@@ -354,12 +354,15 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
 static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind kind,
                        uint32_t attempt, const char *why)
 {
-    (void)arg;
+    struct driver *driver = arg;
+    struct entry *entry = entry_find(driver, gtid);
     (void)attempt;
-    char text[TROTH_GTID_TEXT_LEN + 1];
-    troth_gtid_format(gtid, text);
-    log_line(LOG_ERROR, "the journal's database refuses a record: the transaction is stuck", "txn",
-             text, "record", txn_record_kind_name(kind), "reason", why, NULL);
+    if (entry != NULL) {
+        trouble_set(entry, "the journal's database refuses its record (%s): %s",
+                    txn_record_kind_name(kind), why);
+    } else if (!driver->recovered) {
+        recovery_unreadable(driver, gtid, why);
+    }
 }
 
 struct journal_callbacks driver_journal_callbacks(void)
@@ -379,7 +382,7 @@ static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
     struct driver *driver = arg;
     journal_outbox_delete(driver->journal, gtid, id);
     struct entry *entry = entry_find(driver, gtid);
-    if (entry != NULL && !entry->looking_up) {
+    if (entry != NULL && !entry->looking_up && !entry->unloaded) {
         struct txn_event event = {.kind = TXN_EVENT_PUBLISHED};
         driver_step(driver, entry, &event);
     }

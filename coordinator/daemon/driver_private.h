@@ -100,6 +100,9 @@ struct entry {
     bool accepted, decided, completed; /* the core said that clients may be told so */
     bool is_probe;                     /* of what its definition has learnt (order.c) */
     bool looking_up;                   /* its idempotency key is being looked for; not begun */
+    bool unloaded;                     /* what the journal has of it can not be driven: no steps */
+    bool damaged;                      /* and not even be read */
+    char *trouble;                     /* why it can not go on by itself: shown, and it is parked */
     bool ended;
     struct wall ended_at; /* as its END record says */
     bool dead;            /* on the list of those to be freed at the turn's end */
@@ -337,6 +340,7 @@ void metrics_count(struct metrics *metrics, const struct txn *txn,
 /* A fallback counts when the write that ends the attempt is durable. */
 bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before);
 bool metrics_is_parked(const struct txn *txn);
+uint64_t metrics_parked(const struct driver *driver);
 void metrics_host(void *ctx, struct buffer *ret_text);
 
 /* notice.c: lines in the log. After each step; behind an answer that was none; when a participant's
@@ -410,5 +414,20 @@ void driver_on_result(void *arg, const struct result *result, bool sent);
 void recovery_loaded(void *arg, const struct txn_image *image);
 void recovery_outbox(void *arg, const struct record_outbox_row *row);
 void recovery_run(struct driver *driver);
+/* A row that the journal itself can not read back. */
+void recovery_unreadable(struct driver *driver, const troth_gtid *gtid, const char *why);
+/* An operator says: again. false: it is as before. */
+bool recovery_again(struct driver *driver, struct entry *entry);
+
+/* trouble.c */
+/* For people, from now on; logged. Without memory for the words it is parked all the same. */
+void trouble_set(struct entry *entry, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void trouble_clear(struct entry *entry);
+bool entry_is_parked(const struct entry *entry);
+const char *entry_state_name(const struct entry *entry);
+/* As txn_failure_tell(), or the trouble. */
+void trouble_failure_append(const struct entry *entry, struct buffer *object);
+void problem_trouble(struct api_problem *problem, const struct entry *entry);
 
 #endif

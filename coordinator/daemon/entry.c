@@ -83,7 +83,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         return;
     }
     struct mono wake = txn_wake_at(&entry->txn);
-    if (!entry->looking_up && wake.us != 0 && wake.us <= now.mono.us) {
+    if (!entry->looking_up && !entry->unloaded && wake.us != 0 && wake.us <= now.mono.us) {
         struct txn_event event = {.kind = TXN_EVENT_TIMER};
         driver_step(entry->driver, entry, &event);
         return;
@@ -139,6 +139,7 @@ void entry_destroy(struct entry *entry)
         }
     }
     registry_let_go(entry->definition);
+    trouble_clear(entry);
     buffer_finish(&entry->recovered_texts);
     arena_finish(&entry->arena);
     free(entry);
@@ -249,7 +250,8 @@ void entry_arm(struct entry *entry)
     if (entry->dead) {
         return;
     }
-    struct mono wake = entry->looking_up ? (struct mono){0} : txn_wake_at(&entry->txn);
+    bool sleeps = entry->looking_up || entry->unloaded;
+    struct mono wake = sleeps ? (struct mono){0} : txn_wake_at(&entry->txn);
     struct mono client = answer_next(entry);
     if (wake.us == 0 || (client.us != 0 && client.us < wake.us)) {
         wake = client;

@@ -34,10 +34,10 @@ static bool is_before(struct wall at, const troth_gtid *gtid, struct wall other_
 }
 
 /* "parked": also where other steps go on beside what is parked. */
-static bool is_in_state(const struct txn *txn, const char *state)
+static bool is_in_state(const struct entry *entry, const char *state)
 {
-    return state == NULL || strcmp(state, txn_state_name(txn->state)) == 0 ||
-           (strcmp(state, txn_state_name(TXN_PARKED)) == 0 && metrics_is_parked(txn));
+    return state == NULL || strcmp(state, entry_state_name(entry)) == 0 ||
+           (strcmp(state, txn_state_name(TXN_PARKED)) == 0 && entry_is_parked(entry));
 }
 
 static bool is_at(const struct txn *txn, const char *participant)
@@ -74,7 +74,7 @@ static bool is_wanted(const struct page *page, const struct entry *entry)
     const struct txn_origin *origin = &entry->origin;
     return !entry->looking_up && has_label(origin, list->label) &&
            listing_in_range(list, &origin->gtid) && origin->began_at.us >= list->after.us &&
-           is_in_state(&entry->txn, list->state) &&
+           is_in_state(entry, list->state) &&
            (list->outcome == NULL ||
             strcmp(list->outcome, txn_outcome_name(entry->txn.outcome)) == 0) &&
            (list->definition == NULL || span_is(origin->definition, list->definition)) &&

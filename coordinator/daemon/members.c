@@ -145,6 +145,12 @@ static struct entry *find_open(const struct absent *what)
         answer_absent(what);
         return NULL;
     }
+    if (entry->unloaded || entry->txn.state == TXN_LOST) { /* no step would do anything */
+        struct api_problem problem;
+        problem_trouble(&problem, entry);
+        what->fn(what->arg, &problem, NULL, false);
+        return NULL;
+    }
     return entry;
 }
 
@@ -310,7 +316,12 @@ void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
     struct driver *driver = ctx;
     struct absent what = {
         .driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_RETRY};
-    struct entry *entry = find_open(&what);
+    struct entry *entry = entry_find(driver, gtid);
+    if (entry != NULL && entry->unloaded && recovery_again(driver, entry)) {
+        answer_entry(entry, fn, arg, false);
+        return;
+    }
+    entry = find_open(&what);
     if (entry == NULL) {
         return;
     }

@@ -289,7 +289,7 @@ static struct open_summary sum_up(const struct driver *driver)
         const struct entry *entry = driver->shards[shard].oldest;
         for (; entry != NULL; entry = entry->newer) {
             uint64_t began_us = entry->origin.began_at.us;
-            sum.parked += metrics_is_parked(&entry->txn) ? 1 : 0;
+            sum.parked += entry_is_parked(entry) ? 1 : 0;
             if (began_us < sum.oldest_us) {
                 sum.oldest_us = began_us;
             }
@@ -299,6 +299,11 @@ static struct open_summary sum_up(const struct driver *driver)
         }
     }
     return sum;
+}
+
+uint64_t metrics_parked(const struct driver *driver)
+{
+    return sum_up(driver).parked;
 }
 
 /* A family of one sample: the seconds since then. */

@@ -80,7 +80,7 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
             if (!question->memory_first) {
                 answer_listed(entry, question->fn, question->arg, true);
             }
-        } else {
+        } else if (!row->unreadable) {
             answer_row_listed(row, question->fn, question->arg);
         }
         return;
@@ -283,7 +283,7 @@ void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint3
         return;
     }
     const struct entry *entry = entry_find(driver, gtid);
-    if (entry != NULL && answer_may_leave(driver)) {
+    if (entry != NULL && !entry->unloaded && answer_may_leave(driver)) { /* else the rows speak */
         enum txn_answer said =
             entry->looking_up ? TXN_ANSWER_UNDECIDED : txn_inquire(&entry->txn, branch, attempt);
         struct api_answer answer = {.decision = answer_name(said),

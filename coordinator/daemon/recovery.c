@@ -60,16 +60,51 @@ static int load(struct driver *driver, const struct txn_image *image)
     return 0;
 }
 
+/* In its place stands one without branches, that is shown and never driven. */
+static void park(struct driver *driver, const struct txn_origin *origin, const char *why)
+{
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&origin->gtid, &parts);
+    if (entry_find(driver, &origin->gtid) != NULL || parts.shard >= TROTH_SHARDS_MAX) {
+        return;
+    }
+    struct entry *entry = entry_create(driver, 1);
+    if (entry == NULL || !copy_origin(entry, origin)) {
+        driver_fail(driver, "no memory to load the open transactions");
+        if (entry != NULL) {
+            entry_destroy(entry);
+        }
+        return;
+    }
+    if (entry->origin.began_at.us == 0) {
+        entry->origin.began_at.us = parts.unix_ms * 1000u;
+    }
+    txn_init(&entry->txn, &entry->origin, &driver->policy,
+             journal_epoch(driver->journal, parts.shard), driver_random(driver), entry->branches, 0,
+             1);
+    entry->accepted = true;
+    entry->unloaded = true;
+    entry->damaged = true;
+    entry_insert(driver, entry);
+    trouble_set(entry,
+                "what the journal has of it can not be read (%s): mend its rows in troth.txn, "
+                "troth.decision and troth.record, then restart trothd",
+                why);
+}
+
 void recovery_loaded(void *arg, const struct txn_image *image)
 {
     struct driver *driver = arg;
     int error = load(driver, image);
     if (error != 0) {
-        char gtid[TROTH_GTID_TEXT_LEN + 1];
-        troth_gtid_format(&image->origin.gtid, gtid);
-        log_line(LOG_ERROR, "a transaction of the journal can not be loaded: it stays as it is",
-                 "txn", gtid, "reason", troth_error_text(error), NULL);
+        park(driver, &image->origin, troth_error_text(error));
     }
+}
+
+void recovery_unreadable(struct driver *driver, const troth_gtid *gtid, const char *why)
+{
+    struct txn_origin origin = {.gtid = *gtid};
+    park(driver, &origin, why);
 }
 
 void recovery_outbox(void *arg, const struct record_outbox_row *row)
@@ -89,13 +124,22 @@ static bool fill_from_definition(struct driver *driver, struct entry *entry)
 {
     char name[TROTH_NAME_LEN_MAX + 1] = "";
     struct troth_span text = entry->origin.definition;
-    if (text.len >= sizeof name) {
+    uint32_t version = entry->origin.definition_version;
+    (void)snprintf(name, sizeof name, "%.*s", (int)text.len, text.data);
+    struct definition_slot *slot = registry_definition_of(driver, name, version);
+    if (slot == NULL) {
+        trouble_set(entry,
+                    "the journal has no definition \"%s\" version %u: publish that version again "
+                    "(PUT /v1/definitions/%s), then have it tried again (trothctl tx retry)",
+                    name, version, name);
         return false;
     }
-    memcpy(name, text.data, text.len);
-    struct definition_slot *slot =
-        registry_definition_of(driver, name, entry->origin.definition_version);
-    if (slot == NULL || slot->definition->steps_count != entry->txn.branches_count) {
+    if (slot->definition->steps_count != entry->txn.branches_count) {
+        trouble_set(
+            entry,
+            "its row has %u branches and definition \"%s\" version %u has %u steps: that is "
+            "not the definition it began with",
+            entry->txn.branches_count, name, version, slot->definition->steps_count);
         return false;
     }
     entry->definition = slot;
@@ -110,20 +154,25 @@ static void resume(struct driver *driver, struct entry *entry)
 {
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&entry->origin.gtid, gtid);
+    participants_hold(entry);
     if (!entry->origin.interactive && !fill_from_definition(driver, entry)) {
-        log_line(LOG_ERROR, "a transaction's definition is gone: it stays as it is", "txn", gtid,
-                 NULL);
-        entry_bury(driver, entry);
+        entry->unloaded = true;
         return;
     }
+    entry->unloaded = false;
+    trouble_clear(entry);
     log_line(LOG_INFO, "recovered", "txn", gtid, "decision", txn_decision_name(entry->txn.decision),
              NULL);
     struct txn_event event = {.kind = TXN_EVENT_RECOVERED};
     driver_step(driver, entry, &event);
-    if (!entry->dead && entry->txn.state == TXN_LOST) {
-        log_line(LOG_ERROR, "a transaction's row contradicts its definition: it stays as it is",
-                 "txn", gtid, NULL);
+}
+
+bool recovery_again(struct driver *driver, struct entry *entry)
+{
+    if (!entry->damaged) {
+        resume(driver, entry);
     }
+    return !entry->unloaded;
 }
 
 void recovery_run(struct driver *driver)
@@ -136,8 +185,11 @@ void recovery_run(struct driver *driver)
         struct entry *entry = driver->shards[shard].oldest;
         while (entry != NULL) {
             struct entry *newer = entry->newer; /* resume() may bury it */
-            resume(driver, entry);
+            if (!entry->damaged) {
+                resume(driver, entry);
+            }
             entry = newer;
         }
     }
+    definitions_recovered(driver);
 }

@@ -81,8 +81,10 @@ static void list_take(struct ask *ask, const PGresult *result)
     ask->list = NULL;
     for (int i = 0; i < PQntuples(result) && !PQgetisnull(result, i, IMAGE); i++) {
         found++;
-        if (image_read(result, i, IMAGE, &row) == TROTH_OK)
-            ask->fn.row(ask->arg, TROTH_OK, &row);
+        int error = image_read(result, i, IMAGE, &row);
+
+        row.unreadable = error != TROTH_OK;
+        ask->fn.row(ask->arg, TROTH_OK, &row);
     }
     if (found >= list->filter.limit || (uint64_t)field_int8(result, 0, SCANNED) < list->window ||
         !field_uuid(result, 0, LAST, list->filter.cursor.bytes)) {

@@ -141,6 +141,46 @@ class Registrations(TrothTest):
             "journal", "select count(*) from troth.definition where name = 'gone'") == 0, 30, "its text has left")
         self.assertEqual(self.trothd.apply(other).status, 201)
 
+    def test_what_can_not_be_loaded_is_parked_and_shown_everywhere(self):
+        """A definition that somebody deleted from the journal, and a row that can not be read: both count as open,
+        whoever asks is told what is the matter, and the first goes on when its definition is there again."""
+        self.one.answers["work", "execute"] = [SILENCE]
+        steps = [step("a", "one")]
+        for name in ("lost", "torn"):
+            self.publish(name, steps, mode="saga", retries={"fast": {"interval": "50ms", "max_attempts": 0}})
+        lost, torn = self.begin("lost"), self.begin("torn")
+        for gtid in (lost, torn):
+            wait_until(lambda gtid=gtid: self.one.count(gtid, "work", "execute"), 30, "its step is out")
+        self.trothd.kill9()
+        journal = self.system.postgres
+        journal.execute("journal", "delete from troth.definition where name = 'lost'")
+        mode = journal.value("journal", "select mode from troth.txn where gtid = %s", (torn,))
+        journal.execute("journal", "update troth.txn set mode = 'torn' where gtid = %s", (torn,))
+        self.trothd.start()
+        ready = self.trothd.get("/readyz").json
+        self.assertEqual((ready["open_transactions"], ready["parked_transactions"]), (2, 2))
+        self.assertRegex(self.trothd.get("/metrics").body.decode(), "\ntroth_parked_transactions 2\n")
+        listed = self.trothd.get("/v1/transactions?state=parked").json["transactions"]
+        self.assertEqual({each["gtid"] for each in listed}, {lost, torn})
+        listed = self.trothd.get("/v1/transactions").json["transactions"]
+        self.assertEqual({each["gtid"] for each in listed if each["state"] == "parked"}, {lost, torn})
+        for gtid, words in ((lost, 'no definition "lost" version 1'), (torn, "can not be read")):
+            shown = self.trothd.show(gtid)
+            self.assertEqual((shown["state"], shown["failure"]["cause"]), ("parked", "stuck"))
+            self.assertIn(words, shown["failure"]["reason"])
+            for request in ("abort", "retry"):
+                told = self.trothd.post(f"/v1/transactions/{gtid}/{request}")
+                self.assertEqual(told.status, 409, told)
+                self.assertIn(words, told.json["detail"])
+        self.one.answers["work", "execute"] = [DONE]
+        self.publish("lost", steps, mode="saga", retries={"fast": {"interval": "50ms", "max_attempts": 0}})
+        self.assertEqual(self.trothd.post(f"/v1/transactions/{lost}/retry").status, 200)
+        self.assertEqual(self.trothd.wait_outcome(lost)["outcome"], "committed")
+        self.trothd.kill9()
+        journal.execute("journal", "update troth.txn set mode = %s where gtid = %s", (mode, torn))
+        self.trothd.start()
+        self.assertEqual(self.trothd.wait_outcome(torn)["outcome"], "committed")
+
 
 if __name__ == "__main__":
     main()

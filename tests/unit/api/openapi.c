@@ -168,6 +168,8 @@ static const char *outcome_at(uint32_t i)
 
 static const char *cause_at(uint32_t i)
 {
+    if (i + 1 == TXN_CAUSE_COUNT)
+        return API_CAUSE_STUCK;
     return i + 1 < TXN_CAUSE_COUNT ? txn_cause_name((enum txn_cause)(i + 1)) : NULL;
 }
 

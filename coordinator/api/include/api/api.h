@@ -41,6 +41,10 @@ struct api_problem {
     const struct definition_faults *faults; /* more than one fault: listed as "errors"; or NULL */
 };
 
+/* The cause in a failure that is the host's, behind those of the core (enum txn_cause): it can not
+ * go on by itself, and the reason says why. */
+#define API_CAUSE_STUCK "stuck"
+
 /* A transaction as GET shows it. Borrowed for the callback. */
 struct api_view {
     const struct txn_origin *origin;

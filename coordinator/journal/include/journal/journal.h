@@ -179,6 +179,7 @@ struct journal_row {
     struct troth_span history; /* likewise */
     struct wall ended_at;      /* 0: not yet */
     struct wall decided_at;    /* 0: not yet */
+    bool unreadable;           /* in a list: damaged; only its gtid is sure */
 };
 typedef void (*journal_row_fn)(void *arg, int error, const struct journal_row *row);
 void journal_get(struct journal *journal, const troth_gtid *gtid, journal_row_fn fn, void *arg);
