@@ -242,6 +242,7 @@ static void send_command(struct driver *driver, struct entry *entry,
                               .timeout_us = effect->timeout_us,
                               .lock_wait_us = effect->lock_wait_us,
                               .ordered = effect->ordered,
+                              .again = effect->again,
                               .traceparent = entry->origin.traceparent};
     if (!make_input(driver, entry, effect, &command)) {
         return;

@@ -18,7 +18,7 @@ struct head {
     char attempt[12];
     char timeout[DURATION_TEXT_MAX];
     char lock_timeout[DURATION_TEXT_MAX];
-    char key[TROTH_GTID_TEXT_LEN + 48]; /* gtid:branch:op:attempt */
+    char key[TROTH_GTID_TEXT_LEN + 48]; /* gtid:branch:op:attempt, :epoch-number */
     char traceparent[MESSAGE_TRACEPARENT_LEN + 1];
 };
 
@@ -36,13 +36,22 @@ static void format_number(uint32_t number, char ret_text[12])
     ret_text[count] = 0;
 }
 
-static void format_key(struct head *head, enum message_op op)
+/* gtid:branch:op:attempt, and behind that what makes an operator's retry of a commit or an abort
+ * another request to who keeps its answers under their keys. */
+static void format_key(struct head *head, enum message_op op, uint64_t again)
 {
     const char *const parts[] = {head->gtid,          ":", head->branch, ":",
                                  message_op_name(op), ":", head->attempt};
     char *at = head->key;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         at = stpcpy(at, parts[i]);
+    }
+    if (again != 0) {
+        char number[12];
+        format_number((uint32_t)(again >> 32), number);
+        at = stpcpy(stpcpy(at, ":"), number);
+        format_number((uint32_t)again, number);
+        (void)stpcpy(stpcpy(at, "-"), number);
     }
 }
 
@@ -53,7 +62,7 @@ static void format_head(struct request *request, const struct item *item, struct
     troth_gtid_format(&command->gtid, head->gtid);
     format_number(command->branch, head->branch);
     format_number(command->attempt, head->attempt);
-    format_key(head, command->op);
+    format_key(head, command->op, command->again);
     head->list[count++] = (struct http_header){HEADER_GTID, head->gtid};
     head->list[count++] = (struct http_header){HEADER_BRANCH, head->branch};
     head->list[count++] = (struct http_header){HEADER_ATTEMPT, head->attempt};

@@ -211,6 +211,8 @@ void txn_resend_steps(struct step *step, enum txn_branch_state state, enum messa
 /* proof.c */
 /* The attempt that its commands carry: the transaction's, or the step's own higher one. */
 uint32_t txn_attempt_of(const struct txn *txn, const struct txn_branch *branch);
+/* Of commits and aborts: 0, or unique to what an operator said last. An epoch is one memory. */
+uint64_t txn_again_number(const struct txn *txn);
 /* Whether what the event's RESULT tells of `branch` leaves a try open. */
 void txn_account(struct step *step, const struct txn_branch *branch);
 /* The event's refusal of execute or compensate, just accounted: nothing of it has acted. */

@@ -31,6 +31,7 @@ static void abort_send(struct step *step, struct txn_branch *branch)
     effect->branch = branch;
     effect->op = OP_ABORT;
     effect->attempt = branch->abort_attempt;
+    effect->again = txn_again_number(step->txn);
     effect->timeout_us = step->txn->policy->call_timeout_us;
     note(step, branch, TXN_MOMENT_SENT, (uint8_t)OP_ABORT);
 }

@@ -12,12 +12,19 @@
  * guard takes: a tombstone refuses its attempt and lower ones, not higher ones [STOREDNO]. The
  * attempt is durable before anything of it leaves, so that a new leader does not take it for one
  * that nobody tried [RAISELAZY]. Where the participant could not say what became of the earlier try
- * it stays the same attempt, under the same key: only the participant can tell them apart. */
+ * it stays the same attempt, under the same key: only the participant can tell them apart. A commit
+ * or an abort has the attempt of what was prepared, and changes nothing when it comes twice: there
+ * only the key is new. */
 #include "core.h"
 
 uint32_t txn_attempt_of(const struct txn *txn, const struct txn_branch *branch)
 {
     return txn->attempt + branch->raised;
+}
+
+uint64_t txn_again_number(const struct txn *txn)
+{
+    return txn->resumes == 0 ? 0 : (uint64_t)txn->epoch << 32 | txn->resumes;
 }
 
 /* Did that try itself leave anything open? It has its own answer, or never left this process. */

@@ -71,6 +71,8 @@ static void account(struct step *step)
         if (record == TXN_RECORD_BEGIN)
             txn->begins_durable++;
         txn_note(step, (struct txn_note){.moment = TXN_MOMENT_DURABLE, .detail = (uint8_t)record});
+    } else if (event->kind == TXN_EVENT_RESUMED) {
+        txn->resumes++;
     } else if (event->kind == TXN_EVENT_PUBLISHED && txn->unpublished > 0) {
         txn->unpublished--;
         if (!event->unsent)

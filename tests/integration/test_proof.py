@@ -168,6 +168,17 @@ class Proof(TrothTest):
         self.assertEqual(self.keys(gtid, "undo", "compensate"),
                          [f"{gtid}:1:compensate:1", f"{gtid}:1:compensate:2"])
 
+    def test_48_a_retry_of_a_refused_commit_has_a_new_key(self):
+        """The same of a commit, whose attempt is that of what was prepared."""
+        self.scripted.answers = {("a", "commit"): [REFUSED, DONE]}
+        gtid = self.begin(self.define("2pc", act("a"), act("b")))
+        self.state(gtid, "parked")
+        self.assertEqual(self.trothd.post(f"/v1/transactions/{gtid}/retry").status, 200)
+        wait_until(lambda: self.trothd.show(gtid)["ended_at"], 20, "it has ended")
+        first, again = self.keys(gtid, "a", "commit")
+        self.assertEqual(first, f"{gtid}:1:commit:1")
+        self.assertRegex(again, f"^{gtid}:1:commit:1:[0-9]+-1$")
+
     # --- 62
 
     def test_62_the_deepest_output_survives_and_is_passed_on(self):

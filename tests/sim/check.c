@@ -260,25 +260,16 @@ static void drained_branch(struct world *world, const struct sim_txn *txn, uint3
     bool commits = final_decision(txn) == TXN_COMMIT &&
                    member_vote(txn->decision[txn->attempt].members, branch + 1, &vote) &&
                    vote == VOTE_YES;
-    if (guard->prepared != 0 && !guard->said_409) /* parked: its operator sees it */
+    if (guard->prepared != 0)
         world_fail(world, "invariant 5: txn %u/%u is left prepared, attempt %u", t, branch + 1,
                    guard->prepared);
     if (guard->running != 0 || guard->work)
         world_fail(world, "invariant 5: txn %u/%u still works", t, branch + 1);
     if (commits && guard->committed != txn->attempt && !by_hand(guard, txn->attempt) &&
-        !guard->said_409 && !guard->hand_committed)
+        !guard->hand_committed)
         world_fail(world, "invariant 3: txn %u is committed, branch %u is not", t, branch + 1);
     if (!commits && guard->committed != 0 && !guard->hand_committed)
         world_fail(world, "invariant 3: txn %u/%u is committed, and should not be", t, branch + 1);
-}
-
-static bool says_409(const struct sim_txn *txn)
-{
-    for (uint32_t b = 0; b < txn->plan.branches; b++) {
-        if (txn->guard[b].said_409)
-            return true;
-    }
-    return false;
 }
 
 /* Decided commit, and a branch was rolled back by somebody else, or the other way: a heuristic. */
@@ -312,7 +303,7 @@ static void drained_outbox(struct world *world, const struct sim_txn *txn)
     if (txn->outbox_written[TXN_OUTCOME_MIXED] > 0 &&
         txn->kafka_order[TXN_OUTCOME_MIXED] != txn->kafka_count)
         world_fail(world, "fault 19: Kafka hears of txn %u again behind mixed", t);
-    if ((txn->outbox_written[TXN_OUTCOME_MIXED] > 0) != ended_by_hand(txn) && !says_409(txn))
+    if ((txn->outbox_written[TXN_OUTCOME_MIXED] > 0) != ended_by_hand(txn))
         world_fail(world, "invariant 12: txn %u is %s mixed", t,
                    ended_by_hand(txn) ? "not told to be" : "told to be");
     if (txn->outbox_written[TXN_OUTCOME_COMMITTED] > 0 && final != TXN_COMMIT)
@@ -334,8 +325,6 @@ static void drained_txn(struct world *world, const struct sim_txn *txn)
     drained_outbox(world, txn);
     if (txn->row && final_decision(txn) == TXN_UNDECIDED)
         world_fail(world, "invariant 5: txn %u never came to a decision", t);
-    if (live != NULL && live->txn.state == TXN_PARKED && says_409(txn))
-        return;
     if (txn->row && !txn->ended)
         world_fail(world, "invariant 5: txn %u has not ended", t);
     if (live != NULL && live->txn.state != TXN_ENDED)

@@ -183,7 +183,7 @@ void check_saga_drained(struct world *world, const struct sim_txn *txn)
     enum txn_decision final = final_decision(txn);
     uint32_t outcomes = 0;
     for (uint32_t b = 0; b < txn->plan.branches; b++) {
-        if (txn->guard[b].prepared != 0 && !txn->guard[b].said_409)
+        if (txn->guard[b].prepared != 0)
             world_fail(world, "invariant 5: txn %u/%u is left prepared, attempt %u", t, b + 1,
                        txn->guard[b].prepared);
         if (txn->guard[b].running != 0)

@@ -105,7 +105,8 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
                                 .id = id,
                                 .what = op,
                                 .lock_wait_us = what->lock_wait_us,
-                                .ordered = what->ordered};
+                                .ordered = what->ordered,
+                                .again = world->mutation == MUTATE_SAME_KEY ? 0 : what->again};
     bool refused = leads && carry_command(world, command);
     command.kind = EV_CALL_TIMEOUT;
     command.unsent = refused;
@@ -121,7 +122,8 @@ static void on_send(struct world *world, uint32_t node, uint32_t txn,
                            .attempt = effect->attempt,
                            .timeout_us = effect->timeout_us,
                            .lock_wait_us = effect->lock_wait_us,
-                           .ordered = effect->ordered};
+                           .ordered = effect->ordered,
+                           .again = effect->again};
     mutate_sending(world, &what);
     if (!mutate_answers(world, node, txn, effect))
         node_send(world, node, txn, effect->branch->number - 1, &what);

@@ -236,17 +236,34 @@ static void on_abort(struct world *world, const struct sim_event *event)
     participant_answer(world, event, done);
 }
 
+/* Plain http keeps its answer under the request's key. */
+static bool said_409_before(const struct guard *guard, const struct sim_event *event)
+{
+    return guard->phase2_no.is && guard->phase2_no.op == event->what &&
+           guard->phase2_no.attempt == event->attempt && guard->phase2_no.again == event->again;
+}
+
 /* What makes no sense: the branch is parked, and an operator looks. */
 static bool says_409(struct world *world, const struct sim_event *event)
 {
     struct guard *guard = &world->txns[event->txn].guard[event->branch];
     const struct plan *plan = &world->txns[event->txn].plan;
     bool retriable = event->what == OP_EXECUTE && plan->kind[event->branch] == TXN_STEP_RETRIABLE;
+    bool phase2 = event->what == OP_COMMIT || event->what == OP_ABORT;
+    if (phase2 && said_409_before(guard, event)) {
+        participant_answer(world, event, (struct result){.result = RESULT_REFUSED});
+        return true;
+    }
     if (!guard->confused || !world_faulty(world) ||
         (event->what != OP_COMMIT && event->what != OP_ABORT && event->what != OP_COMPENSATE &&
          !retriable))
         return false;
-    guard->said_409 = true;
+    if (phase2 && participant_is_plain(world, event->txn, event->branch)) {
+        guard->phase2_no.is = true;
+        guard->phase2_no.op = event->what;
+        guard->phase2_no.attempt = event->attempt;
+        guard->phase2_no.again = event->again;
+    }
     participant_answer(world, event, (struct result){.result = RESULT_REFUSED});
     return true;
 }

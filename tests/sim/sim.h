@@ -91,7 +91,8 @@ enum mutation {
     MUTATE_HIDDEN_RESEND,       /* the transport sends again what got no answer, uncounted */
     MUTATE_UNSAID_OUTPUT,       /* what a status answers is an output, whatever the state */
     MUTATE_STORED_NO,           /* an operator's retry is the attempt that was refused [STOREDNO] */
-    MUTATE_RAISE_LAZY,          /* his new attempt leaves before it is durable [RAISELAZY] */
+    MUTATE_SAME_KEY,   /* a commit or an abort that he sends again has the key of the refused one */
+    MUTATE_RAISE_LAZY, /* his new attempt leaves before it is durable [RAISELAZY] */
     MUTATE_COUNT
 };
 
@@ -170,6 +171,7 @@ struct sim_event {
     uint64_t lock_wait_us; /* of a command */
     bool ordered;
     struct batch *batch;
+    uint64_t again; /* of a command */
 };
 
 enum mood { MOOD_YES, MOOD_READ_ONLY, MOOD_REFUSE, MOOD_UNSENDABLE, MOOD_SKIP };
@@ -216,13 +218,17 @@ struct guard {
     /* Plain http, too: no tombstone, but each answer is kept under its key: the attempts of execute
      * and compensate that were refused. */
     uint32_t no, undo_no;
+    struct {
+        bool is;
+        uint32_t op, attempt;
+        uint64_t again;
+    } phase2_no; /* and the last 409 to a commit or an abort */
     /* interactive */
     bool enlisting, acknowledged, refused;
     /* what the checkers remember */
     uint32_t abort_acknowledged;
     uint32_t by_hand; /* bit n: attempt n was rolled back by hand */
     bool hand_committed;
-    bool said_409;
     bool told_ok; /* its service answered its caller */
     /* sagas */
     bool compensated;
@@ -415,6 +421,7 @@ struct sending {
     uint32_t attempt;
     uint64_t timeout_us, lock_wait_us;
     bool ordered;
+    uint64_t again;
 };
 void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch,
                const struct sending *what);

@@ -266,6 +266,34 @@ START_TEST(a_doubtful_refusal_of_a_compensation_is_asked_about)
 }
 END_TEST
 
+/* A commit is of the attempt that was prepared: what an operator sends again has a number of its
+ * own, another each time, that tells it apart for who keeps its answers. */
+START_TEST(a_retry_of_a_refused_commit_is_told_apart)
+{
+    struct rig *rig = rig_new(2);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig_event(rig, TXN_EVENT_RESERVED);
+    rig_vote(rig, 1, VOTE_YES);
+    rig_vote(rig, 2, VOTE_YES);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    ck_assert_uint_eq(rig->effects.list[0].again, 0);
+    rig_done(rig, 1, OP_COMMIT, BRANCH_IS_COMMITTED);
+    uint64_t before = 0;
+    for (int i = 0; i < 3; i++) {
+        rig_result(rig, 2, OP_COMMIT, RESULT_REFUSED);
+        ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+        ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 commit");
+        ck_assert_uint_ne(rig->effects.list[0].again, before);
+        before = rig->effects.list[0].again;
+        ck_assert_uint_eq(rig->effects.list[0].attempt, 1);
+    }
+    rig_result(rig, 2, OP_COMMIT, RESULT_UNKNOWN);
+    ck_assert_str_eq(rig_wake(rig), "send 2 commit");
+    ck_assert_uint_eq(rig->effects.list[0].again, before);
+    rig_free(rig);
+}
+END_TEST
+
 static struct txn_image image_of(const char *steps)
 {
     struct txn_image image = {.attempt = 1, .protocol = TXN_PROTOCOL_SAGA};
@@ -354,6 +382,7 @@ TCase *proof_tests(void)
     tcase_add_loop_test(tests, a_doubtful_refusal_behind_the_pivot_is_fenced, 0, 4);
     tcase_add_test(tests, a_retry_of_a_refused_compensation_is_a_new_attempt);
     tcase_add_loop_test(tests, a_doubtful_refusal_of_a_compensation_is_asked_about, 0, 3);
+    tcase_add_test(tests, a_retry_of_a_refused_commit_is_told_apart);
     tcase_add_test(tests, a_new_leader_goes_on_with_the_steps_own_attempt);
     tcase_add_test(tests, an_attempt_beyond_all_numbers_is_damage);
     tcase_add_loop_test(tests, a_status_is_an_output_where_it_says_committed, 0, 4);

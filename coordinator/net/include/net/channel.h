@@ -9,8 +9,9 @@
  *
  * Phase 1 has as many requests under way as the participant has slots, phase 2 as it has
  * connections. The http binding's Idempotency-Key is "<gtid>:<branch>:<op>:<attempt>": the same for
- * each repetition. Nothing here repeats by itself what may have arrived: a command that went out
- * and was not answered is RESULT_UNKNOWN, and whoever sends it again counts that as a try
+ * each repetition; ":<epoch>-<number>" follows where an operator has said "again" to a commit or an
+ * abort (command->again). Nothing here repeats by itself what may have arrived: a command that went
+ * out and was not answered is RESULT_UNKNOWN, and whoever sends it again counts that as a try
  * (protocol.md, section 6; faults.md 47).
  *
  * Exactly one result comes for each command taken, also when nothing was heard: RESULT_UNKNOWN with

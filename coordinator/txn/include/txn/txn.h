@@ -290,6 +290,7 @@ struct txn {
     uint64_t unaccounted, undo_unaccounted;
     uint64_t renews;   /* parked by a refusal that left nothing open: an operator's retry is a new
                           attempt of the step [STOREDNO] */
+    uint32_t resumes;  /* how often an operator has said: again, in this memory */
     uint64_t raising;  /* that attempt has no record yet: nothing of it leaves [RAISELAZY] */
     uint64_t was_done; /* executed, and its output came with that, or there was none */
     uint64_t fencing;  /* an abort of an earlier attempt is not acknowledged [NOABORT] */
@@ -395,6 +396,9 @@ struct txn_effect {
     uint64_t timeout_us;       /* SEND: of the call; 0: none */
     uint64_t lock_wait_us; /* SEND: so long it may wait for locks; 0: the participant's choice */
     bool ordered;          /* SEND: a long wait is meant, and age decides in a circle */
+    uint64_t again; /* SEND of commit and abort: 0, or another number each time an operator has
+                       said: again. It tells apart for who keeps answers what the attempt can
+                       not: a commit is of the attempt that was prepared */
     enum txn_reply_level reply;
     uint32_t number; /* REPLY ENLISTED, REFUSED: the branch's number; 0: CLOSED or CANCELLED */
     int error;       /* REPLY REFUSED: TROTH_ERROR_ENDED (closed or ended), _EXISTS (that number is

@@ -115,6 +115,7 @@ struct command {
     uint64_t timeout_us;           /* what is left of it when this was written; 0: none */
     uint64_t lock_wait_us;         /* so long it may wait for locks; 0: the participant's choice */
     bool ordered;                  /* its transaction prepares one branch after the other */
+    uint64_t again;                /* http binding, of the key: an operator's retry; 0: none */
     struct troth_span input;       /* a JSON value, byte for byte; absent for commit, abort */
     struct troth_span traceparent; /* absent or 55 bytes */
 };
