@@ -61,6 +61,13 @@ static bool is_wrong_server(const struct session *session, const char *state)
            strncmp(state, "57P0", 4) == 0 || strncmp(state, "08", 2) == 0;
 }
 
+static bool is_from(const PGresult *result, const char *file)
+{
+    const char *from = PQresultErrorField(result, PG_DIAG_SOURCE_FILE);
+
+    return from != NULL && strcmp(from, file) == 0;
+}
+
 /* Of every statement, also the service's own: why the transaction is a failed one. */
 static int on_event(PGEventId event, void *info, void *arg)
 {
@@ -74,6 +81,7 @@ static int on_event(PGEventId event, void *info, void *arg)
         if (PQresultStatus(result) == PGRES_FATAL_ERROR && state != NULL &&
             strcmp(state, SQLSTATE_FAILED_BEFORE) != 0) {
             keep_words(session, result, state);
+            session->dependent = is_from(result, "predicate.c");
             session->stale = session->stale || is_wrong_server(session, state);
         }
     }
@@ -91,6 +99,7 @@ void session_forget(struct session *session)
 {
     session->failed[0] = '\0';
     session->failed_why[0] = '\0';
+    session->dependent = false;
     session->wait = (struct wait){0};
 }
 

@@ -78,6 +78,12 @@ static enum guard_end end_of(enum sql_end end, const PGresult *result)
     return GUARD_LOST;
 }
 
+/* Where the row is that was claimed, for what is kept there at the end. */
+static void keep_place(struct session *session, const PGresult *result)
+{
+    (void)snprintf(session->place, sizeof session->place, "%s", PQgetvalue(result, 0, 0));
+}
+
 /* Reads the answers to [BEGIN, the settings where they go by themselves,] and the row. */
 static enum guard_end read_claim(struct session *session, int before)
 {
@@ -93,6 +99,9 @@ static enum guard_end read_claim(struct session *session, int before)
         end = session_next(session, &result, &error);
     }
     claimed = end_of(end, result);
+    if (claimed == GUARD_CLAIMED) {
+        keep_place(session, result);
+    }
     PQclear(result);
     if (end == SQL_OK && PQtransactionStatus(session->connection) == PQTRANS_UNKNOWN) {
         claimed = GUARD_LOST;
@@ -142,12 +151,17 @@ bool guard_claim_send(struct session *session, const struct troth_reply *task)
 
 enum guard_end guard_claim_read(struct session *session)
 {
+    PGresult *result = NULL;
     struct sql_error error;
     enum sql_end end = session_next(session, NULL, &error);
 
     if (end == SQL_OK) {
-        end = session_next(session, NULL, &error);
+        end = session_next(session, &result, &error);
     }
+    if (end == SQL_OK) {
+        keep_place(session, result);
+    }
+    PQclear(result);
     switch (end) {
     case SQL_OK:
         return GUARD_CLAIMED;
@@ -376,7 +390,7 @@ enum guard_holder guard_settle(struct session *session, const struct troth_call 
 }
 
 bool guard_roll_back(struct session *session, const struct troth_call *call, uint32_t through,
-                     bool *ret_any)
+                     enum guard_holder *ret_holder)
 {
     PGresult *names = prepared_names(session, call);
     enum guard_holder holder;
@@ -389,6 +403,6 @@ bool guard_roll_back(struct session *session, const struct troth_call *call, uin
     if (holder == HOLDER_FAILED) {
         return false;
     }
-    *ret_any = holder == HOLDER_GONE;
+    *ret_holder = holder;
     return true;
 }

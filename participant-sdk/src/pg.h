@@ -41,6 +41,7 @@ struct pool;
 struct scan;
 struct sweep;
 struct troth_client;
+struct turns;
 struct waits;
 
 struct pg_operation {
@@ -76,6 +77,7 @@ struct troth_postgres {
     struct scan *scan;
     struct sweep *sweep;
     struct waits *waits;
+    struct turns *turns;
 };
 
 struct troth_output {
@@ -103,7 +105,9 @@ struct backend {
 /* One round of phase 1, as waits.c sees it; under its lock between waits_enter() and _leave(). */
 struct wait {
     struct session *next, *prev;
+    char journal[TROTH_JOURNAL_ID_LEN + 1];
     troth_gtid gtid;
+    uint32_t branch;
     uint32_t attempt;
     bool ordered;
     uint64_t began_us;
@@ -113,6 +117,7 @@ struct wait {
     bool known;         /* who holds the lock, from here … */
     bool ours;
     troth_gtid blocker;
+    bool stuck;
     char holder[160]; /* … to here */
     bool ended;       /* it gives way */
     char why[64];
@@ -121,20 +126,23 @@ struct wait {
 struct session {
     struct troth_postgres *postgres;
     struct watch watch;
-    uint64_t work_until_us;             /* of the task: work that is longer under way is cut off */
-    bool cut;                           /* since the task began: an answer was too late */
-    bool reads_only;                    /* the task's transaction is READ ONLY */
-    struct backend backend;             /* this connection's */
-    struct backend left;                /* of one that was cut, and may still be there */
-    PGconn *connection;                 /* NULL: none */
-    bool warned;                        /* a WARNING came since session_unwarn() */
-    char why[256];                      /* what went wrong last, for reasons and diagnostics */
-    char failed[PG_SQLSTATE_LEN + 1];   /* the last error since session_forget(), whoever asked */
-    char failed_why[256];               /* its words */
+    uint64_t work_until_us;           /* of the task: work that is longer under way is cut off */
+    bool cut;                         /* since the task began: an answer was too late */
+    bool reads_only;                  /* the task's transaction is READ ONLY */
+    struct backend backend;           /* this connection's */
+    struct backend left;              /* of one that was cut, and may still be there */
+    PGconn *connection;               /* NULL: none */
+    bool warned;                      /* a WARNING came since session_unwarn() */
+    char why[256];                    /* what went wrong last, for reasons and diagnostics */
+    char failed[PG_SQLSTATE_LEN + 1]; /* the last error since session_forget(), whoever asked */
+    char failed_why[256];             /* its words */
+    bool dependent; /* it was a serialisation failure for what others have read and written, not
+                       for a row that one of them has changed */
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
     bool stale; /* one of them, or the server, is of no use any more: to be opened anew */
     struct wait wait;
+    char place[24];                        /* of the row that was claimed: its ctid */
     char conflict[MESSAGE_REASON_MAX + 1]; /* phase 1: the words of this round's */
     const struct troth_reply *unclaimed;   /* its guard row goes with the work's first statement */
     enum guard_end claimed;                /* how that ended, when `unclaimed` is NULL again */
@@ -327,9 +335,11 @@ enum guard_holder {
 /* Rolls back prepared attempts up to `through`, ends sessions that run one of them. */
 enum guard_holder guard_settle(struct session *session, const struct troth_call *call,
                                uint32_t through);
-/* ROLLBACK PREPARED of all attempts up to `through` that are prepared. false: session->why. */
+/* ROLLBACK PREPARED of all attempts up to `through` that are prepared, of which there was one where
+ * *ret_holder is HOLDER_GONE; else what is prepared above, or HOLDER_RUNNING: nothing is. false:
+ * session->why. */
 bool guard_roll_back(struct session *session, const struct troth_call *call, uint32_t through,
-                     bool *ret_any);
+                     enum guard_holder *ret_holder);
 void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
                          char ret_name[TROTH_PREPARED_NAME_LEN_MAX + 1]);
 
@@ -405,6 +415,13 @@ void waits_destroy(struct waits *waits); /* loop thread; takes NULL */
 /* Around one round of phase 1 on a session that is open, from its thread. */
 void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
 void waits_leave(struct waits *waits, struct session *session);
+/* Attempts of the branch up to `through` that work in this process are cancelled, by `asking`,
+ * whose thread it is: nobody need wait for what is about to be ended. A session that is between two
+ * statements goes on, and guard_settle() ends it. */
+void waits_end_lower(struct waits *waits, struct session *asking, const struct troth_call *call,
+                     uint32_t through);
+/* An attempt of the branch above the call's works in this process. Any thread. */
+bool waits_higher(struct waits *waits, const struct troth_call *call);
 /* Its statement was cancelled, or is about to be, since it gives way. Any thread. */
 bool waits_ended(struct waits *waits, const struct session *session);
 
@@ -412,6 +429,17 @@ bool waits_ended(struct waits *waits, const struct session *session);
 void postgres_detach(struct troth_postgres *postgres);
 /* stop.c: closes both; false: threads have not ended until then, and stay. */
 bool postgres_end_pools(struct troth_postgres *postgres, uint64_t end_us);
+
+/* --- turns.c: who tries again what a serialisation failure has ended. Any thread -------------- */
+
+/* At most `most` at a time. */
+TROTH_MUST_CHECK int turns_create(uint32_t most, struct turns **ret_turns);
+void turns_destroy(struct turns *turns); /* takes NULL */
+/* Blocks until it is this transaction's turn; false: not within `wait_us`, nor within a second. */
+bool turns_take(struct turns *turns, const troth_gtid *gtid, uint64_t wait_us);
+/* It failed again, and keeps its turn. */
+void turns_failed(struct turns *turns);
+void turns_give_back(struct turns *turns, bool done);
 
 /* migrate.c: the version in the database; SCHEMA_VERSION is the library's. */
 extern const int schema_version;

@@ -9,8 +9,8 @@
 
 #include "pg.h"
 
-/* Between two rounds that met a serialisation failure: none at first, since whoever was in the way
- * has mostly committed. A prepared transaction in the way stays for longer. */
+/* Between two rounds that failed for what others have read and written: a prepared transaction in
+ * the way stays there for a while. Who failed for a row that was changed has waited for it. */
 #define PAUSE_MIN_US 500u
 #define PAUSE_MAX_US 20000u
 
@@ -310,15 +310,22 @@ static enum round claim_and_act(struct session *session, struct troth_reply *tas
                                              : unclaimed(session, task, session->claimed);
 }
 
+/* Attempts below: what of them still works here, and what is prepared. */
+static bool end_lower(struct session *session, const struct troth_reply *task)
+{
+    const uint32_t through = task->call.attempt - 1;
+    enum guard_holder holder;
+
+    waits_end_lower(session->postgres->waits, session, &task->call, through);
+    return session->connection != NULL && guard_roll_back(session, &task->call, through, &holder);
+}
+
 static enum round round_once(struct session *session, struct troth_reply *task)
 {
     enum round round;
-    bool any;
 
     session_forget(session);
-    if (session_open(session) != 0 ||
-        (task->call.attempt > 1 &&
-         !guard_roll_back(session, &task->call, task->call.attempt - 1, &any))) {
+    if (session_open(session) != 0 || (task->call.attempt > 1 && !end_lower(session, task))) {
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     }
@@ -328,17 +335,22 @@ static enum round round_once(struct session *session, struct troth_reply *task)
     return round;
 }
 
-/* After the first, a time between half of the pause and all of it, which doubles. */
-static void pause_between(uint64_t *pause_us)
-{
-    const uint64_t us = *pause_us / 2 + task_now_us() % (*pause_us / 2 + 1);
-    const struct timespec pause = {.tv_nsec = (long)us * 1000};
+/* What goes on over the rounds of a command that meets conflicts. */
+struct rounds {
+    uint64_t pause_us; /* the next one; 0: none yet */
+    bool has_turn;
+};
 
-    if (*pause_us > 0) {
-        (void)nanosleep(&pause, NULL); /* a signal that cuts it short does no harm */
-    }
-    *pause_us = *pause_us == 0 ? PAUSE_MIN_US : *pause_us * 2;
-    *pause_us = *pause_us > PAUSE_MAX_US ? PAUSE_MAX_US : *pause_us;
+/* A time between half of the pause and all of it, which doubles. */
+static void pause_between(struct rounds *rounds)
+{
+    uint64_t us = rounds->pause_us == 0 ? PAUSE_MIN_US : rounds->pause_us * 2;
+    struct timespec pause = {.tv_sec = 0};
+
+    us = us > PAUSE_MAX_US ? PAUSE_MAX_US : us;
+    rounds->pause_us = us;
+    pause.tv_nsec = (long)(us / 2 + task_now_us() % (us / 2 + 1)) * 1000;
+    (void)nanosleep(&pause, NULL); /* a signal that cuts it short does no harm */
 }
 
 /* With whose lock it was, where that was looked for. */
@@ -354,36 +366,56 @@ static void answer_conflict(const struct session *session, struct troth_reply *t
 
 /* The round left nothing here, so that another one, with a fresh snapshot, can be in nobody's way:
  * as long as it might wait for a lock, which is the same to the coordinator. false: answered. */
-static bool another(struct session *session, struct troth_reply *task, uint64_t *pause_us)
+static bool another(struct session *session, struct troth_reply *task, struct rounds *rounds)
 {
-    if (session_again(session) && guard_lock_left_us(session, task) > *pause_us) {
-        pause_between(pause_us);
-        return true;
+    struct turns *turns = session->postgres->turns;
+    const uint64_t left_us = guard_lock_left_us(session, task);
+
+    if (!session_again(session) || left_us <= rounds->pause_us) {
+        answer_conflict(session, task);
+        return false;
     }
-    answer_conflict(session, task);
-    return false;
+    if (rounds->has_turn) {
+        turns_failed(turns);
+    } else {
+        rounds->has_turn = turns_take(turns, &task->call.gtid, left_us);
+    }
+    if (session->dependent) {
+        pause_between(rounds);
+    }
+    return true;
+}
+
+static void rounds_end(const struct session *session, const struct rounds *rounds, bool done)
+{
+    if (rounds->has_turn) {
+        turns_give_back(session->postgres->turns, done);
+    }
 }
 
 void phase1_run(struct session *session, struct troth_reply *task)
 {
-    uint64_t pause_us = 0;
-    int rounds = 0;
+    struct rounds rounds = {.pause_us = 0};
+    int again = 0;
 
     task->began_us = task_now_us();
-    while (rounds < GUARD_ROUNDS_MAX && task_left_us(task) > 0) {
+    while (again < GUARD_ROUNDS_MAX && task_left_us(task) > 0) {
         switch (round_once(session, task)) {
         case ROUND_ANSWERED:
+            rounds_end(session, &rounds, true);
             return;
         case ROUND_AGAIN:
-            rounds++;
+            again++;
             break;
         case ROUND_CONFLICT:
-            if (!another(session, task, &pause_us)) {
+            if (!another(session, task, &rounds)) {
+                rounds_end(session, &rounds, false);
                 return;
             }
             break;
         }
     }
+    rounds_end(session, &rounds, false);
     troth_reply_retry(task, 0,
                       task_left_us(task) == 0 ? "its timeout passed before it could begin"
                                               : "another call of the same branch does not end");
@@ -470,10 +502,13 @@ static enum round read_only_once(struct session *session, struct troth_reply *ta
 
 void read_only_run(struct session *session, struct troth_reply *task)
 {
-    uint64_t pause_us = 0;
+    struct rounds rounds = {.pause_us = 0};
+    enum round round;
 
     session->reads_only = true;
     task->began_us = task_now_us();
-    while (read_only_once(session, task) == ROUND_CONFLICT && another(session, task, &pause_us)) {
-    }
+    do {
+        round = read_only_once(session, task);
+    } while (round == ROUND_CONFLICT && another(session, task, &rounds));
+    rounds_end(session, &rounds, round == ROUND_ANSWERED);
 }

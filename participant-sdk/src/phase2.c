@@ -139,12 +139,20 @@ static void abort_found(struct session *session, struct troth_reply *task, bool 
  * also where there was nothing [NOTOMB]; then the answer [ACKEARLY]. true: again. */
 static bool abort_once(struct session *session, struct troth_reply *task, bool *rolled_back)
 {
-    bool any = false;
+    struct waits *waits = session->postgres->waits;
+    enum guard_holder holder;
 
-    if (!guard_roll_back(session, &task->call, task->call.attempt, &any)) {
+    waits_end_lower(waits, session, &task->call, task->call.attempt);
+    if (session->connection == NULL ||
+        !guard_roll_back(session, &task->call, task->call.attempt, &holder)) {
         return true;
     }
-    *rolled_back = *rolled_back || any;
+    *rolled_back = *rolled_back || holder == HOLDER_GONE;
+    if (holder == HOLDER_HIGHER || waits_higher(waits, &task->call)) {
+        /* It has the row for as long as it takes, and whoever has aborts to do must not wait. */
+        troth_reply_retry(task, 0, "a higher attempt is at work");
+        return false;
+    }
     switch (guard_fence(session, task, "tombstone", NULL)) {
     case GUARD_CLAIMED:
         troth_reply_done(task, TROTH_BRANCH_ABORTED, none);
@@ -302,9 +310,9 @@ static bool compensate_found(struct session *session, struct troth_reply *task)
  * later [NOTOMB]. true: again. */
 static bool compensate_once(struct session *session, struct troth_reply *task)
 {
-    bool any;
+    enum guard_holder holder;
 
-    if (!guard_roll_back(session, &task->call, task->call.attempt, &any)) {
+    if (!guard_roll_back(session, &task->call, task->call.attempt, &holder)) {
         return true;
     }
     switch (guard_fence(session, task, "tombstone", NULL)) {

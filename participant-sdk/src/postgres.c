@@ -220,6 +220,9 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
     if (error == 0) {
         error = waits_create(made, &made->waits);
     }
+    if (error == 0) {
+        error = turns_create(made->slots, &made->turns);
+    }
     return error;
 }
 

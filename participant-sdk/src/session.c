@@ -38,7 +38,7 @@
     " SELECT $1::text, $2::uuid, $3::int4, 'action', $4::int4, 'done',"                            \
     " sha256($5::bytea), $6::int4, $7::int8"                                                       \
     " FROM settings" NOT_FORGOTTEN("$6", "$7") GIVES_WAY                                           \
-        " RETURNING set_config('lock_timeout', $11::text, true)"
+        " RETURNING g.ctid, set_config('lock_timeout', $11::text, true)"
 
 static const struct {
     const char *name;
@@ -51,13 +51,14 @@ static const struct {
      * behind it. */
     [SQL_CLAIM] = {"troth_claim", "WITH " CLAIM_SETTINGS CLAIM},
     [SQL_CLAIM_OR_FAIL] = {"troth_claim_or_fail", "WITH " CLAIM_SETTINGS ", claimed AS (" CLAIM ")"
-                                                  " SELECT 1 / count(*) FROM claimed"},
+                                                  " SELECT min(ctid::text), 1 / count(*)"
+                                                  " FROM claimed"},
     [SQL_CLAIM_COMPENSATION] = {"troth_claim_compensation",
                                 "INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind,"
                                 " attempt, state, request, shard, ordering)"
                                 " SELECT $1::text, $2::uuid, $3::int4, 'compensation', $4::int4,"
                                 " 'done', sha256($5::bytea), $6::int4, $7::int8" NOT_FORGOTTEN(
-                                    "$6", "$7") " ON CONFLICT DO NOTHING RETURNING true"},
+                                    "$6", "$7") " ON CONFLICT DO NOTHING RETURNING g.ctid"},
     [SQL_FENCE] =
         {"troth_fence",
          "INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind, attempt, state,"
@@ -72,10 +73,13 @@ static const struct {
                   " FROM (SELECT 1) AS one LEFT JOIN troth_guard.guard g ON g.journal = $1::text"
                   " AND g.gtid = $2::uuid AND g.branch = $3::int4 AND g.kind = $8::text"
                   " AND $4::int4 IS NOT NULL"},
+    /* The claimed row by its place: a look into the index would make a serialisable transaction
+     * depend on whoever inserts his row beside it. */
     [SQL_KEEP] = {"troth_keep",
-                  "UPDATE troth_guard.guard SET output = $5::text WHERE journal = $1::text"
-                  " AND gtid = $2::uuid AND branch = $3::int4 AND kind = $6::text"
-                  " AND attempt = $4::int4 RETURNING set_config('statement_timeout', '0', true)"},
+                  "UPDATE troth_guard.guard SET output = $5::text WHERE ctid = $7::tid"
+                  " AND journal = $1::text AND gtid = $2::uuid AND branch = $3::int4"
+                  " AND kind = $6::text AND attempt = $4::int4"
+                  " RETURNING set_config('statement_timeout', '0', true)"},
     [SQL_NO_TIMEOUT] = {"troth_no_timeout", "SELECT set_config('statement_timeout', '0', true)"},
     [SQL_PREPARED] = {"troth_prepared",
                       "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
@@ -99,8 +103,13 @@ static const struct {
                   " AS u (shard, ordering) ON CONFLICT (journal, shard) DO UPDATE"
                   " SET ordering = excluded.ordering, moved_at = now()"
                   " WHERE m.ordering < excluded.ordering"},
-    [SQL_HOLDERS] = {"troth_holders", "SELECT waiter, gtid, attempt, prepared, holder"
-                                      " FROM troth_guard.holders($1::int4[])"},
+    /* And how long it has been prepared: what `holder` ends with is its name. */
+    [SQL_HOLDERS] =
+        {"troth_holders",
+         "SELECT h.waiter, h.gtid, h.attempt, h.prepared, h.holder,"
+         " coalesce(extract(epoch FROM clock_timestamp() - p.prepared) * 1000000,"
+         " 0)::int8 FROM troth_guard.holders($1::int4[]) h LEFT JOIN pg_prepared_xacts p"
+         " ON p.gid = substr(h.holder, length('prepared transaction ') + 1)"},
     [SQL_CANCEL] = {"troth_cancel", "SELECT pg_cancel_backend($1::int4)"},
 };
 

@@ -115,6 +115,7 @@ static void free_all(struct troth_postgres *postgres)
     scan_destroy(postgres->scan);
     sweep_destroy(postgres->sweep);
     waits_destroy(postgres->waits);
+    turns_destroy(postgres->turns);
     outputs_destroy(postgres->outputs);
     while ((operation = postgres->operations) != NULL) {
         postgres->operations = operation->next;

@@ -3,14 +3,16 @@
  * What is prepared waits nowhere that PostgreSQL could see, so two transactions that prepare in
  * order can wait for each other inside one database, where one of them has two steps. Nobody sees
  * the circle; so it is broken by age: who has waited for LOOK_AFTER_US asks, from another
- * connection, who holds the lock, and gives way to an older transaction. The youngest of a circle
- * does. Waiting on is right for all others, and keeps their places in the queue.
+ * connection, who holds the lock, and gives way to an older transaction whose branch has been
+ * prepared for STUCK_US. The youngest of a circle does. Waiting on is right for all others, and
+ * keeps their places: in a queue that moves, the holder has been prepared for milliseconds.
  *
  *   the loop's timer -> a phase-2 thread asks the database about all who have waited for long
  *   -> pg_cancel_backend() of those that give way -> their own threads answer the conflict
  *
  * And those who wait must not keep everybody else out: when every slot is taken, and more than half
- * of them wait for locks, the youngest give way until half of the slots are free. */
+ * of them wait for a lock that does not move, the youngest give way until half of the slots are
+ * free. */
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,14 +20,13 @@
 
 #include "pg.h"
 
-#define TICK_US       250000u
-#define LOOK_AFTER_US UINT64_C(1000000) /* or half of the time that it may wait, */
-#define LOOK_LEAST_US                                                                              \
-    UINT64_C(250000) /* which is no less than this: others are soon told anyway                    \
-                      */
-#define LOOK_EVERY_US UINT64_C(1000000)
-/* Waited for this long, a lock is no longer one that is about to be had. */
-#define CROWD_AFTER_US UINT64_C(250000)
+#define TICK_US       100000u
+#define LOOK_AFTER_US UINT64_C(500000) /* or half of the time that it may wait, */
+#define LOOK_LEAST_US UINT64_C(250000) /* which is no less: others are soon told anyway */
+#define LOOK_EVERY_US UINT64_C(250000)
+/* A holder that has been prepared for so long may be waiting itself, elsewhere. */
+#define STUCK_US       UINT64_C(500000)
+#define CROWD_AFTER_US UINT64_C(1000000)
 
 struct waits {
     struct troth_postgres *postgres;
@@ -42,6 +43,7 @@ struct holder {
     bool ours, prepared;
     troth_gtid gtid;
     uint32_t attempt;
+    uint64_t held_us; /* so long it has been prepared */
     const char *words;
 };
 
@@ -85,7 +87,9 @@ void waits_enter(struct waits *waits, struct session *session, const struct trot
     pthread_mutex_lock(&waits->lock);
     memset(wait, 0, sizeof *wait);
     /* Copied: the task has gone with its answer before the session leaves. */
+    memcpy(wait->journal, task->call.journal, sizeof wait->journal);
     wait->gtid = task->call.gtid;
+    wait->branch = task->call.branch;
     wait->attempt = task->call.attempt;
     wait->ordered = task->call.ordered;
     wait->began_us = task->began_us;
@@ -178,14 +182,19 @@ static bool gives_way_to(const struct wait *wait, const struct holder *holder)
     const int order = memcmp(wait->gtid.bytes, holder->gtid.bytes, sizeof wait->gtid.bytes);
 
     return wait->ordered && holder->ours && holder->prepared &&
-           (order > 0 || (order == 0 && holder->attempt == wait->attempt));
+           ((order > 0 && holder->held_us >= STUCK_US) ||
+            (order == 0 && holder->attempt == wait->attempt));
 }
 
-static void keep_holder(struct wait *wait, const struct holder *holder)
+/* A session of ours that holds the lock works, and ends by itself; one of somebody else's may hold
+ * it for as long as it likes. */
+static void keep_holder(struct wait *wait, const struct holder *holder, uint64_t now_us)
 {
     wait->known = true;
     wait->ours = holder->ours;
     wait->blocker = holder->gtid;
+    wait->stuck = now_us - wait->began_us >= CROWD_AFTER_US &&
+                  (holder->prepared ? holder->held_us >= CROWD_AFTER_US : !holder->ours);
     (void)snprintf(wait->holder, sizeof wait->holder, "%s", holder->words);
 }
 
@@ -204,6 +213,43 @@ static void end_wait(struct session *asking, struct session *session, const char
         session->wait.ended = false; /* it waits on; the next look comes to the same end */
     }
     PQclear(result);
+}
+
+/* --- attempts of one branch ------------------------------------------------------------------- */
+
+static bool is_of(const struct wait *wait, const struct troth_call *call)
+{
+    return wait->branch == call->branch && troth_gtid_equal(&wait->gtid, &call->gtid) &&
+           strcmp(wait->journal, call->journal) == 0;
+}
+
+bool waits_higher(struct waits *waits, const struct troth_call *call)
+{
+    const struct session *session;
+    bool found = false;
+
+    pthread_mutex_lock(&waits->lock);
+    for (session = waits->first; session != NULL && !found; session = session->wait.next) {
+        found = is_of(&session->wait, call) && session->wait.attempt > call->attempt;
+    }
+    pthread_mutex_unlock(&waits->lock);
+    return found;
+}
+
+void waits_end_lower(struct waits *waits, struct session *asking, const struct troth_call *call,
+                     uint32_t through)
+{
+    struct session *session;
+
+    pthread_mutex_lock(&waits->lock);
+    for (session = waits->first; session != NULL && asking->connection != NULL;
+         session = session->wait.next) {
+        if (is_of(&session->wait, call) && session->wait.attempt <= through &&
+            !session->wait.ended) {
+            end_wait(asking, session, "its attempt was ended");
+        }
+    }
+    pthread_mutex_unlock(&waits->lock);
 }
 
 /* --- looking, on a phase-2 thread ------------------------------------------------------------- */
@@ -237,9 +283,11 @@ static void holder_read(const PGresult *result, int row, struct holder *ret_hold
     ret_holder->attempt = (uint32_t)strtoul(PQgetvalue(result, row, 2), NULL, 10);
     ret_holder->prepared = PQgetvalue(result, row, 3)[0] == 't';
     ret_holder->words = PQgetvalue(result, row, 4);
+    ret_holder->held_us = strtoull(PQgetvalue(result, row, 5), NULL, 10);
 }
 
-/* Under the lock: the youngest of those that the answer names and that still wait; NULL: nobody. */
+/* Under the lock: the youngest of those that the answer names and that get no further; NULL:
+ * nobody. */
 static struct session *youngest(const struct waits *waits, const PGresult *result,
                                 uint32_t *ret_waiting)
 {
@@ -250,7 +298,7 @@ static struct session *youngest(const struct waits *waits, const PGresult *resul
     for (row = 0; row < PQntuples(result); row++) {
         struct session *session = find(waits, atoi(PQgetvalue(result, row, 0)));
 
-        if (session == NULL || session->wait.ended || !session->wait.known) {
+        if (session == NULL || session->wait.ended || !session->wait.stuck) {
             continue;
         }
         (*ret_waiting)++;
@@ -273,7 +321,7 @@ static void by_age(struct waits *waits, struct session *asking, const PGresult *
         pthread_mutex_lock(&waits->lock);
         session = find(waits, holder.waiter);
         if (session != NULL && !session->wait.ended) {
-            keep_holder(&session->wait, &holder);
+            keep_holder(&session->wait, &holder, task_now_us());
             if (gives_way_to(&session->wait, &holder)) {
                 end_wait(asking, session, "it gives way to an older transaction");
             }

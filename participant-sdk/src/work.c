@@ -151,6 +151,7 @@ static bool send_keep(struct session *session, const struct troth_call *call, co
     sql_key(&parameters, call);
     sql_bytes(&parameters, buffer_span(&output->json));
     sql_text(&parameters, kind);
+    sql_text(&parameters, session->place);
     return session_send(session, SQL_KEEP, &parameters);
 }
 

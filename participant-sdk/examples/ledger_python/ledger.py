@@ -39,7 +39,7 @@ AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)  # nothing is hel
 CONFLICT = (errors.LockNotAvailable, *AGAIN)
 AGAIN_FOR_S = 0.1  # where the coordinator does not say how long to wait for locks
 AGAIN_PAUSE_S = 0.005
-LOOK_AFTER_S = 1.0
+LOOK_AFTER_S = 0.5
 SQL = Path(__file__).resolve().parents[3] / "sql" / "participant"
 MIGRATION_LOCK = 500136113256  # troth_postgres_migrate() takes the same
 
@@ -248,8 +248,8 @@ class Branch:
 
 class GivesWay:
     """While a branch of a transaction that prepares in order works: who holds the lock that its session waits for is
-    looked up from another one, and the younger transaction gives way to the older. PostgreSQL sees no circle of which a
-    prepared transaction is a part."""
+    looked up from another one, and the younger transaction gives way to the older, where that has been prepared for
+    long. PostgreSQL sees no circle of which a prepared transaction is a part."""
 
     def __init__(self, conninfo, connection, gtid, attempt):
         self.conninfo, self.pid, self.gtid, self.attempt = conninfo, connection.info.backend_pid, gtid, int(attempt)
@@ -264,11 +264,11 @@ class GivesWay:
 
     def look(self):
         with contextlib.closing(psycopg2.connect(self.conninfo)) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT gtid::text, attempt, prepared, holder FROM troth_guard.holders(ARRAY[%s])",
-                           (self.pid,))
-            gtid, attempt, prepared, self.holder = cursor.fetchone() or (None, None, False, None)
-            older = prepared and gtid is not None and (
-                gtid < self.gtid or (gtid, attempt) == (self.gtid, self.attempt))
+            cursor.execute("SELECT h.gtid::text, h.attempt, h.holder, clock_timestamp() - p.prepared > '0.5s'"
+                           " FROM troth_guard.holders(ARRAY[%s]) h LEFT JOIN pg_prepared_xacts p"
+                           " ON p.gid = substr(h.holder, length('prepared transaction ') + 1)", (self.pid,))
+            gtid, attempt, self.holder, stuck = cursor.fetchone() or (None, None, None, None)
+            older = gtid is not None and stuck and (gtid, attempt) <= (self.gtid, self.attempt)
             with self.lock:
                 if older and not self.ended:
                     self.blocker = gtid

@@ -14,11 +14,12 @@
  * The prepared transactions are named troth_<journal>_<gtid>_<branch>_<attempt>: a DBA can read
  * them in pg_prepared_xacts. `max_prepared_transactions` must be at least the number of slots.
  *
- * A call that has waited for a lock for a second asks who holds it (troth_guard.holders()). Where
- * its transaction prepares in order and is younger than the one whose prepared branch it is, it
- * gives way with a conflict: two of them may wait for each other where PostgreSQL sees no circle.
- * And when every connection for prepare and execute is taken, and more than half of them wait for
- * locks, the youngest give way until half of them are free for others.
+ * A call that has waited for a lock for half a second asks who holds it (troth_guard.holders()).
+ * Where its transaction prepares in order, and the lock is that of an older one's branch which has
+ * been prepared for as long, it gives way with a conflict: two of them may wait for each other
+ * where PostgreSQL sees no circle. And when every connection for prepare and execute is taken, and
+ * more than half of them wait for locks that have not moved for a second, the youngest give way
+ * until half of them are free for others.
  *
  * While a session works on a branch its application_name is that name without "troth_": it is seen
  * in pg_stat_activity, and in the server's log where log_line_prefix has %a.
