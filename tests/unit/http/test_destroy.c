@@ -144,7 +144,8 @@ END_TEST
 
 /* --- the server's side ------------------------------------------------------------------------ */
 
-static enum { IN_HANDLER, BEHIND_REPLY, IN_STREAM, IN_GONE, IN_PROBLEM } where;
+enum { IN_HANDLER, BEHIND_REPLY, IN_STREAM, IN_GONE, IN_PROBLEM };
+static int where;
 static uint32_t gone;
 
 static void on_gone(void *arg, struct http_exchange *exchange)
@@ -187,7 +188,7 @@ START_TEST(server_in_a_callback)
                                               .handler = handle,
                                               .problem = on_problem};
     struct raw raw, other;
-    where = (int)_i;
+    where = _i;
     ck_assert_int_eq(http_loop_create(world.base, &mine), 0);
     http_loop_autoflush(mine);
     ck_assert_int_eq(http_server_create(mine, &config, &server), 0);
