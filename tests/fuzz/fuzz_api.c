@@ -56,7 +56,7 @@ static void check_answer(const struct buffer *answer)
     if (status >= 400)
         check_problem(status, body);
     else if (answer_has(answer, "Content-Type: application/json"))
-        assert(json_check(body, JSON_CHECK_UNIQUE_KEYS, &value, NULL) == 0);
+        assert(json_check(body, JSON_CHECK_UNIQUE_KEYS | JSON_CHECK_KEPT, &value, NULL) == 0);
 }
 
 static void ask(struct troth_span text, struct buffer *answer)

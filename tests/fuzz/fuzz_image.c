@@ -26,7 +26,7 @@ static struct txn_now now;
 static bool list_of(struct troth_span text, struct json_cursor *ret_cursor)
 {
     struct troth_span list;
-    if (json_check(text, JSON_CHECK_DEFAULT, &list, NULL) != 0 || json_type(list) != JSON_ARRAY)
+    if (json_check(text, JSON_CHECK_KEPT, &list, NULL) != 0 || json_type(list) != JSON_ARRAY)
         return false;
     *ret_cursor = json_cursor(list);
     return true;
