@@ -143,6 +143,7 @@ static void lane_send(struct lane *lane, struct troth_reply *task)
         give_to_thread(lane->committer, task);
         return;
     }
+    session_note_call(&lane->session, &task->call);
     session_limit(&lane->session, 0);
     lane->task = task;
     lane->committed = false;

@@ -156,10 +156,18 @@ void session_limit_end(struct session *session)
     watch_set(&session->watch, session->work_until_us > soon_us ? session->work_until_us : soon_us);
 }
 
+void session_note_call(struct session *session, const struct troth_call *call)
+{
+    session->gtid = call->gtid;
+    session->branch = call->branch;
+    session->attempt = call->attempt;
+}
+
 void session_begin_task(struct session *session, const struct troth_reply *task)
 {
     const struct troth_postgres *postgres = session->postgres;
 
+    session_note_call(session, &task->call);
     session->cut = false;
     session->reads_only = false;
     session->work_until_us = task->deadline_us != 0
@@ -286,14 +294,24 @@ int session_open_bare(struct session *session)
     return open_with(session, false);
 }
 
+static void note_cut(struct session *session)
+{
+    session->cut = true;
+    if (session->backend.pid[0] != '\0') {
+        session->left = session->backend;
+    }
+    if (!watch_is_ended(&session->watch)) {
+        session_complain(session, TROTH_SEVERITY_WARNING, "connection_cut",
+                         "backend=%s reason=\"the database did not answer in time\"",
+                         session->backend.pid);
+    }
+}
+
 void session_close(struct session *session)
 {
     watch_close(&session->watch);
     if (session->connection != NULL && watch_is_cut(&session->watch)) {
-        session->cut = true;
-        if (session->backend.pid[0] != '\0') {
-            session->left = session->backend;
-        }
+        note_cut(session);
     }
     PQfinish(session->connection); /* takes NULL */
     session->connection = NULL;

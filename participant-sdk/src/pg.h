@@ -126,14 +126,16 @@ struct wait {
 struct session {
     struct troth_postgres *postgres;
     struct watch watch;
-    uint64_t work_until_us;           /* of the task: work that is longer under way is cut off */
-    bool cut;                         /* since the task began: an answer was too late */
-    bool reads_only;                  /* the task's transaction is READ ONLY */
-    struct backend backend;           /* this connection's */
-    struct backend left;              /* of one that was cut, and may still be there */
-    PGconn *connection;               /* NULL: none */
-    bool warned;                      /* a WARNING came since session_unwarn() */
-    char why[256];                    /* what went wrong last, for reasons and diagnostics */
+    troth_gtid gtid;          /* of the task, with its branch and attempt: for an operator */
+    uint32_t branch, attempt; /* 0: of none */
+    uint64_t work_until_us;   /* of the task: work that is longer under way is cut off */
+    bool cut;                 /* since the task began: an answer was too late */
+    bool reads_only;          /* the task's transaction is READ ONLY */
+    struct backend backend;   /* this connection's */
+    struct backend left;      /* of one that was cut, and may still be there */
+    PGconn *connection;       /* NULL: none */
+    bool warned;              /* a WARNING came since session_unwarn() */
+    char why[256];            /* what went wrong last, for reasons and diagnostics */
     char failed[PG_SQLSTATE_LEN + 1]; /* the last error since session_forget(), whoever asked */
     char failed_why[256];             /* its words */
     bool dependent; /* it was a serialisation failure for what others have read and written, not
@@ -204,6 +206,7 @@ void session_finish(struct session *session);
 /* Around a task. What is said in between has a limit of time: whoever looks (watch_look) cuts the
  * connection when an answer is late. */
 void session_begin_task(struct session *session, const struct troth_reply *task);
+void session_note_call(struct session *session, const struct troth_call *call);
 void session_end_task(struct session *session);
 /* The library's next statements: answer_timeout, and what they may wait for locks. */
 void session_limit(struct session *session, uint64_t more_us);
@@ -214,10 +217,9 @@ TROTH_MUST_CHECK int session_open(struct session *session);
 /* Connects anew, without the prepared statements: for commands by their text. */
 TROTH_MUST_CHECK int session_open_bare(struct session *session);
 void session_close(struct session *session);
-/* For an operator, from a thread: event, the call's name, and more. */
-void session_complain(struct session *session, const struct troth_call *call,
-                      enum troth_severity severity, const char *event, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+/* For an operator, from any thread: event, the branch under way, and more. */
+void session_complain(struct session *session, enum troth_severity severity, const char *event,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Why the connection is of no use, into `why`. */
 void session_say(struct session *session);
 /* The server has ended the session with this. */

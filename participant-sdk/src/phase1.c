@@ -133,8 +133,8 @@ static void failed(struct session *session, struct troth_reply *task,
 
     (void)session_rollback(session); /* a broken one is opened anew for the next command */
     (void)snprintf(reason, sizeof reason, "%.*s", (int)output->reason.len, output->reason.data);
-    session_complain(session, &task->call, TROTH_SEVERITY_WARNING, "work_failed", "reason=\"%s\"",
-                     reason);
+    session_complain(session, TROTH_SEVERITY_WARNING, "work_failed", "operation=%s reason=\"%s\"",
+                     task->call.operation, reason);
     troth_reply_retry(task, 0, reason);
 }
 
@@ -157,8 +157,8 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
             return conflict_why(session);
         }
         (void)session_rollback(session);
-        session_complain(session, &task->call, TROTH_SEVERITY_WARNING, "prepare_failed",
-                         "reason=\"%s\"", session->why);
+        session_complain(session, TROTH_SEVERITY_WARNING, "prepare_failed",
+                         "operation=%s reason=\"%s\"", task->call.operation, session->why);
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     case SQL_LOST:

@@ -15,23 +15,24 @@
     1000000u /* before the end: the time to come back from a connection that was cut */
 #define LINE_BYTES 768u
 
-void session_complain(struct session *session, const struct troth_call *call,
-                      enum troth_severity severity, const char *event, const char *format, ...)
+void session_complain(struct session *session, enum troth_severity severity, const char *event,
+                      const char *format, ...)
 {
     struct troth_postgres *postgres = session->postgres;
-    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    char gtid[TROTH_GTID_TEXT_LEN + 1] = "-";
     char line[LINE_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
     (void)vsnprintf(line, sizeof line, format, arguments); /* cut off where it is too long */
     va_end(arguments);
-    troth_gtid_format(&call->gtid, gtid);
+    if (session->branch != 0) {
+        troth_gtid_format(&session->gtid, gtid);
+    }
     pthread_mutex_lock(&postgres->saying);
     if (postgres->participant != NULL) {
-        participant_say(postgres->participant, severity,
-                        "event=%s gtid=%s branch=%u attempt=%u operation=%s %s", event, gtid,
-                        call->branch, call->attempt, call->operation, line);
+        participant_say(postgres->participant, severity, "event=%s gtid=%s branch=%u attempt=%u %s",
+                        event, gtid, session->branch, session->attempt, line);
     }
     pthread_mutex_unlock(&postgres->saying);
 }

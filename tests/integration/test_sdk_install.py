@@ -97,7 +97,7 @@ class Install(unittest.TestCase):
         libraries = [self.lib / "libtroth.a" if word == "-ltroth" else word
                      for word in self.pkg_config("--libs", "--static")]
         # Debian has no static Kerberos for libpq: only libtroth itself is taken statically.
-        wanted = {"-lpq", "-levent_core", "-lllhttp", "-lpthread"}
+        wanted = {"-lpq", "-levent_core", "-lcares", "-lllhttp", "-lpthread"}
         libraries = [w for w in libraries if not str(w).startswith("-l") or w in wanted]
         self.compile("static", self.pkg_config("--cflags"), libraries)
 

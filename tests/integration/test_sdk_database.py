@@ -1,0 +1,171 @@
+"""A participant and its database, as real processes: whoever is not meant goes on, and a database that says nothing
+does not hold the participant up."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from system import BALANCE, System  # noqa: E402
+from troth_test import TcpProxy, TrothTest, main, wait_until  # noqa: E402
+
+SAGAS = 48
+STOP_SECONDS = 5  # the participant's own
+ENDLESS = {"interval": "50ms", "backoff": 1.0, "max_attempts": 0, "jitter": "none"}
+TAKE = {"name": "take", "version": 1, "mode": "saga", "timeout": "5m", "retries": {"endless": ENDLESS},
+        "steps": [{"name": "take", "kind": "pivot", "participant": "bank_a", "operation": "debit", "timeout": "60s",
+                   "retry": "endless", "input": {"account": "${input.account}", "amount": 1}}]}
+
+
+class ParticipantDatabase(TrothTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.system = System(bank_options={"slots": 16}).start()
+        cls.trothd, cls.postgres = cls.system.trothd, cls.system.postgres
+        # bank_a once more, with a proxy before its database.
+        cls.database = TcpProxy(cls.postgres.port)
+        bank = cls.system.banks["bank_a"]
+        bank.options["database"] = cls.postgres.to("bank_a", cls.database.port)
+        cls.restart_bank()
+        assert cls.trothd.apply(TAKE).status == 201
+
+    @classmethod
+    def restart_bank(cls):
+        """On another port, so the proxy before it follows."""
+        bank = cls.system.banks["bank_a"]
+        if bank.running():
+            bank.stop()
+        bank.start()
+        proxy = cls.system.proxies["bank_a"] = TcpProxy(bank.port)
+        assert cls.trothd.register("bank_a", f"http://127.0.0.1:{proxy.port}/").status in (200, 201)
+
+    def tearDown(self):
+        self.database.release()
+        for pid, _ in self.sessions():
+            os.kill(pid, signal.SIGCONT)
+        if not self.system.banks["bank_a"].running():
+            self.restart_bank()
+        self.system.drained()
+
+    def sessions(self):
+        """(pid, name of the branch that it works on, or the bank's own) of bank_a's."""
+        return self.postgres.query("postgres", "select pid, application_name from pg_stat_activity"
+                                   " where datname = 'bank_a' and backend_type = 'client backend'"
+                                   " and pid <> pg_backend_pid()")
+
+    def take(self, account):
+        reply = self.trothd.submit("take", {"account": account}, prefer="respond-async")
+        self.assertEqual(reply.status, 202, reply)
+        return reply.json["gtid"]
+
+    # --- who is not meant goes on
+
+    @staticmethod
+    def counter(gtid):
+        return int(gtid.replace("-", "")[-8:], 16)
+
+    def running(self):
+        """gtid -> pid of the sessions that work on a branch."""
+        return {name.split("_")[1]: pid for pid, name in self.sessions() if name.count("_") == 3}
+
+    def some_of_the_same_number(self):
+        """Sessions whose gtids have the same low 32 bits, in several shards."""
+        running = self.running()
+        for gtid in running:
+            same = {other: pid for other, pid in running.items() if self.counter(other) == self.counter(gtid)}
+            if len(same) > 2:
+                return same
+        return None
+
+    def test_a_cancel_ends_no_neighbour(self):
+        """One saga of many in all shards is cancelled while its pivot waits for a lock: it alone loses its session."""
+        holder = psycopg2.connect(self.postgres.to("bank_a"))
+        self.addCleanup(holder.close)
+        holder.cursor().execute("update account set balance = balance")
+        gtids = [self.take(account) for account in range(1, SAGAS + 1)]
+        cancelled, ended = [], 0
+        while not ended and len(cancelled) < 8:
+            same = wait_until(self.some_of_the_same_number, 60, "neighbours of the same number work at once")
+            before = dict(self.sessions())
+            gtid = min(same)
+            reply = self.trothd.post(f"/v1/transactions/{gtid}/abort", {}, headers={"Prefer": "wait=30"})
+            self.assertIn(reply.status, (200, 202), reply)
+            self.assertIn(self.trothd.wait_outcome(gtid)["outcome"], ("aborted", "compensated"))
+            cancelled.append(gtid)
+            lost = set(before) - set(dict(self.sessions()))
+            self.assertLessEqual(len(lost), 1, [before[pid] for pid in lost])
+            ended += len(lost)
+        self.assertEqual(ended, 1)  # none: it was between two tries each time
+        holder.close()
+        for account, gtid in enumerate(gtids, 1):
+            outcome = self.trothd.wait_outcome(gtid)["outcome"]
+            self.assertEqual(outcome == "committed", gtid not in cancelled, gtid)
+            self.assertEqual(self.system.balance("bank_a", account), BALANCE - (outcome == "committed"))
+        self.system.drained()
+        self.postgres.execute("bank_a", "update account set balance = %s", (BALANCE,))
+
+    # --- a database that says nothing
+
+    def stops_in_time(self):
+        began = time.monotonic()
+        self.system.banks["bank_a"].signal(signal.SIGTERM)
+        self.assertEqual(self.system.banks["bank_a"].wait_end(60), 0)
+        self.assertLess(time.monotonic() - began, STOP_SECONDS + 10)
+
+    def under_way(self):
+        """Transfers that have not come to their end at bank_a."""
+        gtids = [self.system.begin(account, account, 1) for account in range(1, 33)]
+        wait_until(lambda: self.trothd.get("/readyz").json["open_transactions"] >= 8, 30, "they are under way")
+        return gtids
+
+    def all_end(self, gtids):
+        self.restart_bank()
+        for gtid in gtids:
+            self.assertIn(self.trothd.wait_outcome(gtid, 60)["outcome"], ("committed", "aborted"), gtid)
+        self.system.drained()
+        self.assertEqual(self.system.total(), 2 * 100 * BALANCE)
+
+    def test_a_stop_beside_a_silent_proxy(self):
+        """Everything between the bank and its database is swallowed: SIGTERM ends the bank in its time."""
+        self.database.hold("request")
+        self.database.hold("reply")
+        gtids = self.under_way()
+        self.stops_in_time()
+        self.database.release()
+        self.all_end(gtids)
+
+    def test_a_stop_beside_stopped_backends(self):
+        """The same when every backend of the bank hangs."""
+        self.assertEqual(self.system.transfer(1, 1, 1).json["outcome"], "committed")
+        stopped = [pid for pid, _ in self.sessions()]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            gtids = self.under_way()
+            self.stops_in_time()
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        self.all_end(gtids)
+
+    def test_it_goes_on_when_the_database_answers_again(self):
+        """Calls that were swallowed do not keep the bank's sessions: it works on, and says what it cut."""
+        self.database.drop("reply")
+        gtids = [self.system.begin(account, account, 1) for account in range(1, 17)]
+        bank = self.system.banks["bank_a"]
+        wait_until(lambda: "did not answer in time" in bank.output(), 60, "a connection was cut")
+        self.database.cut()
+        for gtid in gtids:
+            self.assertIn(self.trothd.wait_outcome(gtid, 60)["outcome"], ("committed", "aborted"), gtid)
+        self.assertEqual(self.system.transfer(1, 1, 1).json["outcome"], "committed")
+        lines = [line for line in bank.output().splitlines() if "event=connection_cut" in line]
+        self.assertTrue(any(f"gtid={gtid} branch=1 attempt=1" in line for line in lines for gtid in gtids), lines)
+
+
+if __name__ == "__main__":
+    main()
