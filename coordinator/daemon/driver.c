@@ -69,7 +69,8 @@ static bool allocate(struct driver *driver)
     driver->effects = calloc(1, sizeof *driver->effects);
     return driver->by_gtid != NULL && driver->by_key != NULL && driver->effects != NULL &&
            buffer_reserve(&driver->texts, TXN_TEXTS_BYTES_MAX) &&
-           buffer_reserve(&driver->scratch, SCRATCH_BYTES) && slots_create(&driver->slots) == 0;
+           buffer_reserve(&driver->scratch, SCRATCH_BYTES) && slots_create(&driver->slots) == 0 &&
+           gate_init(driver);
 }
 
 int driver_create(struct event_base *base, struct http_loop *http, const struct config *config,
@@ -127,6 +128,7 @@ void driver_destroy(struct driver *driver)
     outbox_destroy(driver->outbox, 0);
     drop_entries(driver);
     watch_finish(driver);
+    gate_finish(driver);
     registry_finish(driver);
     slots_destroy(driver->slots);
     buffer_finish(&driver->texts);
@@ -279,7 +281,7 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     }
     struct result kept = *result;
     bool failed = false;
-    order_conflict(driver, &entry->branches[index], result);
+    order_result(entry, (uint32_t)index, result);
     struct txn_branch *branch = &entry->branches[index];
     if (result->output.data != NULL && branch->output.data != NULL) {
         kept.output = branch->output; /* the guard answers what it stored: the first stands */

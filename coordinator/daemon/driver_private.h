@@ -21,14 +21,23 @@ struct entry;
 
 /* --- what is registered, in memory (definitions.c, participants.c) --- */
 
+struct gate_list {
+    struct entry *first, *last;
+};
+
 struct definition_slot {
     struct driver *driver;
     struct definition_slot *next; /* hidden ones */
     struct definition *definition;
     struct learn learn;
-    uint32_t refs;  /* open transactions that run it */
-    bool hidden;    /* deleted; goes with its last reference */
-    uint64_t round; /* of the load that saw it last */
+    struct learn_steps steps;        /* count 0: not looked at yet */
+    struct gate_list before, inside; /* its gate (gate.c); the first has been there longest */
+    uint32_t inside_count;
+    uint64_t inside_us;     /* how long they are inside, on average */
+    uint32_t order_version; /* of those inside */
+    uint32_t refs;          /* open transactions that run it */
+    bool hidden;            /* deleted; goes with its last reference */
+    uint64_t round;         /* of the load that saw it last */
 };
 
 struct participant {
@@ -72,10 +81,14 @@ LIST_HEAD(watcher_list, watcher);
 #define ENTRY_REASONS 4u
 
 struct entry_branch {
+    struct mono prepare_at;          /* when its last prepare was sent */
     struct participant *participant; /* held: it stays as long as this does; NULL: not registered */
     struct channel *slot_at;         /* where a slot is held; NULL: none */
     char *reasons[ENTRY_REASONS];
 };
+
+/* Where a transaction that prepares in order is (gate.c). */
+enum gate_place { GATE_OUTSIDE, GATE_BEFORE, GATE_INSIDE, GATE_ASIDE };
 
 struct entry {
     struct driver *driver;
@@ -96,6 +109,9 @@ struct entry {
     struct entry *gtid_next, *key_next;
     struct entry *older, *newer; /* of the same shard, by (epoch, counter) */
     struct entry *dead_next;
+    struct entry *gate_next, *gate_prev;
+    enum gate_place place;
+    struct mono inside_since;
     uint32_t writes;                   /* records without a verdict */
     bool accepted, decided, completed; /* the core said that clients may be told so */
     bool is_probe;                     /* of what its definition has learnt (order.c) */
@@ -184,7 +200,9 @@ struct driver {
     struct entry **by_key;
     struct entry *dead;
     struct watcher_list watchers; /* all of them */
-    struct event *watch_timer;    /* while there are any */
+    struct event *gate_timer;     /* while anybody waits before a gate */
+    bool gate_armed;
+    struct event *watch_timer; /* while there are any */
     struct shard shards[TROTH_SHARDS_MAX];
     uint32_t shards_count;
     uint32_t next_shard;
@@ -231,15 +249,24 @@ const char *steps_operation(const struct entry *entry, uint32_t index, enum mess
 /* order.c */
 void order_choose(struct entry *entry);
 void order_step(struct entry *entry, const struct metrics_mark *before);
-/* Counts, by participant. */
-void order_conflict(struct driver *driver, const struct txn_branch *branch,
-                    const struct result *result);
+/* Before a result is stepped: counts conflicts, and learns how long a prepare in order took. */
+void order_result(struct entry *entry, uint32_t index, const struct result *result);
 void order_host_status(void *ctx, const struct definition *definition, struct buffer *ret_members);
 /* The participant that prepares last, as was learnt; NULL: none. */
 const char *order_last(const struct definition_slot *slot);
 
 /* effects.c */
 void effects_handle(struct driver *driver, struct entry *entry);
+/* It is let in: the slots that it asked for. */
+void effects_reserve(struct entry *entry);
+
+/* gate.c */
+bool gate_init(struct driver *driver);
+void gate_finish(struct driver *driver);
+void gate_arm(struct driver *driver);
+void gate_look(struct driver *driver, struct mono now);
+bool gate_enter(struct entry *entry);
+void gate_leave(struct entry *entry);
 
 /* entry.c */
 struct entry *entry_create(struct driver *driver, uint32_t branches_cap);

@@ -105,7 +105,7 @@ static void on_granted(struct slots_waiter *waiter)
     driver_defer(entry->driver, &what);
 }
 
-static void reserve(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
+static void reserve(struct entry *entry, const struct txn_effect *effect)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
@@ -122,7 +122,14 @@ static void reserve(struct driver *driver, struct entry *entry, const struct txn
     entry->slots.channels = entry->wanted;
     entry->slots.count = count;
     entry->slots.granted = on_granted;
-    slots_reserve(driver->slots, &entry->slots);
+    if (gate_enter(entry)) {
+        effects_reserve(entry);
+    }
+}
+
+void effects_reserve(struct entry *entry)
+{
+    slots_reserve(entry->driver->slots, &entry->slots);
 }
 
 /* When it was granted meanwhile, RESERVED is on its way to the core, which releases again. */
@@ -130,7 +137,20 @@ static void unreserve(struct driver *driver, struct entry *entry)
 {
     if (entry->slots.waiting) {
         slots_cancel(driver->slots, &entry->slots);
+        gate_leave(entry);
+    } else if (entry->place == GATE_BEFORE) {
+        gate_leave(entry);
     }
+}
+
+static bool holds_slot(const struct entry *entry)
+{
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        if (entry->extra[i].slot_at != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void release(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
@@ -139,6 +159,9 @@ static void release(struct driver *driver, struct entry *entry, const struct txn
     if (extra->slot_at != NULL) {
         slots_release(driver->slots, extra->slot_at);
         extra->slot_at = NULL;
+        if (!holds_slot(entry)) {
+            gate_leave(entry);
+        }
     }
 }
 
@@ -247,6 +270,9 @@ static void send_command(struct driver *driver, struct entry *entry,
     if (!make_input(driver, entry, effect, &command)) {
         return;
     }
+    if (effect->op == OP_PREPARE) {
+        entry->extra[index].prepare_at = driver_now().mono;
+    }
     int error = channel_send(participant->channel, &command);
     if (error == TROTH_ERROR_TOO_LARGE) {
         send_failed(driver, entry, effect, RESULT_REFUSED,
@@ -303,7 +329,7 @@ static void handle(struct driver *driver, struct entry *entry, const struct txn_
         persist(driver, entry, effect);
         break;
     case TXN_EFFECT_RESERVE:
-        reserve(driver, entry, effect);
+        reserve(entry, effect);
         break;
     case TXN_EFFECT_UNRESERVE:
         unreserve(driver, entry);

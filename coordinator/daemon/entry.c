@@ -116,6 +116,7 @@ struct entry *entry_create(struct driver *driver, uint32_t branches_cap)
 static void give_slots_back(struct entry *entry)
 {
     struct driver *driver = entry->driver;
+    gate_leave(entry);
     if (entry->slots.waiting) {
         slots_cancel(driver->slots, &entry->slots);
     }

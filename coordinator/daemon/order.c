@@ -5,16 +5,23 @@
 
 #include <string.h>
 
-/* bit j of ret_same[i]: steps i and j are at one participant. */
-static void same_participant(const struct definition *definition,
-                             uint64_t ret_same[DEFINITION_STEPS_MAX])
+static void steps_look(struct definition_slot *slot)
 {
-    for (uint32_t i = 0; i < definition->steps_count; i++) {
-        ret_same[i] = 0;
-        for (uint32_t j = 0; j < definition->steps_count; j++) {
-            if (strcmp(definition->steps[i].participant, definition->steps[j].participant) == 0) {
-                ret_same[i] |= UINT64_C(1) << j;
+    const struct definition *definition = slot->definition;
+    struct learn_steps *steps = &slot->steps;
+    const char *last = "";
+    steps->count = definition->steps_count;
+    for (uint32_t i = 0; i < steps->count; i++) {
+        const char *name = definition->steps[i].participant;
+        steps->beside[i] = 0;
+        for (uint32_t j = 0; j < steps->count; j++) {
+            if (strcmp(name, definition->steps[j].participant) == 0) {
+                steps->beside[i] |= UINT64_C(1) << j;
             }
+        }
+        if (strcmp(name, last) >= 0) {
+            last = name;
+            steps->last_by_name = steps->beside[i];
         }
     }
 }
@@ -27,12 +34,15 @@ void order_choose(struct entry *entry)
         return;
     }
     learn = &entry->definition->learn;
+    if (entry->definition->steps.count == 0) {
+        steps_look(entry->definition);
+    }
     switch (entry->definition->definition->prepare) {
     case DEFINITION_PREPARE_PARALLEL:
     case DEFINITION_PREPARE_ORDERED:
         entry->origin.ordered =
             entry->definition->definition->prepare == DEFINITION_PREPARE_ORDERED;
-        learn_count(learn, entry->origin.ordered);
+        learn_said(learn, entry->origin.ordered);
         return;
     case DEFINITION_PREPARE_LEARNT:
         break;
@@ -40,24 +50,18 @@ void order_choose(struct entry *entry)
     struct learn_way way = learn_begin(learn, driver_now().mono);
     entry->origin.ordered = way.ordered;
     entry->is_probe = way.is_probe;
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        entry->branches[i].prepares_last = (learn->last_steps >> i & 1u) != 0;
-    }
 }
 
 /* A definition that says how it prepares has its conflicts counted, and no more. */
 static void learn_from(struct entry *entry)
 {
     struct learn *learn = &entry->definition->learn;
-    int64_t step = entry_branch_index(entry, entry->txn.conflict_branch);
-    uint64_t same[DEFINITION_STEPS_MAX];
-    if (step < 0 || entry->origin.ordered ||
+    if (entry->origin.ordered ||
         entry->definition->definition->prepare != DEFINITION_PREPARE_LEARNT) {
         learn->conflicts_total++;
-        return;
+    } else {
+        learn_conflict(learn, driver_now().mono);
     }
-    same_participant(entry->definition->definition, same);
-    learn_conflict(learn, (uint32_t)step, same, entry->txn.branches_count, driver_now().mono);
 }
 
 /* All votes are there, or it is over in another way; or it goes on. */
@@ -87,13 +91,24 @@ void order_step(struct entry *entry, const struct metrics_mark *before)
     }
 }
 
-void order_conflict(struct driver *driver, const struct txn_branch *branch,
-                    const struct result *result)
+static void learn_took(struct entry *entry, uint32_t index)
 {
-    struct participant *participant;
-    if (result->result == RESULT_CONFLICT &&
-        (participant = registry_participant(driver, branch->participant)) != NULL) {
+    struct definition_slot *slot = entry->definition;
+    struct mono now = driver_now().mono;
+    uint64_t took_us = now.us - entry->extra[index].prepare_at.us;
+    learn_vote(&slot->learn, &slot->steps, index, took_us, slot->before.first != NULL, now);
+}
+
+void order_result(struct entry *entry, uint32_t index, const struct result *result)
+{
+    struct participant *participant = participants_of(entry, index);
+    if (result->result == RESULT_CONFLICT && participant != NULL) {
         participant->conflicts++;
+    }
+    if (result->result == RESULT_VOTE && entry->place == GATE_INSIDE &&
+        entry->branches[index].state == TXN_BRANCH_PREPARING &&
+        result->attempt == entry->txn.attempt) {
+        learn_took(entry, index);
     }
 }
 
@@ -126,6 +141,9 @@ void order_host_status(void *ctx, const struct definition *definition, struct bu
                          (unsigned long long)learn->conflicts_total,
                          (unsigned long long)learn->parallel_total,
                          (unsigned long long)learn->ordered_total);
+    if (ordered && learn->limit != 0) {
+        buffer_append_format(ret_members, ",\"limit\":%u", learn->limit);
+    }
     if (order_last(slot) != NULL) {
         buffer_append_format(ret_members, ",\"last\":\"%s\"", order_last(slot));
     }

@@ -2,11 +2,12 @@
  */
 #include <check.h>
 
-#include "suites.h"
 #include <learn.h>
 
-/* Two steps, at two participants. */
-static const uint64_t apart[] = {1, 2};
+#include "suites.h"
+
+/* Steps at bank_a and at bank_b. */
+static const struct learn_steps apart = {.count = 2, .beside = {1, 2}, .last_by_name = 2};
 
 static struct mono at(uint64_t us)
 {
@@ -25,9 +26,19 @@ static struct learn ordered(void)
     struct learn learn = {0};
     begin_many(&learn, 8, 0);
     for (uint32_t i = 0; i < LEARN_CONFLICTS_MIN; i++)
-        learn_conflict(&learn, i % 2, apart, 2, at(0));
+        learn_conflict(&learn, at(0));
     ck_assert_int_eq(learn.mode, LEARN_ORDERED);
     return learn;
+}
+
+/* So many transactions prepare, their steps taking so long. */
+static void votes(struct learn *learn, uint32_t count, uint64_t first_us, uint64_t second_us,
+                  bool full, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        learn_vote(learn, &apart, 0, first_us, full, at(now_us));
+        learn_vote(learn, &apart, 1, second_us, full, at(now_us));
+    }
 }
 
 START_TEST(few_conflicts_among_many_change_nothing)
@@ -35,10 +46,10 @@ START_TEST(few_conflicts_among_many_change_nothing)
     struct learn learn = {0};
     begin_many(&learn, 1000, 0);
     for (uint32_t i = 0; i < 49; i++)
-        learn_conflict(&learn, 0, apart, 2, at(0));
+        learn_conflict(&learn, at(0));
     ck_assert(!learn_begin(&learn, at(1)).ordered);
-    learn_conflict(&learn, 0, apart, 2, at(1));
-    learn_conflict(&learn, 0, apart, 2, at(1));
+    learn_conflict(&learn, at(1));
+    learn_conflict(&learn, at(1));
     ck_assert(learn_begin(&learn, at(2)).ordered);
 }
 END_TEST
@@ -49,7 +60,7 @@ START_TEST(a_handful_is_chance)
     for (uint32_t second = 0; second < 10; second++) {
         begin_many(&learn, 3, second * LEARN_WINDOW_US);
         for (uint32_t i = 1; i < LEARN_CONFLICTS_MIN; i++)
-            learn_conflict(&learn, 0, apart, 2, at(second * LEARN_WINDOW_US));
+            learn_conflict(&learn, at(second * LEARN_WINDOW_US));
     }
     ck_assert_int_eq(learn.mode, LEARN_PARALLEL);
     ck_assert_uint_eq(learn.conflicts_total, 30);
@@ -101,18 +112,70 @@ START_TEST(a_probe_that_ends_otherwise_says_nothing)
 }
 END_TEST
 
-START_TEST(the_participant_with_nearly_all_conflicts_prepares_last)
+START_TEST(nobody_probes_while_prepares_wait_long_for_each_other)
 {
-    static const uint64_t two_at_one[] = {5, 2, 5};
-    struct learn learn = {0};
-    ck_assert_uint_eq(ordered().last_steps, 0); /* both sides are hot: the order of names */
-    begin_many(&learn, 8, 0);
-    learn_conflict(&learn, 0, two_at_one, 3, at(0));
-    learn_conflict(&learn, 2, two_at_one, 3, at(0));
-    learn_conflict(&learn, 0, two_at_one, 3, at(0));
-    learn_conflict(&learn, 0, two_at_one, 3, at(0));
+    struct learn learn = ordered();
+    votes(&learn, 40, 9000, 1000, true, 0);
+    ck_assert(learn_begin(&learn, at(LEARN_TERM_US)).ordered);
     ck_assert_int_eq(learn.mode, LEARN_ORDERED);
-    ck_assert_uint_eq(learn.last_steps, 5);
+    ck_assert_uint_eq(learn.term_us, 2 * LEARN_TERM_US);
+    votes(&learn, 100, 1100, 1000, false, LEARN_TERM_US);
+    ck_assert(learn_begin(&learn, at(3 * LEARN_TERM_US)).is_probe);
+}
+END_TEST
+
+START_TEST(fewer_go_at_a_time_where_they_wait_long_and_more_where_they_do_not)
+{
+    struct learn learn = ordered();
+    ck_assert_uint_eq(learn.limit, LEARN_LIMIT_START);
+    votes(&learn, 600, 9000, 1000, true, 0);
+    ck_assert_uint_eq(learn.limit, LEARN_LIMIT_MIN);
+    votes(&learn, 600, 1100, 1000, true, 0);
+    ck_assert_uint_gt(learn.limit, LEARN_LIMIT_START);
+    uint32_t before = learn.limit;
+    votes(&learn, 600, 1100, 1000, false, 0); /* nobody waits to be let in */
+    ck_assert_uint_eq(learn.limit, before);
+}
+END_TEST
+
+START_TEST(the_participant_where_they_wait_prepares_last_as_a_trial)
+{
+    struct learn learn = ordered();
+    votes(&learn, LEARN_TRIAL_VOTES, 9000, 1000, true, 0);
+    ck_assert_uint_eq(learn.last_steps, 1);
+    ck_assert_uint_eq(learn.order_version, 1);
+    votes(&learn, LEARN_TRIAL_VOTES * 2, 5000, 1000, true, 0); /* the others do not wait now */
+    ck_assert_uint_eq(learn.last_steps, 1);
+    ck_assert_uint_eq(learn.order_version, 1);
+}
+END_TEST
+
+START_TEST(where_the_wait_goes_over_to_the_new_first_one_it_is_undone_and_not_soon_tried_again)
+{
+    struct learn learn = ordered();
+    votes(&learn, LEARN_TRIAL_VOTES / 2, 9000, 1000, true, 0);
+    ck_assert_uint_eq(learn.last_steps, 1);
+    votes(&learn, LEARN_TRIAL_VOTES / 2, 1000, 9000, true, 0);
+    ck_assert_uint_eq(learn.last_steps, 0);
+    ck_assert_uint_eq(learn.order_version, 2);
+    votes(&learn, LEARN_TRIAL_VOTES * 2, 9000, 1000, true, 0);
+    ck_assert_uint_eq(learn.order_version, 2);
+    votes(&learn, LEARN_TRIAL_VOTES, 9000, 1000, true, LEARN_TRIAL_AGAIN_US);
+    ck_assert_uint_eq(learn.last_steps, 1);
+}
+END_TEST
+
+START_TEST(what_the_definition_says_is_not_changed)
+{
+    struct learn learn = {0};
+    learn_said(&learn, true);
+    votes(&learn, 600, 9000, 1000, true, 0);
+    ck_assert_int_eq(learn.mode, LEARN_ORDERED);
+    ck_assert_uint_eq(learn.last_steps, 0);
+    ck_assert_uint_eq(learn.limit, LEARN_LIMIT_MIN);
+    learn_said(&learn, true);
+    ck_assert_uint_eq(learn.limit, LEARN_LIMIT_MIN);
+    ck_assert_uint_eq(learn.ordered_total, 2);
 }
 END_TEST
 
@@ -126,7 +189,12 @@ Suite *suite_learn(void)
                    the_term_ends_with_probes_one_at_a_time_and_good_ones_bring_parallel_back);
     tcase_add_test(tcase, a_probe_that_meets_a_conflict_doubles_the_term_up_to_a_limit);
     tcase_add_test(tcase, a_probe_that_ends_otherwise_says_nothing);
-    tcase_add_test(tcase, the_participant_with_nearly_all_conflicts_prepares_last);
+    tcase_add_test(tcase, nobody_probes_while_prepares_wait_long_for_each_other);
+    tcase_add_test(tcase, fewer_go_at_a_time_where_they_wait_long_and_more_where_they_do_not);
+    tcase_add_test(tcase, the_participant_where_they_wait_prepares_last_as_a_trial);
+    tcase_add_test(
+        tcase, where_the_wait_goes_over_to_the_new_first_one_it_is_undone_and_not_soon_tried_again);
+    tcase_add_test(tcase, what_the_definition_says_is_not_changed);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -11,5 +11,6 @@ Suite *suite_metrics(void);
 Suite *suite_listing(void);
 Suite *suite_waiting(void);
 Suite *suite_learn(void);
+Suite *suite_gate(void);
 
 #endif
