@@ -174,6 +174,7 @@ uint64_t channel_request_timeout_us(const struct request *request);
 uint32_t channel_request_headers(struct request *request, struct http_header headers[2],
                                  struct buffer *text);
 void channel_request_read_slots(struct request *request, const struct http_reply *reply);
+/* retry_after.c: 0: it does not say. */
 uint64_t channel_request_retry_after_us(const struct http_reply *reply);
 /* rest.c. The `detail` of a problem (RFC 9457), else the body's own text, in channel->reason. */
 struct troth_span channel_refusal_reason(struct channel *channel, struct troth_span body);

@@ -209,16 +209,6 @@ void channel_request_read_slots(struct request *request, const struct http_reply
     }
 }
 
-uint64_t channel_request_retry_after_us(const struct http_reply *reply)
-{
-    struct troth_span value;
-    uint32_t seconds = 0;
-    if (!http_reply_header(reply, "Retry-After", &value) || !parse_number(value, &seconds)) {
-        return 0; /* a date is left alone: two clocks would have to agree */
-    }
-    return (uint64_t)seconds * 1000000u;
-}
-
 static enum message_trouble trouble_of(int error)
 {
     switch (error) {

@@ -269,8 +269,8 @@ END_TEST
 
 START_TEST(status_of_whole_request)
 {
-    /* A status for the whole request is no word about one command: 425 and 503 are retry, with
-     * Retry-After in seconds, everything else is unknown, also 409. */
+    /* A status for the whole request is no word about one command: 425, 429 and 503 are retry, with
+     * Retry-After, everything else is unknown, also 409. */
     static const struct {
         int status;
         const char *retry_after;
@@ -281,7 +281,9 @@ START_TEST(status_of_whole_request)
         {425, NULL, RESULT_RETRY, 0},
         {503, "Fri, 31 Dec 1999 23:59:59 GMT", RESULT_RETRY, 0},
         {503, "-1", RESULT_RETRY, 0},
-        {503, "99999999999999999999", RESULT_RETRY, 0},
+        {429, "99999999999999999999", RESULT_RETRY, UINT64_C(1000000000000000)},
+        {503, "2 ", RESULT_RETRY, 2000000},
+        {503, "Fri, 31 Dec 1999 23:59:59 CET", RESULT_RETRY, 0},
         {409, NULL, RESULT_UNKNOWN, 0},
         {404, "2", RESULT_UNKNOWN, 0},
         {500, NULL, RESULT_UNKNOWN, 0},
@@ -543,7 +545,7 @@ Suite *batch_suite(void)
     tcase_add_test(all, deadline_of_its_own);
     tcase_add_test(all, silent_participant);
     tcase_add_test(all, too_late_to_be_sent);
-    tcase_add_loop_test(all, status_of_whole_request, 0, 9);
+    tcase_add_loop_test(all, status_of_whole_request, 0, 11);
     tcase_add_test(all, phase_2_passes);
     tcase_add_test(all, no_deadlock);
     tcase_add_test(all, slots_announced);

@@ -1,6 +1,7 @@
 /* The http binding: a request a command, the result by class. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <protocol/json.h>
 
@@ -164,6 +165,25 @@ static const struct answer answers[] = {
     {OP_PREPARE, 307, "Location", "http://127.0.0.1:1/", NULL, RESULT_UNKNOWN, 0, 0, 0, "", NULL},
 };
 
+START_TEST(asked_again_at_a_date)
+{
+    /* Retry-After as a date: by the participant's own clock, which its Date header tells. */
+    char at[64];
+    const struct http_header headers[] = {{"Retry-After", at}, {NULL, NULL}};
+    const time_t then_s = time(NULL) + 1000;
+    struct tm then;
+    gmtime_r(&then_s, &then);
+    ck_assert_uint_eq(strftime(at, sizeof(at), "%a, %d %b %Y %H:%M:%S GMT", &then), 29);
+    send_op(&world, OP_EXECUTE, 1);
+    answer_status(&world, 0, 0, 429, headers, NULL);
+    WAIT_FOR(&world, world.got_count == 1);
+    const struct got *got = got_for(&world, OP_EXECUTE, 1);
+    ck_assert_int_eq(got->result.result, RESULT_RETRY);
+    ck_assert_uint_ge(got->result.retry_after_us, 980000000);
+    ck_assert_uint_le(got->result.retry_after_us, 1001000000);
+}
+END_TEST
+
 START_TEST(result_by_class)
 {
     /* The result comes from the status and the Troth headers, never from words in a body. */
@@ -324,6 +344,7 @@ Suite *rest_suite(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, request);
     tcase_add_test(all, request_without_input);
+    tcase_add_test(all, asked_again_at_a_date);
     tcase_add_loop_test(all, result_by_class, 0, (int)(sizeof(answers) / sizeof(answers[0])));
     tcase_add_test(all, conflict_names_its_blocker);
     tcase_add_test(all, output_as_it_came);
