@@ -9,6 +9,7 @@
 
 #include <definition/definition.h>
 #include <journal/journal.h>
+#include <outbox/outbox.h>
 #include <protocol/duration.h>
 #include <protocol/nearest.h>
 
@@ -68,6 +69,12 @@ const struct config_key config_keys[] = {
     COUNT_KEY(outbox_rows_max, "500000", 1, 900000,
               "outcome events that wait for Kafka; beyond it new transactions get 503 with "
               "Retry-After, those under way go on"),
+    COUNT_KEY(outbox_memory_max, "67108864", OUTBOX_MEMORY_BYTES_MIN, UINT64_C(1) << 40,
+              "bytes of outcome events in memory while Kafka is away; what finds no room is read "
+              "from the journal again later"),
+    COUNT_KEY(kafka_message_bytes_max, "1000000", OUTBOX_EVENT_BYTES_MIN, 1000000000,
+              "bytes of one outcome event (Kafka's message.max.bytes, or the topic's); an event "
+              "that would be larger is made without its steps and says so"),
     COUNT_KEY(journal_queue_rows_max, "100000", 1, 10000000,
               "records that wait for the journal; beyond it new transactions and branches get 503 "
               "with Retry-After, those under way go on"),

@@ -35,6 +35,8 @@ struct config {
     char *kafka_topic;
     uint64_t open_transactions_max;
     uint64_t outbox_rows_max;
+    uint64_t outbox_memory_max;
+    uint64_t kafka_message_bytes_max;
     uint64_t journal_queue_rows_max;
     uint64_t journal_queue_bytes_max;
     uint64_t connections_max;

@@ -26,6 +26,9 @@ static bool calls(const struct txn *txn)
  * has all of it, and the next leader goes on as well as this one. */
 static bool rests(const struct entry *entry)
 {
+    if (entry->unloaded) {
+        return true; /* shown, and never driven */
+    }
     switch (entry->txn.state) {
     case TXN_COMMITTING:
     case TXN_ABORTING:

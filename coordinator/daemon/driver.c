@@ -262,6 +262,7 @@ void driver_turn(struct driver *driver)
     run_deferred(driver);
     slots_run(driver->slots);
     run_deferred(driver);
+    events_turn(driver);
     entry_bury_all(driver);
 }
 
@@ -373,8 +374,7 @@ struct journal_callbacks driver_journal_callbacks(void)
                                       .clock = on_clock,
                                       .refused = on_refused,
                                       .verdict = on_verdict,
-                                      .loaded = recovery_loaded,
-                                      .outbox = recovery_outbox};
+                                      .loaded = recovery_loaded};
 }
 
 /* --- the outbox ------------------------------------------------------------------------------ */
@@ -418,6 +418,8 @@ bool driver_make_outbox(struct driver *driver)
     struct outbox_config config = {.brokers = kafka ? driver->config->kafka_brokers : NULL,
                                    .source = source,
                                    .topic_default = driver->config->kafka_topic,
+                                   .memory_bytes_max = driver->config->outbox_memory_max,
+                                   .event_bytes_max = driver->config->kafka_message_bytes_max,
                                    .confirmed = on_confirmed,
                                    .set_aside = on_set_aside,
                                    .may_send = driver_may_speak,

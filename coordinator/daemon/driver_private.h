@@ -184,6 +184,9 @@ struct driver {
     struct journal *journal;
     struct outbox *outbox;
     enum config_outbox outbox_mode;
+    struct journal_place events_place; /* of the reading under way (events.c) */
+    bool events_reading;
+    struct mono events_not_before; /* behind a failure */
     struct txn_policy policy;
     struct slots *slots;
     struct participant **participants; /* by name */
@@ -401,6 +404,10 @@ void registry_host_definition_put(void *ctx, struct definition *taken, api_done_
 void registry_host_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
                                      void *arg);
 
+/* events.c */
+/* Reads the outbox's table while the outbox wants it. */
+void events_turn(struct driver *driver);
+
 /* participants.c */
 struct participant *participants_find(const struct driver *driver, const char *name);
 /* The same, without those that are being deleted: for what begins to need it. */
@@ -439,7 +446,6 @@ void driver_on_result(void *arg, const struct result *result, bool sent);
 
 /* recovery.c */
 void recovery_loaded(void *arg, const struct txn_image *image);
-void recovery_outbox(void *arg, const struct record_outbox_row *row);
 void recovery_run(struct driver *driver);
 /* A row that the journal itself can not read back. */
 void recovery_unreadable(struct driver *driver, const troth_gtid *gtid, const char *why);

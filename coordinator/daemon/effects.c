@@ -311,9 +311,7 @@ static void publish(struct driver *driver, struct entry *entry, const struct txn
 {
     const struct record_outbox_row *row = entry->rows[effect->record.outcome];
     if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA && row != NULL) {
-        if (outbox_send(driver->outbox, row) != 0) {
-            log_line(LOG_ERROR, "no memory to send an outcome event: it stays in the outbox", NULL);
-        }
+        outbox_send(driver->outbox, row);
         return;
     }
     /* Nobody here confirms it: the transaction need not wait. */

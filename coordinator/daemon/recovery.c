@@ -107,17 +107,6 @@ void recovery_unreadable(struct driver *driver, const troth_gtid *gtid, const ch
     park(driver, &origin, why);
 }
 
-void recovery_outbox(void *arg, const struct record_outbox_row *row)
-{
-    struct driver *driver = arg;
-    if (driver->outbox_mode != CONFIG_OUTBOX_KAFKA || !driver_make_outbox(driver)) {
-        return;
-    }
-    if (outbox_send(driver->outbox, row) != 0) {
-        driver_fail(driver, "no memory to load the outbox");
-    }
-}
-
 /* A step's needs and timeout are not in the journal: they come from the definition, which keeps
  * every version that an open transaction runs. */
 static bool fill_from_definition(struct driver *driver, struct entry *entry)

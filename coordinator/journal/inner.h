@@ -105,9 +105,6 @@ struct journal {
         bool txns_done;
         troth_gtid gtid; /* the last one handed over, and its shard */
         int32_t shard;
-        int32_t outbox_shard, outbox_epoch;
-        int64_t outbox_seq;
-        bool outbox_done;
     } load;
     uint64_t lease_asked_us; /* monotonic: the renewal or acquisition under way */
     uint64_t lease_until_us; /* by our own clock, counted from the asking */

@@ -146,7 +146,6 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->arg = config->arg;
     journal->state = JOURNAL_CONNECTING;
     journal->load.shard = -1;
-    journal->load.outbox_shard = -1;
     evutil_secure_rng_get_bytes(journal->owner, sizeof journal->owner);
     if ((error = lane_init(journal)) != TROTH_OK || (error = acquire_init(journal)) != TROTH_OK ||
         (error = lease_init(journal)) != TROTH_OK || (error = reader_init(journal)) != TROTH_OK)

@@ -1,5 +1,5 @@
-/* What a new leader must know: open transactions by their own small index, then the outbox in its
- * order. Page by page; a page that was handed over is not asked for again after a loss. */
+/* What a new leader must know: open transactions, by their own small index. Page by page; a page
+ * that was handed over is not asked for again after a loss. */
 #include "image.h"
 #include "inner.h"
 
@@ -19,11 +19,6 @@ static const char txns_sql[] = "select " IMAGE_COLUMNS ", t.shard, " STEPS " fro
                                "and d.gtid = t.gtid and d.attempt = t.attempt "
                                "where t.state = 'open' and (t.gtid, t.shard) > ($1, $2) "
                                "order by t.gtid, t.shard limit 1000";
-
-static const char outbox_sql[] =
-    "select shard, epoch, seq, id, gtid, aggregatetype, aggregateid, type, payload, headers "
-    "from troth.outbox where (shard, epoch, seq) > ($1, $2, $3) "
-    "order by shard, epoch, seq limit 1000";
 
 static bool load_broke(struct journal *journal, PGresult *result)
 {
@@ -59,34 +54,6 @@ static void load_on_txns(void *arg, PGresult *result)
     journal->load.txns_done = count < LOAD_PAGE;
 }
 
-static void load_on_outbox(void *arg, PGresult *result)
-{
-    struct journal *journal = arg;
-    int count = PQntuples(result);
-
-    if (load_broke(journal, result))
-        return;
-    for (int i = 0; i < count; i++) {
-        struct record_outbox_row row = {.epoch = (uint32_t)field_int4(result, i, 1),
-                                        .seq = (uint64_t)field_int8(result, i, 2),
-                                        .topic = field_text(result, i, 5),
-                                        .key = field_text(result, i, 6),
-                                        .type = field_text(result, i, 7),
-                                        .payload = field_text(result, i, 8),
-                                        .headers = field_text(result, i, 9)};
-
-        (void)field_uuid(result, i, 3, row.id);
-        (void)field_uuid(result, i, 4, row.gtid.bytes);
-        journal->callbacks.outbox(journal->arg, &row);
-    }
-    if (count > 0) {
-        journal->load.outbox_shard = field_int4(result, count - 1, 0);
-        journal->load.outbox_epoch = field_int4(result, count - 1, 1);
-        journal->load.outbox_seq = field_int8(result, count - 1, 2);
-    }
-    journal->load.outbox_done = count < LOAD_PAGE;
-}
-
 static void load_on_sync(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
@@ -120,11 +87,6 @@ void load_next(struct journal *journal)
         params_uuid(&journal->params, journal->load.gtid.bytes);
         params_int4(&journal->params, journal->load.shard);
         load_ask(journal, txns_sql, load_on_txns);
-    } else if (!journal->load.outbox_done) {
-        params_int4(&journal->params, journal->load.outbox_shard);
-        params_int4(&journal->params, journal->load.outbox_epoch);
-        params_int8(&journal->params, journal->load.outbox_seq);
-        load_ask(journal, outbox_sql, load_on_outbox);
     } else {
         journal_step_set(journal, STEP_PROVE);
         acquire_prove(journal);

@@ -236,7 +236,10 @@ static void reader_up(void *arg)
                                                    &ask_participant_put,
                                                    &ask_definition_delete,
                                                    &ask_definition_forget,
-                                                   &ask_participant_delete};
+                                                   &ask_participant_delete,
+                                                   &ask_events,
+                                                   &ask_event_get,
+                                                   &ask_event_discard};
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;
     struct link *link = &reader->link;

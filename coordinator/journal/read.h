@@ -28,6 +28,7 @@ struct ask {
         journal_inquiry_fn inquiry;
         journal_key_fn key;
         journal_entry_fn entry;
+        journal_event_fn event;
     } fn;
     void *arg;
     troth_gtid gtid;
@@ -54,5 +55,7 @@ extern const struct ask_kind ask_get, ask_inquire, ask_key; /* questions.c */
 extern const struct ask_kind ask_registry_number, ask_registry_load, ask_definition_put,
     ask_participant_put, ask_definition_delete, ask_definition_forget,
     ask_participant_delete; /* registry.c */
+
+extern const struct ask_kind ask_events, ask_event_get, ask_event_discard; /* events.c */
 
 #endif

@@ -13,7 +13,6 @@ static const bool allowed[LANE_STATE_COUNT][LANE_STATE_COUNT] = {
     [LANE_SENT] =
         {[LANE_READY] = true, [LANE_ALONE] = true, [LANE_LATER] = true, [LANE_SET_ASIDE] = true},
     [LANE_LATER] = {[LANE_READY] = true},
-    [LANE_SET_ASIDE] = {[LANE_READY] = true},
 };
 
 int lanes_init(struct lanes *lanes)
@@ -41,6 +40,7 @@ void lanes_finish(struct lanes *lanes)
                 free(row);
             }
             TAILQ_REMOVE(&lanes->in[state], lane, link);
+            free(lane->aside);
             free(lane);
         }
     }
@@ -49,23 +49,24 @@ void lanes_finish(struct lanes *lanes)
 }
 
 /* FNV-1a over topic, a zero, and key. */
-static uint64_t hash_of(const struct row *row)
+static uint64_t hash_of(struct troth_span topic, struct troth_span key)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
-    for (const char *c = row->topic; *c != '\0'; c++) {
-        hash = (hash ^ (uint8_t)*c) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < topic.len; i++) {
+        hash = (hash ^ (uint8_t)topic.data[i]) * UINT64_C(1099511628211);
     }
     hash *= UINT64_C(1099511628211);
-    for (size_t i = 0; i < row->key.len; i++) {
-        hash = (hash ^ (uint8_t)row->key.data[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < key.len; i++) {
+        hash = (hash ^ (uint8_t)key.data[i]) * UINT64_C(1099511628211);
     }
     return hash;
 }
 
-static bool same_key(const struct row *a, const struct row *b)
+static bool is_of(const struct lane *lane, struct troth_span topic, struct troth_span key)
 {
-    return a->key.len == b->key.len && memcmp(a->key.data, b->key.data, a->key.len) == 0 &&
-           strcmp(a->topic, b->topic) == 0;
+    return lane->key_len == key.len && strlen(lane->texts) == topic.len &&
+           memcmp(lane->texts, topic.data, topic.len) == 0 &&
+           (key.len == 0 || memcmp(lane->texts + topic.len + 1, key.data, key.len) == 0);
 }
 
 static struct lane **bucket_of(const struct lanes *lanes, uint64_t hash)
@@ -96,12 +97,18 @@ static void grow(struct lanes *lanes)
     free(old);
 }
 
-static struct lane *lane_create(struct lanes *lanes, uint64_t hash)
+static struct lane *lane_create(struct lanes *lanes, uint64_t hash, struct troth_span topic,
+                                struct troth_span key)
 {
-    struct lane *lane = calloc(1, sizeof(*lane));
+    struct lane *lane = calloc(1, sizeof(*lane) + topic.len + 1 + key.len);
     if (lane == NULL) {
         return NULL;
     }
+    memcpy(lane->texts, topic.data, topic.len);
+    if (key.len > 0) {
+        memcpy(lane->texts + topic.len + 1, key.data, key.len);
+    }
+    lane->key_len = key.len;
     if (lanes->total >= lanes->buckets_count) {
         grow(lanes);
     }
@@ -117,15 +124,28 @@ static struct lane *lane_create(struct lanes *lanes, uint64_t hash)
     return lane;
 }
 
-int lanes_add(struct lanes *lanes, struct row *row)
+static struct lane *find(const struct lanes *lanes, uint64_t hash, struct troth_span topic,
+                         struct troth_span key)
 {
-    uint64_t hash = hash_of(row);
     struct lane *lane = *bucket_of(lanes, hash);
-    while (lane != NULL && (lane->hash != hash || !same_key(TAILQ_FIRST(&lane->rows), row))) {
+    while (lane != NULL && (lane->hash != hash || !is_of(lane, topic, key))) {
         lane = lane->next;
     }
+    return lane;
+}
+
+struct lane *lanes_find(const struct lanes *lanes, struct troth_span topic, struct troth_span key)
+{
+    return find(lanes, hash_of(topic, key), topic, key);
+}
+
+int lanes_add(struct lanes *lanes, struct row *row)
+{
+    struct troth_span topic = {row->topic, strlen(row->topic)};
+    uint64_t hash = hash_of(topic, row->key);
+    struct lane *lane = find(lanes, hash, topic, row->key);
     if (lane == NULL) {
-        lane = lane_create(lanes, hash);
+        lane = lane_create(lanes, hash, topic, row->key);
         if (lane == NULL) {
             return TROTH_ERROR_NO_MEMORY;
         }
@@ -151,8 +171,9 @@ void lane_set_state(struct lanes *lanes, struct lane *lane, enum lane_state stat
     move(lanes, lane, state);
 }
 
-static void lane_destroy(struct lanes *lanes, struct lane *lane)
+void lane_destroy(struct lanes *lanes, struct lane *lane)
 {
+    assert(TAILQ_EMPTY(&lane->rows));
     struct lane **at = bucket_of(lanes, lane->hash);
     while (*at != lane) {
         at = &(*at)->next;
@@ -161,6 +182,7 @@ static void lane_destroy(struct lanes *lanes, struct lane *lane)
     TAILQ_REMOVE(&lanes->in[lane->state], lane, link);
     lanes->count[lane->state]--;
     lanes->total--;
+    free(lane->aside);
     free(lane);
 }
 

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <outbox/fault.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,17 +14,12 @@
 /* The net below lost wake-ups, and when rows that met with passing trouble go again. */
 #define TICK_US 500000
 
-struct outbox {
-    struct event_base *base;
-    struct outbox_config config; /* its texts are copies */
-    struct producer *producer;   /* NULL: no brokers configured */
-    struct lanes lanes;
-    TAILQ_HEAD(, row) by_age; /* of the lanes, in the order in which they came */
-    struct event *go;         /* activated when there may be something to send */
-    struct event *tick;       /* every TICK_US */
-    struct outbox_stats stats;
-    bool told; /* config.state has been called */
-};
+static struct wall wall_now(void)
+{
+    struct timespec time;
+    (void)clock_gettime(CLOCK_REALTIME, &time);
+    return (struct wall){(uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_nsec / 1000u};
+}
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
@@ -44,27 +40,62 @@ static void on_reachable(void *arg, bool reachable, const char *why)
     tell_state(arg, reachable, why);
 }
 
+/* What is counted of a row in memory, before it is freed. */
+static void forget(struct outbox *outbox, struct row *row)
+{
+    TAILQ_REMOVE(&outbox->by_age, row, age);
+    ids_remove(&outbox->ids, row);
+    outbox->stats.waiting--;
+    outbox->bytes -= row->bytes;
+}
+
+void outbox_evict(struct outbox *outbox, struct lane *lane)
+{
+    struct row *row;
+    while ((row = TAILQ_FIRST(&lane->rows)) != NULL) {
+        TAILQ_REMOVE(&lane->rows, row, link);
+        forget(outbox, row);
+        free(row);
+        outbox->in_table++;
+    }
+}
+
 static void row_confirmed(struct outbox *outbox, struct row *row)
 {
     troth_gtid gtid = row->gtid;
     uint8_t id[RECORD_OUTBOX_ID_BYTES];
     memcpy(id, row->id, sizeof(id));
-    TAILQ_REMOVE(&outbox->by_age, row, age);
+    ids_confirmed(&outbox->ids, id);
+    forget(outbox, row);
     lane_pop(&outbox->lanes, row->lane);
-    outbox->stats.waiting--;
     outbox->stats.confirmed++;
     if (outbox->config.confirmed != NULL) {
         outbox->config.confirmed(outbox->config.arg, &gtid, id);
     }
 }
 
+/* Its key waits, in the table: what is refused may be many rows, and large ones. */
 static void row_set_aside(struct outbox *outbox, struct row *row, const char *why)
 {
-    row->lane->alone = false;
-    lane_set_state(&outbox->lanes, row->lane, LANE_SET_ASIDE);
-    outbox->stats.set_aside++;
+    struct lane *lane = row->lane;
+    struct aside *aside = calloc(1, sizeof *aside);
+    if (aside == NULL) { /* the next time, then */
+        lane->alone = false;
+        lane_set_state(&outbox->lanes, lane, lane->state == LANE_SENT ? LANE_LATER : lane->state);
+        return;
+    }
+    aside->gtid = row->gtid;
+    memcpy(aside->id, row->id, sizeof aside->id);
+    aside->made_at_us = row->made_at_us;
+    aside->at = wall_now();
+    aside->bytes = row->payload_len;
+    (void)snprintf(aside->why, sizeof aside->why, "%s", why);
+    lane->alone = false;
+    lane->aside = aside;
+    lane_set_state(&outbox->lanes, lane, LANE_SET_ASIDE);
+    outbox_evict(outbox, lane);
     if (outbox->config.set_aside != NULL) {
-        outbox->config.set_aside(outbox->config.arg, &row->gtid, row->id, why);
+        outbox->config.set_aside(outbox->config.arg, &aside->gtid, aside->id, aside->why);
     }
 }
 
@@ -161,7 +192,7 @@ static void replace_dead_producer(struct outbox *outbox)
     }
 }
 
-static bool has_brokers(const struct outbox *outbox)
+bool has_brokers(const struct outbox *outbox)
 {
     return outbox->config.brokers != NULL && outbox->config.brokers[0] != '\0';
 }
@@ -261,7 +292,10 @@ int outbox_create(struct event_base *base, const struct outbox_config *config, s
     outbox->base = base;
     const struct producer_callbacks callbacks = producer_calls(outbox);
     TAILQ_INIT(&outbox->by_age);
+    TAILQ_INIT(&outbox->pending);
     int error = lanes_init(&outbox->lanes);
+    error = error != 0 ? error : ids_init(&outbox->ids);
+    outbox->behind = true; /* what the table holds from before */
     error = error != 0 ? error : copy_config(config, &outbox->config);
     error = error != 0 ? error : make_events(outbox);
     if (error == 0 && has_brokers(outbox)) {
@@ -308,7 +342,9 @@ void outbox_destroy(struct outbox *outbox, uint64_t flush_us)
     if (outbox->tick != NULL) {
         event_free(outbox->tick);
     }
+    outbox_drop_pending(outbox);
     lanes_finish(&outbox->lanes);
+    ids_finish(&outbox->ids);
     free_config(&outbox->config);
     free(outbox);
 }
@@ -318,8 +354,8 @@ void outbox_destroy(struct outbox *outbox, uint64_t flush_us)
 int outbox_row_make(const struct outbox *outbox, const struct outbox_facts *facts, uint64_t seq,
                     struct buffer *texts, struct record_outbox_row *ret_row)
 {
-    return row_make(outbox->config.source, outbox->config.topic_default, facts, seq, texts,
-                    ret_row);
+    return row_make(outbox->config.source, outbox->config.topic_default,
+                    outbox->config.event_bytes_max, facts, seq, texts, ret_row);
 }
 
 static char *put(char **to, struct troth_span span)
@@ -346,13 +382,14 @@ static uint64_t made_at(struct troth_span text)
     return at.us;
 }
 
-static struct row *row_copy(const struct record_outbox_row *from)
+struct row *row_copy(const struct record_outbox_row *from)
 {
     size_t texts = from->topic.len + 1 + from->key.len + from->headers.len + from->payload.len;
     struct row *row = calloc(1, sizeof(*row) + texts);
     if (row == NULL) {
         return NULL;
     }
+    row->bytes = sizeof(*row) + texts;
     char *to = (char *)(row + 1);
     row->gtid = from->gtid;
     memcpy(row->id, from->id, sizeof(row->id));
@@ -366,45 +403,36 @@ static struct row *row_copy(const struct record_outbox_row *from)
     return row;
 }
 
-int outbox_send(struct outbox *outbox, const struct record_outbox_row *row)
+int outbox_admit(struct outbox *outbox, struct row *row)
 {
-    if (!has_brokers(outbox)) {
-        outbox->stats.waiting++; /* in the table, for whoever publishes it */
-        return 0;
-    }
-    if (outbox->stats.waiting >= OUTBOX_ROWS_MAX) {
-        return TROTH_ERROR_FULL;
-    }
-    struct row *copy = row_copy(row);
-    if (copy == NULL) {
-        return TROTH_ERROR_NO_MEMORY;
-    }
-    int error = lanes_add(&outbox->lanes, copy);
+    int error = lanes_add(&outbox->lanes, row);
     if (error != 0) {
-        free(copy);
         return error;
     }
-    TAILQ_INSERT_TAIL(&outbox->by_age, copy, age);
+    TAILQ_INSERT_TAIL(&outbox->by_age, row, age);
+    ids_add(&outbox->ids, row);
     outbox->stats.waiting++;
+    outbox->bytes += row->bytes;
     event_active(outbox->go, EV_TIMEOUT, 0);
     return 0;
-}
-
-void outbox_retry(struct outbox *outbox)
-{
-    struct lane *lane;
-    while ((lane = TAILQ_FIRST(&outbox->lanes.in[LANE_SET_ASIDE])) != NULL) {
-        lane_set_state(&outbox->lanes, lane, LANE_READY);
-    }
-    event_active(outbox->go, EV_TIMEOUT, 0);
 }
 
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats)
 {
     *ret_stats = outbox->stats;
     ret_stats->set_aside = outbox->lanes.count[LANE_SET_ASIDE];
+    ret_stats->waiting += outbox->in_table;
+    ret_stats->bytes = outbox->bytes;
     const struct row *oldest = TAILQ_FIRST(&outbox->by_age);
     ret_stats->oldest.us = oldest != NULL ? oldest->made_at_us : 0;
+    const struct lane *lane = NULL;
+    TAILQ_FOREACH(lane, &outbox->lanes.in[LANE_SET_ASIDE], link)
+    {
+        uint64_t made_at_us = lane->aside->made_at_us;
+        if (made_at_us != 0 && (ret_stats->oldest.us == 0 || made_at_us < ret_stats->oldest.us)) {
+            ret_stats->oldest.us = made_at_us;
+        }
+    }
 }
 
 void outbox_fault_fatal(struct outbox *outbox)

@@ -4,6 +4,7 @@
  *   lane.c      rows by topic and key, and where each key stands
  *   producer.c  librdkafka: its configuration, its queue in the loop, headers
  *   outbox.c    what is sent when, and what a delivery report means
+ *   table.c     what stands in the table and not in memory: read again, page by page
  *
  * A lane holds the rows of one topic and key in order. Only its first row is ever with librdkafka:
  * so a row that is refused stops those behind it and nobody else, and a new producer can not
@@ -21,6 +22,8 @@ struct rd_kafka_message_s;
 struct rd_kafka_queue_s;
 
 struct row {
+    struct row *id_next; /* in its bucket of the table's */
+    size_t bytes;        /* of the allocation */
     TAILQ_ENTRY(row) link;
     TAILQ_ENTRY(row) age;
     uint64_t made_at_us; /* wall clock; as the event says it */
@@ -38,14 +41,25 @@ struct row {
  *     ^        │├── refused with others in its batch ──> ALONE ──> SENT
  *     │        │├── trouble that may pass ──> LATER ──tick──> READY
  *     │        │└── refused ──> SET_ASIDE (from READY and ALONE too: refused before it was sent)
- *     └────────┴─ new producer      SET_ASIDE ──outbox_retry──> READY */
+ *     └────────┴─ new producer      SET_ASIDE ──an operator──> gone: the table is read again */
 enum lane_state {
     LANE_READY,     /* its first row may go */
     LANE_ALONE,     /* its first row goes when nothing else is in flight: is it really this one? */
     LANE_SENT,      /* its first row is with librdkafka */
     LANE_LATER,     /* its first row goes again at the next tick */
-    LANE_SET_ASIDE, /* its first row was refused; waits for an operator */
+    LANE_SET_ASIDE, /* its first row was refused; waits for an operator. Its rows are in the table
+                       only: `aside` remembers the first */
     LANE_STATE_COUNT
+};
+
+/* A row that was set aside. */
+struct aside {
+    troth_gtid gtid;
+    uint8_t id[RECORD_OUTBOX_ID_BYTES];
+    uint64_t made_at_us;
+    struct wall at;
+    size_t bytes; /* of the payload */
+    char why[OUTBOX_WHY_MAX];
 };
 
 struct lane {
@@ -53,9 +67,29 @@ struct lane {
     struct lane *next;      /* in its bucket */
     uint64_t hash;
     enum lane_state state;
-    bool alone; /* the first row is sent without company: its refusal is its own */
+    bool alone;          /* the first row is sent without company: its refusal is its own */
+    struct aside *aside; /* SET_ASIDE only */
     TAILQ_HEAD(, row) rows;
+    size_t key_len;
+    char texts[]; /* topic, a zero, key */
 };
+
+/* Rows in memory by id, and what was confirmed not long ago: a page of the table may hold a row
+ * that is here, or one whose delete is on its way. */
+#define RECENT_MAX 65536u /* a later id may take an earlier one's place: then it is sent twice */
+struct ids {
+    struct row **buckets;
+    size_t buckets_count; /* a power of two */
+    size_t count;
+    uint8_t (*recent)[RECORD_OUTBOX_ID_BYTES];
+};
+TROTH_MUST_CHECK int ids_init(struct ids *ids);
+void ids_finish(struct ids *ids);
+void ids_add(struct ids *ids, struct row *row);
+void ids_remove(struct ids *ids, struct row *row);
+bool ids_has(const struct ids *ids, const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
+void ids_confirmed(struct ids *ids, const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
+bool ids_was_confirmed(const struct ids *ids, const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
 
 TAILQ_HEAD(lane_list, lane);
 
@@ -67,16 +101,51 @@ struct lanes {
     size_t total;
 };
 
+TAILQ_HEAD(row_list, row);
+
+struct outbox {
+    struct event_base *base;
+    struct outbox_config config; /* its texts are copies */
+    struct producer *producer;   /* NULL: no brokers configured */
+    struct lanes lanes;
+    struct ids ids;
+    struct row_list by_age; /* of the lanes, in the order in which they came */
+    struct event *go;       /* activated when there may be something to send */
+    struct event *tick;     /* every TICK_US */
+    struct outbox_stats stats;
+    uint64_t bytes;          /* of the rows in memory */
+    uint64_t in_table;       /* rows known to be there only, with those set aside */
+    bool behind;             /* the table may hold rows that are not here: it is to be read */
+    struct row_list pending; /* came since this reading began: behind what it finds */
+    bool missed;             /* … or found no room even there: it is to be read once more */
+    uint64_t passed_by;      /* rows of keys that are set aside, in this reading */
+    bool told;               /* config.state has been called */
+};
+
+/* outbox.c */
+bool has_brokers(const struct outbox *outbox);
+/* NULL: no memory. */
+struct row *row_copy(const struct record_outbox_row *from);
+/* Takes the row into its lane. TROTH_ERROR_NO_MEMORY: it is still the caller's. */
+TROTH_MUST_CHECK int outbox_admit(struct outbox *outbox, struct row *row);
+void outbox_drop_pending(struct outbox *outbox); /* they are in the table */
+/* Forgets every row of a lane: they are in the table. */
+void outbox_evict(struct outbox *outbox, struct lane *lane);
+
 TROTH_MUST_CHECK int lanes_init(struct lanes *lanes);
 void lanes_finish(struct lanes *lanes); /* frees every lane and row */
 /* Takes the row, and sets its lane. TROTH_ERROR_NO_MEMORY: the row is still the caller's. */
 TROTH_MUST_CHECK int lanes_add(struct lanes *lanes, struct row *row);
+/* NULL: none of that topic and key. */
+struct lane *lanes_find(const struct lanes *lanes, struct troth_span topic, struct troth_span key);
 void lane_set_state(struct lanes *lanes, struct lane *lane, enum lane_state state);
+/* Without rows. */
+void lane_destroy(struct lanes *lanes, struct lane *lane);
 /* Removes and frees the first row. The lane is READY with the next one, or freed. */
 void lane_pop(struct lanes *lanes, struct lane *lane);
 
 /* outbox_row_make, without an outbox. */
-TROTH_MUST_CHECK int row_make(const char *source, const char *topic_default,
+TROTH_MUST_CHECK int row_make(const char *source, const char *topic_default, size_t bytes_max,
                               const struct outbox_facts *facts, uint64_t seq, struct buffer *texts,
                               struct record_outbox_row *ret_row);
 

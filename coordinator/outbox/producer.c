@@ -184,11 +184,15 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static int make_conf(struct producer *producer, const struct outbox_config *config,
                      struct buffer *why, rd_kafka_conf_t **ret_conf)
 {
-    char window[16];
+    char window[16], bytes[24];
+    (void)snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)config->event_bytes_max);
     (void)snprintf(window, sizeof(window), "%u", OUTBOX_WINDOW_MAX);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     int error = conf_set_all(conf, settings, why);
     error = error != 0 ? error : conf_set(conf, "queue.buffering.max.messages", window, why);
+    if (error == 0 && config->event_bytes_max != 0) {
+        error = conf_set(conf, "message.max.bytes", bytes, why);
+    }
     error = error != 0 ? error : conf_set(conf, "bootstrap.servers", config->brokers, why);
     error = error != 0 ? error : conf_set_all(conf, config->properties, why);
     if (error != 0) {

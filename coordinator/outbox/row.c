@@ -11,6 +11,7 @@
 #define TYPE_PREFIX      "dev.troth.transaction."
 #define TYPE_SUFFIX      ".v1"
 #define DATASCHEMA       "https://troth.dev/schemas/outcome-1.json"
+#define MESSAGE_OVERHEAD 512u /* Kafka's own words around an event: more than they are */
 #define OUTCOME_NAME_MAX 32u
 #define ID_DOMAIN        "troth outcome event" /* no other use of the hash gives the same id */
 
@@ -78,9 +79,15 @@ static void append_or(struct buffer *texts, struct troth_span span, const char *
     }
 }
 
+/* What an event leaves out so that Kafka takes it: the outcome itself always fits. */
+enum left_out { LEFT_OUT_NOTHING, LEFT_OUT_STEPS, LEFT_OUT_LABELS_TOO };
+
 /* Steps, labels and failure go in as they are: byte for byte. */
-static void append_payload(struct buffer *texts, const struct txn_record *record, const char *gtid)
+static void append_payload(struct buffer *texts, const struct txn_record *record, const char *gtid,
+                           enum left_out left_out)
 {
+    struct troth_span none = {NULL, 0};
+    struct troth_span steps = record->steps.data != NULL ? record->steps : record->members;
     const struct txn_origin *origin = record->origin;
     buffer_append_text(texts, "{\"gtid\":");
     json_append_text(texts, gtid);
@@ -100,14 +107,19 @@ static void append_payload(struct buffer *texts, const struct txn_record *record
     buffer_append_text(texts, ",\"decided_at\":");
     append_wall(texts, record->at);
     buffer_append_text(texts, ",\"labels\":");
-    append_or(texts, origin->labels, "{}");
+    append_or(texts, left_out == LEFT_OUT_LABELS_TOO ? none : origin->labels, "{}");
     buffer_append_text(texts, ",\"steps\":");
-    append_or(texts, record->steps.data != NULL ? record->steps : record->members, "[]");
+    append_or(texts, left_out != LEFT_OUT_NOTHING ? none : steps, "[]");
     buffer_append_text(texts, ",\"failure\":");
     append_or(texts, record->failure, "null");
     if (record->fallback.data != NULL) {
         buffer_append_text(texts, ",\"fallback\":");
         buffer_append_span(texts, record->fallback);
+    }
+    if (left_out != LEFT_OUT_NOTHING) {
+        buffer_append_text(texts, left_out == LEFT_OUT_STEPS
+                                      ? ",\"left_out\":[\"steps\"]"
+                                      : ",\"left_out\":[\"steps\",\"labels\"]");
     }
     buffer_append_char(texts, '}');
 }
@@ -139,8 +151,27 @@ static void append_headers(struct buffer *texts, const struct txn_record *record
     buffer_append_text(texts, ",\"content-type\":\"application/json\"}");
 }
 
-int row_make(const char *source, const char *topic_default, const struct outbox_facts *facts,
-             uint64_t seq, struct buffer *texts, struct record_outbox_row *ret_row)
+/* Payload and headers behind what `texts` holds, which ends with the type and begins with the
+ * topic. Returns where the payload ends. */
+static size_t append_event(struct buffer *texts, const struct txn_record *record,
+                           const struct event_texts *event, size_t topic_len, size_t bytes_max)
+{
+    size_t type_end = texts->len, payload_end = type_end;
+    for (int left_out = LEFT_OUT_NOTHING; left_out <= LEFT_OUT_LABELS_TOO; left_out++) {
+        texts->len = type_end;
+        append_payload(texts, record, event->gtid, (enum left_out)left_out);
+        payload_end = texts->len;
+        append_headers(texts, record, event);
+        if (bytes_max == 0 || texts->len - topic_len + MESSAGE_OVERHEAD <= bytes_max) {
+            break;
+        }
+    }
+    return payload_end;
+}
+
+int row_make(const char *source, const char *topic_default, size_t bytes_max,
+             const struct outbox_facts *facts, uint64_t seq, struct buffer *texts,
+             struct record_outbox_row *ret_row)
 {
     const struct txn_record *record = facts->record;
     const char *outcome = txn_outcome_name(record->outcome);
@@ -167,9 +198,7 @@ int row_make(const char *source, const char *topic_default, const struct outbox_
     size_t key_end = texts->len;
     buffer_append_text(texts, type);
     size_t type_end = texts->len;
-    append_payload(texts, record, gtid);
-    size_t payload_end = texts->len;
-    append_headers(texts, record, &event);
+    size_t payload_end = append_event(texts, record, &event, topic_end, bytes_max);
     if (texts->failed) {
         return TROTH_ERROR_NO_MEMORY;
     }

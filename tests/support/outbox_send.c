@@ -6,7 +6,8 @@
  *   send COUNTER OUTCOME TOPIC KEY BYTES    row ID
  *     (TOPIC and KEY "-": the defaults; BYTES of padding in the labels)
  *   retry                                   confirmed ID
- *   fatal                                   set_aside ID WHY
+ *     (all that are set aside)              set_aside ID WHY
+ *   fatal
  *   stats                                   state up|down WHY
  *   (the end: ends)                         stats WAITING CONFIRMED SET_ASIDE */
 #include <event2/event.h>
@@ -23,6 +24,60 @@ static struct event_base *base;
 static struct outbox *outbox;
 static uint64_t seq;
 
+/* The journal's table: rows stay until they are confirmed. Texts are never freed. */
+static struct kept {
+    struct kept *next;
+    struct record_outbox_row row;
+    bool confirmed;
+} * kept_first, **kept_last = &kept_first;
+
+static struct troth_span copy(struct troth_span span)
+{
+    char *data = malloc(span.len + 1);
+    if (data == NULL) {
+        exit(1);
+    }
+    memcpy(data, span.data, span.len);
+    return (struct troth_span){data, span.len};
+}
+
+static void keep(const struct record_outbox_row *row)
+{
+    struct kept *kept = calloc(1, sizeof *kept);
+    if (kept == NULL) {
+        exit(1);
+    }
+    kept->row = *row;
+    kept->row.topic = copy(row->topic);
+    kept->row.key = copy(row->key);
+    kept->row.type = copy(row->type);
+    kept->row.payload = copy(row->payload);
+    kept->row.headers = copy(row->headers);
+    *kept_last = kept;
+    kept_last = &kept->next;
+}
+
+/* As the daemon does it, while the outbox wants it. */
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    if (!outbox_wants(outbox)) {
+        return;
+    }
+    for (struct kept *kept = kept_first; kept != NULL; kept = kept->next) {
+        if (!kept->confirmed) {
+            outbox_load(outbox, &kept->row);
+        }
+    }
+    outbox_loaded(outbox);
+}
+
+static void resend(void *arg, const struct outbox_aside *aside)
+{
+    uint8_t(*ids)[RECORD_OUTBOX_ID_BYTES] = arg;
+    memcpy(ids, aside->id, sizeof *ids); /* the tests have one at a time */
+}
+
 static void say_id(const char *what, const uint8_t id[RECORD_OUTBOX_ID_BYTES], const char *more)
 {
     (void)printf("%s ", what);
@@ -35,6 +90,9 @@ static void say_id(const char *what, const uint8_t id[RECORD_OUTBOX_ID_BYTES], c
 static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
 {
     (void)arg, (void)gtid;
+    for (struct kept *kept = kept_first; kept != NULL; kept = kept->next) {
+        kept->confirmed = kept->confirmed || memcmp(kept->row.id, id, RECORD_OUTBOX_ID_BYTES) == 0;
+    }
     say_id("confirmed", id, "");
 }
 
@@ -103,7 +161,8 @@ static void send_row(uint64_t counter, const char *outcome, const char *topic, c
     struct record_outbox_row row;
     check(outbox_row_make(outbox, &facts, ++seq, &texts, &row), "row");
     say_id("row", row.id, "");
-    check(outbox_send(outbox, &row), "send");
+    keep(&row);
+    outbox_send(outbox, &row);
 }
 
 static void obey(const char *line)
@@ -115,7 +174,9 @@ static void obey(const char *line)
         5) {
         send_row(counter, outcome, topic, key, bytes);
     } else if (strcmp(line, "retry\n") == 0) {
-        outbox_retry(outbox);
+        uint8_t id[RECORD_OUTBOX_ID_BYTES] = {0};
+        outbox_asides(outbox, resend, &id);
+        check(outbox_resend(outbox, id), "retry");
     } else if (strcmp(line, "fatal\n") == 0) {
         outbox_fault_fatal(outbox);
     } else if (strcmp(line, "stats\n") == 0) {
@@ -166,12 +227,16 @@ int main(int argc, char **argv)
         return 1;
     }
     struct event *input = event_new(base, 0, EV_READ | EV_PERSIST, on_input, NULL);
-    if (input == NULL || event_add(input, NULL) != 0) {
+    static const struct timeval often = {.tv_usec = 5000};
+    struct event *tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);
+    if (input == NULL || event_add(input, NULL) != 0 || tick == NULL ||
+        event_add(tick, &often) != 0) {
         return 1;
     }
     (void)event_base_dispatch(base);
     outbox_destroy(outbox, FLUSH_US);
     event_free(input);
+    event_free(tick);
     event_base_free(base);
     return 0;
 }

@@ -143,17 +143,39 @@ static void on_loaded(void *arg, const struct txn_image *image)
     span_copy(loaded->fallback, sizeof loaded->fallback, image->fallback);
 }
 
-static void on_outbox(void *arg, const struct record_outbox_row *row)
+static void on_event(void *arg, int error, const struct record_outbox_row *row, bool more)
 {
     struct node *node = arg;
     struct outbox_seen *seen = &node->outbox[node->outbox_count % 64];
+    struct troth_gtid_parts parts;
 
+    ck_assert_int_eq(error, TROTH_OK);
+    if (row == NULL) {
+        node->outbox_pages++;
+        node->outbox_more = more;
+        return;
+    }
+    troth_gtid_split(&row->gtid, &parts);
+    node->outbox_place = (struct journal_place){
+        .begun = true, .shard = parts.shard, .epoch = row->epoch, .seq = row->seq};
     node->outbox_count++;
     memcpy(seen->id, row->id, sizeof seen->id);
     seen->gtid = row->gtid;
     seen->epoch = row->epoch;
     seen->seq = row->seq;
     span_copy(seen->payload, sizeof seen->payload, row->payload);
+}
+
+void node_read_outbox(struct world *world, struct node *node)
+{
+    node->outbox_place = (struct journal_place){0};
+    node->outbox_count = 0;
+    do {
+        size_t pages = node->outbox_pages;
+
+        journal_events(node->journal, &node->outbox_place, on_event, node);
+        world_wait(world, node->outbox_pages > pages);
+    } while (node->outbox_more);
 }
 
 static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind kind,
@@ -181,7 +203,6 @@ void node_start(struct world *world, struct node *node, struct node_options opti
         .callbacks = {.state = on_state,
                       .verdict = on_verdict,
                       .loaded = on_loaded,
-                      .outbox = on_outbox,
                       .refused = on_refused},
         .arg = node};
 

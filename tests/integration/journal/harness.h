@@ -46,7 +46,9 @@ struct node {
     struct loaded loaded[64];
     size_t loaded_count;
     struct outbox_seen outbox[64];
-    size_t outbox_count;
+    size_t outbox_count, outbox_pages;
+    struct journal_place outbox_place;
+    bool outbox_more;
     troth_gtid refused[8];
     size_t refused_count;
     size_t states[5]; /* how often each was told */
@@ -95,6 +97,7 @@ struct node_options {
 void node_start(struct world *world, struct node *node, struct node_options options);
 void node_lead(struct world *world, struct node *node); /* started with defaults, and leading */
 void node_stop(struct node *node);
+void node_read_outbox(struct world *world, struct node *node); /* into node->outbox */
 const struct journal_verdict *node_verdict(const struct node *node, const troth_gtid *gtid,
                                            enum txn_record_kind kind);
 size_t node_verdicts_of(const struct node *node, const troth_gtid *gtid, enum txn_record_kind kind);

@@ -86,6 +86,7 @@ START_TEST(standby_takes_over_at_the_end)
     for (uint32_t shard = 0; shard < 16; shard++)
         ck_assert_uint_eq(journal_epoch(b.journal, shard), 2);
     ck_assert_uint_eq(b.loaded_count, 2);
+    node_read_outbox(&world, &b);
     ck_assert_uint_eq(b.outbox_count, 1);
     world_finish(&world);
 }
@@ -259,6 +260,7 @@ START_TEST(loads_what_is_open)
     ck_assert_uint_eq(loaded_of(&b, gtids[3])->delegated_branch, 2);
     ck_assert_uint_eq(loaded_of(&b, gtids[4])->attempt, 2);
     ck_assert_int_eq(loaded_of(&b, gtids[4])->decision, TXN_UNDECIDED);
+    node_read_outbox(&world, &b);
     ck_assert_uint_eq(b.outbox_count, 2);
     ck_assert(troth_gtid_equal(&b.outbox[0].gtid, &gtids[5])); /* shard 2 before shard 5 */
     ck_assert(troth_gtid_equal(&b.outbox[1].gtid, &gtids[2]));
@@ -282,6 +284,7 @@ START_TEST(loads_many)
     node_stop(&a);
     node_lead(&world, &b);
     ck_assert_uint_eq(b.loaded_count, 2500);
+    node_read_outbox(&world, &b);
     ck_assert_uint_eq(b.outbox_count, 2500);
     world_finish(&world);
 }

@@ -20,6 +20,27 @@ static int set_aside_count;
 static char set_aside_why[128];
 static int wanted;
 
+/* What the journal's table holds: rows stay until they are confirmed. */
+static struct table_row {
+    struct record_outbox_row row;
+    bool there;
+} table[ROWS_MAX];
+static int table_count;
+
+/* The host's part: reads the table while the outbox wants it. */
+static void read_table(void)
+{
+    if (!outbox_wants(outbox)) {
+        return;
+    }
+    for (int i = 0; i < table_count; i++) {
+        if (table[i].there) {
+            outbox_load(outbox, &table[i].row);
+        }
+    }
+    outbox_loaded(outbox);
+}
+
 static void end_when_all_came(void)
 {
     if (confirmed_count + set_aside_count >= wanted) {
@@ -32,6 +53,9 @@ static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
     (void)arg, (void)gtid;
     ck_assert_int_lt(confirmed_count, ROWS_MAX);
     confirmed[confirmed_count++] = id[0];
+    for (int i = 0; i < table_count; i++) {
+        table[i].there = table[i].there && table[i].row.id[0] != id[0];
+    }
     end_when_all_came();
 }
 
@@ -53,7 +77,7 @@ static void make_outbox(const char *brokers)
                                          .properties = brokers != NULL ? mock : NULL,
                                          .confirmed = on_confirmed,
                                          .set_aside = on_set_aside};
-    confirmed_count = set_aside_count = 0;
+    confirmed_count = set_aside_count = table_count = 0;
     base = event_base_new();
     ck_assert_int_eq(outbox_create(base, &config, NULL, &outbox), 0);
 }
@@ -71,7 +95,16 @@ static void send_row(uint8_t number, const char *key, const char *payload, const
                                     .key = span(key),
                                     .payload = span(payload),
                                     .headers = span(headers)};
-    ck_assert_int_eq(outbox_send(outbox, &row), 0);
+    ck_assert_int_lt(table_count, ROWS_MAX);
+    table[table_count++] = (struct table_row){.row = row, .there = true};
+    outbox_send(outbox, &row);
+}
+
+static const uint8_t *id_of(uint8_t number)
+{
+    static uint8_t id[RECORD_OUTBOX_ID_BYTES];
+    id[0] = number;
+    return id;
 }
 
 /* Runs the loop until `count` rows were confirmed or set aside, since the start. */
@@ -81,6 +114,7 @@ static void wait_for(int count)
     wanted = count;
     (void)event_base_loopexit(base, &bound);
     while (confirmed_count + set_aside_count < count && !event_base_got_exit(base)) {
+        read_table();
         ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
     }
     ck_assert_int_eq(confirmed_count + set_aside_count, count);
@@ -128,11 +162,79 @@ START_TEST(too_large_blocks_its_own_key)
     ck_assert_ptr_nonnull(strstr(set_aside_why, "too large"));
     ck_assert_uint_eq(stats().waiting, 2);
     ck_assert_uint_eq(stats().set_aside, 1);
-    outbox_retry(outbox);
+    ck_assert_int_eq(outbox_resend(outbox, id_of(2)), 0);
+    ck_assert_int_eq(outbox_resend(outbox, id_of(3)), TROTH_ERROR_NOT_FOUND);
     wait_for(4);
     ck_assert_int_eq(set_aside_count, 2);
     ck_assert_int_eq(confirmed_count, 2);
     ck_assert_uint_eq(stats().set_aside, 1);
+    end();
+}
+END_TEST
+
+/* An event that an operator discarded is gone, and what waited behind it goes. */
+START_TEST(discarded_lets_its_key_go_on)
+{
+    static char large[MESSAGE_MAX_NUM * 2];
+    struct outbox_aside aside;
+    memset(large, 'x', sizeof(large) - 1);
+    make_outbox("mock");
+    send_row(1, "b", large, "{}");
+    send_row(2, "b", "{}", "{}");
+    wait_for(1);
+    ck_assert(outbox_aside(outbox, id_of(1), &aside));
+    ck_assert_uint_eq(aside.bytes, sizeof(large) - 1);
+    ck_assert_str_eq(aside.topic, "outcomes");
+    ck_assert_int_eq((int)aside.key.len, 1);
+    ck_assert(!outbox_aside(outbox, id_of(2), &aside));
+    table[0].there = false;
+    ck_assert_int_eq(outbox_discarded(outbox, id_of(1)), 0);
+    wait_for(2);
+    ck_assert_uint_eq(confirmed[0], 2);
+    ck_assert_uint_eq(stats().set_aside, 0);
+    ck_assert_uint_eq(stats().waiting, 0);
+    end();
+}
+END_TEST
+
+/* What finds no room in memory waits in the table, and is sent in order when there is room. */
+START_TEST(memory_is_bounded)
+{
+    static char large[1 << 20];
+    memset(large, 'x', sizeof(large) - 1);
+    make_outbox("127.0.0.1:1"); /* nobody there */
+    for (uint8_t i = 0; i < 40; i++) {
+        send_row(i, i % 2 == 0 ? "a" : "b", large, "{}");
+        read_table();
+        ck_assert_uint_le(stats().bytes, OUTBOX_MEMORY_BYTES_MIN + sizeof(large) + 1000);
+    }
+    ck_assert_uint_ge(stats().bytes, OUTBOX_MEMORY_BYTES_MIN / 2);
+    ck_assert_uint_eq(stats().waiting, 40);
+    outbox_destroy(outbox, 0);
+    event_base_free(base);
+}
+END_TEST
+
+/* The table is read from its beginning; what comes meanwhile comes behind it, each once. */
+START_TEST(the_table_comes_first)
+{
+    make_outbox("mock");
+    for (uint8_t i = 0; i < 100; i++) {
+        struct record_outbox_row row = {.id = {i},
+                                        .topic = span("outcomes"),
+                                        .key = span("key"),
+                                        .payload = span("{}"),
+                                        .headers = span("{}")};
+        table[table_count++] = (struct table_row){.row = row, .there = true};
+    }
+    for (uint8_t i = 100; i < 150; i++) {
+        send_row(i, "key", "{}", "{}");
+    }
+    wait_for(150);
+    for (uint8_t i = 0; i < 150; i++) {
+        ck_assert_uint_eq(confirmed[i], i);
+    }
+    ck_assert_uint_eq(stats().waiting, 0);
     end();
 }
 END_TEST
@@ -193,6 +295,7 @@ START_TEST(destroy_with_rows_under_way)
     for (uint8_t i = 0; i < 100; i++) {
         send_row(i, i % 2 == 0 ? "a" : "b", "{}", "{}");
     }
+    read_table();
     outbox_destroy(outbox, 20u * 1000000u);
     ck_assert_int_eq(confirmed_count, 100); /* it waited for what was handed in */
     event_base_free(base);
@@ -223,6 +326,9 @@ TCase *delivery_tests(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, one_key_in_order);
     tcase_add_test(tests, too_large_blocks_its_own_key);
+    tcase_add_test(tests, discarded_lets_its_key_go_on);
+    tcase_add_test(tests, memory_is_bounded);
+    tcase_add_test(tests, the_table_comes_first);
     tcase_add_test(tests, damaged_rows_are_set_aside);
     tcase_add_test(tests, fatal_error_makes_a_new_producer);
     tcase_add_test(tests, without_brokers_rows_wait);

@@ -79,10 +79,8 @@ struct journal_callbacks {
     void (*state)(void *arg, enum journal_state state, const char *why);
     /* One for each record appended, in the order of the batches. */
     void (*verdict)(void *arg, const struct journal_verdict *verdict);
-    /* Before JOURNAL_LEADING is told: every open transaction, and every outbox row still there, in
-     * order. */
+    /* Before JOURNAL_LEADING is told: every open transaction. */
     void (*loaded)(void *arg, const struct txn_image *image);
-    void (*outbox)(void *arg, const struct record_outbox_row *row);
     /* By how much this node's wall clock is ahead of the database's (negative: behind), before
      * anything is loaded and whenever that changed. May be NULL. */
     void (*clock)(void *arg, int64_t ahead_us);
@@ -222,6 +220,29 @@ struct journal_filter {
  * behind what was found. */
 void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
                   void *arg);
+
+/* --- the outbox: what Kafka has not confirmed ------------------------------------------------- */
+
+struct journal_place { /* behind which row to go on; `begun` false: at the beginning */
+    bool begun;
+    uint32_t shard, epoch;
+    uint64_t seq;
+};
+#define JOURNAL_EVENTS_PAGE 200u
+/* `row` for each of a page in the order of (shard, epoch, seq), then `fn` with row NULL and the
+ * error. A page has JOURNAL_EVENTS_PAGE rows, or fewer when they are large (one at least), or when
+ * it is the last: then `more` is false. */
+typedef void (*journal_event_fn)(void *arg, int error, const struct record_outbox_row *row,
+                                 bool more);
+void journal_events(struct journal *journal, const struct journal_place *behind,
+                    journal_event_fn fn, void *arg);
+/* One: row, or the error (TROTH_ERROR_NOT_FOUND). */
+void journal_event_get(struct journal *journal, const troth_gtid *gtid,
+                       const uint8_t id[RECORD_OUTBOX_ID_BYTES], journal_event_fn fn, void *arg);
+/* An operator gives it up. Durable when fn comes; 0 also when it was gone. */
+void journal_event_discard(struct journal *journal, const troth_gtid *gtid,
+                           const uint8_t id[RECORD_OUTBOX_ID_BYTES], journal_event_fn fn,
+                           void *arg);
 
 /* --- registry: definitions and participants. Small; the daemon keeps them in memory ------------
  */

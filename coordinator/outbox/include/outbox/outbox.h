@@ -5,7 +5,8 @@
  * Kafka has acknowledged it (all in-sync replicas); the host then deletes it. Delivered at least
  * once, in order per key within a shard; a republished event keeps its id.
  *
- * Kafka away: rows wait in memory, up to OUTBOX_ROWS_MAX, and the table has them all; delivery
+ * Kafka away: rows wait in memory, up to memory_bytes_max, and the table has them all: what finds
+ * no room is read from there again, page by page, when there is room (outbox_wants). Delivery
  * resumes by itself. Of each topic and key one row is under way at a time, so that a row that is
  * refused stops those behind it and nobody else; keys go beside each other, a single key at one row
  * per round trip to Kafka (a few hundred a second). From the loop's thread;
@@ -25,14 +26,20 @@ struct event_base;
 struct outbox;
 
 #define OUTBOX_WINDOW_MAX                                                                          \
-    10000u                       /* rows handed to librdkafka and not yet confirmed; others wait   \
-                                  */
-#define OUTBOX_ROWS_MAX 1000000u /* rows in memory; beyond: TROTH_ERROR_FULL */
+    10000u /* rows handed to librdkafka and not yet confirmed; others wait                         \
+            */
+#define OUTBOX_MEMORY_BYTES_MIN (16u << 20)
+#define OUTBOX_EVENT_BYTES_MIN  10000u
+#define OUTBOX_WHY_MAX          128u
 
 struct outbox_config {
     const char *brokers;       /* bootstrap.servers; NULL or "": no Kafka, rows stay in the table */
     const char *source;        /* ce_source, e.g. "/troth/<journal id>" */
     const char *topic_default; /* for definitions without events.topic */
+    uint64_t memory_bytes_max; /* of rows in memory; 0: OUTBOX_MEMORY_BYTES_MIN */
+    /* Of one event, key and headers included: an event that would be larger is made without its
+     * steps, and without its labels, and says so. 0: what librdkafka allows. */
+    uint64_t event_bytes_max;
     const char *const
         *properties; /* more of librdkafka's, name and value in turn, NULL-terminated; or NULL */
     /* Kafka confirmed the row. */
@@ -69,16 +76,48 @@ TROTH_MUST_CHECK int outbox_row_make(const struct outbox *outbox, const struct o
                                      uint64_t seq, struct buffer *texts,
                                      struct record_outbox_row *ret_row);
 
-/* The row is durable: send it. Copies. The same row twice is sent twice. TROTH_ERROR_FULL or
- * _NO_MEMORY: not taken; it is still in the table, for the next load. */
-TROTH_MUST_CHECK int outbox_send(struct outbox *outbox, const struct record_outbox_row *row);
+/* The row is durable: send it. Copies, unless there is no room: then it is read from the table
+ * later. A row that is here, or was confirmed not long ago, is not sent again. */
+void outbox_send(struct outbox *outbox, const struct record_outbox_row *row);
 
-/* Sends every row that was set aside once more, under the same id. Refused again: set_aside again.
+/* --- the table ---------------------------------------------------------------------------------
+ * While this says yes, the host reads the table in the order of (shard, epoch, seq), from its
+ * beginning, and hands in each row (outbox_load), page after page as long as it says yes; behind
+ * the last page outbox_loaded() ends the reading. It may say yes again at once: rows that came
+ * meanwhile may stand before the place that was read. */
+bool outbox_wants(const struct outbox *outbox);
+void outbox_load(struct outbox *outbox, const struct record_outbox_row *row);
+void outbox_loaded(struct outbox *outbox);
+
+/* --- events that were set aside ---------------------------------------------------------------
  */
-void outbox_retry(struct outbox *outbox);
+struct outbox_aside {
+    troth_gtid gtid;
+    const uint8_t *id;
+    const char *topic;
+    struct troth_span key;
+    const char *why;
+    uint64_t bytes;       /* of the payload */
+    struct wall made_at;  /* as the event says; 0: it does not */
+    struct wall aside_at; /* the last time */
+};
+/* Calls `fn` for each; not in any order. */
+void outbox_asides(const struct outbox *outbox,
+                   void (*fn)(void *arg, const struct outbox_aside *aside), void *arg);
+/* false: it is not among them. */
+bool outbox_aside(const struct outbox *outbox, const uint8_t id[RECORD_OUTBOX_ID_BYTES],
+                  struct outbox_aside *ret_aside);
+/* Once more, under the same id, and then what waits behind it. Refused again: set aside again.
+ * TROTH_ERROR_NOT_FOUND. */
+TROTH_MUST_CHECK int outbox_resend(struct outbox *outbox, const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
+/* The table has it no more: what waits behind it goes. TROTH_ERROR_NOT_FOUND. */
+TROTH_MUST_CHECK int outbox_discarded(struct outbox *outbox,
+                                      const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
 
 struct outbox_stats {
-    uint64_t waiting;   /* durable, not confirmed; with those set aside */
+    uint64_t waiting; /* durable, not confirmed; with those set aside; of those that only the table
+                         has since the start, the ones that were read so far */
+    uint64_t bytes;   /* of those in memory */
     uint64_t confirmed; /* since the start */
     uint64_t set_aside; /* now */
     struct wall oldest; /* when the event that waits longest was made; 0: none waits */
