@@ -119,6 +119,7 @@ void timeline_append_what(struct buffer *text, struct troth_span entry, struct t
         {"fell_back", "fell back to a saga: ", "cause", ""},
         {"turned", "turns back to compensate: ", "cause", ""},
         {"resumed", "an operator said: try again", NULL, ""},
+        {"retried", "tried again by itself", NULL, ""},
         {"restarted", "the attempt before ended: ", "cause", ""},
         {"in_order", "prepares in order: one after the other", NULL, ""},
     };

@@ -104,6 +104,10 @@ const struct config_key config_keys[] = {
     DURATION_KEY(conflict_interval, "5ms", 1000, US_PER_S,
                  "wait before a prepare in order that met a conflict is tried again; doubles up to "
                  "64 times this, with jitter, and is shorter for the older transaction"),
+    DURATION_KEY(parked_retry, "5m", 0, 7 * 24 * 3600 * US_PER_S,
+                 "a compensation that is parked because its tries are spent is tried again by "
+                 "itself, as often, after so long: its participant may be back; 0s: only when an "
+                 "operator says so"),
     DURATION_KEY(publish_grace, "1s", 0, 60 * US_PER_S,
                  "how long a finished transaction is kept to note Kafka's confirmation"),
     COUNT_KEY(participant_slots, "16", 1, 10000,

@@ -49,6 +49,7 @@ struct config {
     uint64_t retry_interval_max_us;
     uint64_t conflict_lock_wait_us;
     uint64_t conflict_interval_us;
+    uint64_t parked_retry_us;
     uint64_t publish_grace_us;
     uint64_t participant_slots;
     uint64_t phase2_connections;

@@ -56,6 +56,7 @@ static struct txn_policy policy_from(const struct config *config)
     policy.call_timeout_us = config->call_timeout_us;
     policy.retry_interval_us = config->retry_interval_us;
     policy.retry_interval_max_us = config->retry_interval_max_us;
+    policy.parked_retry_us = config->parked_retry_us;
     policy.publish_grace_us = config->publish_grace_us;
     policy.conflict_lock_wait_us = config->conflict_lock_wait_us;
     policy.conflict_interval_us = config->conflict_interval_us;

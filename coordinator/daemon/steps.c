@@ -19,6 +19,16 @@ static struct txn_retry retry_of(const struct definition *definition, int32_t in
                               .fixed = !retry->full_jitter};
 }
 
+/* Undoing is not given up but where the definition says so. */
+static struct txn_retry undoing_of(const struct definition *definition, int32_t index)
+{
+    struct txn_retry retry = retry_of(definition, index);
+    if (index >= 0 && !definition->retries[index].attempts_given) {
+        retry.max_attempts = 0;
+    }
+    return retry;
+}
+
 static enum txn_step_kind kind_of(enum definition_kind kind)
 {
     switch (kind) {
@@ -56,7 +66,7 @@ void steps_fill(const struct definition *definition, uint32_t index, struct txn_
     branch->has_compensation = step->has_compensation;
     branch->compensate_needs = step->compensate_needs;
     branch->retry = retry_of(definition, step->retry);
-    branch->compensate_retry = retry_of(definition, step->compensate_retry);
+    branch->compensate_retry = undoing_of(definition, step->compensate_retry);
     branch->prepare_after = step->after_named; /* else prepares go side by side, or in order */
 }
 

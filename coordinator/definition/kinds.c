@@ -39,6 +39,25 @@ static bool behind_a_pivot(const struct parse *parse, uint32_t index)
     return false;
 }
 
+/* A limit that is said where a step is never given up, or should not be. */
+static uint32_t limit_of(const struct definition *definition, int32_t retry)
+{
+    if (retry < 0 || !definition->retries[retry].attempts_given)
+        return 0;
+    return definition->retries[retry].max_attempts;
+}
+
+static void compensation_check(struct parse *parse, uint32_t index)
+{
+    const struct definition_step *step = &parse->definition->steps[index];
+    uint32_t limit = limit_of(parse->definition, step->compensate_retry);
+    if (limit != 0)
+        check_warning(&parse->check, &parse->steps[index].compensate[COMPENSATE_RETRY],
+                      "the compensation of \"%s\" parks the transaction behind %u tries (\"%s\"): "
+                      "without max_attempts it is tried without end",
+                      step->name, limit, parse->definition->retries[step->compensate_retry].name);
+}
+
 static void saga_step_check(struct parse *parse, uint32_t index)
 {
     const struct place *fields = parse->steps[index].fields;
@@ -52,19 +71,19 @@ static void saga_step_check(struct parse *parse, uint32_t index)
                           "\"%s\" has no \"compensate\": nothing undoes it when the saga turns "
                           "back",
                           step->name);
+        compensation_check(parse, index);
         return;
     }
     if (!absent(fields[STEP_COMPENSATE].value))
         check_error(check, &fields[STEP_COMPENSATE],
                     "a %s step is never undone: it has no compensation",
                     step->kind == DEFINITION_PIVOT ? "pivot" : "retriable");
-    if (step->kind == DEFINITION_RETRIABLE && step->retry >= 0 &&
-        definition->retries[step->retry].max_attempts != 0)
+    uint32_t limit = limit_of(definition, step->retry);
+    if (step->kind == DEFINITION_RETRIABLE && limit != 0)
         check_warning(check, &fields[STEP_RETRY],
                       "a retriable step is retried without end: max_attempts %u of \"%s\" has no "
                       "effect here",
-                      definition->retries[step->retry].max_attempts,
-                      definition->retries[step->retry].name);
+                      limit, definition->retries[step->retry].name);
 }
 
 /* The first pivot; a second one is an error. -1: none. */

@@ -60,6 +60,7 @@ static void retry_parse(struct parse *parse, const struct place *place,
         check_error(check, &fields[RETRY_MAX_INTERVAL], "%s is shorter than the interval, %s",
                     shown(fields[RETRY_MAX_INTERVAL].value).text,
                     shown(fields[RETRY_INTERVAL].value).text);
+    retry->attempts_given = !absent(fields[RETRY_MAX_ATTEMPTS].value);
     field_integer(check, &fields[RETRY_MAX_ATTEMPTS], 0, DEFINITION_RETRY_ATTEMPTS_MAX, &attempts);
     retry->max_attempts = (uint32_t)attempts;
     (void)field_choice(check, &fields[RETRY_JITTER], jitters, &jitter);

@@ -4,7 +4,8 @@
  * A step whose end is not known may have run, or may still run: its compensation finds out and
  * leaves a tombstone where nothing ran. After a takeover that holds for every step [KNOWNONLY].
  * Retries count from zero; spent, they park the step and never drop it: the steps that it depends
- * on wait, independent ones go on. */
+ * on wait, independent ones go on. What is parked so is tried again by itself, at a slow pace: its
+ * participant may have come back. What was refused waits for an operator. */
 #include "core.h"
 
 #define ASK_TRIES_MAX 3u /* for an output; then the compensation goes without it */
@@ -92,15 +93,26 @@ static bool may_have_run(const struct txn *txn, const struct txn_branch *branch)
     bool unaccounted = (txn->unaccounted & txn_bit(txn, branch)) != 0;
     if (branch->kind != TXN_STEP_COMPENSATABLE) /* fenced, or never sent */
         return false;
-    return branch->state == TXN_BRANCH_EXECUTING ||
+    return (branch->state == TXN_BRANCH_EXECUTING && !txn_never_left(txn, branch)) ||
            (unaccounted &&
             (branch->state == TXN_BRANCH_IDLE || branch->state == TXN_BRANCH_REFUSED));
+}
+
+/* Parked because its tries are spent: when it is tried again by itself. */
+static void wait_slowly(struct step *step, struct txn_branch *branch)
+{
+    const struct txn *txn = step->txn;
+    branch->retry_at.us = 0;
+    if (txn->policy->parked_retry_us != 0 && txn_tries_spent(txn, branch, OP_COMPENSATE))
+        branch->retry_at = txn_after(step->now, txn->policy->parked_retry_us);
 }
 
 static void park(struct step *step, struct txn_branch *branch, enum record_step_state state)
 {
     txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
     branch->retry_at.us = 0;
+    if (state == RECORD_STEP_UNDO_PARKED)
+        wait_slowly(step, branch);
     txn_persist_step(step, branch, state);
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
 }
@@ -113,6 +125,8 @@ void txn_compensate_begin(struct step *step)
     txn_set_state(txn, TXN_COMPENSATING);
     for (uint32_t i = 0; i < txn->branches_count; i++) {
         struct txn_branch *branch = &txn->branches[i];
+        if (branch->state == TXN_BRANCH_PARKED)
+            wait_slowly(step, branch);
         if (branch->state == TXN_BRANCH_COMPENSATING) {
             if (txn_tries_spent(txn, branch, OP_COMPENSATE)) /* the last one was interrupted */
                 park(step, branch, RECORD_STEP_UNDO_PARKED);
@@ -120,7 +134,9 @@ void txn_compensate_begin(struct step *step)
         }
         if (may_have_run(txn, branch))
             txn_branch_set(txn, branch, TXN_BRANCH_UNCERTAIN);
-        else if (branch->state == TXN_BRANCH_EXECUTING) /* a pivot: fenced before the turn */
+        else if (branch->state == TXN_BRANCH_EXECUTING && branch->kind == TXN_STEP_COMPENSATABLE)
+            txn_branch_set(txn, branch, TXN_BRANCH_IDLE); /* [NEVERLEFT] */
+        else if (branch->state == TXN_BRANCH_EXECUTING)   /* a pivot: fenced before the turn */
             txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
         else
             continue;
@@ -287,11 +303,35 @@ void txn_on_compensating_durable(struct step *step)
         txn_resend_steps(step, TXN_BRANCH_COMPENSATING, OP_COMPENSATE);
 }
 
+/* What was parked for long enough. false: nothing was. */
+static bool again_by_itself(struct step *step)
+{
+    struct txn *txn = step->txn;
+    bool any = false;
+    if (txn->writing[TXN_RECORD_STEP] > 0)
+        return false;
+    for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        if (!txn_expired(branch->retry_at, step->now))
+            continue;
+        any = true;
+        branch->retry_at.us = 0;
+        branch->tries = 0;
+        txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);
+        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RETRIED, .branch = branch->number});
+        txn_try(step, branch, OP_COMPENSATE);
+    }
+    return any;
+}
+
+/* COMPENSATING; PARKED while it compensates. */
 void txn_on_compensating_timer(struct step *step)
 {
     txn_earlier_due(step);
     txn_resend_steps(step, TXN_BRANCH_COMPENSATING, OP_COMPENSATE);
     txn_resend_due(step, TXN_BRANCH_ASKING, OP_STATUS);
+    if (again_by_itself(step))
+        compensate_ready(step);
 }
 
 /* COMPENSATING, PARKED: an operator says: again, and counts from zero. */
@@ -303,6 +343,7 @@ void txn_on_compensating_resumed(struct step *step)
         return;
     for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
+        branch->retry_at.us = 0;
         txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);
         txn_try_resumed(step, branch, OP_COMPENSATE);
     }

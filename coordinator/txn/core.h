@@ -215,6 +215,8 @@ uint32_t txn_attempt_of(const struct txn *txn, const struct txn_branch *branch);
 uint64_t txn_again_number(const struct txn *txn);
 /* Whether what the event's RESULT tells of `branch` leaves a try open. */
 void txn_account(struct step *step, const struct txn_branch *branch);
+/* No try of execute has left, in this memory or one before it: it has not run, and will not. */
+bool txn_never_left(const struct txn *txn, const struct txn_branch *branch);
 /* The event's refusal of execute or compensate, just accounted: nothing of it has acted. */
 bool txn_refusal_proves(const struct step *step, const struct txn_branch *branch);
 /* An operator tries again what is parked: counted from zero, and as a new attempt where the one
@@ -268,6 +270,7 @@ void txn_on_parked_cancel(struct step *step);
 void txn_on_parked_result(struct step *step);
 void txn_on_parked_resumed(struct step *step);
 void txn_on_parked_durable(struct step *step);
+void txn_on_parked_timer(struct step *step);
 
 /* interactive.c */
 void txn_on_opened(struct step *step);

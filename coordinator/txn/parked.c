@@ -108,3 +108,20 @@ void txn_on_parked_durable(struct step *step)
         return;
     }
 }
+
+/* Aborts of attempts before; and compensations whose time has come. */
+void txn_on_parked_timer(struct step *step)
+{
+    switch (parked_in(step->txn)) {
+    case PARKED_COMPENSATING:
+        txn_on_compensating_timer(step);
+        return;
+    case PARKED_DELEGATED:
+    case PARKED_PHASE2:
+    case PARKED_FORWARD:
+    case PARKED_FENCE:
+    case PARKED_CONCLUDED:
+        txn_on_earlier_timer(step);
+        return;
+    }
+}

@@ -13,8 +13,8 @@ static bool pivot_may_have_run(const struct txn *txn, const struct txn_branch *p
     case TXN_BRANCH_IDLE:
     case TXN_BRANCH_REFUSED: /* clears an unknown try before it only with a tombstone */
         return (txn->unaccounted & txn_bit(txn, pivot)) != 0;
-    case TXN_BRANCH_EXECUTING:
-        return true;
+    case TXN_BRANCH_EXECUTING: /* waits to be tried again, and no try has left [NEVERLEFT]? */
+        return !txn_never_left(txn, pivot);
     case TXN_BRANCH_ABORTED:
         return false;
     case TXN_BRANCH_ENLISTING:
@@ -69,10 +69,15 @@ void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number)
     assert(!txn_forward_only(txn));
     txn->cause = cause;
     txn->cause_branch = branch_number;
-    if (pivot != NULL && pivot_may_have_run(txn, pivot))
+    if (pivot != NULL && pivot_may_have_run(txn, pivot)) {
         fence(step, pivot);
-    else
-        turn(step);
+        return;
+    }
+    if (pivot != NULL && pivot->state == TXN_BRANCH_EXECUTING) { /* [NEVERLEFT] */
+        pivot->retry_at.us = 0;
+        txn_branch_set(txn, pivot, TXN_BRANCH_IDLE);
+    }
+    turn(step);
 }
 
 /* Whoever fenced too late goes on where it was: a pivot that is done was sent when every
@@ -82,10 +87,12 @@ static void go_forward(struct step *step)
     struct txn *txn = step->txn;
     txn->cause = TXN_CAUSE_NONE;
     txn->cause_branch = 0;
-    uint64_t again = txn->in[TXN_BRANCH_REFUSED] | txn->in[TXN_BRANCH_UNCERTAIN];
+    uint64_t again =
+        txn->in[TXN_BRANCH_REFUSED] | txn->in[TXN_BRANCH_UNCERTAIN] | txn->in[TXN_BRANCH_IDLE];
     while (again != 0) {
         struct txn_branch *branch = txn_take(txn, &again);
-        txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
+        if (branch->state != TXN_BRANCH_IDLE)
+            txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
         branch->tries = 0;
     }
     txn_run_begin(step);

@@ -7,6 +7,12 @@
  * may-have-run where it can be undone; where it can not (one phase, a pivot, a step behind one) its
  * branch is fenced, and a compensation's is asked.
  *
+ * A try that never left this process is proof of itself: nobody has heard of it, or ever will. A
+ * step of which no try has left (every connection was refused) has not run, and is not compensated;
+ * a pivot is not fenced for it [NEVERLEFT]. A conflict is not that: its try left nothing, but a
+ * copy of it may still be on its way. A new leader knows nothing of its predecessor's tries: for it
+ * no step is one of these.
+ *
  * A refusal that is proof is stored, and the same attempt is answered by it for ever. So an
  * operator, who has mended the cause, tries a step again as a new attempt of that step, which the
  * guard takes: a tombstone refuses its attempt and lower ones, not higher ones [STOREDNO]. The
@@ -60,10 +66,18 @@ void txn_account(struct step *step, const struct txn_branch *branch)
         txn->undo_unaccounted |= bit;
     if (result->op != OP_EXECUTE)
         return;
+    if (!step->event->unsent)
+        txn->left |= bit;
     if (has_tombstone(result))
         txn->unaccounted &= ~bit;
     else if (left_open(step->event))
         txn->unaccounted |= bit;
+}
+
+bool txn_never_left(const struct txn *txn, const struct txn_branch *branch)
+{
+    bool is_out = branch->state == TXN_BRANCH_EXECUTING && branch->retry_at.us == 0;
+    return (txn->left & txn_bit(txn, branch)) == 0 && !is_out;
 }
 
 bool txn_refusal_proves(const struct step *step, const struct txn_branch *branch)

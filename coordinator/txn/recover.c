@@ -353,7 +353,7 @@ void txn_on_recovered(struct step *step)
 {
     struct txn *txn = step->txn;
     txn_note_moment(step, TXN_MOMENT_RECOVERED);
-    txn->unaccounted = txn->undo_unaccounted = txn_all(txn);
+    txn->unaccounted = txn->undo_unaccounted = txn->left = txn_all(txn);
     if (!txn_recovered_fits(txn)) {
         txn_set_state(txn, TXN_LOST);
         return;

@@ -136,10 +136,12 @@ static void park(struct step *step, struct txn_branch *branch, enum record_step_
     txn_run(step);
 }
 
-/* What a pivot did its fence finds out. */
+/* What a pivot did its fence finds out. What never left has not run [NEVERLEFT]. */
 void txn_spent(struct step *step, struct txn_branch *branch, enum txn_cause cause)
 {
-    if (branch->kind != TXN_STEP_PIVOT)
+    if ((step->txn->left & txn_bit(step->txn, branch)) == 0)
+        txn_branch_set(step->txn, branch, TXN_BRANCH_IDLE);
+    else if (branch->kind != TXN_STEP_PIVOT)
         txn_branch_set(step->txn, branch, TXN_BRANCH_UNCERTAIN);
     txn_stop(step, cause, branch->number);
 }

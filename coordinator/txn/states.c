@@ -503,7 +503,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_RESUMED] = txn_on_parked_resumed,
                     [TXN_EVENT_DURABLE] = txn_on_parked_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
-                    [TXN_EVENT_TIMER] = txn_on_earlier_timer,
+                    [TXN_EVENT_TIMER] = txn_on_parked_timer,
                     FENCED_ANYWHERE,
                 },
         },

@@ -375,6 +375,7 @@ static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
     case TXN_MOMENT_ENDED:
     case TXN_MOMENT_SKIPPED:
     case TXN_MOMENT_RESUMED:
+    case TXN_MOMENT_RETRIED:
     case TXN_MOMENT_IN_ORDER:
     case TXN_MOMENT_COUNT:
         break;

@@ -174,6 +174,9 @@ static struct mono saga_wake_at(const struct txn *txn, struct mono at)
     } else if (txn->state == TXN_COMPENSATING) {
         sooner_steps(txn, TXN_BRANCH_COMPENSATING, &at);
         sooner_retries(txn, TXN_BRANCH_ASKING, &at);
+        sooner_steps(txn, TXN_BRANCH_PARKED, &at);
+    } else if (txn->state == TXN_PARKED) {
+        sooner_steps(txn, TXN_BRANCH_PARKED, &at);
     }
     return at;
 }

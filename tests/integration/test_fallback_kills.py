@@ -43,7 +43,7 @@ class PaymentsComesBackInTheMiddle(PaymentsIsDown):
 
 
 class PaymentsWaitsForALock:
-    """It is preparing, and another session holds the account."""
+    """It is preparing, and another session holds the account: a conflict, and one attempt more, in order."""
 
     def __init__(self, system, number):
         self.session = psycopg2.connect(system.postgres.to("payments"))
@@ -53,7 +53,7 @@ class PaymentsWaitsForALock:
         self.session.close()
 
     def may_heal(self, test, gtid):
-        return test.trothd.show(gtid)["attempt"] == 2
+        return "fallback" in test.trothd.show(gtid)
 
 
 class TheYesIsLost:
@@ -150,8 +150,8 @@ class FallbackKills(TrothTest):
         shown = self.system.ended(gtid, "committed")
         wait_until(lambda: self.settled(gtid), 20, "the journal agrees")
         self.assertEqual(self.system.effects(gtid), ALL, shown)
-        if shown["attempt"] == 2:
-            self.assertEqual(shown["fallback"]["attempt"], 1, shown)
+        if shown["attempt"] > 1:
+            self.assertEqual(shown["fallback"]["attempt"], shown["attempt"] - 1, shown)
         decisions = self.system.postgres.query(
             "journal", "select attempt, decision from troth.decision where gtid = %s and decision = 'commit'", (gtid,))
         self.assertLessEqual(len(decisions), 1, decisions)

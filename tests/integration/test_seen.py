@@ -331,6 +331,56 @@ class Seen(TrothTest):
         self.assertIn("is parked, an operator must look", out)
         self.assertIn(gtid, out)
 
+    def test_what_never_left_needs_no_compensation(self):
+        """Nobody listens: no try reached the participant, and there is nothing to undo."""
+        port = self.scripted.port
+        self.scripted.server.server_close()
+        self.register(f"http://127.0.0.1:{port}")
+        gtid = self.begin(self.saga(max_attempts=3))
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "compensated")  # of a saga that turned back
+        sent = [entry["op"] for entry in self.trothd.show(gtid)["timeline"] if entry["moment"] == "sent"]
+        self.assertEqual(sent, ["execute"] * 3)
+
+    def test_a_lost_answer_is_compensated(self):
+        self.register()
+        self.scripted.answers["charge", "execute"] = [RESET]
+        gtid = self.begin(self.saga(max_attempts=2))
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "compensated")
+        self.assertEqual(self.scripted.count(gtid, "charge", "execute"), 2)
+        self.assertEqual(self.scripted.count(gtid, "refund", "compensate"), 1)
+
+    def test_a_compensation_is_tried_without_end_unless_told_otherwise(self):
+        """Its policy says nothing of attempts: five for execute, no end for the compensation."""
+        self.register()
+        self.scripted.answers["charge", "execute"] = [REFUSED]
+        self.scripted.answers["release", "compensate"] = [503] * 7 + [DONE]
+        gtid = self.begin(self.saga([
+            {"name": "reserve", "operation": "reserve", "compensate": {"operation": "release", "retry": "plain"}},
+            {"name": "charge", "operation": "charge", "compensate": {"operation": "refund"}}],
+            retries={"plain": {**QUICK, "max_interval": "30ms"}, "once": QUICK, "quick": QUICK}))
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "compensated")
+        self.assertNotIn("parked", [entry["moment"] for entry in self.trothd.show(gtid)["timeline"]])
+
+    def test_what_is_parked_is_tried_again_by_itself(self):
+        """Its participant came back: nobody has to say so. Also behind a restart."""
+        self.register()
+        self.scripted.answers["charge", "execute"] = [REFUSED]
+        self.scripted.answers["release", "compensate"] = [503, 503, DONE]
+        gtid = self.begin(self.saga([
+            {"name": "reserve", "operation": "reserve", "compensate": {"operation": "release", "retry": "once"}},
+            {"name": "charge", "operation": "charge", "compensate": {"operation": "refund"}}]))
+        wait_until(lambda: self.trothd.show(gtid)["state"] == "parked", 20, "it is parked")
+        self.trothd.options["parked_retry"] = "300ms"
+        try:
+            self.trothd.restart()
+            self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "compensated")
+            moments = [entry["moment"] for entry in self.trothd.show(gtid)["timeline"]]
+            self.assertIn("retried", moments)
+            self.assertEqual(self.ctl("tx", "show", gtid)[1].count("tried again by itself"), moments.count("retried"))
+        finally:
+            del self.trothd.options["parked_retry"]
+            self.trothd.restart()
+
 
 if __name__ == "__main__":
     main()

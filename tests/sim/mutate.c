@@ -53,6 +53,7 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_HIDDEN_RESEND] = "hidden-resend",
     [MUTATE_UNSAID_OUTPUT] = "unsaid-output",
     [MUTATE_STORED_NO] = "stored-no",
+    [MUTATE_NEVER_LEFT] = "never-left",
     [MUTATE_SAME_KEY] = "same-key",
     [MUTATE_RAISE_LAZY] = "raise-lazy",
 };

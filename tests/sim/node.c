@@ -343,9 +343,23 @@ void node_on_call_timeout(struct world *world, const struct sim_event *event)
                                   .branch = event->branch + 1,
                                   .attempt = event->attempt,
                                   .result = RESULT_UNKNOWN};
+    if (world->mutation == MUTATE_NEVER_LEFT && event->what == OP_EXECUTE)
+        none.unsent = true;
     if (world->mutation == MUTATE_UNKNOWN_IS_DONE && event->what == OP_COMMIT)
         none.result.result = RESULT_DONE;
     node_on_result(world, &none);
+}
+
+/* What is parked because its tries are spent begins to count from zero when its time has come. */
+static void note_retries(struct world *world, const struct live *live, uint32_t txn,
+                         uint64_t now_us)
+{
+    for (uint32_t i = 0; i < live->txn.branches_count; i++) {
+        const struct txn_branch *branch = &live->branches[i];
+        if (branch->state == TXN_BRANCH_PARKED && branch->retry_at.us != 0 &&
+            branch->retry_at.us <= now_us)
+            world->txns[txn].guard[branch->number - 1].resumes++;
+    }
 }
 
 void node_on_timer(struct world *world, const struct sim_event *event)
@@ -356,10 +370,12 @@ void node_on_timer(struct world *world, const struct sim_event *event)
         return; /* a sooner one took its place */
     live->timer_us = 0;
     uint64_t wake_us = txn_wake_at(&live->txn).us;
-    if (wake_us != 0 && wake_us <= now_us)
+    if (wake_us != 0 && wake_us <= now_us) {
+        note_retries(world, live, event->txn, now_us);
         node_step(world, event->node, event->txn, &(struct txn_event){.kind = TXN_EVENT_TIMER});
-    else
+    } else {
         arm(world, event->node, event->txn);
+    }
 }
 
 void node_on_unsendable(struct world *world, const struct sim_event *event)

@@ -91,6 +91,7 @@ enum mutation {
     MUTATE_HIDDEN_RESEND,       /* the transport sends again what got no answer, uncounted */
     MUTATE_UNSAID_OUTPUT,       /* what a status answers is an output, whatever the state */
     MUTATE_STORED_NO,           /* an operator's retry is the attempt that was refused [STOREDNO] */
+    MUTATE_NEVER_LEFT,          /* a try without an answer counts as never sent [NEVERLEFT] */
     MUTATE_SAME_KEY,   /* a commit or an abort that he sends again has the key of the refused one */
     MUTATE_RAISE_LAZY, /* his new attempt leaves before it is durable [RAISELAZY] */
     MUTATE_COUNT

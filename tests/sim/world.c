@@ -338,6 +338,7 @@ void world_run(struct world *world)
     world->policy = (struct txn_policy)TXN_POLICY_DEFAULT;
     world->policy.call_timeout_us = 2000000;
     world->policy.always_force_begin = world_random(world, 20) == 0;
+    world->policy.parked_retry_us = world->seed % 4 * 400000; /* 0: only an operator */
     rows_choose(world);
     if (!world->calm)
         weather(world);

@@ -34,6 +34,7 @@ START_TEST(every_field_of_a_definition_is_kept)
     ck_assert_double_eq(d->retries[0].backoff, 1.5);
     ck_assert_uint_eq(d->retries[0].max_interval_us, 30000000);
     ck_assert_uint_eq(d->retries[0].max_attempts, 0);
+    ck_assert(d->retries[0].attempts_given);
     ck_assert(!d->retries[0].full_jitter);
     ck_assert_uint_eq(d->steps_count, 2);
     const struct definition_step *reserve = &d->steps[0];
@@ -67,6 +68,7 @@ START_TEST(what_is_left_out_has_its_default)
     ck_assert_uint_eq(d->timeout_us, DEFINITION_TIMEOUT_DEFAULT_US);
     ck_assert_uint_eq(d->retries[0].max_interval_us, 60000000); /* the interval is longer */
     ck_assert_uint_eq(d->retries[0].max_attempts, DEFINITION_RETRY_ATTEMPTS_DEFAULT);
+    ck_assert(!d->retries[0].attempts_given);
     ck_assert(d->retries[0].full_jitter);
     definition_destroy(d);
 }

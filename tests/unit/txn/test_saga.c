@@ -116,6 +116,60 @@ START_TEST(a_refusal_behind_an_unknown_try_does_not_clear_it)
 }
 END_TEST
 
+static const char *unsent(struct rig *rig, uint32_t branch)
+{
+    return rig_full_result(
+        rig,
+        &(struct result){
+            .op = OP_EXECUTE, .branch = branch, .attempt = 1, .result = RESULT_UNKNOWN},
+        true);
+}
+
+/* [NEVERLEFT]: refused connections only, also of a pivot: nothing ran, so nothing is undone or
+ * fenced; a try that left among them, and it is. */
+START_TEST(what_never_left_is_not_compensated)
+{
+    bool left = _i % 2 == 1;
+    bool is_pivot = _i >= 2;
+    struct rig *rig = running(is_pivot ? "cp" : "cc");
+    rig_executed(rig, 1, NULL);
+    if (left)
+        rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN);
+    else
+        unsent(rig, 2);
+    rig_durable(rig, TXN_RECORD_STEP);
+    rig_durable(rig, TXN_RECORD_STEP);
+    rig_after(rig, 100000);
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute");
+    if (left && is_pivot) {
+        ck_assert_str_eq(unsent(rig, 2), "send 2 abort");
+    } else {
+        ck_assert_str_eq(unsent(rig, 2), "persist decision abort!");
+        ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION),
+                         left ? "send 2 compensate" : "send 1 compensate");
+        ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_UNREACHABLE);
+    }
+    rig_free(rig);
+}
+END_TEST
+
+/* The same where a cancel comes between two tries; one that is out may arrive. */
+START_TEST(a_cancel_between_two_tries_that_never_left)
+{
+    struct rig *rig = running(_i == 2 ? "cp" : "cc");
+    rig_executed(rig, 1, NULL);
+    if (_i != 0)
+        unsent(rig, 2);
+    rig_durable(rig, TXN_RECORD_STEP);
+    if (_i != 0)
+        rig_durable(rig, TXN_RECORD_STEP);
+    ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "persist decision abort!");
+    ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION),
+                     _i == 0 ? "send 2 compensate" : "send 1 compensate");
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(an_unknown_pivot_is_fenced_before_the_turn)
 {
     struct rig *rig = running("cp");
@@ -206,6 +260,42 @@ START_TEST(spent_compensations_are_parked_and_hold_up_only_what_they_depend_on)
     ck_assert_str_eq(rig_done(rig, 1, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
                      "persist step 1 compensated; persist outcome abort compensated!");
     concluded(rig, TXN_RECORD_OUTCOME, TXN_OUTCOME_COMPENSATED);
+}
+END_TEST
+
+/* What is parked because its tries are spent is tried again by itself, as often, at a slow pace;
+ * what was refused waits for an operator. */
+START_TEST(spent_compensations_are_tried_again_slowly)
+{
+    bool refused = _i == 1;
+    struct rig *rig = running("cp");
+    rig->policy.parked_retry_us = 300000000;
+    rig_executed(rig, 1, NULL);
+    rig_durable(rig, TXN_RECORD_STEP);
+    rig_result(rig, 2, OP_EXECUTE, RESULT_REFUSED);
+    rig_durable(rig, TXN_RECORD_DECISION);
+    for (int round = 0; round < 2; round++) {
+        if (refused) {
+            rig_result(rig, 1, OP_COMPENSATE, RESULT_REFUSED);
+            rig_durable(rig, TXN_RECORD_STEP);
+            ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+            ck_assert_uint_eq(txn_wake_at(&rig->txn).us, 0);
+            break;
+        }
+        ck_assert_str_eq(rig_result(rig, 1, OP_COMPENSATE, RESULT_UNKNOWN),
+                         "persist step 1 undo_waiting");
+        rig_durable(rig, TXN_RECORD_STEP);
+        rig_after(rig, 100000);
+        ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 1 compensate");
+        ck_assert_str_eq(rig_result(rig, 1, OP_COMPENSATE, RESULT_UNKNOWN),
+                         "persist step 1 undo_parked");
+        ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+        rig_durable(rig, TXN_RECORD_STEP);
+        ck_assert_str_eq(rig_after(rig, 299999999), "");
+        ck_assert_str_eq(rig_after(rig, 1), "send 1 compensate");
+        ck_assert_int_eq(rig->txn.state, TXN_COMPENSATING);
+    }
+    rig_free(rig);
 }
 END_TEST
 
@@ -459,6 +549,9 @@ TCase *saga_tests(void)
     tcase_add_test(tests, a_refusal_at_step_two_compensates_step_one_and_not_itself);
     tcase_add_test(tests, two_attempts_are_two_tries_and_then_it_may_have_run);
     tcase_add_test(tests, a_refusal_behind_an_unknown_try_does_not_clear_it);
+    tcase_add_loop_test(tests, what_never_left_is_not_compensated, 0, 4);
+    tcase_add_loop_test(tests, a_cancel_between_two_tries_that_never_left, 0, 3);
+    tcase_add_loop_test(tests, spent_compensations_are_tried_again_slowly, 0, 2);
     tcase_add_test(tests, an_unknown_pivot_is_fenced_before_the_turn);
     tcase_add_test(tests, a_fence_that_finds_the_pivot_done_goes_forward);
     tcase_add_test(tests, cancel_and_timeout_compensate_what_may_have_run);

@@ -52,6 +52,7 @@ struct definition_retry {
     double backoff; /* 1.0 … 10.0 */
     uint64_t max_interval_us;
     uint32_t max_attempts; /* counts the first try; 0: without end */
+    bool attempts_given;   /* else a compensation that uses it is tried without end */
     bool full_jitter;
 };
 

@@ -223,6 +223,7 @@ enum txn_moment {
     TXN_MOMENT_FELL_BACK, /* 2PC is given up for a saga; detail: enum txn_cause, branch: whose */
     TXN_MOMENT_TURNED,    /* a saga turns to compensation; detail: enum txn_cause, branch: whose */
     TXN_MOMENT_RESUMED,   /* an operator said: try again */
+    TXN_MOMENT_RETRIED, /* what is parked is tried again by itself, after policy.parked_retry_us */
     TXN_MOMENT_RESTARTED, /* an attempt ended, and this one begins; detail: enum txn_cause
                              (CONFLICT, RESTARTED), branch: whose */
     TXN_MOMENT_IN_ORDER,  /* prepares go one after the other from here on */
@@ -288,6 +289,7 @@ struct txn {
      * ever told: it was lost, or an earlier leader sent it [KNOWNONLY]. A refusal of a later try
      * clears that only with a tombstone [REFUSALPROVES] */
     uint64_t unaccounted, undo_unaccounted;
+    uint64_t left;     /* a try of execute has left this process, or may have left an earlier one */
     uint64_t renews;   /* parked by a refusal that left nothing open: an operator's retry is a new
                           attempt of the step [STOREDNO] */
     uint32_t resumes;  /* how often an operator has said: again, in this memory */
@@ -443,6 +445,9 @@ struct txn_policy {
     uint64_t call_timeout_us;   /* of one call of phase 2 */
     uint64_t retry_interval_us; /* first wait before phase 2 or a prepare is tried again */
     uint64_t retry_interval_max_us;
+    uint64_t parked_retry_us;       /* a compensation that is parked because its tries are spent is
+                                       tried again, counted from zero, after so long; 0: an operator
+                                       must */
     uint64_t publish_grace_us;      /* how long an ended transaction waits to note Kafka's word */
     uint64_t conflict_lock_wait_us; /* a parallel prepare waits so long for locks, at most */
     uint64_t
