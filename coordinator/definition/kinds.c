@@ -1,4 +1,5 @@
-/* kinds.c: which kinds of step a mode allows, and where the pivot stands (protocol.md, 4 to 6). */
+/* kinds.c: which kinds of step a mode allows, and where the pivot stands (protocol.md, sections 4
+ * to 6). */
 #include <string.h>
 
 #include "parse.h"

@@ -109,8 +109,8 @@ struct journal_config {
 
 /* Starts connecting, checks the schema version and whether the database and the session are fit for
  * a journal (else `state` FENCED, with what is wrong and the command that mends it), takes all
- * shards: raises each epoch by one (protocol.md, rule 4), ends older sessions of this journal's
- * lanes, loads, then tells JOURNAL_LEADING. */
+ * shards: raises each epoch by one (protocol.md, section 1, rule 4), ends older sessions of this
+ * journal's lanes, loads, then tells JOURNAL_LEADING. */
 TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journal_config *config,
                                     struct journal **ret_journal);
 /* For a host that stops: every question that waits is answered now, with _UNAVAILABLE or _LOST as
