@@ -1,7 +1,7 @@
-/* gate.c: transactions of a definition that prepare in order go through its gate: so many at a time
- * as was learnt (learn.h), first come first served, but that one which met a conflict goes before
- * those that have not begun. A row that sixty sessions wait for is handed on slower by PostgreSQL
- * than one that two wait for; here a waiter costs nothing.
+/* gate.c: transactions of a definition that prepare in order go through its gate: so many at a
+ * time as get most done (learn.h), first come first served, but that one which met a conflict goes
+ * before those that have not begun. A row that sixty sessions wait for is handed on slower by
+ * PostgreSQL than one that two wait for; here a waiter costs nothing.
  *
  * Inside is who has its slots, or waits for them, until it has given them all back: by then its
  * participants have committed, or were told to abort. The order of prepares is the same for all
@@ -122,10 +122,12 @@ void gate_leave(struct entry *entry)
     case GATE_INSIDE:
         break;
     }
-    uint64_t took_us = driver_now().mono.us - entry->inside_since.us;
+    struct mono now = driver_now().mono;
+    uint64_t took_us = now.us - entry->inside_since.us;
     slot->inside_us = (slot->inside_us * (GATE_WEIGHTS - 1) + took_us) / GATE_WEIGHTS;
     slot->inside_count--;
     take_out(&slot->inside, entry);
+    learn_left(&slot->learn, slot->before.first != NULL, now);
     let_in_more(slot);
 }
 

@@ -37,32 +37,35 @@ static void become_ordered(struct learn *learn, struct mono now)
     learn->probes_good = 0;
 }
 
+static void epoch_begin(struct learn *learn, uint32_t settling)
+{
+    learn->settling = settling;
+    learn->left = 0;
+    learn->epoch_full = true;
+}
+
 static void measure_anew(struct learn *learn)
 {
     memset(learn->took_us, 0, sizeof learn->took_us);
-    learn->limit_votes = 0;
     learn->order_votes = 0;
+    epoch_begin(learn, learn->limit);
 }
 
-/* How much longer than the shortest the slowest step's prepares take. */
-static uint64_t wait_thousandths(const struct learn *learn)
+/* The limit is to be found. */
+static void limit_begin(struct learn *learn)
 {
-    uint64_t longest_us = 0;
-    for (uint32_t i = 0; i < TROTH_BRANCHES_MAX; i++) {
-        longest_us = learn->took_us[i] > longest_us ? learn->took_us[i] : longest_us;
-    }
-    return learn->base_us == 0 ? 0 : longest_us * 1000 / learn->base_us;
+    learn->limit = learn->home = LEARN_LIMIT_START;
+    learn->home_rate = 0;
+    learn->climbing = true;
+    learn->epochs = 0;
+    measure_anew(learn);
 }
 
 /* One probe at a time, and not too soon behind the one before. */
 static bool probe_goes(struct learn *learn, struct mono now)
 {
     if (learn->mode == LEARN_ORDERED && now.us >= learn->term_at.us) {
-        if (wait_thousandths(learn) < LEARN_CALM_THOUSANDTHS) {
-            learn->mode = LEARN_PROBING;
-        } else {
-            become_ordered(learn, now);
-        }
+        learn->mode = LEARN_PROBING;
     }
     if (learn->mode != LEARN_PROBING || learn->probing || now.us < learn->term_at.us) {
         return false;
@@ -87,7 +90,7 @@ void learn_said(struct learn *learn, bool ordered)
     if (ordered && !learn->said) {
         learn->said = true;
         learn->mode = LEARN_ORDERED;
-        learn->limit = LEARN_LIMIT_START;
+        limit_begin(learn);
     }
 }
 
@@ -113,8 +116,7 @@ void learn_conflict(struct learn *learn, struct mono now)
     learn->conflicts++;
     if (learn->conflicts >= LEARN_CONFLICTS_MIN &&
         (uint64_t)learn->conflicts * 1000 >= (uint64_t)learn->begun * LEARN_CONFLICTS_THOUSANDTHS) {
-        learn->limit = LEARN_LIMIT_START;
-        measure_anew(learn);
+        limit_begin(learn);
         become_ordered(learn, now);
     }
 }
@@ -135,29 +137,90 @@ void learn_probe_ended(struct learn *learn, enum learn_probe probe, struct mono 
 /* --- how many, and in which order ---------------------------------------------------------------
  */
 
-static uint32_t eighth(uint32_t limit)
+static uint32_t bounded(uint32_t limit)
 {
-    return limit < 8 ? 1 : limit / 8;
+    if (limit < LEARN_LIMIT_MIN) {
+        return LEARN_LIMIT_MIN;
+    }
+    return limit > LEARN_LIMIT_MAX ? LEARN_LIMIT_MAX : limit;
 }
 
-/* As many votes as there are under way, before what changed shows. */
-static void limit_look(struct learn *learn, bool full)
+static bool is_faster(uint64_t rate, uint64_t than, uint32_t thousandths)
 {
-    uint64_t wait = wait_thousandths(learn);
-    if (++learn->limit_votes < LEARN_LIMIT_VOTES + 2 * learn->limit) {
+    return rate * 1000 > than * thousandths;
+}
+
+static void limit_set(struct learn *learn, uint32_t limit)
+{
+    limit = bounded(limit);
+    epoch_begin(learn, limit != learn->limit ? limit + learn->limit : 0);
+    learn->limit = limit;
+}
+
+/* At home: is it time to try another one? More only where others wait. */
+static void limit_try(struct learn *learn, bool full)
+{
+    uint32_t home = learn->home;
+    if (learn->climbing && full) {
+        limit_set(learn, home * 2);
         return;
     }
-    learn->limit_votes = 0;
-    if (wait > LEARN_TIGHT_THOUSANDTHS) {
-        learn->limit -= eighth(learn->limit);
-    } else if (wait < LEARN_CALM_THOUSANDTHS && full) {
-        learn->limit += eighth(learn->limit);
+    learn->climbing = false;
+    if (++learn->epochs < LEARN_EPOCHS_STAY) {
+        limit_set(learn, home);
+        return;
     }
-    if (learn->limit < LEARN_LIMIT_MIN) {
-        learn->limit = LEARN_LIMIT_MIN;
-    } else if (learn->limit > LEARN_LIMIT_MAX) {
-        learn->limit = LEARN_LIMIT_MAX;
+    learn->epochs = 0;
+    bool fewer = learn->fewer_next || !full;
+    learn->fewer_next = !fewer;
+    limit_set(learn, fewer ? home - (home < 6 ? 1 : home / 3) : home + (home < 4 ? 1 : home / 2));
+}
+
+/* A trial is over. What was better is tried further, soon. */
+static void limit_judge(struct learn *learn, uint64_t rate)
+{
+    bool fewer = learn->limit < learn->home;
+    uint32_t wanted = learn->climbing ? LEARN_CLIMB_THOUSANDTHS
+                      : fewer         ? LEARN_FEWER_THOUSANDTHS
+                                      : LEARN_MORE_THOUSANDTHS;
+    if (!is_faster(rate, learn->home_rate, wanted)) {
+        learn->climbing = false;
+        return;
     }
+    learn->home = learn->limit;
+    learn->home_rate = rate;
+    learn->fewer_next = fewer;
+    learn->epochs = LEARN_EPOCHS_STAY - 1;
+}
+
+static void epoch_end(struct learn *learn, uint64_t rate)
+{
+    if (learn->limit != learn->home) {
+        limit_judge(learn, rate);
+        limit_set(learn, learn->home);
+        return;
+    }
+    learn->home_rate = learn->home_rate == 0 ? rate : (learn->home_rate * 3 + rate) / 4;
+    limit_try(learn, learn->epoch_full);
+}
+
+void learn_left(struct learn *learn, bool full, struct mono now)
+{
+    if (learn->mode == LEARN_PARALLEL) {
+        return;
+    }
+    if (learn->settling > 0 || learn->epoch_at.us == 0) {
+        learn->settling -= learn->settling > 0 ? 1 : 0;
+        learn->epoch_at = now;
+        return;
+    }
+    learn->epoch_full = learn->epoch_full && full;
+    if (++learn->left < LEARN_EPOCH_MIN + 2 * learn->limit) {
+        return;
+    }
+    uint64_t elapsed_us = now.us > learn->epoch_at.us ? now.us - learn->epoch_at.us : 1;
+    learn->epoch_at = now;
+    epoch_end(learn, learn->left * UINT64_C(3600000000) / elapsed_us);
 }
 
 static uint64_t wait_at(const struct learn *learn, uint64_t steps)
@@ -213,7 +276,7 @@ static void order_look(struct learn *learn, const struct learn_steps *steps, str
 }
 
 void learn_vote(struct learn *learn, const struct learn_steps *steps, uint32_t step,
-                uint64_t took_us, bool full, struct mono now)
+                uint64_t took_us, struct mono now)
 {
     assert(step < steps->count);
     uint64_t *average = &learn->took_us[step];
@@ -223,11 +286,7 @@ void learn_vote(struct learn *learn, const struct learn_steps *steps, uint32_t s
         learn->base_us = took_us;
     }
     *average = *average == 0 ? took_us : (*average * (TOOK_WEIGHTS - 1) + took_us) / TOOK_WEIGHTS;
-    if (learn->mode == LEARN_PARALLEL) {
-        return;
-    }
-    limit_look(learn, full);
-    if (!learn->said) {
+    if (learn->mode != LEARN_PARALLEL && !learn->said) {
         order_look(learn, steps, now);
     }
 }

@@ -4,23 +4,22 @@
  *
  *   PARALLEL   prepares go side by side. Where conflicts of a window are many enough and are more
  *              than LEARN_CONFLICTS_THOUSANDTHS of what began in it: ORDERED
- *   ORDERED    for a term; then, where prepares do not wait long for each other, PROBING; else for
- *              twice the term
+ *   ORDERED    for a term, then PROBING
  *   PROBING    one transaction at a time goes in parallel: LEARN_PROBES_GOOD of them without a
  *              conflict, and it is PARALLEL again; one with, and it is ORDERED for twice the term.
  *              All others go in order, for one parallel prepare among many in order costs them its
  *              whole wait for a lock
  *
- * While they go in order two more things are learnt from how long each prepare takes, beside the
- * shortest there was:
+ * While they go in order two more things are learnt:
  *
- *   limit       how many go at a time. Behind that they wait here (gate.c), in their order, and not
- * in the database, where a row that many wait for gets slower with each of them last_steps  where
- * one participant's prepares wait, and the others' do not, its rows are hot and theirs are not: it
- * prepares last, so that its rows are held no longer than they must be. That is tried: two hot
- * sides look the same, for who is first in the order keeps all waiters to itself. Where the wait
- * goes over to the new first one it is undone. An order changes when nobody of the old one is under
- * way any more (order_version) */
+ *   limit       how many go at a time: as many as get most done, found by trying more and fewer.
+ * The others wait here (gate.c), in their order, and not in the database, where a row that many
+ * wait for is handed on slower with each of them last_steps  where one participant's prepares wait,
+ * and the others' do not, its rows are hot and theirs are not: it prepares last, so that its rows
+ * are held no longer than they must be. That is tried: two hot sides look the same, for who is
+ * first in the order keeps all waiters to itself. Where the wait goes over to the new first one it
+ * is undone. An order changes when nobody of the old one is under way any more (order_version)
+ */
 #ifndef DAEMON_LEARN_H
 #define DAEMON_LEARN_H
 
@@ -37,16 +36,17 @@
 #define LEARN_TERM_MAX_US           UINT64_C(300000000)
 #define LEARN_PROBES_GOOD           4u
 #define LEARN_PROBE_EVERY_US        250000u /* not before: four good ones are a second */
-/* How much longer than the shortest prepares take, the slowest step's on average. */
-#define LEARN_CALM_THOUSANDTHS  4000u /* below: it may probe, and more may go at a time */
-#define LEARN_TIGHT_THOUSANDTHS 6000u /* above: fewer */
-#define LEARN_LIMIT_START       8u
-#define LEARN_LIMIT_MIN         2u /* one works while the other waits for its row */
-#define LEARN_LIMIT_MAX         10000u
-#define LEARN_LIMIT_VOTES       16u       /* at least so many between two changes of the limit */
-#define LEARN_TRIAL_VOTES       128u      /* between two looks at the order */
-#define LEARN_TRIAL_WAITS       4u        /* so many times the others' wait: tried last */
-#define LEARN_TRIAL_AGAIN_US    60000000u /* after one that was undone */
+#define LEARN_LIMIT_START           8u
+#define LEARN_LIMIT_MIN             2u /* one works while the other waits for its row */
+#define LEARN_LIMIT_MAX             10000u
+#define LEARN_EPOCH_MIN             48u   /* transactions, between two looks at how fast they go */
+#define LEARN_EPOCHS_STAY           6u    /* before the next trial of another limit */
+#define LEARN_CLIMB_THOUSANDTHS     1100u /* at first: faster with twice as many, and again */
+#define LEARN_MORE_THOUSANDTHS      1050u /* later: faster, and it stays with more */
+#define LEARN_FEWER_THOUSANDTHS     980u  /* no slower than that, and it stays with fewer */
+#define LEARN_TRIAL_VOTES           128u  /* between two looks at the order */
+#define LEARN_TRIAL_WAITS           4u    /* so many times the others' wait: tried last */
+#define LEARN_TRIAL_AGAIN_US        60000000u /* after one that was undone */
 
 enum learn_mode { LEARN_PARALLEL, LEARN_ORDERED, LEARN_PROBING };
 
@@ -68,7 +68,15 @@ struct learn {
     uint32_t probes_good;
     uint64_t base_us;                     /* of the shortest prepares in order */
     uint64_t took_us[TROTH_BRANCHES_MAX]; /* average of late, of each step; 0: none yet */
-    uint32_t limit, limit_votes;
+    uint32_t limit;                       /* now; where it is not `home` a trial */
+    uint32_t home;
+    uint64_t home_rate; /* of an hour; 0: not known */
+    bool climbing;      /* the first trials: twice as many each time */
+    bool fewer_next;
+    uint32_t epochs;         /* at home since the last trial */
+    uint32_t settling, left; /* transactions: not counted; counted in this epoch */
+    bool epoch_full;         /* others waited all the time */
+    struct mono epoch_at;
     uint64_t last_steps; /* 0: by name */
     uint32_t order_version, order_votes;
     bool order_tried; /* last_steps is a trial, not looked at yet */
@@ -92,9 +100,10 @@ void learn_conflict(struct learn *learn, struct mono now);
 /* The probe's first attempt is over: all votes are there, or something else ended it (neither). */
 enum learn_probe { LEARN_PROBE_NEITHER, LEARN_PROBE_GOOD, LEARN_PROBE_CONFLICT };
 void learn_probe_ended(struct learn *learn, enum learn_probe probe, struct mono now);
-/* A prepare in order was answered with a vote, so long after it was sent. `full`: others waited to
- * be let in meanwhile. */
+/* A prepare in order was answered with a vote, so long after it was sent. */
 void learn_vote(struct learn *learn, const struct learn_steps *steps, uint32_t step,
-                uint64_t took_us, bool full, struct mono now);
+                uint64_t took_us, struct mono now);
+/* One that prepared in order is through. `full`: others wait to be let in. */
+void learn_left(struct learn *learn, bool full, struct mono now);
 
 #endif

@@ -96,7 +96,7 @@ static void learn_took(struct entry *entry, uint32_t index)
     struct definition_slot *slot = entry->definition;
     struct mono now = driver_now().mono;
     uint64_t took_us = now.us - entry->extra[index].prepare_at.us;
-    learn_vote(&slot->learn, &slot->steps, index, took_us, slot->before.first != NULL, now);
+    learn_vote(&slot->learn, &slot->steps, index, took_us, now);
 }
 
 void order_result(struct entry *entry, uint32_t index, const struct result *result)
