@@ -5,8 +5,8 @@ A comment cites as `protocol.md, section 3` (a heading "## 3 …" of docs/protoc
 rule 4`, `faults.md 40`, `faults.md, invariants 6, 7`, or another document with one of its headings
 (`interfaces.md, outcome events`). Besides:
 - relative links in *.md lead to a file, and their #anchor to a heading;
-- each rule of a model (tests/model/*.pml) is told in docs/protocol.md, and no [NAME] stands there that no model
-  or mutation of the simulator has;
+- each rule of a model (tests/model/*.pml), and each mutation of the simulator that a comment of the code names, is
+  told in docs/protocol.md, and no [NAME] stands there that neither of them has;
 - each fault of docs/faults.md names a test that shows it, or says "No test";
 - in docs/*.md a `unit_…`, `integration_…`, `sim_…` or `model_…` in back quotes is a test of ctest, with a case of
   it behind the colon; a `path/to/file.c` a file; a `function()` one of ours."""
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from style_check import files, interpreter, main  # noqa: E402
 
 CODE = (".c", ".h", ".sql", ".py", ".sh", ".cmake", ".txt", ".pml", ".md")
+PROGRAMS = ("coordinator", "participant-sdk", "sql")
 NOT_CITING = ("CHANGELOG.md", "tests/style/citations.py", "tests/corpus/")
 GAP = r"(?:[ \t]*\n[ \t]*(?:\*|#|--|//)?[ \t]*|[ \t]+)"  # white space, also over a line of a comment
 CITED = re.compile(r"(?<![\w/.-])(?<!\]\()(?:docs/)?([a-z][a-z-]*\.md)\b")
@@ -176,11 +177,16 @@ def unshown(root):
 def rule_faults(root, names):
     models = [text_of(root, name) for name in names if name.match("tests/model/*.pml")]
     rules = {rule for text in models for rule in MODEL_RULE.findall(text)}
-    mutations = re.findall(r"\bMUTATE_([A-Z0-9_]+)", text_of(root, "tests/sim/sim.h"))
+    named = re.findall(r"\bMUTATE_([A-Z0-9_]+)", text_of(root, "tests/sim/sim.h"))
+    mutations = {name.replace("_", "") for name in named}
+    for name in names:
+        if name.parts[0] in PROGRAMS and name.suffix in (".c", ".h", ".sql"):
+            groups = re.findall(r"\[([A-Z][A-Z0-9]+(?:,[\s*]+[A-Z][A-Z0-9]+)*)\]", text_of(root, name))
+            rules |= mutations & set(re.findall(r"[A-Z][A-Z0-9]+", " ".join(groups)))
     text = text_of(root, "docs/protocol.md")
     told = {name for group in RULE_NAMES.findall(text) for name in re.split(r",\s+", group)}
     yield from (f"docs/protocol.md does not tell [{rule}]" for rule in sorted(rules - told))
-    for rule in sorted(told - rules - {name.replace("_", "") for name in mutations}):
+    for rule in sorted(told - rules - mutations):
         yield f"docs/protocol.md: no model and no mutation of tests/sim knows [{rule}]"
 
 
@@ -230,6 +236,7 @@ main(check,
           sample("README.md", "[a](docs/protocol.md#3-none)\n"), sample("docs/a.md", "`unit_b`\n"),
           sample("docs/a.md", "`unit_a:other`\n"), sample("docs/a.md", "`a/b.c`\n"), sample("docs/a.md", "`g()`\n"),
           sample("docs/faults.md", "## Faults\n1. A fault.\n"), sample("docs/protocol.md", "# P\n"),
-          sample("docs/protocol.md", DOCS["docs/protocol.md"] + "[FENSE]\n")],
+          sample("docs/protocol.md", DOCS["docs/protocol.md"] + "[FENSE]\n"),
+          {**DOCS, "tests/sim/sim.h": "MUTATE_NO_AGE,\n", "coordinator/a.c": "/* [NOAGE] */\n"}],
      good=sample("a.c", "/* protocol.md, sections 1 and 2; protocol.md, section 1, rules 1 and\n * 2; faults.md 1, 2;"
                         " faults.md,\n * invariant 1; (interfaces.md, outcome\n * events). */\n"))
