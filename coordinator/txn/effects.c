@@ -153,6 +153,7 @@ void txn_record_members(struct step *step)
                                                      .operation = name_span(branch->operation),
                                                      .inquires = branch->inquires,
                                                      .named = (txn->named >> i & 1u) != 0,
+                                                     .skipped = branch->state == TXN_BRANCH_SKIPPED,
                                                      .vote = branch->vote});
     }
     record_members_end(texts);

@@ -81,7 +81,9 @@ bool txn_image_step_fits(const struct txn_image *image, enum record_step_state s
 /* The steps behind the pivot have no vote, and all others have one. */
 static bool pivot_fits(const struct txn *txn)
 {
-    uint64_t behind = txn->in[TXN_BRANCH_BEHIND] | txn->in[TXN_BRANCH_DONE];
+    uint64_t behind = 0;
+    for (uint32_t i = 0; i < txn->branches_count; i++)
+        behind |= txn->branches[i].vote == VOTE_NONE ? txn_bit(txn, &txn->branches[i]) : 0;
     if (txn->origin->mode != TXN_MODE_2PC_THEN_SAGA || txn->decision != TXN_COMMIT)
         return true;
     return behind == txn_of_kind(txn, TXN_STEP_RETRIABLE) &&

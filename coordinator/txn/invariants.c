@@ -52,12 +52,13 @@ bool txn_fencing_holds(const struct txn *txn)
            IN(ABORTING) == txn_all(txn);
 }
 
-/* Everybody voted yes or read_only, or the delegated branch has committed; the row is in flight. */
+/* Everybody voted yes or read_only, or the delegated branch has committed or has nothing to commit;
+ * the row is in flight. */
 bool txn_deciding_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE &&
            txn->writing[TXN_RECORD_DECISION] > 0 &&
-           (txn_delegated(txn) ? IN(COMMITTED) : txn_voted(txn)) == txn_members(txn);
+           (txn_delegated(txn) ? IN(COMMITTED) | IN(SKIPPED) : txn_voted(txn)) == txn_members(txn);
 }
 
 bool txn_committing_holds(const struct txn *txn)

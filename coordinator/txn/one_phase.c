@@ -237,7 +237,7 @@ void txn_on_delegated_skipped(struct step *step)
     if (step->event->of.number != txn->delegated_branch)
         return;
     txn_note_skipped(step, branch);
-    txn_branch_set(txn, branch, TXN_BRANCH_COMMITTED);
+    txn_branch_set(txn, branch, TXN_BRANCH_SKIPPED);
     branch->vote = VOTE_READ_ONLY;
     branch->retry_at.us = 0;
     txn_release(step, branch);

@@ -56,6 +56,10 @@ static int branch_state(const struct txn_image *image, const struct record_membe
         *ret_state = TXN_BRANCH_IDLE; /* but for what its records say */
         return 0;
     }
+    if (member->skipped && image->decision != TXN_UNDECIDED) { /* another attempt looks again */
+        *ret_state = TXN_BRANCH_SKIPPED;
+        return member->vote == VOTE_READ_ONLY ? 0 : TROTH_ERROR_SYNTAX;
+    }
     switch (image->decision) {
     case TXN_COMMIT:
         if (image->delegated_branch != 0)
@@ -127,7 +131,9 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
     if (branch == NULL || txn->attempt + record->raised > TROTH_ATTEMPT_MAX)
         return TROTH_ERROR_SYNTAX;
     branch->raised = record->raised;
-    if (txn->protocol == TXN_PROTOCOL_2PC) /* the guard answers what the others say */
+    /* Behind a pivot the guard answers what the records say; but when the outcome is final nobody
+     * asks it again, and they are all that is known. */
+    if (txn->protocol == TXN_PROTOCOL_2PC && branch->state != TXN_BRANCH_DONE)
         return 0;
     txn->in[branch->state] &= ~txn_bit(txn, branch);
     txn_branch_place(txn, branch, states[record->state]);

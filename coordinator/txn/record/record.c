@@ -152,6 +152,8 @@ void record_member_append(struct buffer *list, const struct record_member *membe
     buffer_append_text(list, member->inquires ? ",\"inquires\":true" : ",\"inquires\":false");
     if (member->named)
         buffer_append_text(list, ",\"named\":true");
+    if (member->skipped)
+        buffer_append_text(list, ",\"skipped\":true");
     if (member->vote != VOTE_NONE) {
         buffer_append_text(list, ",\"vote\":");
         json_append_text(list, message_vote_name(member->vote));
@@ -238,6 +240,8 @@ int record_member_next(struct json_cursor *cursor, struct record_member *ret_mem
     if (!json_member(object, "inquires", &value) || json_bool(value, &member.inquires) != 0)
         return TROTH_ERROR_SYNTAX;
     if (json_member(object, "named", &value) && json_bool(value, &member.named) != 0)
+        return TROTH_ERROR_SYNTAX;
+    if (json_member(object, "skipped", &value) && json_bool(value, &member.skipped) != 0)
         return TROTH_ERROR_SYNTAX;
     *ret_member = member;
     return 0;

@@ -375,6 +375,27 @@ START_TEST(a_new_leader_treats_committed_with_open_steps_as_open)
 }
 END_TEST
 
+/* The outcome is final, nobody is asked any more: the steps behind the pivot are what their records
+ * say, with their outputs. */
+START_TEST(a_new_leader_knows_what_steps_behind_the_pivot_came_to)
+{
+    struct txn_image image = image_of(2);
+    const char *members = rig_members(4, 2);
+    image.members = (struct troth_span){members, strlen(members)};
+    image.decision = TXN_COMMIT;
+    image.outcome = TXN_OUTCOME_COMMITTED;
+    image.steps = SPAN("[{\"branch\":3,\"attempt\":1,\"step\":\"skipped\",\"tries\":0},"
+                       "{\"branch\":4,\"attempt\":1,\"step\":\"done\",\"tries\":2,"
+                       "\"output\":{\"n\":7}}]");
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "cprr", &trace);
+    ck_assert_int_eq(rig->branches[2].state, TXN_BRANCH_SKIPPED);
+    ck_assert_int_eq(rig->branches[3].state, TXN_BRANCH_DONE);
+    ck_assert(span_is(rig->branches[3].output, "{\"n\":7}"));
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(a_new_leader_in_the_second_attempt_sends_the_aborts_again)
 {
     struct txn_image image = image_of(0);
@@ -419,6 +440,7 @@ TCase *fallback_tests(void)
     tcase_add_test(tests, the_timeline_tells_the_aborts_of_the_attempt_before);
     tcase_add_test(tests, a_new_leader_falls_back_from_what_was_undecided);
     tcase_add_test(tests, a_new_leader_treats_committed_with_open_steps_as_open);
+    tcase_add_test(tests, a_new_leader_knows_what_steps_behind_the_pivot_came_to);
     tcase_add_test(tests, a_new_leader_in_the_second_attempt_sends_the_aborts_again);
     return tests;
 }

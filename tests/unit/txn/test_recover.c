@@ -11,6 +11,7 @@
 #define YES(n)     MEMBER(n, ",\"vote\":\"yes\"")
 #define READ(n)    MEMBER(n, ",\"vote\":\"read_only\"")
 #define NOTHING(n) MEMBER(n, "")
+#define SKIPPED(n) MEMBER(n, ",\"skipped\":true,\"vote\":\"read_only\"")
 
 static struct txn_image image_of(const char *members)
 {
@@ -45,6 +46,51 @@ START_TEST(a_decided_abort_goes_on_aborting)
     ck_assert_str_eq(trace, "send 1 abort; send 3 abort; reply decided");
     ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_REFUSED);
     ck_assert(span_is(rig->branches[2].reason, "no \"money\""));
+    rig_free(rig);
+}
+END_TEST
+
+/* What was never asked is not told to have read, committed or been done, by any later memory. */
+START_TEST(a_skipped_step_is_skipped_for_every_later_memory)
+{
+    static const enum txn_decision decisions[] = {TXN_COMMIT, TXN_ABORT};
+    for (size_t i = 0; i < 2; i++) {
+        struct txn_image image = image_of("[" YES(1) "," SKIPPED(2) "]");
+        image.decision = decisions[i];
+        const char *trace;
+        struct rig *rig = rig_recover(&image, &trace);
+        ck_assert_str_eq(trace,
+                         i == 0 ? "send 1 commit; reply decided" : "send 1 abort; reply decided");
+        ck_assert_int_eq(rig->branches[1].state, TXN_BRANCH_SKIPPED);
+        BUFFER_SCOPED struct buffer text = {0};
+        rig_done(rig, 1, i == 0 ? OP_COMMIT : OP_ABORT,
+                 i == 0 ? BRANCH_IS_COMMITTED : BRANCH_IS_ABORTED);
+        buffer_append_span(&text, rig_record(rig, TXN_RECORD_END)->steps);
+        ck_assert_ptr_nonnull(strstr(buffer_text(&text), "\"state\":\"skipped\""));
+        rig_free(rig);
+    }
+}
+END_TEST
+
+START_TEST(a_skipped_delegated_step_is_skipped_for_every_later_memory)
+{
+    struct txn_image image = image_of("[" SKIPPED(1) "]");
+    image.delegated_branch = 1;
+    image.decision = TXN_COMMIT;
+    const char *trace;
+    struct rig *rig = rig_recover(&image, &trace);
+    ck_assert_str_eq(trace, "reply decided; reply completed; persist end commit committed; ended");
+    ck_assert_int_eq(rig->branches[0].state, TXN_BRANCH_SKIPPED);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_skipped_step_of_an_undecided_attempt_is_looked_at_again)
+{
+    struct txn_image image = image_of("[" YES(1) "," SKIPPED(2) "]");
+    const char *trace;
+    struct rig *rig = rig_recover(&image, &trace);
+    ck_assert_int_ne(rig->branches[1].state, TXN_BRANCH_SKIPPED);
     rig_free(rig);
 }
 END_TEST
@@ -226,6 +272,9 @@ TCase *recover_tests(void)
     tcase_add_test(tests, the_deepest_output_is_loaded);
     tcase_add_test(tests, a_decided_commit_goes_on_with_phase_two);
     tcase_add_test(tests, a_decided_abort_goes_on_aborting);
+    tcase_add_test(tests, a_skipped_step_is_skipped_for_every_later_memory);
+    tcase_add_test(tests, a_skipped_delegated_step_is_skipped_for_every_later_memory);
+    tcase_add_test(tests, a_skipped_step_of_an_undecided_attempt_is_looked_at_again);
     tcase_add_test(tests, a_delegated_branch_is_asked);
     tcase_add_test(tests, a_delegated_branch_that_committed_hears_nothing);
     tcase_add_test(tests, a_delegated_branch_is_told_the_abort_again);

@@ -118,6 +118,7 @@ struct txn_record {
 /* One member as stored:
  *   {"branch":1,"name":"debit","participant":"bank_a","operation":"debit","inquires":true,
  *    "vote":"yes"}
+ * and "named":true, "skipped":true where it is so.
  */
 struct record_member {
     uint32_t branch;
@@ -126,6 +127,7 @@ struct record_member {
     struct troth_span operation;
     bool inquires; /* false: plain http, can not ask for the decision [NOINQ] */
     bool named;    /* interactive: the client's commit named it: what is said again is compared */
+    bool skipped;  /* its `when` was false: nobody was asked, though it counts as read_only */
     enum message_vote vote;
 };
 
