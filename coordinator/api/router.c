@@ -40,6 +40,10 @@ static const struct route routes[] = {
     ROUTE("PUT", "/v1/participants/{name}", participants_put, NULL),
     ROUTE("GET", "/v1/participants/{name}", participants_get, NULL),
     ROUTE("DELETE", "/v1/participants/{name}", participants_delete, "force", NULL),
+    ROUTE("GET", "/v1/events", asides_list, "limit", NULL),
+    ROUTE("GET", "/v1/events/{id}", asides_get, NULL),
+    ROUTE("DELETE", "/v1/events/{id}", asides_discard, NULL),
+    ROUTE("POST", "/v1/events/{id}/resend", asides_resend, NULL),
     ROUTE("GET", "/healthz", health_alive, NULL),
     ROUTE("GET", "/readyz", health_ready, NULL),
     ROUTE("GET", "/metrics", metrics_get, NULL),
@@ -180,6 +184,8 @@ static void assert_complete(const struct api_host *host)
     assert(host->participant != NULL && host->participant_at != NULL);
     assert(host->participant_status != NULL && host->participant_put != NULL);
     assert(host->participant_delete != NULL && host->ready != NULL);
+    assert(host->events != NULL && host->event_get != NULL);
+    assert(host->event_resend != NULL && host->event_discard != NULL);
 }
 
 int api_create(const struct api_host *host, struct api **ret_api)

@@ -50,6 +50,10 @@ int participants_put(const struct request *request, struct api_problem *ret_prob
 int participants_get(const struct request *request, struct api_problem *ret_problem);
 int participants_delete(const struct request *request, struct api_problem *ret_problem);
 int participants_list(const struct request *request, struct api_problem *ret_problem);
+int asides_list(const struct request *request, struct api_problem *ret_problem);
+int asides_get(const struct request *request, struct api_problem *ret_problem);
+int asides_resend(const struct request *request, struct api_problem *ret_problem);
+int asides_discard(const struct request *request, struct api_problem *ret_problem);
 int health_alive(const struct request *request, struct api_problem *ret_problem);
 int health_ready(const struct request *request, struct api_problem *ret_problem);
 int metrics_get(const struct request *request, struct api_problem *ret_problem);

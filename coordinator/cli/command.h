@@ -88,6 +88,10 @@ int participant_add(const struct cli *cli, const struct arguments *arguments);
 int participant_list(const struct cli *cli, const struct arguments *arguments);
 int participant_show(const struct cli *cli, const struct arguments *arguments);
 int participant_remove(const struct cli *cli, const struct arguments *arguments);
+int event_list(const struct cli *cli, const struct arguments *arguments);
+int event_show(const struct cli *cli, const struct arguments *arguments);
+int event_resend(const struct cli *cli, const struct arguments *arguments);
+int event_discard(const struct cli *cli, const struct arguments *arguments);
 int status_show(const struct cli *cli, const struct arguments *arguments);
 
 #endif

@@ -221,3 +221,28 @@ int participant_list(const struct cli *cli, const struct arguments *arguments)
     buffer_append_text(&call.target, "/v1/participants");
     return print_list(cli, &call, "participants", 0, &table, add_participant);
 }
+
+/* --- events that were set aside ----------------------------------------------------------------
+ */
+
+static void add_event(struct table *table, struct troth_span item)
+{
+    static const char *const members[] = {"id", "gtid", "topic", "key", "bytes"};
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        table_value(table, member(item, members[i]));
+    view_append_time(&table->text, member(item, "set_aside_at"));
+    table_end_cell(table);
+    table_value(table, member(item, "reason"));
+}
+
+int event_list(const struct cli *cli, const struct arguments *arguments)
+{
+    static const char *const headings[] = {"ID",    "GTID",      "TOPIC", "KEY",
+                                           "BYTES", "SET ASIDE", "WHY",   NULL};
+    CALL_SCOPED struct call call = {.method = "GET"};
+    TABLE_SCOPED struct table table;
+    (void)arguments;
+    table_begin(&table, 1u << 4, headings);
+    buffer_append_text(&call.target, "/v1/events");
+    return print_list(cli, &call, "events", 0, &table, add_event);
+}

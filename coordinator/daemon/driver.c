@@ -462,6 +462,10 @@ struct api_host driver_api_host(struct driver *driver)
                              .participant_status = registry_host_participant_status,
                              .participant_put = registry_host_participant_put,
                              .participant_delete = registry_host_participant_delete,
+                             .events = events_list,
+                             .event_get = events_get,
+                             .event_resend = events_resend,
+                             .event_discard = events_discard,
                              .serving = driver_serving,
                              .ready = driver_ready,
                              .metrics = metrics_host};

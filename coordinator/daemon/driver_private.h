@@ -407,6 +407,10 @@ void registry_host_definition_delete(void *ctx, const char *name, uint32_t versi
 /* events.c */
 /* Reads the outbox's table while the outbox wants it. */
 void events_turn(struct driver *driver);
+uint32_t events_list(void *ctx, uint32_t limit, api_event_fn fn, void *arg);
+void events_get(void *ctx, const uint8_t *id, api_event_fn fn, void *arg);
+void events_resend(void *ctx, const uint8_t *id, api_done_fn fn, void *arg);
+void events_discard(void *ctx, const uint8_t *id, api_done_fn fn, void *arg);
 
 /* participants.c */
 struct participant *participants_find(const struct driver *driver, const char *name);

@@ -2,6 +2,9 @@
  * take. */
 #include "driver_private.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define AGAIN_US UINT64_C(1000000) /* behind a journal that could not be read */
 
 static void on_event(void *arg, int error, const struct record_outbox_row *row, bool more)
@@ -33,4 +36,171 @@ void events_turn(struct driver *driver)
     }
     driver->events_reading = true;
     journal_events(driver->journal, &driver->events_place, on_event, driver);
+}
+
+/* --- what was set aside: for an operator ------------------------------------------------------ */
+
+static void problem_no_event(struct api_problem *problem)
+{
+    (void)api_problem_set(problem, API_PROBLEM_NO_SUCH_EVENT,
+                          "no event of that id is set aside: it was sent, discarded, or never was");
+}
+
+static bool find(const struct driver *driver, const uint8_t *id, struct outbox_aside *ret_aside)
+{
+    return driver->outbox != NULL && outbox_aside(driver->outbox, id, ret_aside);
+}
+
+static struct api_event event_of(const struct outbox_aside *aside)
+{
+    return (struct api_event){.id = aside->id,
+                              .gtid = aside->gtid,
+                              .topic = aside->topic,
+                              .reason = aside->why,
+                              .key = aside->key,
+                              .bytes = aside->bytes,
+                              .made_at = aside->made_at,
+                              .set_aside_at = aside->aside_at};
+}
+
+struct listing {
+    uint32_t limit, count;
+    api_event_fn fn;
+    void *arg;
+};
+
+static void list_one(void *arg, const struct outbox_aside *aside)
+{
+    struct listing *listing = arg;
+    struct api_event event = event_of(aside);
+    if (listing->count++ < listing->limit) {
+        listing->fn(listing->arg, NULL, &event);
+    }
+}
+
+uint32_t events_list(void *ctx, uint32_t limit, api_event_fn fn, void *arg)
+{
+    const struct driver *driver = ctx;
+    struct listing listing = {.limit = limit, .fn = fn, .arg = arg};
+    if (driver->outbox != NULL) {
+        outbox_asides(driver->outbox, list_one, &listing);
+    }
+    return listing.count;
+}
+
+struct event_question {
+    struct driver *driver;
+    uint8_t id[API_EVENT_ID_BYTES];
+    api_event_fn fn;
+    api_done_fn done;
+    void *arg;
+};
+
+static struct event_question *ask(struct driver *driver, const uint8_t *id, void *arg)
+{
+    struct event_question *question = calloc(1, sizeof *question);
+    if (question != NULL) {
+        question->driver = driver;
+        question->arg = arg;
+        memcpy(question->id, id, sizeof question->id);
+    }
+    return question;
+}
+
+static void on_shown(void *arg, int error, const struct record_outbox_row *row, bool more)
+{
+    struct event_question *question = arg;
+    struct outbox_aside aside;
+    struct api_problem problem;
+    (void)more;
+    if (error != 0 && error != TROTH_ERROR_NOT_FOUND) {
+        problem_unavailable(&problem, "the journal can not be asked");
+        question->fn(question->arg, &problem, NULL);
+    } else if (row == NULL || !find(question->driver, question->id, &aside)) {
+        problem_no_event(&problem);
+        question->fn(question->arg, &problem, NULL);
+    } else {
+        struct api_event event = event_of(&aside);
+        event.type = row->type;
+        event.headers = row->headers;
+        event.payload = row->payload;
+        question->fn(question->arg, NULL, &event);
+    }
+    free(question);
+}
+
+void events_get(void *ctx, const uint8_t *id, api_event_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct outbox_aside aside;
+    struct api_problem problem;
+    struct event_question *question = NULL;
+    if (!find(driver, id, &aside)) {
+        problem_no_event(&problem);
+    } else if ((question = ask(driver, id, arg)) == NULL) {
+        problem_unavailable(&problem, "out of memory");
+    } else {
+        question->fn = fn;
+        journal_event_get(driver->journal, &aside.gtid, id, on_shown, question);
+        return;
+    }
+    fn(arg, &problem, NULL);
+}
+
+/* Whoever looks later finds what an operator did in the diagnostics. */
+static void log_operator(const char *what, const troth_gtid *gtid)
+{
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(gtid, text);
+    log_line(LOG_WARN, what, "txn", text, NULL);
+}
+
+void events_resend(void *ctx, const uint8_t *id, api_done_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct outbox_aside aside;
+    struct api_problem problem;
+    if (!find(driver, id, &aside)) {
+        problem_no_event(&problem);
+        fn(arg, &problem);
+        return;
+    }
+    log_operator("an operator has an event sent again that was set aside", &aside.gtid);
+    (void)!outbox_resend(driver->outbox, id); /* it was found */
+    fn(arg, NULL);
+}
+
+static void on_discarded(void *arg, int error, const struct record_outbox_row *row, bool more)
+{
+    struct event_question *question = arg;
+    struct api_problem problem;
+    (void)row;
+    (void)more;
+    if (error == 0) {
+        (void)!outbox_discarded(question->driver->outbox, question->id); /* or gone meanwhile */
+        question->done(question->arg, NULL);
+    } else {
+        problem_unavailable(&problem, "the journal did not confirm it; discard it again");
+        question->done(question->arg, &problem);
+    }
+    free(question);
+}
+
+void events_discard(void *ctx, const uint8_t *id, api_done_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct outbox_aside aside;
+    struct api_problem problem;
+    struct event_question *question = NULL;
+    if (!find(driver, id, &aside)) {
+        problem_no_event(&problem);
+    } else if ((question = ask(driver, id, arg)) == NULL) {
+        problem_unavailable(&problem, "out of memory");
+    } else {
+        question->done = fn;
+        log_operator("an operator discards an event that was set aside", &aside.gtid);
+        journal_event_discard(driver->journal, &aside.gtid, id, on_discarded, question);
+        return;
+    }
+    fn(arg, &problem);
 }

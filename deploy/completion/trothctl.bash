@@ -26,6 +26,10 @@ declare -gA _trothctl_options=(
     ["participant list"]=""
     ["participant show"]=""
     ["participant remove"]="--force"
+    ["event list"]=""
+    ["event show"]=""
+    ["event resend"]=""
+    ["event discard"]=""
     ["status"]=""
 )
 
@@ -80,6 +84,9 @@ _trothctl_operand() {
         ;;
     "tx show" | "tx watch" | "tx abort" | "tx commit")
         _trothctl_words "$(_trothctl_names tx list)" "$2"
+        ;;
+    "event show" | "event resend" | "event discard")
+        _trothctl_words "$(_trothctl_names event list)" "$2"
         ;;
     "tx retry") _trothctl_words "$(_trothctl_names tx list --state parked)" "$2" ;;
     "def apply" | "def validate") _trothctl_files "" "$2" ;;

@@ -401,6 +401,71 @@ static void fake_participant_delete(void *ctx, const char *name, bool force, api
     answer_done(fake, delete_participant, fn, arg);
 }
 
+/* One event is set aside, while there is one. */
+static const uint8_t event_id[API_EVENT_ID_BYTES] = {
+    0x5d, 0x0f, 0x4e, 0x2a, 0x5a, 0x51, 0x8c, 0x1b, 0x9d, 0x3b, 0x2f, 0x6f, 0x2c, 0x1a, 0x7e, 0x10};
+
+static struct api_event fake_event(const struct fake_host *fake)
+{
+    return (struct api_event){.id = event_id,
+                              .gtid = fake->origin.gtid,
+                              .topic = "outcomes",
+                              .reason = "too \"large\"",
+                              .key = {"order-1", 7},
+                              .bytes = 1200345,
+                              .made_at = {UINT64_C(1795246489200001)}};
+}
+
+static uint32_t fake_events(void *ctx, uint32_t limit, api_event_fn fn, void *arg)
+{
+    const struct fake_host *fake = ctx;
+    struct api_event event = fake_event(fake);
+    for (uint32_t i = 0; i < fake->events_count && i < limit; i++)
+        fn(arg, NULL, &event);
+    return fake->events_count;
+}
+
+static const struct api_problem *no_event(struct fake_host *fake, const uint8_t *id,
+                                          struct api_problem *problem)
+{
+    if (fake->problem != NULL)
+        return fake->problem;
+    if (fake->events_count > 0 && memcmp(id, event_id, sizeof event_id) == 0)
+        return NULL;
+    api_problem_set(problem, API_PROBLEM_NO_SUCH_EVENT, "no event of that id");
+    return problem;
+}
+
+static void fake_event_get(void *ctx, const uint8_t *id, api_event_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    struct api_problem problem;
+    struct api_event event = fake_event(fake);
+    const struct api_problem *refused = no_event(fake, id, &problem);
+    event.type = (struct troth_span){"t", 1};
+    event.headers = (struct troth_span){"{\"ce_id\":\"x\"}", 13};
+    event.payload = (struct troth_span){"{\"amount\":0.10}", 15};
+    fn(arg, refused, refused == NULL ? &event : NULL);
+}
+
+static void fake_event_resend(void *ctx, const uint8_t *id, api_done_fn fn, void *arg)
+{
+    struct api_problem problem;
+    note(ctx, "event_resend");
+    fn(arg, no_event(ctx, id, &problem));
+}
+
+static void fake_event_discard(void *ctx, const uint8_t *id, api_done_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    struct api_problem problem;
+    const struct api_problem *refused = no_event(fake, id, &problem);
+    note(fake, "event_discard");
+    if (refused == NULL)
+        fake->events_count--;
+    fn(arg, refused);
+}
+
 static bool fake_serving(void *ctx)
 {
     return !((struct fake_host *)ctx)->loading;
@@ -482,7 +547,7 @@ static void fill_view(struct fake_host *fake)
 
 void fake_init(struct fake_host *fake)
 {
-    *fake = (struct fake_host){.ready = true};
+    *fake = (struct fake_host){.ready = true, .events_count = 1};
     fake->host = (struct api_host){
         .ctx = fake,
         .submit = fake_submit,
@@ -505,6 +570,10 @@ void fake_init(struct fake_host *fake)
         .participant_status = fake_participant_status,
         .participant_put = fake_participant_put,
         .participant_delete = fake_participant_delete,
+        .events = fake_events,
+        .event_get = fake_event_get,
+        .event_resend = fake_event_resend,
+        .event_discard = fake_event_discard,
         .serving = fake_serving,
         .ready = fake_ready,
         .metrics = fake_metrics,

@@ -60,6 +60,7 @@ struct fake_host {
     uint32_t definitions_count;
     struct fake_participant participants[FAKE_SLOTS];
     uint32_t participants_count;
+    uint32_t events_count; /* set aside, all of one id */
     /* What is held. */
     api_view_fn view_fn;
     api_answer_fn answer_fn;

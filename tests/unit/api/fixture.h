@@ -61,6 +61,7 @@ Suite *events_suite(void);
 Suite *list_suite(void);
 Suite *definitions_suite(void);
 Suite *participants_suite(void);
+Suite *asides_suite(void);
 Suite *router_suite(void);
 Suite *leaving_suite(void);
 Suite *openapi_suite(void);

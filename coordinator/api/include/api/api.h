@@ -109,6 +109,20 @@ struct api_participant {
     uint32_t slots; /* 0: the default */
 };
 
+/* An outcome event that Kafka will not take: set aside, and with it what its key has behind it. */
+#define API_EVENT_ID_BYTES 16u
+struct api_event {
+    const uint8_t *id;
+    troth_gtid gtid;
+    const char *topic, *reason;
+    struct troth_span key;
+    uint64_t bytes; /* of its payload */
+    struct wall made_at, set_aside_at;
+    struct troth_span type, headers, payload; /* headers and payload: JSON. Absent in a list */
+};
+typedef void (*api_event_fn)(void *arg, const struct api_problem *problem,
+                             const struct api_event *event);
+
 struct api_answer {
     const char *decision; /* "committed", "aborted", "undecided", "unknown" */
     uint32_t epoch;       /* the shard's, as known here */
@@ -188,6 +202,17 @@ struct api_host {
                             void *arg);
     /* force: also where a published definition names it */
     void (*participant_delete)(void *ctx, const char *name, bool force, api_done_fn fn, void *arg);
+    /* Events that were set aside. fn for each, at most `limit`, before it returns how many there
+     * are. */
+    uint32_t (*events)(void *ctx, uint32_t limit, api_event_fn fn, void *arg);
+    /* Once; with what it holds. */
+    void (*event_get)(void *ctx, const uint8_t id[API_EVENT_ID_BYTES], api_event_fn fn, void *arg);
+    /* Sent again, under the same id. */
+    void (*event_resend)(void *ctx, const uint8_t id[API_EVENT_ID_BYTES], api_done_fn fn,
+                         void *arg);
+    /* Given up: durable when fn comes. */
+    void (*event_discard)(void *ctx, const uint8_t id[API_EVENT_ID_BYTES], api_done_fn fn,
+                          void *arg);
     /* Appends a JSON object, the body of /readyz: "ready" and whatever says why. true: ready. */
     bool (*ready)(void *ctx, struct buffer *ret_details);
     /* Appends the body of /metrics, in the Prometheus text format 0.0.4. Also while not serving. */

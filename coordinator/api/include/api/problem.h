@@ -32,6 +32,7 @@ struct api_problem;
     X(NO_SUCH_TRANSACTION, 404, "unknown-transaction", "There is no such transaction")             \
     X(NO_SUCH_DEFINITION, 404, "unknown-definition", "There is no such definition")                \
     X(NO_SUCH_PARTICIPANT, 404, "unknown-participant", "There is no such participant")             \
+    X(NO_SUCH_EVENT, 404, "unknown-event", "No such event was set aside")                          \
     X(METHOD_NOT_ALLOWED, 405, "method-not-allowed", "The path does not take this method")         \
     X(REQUEST_TIMEOUT, 408, "request-timeout", "The request did not arrive in time")               \
     X(ENDED, 409, "ended", "The transaction has ended")                                            \

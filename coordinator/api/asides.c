@@ -1,0 +1,176 @@
+/* /v1/events: outcome events that Kafka will not take, and that wait for an operator. */
+#include <string.h>
+
+#include "call.h"
+#include "request.h"
+#include <protocol/json.h>
+
+static const struct http_header no_headers[] = {{NULL, NULL}};
+
+/* A UUID in its text form: what the header ce_id says. */
+static bool id_read(struct troth_span text, uint8_t ret_id[API_EVENT_ID_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t at = 0;
+    for (size_t i = 0; i < API_EVENT_ID_BYTES; i++) {
+        bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+        if (text.len < at + 2 + dash || (dash && text.data[at++] != '-'))
+            return false;
+        const char *high = memchr(digits, text.data[at], 16);
+        const char *low = memchr(digits, text.data[at + 1], 16);
+        if (high == NULL || low == NULL)
+            return false;
+        ret_id[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+        at += 2;
+    }
+    return at == text.len;
+}
+
+static int request_id(const struct request *request, uint8_t ret_id[API_EVENT_ID_BYTES],
+                      struct api_problem *ret_problem)
+{
+    if (id_read(request->named, ret_id))
+        return 0;
+    return api_problem_set(ret_problem, API_PROBLEM_NO_SUCH_EVENT,
+                           "\"%.*s\" is not an event's id (its ce_id: 8-4-4-4-12 hex digits)",
+                           SHOWN(request->named));
+}
+
+static void append_id(struct buffer *object, const uint8_t *id)
+{
+    buffer_append_text(object, "\"id\":\"");
+    for (size_t i = 0; i < API_EVENT_ID_BYTES; i++)
+        buffer_append_format(object, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+                             id[i]);
+    buffer_append_char(object, '"');
+}
+
+static void append_time(struct buffer *object, const char *name, struct wall at)
+{
+    char text[WALL_TEXT_LEN + 1];
+    buffer_append_format(object, ",\"%s\":", name);
+    if (at.us == 0) {
+        buffer_append_text(object, "null");
+        return;
+    }
+    wall_format(at, text);
+    json_append_text(object, text);
+}
+
+static void append_members(struct buffer *object, const struct api_event *event)
+{
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    troth_gtid_format(&event->gtid, gtid);
+    append_id(object, event->id);
+    buffer_append_format(object, ",\"gtid\":\"%s\",\"topic\":", gtid);
+    json_append_text(object, event->topic);
+    buffer_append_text(object, ",\"key\":");
+    json_append_string(object, event->key);
+    buffer_append_text(object, ",\"bytes\":");
+    buffer_append_uint(object, event->bytes);
+    append_time(object, "made_at", event->made_at);
+    append_time(object, "set_aside_at", event->set_aside_at);
+    buffer_append_text(object, ",\"reason\":");
+    json_append_text(object, event->reason);
+}
+
+/* --- the list ----------------------------------------------------------------------------------
+ */
+
+static void add(void *arg, const struct api_problem *problem, const struct api_event *event)
+{
+    struct buffer *body = arg;
+    (void)problem;
+    buffer_append_text(body, body->data[body->len - 1] == '[' ? "{" : ",{");
+    append_members(body, event);
+    buffer_append_char(body, '}');
+}
+
+int asides_list(const struct request *request, struct api_problem *ret_problem)
+{
+    BUFFER_SCOPED struct buffer body = {0};
+    const struct api_host *host = &request->api->host;
+    uint32_t limit = LIST_LIMIT_MAX;
+    int error = query_uint(request, "limit", 1, LIST_LIMIT_MAX, &limit, ret_problem);
+    if (error != 0)
+        return error;
+    buffer_append_text(&body, "{\"events\":[");
+    if (!body.failed) {
+        uint32_t total = host->events(host->ctx, limit, add, &body);
+        buffer_append_format(&body, "],\"total\":%u}\n", total);
+    }
+    reply_json(request->exchange, 200, no_headers, &body);
+    return 0;
+}
+
+/* --- one ---------------------------------------------------------------------------------------
+ */
+
+static void shown(void *arg, const struct api_problem *problem, const struct api_event *event)
+{
+    BUFFER_SCOPED struct buffer body = {0};
+    struct call *call = arg;
+    if (problem != NULL) {
+        call_refuse(call, problem);
+        return;
+    }
+    buffer_append_char(&body, '{');
+    append_members(&body, event);
+    buffer_append_text(&body, ",\"type\":");
+    json_append_string(&body, event->type);
+    buffer_append_text(&body, ",\"headers\":");
+    buffer_append_span(&body, event->headers);
+    buffer_append_text(&body, ",\"payload\":");
+    buffer_append_span(&body, event->payload);
+    buffer_append_text(&body, "}\n");
+    call_reply(call, 200, no_headers, &body);
+}
+
+static void done(void *arg, const struct api_problem *problem)
+{
+    struct call *call = arg;
+    if (problem != NULL)
+        call_refuse(call, problem);
+    else
+        call_reply(call, 204, no_headers, NULL);
+}
+
+static int begin(const struct request *request, uint8_t ret_id[API_EVENT_ID_BYTES],
+                 struct call **ret_call, struct api_problem *ret_problem)
+{
+    int error = request_id(request, ret_id, ret_problem);
+    return error == 0 ? call_create(request, ret_call, ret_problem) : error;
+}
+
+int asides_get(const struct request *request, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    uint8_t id[API_EVENT_ID_BYTES];
+    struct call *call = NULL;
+    int error = begin(request, id, &call, ret_problem);
+    if (error == 0)
+        host->event_get(host->ctx, id, shown, call);
+    return error;
+}
+
+int asides_resend(const struct request *request, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    uint8_t id[API_EVENT_ID_BYTES];
+    struct call *call = NULL;
+    int error = begin(request, id, &call, ret_problem);
+    if (error == 0)
+        host->event_resend(host->ctx, id, done, call);
+    return error;
+}
+
+int asides_discard(const struct request *request, struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    uint8_t id[API_EVENT_ID_BYTES];
+    struct call *call = NULL;
+    int error = begin(request, id, &call, ret_problem);
+    if (error == 0)
+        host->event_discard(host->ctx, id, done, call);
+    return error;
+}
