@@ -89,8 +89,8 @@ class OutboxTable(TrothTest):
         trothd = self.prepare(name, kafka_brokers=self.kafka.brokers, kafka_message_bytes_max=50 * MEGABYTE)
         self.postgres.execute(name, FILL.replace("'old', n %% 50", f"'{name}', 7").replace(
             "json_build_object('n', n)::text",
-            "case n when 1 then (select '\"' || string_agg(md5(i::text), '') || '\"' from generate_series(1, 100000) i) "
-            "else n::text end"), (20,))
+            "case n when 1 then (select '\"' || string_agg(md5(i::text), '') || '\"' from generate_series(1, 100000) i)"
+            " else n::text end"), (20,))
         self.postgres.execute(name, "update troth.outbox set shard = 1, gtid = ('0194d000-0000-8001-8000-0040' || "
                                     "lpad(to_hex(seq), 8, '0'))::uuid")
         self.run_folder.start(trothd)
