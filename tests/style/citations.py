@@ -8,6 +8,7 @@ rule 4`, `faults.md 40`, `faults.md, invariants 6, 7`, or another document with 
 - each rule of a model (tests/model/*.pml), and each mutation of the simulator that a comment of the code names, is
   told in docs/protocol.md, and no [NAME] stands there that neither of them has;
 - each fault of docs/faults.md names a test that shows it, or says "No test";
+- in docs/walk.md each function stands in a file that the same stop names;
 - in docs/*.md a `unit_…`, `integration_…`, `sim_…` or `model_…` in back quotes is a test of ctest, with a case of
   it behind the colon; a `path/to/file.c` a file; a `function()` one of ours."""
 
@@ -200,6 +201,15 @@ def code_faults(root, name, functions):
             yield f"{name}:{line_of(text, found.start())}: there is no {found[1]}()"
 
 
+def walk_faults(root):
+    text = text_of(root, "docs/walk.md")
+    for stop in re.split(r"\n(?=\d+\. |\n)", text):
+        there = "".join(text_of(root, path) for path in PATH.findall(stop))
+        for name in FUNCTION.findall(stop):
+            if not re.search(rf"\b{name}\(", there):
+                yield f"docs/walk.md: {name}() is in no file that its stop names: {stop.strip()[:50]}"
+
+
 def check(root):
     names = files(root)
     documents = [name for name in names if name.suffix == ".md"]
@@ -214,7 +224,7 @@ def check(root):
         faults += link_faults(root, name)
     for name in ours:
         faults += [*test_faults(root, name), *code_faults(root, name, functions)]
-    return [*faults, *unshown(root), *rule_faults(root, names)]
+    return [*faults, *walk_faults(root), *unshown(root), *rule_faults(root, names)]
 
 
 DOCS = {"docs/protocol.md": "# P\n## 1 Deciding\n1. Once. [FENCE]\n2. Locked.\n\n## 2 Asking\n",
@@ -235,7 +245,7 @@ main(check,
           sample("a.c", "/* interfaces.md, income events */\n"), sample("README.md", "[a](b.md)\n"),
           sample("README.md", "[a](docs/protocol.md#3-none)\n"), sample("docs/a.md", "`unit_b`\n"),
           sample("docs/a.md", "`unit_a:other`\n"), sample("docs/a.md", "`a/b.c`\n"), sample("docs/a.md", "`g()`\n"),
-          sample("docs/faults.md", "## Faults\n1. A fault.\n"), sample("docs/protocol.md", "# P\n"),
+          sample("docs/walk.md", "1. `a/a.c`\n2. `f()`\n"), sample("docs/faults.md", "## Faults\n1. A fault.\n"), sample("docs/protocol.md", "# P\n"),
           sample("docs/protocol.md", DOCS["docs/protocol.md"] + "[FENSE]\n"),
           {**DOCS, "tests/sim/sim.h": "MUTATE_NO_AGE,\n", "coordinator/a.c": "/* [NOAGE] */\n"}],
      good=sample("a.c", "/* protocol.md, sections 1 and 2; protocol.md, section 1, rules 1 and\n * 2; faults.md 1, 2;"
