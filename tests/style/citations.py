@@ -8,6 +8,8 @@ rule 4`, `faults.md 40`, `faults.md, invariants 6, 7`, or another document with 
 - each rule of a model (tests/model/*.pml), and each mutation of the simulator that a comment of the code names, is
   told in docs/protocol.md, and no [NAME] stands there that neither of them has;
 - each fault of docs/faults.md names a test that shows it, or says "No test";
+- each route of the API stands in docs/interfaces.md, each migration in its table of docs/journal.md and
+  docs/participant-sdk.md;
 - in docs/walk.md each function stands in a file that the same stop names;
 - in docs/*.md a `unit_…`, `integration_…`, `sim_…` or `model_…` in back quotes is a test of ctest, with a case of
   it behind the colon; a `path/to/file.c` a file; a `function()` one of ours."""
@@ -201,6 +203,18 @@ def code_faults(root, name, functions):
             yield f"{name}:{line_of(text, found.start())}: there is no {found[1]}()"
 
 
+def untold(root, names):
+    told = text_of(root, "docs/interfaces.md")
+    for route in re.findall(r'ROUTE\("[A-Z]+", "([^"]+)"', text_of(root, "coordinator/api/router.c")):
+        if not re.search(rf"{re.escape(route)}(?![/\w{{])", told):
+            yield f"docs/interfaces.md does not tell {route}"
+    for folder, document in (("sql/journal", "docs/journal.md"), ("sql/participant", "docs/participant-sdk.md")):
+        for name in names:
+            row = rf"^\| {int(name.name[:4])} \| \S" if str(name.parent) == folder else ""
+            if not re.search(row, text_of(root, document), re.MULTILINE):
+                yield f"{document}: its table of versions has no {name.name}"
+
+
 def walk_faults(root):
     text = text_of(root, "docs/walk.md")
     for stop in re.split(r"\n(?=\d+\. |\n)", text):
@@ -224,7 +238,7 @@ def check(root):
         faults += link_faults(root, name)
     for name in ours:
         faults += [*test_faults(root, name), *code_faults(root, name, functions)]
-    return [*faults, *walk_faults(root), *unshown(root), *rule_faults(root, names)]
+    return [*faults, *untold(root, names), *walk_faults(root), *unshown(root), *rule_faults(root, names)]
 
 
 DOCS = {"docs/protocol.md": "# P\n## 1 Deciding\n1. Once. [FENCE]\n2. Locked.\n\n## 2 Asking\n",
@@ -246,7 +260,8 @@ main(check,
           sample("README.md", "[a](docs/protocol.md#3-none)\n"), sample("docs/a.md", "`unit_b`\n"),
           sample("docs/a.md", "`unit_a:other`\n"), sample("docs/a.md", "`a/b.c`\n"), sample("docs/a.md", "`g()`\n"),
           sample("docs/walk.md", "1. `a/a.c`\n2. `f()`\n"), sample("docs/faults.md", "## Faults\n1. A fault.\n"),
-          sample("docs/protocol.md", "# P\n"),
+          sample("docs/protocol.md", "# P\n"), sample("sql/journal/0001_a.sql", ""),
+          sample("coordinator/api/router.c", 'ROUTE("GET", "/v1/a", a, NULL),\n'),
           sample("docs/protocol.md", DOCS["docs/protocol.md"] + "[FENSE]\n"),
           {**DOCS, "tests/sim/sim.h": "MUTATE_NO_AGE,\n", "coordinator/a.c": "/* [NOAGE] */\n"}],
      good=sample("a.c", "/* protocol.md, sections 1 and 2; protocol.md, section 1, rules 1 and\n * 2; faults.md 1, 2;"
