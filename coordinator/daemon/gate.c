@@ -147,16 +147,23 @@ static void look_inside(struct definition_slot *slot, struct mono now)
     let_in_more(slot);
 }
 
+static void look(struct definition_slot *slot, struct mono now)
+{
+    if (slot->before.first != NULL) {
+        look_inside(slot, now);
+    }
+    if (slot->before.first != NULL) {
+        gate_arm(slot->driver);
+    }
+}
+
 void gate_look(struct driver *driver, struct mono now)
 {
     for (uint32_t i = 0; i < driver->definitions_count; i++) {
-        struct definition_slot *slot = driver->definitions[i];
-        if (slot->before.first != NULL) {
-            look_inside(slot, now);
-        }
-        if (slot->before.first != NULL) {
-            gate_arm(driver);
-        }
+        look(driver->definitions[i], now);
+    }
+    for (struct definition_slot *slot = driver->hidden; slot != NULL; slot = slot->next) {
+        look(slot, now);
     }
 }
 

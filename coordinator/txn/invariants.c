@@ -88,13 +88,22 @@ static bool earlier_holds(const struct txn *txn)
     return (txn->parked_aborts & ~txn->fencing) == 0 && (txn->fencing == 0 || txn->attempt > 1);
 }
 
+static bool nobody_reserved(const struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        if (txn->branches[i].reserved)
+            return false;
+    }
+    return true;
+}
+
 /* Nothing of the attempt that begins has left [EARLYSEND], and nobody holds a slot. */
 bool txn_restarting_holds(const struct txn *txn)
 {
     bool writing = txn->writing[TXN_RECORD_ATTEMPT] > 0;
     return txn->decision == TXN_UNDECIDED && txn->protocol == TXN_PROTOCOL_2PC &&
            (writing ? txn->attempt > 1 : txn->restart_at.us != 0 && txn->cause == TXN_CAUSE_NONE) &&
-           IN(IDLE) == txn_members(txn) && earlier_holds(txn);
+           IN(IDLE) == txn_members(txn) && nobody_reserved(txn) && earlier_holds(txn);
 }
 
 /* --- sagas */

@@ -19,6 +19,7 @@ static void set_up(void)
 {
     memset(&driver, 0, sizeof driver);
     slot = (struct definition_slot){
+        .driver = &driver,
         .definition = &definition,
         .learn = {.mode = LEARN_ORDERED, .limit = 2},
     };
