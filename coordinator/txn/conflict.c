@@ -127,6 +127,15 @@ static uint64_t asked(const struct txn *txn)
     return txn_members(txn) & ~txn->in[TXN_BRANCH_IDLE] & ~txn->in[TXN_BRANCH_SKIPPED];
 }
 
+/* One that has waited in order for as long as it could would have no more than what was kept back:
+ * no attempt worth its write, and no time to find out who holds the lock. */
+static bool too_late(const struct txn *txn, struct mono at)
+{
+    if (txn_in_order(txn))
+        at.us += txn->origin->prepare_timeout_us / LOCK_WAIT_DIVISOR;
+    return txn_too_late(txn, at);
+}
+
 /* PREPARING: one write ends the attempt and begins the next, the aborts leave beside it [NOEND].
  * The first attempt in order begins at once. */
 void txn_conflict(struct step *step, struct txn_branch *branch)
@@ -140,7 +149,7 @@ void txn_conflict(struct step *step, struct txn_branch *branch)
     }
     struct mono at = first ? txn_after(step->now, 0) : txn_conflict_at(step);
     bool alone = (txn->in[TXN_BRANCH_IDLE] | txn_bit(txn, branch)) == txn_members(txn);
-    if (txn_too_late(txn, at) || (!alone && txn->attempt >= TROTH_ATTEMPT_MAX)) {
+    if (too_late(txn, at) || (!alone && txn->attempt >= TROTH_ATTEMPT_MAX)) {
         txn_give_up(step, TXN_CAUSE_CONFLICT, branch->number);
     } else if (alone && !first) {
         txn_restart_same(step, branch, at);

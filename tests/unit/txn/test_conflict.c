@@ -145,6 +145,27 @@ START_TEST(a_conflict_gives_nobody_more_time)
 }
 END_TEST
 
+/* With no more left than what is kept back of a wait there would be no attempt worth its write, and
+ * none that finds out who holds the lock. */
+START_TEST(who_has_waited_in_order_for_its_whole_time_has_no_further_attempt)
+{
+    struct rig *rig = in_order(2);
+    rig_vote(rig, 1, VOTE_YES);
+    rig->now.mono.us += 1000000;
+    meets(rig, 2, OP_PREPARE);
+    ck_assert_int_eq(rig->txn.state, TXN_RESTARTING);
+    rig_free(rig);
+
+    rig = in_order(2);
+    rig_vote(rig, 1, VOTE_YES);
+    rig->now.mono.us += 1760000;
+    meets(rig, 2, OP_PREPARE);
+    ck_assert_int_eq(rig->txn.state, TXN_ABORTING);
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_CONFLICT);
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(who_holds_nothing_elsewhere_tries_the_same_attempt_again_without_a_write)
 {
     struct rig *rig = in_order(2);
@@ -341,6 +362,7 @@ TCase *conflict_tests(void)
     tcase_add_test(tcase, after_is_an_order_of_prepares);
     tcase_add_test(tcase, parallel_prepares_wait_briefly_and_those_in_order_for_what_is_left);
     tcase_add_test(tcase, a_conflict_gives_nobody_more_time);
+    tcase_add_test(tcase, who_has_waited_in_order_for_its_whole_time_has_no_further_attempt);
     tcase_add_test(tcase, who_holds_nothing_elsewhere_tries_the_same_attempt_again_without_a_write);
     tcase_add_test(tcase, a_conflict_behind_a_vote_in_order_begins_another_attempt_in_order);
     tcase_add_test(tcase, the_older_of_two_that_met_comes_back_sooner);
