@@ -63,6 +63,13 @@ static struct txn_policy policy_from(const struct config *config)
     return policy;
 }
 
+static void on_slots_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd; /* the turn that this begins runs them */
+    (void)what;
+    (void)arg;
+}
+
 static bool allocate(struct driver *driver)
 {
     driver->by_gtid = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
@@ -71,7 +78,8 @@ static bool allocate(struct driver *driver)
     return driver->by_gtid != NULL && driver->by_key != NULL && driver->effects != NULL &&
            buffer_reserve(&driver->texts, TXN_TEXTS_BYTES_MAX) &&
            buffer_reserve(&driver->scratch, SCRATCH_BYTES) && slots_create(&driver->slots) == 0 &&
-           gate_init(driver);
+           gate_init(driver) &&
+           (driver->slots_again = evtimer_new(driver->base, on_slots_again, driver)) != NULL;
 }
 
 int driver_create(struct event_base *base, struct http_loop *http, const struct config *config,
@@ -132,6 +140,9 @@ void driver_destroy(struct driver *driver)
     gate_finish(driver);
     registry_finish(driver);
     slots_destroy(driver->slots);
+    if (driver->slots_again != NULL) {
+        event_free(driver->slots_again);
+    }
     buffer_finish(&driver->texts);
     buffer_finish(&driver->scratch);
     buffer_finish(&driver->row_texts);
@@ -237,6 +248,7 @@ static void step_deferred(struct driver *driver, struct entry *entry, const stru
                             .reason = what->reason};
     struct txn_event event = {.kind = what->kind, .reason = what->reason};
     event.unsent = what->unsent;
+    event.down = what->down;
     if (what->kind == TXN_EVENT_RESULT) {
         event.of.result = &result;
     } else if (what->kind == TXN_EVENT_UNSENDABLE || what->kind == TXN_EVENT_SKIPPED) {
@@ -257,11 +269,23 @@ static void run_deferred(struct driver *driver)
     driver->deferred_count = 0;
 }
 
+static void run_slots(struct driver *driver)
+{
+    uint64_t now_us = driver_now().mono.us;
+    uint64_t again_us = slots_run(driver->slots, now_us);
+    uint64_t wait_us = again_us > now_us ? again_us - now_us : 0;
+    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
+                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    if (again_us != 0) {
+        (void)evtimer_add(driver->slots_again, &wait); /* else the next event's turn does */
+    }
+}
+
 void driver_turn(struct driver *driver)
 {
     recovery_run(driver);
     run_deferred(driver);
-    slots_run(driver->slots);
+    run_slots(driver);
     run_deferred(driver);
     events_turn(driver);
     entry_bury_all(driver);
@@ -270,6 +294,22 @@ void driver_turn(struct driver *driver)
 void driver_flush(struct driver *driver)
 {
     channel_list_flush(&driver->channels_due);
+}
+
+static bool is_down(const struct entry_branch *extra)
+{
+    return extra->participant != NULL &&
+           channel_pool(extra->participant->channel)->breaker == BREAKER_OPEN;
+}
+
+/* With its vote a branch leaves its slot to the next: only its place is needed on. */
+static void end_phase1(struct entry *entry, uint32_t index)
+{
+    struct entry_branch *extra = &entry->extra[index];
+    if (extra->has_slot && entry->branches[index].state == TXN_BRANCH_PREPARED) {
+        slots_end_phase1(extra->place_at, driver_now().mono.us);
+        extra->has_slot = false;
+    }
 }
 
 /* A participant's answer. Its spans end with this call: what the core may keep is copied first. */
@@ -294,8 +334,12 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     if (failed) {
         kept.result = RESULT_UNKNOWN; /* no memory for the answer: it is asked for again */
     }
-    struct txn_event event = {.kind = TXN_EVENT_RESULT, .of.result = &kept, .unsent = !sent};
+    struct txn_event event = {.kind = TXN_EVENT_RESULT,
+                              .of.result = &kept,
+                              .unsent = !sent,
+                              .down = is_down(&entry->extra[index])};
     driver_step(driver, entry, &event);
+    end_phase1(entry, (uint32_t)index);
     notice_try(entry, branch, &kept);
 }
 

@@ -83,7 +83,8 @@ LIST_HEAD(watcher_list, watcher);
 struct entry_branch {
     struct mono prepare_at;          /* when its last prepare was sent */
     struct participant *participant; /* held: it stays as long as this does; NULL: not registered */
-    struct channel *slot_at;         /* where a slot is held; NULL: none */
+    struct slots_pool *place_at;     /* where a place is held; NULL: nowhere … */
+    bool has_slot;                   /* … and a slot: until its phase 1 is over */
     char *reasons[ENTRY_REASONS];
 };
 
@@ -100,8 +101,8 @@ struct entry {
     struct entry_branch *extra; /* one a branch */
     uint32_t branches_cap;
     struct slots_waiter slots;
-    struct channel **wanted; /* of slots; one a branch */
-    uint32_t *wanted_branch; /* which branch wanted[i] is for */
+    struct slots_pool **wanted; /* of slots; one a branch */
+    uint32_t *wanted_branch;    /* which branch wanted[i] is for */
     struct waiter *waiters;
     struct watcher_list watchers;
     struct event timer;
@@ -153,6 +154,7 @@ struct deferred {
     uint32_t branch;
     uint32_t attempt;
     bool unsent;
+    bool down;
     struct troth_span reason; /* static, or in the entry's arena; may be absent */
 };
 
@@ -189,6 +191,7 @@ struct driver {
     struct mono events_not_before; /* behind a failure */
     struct txn_policy policy;
     struct slots *slots;
+    struct event *slots_again;         /* a claim ends, a wary participant may be tried */
     struct participant **participants; /* by name */
     uint32_t participants_count, participants_cap;
     uint32_t participants_coming;         /* room that changes under way have reserved */
@@ -280,6 +283,7 @@ void entry_bury(struct driver *driver, struct entry *entry); /* freed at the tur
 void entry_bury_all(struct driver *driver);
 struct entry *entry_find(const struct driver *driver, const troth_gtid *gtid);
 struct entry *entry_find_key(const struct driver *driver, struct troth_span key);
+void entry_release(struct entry *entry, uint32_t index); /* its place, and its slot if it has one */
 void entry_arm(struct entry *entry);
 struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct troth_span reason);
 int64_t entry_branch_index(const struct entry *entry, uint32_t number);

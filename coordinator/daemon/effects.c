@@ -99,9 +99,29 @@ static void on_granted(struct slots_waiter *waiter)
 {
     struct entry *entry = (struct entry *)(void *)((char *)waiter - offsetof(struct entry, slots));
     for (uint32_t i = 0; i < waiter->count; i++) {
-        entry->extra[entry->wanted_branch[i]].slot_at = waiter->channels[i];
+        struct entry_branch *extra = &entry->extra[entry->wanted_branch[i]];
+        extra->place_at = waiter->pools[i];
+        extra->has_slot = true;
     }
     struct deferred what = {.gtid = entry->origin.gtid, .kind = TXN_EVENT_RESERVED};
+    driver_defer(entry->driver, &what);
+}
+
+/* Nobody has heard of that participant for a while: as if its prepare could not be sent. */
+static void on_refused(struct slots_waiter *waiter, uint32_t at)
+{
+    static const char words[] = "nothing is heard of it, and so nothing is prepared there";
+    struct entry *entry = (struct entry *)(void *)((char *)waiter - offsetof(struct entry, slots));
+    const struct txn_branch *branch = &entry->branches[entry->wanted_branch[at]];
+    struct deferred what = {.gtid = entry->origin.gtid,
+                            .kind = TXN_EVENT_RESULT,
+                            .op = OP_PREPARE,
+                            .result = RESULT_UNKNOWN,
+                            .branch = branch->number,
+                            .attempt = entry->txn.attempt,
+                            .unsent = true,
+                            .down = true,
+                            .reason = {words, sizeof words - 1}};
     driver_defer(entry->driver, &what);
 }
 
@@ -116,12 +136,13 @@ static void reserve(struct entry *entry, const struct txn_effect *effect)
         if (participant == NULL) {
             continue; /* one that is gone needs no slot: its sends fail and say so */
         }
-        entry->wanted[count] = participant->channel;
+        entry->wanted[count] = channel_pool(participant->channel);
         entry->wanted_branch[count++] = i;
     }
-    entry->slots.channels = entry->wanted;
+    entry->slots.pools = entry->wanted;
     entry->slots.count = count;
     entry->slots.granted = on_granted;
+    entry->slots.refused = on_refused;
     if (gate_enter(entry)) {
         effects_reserve(entry);
     }
@@ -129,7 +150,7 @@ static void reserve(struct entry *entry, const struct txn_effect *effect)
 
 void effects_reserve(struct entry *entry)
 {
-    slots_reserve(entry->driver->slots, &entry->slots);
+    slots_reserve(entry->driver->slots, &entry->slots, driver_now().mono.us);
 }
 
 /* When it was granted meanwhile, RESERVED is on its way to the core, which releases again. */
@@ -143,25 +164,23 @@ static void unreserve(struct driver *driver, struct entry *entry)
     }
 }
 
-static bool holds_slot(const struct entry *entry)
+static bool holds_place(const struct entry *entry)
 {
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if (entry->extra[i].slot_at != NULL) {
+        if (entry->extra[i].place_at != NULL) {
             return true;
         }
     }
     return false;
 }
 
-static void release(struct driver *driver, struct entry *entry, const struct txn_effect *effect)
+static void release(struct entry *entry, const struct txn_effect *effect)
 {
-    struct entry_branch *extra = &entry->extra[effect->branch - entry->branches];
-    if (extra->slot_at != NULL) {
-        slots_release(driver->slots, extra->slot_at);
-        extra->slot_at = NULL;
-        if (!holds_slot(entry)) {
-            gate_leave(entry);
-        }
+    uint32_t index = (uint32_t)(effect->branch - entry->branches);
+    bool held = entry->extra[index].place_at != NULL;
+    entry_release(entry, index);
+    if (held && !holds_place(entry)) {
+        gate_leave(entry);
     }
 }
 
@@ -333,7 +352,7 @@ static void handle(struct driver *driver, struct entry *entry, const struct txn_
         unreserve(driver, entry);
         break;
     case TXN_EFFECT_RELEASE:
-        release(driver, entry, effect);
+        release(entry, effect);
         break;
     case TXN_EFFECT_SEND:
         send_command(driver, entry, effect);

@@ -101,7 +101,7 @@ struct entry *entry_create(struct driver *driver, uint32_t branches_cap)
     entry->branches_cap = branches_cap;
     entry->branches = arena_alloc(&entry->arena, branches_cap * sizeof *entry->branches);
     entry->extra = arena_alloc(&entry->arena, branches_cap * sizeof *entry->extra);
-    entry->wanted = arena_alloc(&entry->arena, branches_cap * sizeof(struct channel *));
+    entry->wanted = arena_alloc(&entry->arena, branches_cap * sizeof(struct slots_pool *));
     entry->wanted_branch = arena_alloc(&entry->arena, branches_cap * sizeof(uint32_t));
     if (entry->branches == NULL || entry->extra == NULL || entry->wanted == NULL ||
         entry->wanted_branch == NULL ||
@@ -113,6 +113,16 @@ struct entry *entry_create(struct driver *driver, uint32_t branches_cap)
     return entry;
 }
 
+void entry_release(struct entry *entry, uint32_t index)
+{
+    struct entry_branch *extra = &entry->extra[index];
+    if (extra->place_at != NULL) {
+        slots_release(extra->place_at, extra->has_slot, driver_now().mono.us);
+        extra->place_at = NULL;
+        extra->has_slot = false;
+    }
+}
+
 static void give_slots_back(struct entry *entry)
 {
     struct driver *driver = entry->driver;
@@ -121,10 +131,7 @@ static void give_slots_back(struct entry *entry)
         slots_cancel(driver->slots, &entry->slots);
     }
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if (entry->extra[i].slot_at != NULL) {
-            slots_release(driver->slots, entry->extra[i].slot_at);
-            entry->extra[i].slot_at = NULL;
-        }
+        entry_release(entry, i);
     }
 }
 

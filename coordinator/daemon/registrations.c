@@ -167,8 +167,14 @@ void registry_host_participant_status(void *ctx, const char *name, struct buffer
     } else {
         buffer_append_text(ret_members, "null");
     }
-    buffer_append_format(ret_members, ",\"slots_used\":%u,\"queued\":%u,\"in_flight\":%u",
-                         stats.slots_used, stats.queued, stats.in_flight);
+    static const char *const breakers[] = {
+        [BREAKER_CLOSED] = "closed", [BREAKER_WARY] = "wary", [BREAKER_OPEN] = "open"};
+    buffer_append_format(ret_members,
+                         ",\"slots_used\":%u,\"places\":%u,\"places_used\":%u,"
+                         "\"breaker\":\"%s\",\"open_transactions\":%u,\"queued\":%u,"
+                         "\"in_flight\":%u",
+                         stats.slots_used, stats.places, stats.places_used, breakers[stats.breaker],
+                         participant->open, stats.queued, stats.in_flight);
     append_heard(ret_members, "last_answer", stats.answered_at, stats.answered_status,
                  stats.answered_words);
     append_heard(ret_members, "last_failure", stats.failed_at, 0, stats.failed_words);

@@ -178,7 +178,8 @@ static int create_parts(struct channel *channel)
     struct event_base *base = http_loop_base(channel->loop);
     channel->deliver = event_new(base, -1, EV_TIMEOUT, on_deliver, channel);
     channel->sweep = event_new(base, -1, EV_TIMEOUT, on_sweep, channel);
-    if (channel->deliver == NULL || channel->sweep == NULL) {
+    channel->probe_again = event_new(base, -1, EV_TIMEOUT, channel_on_probe_again, channel);
+    if (channel->deliver == NULL || channel->sweep == NULL || channel->probe_again == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
     return channel_route_create(channel->loop, &channel->config, &channel->route);
@@ -199,7 +200,7 @@ int channel_create(struct http_loop *loop, const struct channel_config *config,
     memcpy(channel->name, config->name, strlen(config->name));
     memcpy(channel->journal, config->journal, TROTH_JOURNAL_ID_LEN);
     channel->loop = loop;
-    channel->slots = slots_of(config);
+    channel->pool.slots = channel->pool.places = slots_of(config);
     channel->reachable = true; /* until we know better */
     for (int i = 0; i < LANE_COUNT; i++) {
         TAILQ_INIT(&channel->lanes[i].queue);
@@ -254,6 +255,9 @@ void channel_destroy(struct channel *channel)
     if (channel->sweep != NULL) {
         event_free(channel->sweep);
     }
+    if (channel->probe_again != NULL) {
+        event_free(channel->probe_again);
+    }
     buffer_finish(&channel->body);
     buffer_finish(&channel->headers);
     buffer_finish(&channel->scratch);
@@ -279,7 +283,9 @@ void channel_replace(struct channel *channel, struct channel *taken)
     forget_lacking(channel);
     channel->route = taken->route;
     taken->route = NULL;
-    channel->slots = taken->slots;
+    channel->pool.slots = taken->pool.slots;
+    channel->pool.places = taken->pool.places;
+    breaker_heard(&channel->pool); /* until we know better */
     channel->config.slots = taken->config.slots;
     channel->announced = false;
     channel_route_drop(before);
@@ -371,7 +377,8 @@ void channel_flush(struct channel *channel)
         channel->is_due = false;
         TAILQ_REMOVE(channel->config.due, channel, due_link);
     }
-    const uint32_t requests_max[LANE_COUNT] = {channel->slots, channel->config.phase2_connections};
+    const uint32_t requests_max[LANE_COUNT] = {channel->pool.slots,
+                                               channel->config.phase2_connections};
     for (int i = LANE_COUNT - 1; i >= 0; i--) { /* phase 2 first: it frees what phase 1 waits for */
         struct lane *lane = &channel->lanes[i];
         while (lane->queued > 0 && lane->requests < requests_max[i]) {
@@ -380,11 +387,19 @@ void channel_flush(struct channel *channel)
     }
 }
 
+struct slots_pool *channel_pool(struct channel *channel)
+{
+    return &channel->pool;
+}
+
 void channel_stats(const struct channel *channel, struct channel_stats *ret_stats)
 {
     *ret_stats = (struct channel_stats){
-        .slots = channel->slots,
-        .slots_used = channel->slots_used,
+        .slots = channel->pool.slots,
+        .slots_used = channel->pool.used,
+        .places = channel->pool.places,
+        .places_used = channel->pool.held,
+        .breaker = channel->pool.breaker,
         .queued = channel->lanes[LANE_PHASE1].queued + channel->lanes[LANE_PHASE2].queued,
         .in_flight = channel->in_flight,
         .reachable = channel->reachable,

@@ -1,6 +1,7 @@
 /* contact.c: what was heard of a participant last, and whether anybody is there at all. */
 #include "lane.h"
 
+#include <event2/event.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,6 +42,7 @@ void channel_contact_answered(struct channel *channel, const struct http_reply *
 {
     struct contact *contact = &channel->contact;
     channel->reachable = true;
+    breaker_heard(&channel->pool);
     contact->tried = true;
     contact->silent = 0;
     contact->answered_at = wall_now();
@@ -53,10 +55,41 @@ void channel_contact_answered(struct channel *channel, const struct http_reply *
     tell(channel, true, NULL);
 }
 
+static void probe_later(struct channel *channel)
+{
+    uint64_t wait_us = channel->probe_wait_us;
+    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
+                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    (void)event_add(channel->probe_again, &wait); /* without memory for it: commands still go out */
+}
+
+/* While the breaker is open, so that it closes also where nothing else is sent there. */
+void channel_on_probe_again(int fd, short what, void *arg)
+{
+    struct channel *channel = arg;
+    (void)fd;
+    (void)what;
+    if (channel->pool.breaker != BREAKER_OPEN) {
+        return;
+    }
+    if (channel->contact.probed == NULL) {
+        channel_probe(channel);
+    }
+    channel->probe_wait_us *= 2;
+    if (channel->probe_wait_us > CHANNEL_PROBE_LONGEST_US) {
+        channel->probe_wait_us = CHANNEL_PROBE_LONGEST_US;
+    }
+    probe_later(channel);
+}
+
 void channel_contact_failed(struct channel *channel, const char *why, bool was_sent)
 {
     struct contact *contact = &channel->contact;
     channel->reachable = false;
+    if (breaker_failed(&channel->pool, channel_lane_now_us())) {
+        channel->probe_wait_us = CHANNEL_PROBE_FIRST_US;
+        probe_later(channel);
+    }
     contact->tried = true;
     contact->failed_at = wall_now();
     keep(contact->failed_words, (struct troth_span){why, strlen(why)});

@@ -103,10 +103,9 @@ struct channel {
     uint64_t sweep_at_us;
     uint32_t in_flight;
     uint32_t marks_round; /* requests that asked for the oldest open gtids */
-    uint32_t slots;
-    uint32_t slots_used;
-    uint32_t slots_wanted; /* by waiters, counted once for each of their channels */
-    uint64_t slots_round;  /* of slots_run(), in which nobody further may pass here */
+    struct slots_pool pool;
+    struct event *probe_again; /* while the breaker is open */
+    uint64_t probe_wait_us;
     bool reachable;
     bool announced;
     struct contact contact;
@@ -130,6 +129,7 @@ bool channel_route_is_among(uint32_t replicas, uint32_t at);
 /* contact.c */
 void channel_contact_answered(struct channel *channel, const struct http_reply *reply);
 /* was_sent false: no connection came about. */
+void channel_on_probe_again(int fd, short what, void *arg);
 void channel_contact_failed(struct channel *channel, const char *why, bool was_sent);
 void channel_contact_counted(struct channel *channel, enum message_result result, bool was_sent);
 /* Another registration: nothing is known of it yet. */

@@ -193,20 +193,35 @@ static bool parse_number(struct troth_span text, uint32_t *ret_number)
     return true;
 }
 
-void channel_request_read_slots(struct request *request, const struct http_reply *reply)
+static uint32_t announced(const struct http_reply *reply, const char *name, uint32_t otherwise)
 {
     struct troth_span value;
-    uint32_t slots = 0;
+    uint32_t number = 0;
+    if (!http_reply_header(reply, name, &value) || !parse_number(value, &number) || number == 0) {
+        return otherwise;
+    }
+    return number < CHANNEL_SLOTS_MAX ? number : CHANNEL_SLOTS_MAX;
+}
+
+/* Who says nothing of its places has as many as slots. */
+void channel_request_read_slots(struct request *request, const struct http_reply *reply)
+{
+    struct slots_pool *pool = &request->channel->pool;
     if (request->slots_read) {
         return;
     }
     request->slots_read = true;
-    if (http_reply_header(reply, HEADER_SLOTS, &value) && parse_number(value, &slots) &&
-        slots > 0) {
+    breaker_heard(pool);
+    uint32_t slots = announced(reply, HEADER_SLOTS, 0);
+    if (slots > 0) {
+        pool->slots = slots;
         request->channel->announced = true;
-        request->channel->slots = slots < CHANNEL_SLOTS_MAX ? slots : CHANNEL_SLOTS_MAX;
-        channel_is_due(request->channel);
     }
+    pool->places = announced(reply, HEADER_PLACES, pool->slots);
+    if (pool->places < pool->slots) {
+        pool->places = pool->slots;
+    }
+    channel_is_due(request->channel);
 }
 
 static enum message_trouble trouble_of(int error)

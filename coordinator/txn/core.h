@@ -108,6 +108,7 @@ void txn_on_submitted(struct step *step);
 void txn_on_begun(struct step *step);
 void txn_on_reserved(struct step *step);
 void txn_on_reserved_late(struct step *step);
+void txn_on_reserve_refused(struct step *step);
 void txn_on_vote(struct step *step);
 void txn_on_unsendable(struct step *step);
 void txn_on_prepare_timer(struct step *step);

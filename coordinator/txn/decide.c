@@ -96,13 +96,11 @@ void txn_abort_members(struct step *step)
         struct txn_branch *branch = &txn->branches[i];
         if (branch->state == TXN_BRANCH_ENLISTING)
             txn_reply_refused(step, branch->number, TROTH_ERROR_ENDED);
-        if (must_hear_abort(txn, branch)) {
+        if (must_hear_abort(txn, branch))
             tell(step, branch, TXN_BRANCH_ABORTING, OP_ABORT);
-            continue;
-        }
-        if (branch->state == TXN_BRANCH_IDLE)
+        else if (branch->state == TXN_BRANCH_IDLE)
             txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
-        txn_release(step, branch);
+        txn_release(step, branch); /* whether it is acknowledged or not [SLOTUNTILACK] */
     }
 }
 
@@ -306,7 +304,6 @@ static void acknowledged(struct step *step, struct txn_branch *branch, enum mess
         branch->output = result->output;
     txn_branch_set(step->txn, branch, op == OP_COMMIT ? TXN_BRANCH_COMMITTED : TXN_BRANCH_ABORTED);
     branch->retry_at.us = 0;
-    txn_release(step, branch);
 }
 
 /* 409 to a commit or an abort makes no sense: an operator looks; the others go on. */
@@ -316,7 +313,6 @@ static void branch_park(struct step *step, struct txn_branch *branch)
         return;
     txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
     branch->retry_at.us = 0;
-    txn_release(step, branch);
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
 }
 
@@ -362,6 +358,7 @@ void txn_on_acknowledged(struct step *step)
     uint64_t before = txn->unanswered;
     txn->unanswered &= ~txn_bit(txn, branch);
     phase2_answer(step, branch, op);
+    txn_release(step, branch); /* also where nothing was heard: it was tried [SLOTUNTILACK] */
     if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED &&
         txn->outcome != TXN_OUTCOME_NONE && !txn_mixing(txn))
         txn_reply(step, TXN_REPLY_COMPLETED);

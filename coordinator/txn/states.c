@@ -157,7 +157,7 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                     LIST_CLOSED,
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled,
                     [TXN_EVENT_RESERVED] = txn_on_reserved,
-                    [TXN_EVENT_RESULT] = txn_on_earlier_result,
+                    [TXN_EVENT_RESULT] = txn_on_reserve_refused,
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,

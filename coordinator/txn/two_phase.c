@@ -242,7 +242,21 @@ void txn_on_vote(struct step *step)
     case RESULT_COUNT:
         break;
     }
-    txn_again(step, branch, 0);
+    if (step->event->down) /* others wait for what this one holds elsewhere */
+        txn_give_up(step, TXN_CAUSE_UNREACHABLE, branch->number);
+    else
+        txn_again(step, branch, 0);
+}
+
+/* RESERVING: the host says that a participant is down, and no slot to be had there. Or an answer to
+ * an abort of the attempt before. */
+void txn_on_reserve_refused(struct step *step)
+{
+    if (txn_earlier_answered(step) || !step->event->down)
+        return;
+    struct txn_branch *branch = txn_answered(step, OP_PREPARE);
+    if (branch != NULL && (step->txn->asking & txn_bit(step->txn, branch)) != 0)
+        txn_give_up(step, TXN_CAUSE_UNREACHABLE, branch->number);
 }
 
 /* A prepare that did not come in time is the reason to fall back, or one whose output was lost; the

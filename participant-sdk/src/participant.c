@@ -42,6 +42,11 @@ void participant_set_slots(struct troth_participant *participant, uint32_t slots
     (void)snprintf(participant->slots_text, sizeof participant->slots_text, "%u", slots);
 }
 
+void participant_set_places(struct troth_participant *participant, uint32_t places)
+{
+    (void)snprintf(participant->places_text, sizeof participant->places_text, "%u", places);
+}
+
 /* "/bank/" -> "/bank", "/" -> "". NULL: out of memory. */
 static char *base_copy(const char *base)
 {

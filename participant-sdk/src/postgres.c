@@ -273,6 +273,7 @@ static int check_prepared(const struct troth_postgres *postgres, PGconn *connect
         return TROTH_ERROR_UNAVAILABLE;
     }
     if (max >= postgres->slots) {
+        participant_set_places(postgres->participant, (uint32_t)max);
         return 0;
     }
     (void)snprintf(ret_why, why_cap,

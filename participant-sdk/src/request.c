@@ -125,8 +125,10 @@ void request_given_out(struct request *request)
 
 static void flush_batch(struct request *request)
 {
+    const char *places = request->participant->places_text;
     const struct http_header headers[] = {
         {HEADER_SLOTS, request->participant->slots_text},
+        {places[0] != '\0' ? HEADER_PLACES : NULL, places},
         {NULL, NULL},
     };
     struct http_exchange *exchange = request->exchange;
@@ -211,7 +213,7 @@ static void flush_plain(struct request *request)
     const struct result *result = &request->plain;
     struct troth_span output = {NULL, 0};
     struct troth_span reason = {NULL, 0};
-    struct http_header headers[7] = {{HEADER_SLOTS, request->participant->slots_text}};
+    struct http_header headers[8] = {{HEADER_SLOTS, request->participant->slots_text}};
     struct http_exchange *exchange = request->exchange;
     uint32_t n = 1;
     char after[24];
@@ -225,6 +227,9 @@ static void flush_plain(struct request *request)
     if (result->reason.data != NULL) {
         reason.data = request->out.data + result->output.len;
         reason.len = result->reason.len;
+    }
+    if (request->participant->places_text[0] != '\0') {
+        headers[n++] = (struct http_header){HEADER_PLACES, request->participant->places_text};
     }
     if (result->state != BRANCH_IS_UNSAID) {
         headers[n++] = (struct http_header){HEADER_STATE, message_state_name(result->state)};

@@ -52,6 +52,7 @@ struct troth_participant {
     uint16_t port;
     uint32_t slots;
     char slots_text[16];
+    char places_text[16]; /* "": as many as slots */
     uint32_t connections_max;
     uint32_t pending_max;
     uint32_t pending; /* commands of all requests */
@@ -82,6 +83,7 @@ struct troth_participant {
 void participant_say(const struct troth_participant *participant, enum troth_severity severity,
                      const char *format, ...) __attribute__((format(printf, 3, 4)));
 void participant_set_slots(struct troth_participant *participant, uint32_t slots);
+void participant_set_places(struct troth_participant *participant, uint32_t places);
 const struct operation *participant_operation(const struct troth_participant *participant,
                                               struct troth_span name);
 /* Gives one command to its handler; the task is answered or taken on return. */

@@ -1,6 +1,8 @@
 """What is registered, while it is in use: participants, definitions, their life and what each is told."""
 
 import sys
+import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -180,6 +182,44 @@ class Registrations(TrothTest):
         journal.execute("journal", "update troth.txn set mode = %s where gtid = %s", (mode, torn))
         self.trothd.start()
         self.assertEqual(self.trothd.wait_outcome(torn)["outcome"], "committed")
+
+    def test_a_dead_participant_is_nobody_elses_trouble(self):
+        """B is down, and many want A and B: those of A alone commit as ever, those of B are told so long before their
+        prepare timeout, and when B is there again it is used at once, though aborts there were never acknowledged."""
+        legs = [step("a", "bank_a"), step("b", "bank_b")]
+        for leg, operation in zip(legs, ("debit", "credit")):
+            leg.update(operation=operation, input={"account": "${input.account}", "amount": 1})
+        self.publish("ab", legs, prepare_timeout="20s")
+        alone = [dict(legs[0], name=name, input={"account": "${input.%s}" % name, "amount": 1}) for name in ("x", "y")]
+        self.publish("aa", alone, prepare_timeout="20s")
+        self.system.banks["bank_b"].kill9()
+        end, told = threading.Event(), []
+
+        def want_both(account):
+            while not end.is_set():
+                began = time.monotonic()
+                reply = self.trothd.submit("ab", {"account": account}).json
+                told.append((time.monotonic() - began, reply["outcome"], reply["failure"]["cause"]))
+
+        clients = [threading.Thread(target=want_both, args=(account,)) for account in range(10, 34)]
+        for client in clients:
+            client.start()
+        try:
+            wait_until(lambda: self.status("bank_b")["breaker"] == "open", 60, "nothing is heard of bank_b")
+            for account in range(40, 60):
+                began = time.monotonic()
+                reply = self.trothd.submit("aa", {"x": account, "y": account + 20}).json
+                self.assertEqual(reply["outcome"], "committed", reply)
+                self.assertLess(time.monotonic() - began, 10)
+        finally:
+            end.set()
+            for client in clients:
+                client.join()
+            self.system.banks["bank_b"].start()
+        self.assertEqual({(outcome, cause) for _, outcome, cause in told}, {("aborted", "unreachable")})
+        self.assertLess(max(seconds for seconds, *_ in told), 15)
+        wait_until(lambda: self.status("bank_b")["breaker"] == "closed", 60, "somebody is there again")
+        self.assertEqual(self.trothd.submit("ab", {"account": 5}).json["outcome"], "committed")
 
 
 if __name__ == "__main__":

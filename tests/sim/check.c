@@ -364,10 +364,10 @@ void check_drained(struct world *world)
     for (uint32_t c = 0; c < world->clients_count; c++)
         drained_client(world, c);
     for (uint32_t p = 0; p < PARTICIPANTS; p++) {
-        if (host->slots_used[p] != 0)
+        if (host->pools[p].used != 0 || host->pools[p].held != 0)
             world_fail(world, "%u slots of participant %u were never given back",
-                       host->slots_used[p], p);
+                       host->pools[p].held, p);
     }
-    if (host->gathered_count != 0 || host->in_flight || host->waiters_count != 0)
+    if (host->gathered_count != 0 || host->in_flight)
         world_fail(world, "node %u has not come to rest", world->leader);
 }

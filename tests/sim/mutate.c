@@ -56,6 +56,8 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_NEVER_LEFT] = "never-left",
     [MUTATE_SAME_KEY] = "same-key",
     [MUTATE_RAISE_LAZY] = "raise-lazy",
+    [MUTATE_BARS_OTHERS] = "bars-others",
+    [MUTATE_SLOT_UNTIL_ACK] = "slot-until-ack",
 };
 
 const char *mutation_name(enum mutation mutation)
@@ -201,4 +203,40 @@ bool mutate_pretends_durable(const struct world *world, const struct txn_record 
         return record->kind == TXN_RECORD_STEP && record->forced &&
                memmem(record->step.data, record->step.len, "raised", 6) != NULL;
     return false;
+}
+
+/* --- slots ------------------------------------------------------------------------------------ */
+
+static bool anybody_waits(const struct world *world, uint32_t node)
+{
+    const struct node *host = world->nodes[node];
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        if (host->live[t] != NULL && host->live[t]->waiter.waiting)
+            return true;
+    }
+    return false;
+}
+
+bool mutate_stands_behind(struct world *world, uint32_t node, uint32_t txn)
+{
+    struct live *live = world->nodes[node]->live[txn];
+    live->stands_behind = world->mutation == MUTATE_BARS_OTHERS && anybody_waits(world, node);
+    return live->stands_behind;
+}
+
+void mutate_next_in_line(struct world *world, uint32_t node)
+{
+    struct node *host = world->nodes[node];
+    for (uint32_t t = 0; t < world->txns_count && !anybody_waits(world, node); t++) {
+        struct live *live = host->live[t];
+        if (live == NULL || !live->stands_behind)
+            continue;
+        live->stands_behind = false;
+        slots_reserve(host->slots, &live->waiter, world->now_us + 1);
+    }
+}
+
+bool mutate_keeps_slot(const struct world *world, const struct txn_branch *branch)
+{
+    return world->mutation == MUTATE_SLOT_UNTIL_ACK && branch->state == TXN_BRANCH_ABORTING;
 }

@@ -245,15 +245,13 @@ static void on_effect(struct world *world, uint32_t node, uint32_t txn,
         on_persist(world, node, txn, &effect->record);
         break;
     case TXN_EFFECT_RESERVE:
-        live->mask = effect->mask;
-        host->waiters[host->waiters_count++] = txn;
-        sim_slots_run(world, node);
+        sim_slots_reserve(world, node, txn, effect->mask);
         break;
     case TXN_EFFECT_UNRESERVE:
-        sim_slots_cancel(host, txn);
+        sim_slots_cancel(world, node, txn);
         break;
     case TXN_EFFECT_RELEASE:
-        sim_slots_release(world, node, txn, effect->branch->number);
+        sim_slots_release(world, node, txn, (uint32_t)(effect->branch - live->branches));
         break;
     case TXN_EFFECT_SEND:
         on_send(world, node, txn, effect);
@@ -304,6 +302,8 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
         }
         on_effect(world, node, txn, &world->effects->list[i]);
     }
+    sim_slots_voted(world, node, txn);
+    check_places(world, node, txn);
     arm(world, node, txn);
 }
 
@@ -312,7 +312,10 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
 void node_on_result(struct world *world, const struct sim_event *event)
 {
     struct live *live = world->nodes[event->node]->live[event->txn];
+    uint32_t at = world->txns[event->txn].plan.participant[event->result.branch - 1];
     world->answered[event->id] = 1;
+    if (!event->down && !event->unheard)
+        sim_slots_heard(world, event->node, at);
     if (live == NULL)
         return;
     struct result result = event->result;
@@ -330,6 +333,7 @@ void node_on_result(struct world *world, const struct sim_event *event)
         result.result = RESULT_DONE;
     mutate_late_yes(world, event->node, event->txn, &result);
     struct txn_event step = {.kind = TXN_EVENT_RESULT, .unsent = event->unsent};
+    step.down = event->down || sim_slots_down(world, event->node, at);
     step.of.result = &result;
     node_step(world, event->node, event->txn, &step);
 }
@@ -347,6 +351,8 @@ void node_on_call_timeout(struct world *world, const struct sim_event *event)
         none.unsent = true;
     if (world->mutation == MUTATE_UNKNOWN_IS_DONE && event->what == OP_COMMIT)
         none.result.result = RESULT_DONE;
+    none.unheard = true;
+    sim_slots_failed(world, event->node, world->txns[event->txn].plan.participant[event->branch]);
     node_on_result(world, &none);
 }
 
@@ -528,6 +534,7 @@ void node_takeover(struct world *world)
     uint32_t node = world->nodes_count++;
     struct node *host = world_alloc(world, sizeof(*host));
     world->nodes[node] = host;
+    sim_slots_start(world, host);
     world->leader = node;
     if (world->epoch == 0 || world->mutation != MUTATE_SAME_EPOCH)
         world->epoch++;

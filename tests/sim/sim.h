@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <net/slots.h>
 #include <protocol/buffer.h>
 #include <txn/txn.h>
 
@@ -94,6 +95,9 @@ enum mutation {
     MUTATE_NEVER_LEFT,          /* a try without an answer counts as never sent [NEVERLEFT] */
     MUTATE_SAME_KEY,   /* a commit or an abort that he sends again has the key of the refused one */
     MUTATE_RAISE_LAZY, /* his new attempt leaves before it is durable [RAISELAZY] */
+    MUTATE_BARS_OTHERS, /* who waits for slots bars those behind from all participants [BARSOTHERS]
+                         */
+    MUTATE_SLOT_UNTIL_ACK, /* an abort holds its slot until it is acknowledged [SLOTUNTILACK] */
     MUTATE_COUNT
 };
 
@@ -110,6 +114,8 @@ enum sim_event_kind {
     EV_GIVE_UP,      /* a service that was not called again */
     EV_NODE_TIMER,
     EV_GRANTED,
+    EV_SLOTS, /* a claim ends, a wary participant may be tried */
+    EV_PROBE, /* is somebody there again? */
     EV_UNSENDABLE,
     EV_SKIPPED,
     EV_OPERATOR, /* tries again what is parked */
@@ -168,7 +174,7 @@ struct sim_event {
     uint32_t id;   /* of a send, of a run, of a row */
     uint32_t what; /* op, request, answer */
     struct result result;
-    bool unsent;
+    bool unsent, down, unheard;
     uint64_t lock_wait_us; /* of a command */
     bool ordered;
     struct batch *batch;
@@ -318,8 +324,15 @@ struct live {
     struct txn_branch branches[BRANCHES_MAX];
     struct buffer memory;
     uint64_t timer_us;
-    bool granted, waiting;
-    uint64_t mask;
+    /* Slots (slots.c). */
+    struct world *world;
+    uint32_t node, index;
+    struct slots_waiter waiter;
+    struct slots_pool *pools[BRANCHES_MAX];
+    uint32_t wanted[BRANCHES_MAX];
+    uint64_t has_place, has_slot; /* bit i: branches[i] */
+    uint64_t roomy_since_us;
+    bool stands_behind;        /* a mutation */
     enum txn_outcome last_row; /* the outbox row made last */
     bool made[TXN_OUTCOME_COUNT], published[TXN_OUTCOME_COUNT];
 };
@@ -332,9 +345,9 @@ struct node {
     uint64_t lease_until_us; /* 0: it is renewed */
     int64_t wall_offset_us;
     struct live *live[TXNS_MAX];
-    uint32_t slots_used[PARTICIPANTS];
-    uint32_t waiters[TXNS_MAX];
-    uint32_t waiters_count;
+    struct slots *slots;
+    struct slots_pool pools[PARTICIPANTS];
+    uint64_t slots_again_us;
     struct write gathered[LANE_MAX];
     uint32_t gathered_count;
     bool in_flight;
@@ -368,6 +381,7 @@ struct world {
     bool blind;          /* nobody can look up who holds a row */
     bool calm;           /* nothing goes wrong */
     uint64_t longest_us; /* from its beginning to its commit, where nothing goes wrong */
+    uint32_t slots;      /* of each participant; a transaction may need more */
     uint32_t drop, duplicate, slow, crash, lose_commit; /* per thousand, while faults last */
     uint32_t epoch;                                     /* the shard's, in the journal */
     uint32_t leader;                                    /* newest incarnation */
@@ -445,9 +459,19 @@ void wait_on_over(struct world *world, const struct sim_event *event);
 void wait_stop(struct world *world, uint32_t node, bool fenced);
 
 /* slots.c */
+void sim_slots_start(const struct world *world, struct node *host);
+void sim_slots_finish(struct node *host);
+void sim_slots_reserve(struct world *world, uint32_t node, uint32_t txn, uint64_t mask);
+void sim_slots_cancel(struct world *world, uint32_t node, uint32_t txn);
+void sim_slots_release(struct world *world, uint32_t node, uint32_t txn, uint32_t index);
+void sim_slots_voted(struct world *world, uint32_t node, uint32_t txn);
 void sim_slots_run(struct world *world, uint32_t node);
-void sim_slots_cancel(struct node *host, uint32_t txn);
-void sim_slots_release(struct world *world, uint32_t node, uint32_t txn, uint32_t number);
+void sim_slots_on_time(struct world *world, const struct sim_event *event);
+void sim_slots_heard(struct world *world, uint32_t node, uint32_t participant);
+void sim_slots_failed(struct world *world, uint32_t node, uint32_t participant);
+bool sim_slots_down(const struct world *world, uint32_t node, uint32_t participant);
+void sim_slots_on_probe(struct world *world, const struct sim_event *event);
+void check_places(struct world *world, uint32_t node, uint32_t txn);
 
 /* request.c */
 void node_on_request(struct world *world, const struct sim_event *event);
@@ -555,6 +579,10 @@ void mutate_result(const struct world *world, struct result *result);
 /* A command that says another thing than the core meant. */
 void mutate_sending(const struct world *world, struct sending *what);
 void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result);
+/* Slots. */
+bool mutate_stands_behind(struct world *world, uint32_t node, uint32_t txn);
+void mutate_next_in_line(struct world *world, uint32_t node);
+bool mutate_keeps_slot(const struct world *world, const struct txn_branch *branch);
 bool mutate_pretends_durable(const struct world *world, const struct txn_record *record);
 /* The same, and it is written all the same: its own verdict comes as a second one. */
 bool mutate_pretends_too(const struct world *world, const struct txn_record *record);

@@ -178,6 +178,8 @@ static const handler handlers[EV_COUNT] = {
     [EV_GIVE_UP] = participant_on_give_up,
     [EV_NODE_TIMER] = node_on_timer,
     [EV_GRANTED] = node_on_granted,
+    [EV_SLOTS] = sim_slots_on_time,
+    [EV_PROBE] = sim_slots_on_probe,
     [EV_UNSENDABLE] = node_on_unsendable,
     [EV_SKIPPED] = node_on_skipped,
     [EV_OPERATOR] = node_on_operator,
@@ -210,6 +212,8 @@ static bool in_node(enum sim_event_kind kind)
     case EV_ASKED:
     case EV_NODE_TIMER:
     case EV_GRANTED:
+    case EV_SLOTS:
+    case EV_PROBE:
     case EV_UNSENDABLE:
     case EV_SKIPPED:
     case EV_FLUSH:
@@ -272,6 +276,9 @@ static void dispatch(struct world *world, const struct sim_event *event)
 static void weather(struct world *world)
 {
     uint32_t worse = (uint32_t)world_random(world, 4);
+    uint64_t scarce = world_random(world, 3);
+    if (scarce == 0)
+        world->slots = 1 + (uint32_t)world_random(world, 4);
     world->drop = worse * (uint32_t)world_random(world, 80);
     world->duplicate = worse * (uint32_t)world_random(world, 100);
     world->slow = worse * (uint32_t)world_random(world, 60);
@@ -315,6 +322,7 @@ static void rows_choose(struct world *world)
 static void finish(struct world *world)
 {
     for (uint32_t n = 0; n < world->nodes_count; n++) {
+        sim_slots_finish(world->nodes[n]);
         for (uint32_t t = 0; t < TXNS_MAX; t++) {
             if (world->nodes[n]->live[t] != NULL)
                 buffer_finish(&world->nodes[n]->live[t]->memory);
@@ -339,6 +347,7 @@ void world_run(struct world *world)
     world->policy.call_timeout_us = 2000000;
     world->policy.always_force_begin = world_random(world, 20) == 0;
     world->policy.parked_retry_us = world->seed % 4 * 400000; /* 0: only an operator */
+    world->slots = BRANCHES_MAX; /* of each participant: a transaction may need them all */
     rows_choose(world);
     if (!world->calm)
         weather(world);

@@ -232,8 +232,9 @@ START_TEST(what_fails_by_a_conflict_says_where_and_who_held_it)
                             .reason = SPAN("the row is locked")};
     ck_assert_int_eq(troth_gtid_make(&parts, &result.blocker), 0);
     rig->now.mono.us += 1999999;
-    ck_assert_str_eq(rig_full_result(rig, &result, false),
-                     "send 1 abort; send 2 abort; persist decision abort aborted #2!");
+    ck_assert_str_eq(
+        rig_full_result(rig, &result, false),
+        "send 1 abort; release 1; send 2 abort; release 2; persist decision abort aborted #2!");
     struct buffer wanted = {0};
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&result.blocker, text);

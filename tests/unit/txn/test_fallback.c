@@ -94,7 +94,7 @@ START_TEST(a_business_no_aborts_and_never_falls_back)
     rig_begin(rig);
     rig_vote(rig, 1, VOTE_YES);
     ck_assert_str_eq(rig_result(rig, 2, OP_PREPARE, RESULT_REFUSED),
-                     "send 1 abort; release 2; persist decision abort aborted!");
+                     "send 1 abort; release 1; release 2; persist decision abort aborted!");
     ck_assert_int_eq(rig->branches[2].state, TXN_BRANCH_BEHIND);
     rig_durable(rig, TXN_RECORD_DECISION);
     rig_done(rig, 1, OP_ABORT, BRANCH_IS_ABORTED);
@@ -108,8 +108,9 @@ START_TEST(the_end_of_the_whole_time_aborts)
 {
     struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "cp");
     rig_begin(rig);
-    ck_assert_str_eq(rig_after(rig, 10000000),
-                     "send 1 abort; send 2 abort; persist decision abort aborted!");
+    ck_assert_str_eq(
+        rig_after(rig, 10000000),
+        "send 1 abort; release 1; send 2 abort; release 2; persist decision abort aborted!");
     rig_free(rig);
 }
 END_TEST

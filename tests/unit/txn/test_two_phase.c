@@ -41,14 +41,15 @@ START_TEST(a_no_aborts_all_who_may_have_heard)
     rig_event(rig, TXN_EVENT_RESERVED);
     rig_vote(rig, 1, VOTE_YES);
     ck_assert_str_eq(rig_result(rig, 2, OP_PREPARE, RESULT_REFUSED),
-                     "send 1 abort; release 2; send 3 abort; persist decision abort aborted!");
+                     "send 1 abort; release 1; release 2; send 3 abort; release 3; persist "
+                     "decision abort aborted!");
     ck_assert(span_is(rig_record(rig, TXN_RECORD_DECISION)->failure,
                       "{\"cause\":\"refused\",\"branch\":2,\"step\":\"debit\",\"participant\":"
                       "\"bank_2\",\"reason\":\"said so\"}"));
-    ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_ABORTED), "release 1");
+    ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_ABORTED), "");
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION), "reply decided; publish decision");
     ck_assert_str_eq(rig_vote(rig, 3, VOTE_YES), ""); /* too late */
-    ck_assert_str_eq(rig_done(rig, 3, OP_ABORT, BRANCH_IS_ABORTED), "release 3; reply completed");
+    ck_assert_str_eq(rig_done(rig, 3, OP_ABORT, BRANCH_IS_ABORTED), "reply completed");
     rig_free(rig);
 }
 END_TEST
@@ -66,7 +67,8 @@ START_TEST(an_unknown_prepare_is_asked_again_until_the_prepare_timeout)
         ck_assert_str_eq(rig_full_result(rig, &none, true), "");
         const char *trace = rig_wake(rig);
         if (rig->txn.state == TXN_ABORTING) {
-            ck_assert_str_eq(trace, "send 1 abort; send 2 abort; persist decision abort aborted!");
+            ck_assert_str_eq(trace, "send 1 abort; release 1; send 2 abort; release 2; persist "
+                                    "decision abort aborted!");
             break;
         }
         ck_assert_str_eq(trace, "send 2 prepare");
@@ -80,6 +82,42 @@ START_TEST(an_unknown_prepare_is_asked_again_until_the_prepare_timeout)
 }
 END_TEST
 
+/* Its try, while others wait for what it holds elsewhere. */
+static const char *down(struct rig *rig, uint32_t branch)
+{
+    struct result none = {
+        .op = OP_PREPARE, .branch = branch, .attempt = 1, .result = RESULT_UNKNOWN};
+    struct txn_event event = {
+        .kind = TXN_EVENT_RESULT, .of.result = &none, .unsent = true, .down = true};
+    return rig_step(rig, &event);
+}
+
+START_TEST(a_participant_that_is_down_is_not_waited_for)
+{
+    struct rig *rig = rig_new(2);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    rig_event(rig, TXN_EVENT_RESERVED);
+    rig_vote(rig, 1, VOTE_YES);
+    ck_assert_str_eq(down(rig, 2), "send 1 abort; release 1; send 2 abort; release 2; persist "
+                                   "decision abort aborted!");
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_UNREACHABLE);
+    ck_assert_uint_eq(rig->txn.cause_branch, 2);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(a_slot_that_is_refused_ends_the_wait_for_all)
+{
+    struct rig *rig = rig_new(2);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    ck_assert_int_eq(rig->txn.state, TXN_RESERVING);
+    ck_assert_str_eq(down(rig, 2), "unreserve; persist decision abort aborted!");
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_UNREACHABLE);
+    ck_assert_uint_eq(rig->txn.cause_branch, 2);
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(an_unanswered_prepare_times_out)
 {
     struct rig *rig = rig_new(2);
@@ -87,7 +125,7 @@ START_TEST(an_unanswered_prepare_times_out)
     rig_event(rig, TXN_EVENT_RESERVED);
     rig_vote(rig, 2, VOTE_READ_ONLY);
     ck_assert_str_eq(rig_after(rig, 1999999), "");
-    ck_assert_str_eq(rig_after(rig, 1), "send 1 abort; persist decision abort aborted!");
+    ck_assert_str_eq(rig_after(rig, 1), "send 1 abort; release 1; persist decision abort aborted!");
     ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_TIMEOUT);
     rig_free(rig);
 }
@@ -154,8 +192,9 @@ START_TEST(a_step_waits_for_the_output_it_needs)
     ck_assert_str_eq(rig_vote(rig, 1, VOTE_YES), "send 2 prepare");
     ck_assert_str_eq(rig_vote(rig, 2, VOTE_READ_ONLY), "release 2; send 3 prepare");
     /* 3 has not answered, and one with nothing sent needs no abort */
-    ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED),
-                     "send 1 abort; send 3 abort; persist decision abort aborted!");
+    ck_assert_str_eq(
+        rig_event(rig, TXN_EVENT_CANCELLED),
+        "send 1 abort; release 1; send 3 abort; release 3; persist decision abort aborted!");
     rig_free(rig);
 }
 END_TEST
@@ -181,8 +220,9 @@ START_TEST(a_refusal_behind_an_unaccounted_try_is_told_abort)
     rig_event(rig, TXN_EVENT_RESERVED);
     rig_result(rig, 1, OP_PREPARE, RESULT_UNKNOWN);
     ck_assert_str_eq(rig_wake(rig), "send 1 prepare");
-    ck_assert_str_eq(rig_result(rig, 1, OP_PREPARE, RESULT_REFUSED),
-                     "send 1 abort; send 2 abort; persist decision abort aborted!");
+    ck_assert_str_eq(
+        rig_result(rig, 1, OP_PREPARE, RESULT_REFUSED),
+        "send 1 abort; release 1; send 2 abort; release 2; persist decision abort aborted!");
     rig_free(rig);
 }
 END_TEST
@@ -192,7 +232,7 @@ START_TEST(phase_two_goes_on_without_end_and_completed_does_not_wait_for_it)
     struct rig *rig = deciding();
     rig_durable(rig, TXN_RECORD_DECISION);
     rig_done(rig, 1, OP_COMMIT, BRANCH_IS_COMMITTED);
-    ck_assert_str_eq(rig_result(rig, 2, OP_COMMIT, RESULT_UNKNOWN), "reply completed");
+    ck_assert_str_eq(rig_result(rig, 2, OP_COMMIT, RESULT_UNKNOWN), "release 2; reply completed");
     for (int i = 0; i < 1000; i++) {
         ck_assert_str_eq(rig_wake(rig), "send 2 commit");
         ck_assert_str_eq(rig_result(rig, 2, OP_COMMIT, RESULT_UNKNOWN), "");
@@ -200,7 +240,7 @@ START_TEST(phase_two_goes_on_without_end_and_completed_does_not_wait_for_it)
                           rig->now.mono.us + rig->policy.retry_interval_max_us);
     }
     ck_assert_int_eq(rig->txn.state, TXN_COMMITTING);
-    ck_assert_str_eq(rig_done(rig, 2, OP_COMMIT, BRANCH_IS_UNSAID), "release 2");
+    ck_assert_str_eq(rig_done(rig, 2, OP_COMMIT, BRANCH_IS_UNSAID), "");
     ck_assert_int_eq(rig->txn.state, TXN_PUBLISHING);
     ck_assert_str_eq(rig_wake(rig), "persist end commit committed; ended");
     rig_free(rig);
@@ -233,7 +273,7 @@ START_TEST(a_row_that_says_abort_holds)
 {
     struct rig *rig = deciding();
     ck_assert_str_eq(rig_verdict(rig, TXN_RECORD_DECISION, TXN_ALREADY, TXN_ABORT),
-                     "send 1 abort; send 2 abort; reply decided");
+                     "send 1 abort; release 1; send 2 abort; release 2; reply decided");
     ck_assert_int_eq(rig->txn.decision, TXN_ABORT);
     rig_free(rig);
 }
@@ -311,7 +351,7 @@ START_TEST(an_abort_that_finds_a_commit_is_mixed)
     rig_event(rig, TXN_EVENT_SUBMITTED);
     rig_event(rig, TXN_EVENT_RESERVED);
     rig_event(rig, TXN_EVENT_CANCELLED);
-    ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_COMMITTED), "release 1");
+    ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_COMMITTED), "");
     ck_assert_int_eq(rig->txn.outcome, TXN_OUTCOME_NONE);
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION),
                      "persist outcome abort mixed!; publish decision");
@@ -336,7 +376,7 @@ START_TEST(a_commit_in_spite_of_an_abort_that_the_row_does_not_say_is_none)
                      "send 1 commit; send 2 commit; reply decided");
     rig_done(rig, 1, OP_COMMIT, BRANCH_IS_COMMITTED);
     ck_assert_str_eq(rig_done(rig, 2, OP_COMMIT, BRANCH_IS_COMMITTED),
-                     "release 2; reply completed; persist end commit committed; ended");
+                     "reply completed; persist end commit committed; ended");
     rig_free(rig);
 }
 END_TEST
@@ -393,8 +433,9 @@ START_TEST(an_input_that_can_not_be_made_aborts)
     rig_event(rig, TXN_EVENT_RESERVED);
     struct txn_event event = {.kind = TXN_EVENT_UNSENDABLE};
     event.of.number = 2;
-    ck_assert_str_eq(rig_step(rig, &event),
-                     "send 1 abort; send 2 abort; persist decision abort aborted!");
+    ck_assert_str_eq(
+        rig_step(rig, &event),
+        "send 1 abort; release 1; send 2 abort; release 2; persist decision abort aborted!");
     ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_INPUT);
     rig_free(rig);
 }
@@ -421,6 +462,8 @@ TCase *two_phase_tests(void)
     tcase_add_test(tests, commit_is_durable_before_anybody_hears_of_it);
     tcase_add_test(tests, a_no_aborts_all_who_may_have_heard);
     tcase_add_test(tests, an_unknown_prepare_is_asked_again_until_the_prepare_timeout);
+    tcase_add_test(tests, a_participant_that_is_down_is_not_waited_for);
+    tcase_add_test(tests, a_slot_that_is_refused_ends_the_wait_for_all);
     tcase_add_test(tests, an_unanswered_prepare_times_out);
     tcase_add_test(tests, retry_waits_at_least_as_long_as_it_was_told);
     tcase_add_test(tests, nobody_puts_a_decision_off_for_longer_than_the_limit);

@@ -24,6 +24,7 @@
 #include <sys/queue.h>
 
 #include <http/loop.h>
+#include <net/slots.h>
 #include <protocol/buffer.h>
 #include <protocol/clock.h>
 #include <protocol/message.h>
@@ -38,10 +39,13 @@ enum channel_binding { CHANNEL_HTTP, CHANNEL_BATCH };
 #define CHANNEL_SLOTS_DEFAULT      16u
 #define CHANNEL_SLOTS_MAX          10000u
 #define CHANNEL_TIMEOUT_DEFAULT_US 30000000u /* of a command that has none */
-#define CHANNEL_AVOID_US           1000000u /* a replica that could not be reached is passed over */
-#define CHANNEL_SILENT_MAX         3u
-#define CHANNEL_WORDS_MAX          256u /* kept of what was said last */
-#define CHANNEL_PROBE_TIMEOUT_US   5000000u
+/* Between two probes while the breaker is open: doubles from the first to the longest. */
+#define CHANNEL_PROBE_FIRST_US   UINT64_C(200000)
+#define CHANNEL_PROBE_LONGEST_US UINT64_C(5000000)
+#define CHANNEL_AVOID_US         1000000u /* a replica that could not be reached is passed over */
+#define CHANNEL_SILENT_MAX       3u
+#define CHANNEL_WORDS_MAX        256u /* kept of what was said last */
+#define CHANNEL_PROBE_TIMEOUT_US 5000000u
 
 /* What every request carries, asked for as it is written. Appends the oldest open gtids. `round`
  * counts the requests of this channel alone: who tells one shard a request goes round all of them
@@ -98,6 +102,9 @@ void channel_list_flush(struct channel_list *due);
 struct channel_stats {
     uint32_t slots;
     uint32_t slots_used;
+    uint32_t places; /* branches from their grant to the end of phase 2's first try */
+    uint32_t places_used;
+    enum breaker_state breaker;
     uint32_t queued;
     uint32_t in_flight;      /* commands sent, not answered */
     bool reachable;          /* the last request was answered; true before the first */
@@ -113,25 +120,7 @@ struct channel_stats {
 };
 void channel_stats(const struct channel *channel, struct channel_stats *ret_stats);
 
-/* Slots, all or none, first come first served: `granted` is called, never from inside, once there
- * is one at every channel; a waiter behind another that wants the same participant waits its turn.
- * A channel that occurs twice needs two; who needs more than a channel has at all is granted when
- * nobody else holds any there. */
-struct slots;
-struct slots_waiter {
-    struct slots_waiter *next, *prev; /* the module's own */
-    struct channel *const *channels;  /* host memory, alive until granted or cancelled */
-    uint32_t count;
-    void (*granted)(struct slots_waiter *waiter);
-    bool waiting;
-    bool taken; /* the module's own: has its slots, `granted` is about to be called */
-};
-TROTH_MUST_CHECK int slots_create(struct slots **ret_slots);
-void slots_destroy(struct slots *slots);
-void slots_reserve(struct slots *slots, struct slots_waiter *waiter);
-void slots_cancel(struct slots *slots, struct slots_waiter *waiter); /* only while waiting */
-void slots_release(struct slots *slots, struct channel *channel);
-/* Grants what can be granted; call in the turn after releases and announcements. */
-void slots_run(struct slots *slots);
+/* Its slots, places and breaker (net/slots.h), alive as long as the channel. */
+struct slots_pool *channel_pool(struct channel *channel);
 
 #endif

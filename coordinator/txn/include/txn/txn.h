@@ -338,6 +338,8 @@ struct txn_event {
     enum txn_event_kind kind;
     bool unsent; /* RESULT: nothing left this process (channel_result's !sent): unreachable.
                     PUBLISHED: no Kafka here, nobody confirms it: not worth a moment */
+    bool down;   /* RESULT: nothing but failures was heard of that participant for a while. To a
+                    prepare: no further try. In RESERVING it stands for the slot that is refused */
     struct troth_span reason; /* UNSENDABLE: why, for people; absent, or alive as long as the txn */
     union {
         const struct txn_branch *branch; /* ENLISTED: number … timeout_us and vote are copied */
@@ -360,11 +362,13 @@ struct txn_event {
 enum txn_effect_kind {
     TXN_EFFECT_PERSIST,   /* write .record; answer with TXN_EVENT_DURABLE (lazy ones too) */
     TXN_EFFECT_RESERVE,   /* a slot at the participant of every branch in .mask, all or none; answer
-                             with RESERVED. Not granted yet: nothing is sent */
+                             with RESERVED, or with a RESULT (prepare, down) of one of them that is
+                             not to be had. Not granted yet: nothing is sent */
     TXN_EFFECT_UNRESERVE, /* the RESERVE that was not granted yet is not wanted any more. When it
                              has been granted meanwhile, step RESERVED all the same: RELEASEs follow
                            */
-    TXN_EFFECT_RELEASE,   /* give back the slot of .branch */
+    TXN_EFFECT_RELEASE,   /* give back the slot of .branch: its abort is decided, or its phase 2 was
+                             tried once. (A host may lend it to others from the vote on.) */
     TXN_EFFECT_SEND,      /* .op to .branch, in .attempt. Exactly one RESULT is owed for it,
                              RESULT_UNKNOWN when none came or it could not go; or UNSENDABLE; or,
                              to prepare and execute, SKIPPED */

@@ -43,8 +43,10 @@
 #define HEADER_VOTE     "Troth-Vote"     /* to prepare: "yes" (default of a 2xx) or "read_only" */
 #define HEADER_CONFLICT "Troth-Conflict" /* of 409, 425 or 503: "true" makes it a conflict */
 #define HEADER_BLOCKER  "Troth-Blocker"  /* with a conflict: who holds the lock, a gtid */
-/* Replies, both bindings: commands of phase 1 taken at a time. */
-#define HEADER_SLOTS "Troth-Slots"
+/* Replies, both bindings. */
+#define HEADER_SLOTS "Troth-Slots" /* commands of phase 1 taken at a time */
+#define HEADER_PLACES                                                                              \
+    "Troth-Places" /* branches it can keep prepared; as many as slots if not said */
 
 #define MESSAGE_LINE_MAX (1u << 20) /* bytes of one command or result; longer is refused */
 #define MESSAGE_PAYLOAD_MAX                                                                        \
