@@ -121,14 +121,18 @@ static const char attempt_sql[] =
                         "excluded.epoch where t.state = 'open' and t.attempt < "
                         "excluded.attempt), " KEY_INSERT ANSWER("d", SAME_DECISION);
 
-/* Appended behind the row that began its transaction. A number holds the epoch that made it: what
- * stands under it is the same record, written by an earlier try. */
+/* Behind the row that began its transaction. A number holds the epoch that made it: what stands
+ * under it is the same record, written by an earlier try, or one that it supersedes; the latest of
+ * a batch holds. */
 static const char step_sql[] = ROWS(
     "$1::int4[], $2::uuid[], $3::int4[], $4::int8[], $5::timestamptz[], $6::text[]",
-    "shard, gtid, epoch, seq, at, step") "d as (insert into troth.record (shard, gtid, seq, "
-                                         "epoch, kind, at, payload) select r.shard, r.gtid, "
-                                         "r.seq, r.epoch, 'step', r.at, r.step from r where " LED
-                                         " on conflict do nothing returning gtid, seq) "
+    "shard, gtid, epoch, seq, at, step") "d as (insert into troth.record as p (shard, gtid, seq, "
+                                         "epoch, kind, at, payload) select distinct on (r.shard, "
+                                         "r.gtid, r.seq) r.shard, r.gtid, r.seq, r.epoch, 'step', "
+                                         "r.at, r.step from r where " LED
+                                         " order by r.shard, r.gtid, r.seq, r.n desc on conflict "
+                                         "(shard, gtid, seq) do update set at = excluded.at, "
+                                         "payload = excluded.payload returning gtid, seq) "
                                          "select r.n::int4, " LED
                                          ", (r.gtid, r.seq) in (select gtid, seq from d), "
                                          "true, null::text from r";

@@ -95,8 +95,7 @@ void txn_publish(struct step *step, enum txn_record_kind kind);
 /* One step's record, lazy; forced where a skipped pivot is passed, or a try waits for it. Left out
  * (false) when there is no memory for its output: then a new leader executes it again, and the
  * guard answers. */
-bool txn_persist_step(struct step *step, const struct txn_branch *branch,
-                      enum record_step_state state);
+bool txn_persist_step(struct step *step, struct txn_branch *branch, enum record_step_state state);
 struct txn_record *txn_persist(struct step *step, enum txn_record_kind kind, bool forced);
 void txn_record_members(struct step *step);
 void txn_record_people(struct step *step); /* steps and failure */

@@ -161,8 +161,25 @@ void txn_record_members(struct step *step)
     text_set(step, TEXT_MEMBERS, at, &record_last(step)->members);
 }
 
-bool txn_persist_step(struct step *step, const struct txn_branch *branch,
-                      enum record_step_state state)
+/* Which number a step's record gets. What only counts (tries, and when the next one is due) is
+ * superseded by the branch's next record of the kind, which takes its place under the same number:
+ * an outage of hours leaves one row, and not one a try. Whatever says what a step did stays
+ * [OVERWRITES]. An epoch is one memory. */
+static uint64_t step_number(struct txn *txn, struct txn_branch *branch,
+                            enum record_step_state state)
+{
+    bool forth = state == RECORD_STEP_TRYING || state == RECORD_STEP_WAITING;
+    bool back = state == RECORD_STEP_UNDO_TRYING || state == RECORD_STEP_UNDO_WAITING;
+    uint32_t *number = forth ? &branch->counted : back ? &branch->undo_counted : NULL;
+    uint32_t kept = number != NULL ? *number : 0;
+    if (kept == 0)
+        kept = ++txn->step_seq;
+    branch->counted = forth ? kept : 0;
+    branch->undo_counted = back ? kept : 0;
+    return (uint64_t)txn->epoch << 32 | kept;
+}
+
+bool txn_persist_step(struct step *step, struct txn_branch *branch, enum record_step_state state)
 {
     struct txn *txn = step->txn;
     struct buffer *texts = step->effects->texts;
@@ -183,7 +200,7 @@ bool txn_persist_step(struct step *step, const struct txn_branch *branch,
         return false;
     bool forced = trying || (state == RECORD_STEP_SKIPPED && branch->kind == TXN_STEP_PIVOT);
     struct txn_record *record = txn_persist(step, TXN_RECORD_STEP, forced);
-    record->step_seq = (uint64_t)txn->epoch << 32 | ++txn->step_seq; /* an epoch is one memory */
+    record->step_seq = step_number(txn, branch, state);
     text_set(step, TEXT_STEP, at, &record->step);
     return true;
 }

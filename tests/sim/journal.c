@@ -105,18 +105,48 @@ static void apply_attempt(struct world *world, struct sim_txn *txn, struct write
     txn->delegated = 0;
 }
 
+/* Where a record goes: behind all others, or in the place of the one of the same number. */
+static uint32_t step_place(const struct world *world, const struct sim_txn *txn, uint64_t seq)
+{
+    if (world->mutation == MUTATE_OVERWRITES && txn->step_places_count > 0)
+        return txn->step_places_count - 1;
+    for (uint32_t i = 0; i < txn->step_places_count; i++)
+        if (txn->step_places[i].seq == seq)
+            return i;
+    return txn->step_places_count;
+}
+
+/* Each with a comma behind it. */
+static bool put_step(struct world *world, struct sim_txn *txn, const struct write *write)
+{
+    uint32_t place = step_place(world, txn, write->step_seq), more = (uint32_t)strlen(write->step);
+    uint32_t all = (uint32_t)strlen(txn->steps);
+    if (place == STEP_RECORDS_MAX || all + more + 2 > sizeof(txn->steps))
+        return false;
+    if (place == txn->step_places_count) {
+        txn->step_places[place].at = all;
+        txn->step_places[place].len = 0;
+        txn->step_places_count++;
+    }
+    uint32_t at = txn->step_places[place].at, old = txn->step_places[place].len;
+    memmove(txn->steps + at + more + 1, txn->steps + at + old, all - at - old + 1);
+    memcpy(txn->steps + at, write->step, more);
+    txn->steps[at + more] = ',';
+    txn->step_places[place].seq = write->step_seq;
+    txn->step_places[place].len = more + 1;
+    for (uint32_t i = place + 1; i < txn->step_places_count; i++)
+        txn->step_places[i].at += more + 1 - old;
+    return true;
+}
+
 static void apply_step(struct world *world, struct sim_txn *txn, const struct write *write)
 {
-    size_t len = strlen(txn->steps), more = strlen(write->step);
     if (!txn->row)
         world_fail(world, "txn %u: a step's record without a transaction", write->txn);
-    if (len + more + 2 > sizeof(txn->steps)) {
+    if (!put_step(world, txn, write)) {
         world_fail(world, "txn %u: too many step records", write->txn);
         return;
     }
-    if (len > 0)
-        txn->steps[len++] = ',';
-    memcpy(txn->steps + len, write->step, more + 1);
     struct record_step step;
     char list[STEPS_TEXT_MAX + 3];
     snprintf(list, sizeof(list), "[%s]", write->step);

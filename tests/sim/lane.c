@@ -35,6 +35,7 @@ void lane_write(struct world *world, uint32_t node, uint32_t txn, const struct t
         .kind = record->kind,
         .protocol = record->protocol,
         .step = step_text(world, record),
+        .step_seq = record->step_seq,
         .attempt = record->attempt,
         .decision = record->decision,
         .outcome = record->outcome,

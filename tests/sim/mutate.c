@@ -58,6 +58,7 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_RAISE_LAZY] = "raise-lazy",
     [MUTATE_BARS_OTHERS] = "bars-others",
     [MUTATE_SLOT_UNTIL_ACK] = "slot-until-ack",
+    [MUTATE_OVERWRITES] = "overwrites",
 };
 
 const char *mutation_name(enum mutation mutation)

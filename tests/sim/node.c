@@ -501,7 +501,8 @@ static void load(struct world *world, uint32_t node, uint32_t index)
     image.origin = txn->origin;
     if (txn->steps[0] != '\0') {
         char *steps = world_alloc(world, sizeof(txn->steps) + 3);
-        snprintf(steps, sizeof(txn->steps) + 3, "[%s]", txn->steps);
+        snprintf(steps, sizeof(txn->steps) + 3, "[%.*s]", (int)strlen(txn->steps) - 1,
+                 txn->steps); /* without the last comma */
         image.steps = (struct troth_span){steps, strlen(steps)};
     }
     struct txn_image *kept = world_alloc(world, sizeof(*kept)); /* the txn borrows its origin */

@@ -35,6 +35,7 @@
 #define ATTEMPTS_MAX     100u
 #define LANE_MAX         512u
 #define STEPS_TEXT_MAX   8192u
+#define STEP_RECORDS_MAX 128u
 #define WAITS_MAX        16u /* at one transaction */
 #define FAULTS_UNTIL_US  UINT64_C(25000000)
 #define DRAINED_UNTIL_US UINT64_C(240000000)
@@ -98,6 +99,8 @@ enum mutation {
     MUTATE_BARS_OTHERS, /* who waits for slots bars those behind from all participants [BARSOTHERS]
                          */
     MUTATE_SLOT_UNTIL_ACK, /* an abort holds its slot until it is acknowledged [SLOTUNTILACK] */
+    MUTATE_OVERWRITES, /* a step's record takes the place of the one before, whatever that says
+                          [OVERWRITES] */
     MUTATE_COUNT
 };
 
@@ -270,7 +273,12 @@ struct sim_txn {
     enum txn_protocol protocol;
     uint32_t delegated;
     const char *members;
-    char steps[STEPS_TEXT_MAX]; /* its STEP records, a comma between two */
+    char steps[STEPS_TEXT_MAX]; /* its STEP records, a comma behind each */
+    struct {
+        uint64_t seq;
+        uint32_t at, len;
+    } step_places[STEP_RECORDS_MAX];
+    uint32_t step_places_count;
     struct decision_row decision[ATTEMPTS_MAX];
     enum txn_outcome outcome;
     bool outbox[TXN_OUTCOME_COUNT]; /* waiting */
@@ -291,6 +299,7 @@ struct write {
     enum txn_record_kind kind;
     enum txn_protocol protocol;
     const char *step;
+    uint64_t step_seq;
     uint32_t attempt;
     enum txn_decision decision;
     enum txn_outcome outcome;

@@ -118,12 +118,40 @@ START_TEST(the_reason_of_a_fallback_comes_back)
 }
 END_TEST
 
+/* Records under one number take one row, whether they come in one batch or in several: the latest
+ * holds, also when a batch is written again. */
+START_TEST(what_only_counts_takes_one_row)
+{
+    struct world world;
+    struct node a, b;
+
+    world_init(&world, false);
+    node_lead(&world, &a);
+    troth_gtid gtid = sample_gtid(&a, 3, 1);
+    append_as(&a, gtid, TXN_RECORD_BEGIN, TXN_UNDECIDED, TXN_OUTCOME_NONE);
+    append_step(&a, gtid, 1, "{\"branch\":1,\"step\":\"waiting\",\"tries\":1}");
+    append_step(&a, gtid, 1, "{\"branch\":1,\"step\":\"trying\",\"tries\":2}");
+    append_step(&a, gtid, 1, "{\"branch\":1,\"step\":\"waiting\",\"tries\":2}");
+    world_wait(&world, a.verdicts.count == 4);
+    append_step(&a, gtid, 1, "{\"branch\":1,\"step\":\"waiting\",\"tries\":3}");
+    world_wait(&world, a.verdicts.count == 5);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_int_eq(a.verdicts.list[i].verdict, TXN_WRITTEN);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.record"), 1);
+    node_stop(&a);
+    node_lead(&world, &b);
+    ck_assert_str_eq(b.loaded[0].steps, "[{\"branch\":1,\"step\":\"waiting\",\"tries\":3}]");
+    world_finish(&world);
+}
+END_TEST
+
 TCase *saga_tests(void)
 {
     TCase *tests = tcase_create("saga");
 
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, steps_come_back_as_they_were_written);
+    tcase_add_test(tests, what_only_counts_takes_one_row);
     tcase_add_test(tests, a_turn_and_a_commit_are_one_row);
     tcase_add_test(tests, the_reason_of_a_fallback_comes_back);
     return tests;

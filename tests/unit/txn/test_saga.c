@@ -91,12 +91,15 @@ START_TEST(two_attempts_are_two_tries_and_then_it_may_have_run)
     ck_assert_str_eq(rig_after(rig, 1), "persist step 2 trying!"); /* counted before it leaves */
     ck_assert(span_is(rig_record(rig, TXN_RECORD_STEP)->step,
                       "{\"branch\":2,\"attempt\":1,\"step\":\"trying\",\"tries\":2}"));
+    /* What only counts takes the place of what counted before. */
+    ck_assert_uint_eq(rig_record(rig, TXN_RECORD_STEP)->step_seq, (UINT64_C(1) << 32) + 2);
     ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN), ""); /* of the first, again */
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute");
     ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN), "persist decision abort!");
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_DECISION), "send 2 compensate");
     ck_assert_str_eq(rig_done(rig, 2, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
                      "persist step 2 compensated; send 1 compensate"); /* in reverse */
+    ck_assert_uint_eq(rig_record(rig, TXN_RECORD_STEP)->step_seq, (UINT64_C(1) << 32) + 3);
     rig_free(rig);
 }
 END_TEST

@@ -187,9 +187,11 @@ struct txn_branch {
     /* From here on the core's own. */
     enum txn_branch_state state;
     enum message_vote vote;
-    bool reserved;        /* holds a slot at its participant */
-    bool reachable;       /* the last try could be sent */
-    uint32_t tries;       /* of the present operation */
+    bool reserved;                  /* holds a slot at its participant */
+    bool reachable;                 /* the last try could be sent */
+    uint32_t tries;                 /* of the present operation */
+    uint32_t counted, undo_counted; /* number of its last STEP record, where that only counts; 0:
+                                       it does not */
     uint32_t raised;      /* attempts of this step above the transaction's: an operator tried again
                              what its participant had refused for good */
     uint32_t begin_write; /* ENLISTING: the begin write it waits for, counted from 1 */

@@ -101,8 +101,9 @@ struct txn_record {
     uint32_t delegated_branch;  /* DELEGATE, and the DECISION that follows it; 0: none */
     bool publishes;             /* an outbox row is inserted by the same statement */
     struct troth_span
-        members;             /* JSON array, see record_member; BEGIN, DELEGATE, DECISION, ATTEMPT */
-    uint64_t step_seq;       /* STEP: of this record, unique and growing within its transaction */
+        members;       /* JSON array, see record_member; BEGIN, DELEGATE, DECISION, ATTEMPT */
+    uint64_t step_seq; /* STEP: its number within its transaction. A record of a branch that only
+                          counts takes the place of the one before it under the same number */
     struct troth_span step;  /* STEP: JSON object, see record_step */
     struct troth_span steps; /* JSON array for people and the event: DECISION, OUTCOME, END. Absent
                                 when there was no memory for it */
