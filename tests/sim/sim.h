@@ -99,8 +99,8 @@ enum mutation {
     MUTATE_BARS_OTHERS, /* who waits for slots bars those behind from all participants [BARSOTHERS]
                          */
     MUTATE_SLOT_UNTIL_ACK, /* an abort holds its slot until it is acknowledged [SLOTUNTILACK] */
-    MUTATE_OVERWRITES, /* a step's record takes the place of the one before, whatever that says
-                          [OVERWRITES] */
+    MUTATE_OVERWRITES,     /* a step's record takes the place of the one before, whatever that says
+                              [OVERWRITES] */
     MUTATE_COUNT
 };
 
