@@ -1,7 +1,9 @@
 /* postgres.c: making and starting the PostgreSQL resource; commands to their pools. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -284,17 +286,75 @@ static int check_prepared(const struct troth_postgres *postgres, PGconn *connect
     return TROTH_ERROR_CONFIG;
 }
 
+/* Puts a mark on the session behind `connection` and gives the one that it had. */
+static int mark_session(PGconn *connection, const char *mark, char *ret_before, size_t before_cap,
+                        char *ret_why, size_t why_cap)
+{
+    char text[200];
+    PGresult *result;
+    bool answered;
+
+    (void)snprintf(text, sizeof text,
+                   "WITH before AS MATERIALIZED"
+                   " (SELECT coalesce(current_setting('troth.session', true), '') AS mark)"
+                   " SELECT mark, set_config('troth.session', '%s', false) FROM before",
+                   mark);
+    result = dial_ask(connection, text);
+    answered = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    (void)snprintf(ret_before, before_cap, "%s", answered ? PQgetvalue(result, 0, 0) : "");
+    if (!answered) {
+        (void)snprintf(ret_why, why_cap, "%s", dial_why(connection));
+    }
+    PQclear(result);
+    return answered ? 0 : TROTH_ERROR_UNAVAILABLE;
+}
+
+/* Statements, settings and the locks that a branch is ended by belong to a session. A pooler in
+ * transaction mode gives the other connection the session that the first one has just marked, or
+ * the first one another's. */
+static int check_sessions(PGconn *connection, PGconn *other, char *ret_why, size_t why_cap)
+{
+    char first[48], second[48], before[48], after[48];
+    int error;
+
+    (void)snprintf(first, sizeof first, "1 %ld %" PRIu64, (long)getpid(), task_now_us());
+    (void)snprintf(second, sizeof second, "2 %ld %" PRIu64, (long)getpid(), task_now_us());
+    error = mark_session(connection, first, before, sizeof before, ret_why, why_cap);
+    if (error == 0) {
+        error = mark_session(other, second, before, sizeof before, ret_why, why_cap);
+    }
+    if (error == 0) {
+        error = mark_session(connection, "", after, sizeof after, ret_why, why_cap);
+    }
+    if (error != 0 || (strcmp(before, first) != 0 && strcmp(after, first) == 0)) {
+        return error;
+    }
+    (void)snprintf(ret_why, why_cap,
+                   "the database's sessions are shared with other clients: a pooler in transaction"
+                   " mode stands before it. Give the participant sessions of its own (PgBouncer:"
+                   " pool_mode=session for this database), or connect directly");
+    return TROTH_ERROR_CONFIG;
+}
+
 static int check_database(struct troth_postgres *postgres, char *ret_why, size_t why_cap)
 {
     PGconn *connection = dial(&postgres->hosts, &postgres->host, NULL, ret_why, why_cap);
+    PGconn *other = NULL;
     int error = TROTH_ERROR_UNAVAILABLE;
 
     if (connection != NULL) {
-        error = check_prepared(postgres, connection, ret_why, why_cap);
-        if (error == 0) {
-            error = schema_check(connection, ret_why, why_cap);
-        }
+        other = dial(&postgres->hosts, &postgres->host, NULL, ret_why, why_cap);
     }
+    if (other != NULL) {
+        error = check_sessions(connection, other, ret_why, why_cap);
+    }
+    if (error == 0) {
+        error = check_prepared(postgres, connection, ret_why, why_cap);
+    }
+    if (error == 0) {
+        error = schema_check(connection, ret_why, why_cap);
+    }
+    PQfinish(other); /* takes NULL */
     PQfinish(connection);
     return error;
 }

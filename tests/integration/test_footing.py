@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from troth_test import BUILD, Postgres, Process, Trothd, TrothTest, main, program, wait_until  # noqa: E402
+from troth_test import Bank, BUILD, Postgres, Process, Trothd, TrothTest, main, program, wait_until  # noqa: E402
 
 FENCED = 3
 DAY_SECONDS = 86400
@@ -113,6 +113,27 @@ class Footing(TrothTest):
         gtid = self.begin(trothd)
         self.assertEqual(trothd.post(f"/v1/transactions/{gtid}/abort", {}).status, 200)
         trothd.kill9()
+
+    def pooled_bank(self, mode, size):
+        name = f"bank_{mode}_{size}"
+        self.postgres.database(name)
+        pooler = self.run_folder.start(Pgbouncer(f"pgbouncer_{name}", self.postgres, mode, size))
+        self.addCleanup(pooler.stop)
+        return Bank(name, self.postgres.to(name, pooler.port), "http://127.0.0.1:1", accounts=1)
+
+    def test_a_participant_behind_a_pooler_in_transaction_mode_does_not_start(self):
+        """Its statements, its settings and the locks that branches are ended by would be somebody else's."""
+        for size in (1, 5):
+            with self.subTest(size=size):
+                bank = self.pooled_bank("transaction", size)
+                bank.launch()
+                self.assertEqual(bank.wait_end(), 1, bank.output())
+                self.assertRegex(bank.output(), "sessions are shared.*pool_mode=session")
+
+    def test_a_participant_behind_a_pooler_in_session_mode_starts(self):
+        bank = self.pooled_bank("session", 20)
+        self.run_folder.start(bank)
+        bank.kill9()
 
     def test_a_clock_that_is_a_day_ahead_does_not_lead(self):
         """And a saga of 15 minutes is not compensated by it; set right, it leads."""

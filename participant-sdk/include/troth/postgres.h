@@ -144,9 +144,10 @@ struct troth_postgres_operation {
 TROTH_MUST_CHECK int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
                                            const struct troth_postgres_operation *handler);
 
-/* Connects once, checks the server and the schema, then starts the connections' threads and the
- * first scan for branches left prepared. Blocks for the first connection only. Errors:
- * TROTH_ERROR_UNAVAILABLE (no connection), _CONFIG (max_prepared_transactions is too small),
+/* Connects twice, checks the server and the schema, then starts the connections' threads and the
+ * first scan for branches left prepared. Blocks for these two connections only. Errors:
+ * TROTH_ERROR_UNAVAILABLE (no connection), _CONFIG (max_prepared_transactions is too small, or a
+ * pooler in transaction mode stands before the database: two connections share a session),
  * _SCHEMA (troth_postgres_migrate() has not been run, or was by a newer library), _SYSTEM,
  * _NO_MEMORY; `ret_why` (may be NULL, `why_cap` bytes) says it in a sentence. Later losses of the
  * database are not errors: commands are answered `retry` or `unknown` until it is back. */
