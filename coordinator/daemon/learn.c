@@ -252,33 +252,29 @@ static void order_change(struct learn *learn, uint64_t last_steps)
     measure_anew(learn);
 }
 
-static void order_look(struct learn *learn, const struct learn_steps *steps, struct mono now)
+void learn_order(struct learn *learn, const struct learn_steps *steps, bool alone, struct mono now)
 {
     uint64_t last = learn->last_steps != 0 ? learn->last_steps : steps->last_by_name;
-    if (++learn->order_votes < LEARN_TRIAL_VOTES) {
-        return;
-    }
-    learn->order_votes = 0;
     uint64_t hot = hottest(learn, steps);
-    bool stands_out =
-        hot != last &&
-        wait_at(learn, hot) > LEARN_TRIAL_WAITS * (wait_at(learn, last) + learn->base_us);
-    if (learn->last_steps == 0 && stands_out && now.us >= learn->order_again_at.us) {
-        order_change(learn, hot);
-        learn->order_tried = true;
-    } else if (learn->last_steps != 0 && (stands_out || (learn->order_tried && hot != last))) {
-        order_change(learn, 0); /* both sides are hot: whoever is first keeps those that wait */
+    uint64_t other_us = wait_at(learn, last) + learn->base_us;
+    bool stands_out = hot != last && wait_at(learn, hot) > LEARN_TRIAL_WAITS * other_us;
+    bool wrong = !alone || stands_out || (learn->order_tried && hot != last);
+    if (learn->last_steps != 0 && wrong) { /* or both sides are hot: the first keeps who waits */
+        order_change(learn, 0);
         learn->order_again_at.us = now.us + LEARN_TRIAL_AGAIN_US;
         learn->order_tried = false;
+    } else if (learn->last_steps == 0 && stands_out && alone &&
+               now.us >= learn->order_again_at.us) {
+        order_change(learn, hot);
+        learn->order_tried = true;
     } else {
         learn->order_tried = false;
     }
 }
 
-void learn_vote(struct learn *learn, const struct learn_steps *steps, uint32_t step,
-                uint64_t took_us, struct mono now)
+bool learn_vote(struct learn *learn, uint32_t step, uint64_t took_us)
 {
-    assert(step < steps->count);
+    assert(step < TROTH_BRANCHES_MAX);
     uint64_t *average = &learn->took_us[step];
     took_us = took_us == 0 ? 1 : took_us;
     learn->base_us += learn->base_us / BASE_DRIFT;
@@ -286,7 +282,9 @@ void learn_vote(struct learn *learn, const struct learn_steps *steps, uint32_t s
         learn->base_us = took_us;
     }
     *average = *average == 0 ? took_us : (*average * (TOOK_WEIGHTS - 1) + took_us) / TOOK_WEIGHTS;
-    if (learn->mode != LEARN_PARALLEL && !learn->said) {
-        order_look(learn, steps, now);
+    if (learn->mode == LEARN_PARALLEL || learn->said || ++learn->order_votes < LEARN_TRIAL_VOTES) {
+        return false;
     }
+    learn->order_votes = 0;
+    return true;
 }

@@ -18,7 +18,8 @@
  * and the others' do not, its rows are hot and theirs are not: it prepares last, so that its rows
  * are held no longer than they must be. That is tried: two hot sides look the same, for who is
  * first in the order keeps all waiters to itself. Where the wait goes over to the new first one it
- * is undone. An order changes when nobody of the old one is under way any more (order_version)
+ * is undone, and where another definition over the same participants goes in order, too. An order
+ * changes when nobody of the old one is under way any more (order_version)
  */
 #ifndef DAEMON_LEARN_H
 #define DAEMON_LEARN_H
@@ -100,9 +101,12 @@ void learn_conflict(struct learn *learn, struct mono now);
 /* The probe's first attempt is over: all votes are there, or something else ended it (neither). */
 enum learn_probe { LEARN_PROBE_NEITHER, LEARN_PROBE_GOOD, LEARN_PROBE_CONFLICT };
 void learn_probe_ended(struct learn *learn, enum learn_probe probe, struct mono now);
-/* A prepare in order was answered with a vote, so long after it was sent. */
-void learn_vote(struct learn *learn, const struct learn_steps *steps, uint32_t step,
-                uint64_t took_us, struct mono now);
+/* A prepare in order was answered with a vote, so long after it was sent. true: it is time for
+ * learn_order(). */
+bool learn_vote(struct learn *learn, uint32_t step, uint64_t took_us);
+/* `alone`: no other definition that goes in order has two participants in common with this one. Two
+ * orders over the same rows are circles again. */
+void learn_order(struct learn *learn, const struct learn_steps *steps, bool alone, struct mono now);
 /* One that prepared in order is through. `full`: others wait to be let in. */
 void learn_left(struct learn *learn, bool full, struct mono now);
 

@@ -91,12 +91,47 @@ void order_step(struct entry *entry, const struct metrics_mark *before)
     }
 }
 
+static bool has_participant(const struct definition *definition, uint32_t steps, const char *name)
+{
+    for (uint32_t i = 0; i < steps; i++) {
+        if (strcmp(definition->steps[i].participant, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t participants_in_common(const struct definition *a, const struct definition *b)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < a->steps_count; i++) {
+        const char *name = a->steps[i].participant;
+        bool counted = has_participant(a, i, name);
+        count += !counted && has_participant(b, b->steps_count, name) ? 1 : 0;
+    }
+    return count;
+}
+
+static bool is_alone(const struct definition_slot *slot)
+{
+    const struct driver *driver = slot->driver;
+    for (uint32_t i = 0; i < driver->definitions_count; i++) {
+        const struct definition_slot *other = driver->definitions[i];
+        if (other != slot && other->learn.mode != LEARN_PARALLEL &&
+            participants_in_common(slot->definition, other->definition) >= 2) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void learn_took(struct entry *entry, uint32_t index)
 {
     struct definition_slot *slot = entry->definition;
     struct mono now = driver_now().mono;
-    uint64_t took_us = now.us - entry->extra[index].prepare_at.us;
-    learn_vote(&slot->learn, &slot->steps, index, took_us, now);
+    if (learn_vote(&slot->learn, index, now.us - entry->extra[index].prepare_at.us)) {
+        learn_order(&slot->learn, &slot->steps, is_alone(slot), now);
+    }
 }
 
 void order_result(struct entry *entry, uint32_t index, const struct result *result)

@@ -4,8 +4,8 @@
  * order can wait for each other inside one database, where one of them has two steps. Nobody sees
  * the circle; so it is broken by age: who has waited for LOOK_AFTER_US asks, from another
  * connection, who holds the lock, and gives way to an older transaction whose branch has been
- * prepared for STUCK_US. The youngest of a circle does. Waiting on is right for all others, and
- * keeps their places: in a queue that moves, the holder has been prepared for milliseconds.
+ * prepared for STUCK_US [NOAGE]. The youngest of a circle does. Waiting on is right for all others,
+ * and keeps their places: in a queue that moves, the holder has been prepared for milliseconds.
  *
  *   the loop's timer -> a phase-2 thread asks the database about all who have waited for long
  *   -> pg_cancel_backend() of those that give way -> their own threads answer the conflict

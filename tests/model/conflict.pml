@@ -25,7 +25,7 @@
  *       an attempt behind the first prepares in one order for all: by participant, then by step
  *   [LONGWAIT] coordinator/txn/conflict.c
  *       a parallel attempt waits for a lock only briefly, then that is a conflict
- *   [NOAGE] coordinator/txn/conflict.c
+ *   [NOAGE] coordinator/txn/conflict.c participant-sdk/src/waits.c
  *       at one participant the younger gives way to the older that is prepared
  *   [NOEND] coordinator/txn/conflict.c
  *       a conflict ends its attempt: all members are told to abort it, beside the next one

@@ -32,13 +32,21 @@ static struct learn ordered(void)
 }
 
 /* So many transactions prepare, their steps taking so long. */
+static void votes_beside(struct learn *learn, bool alone, uint32_t count, uint64_t first_us,
+                         uint64_t second_us, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (learn_vote(learn, 0, first_us))
+            learn_order(learn, &apart, alone, at(now_us));
+        if (learn_vote(learn, 1, second_us))
+            learn_order(learn, &apart, alone, at(now_us));
+    }
+}
+
 static void votes(struct learn *learn, uint32_t count, uint64_t first_us, uint64_t second_us,
                   uint64_t now_us)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        learn_vote(learn, &apart, 0, first_us, at(now_us));
-        learn_vote(learn, &apart, 1, second_us, at(now_us));
-    }
+    votes_beside(learn, true, count, first_us, second_us, now_us);
 }
 
 /* A database in which one transaction takes a millisecond, `best` at a time get most done, and each
@@ -176,6 +184,18 @@ START_TEST(where_the_wait_goes_over_to_the_new_first_one_it_is_undone_and_not_so
 }
 END_TEST
 
+START_TEST(two_definitions_over_the_same_participants_have_one_order)
+{
+    struct learn learn = ordered();
+    votes_beside(&learn, false, LEARN_TRIAL_VOTES * 2, 9000, 1000, 0);
+    ck_assert_uint_eq(learn.last_steps, 0);
+    votes(&learn, LEARN_TRIAL_VOTES / 2, 9000, 1000, 0);
+    ck_assert_uint_eq(learn.last_steps, 1);
+    votes_beside(&learn, false, LEARN_TRIAL_VOTES, 9000, 1000, 0); /* another one became hot */
+    ck_assert_uint_eq(learn.last_steps, 0);
+}
+END_TEST
+
 START_TEST(what_the_definition_says_is_not_changed)
 {
     struct learn learn = {0};
@@ -207,6 +227,7 @@ Suite *suite_learn(void)
     tcase_add_test(tcase, the_participant_where_they_wait_prepares_last_as_a_trial);
     tcase_add_test(
         tcase, where_the_wait_goes_over_to_the_new_first_one_it_is_undone_and_not_soon_tried_again);
+    tcase_add_test(tcase, two_definitions_over_the_same_participants_have_one_order);
     tcase_add_test(tcase, what_the_definition_says_is_not_changed);
     suite_add_tcase(suite, tcase);
     return suite;
