@@ -118,7 +118,10 @@ static int start_journal(struct daemon *daemon)
                                      .clock_difference_us = config->clock_difference_max_us,
                                      .callbacks = driver_journal_callbacks(),
                                      .arg = daemon->driver};
-    int error = journal_create(daemon->base, &journal, &daemon->journal);
+    int error = http_loop_resolver(daemon->http, &journal.resolver);
+    if (error == 0) {
+        error = journal_create(daemon->base, &journal, &daemon->journal);
+    }
     if (error == 0) {
         driver_attach(daemon->driver, daemon->journal);
     }

@@ -77,6 +77,7 @@ struct reader {
 struct journal {
     struct event_base *base;
     char *conninfo;
+    struct resolver *resolver;
     char *node;
     uint64_t lease_us;
     uint64_t lazy_delay_us;

@@ -140,6 +140,7 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->lease_us = config->lease_us;
     journal->lazy_delay_us = config->lazy_delay_us;
     journal->unsafe = config->unsafe == JOURNAL_UNSAFE_ALLOWED;
+    journal->resolver = config->resolver;
     journal->clock_difference_us = config->clock_difference_us;
     journal->write_timeout_us = config->write_timeout_us;
     journal->callbacks = config->callbacks;
@@ -152,6 +153,7 @@ static int journal_init(struct journal *journal, struct event_base *base,
         return error;
     error = link_init(&journal->lane.link, base, journal->conninfo, "troth standby", &callbacks,
                       journal);
+    journal->lane.link.resolver = journal->resolver;
     journal->lane.link.silence_us = journal->write_timeout_us;
     return error;
 }

@@ -170,6 +170,7 @@ int lease_init(struct journal *journal)
         return TROTH_ERROR_NO_MEMORY;
     int error = link_init(&journal->keeper, journal->base, journal->conninfo, "troth keeper",
                           &callbacks, journal);
+    journal->keeper.resolver = journal->resolver;
     journal->keeper.silence_us = journal->lease_us / 2;
     return error;
 }

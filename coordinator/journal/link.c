@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 static void link_on_io(evutil_socket_t fd, short what, void *arg);
 static void link_on_timer(evutil_socket_t fd, short what, void *arg);
+static bool link_try(struct link *link);
 
 static void link_mark(struct link *link)
 {
@@ -73,6 +75,8 @@ static void link_watch(struct link *link, short what)
 
 static void link_drop(struct link *link)
 {
+    resolver_cancel(link->question);
+    link->question = NULL;
     link_unwatch(link);
     if (link->conn != NULL)
         PQfinish(link->conn);
@@ -114,6 +118,7 @@ static void link_rest(struct link *link)
     memcpy(why, link->why, sizeof why);
     link->why[0] = '\0';
     link->tried = 0;
+    link->tried_there = 0;
     link_timer_set(link, link_backoff_next(link));
     link->callbacks.down(link->arg, why);
 }
@@ -134,7 +139,8 @@ static uint64_t link_share(const struct link *link)
 
     if (link->hosts.connect_timeout_us != 0)
         return link->hosts.connect_timeout_us;
-    if (link->hosts.count == 1 || share > LINK_CONNECT_TIMEOUT_US)
+    if ((link->hosts.count == 1 && link->places[link->host].count < 2) ||
+        share > LINK_CONNECT_TIMEOUT_US)
         return LINK_CONNECT_TIMEOUT_US;
     return share;
 }
@@ -150,10 +156,17 @@ static void link_on_notice(void *arg, const PGresult *result)
     link->callbacks.warning(link->arg, text == NULL ? "" : text);
 }
 
-/* false: this host failed at once. */
-static bool link_try(struct link *link)
+/* `place` is NULL where no name is looked up. false: failed at once. */
+static bool link_connect(struct link *link, const struct link_place *place)
 {
-    link->conn = hosts_start(&link->hosts, link->host, link->application_name);
+    char address[NI_MAXHOST] = "";
+
+    if (place != NULL &&
+        getnameinfo(&place->addresses[place->at].any, place->addresses[place->at].size, address,
+                    sizeof address, NULL, 0, NI_NUMERICHOST) != 0) /* only writes it down */
+        place = NULL;
+    link->conn = hosts_start(&link->hosts, link->host, place == NULL ? NULL : address,
+                             link->application_name);
     if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD) {
         link_note(link, link->conn == NULL ? "out of memory" : PQerrorMessage(link->conn));
         return false;
@@ -165,18 +178,104 @@ static bool link_try(struct link *link)
     return true;
 }
 
-/* The host that was being tried failed: the next one, until all of them did. */
+/* The next address of this host, or the next host; false: all of them failed. */
+static bool link_next(struct link *link)
+{
+    struct link_place *place = &link->places[link->host];
+
+    if (place->count > 0)
+        place->at = (place->at + 1) % place->count;
+    if (++link->tried_there < place->count)
+        return true;
+    link->tried_there = 0;
+    place->good_until_us = 0; /* asked for again */
+    link->host = (link->host + 1) % link->hosts.count;
+    return ++link->tried < link->hosts.count;
+}
+
 static void link_go_on(struct link *link)
 {
     do {
         link_drop(link);
-        link->host = (link->host + 1) % link->hosts.count;
-        if (++link->tried >= link->hosts.count) {
+        if (!link_next(link)) {
             link->rounds++;
             link_rest(link);
             return;
         }
     } while (!link_try(link));
+}
+
+static void link_note_name(struct link *link, const char *what)
+{
+    char why[LINK_WHY_MAX];
+
+    (void)snprintf(why, sizeof why, "looking up %s: %s", hosts_name(&link->hosts, link->host),
+                   what);
+    link_note(link, why);
+}
+
+/* The host's name was asked for, and no name server said anything of use in time. */
+static void link_connect_stale(struct link *link, const char *what)
+{
+    const struct link_place *place = &link->places[link->host];
+
+    if (place->count == 0)
+        link_note_name(link, what);
+    if (place->count == 0 || !link_connect(link, place))
+        link_go_on(link);
+}
+
+static void link_place_set(struct link_place *place, const struct resolver_answer *answer)
+{
+    const struct resolver_address last = place->addresses[place->at];
+    bool had = place->count > 0;
+
+    place->count = answer->count < LINK_ADDRESSES_MAX ? answer->count : LINK_ADDRESSES_MAX;
+    place->at = 0;
+    place->good_until_us = clock_mono_us() + answer->ttl_us;
+    memcpy(place->addresses, answer->addresses, place->count * sizeof place->addresses[0]);
+    for (unsigned i = 0; had && i < place->count; i++)
+        if (resolver_address_same(&place->addresses[i], &last))
+            place->at = i;
+}
+
+static void link_on_address(void *arg, const struct resolver_answer *answer)
+{
+    struct link *link = arg;
+    struct link_place *place = &link->places[link->host];
+
+    link->question = NULL;
+    if (answer->error == TROTH_ERROR_NOT_FOUND)
+        place->count = place->at = 0;
+    if (answer->error != TROTH_OK) {
+        link_connect_stale(link, answer->text);
+        return;
+    }
+    link_place_set(place, answer);
+    if (!link_connect(link, place))
+        link_go_on(link);
+}
+
+/* Once for each host and round: its addresses are gone through as they are. */
+static bool link_try(struct link *link)
+{
+    struct link_place *place = &link->places[link->host];
+    const char *name = link->resolver == NULL ? NULL : hosts_name(&link->hosts, link->host);
+    struct resolver_address numeric;
+    int error;
+
+    if (name == NULL || resolver_numeric(name, 0, &numeric))
+        return link_connect(link, NULL);
+    if (place->count > 0 && (link->tried_there > 0 || clock_mono_us() < place->good_until_us))
+        return link_connect(link, place);
+    error = resolver_ask(link->resolver, name, 0, link_on_address, link, &link->question);
+    if (error != TROTH_OK) {
+        link_note_name(link, troth_error_text(error));
+        return false;
+    }
+    link->state = LINK_CONNECTING;
+    link_timer_set(link, place->count > 0 ? LINK_STALE_WAIT_US : link_share(link));
+    return true;
 }
 
 void link_start(struct link *link)
@@ -222,6 +321,18 @@ static void link_say_slow(struct link *link)
     link_note(link, why);
 }
 
+static void link_on_late(struct link *link)
+{
+    if (link->question != NULL) {
+        resolver_cancel(link->question);
+        link->question = NULL;
+        link_connect_stale(link, "no name server has answered");
+        return;
+    }
+    link_say_slow(link);
+    link_go_on(link);
+}
+
 static void link_on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct link *link = arg;
@@ -233,8 +344,7 @@ static void link_on_timer(evutil_socket_t fd, short what, void *arg)
         link_start(link);
         break;
     case LINK_CONNECTING:
-        link_say_slow(link);
-        link_go_on(link);
+        link_on_late(link);
         break;
     case LINK_UP:
         link_check_silence(link);
@@ -279,6 +389,7 @@ static void link_poll(struct link *link)
     event_del(link->timer);
     link->state = LINK_UP;
     link->tried = 0;
+    link->tried_there = 0;
     link->rounds = 0;
     link->why[0] = '\0';
     link->backoff_start_us = link->backoff_us;
@@ -460,8 +571,14 @@ void link_reset(struct link *link)
 
 void link_refuse(struct link *link)
 {
-    if (link->state == LINK_UP && !link->broken)
-        link->host = (link->host + 1) % link->hosts.count;
+    struct link_place *place = &link->places[link->host];
+
+    if (link->state == LINK_UP && !link->broken) {
+        if (place->count > 0)
+            place->at = (place->at + 1) % place->count;
+        if (place->at == 0)
+            link->host = (link->host + 1) % link->hosts.count;
+    }
     link->failed = true;
     link_reset(link);
 }

@@ -5,8 +5,10 @@
  *     └──(all hosts failed)──┘ └─ the next host
  *
  * Where the conninfo names several hosts, each has its own share of time, and the one that worked
- * last comes first. What was asked and stays without any answer for `silence_us` loses the
- * connection, too: one that lives at TCP's level and says nothing is as good as none.
+ * last comes first; so it is with the addresses of one name, which is looked up without blocking.
+ * Its addresses are good for their TTL, or until all of them failed; while no name server answers,
+ * the ones known last are used. What was asked and stays without any answer for `silence_us` loses
+ * the connection, too: one that lives at TCP's level and says nothing is as good as none.
  *
  * Everything is a query with parameters; nothing is answered before link_sync() and link_send().
  * When the link is lost, what was asked is forgotten without a callback: `down` says so once. */
@@ -19,6 +21,7 @@
 #include <stdint.h>
 
 #include <hosts/hosts.h>
+#include <resolve/resolve.h>
 
 struct event;
 struct event_base;
@@ -33,9 +36,20 @@ enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
  * LINK_HOST_TIMEOUT_US, doubled with each round in which all failed, up to this. */
 #define LINK_CONNECT_TIMEOUT_US UINT64_C(10000000)
 #define LINK_HOST_TIMEOUT_US    UINT64_C(2000000)
-#define LINK_SILENCES_MAX       3u /* the wait for an answer grows to eight times */
+#define LINK_STALE_WAIT_US      UINT64_C(500000) /* then the addresses known last are used */
+#define LINK_SILENCES_MAX       3u               /* the wait for an answer grows to eight times */
 #define LINK_WHY_MAX            500u
 #define LINK_MARK_LEN           32u
+
+#define LINK_ADDRESSES_MAX 8u /* of one host; more are not tried */
+
+/* Where a host is, by its name. */
+struct link_place {
+    struct resolver_address addresses[LINK_ADDRESSES_MAX];
+    unsigned count;
+    unsigned at; /* being tried, or connected to */
+    uint64_t good_until_us;
+};
 
 /* For each result of a query: its rows, an error (PGRES_FATAL_ERROR) or PGRES_PIPELINE_ABORTED. For
  * a sync: PGRES_PIPELINE_SYNC, perhaps after a PGRES_FATAL_ERROR: the failure of the commit. The
@@ -57,6 +71,9 @@ struct link_item {
 struct link {
     struct event_base *base;
     struct hosts hosts;
+    struct resolver *resolver; /* borrowed, set by the owner; NULL: libpq looks names up */
+    struct resolver_question *question;
+    struct link_place places[HOSTS_MAX];
     const char *application_name;
     char mark[LINK_MARK_LEN + 1]; /* what this session is known by (session.h) */
     struct link_callbacks callbacks;
@@ -68,6 +85,7 @@ struct link {
     short watched;
     size_t host;            /* being tried, or connected to */
     size_t tried;           /* hosts of this round that failed */
+    unsigned tried_there;   /* addresses of this host that failed */
     unsigned rounds;        /* in a row in which all failed */
     char why[LINK_WHY_MAX]; /* what the hosts of this round said, or the answer that ends the
                                session */

@@ -305,6 +305,7 @@ int reader_init(struct journal *journal)
         return TROTH_ERROR_NO_MEMORY;
     int error = link_init(&reader->link, journal->base, journal->conninfo, "troth reader",
                           &callbacks, journal);
+    reader->link.resolver = journal->resolver;
     reader->link.silence_us = READER_SILENCE_US;
     return error;
 }

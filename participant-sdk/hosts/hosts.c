@@ -143,11 +143,28 @@ static void pairs_make(const struct hosts *hosts, size_t which, const char *appl
     pair_add(ret_pairs, "fallback_application_name", application_name);
 }
 
-PGconn *hosts_start(const struct hosts *hosts, size_t which, const char *application_name)
+const char *hosts_name(const struct hosts *hosts, size_t which)
+{
+    const char *host = hosts->list[which].host, *address = hosts->list[which].hostaddr;
+
+    if (hosts->options == NULL || option(hosts, "service", "PGSERVICE") != NULL)
+        return NULL;
+    if (hosts->count == 1) {
+        host = option(hosts, "host", "PGHOST");
+        address = option(hosts, "hostaddr", "PGHOSTADDR");
+    }
+    if (host == NULL || strchr("/@", host[0]) != NULL || strchr(host, ',') != NULL)
+        return NULL; /* strchr() finds the end of an empty one, too */
+    return address != NULL && address[0] != '\0' ? NULL : host;
+}
+
+PGconn *hosts_start(const struct hosts *hosts, size_t which, const char *address,
+                    const char *application_name)
 {
     struct pairs pairs;
 
     pairs_make(hosts, which, application_name, &pairs);
+    pair_add(&pairs, "hostaddr", address);
     return PQconnectStartParams(pairs.keywords, pairs.values, hosts->options == NULL);
 }
 

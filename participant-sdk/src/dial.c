@@ -98,7 +98,8 @@ PGconn *dial(const struct hosts *hosts, _Atomic unsigned *first, struct watch *w
     ret_why[0] = '\0';
     for (i = 0; i < hosts->count && !is_ended(watch); i++) {
         const unsigned which = (from + i) % (unsigned)hosts->count;
-        PGconn *connection = greet(hosts_start(hosts, which, "troth"), time_us, watch, &words);
+        PGconn *connection =
+            greet(hosts_start(hosts, which, NULL, "troth"), time_us, watch, &words);
 
         if (connection != NULL) {
             if (first != NULL && i > 0) {

@@ -1,6 +1,7 @@
 """Names of hosts: a participant, or the coordinator, whose address comes, goes and changes is followed, and a name
 server that is silent holds up nobody but who waits for that name."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -102,6 +103,52 @@ class Names(TrothTest):
             reply = self.trothd.register("wrong", url, "http")
             self.assertEqual(reply.status, 422, (url, reply))
         self.assertEqual(self.trothd.get("/v1/participants/wrong").status, 404)
+
+    def cut_the_journal(self):
+        self.system.postgres.execute(
+            "journal", "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() "
+            "and datname = 'journal' and backend_type = 'client backend'")
+
+    def answers(self, path="/healthz"):
+        """What it says at once; None: nothing yet."""
+        begin = time.monotonic()
+        with contextlib.suppress(OSError):
+            reply = self.trothd.get(path, timeout=10)
+            self.assertLess(time.monotonic() - begin, 2, "it waits for no name server")
+            return reply
+        return None
+
+    def test_the_journals_host_is_a_name(self):
+        trothd, journal = self.trothd, self.trothd.options["journal"]
+        trothd.stop()
+        trothd.options["journal"] = journal.replace("127.0.0.1", "journal.test")
+        self.assertIn("journal.test", trothd.options["journal"])
+        try:
+            self.names.silent = True
+            trothd.launch()
+            wait_until(self.answers, 10, "it answers, although no name server does")
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                self.assertNotEqual(self.answers("/readyz").status, 200)
+                time.sleep(0.1)
+            self.names.silent = False  # now the name is known to be none …
+            wait_until(lambda: "looking up journal.test" in trothd.output(), 30, "it says what is missing")
+            self.names.set("journal.test", "127.0.0.3", "127.0.0.1", ttl=1)  # … and now at one of two addresses
+            trothd.wait_ready()
+            self.assertEqual(self.system.transfer(1, 2, 1).json["outcome"], "committed")
+            self.names.silent = True
+            time.sleep(1.5)  # behind its TTL
+            self.cut_the_journal()
+            begin = time.monotonic()
+            self.assertEqual(self.system.transfer(1, 2, 1).json["outcome"], "committed")
+            self.assertLess(time.monotonic() - begin, 10, "it is where it was")
+            self.names.silent = False
+            self.names.set("journal.test", "127.0.0.1", ttl=1)
+            self.cut_the_journal()
+            self.assertEqual(self.system.transfer(1, 2, 1).json["outcome"], "committed")
+        finally:
+            trothd.options["journal"] = journal
+            trothd.restart()
 
     def test_the_sdk_finds_the_coordinator_again(self):
         system = self.system

@@ -23,6 +23,7 @@
 
 struct event_base;
 struct journal;
+struct resolver;
 
 #define JOURNAL_SCHEMA_VERSION 4
 #define JOURNAL_SHARDS_DEFAULT 16u
@@ -103,6 +104,8 @@ struct journal_config {
     uint64_t lazy_delay_us;       /* how long lazy rows may wait for company */
     enum journal_unsafe unsafe;   /* a database with fsync or full_page_writes off */
     uint64_t clock_difference_us; /* a clock that differs more from the database's: no lead */
+    struct resolver *resolver;    /* looks up the hosts of the conninfo; borrowed. NULL: libpq does,
+                                     and    blocks */
     struct journal_callbacks callbacks;
     void *arg;
 };

@@ -29,9 +29,15 @@ struct hosts {
 int hosts_init(struct hosts *hosts, const char *conninfo);
 void hosts_finish(struct hosts *hosts);
 
-/* Begins to connect with one of them; NULL: no memory. A server that takes no writes is refused by
- * libpq, unless the conninfo says otherwise (target_session_attrs). */
-PGconn *hosts_start(const struct hosts *hosts, size_t which, const char *application_name);
+/* The name that has to be looked up before one of them can be connected to; NULL: a socket's path,
+ * an address (hostaddr), or libpq alone knows (a service). May be a numeric address. */
+const char *hosts_name(const struct hosts *hosts, size_t which);
+
+/* Begins to connect with one of them; NULL: no memory. `address`, numeric, is where its name is;
+ * NULL: libpq looks the name up, which blocks. A server that takes no writes is refused by libpq,
+ * unless the conninfo says otherwise (target_session_attrs). */
+PGconn *hosts_start(const struct hosts *hosts, size_t which, const char *address,
+                    const char *application_name);
 /* Blocks, for timeout_s at most. */
 PGconn *hosts_connect(const struct hosts *hosts, size_t which, const char *application_name,
                       unsigned timeout_s);
