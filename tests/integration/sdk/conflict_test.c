@@ -113,7 +113,7 @@ START_TEST(deadlock)
     set_default("deadlock_timeout = '20ms'");
     session_run_sql(other, "SET deadlock_timeout = '60s'; BEGIN;"
                            "UPDATE account SET balance = balance WHERE id = 2");
-    waiting = SEND(.op = OP_PREPARE, .counter = 1, .operation = "both", .lock_wait_ms = 5000);
+    waiting = SEND(.op = OP_PREPARE, .counter = 1, .operation = "both", .lock_wait_ms = 30000);
     rig_until(&rig, WAITING, "1");
     session_run_sql(other, "UPDATE account SET balance = balance WHERE id = 1; COMMIT");
     said = rig_hear(waiting);
@@ -132,7 +132,7 @@ START_TEST(serialisation_failure)
 
     set_default("default_transaction_isolation = 'serializable'");
     session_run_sql(other, LOCK_ACCOUNT_1);
-    waiting = SEND(.op = OP_PREPARE, .counter = 1, .lock_wait_ms = 5000);
+    waiting = SEND(.op = OP_PREPARE, .counter = 1, .lock_wait_ms = 30000);
     rig_until(&rig, WAITING, "1");
     session_run_sql(other, "COMMIT");
     assert_result(rig_hear(waiting), RESULT_VOTE);
@@ -148,7 +148,7 @@ START_TEST(serialisation_failure_at_the_end)
     int waiting;
 
     set_default("default_transaction_isolation = 'serializable'");
-    waiting = SEND(.op = OP_PREPARE, .counter = 1, .operation = "skew", .lock_wait_ms = 5000);
+    waiting = SEND(.op = OP_PREPARE, .counter = 1, .operation = "skew", .lock_wait_ms = 30000);
     gate_wait_for(&rig.gate, 1);
     session_run_sql(other, "BEGIN ISOLATION LEVEL SERIALIZABLE;"
                            "SELECT balance FROM account WHERE id = 1;"

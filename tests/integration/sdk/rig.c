@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,20 +33,84 @@ void session_run_sql(PGconn *session, const char *sql)
     PQclear(result);
 }
 
-static void create_database(struct rig *rig)
+static void in_database(struct rig *rig, const char *name)
 {
     const char *server = getenv("TROTH_TEST_POSTGRES");
-    struct rig postgres = {.conninfo = ""};
-    char sql[128];
-    PGconn *session;
 
     ck_assert_msg(server != NULL, "run me under tests/support/with-postgres");
-    snprintf(postgres.conninfo, sizeof postgres.conninfo, "%s dbname=postgres", server);
-    session = rig_session(&postgres);
-    snprintf(sql, sizeof sql, "CREATE DATABASE sdk_%d", (int)getpid());
-    session_run_sql(session, sql);
-    PQfinish(session);
-    snprintf(rig->conninfo, sizeof rig->conninfo, "%s dbname=sdk_%d", server, (int)getpid());
+    snprintf(rig->conninfo, sizeof rig->conninfo, "%s dbname=%s", server, name);
+    rig->sql = rig_session(rig);
+}
+
+/* The names of prepared transactions are the whole cluster's: leave none for the next test. */
+static void roll_back_prepared(struct rig *rig)
+{
+    char sql[192];
+
+    for (;;) {
+        const char *name =
+            rig_sql(rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
+
+        if (name[0] == '\0') {
+            return;
+        }
+        snprintf(sql, sizeof sql, "ROLLBACK PREPARED '%s'", name);
+        rig_sql(rig, sql);
+    }
+}
+
+/* Backends may have been stopped (silent_test.c), and end when they go on. */
+static void end_backends_of_others(struct rig *rig)
+{
+    const char *const pid = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
+                            " WHERE datname LIKE 'sdk\\_%' LIMIT 1";
+    int waited_ms;
+
+    for (waited_ms = 0; waited_ms < WAIT_MS_MAX; waited_ms += 10) {
+        const long found = rig_number(rig, pid);
+
+        if (found == 0) {
+            return;
+        }
+        (void)kill((pid_t)found, SIGCONT);
+        rig_sql(rig, "SELECT pg_sleep(0.01)");
+    }
+    ck_abort_msg("backends of an earlier test do not end");
+}
+
+/* A test that failed, or was killed, has not been through rig_teardown(): the next one does that
+ * for it, so that one failure is one. */
+static void tidy_up_after_others(void)
+{
+    struct rig postgres = {.conninfo = ""};
+    char database[64];
+
+    in_database(&postgres, "postgres");
+    rig_sql(&postgres, "ALTER SYSTEM RESET synchronous_standby_names"); /* database_test.c */
+    rig_sql(&postgres, "SELECT pg_reload_conf()");
+    end_backends_of_others(&postgres);
+    while (snprintf(database, sizeof database, "%s",
+                    rig_sql(&postgres, "SELECT database FROM pg_prepared_xacts LIMIT 1")) > 0) {
+        struct rig other = {.conninfo = ""};
+
+        in_database(&other, database);
+        roll_back_prepared(&other);
+        PQfinish(other.sql);
+    }
+    PQfinish(postgres.sql);
+}
+
+static void create_database(struct rig *rig)
+{
+    struct rig postgres = {.conninfo = ""};
+    char name[32], sql[64];
+
+    in_database(&postgres, "postgres");
+    snprintf(name, sizeof name, "sdk_%d", (int)getpid());
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s", name);
+    session_run_sql(postgres.sql, sql);
+    PQfinish(postgres.sql);
+    in_database(rig, name);
 }
 
 void rig_setup(struct rig *rig)
@@ -55,9 +120,9 @@ void rig_setup(struct rig *rig)
     memset(rig, 0, sizeof *rig);
     pthread_mutex_init(&rig->gate.lock, NULL);
     pthread_cond_init(&rig->gate.moved, NULL);
+    tidy_up_after_others();
     create_database(rig);
     ck_assert_msg(troth_postgres_migrate(rig->conninfo, why, sizeof why) == 0, "%s", why);
-    rig->sql = rig_session(rig);
     session_run_sql(rig->sql,
                     "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL);"
                     "CREATE TABLE seen (output text);"
@@ -116,23 +181,6 @@ void rig_stop(struct rig *rig)
     rig->running = false;
 }
 
-/* The names of prepared transactions are the whole cluster's: leave none for the next test. */
-static void roll_back_prepared(struct rig *rig)
-{
-    char sql[192];
-
-    for (;;) {
-        const char *name =
-            rig_sql(rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
-
-        if (name[0] == '\0') {
-            return;
-        }
-        snprintf(sql, sizeof sql, "ROLLBACK PREPARED '%s'", name);
-        rig_sql(rig, sql);
-    }
-}
-
 void rig_teardown(struct rig *rig)
 {
     rig_stop(rig);
@@ -184,7 +232,7 @@ int rig_send(const struct rig *rig, struct ask ask)
                               .branch = ask.branch == 0 ? 1 : ask.branch,
                               .attempt = ask.attempt == 0 ? 1 : ask.attempt,
                               .operation = {operation, strlen(operation)},
-                              .timeout_us = 5000000,
+                              .timeout_us = CALL_MS * UINT64_C(1000),
                               .lock_wait_us = ask.lock_wait_ms * 1000,
                               .ordered = ask.ordered};
     struct buffer body = {0}, request = {0};

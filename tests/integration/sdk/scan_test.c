@@ -300,7 +300,8 @@ START_TEST(ended_while_it_settles)
 {
     PGconn *other = rig_session(&rig);
 
-    rig.config.guard_timeout_us = 2000000;
+    rig.config.guard_timeout_us = 30000000;
+    rig.config.stop_timeout_us = 4000000; /* then the wait is cut off */
     session_run_sql(rig.sql, "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
                              " 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END';"
                              "CREATE TRIGGER wait BEFORE INSERT ON troth_guard.guard FOR EACH ROW"

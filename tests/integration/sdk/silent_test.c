@@ -13,6 +13,7 @@
 #include "rig.h"
 
 #define BACKENDS_MAX 64
+#define SOON_S       30 /* long before the ends of the calls, which are a minute or more */
 
 static struct rig rig;
 static long stopped[BACKENDS_MAX];
@@ -53,6 +54,22 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* As the coordinator does: until there is an answer. The participant's own limits are short here,
+ * so that on a machine with much to do also a healthy database may come too late for them. */
+static void until_done(struct ask ask)
+{
+    const double began = now_s();
+    struct said said;
+
+    do {
+        said = rig_ask(&rig, ask);
+        ck_assert_msg(now_s() - began < WAIT_MS_MAX / 1000.0, "%s", said.reason);
+    } while (said.result == RESULT_RETRY);
+    assert_result(said, RESULT_DONE);
+}
+
+#define UNTIL_DONE(...) until_done((struct ask){__VA_ARGS__})
+
 static void restart(const struct troth_postgres_config *config)
 {
     rig_stop(&rig);
@@ -86,15 +103,15 @@ START_TEST(a_silent_session_is_given_up)
     struct troth_postgres_config config = rig.config;
     double began;
 
-    config.answer_timeout_us = 500000;
+    config.answer_timeout_us = 1000000;
     config.slots = 1;
     restart(&config);
-    assert_result(ASK(.op = OP_EXECUTE, .counter = 1), RESULT_DONE);
+    UNTIL_DONE(.op = OP_EXECUTE, .counter = 1);
     stop_backends();
     began = now_s();
     assert_result(ASK(.op = OP_EXECUTE, .counter = 2, .timeout = "60000"), RESULT_RETRY);
-    ck_assert(now_s() - began < 10);
-    assert_result(ASK(.op = OP_EXECUTE, .counter = 2, .timeout = "60000"), RESULT_DONE);
+    ck_assert(now_s() - began < SOON_S);
+    UNTIL_DONE(.op = OP_EXECUTE, .counter = 2, .timeout = "60000");
     go_on();
     ck_assert_int_eq(rig_balance(&rig, 1), 800);
 }
@@ -106,7 +123,7 @@ START_TEST(a_silent_commit_is_given_up)
     struct troth_postgres_config config = rig.config;
     struct said said;
 
-    config.answer_timeout_us = 500000;
+    config.answer_timeout_us = 1000000;
     restart(&config);
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     assert_result(ASK(.op = OP_PREPARE, .counter = 2), RESULT_CONFLICT);
@@ -127,29 +144,38 @@ START_TEST(a_silent_commit_is_given_up)
 }
 END_TEST
 
+#define COMMITTING                                                                                 \
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"                     \
+    " AND wait_event = 'advisory'"
+
 /* A COMMIT that takes longer is unknown, and never ended: as long as it goes on its session has no
  * other backend, so that a database that is slow does not lose all its connections. */
 START_TEST(one_backend_for_a_session)
 {
     struct troth_postgres_config config = rig.config;
+    PGconn *other = rig_session(&rig);
     struct said said;
 
     session_run_sql(rig.sql, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-                             " 'BEGIN PERFORM pg_sleep(4); RETURN NULL; END';"
+                             " 'BEGIN PERFORM set_config(''lock_timeout'', ''0'', true);"
+                             " PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';"
                              "CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON account"
                              " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()");
+    session_run_sql(other, "SELECT pg_advisory_lock(1)");
     config.answer_timeout_us = 300000;
     config.slots = 1;
     restart(&config);
-    assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .timeout = "500"), RESULT_UNKNOWN);
-    said = ASK(.op = OP_EXECUTE, .counter = 1, .timeout = "500");
+    do { /* its own time may be over before it commits */
+        said = ASK(.op = OP_EXECUTE, .counter = 1, .timeout = "1000");
+    } while (said.result == RESULT_RETRY);
+    assert_result(said, RESULT_UNKNOWN);
+    said = ASK(.op = OP_EXECUTE, .counter = 1, .timeout = "1000");
     assert_result(said, RESULT_RETRY);
     ck_assert_ptr_nonnull(strstr(said.reason, "has not finished an earlier call"));
-    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM pg_stat_activity"
-                                      " WHERE wait_event = 'PgSleep'"),
-                     1);
-    rig_until(&rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "0");
-    assert_result(ASK(.op = OP_EXECUTE, .counter = 1), RESULT_DONE);
+    ck_assert_int_eq(rig_number(&rig, COMMITTING), 1);
+    PQfinish(other);
+    rig_until(&rig, COMMITTING, "0");
+    UNTIL_DONE(.op = OP_EXECUTE, .counter = 1);
     ck_assert_int_eq(rig_balance(&rig, 1), 900);
 }
 END_TEST
@@ -166,8 +192,8 @@ START_TEST(work_has_an_end)
     /* It has switched its statement timeout off. */
     assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .operation = "endless", .timeout = "500"),
                   RESULT_RETRY);
-    ck_assert(now_s() - began < 10);
-    assert_result(ASK(.op = OP_EXECUTE, .counter = 2), RESULT_DONE);
+    ck_assert(now_s() - began < SOON_S);
+    UNTIL_DONE(.op = OP_EXECUTE, .counter = 2);
 }
 END_TEST
 
@@ -221,7 +247,7 @@ START_TEST(it_stops_beside_a_silent_database)
     commit = SEND(.op = OP_COMMIT, .counter = 2);
     (void)ASK(.op = OP_EXECUTE, .counter = 9, .operation = "nothing"); /* both have been read */
     took = end_it();
-    ck_assert_msg(took < 4, "%.1f s", took);
+    ck_assert_msg(took < SOON_S, "%.1f s", took);
     waiting = rig_hear(wait);
     committing = rig_hear(commit);
     if (waiting.there) {
@@ -248,7 +274,7 @@ START_TEST(it_stops_beside_endless_work)
     held = SEND(.op = OP_EXECUTE, .counter = 1, .operation = "hold", .timeout = "60000");
     gate_wait_for(&rig.gate, 1);
     took = end_it();
-    ck_assert_msg(took < 3, "%.1f s", took);
+    ck_assert_msg(took < SOON_S, "%.1f s", took);
     ck_assert(!rig_hear(held).there);
     gate_open(&rig.gate);
     all_have_left();
@@ -311,11 +337,11 @@ START_TEST(hosts_before_the_good_one)
     began = now_s();
     restart(&config);
     assert_result(ASK(.op = OP_EXECUTE, .counter = 1), RESULT_DONE);
-    ck_assert(now_s() - began < 10);
+    ck_assert(now_s() - began < SOON_S);
     began = now_s();
     assert_result(ASK(.op = OP_PREPARE, .counter = 2), RESULT_VOTE);
     assert_result(ASK(.op = OP_COMMIT, .counter = 2), RESULT_DONE);
-    ck_assert(now_s() - began < 10);
+    ck_assert(now_s() - began < SOON_S);
     rig_stop(&rig);
     close(fd);
 }
