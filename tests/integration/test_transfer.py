@@ -236,17 +236,25 @@ class Transfers(TrothTest):
         self.assertEqual(self.system.transfer(14, 14, 1).json["outcome"], "committed")
 
     def test_unknown_participants_and_operations_are_named(self):
+        """An operation that is not there is no refusal, since another replica may have it: it is tried again, and is
+        the cause when the prepare timeout comes, in the participant's own words."""
         step = {"name": "pay", "participant": "bank_x", "operation": "debit", "input": {}}
         definition = {"name": "nowhere", "version": 1, "mode": "2pc", "steps": [step]}
         self.assertEqual(self.trothd.apply(definition).status, 201)
         self.expect(self.trothd.submit("nowhere", {}), 422, "bank_x", "pay")
-        steps = [{"name": "pay", "participant": "bank_a", "operation": "debbit", "input": {}},
-                 {"name": "get", "participant": "bank_b", "operation": "credit", "input": {}}]
-        misspelt = {"name": "misspelt", "version": 1, "mode": "2pc", "steps": steps}
+        entry = {"account": 14, "amount": 1}
+        steps = [{"name": "pay", "participant": "bank_a", "operation": "debbit", "input": entry},
+                 {"name": "get", "participant": "bank_b", "operation": "credit", "input": entry}]
+        misspelt = {"name": "misspelt", "version": 1, "mode": "2pc", "prepare_timeout": "2s", "steps": steps}
         self.assertEqual(self.trothd.apply(misspelt).status, 201)
+        balance = self.system.balance("bank_b", 14)
         shown = self.trothd.submit("misspelt", {}).json
         self.assertEqual((shown["outcome"], shown["failure"]["step"]), ("aborted", "pay"), shown)
         self.assertIn("debbit", shown["failure"]["reason"])
+        prepares = [entry for entry in self.trothd.show(shown["gtid"])["timeline"]
+                    if (entry["moment"], entry.get("op"), entry.get("branch")) == ("sent", "prepare", 1)]
+        self.assertGreater(len(prepares), 1, prepares)
+        self.assertEqual(self.system.balance("bank_b", 14), balance)
 
     def test_a_published_version_never_changes(self):
         changed = {**ONE_BRANCH, "description": "another one"}
