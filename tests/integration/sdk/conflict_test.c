@@ -104,19 +104,25 @@ START_TEST(lock_wait_is_the_coordinators)
 }
 END_TEST
 
-/* A deadlock's victim has let go of everything: it waits for its turn again, and gets it. */
+/* A deadlock's victim has let go of everything: it waits for its turn again, and gets it.
+ * PostgreSQL looks for a circle once in a wait, so the participant is the one who closes it. */
 START_TEST(deadlock)
 {
     struct said said;
     int waiting;
 
     set_default("deadlock_timeout = '20ms'");
-    session_run_sql(other, "SET deadlock_timeout = '60s'; BEGIN;"
+    session_run_sql(other, "SET deadlock_timeout = '600s'; BEGIN;"
                            "UPDATE account SET balance = balance WHERE id = 2");
     waiting = SEND(.op = OP_PREPARE, .counter = 1, .operation = "both", .lock_wait_ms = 30000);
+    gate_wait_for(&rig.gate, 1);
+    ck_assert_int_eq(
+        PQsendQuery(other, "UPDATE account SET balance = balance WHERE id = 1; COMMIT"), 1);
     rig_until(&rig, WAITING, "1");
-    session_run_sql(other, "UPDATE account SET balance = balance WHERE id = 1; COMMIT");
+    gate_open(&rig.gate);
     said = rig_hear(waiting);
+    while (PQclear(PQgetResult(other)), PQtransactionStatus(other) == PQTRANS_ACTIVE) {
+    }
     assert_result(said, RESULT_VOTE);
     ck_assert_uint_ge(rig.calls, 2);
     assert_result(ASK(.op = OP_COMMIT, .counter = 1, .operation = "both"), RESULT_DONE);

@@ -101,6 +101,7 @@ static int both(void *arg, PGconn *db, const struct troth_call *call, struct tro
     (void)call;
     rig->calls++;
     PQclear(PQexec(db, "UPDATE account SET balance = balance - 100 WHERE id = 1"));
+    pass(&rig->gate);
     PQclear(PQexec(db, "UPDATE account SET balance = balance + 100 WHERE id = 2"));
     troth_output_format(output, "%u", rig->calls);
     return 0;
