@@ -86,8 +86,9 @@ static PGresult *claim_and_run(struct session *session, int place, const char *s
         session_close(session);
         return failed(NULL);
     }
+    session_limit_work(
+        session); /* the server answers nothing before the work's statement is done */
     session->claimed = guard_claim_read(session);
-    session_limit_work(session);
     if (session->claimed == GUARD_CLAIMED) {
         result = PQgetResult(session->connection);
         /* The connection forgets it at the pipeline's end. */

@@ -77,8 +77,10 @@ struct troth_postgres_config {
                                     back what holds it; what it may not end: `retry`; 0: 200 ms */
     uint64_t answer_timeout_us;  /* the library's own statements, COMMIT among them, are answered
                                     by then, or the connection is cut; so is one whose work has not
-                                    come to an end so long after its call's timeout; 0: 10 s. More
-                                    than a write to the disk and to a synchronous standby takes */
+                                    come to an end so long after its call's timeout (with
+                                    queries_only the guard's own statement goes with the work's);
+                                    0: 10 s. More than a write to the disk and to a synchronous
+                                    standby takes */
     uint64_t work_timeout_us;    /* work that comes without a timeout is cut off then; 0: 5 min */
     uint64_t stop_timeout_us;    /* troth_postgres_destroy() takes no longer; 0: 5 s */
     const char *coordinator;     /* http://host:port, asked about branches left prepared; NULL:

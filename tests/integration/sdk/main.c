@@ -33,6 +33,7 @@ int main(void)
         suite_add_tcase(suite, with_queries_only(attempt_tests()));
         suite_add_tcase(suite, with_queries_only(conflict_tests()));
         suite_add_tcase(suite, with_queries_only(database_tests()));
+        suite_add_tcase(suite, with_queries_only(silent_tests()));
     }
     suite_add_tcase(suite, scan_tests());
     suite_add_tcase(suite, silent_tests());

@@ -120,6 +120,7 @@ void rig_setup(struct rig *rig)
     memset(rig, 0, sizeof *rig);
     pthread_mutex_init(&rig->gate.lock, NULL);
     pthread_cond_init(&rig->gate.moved, NULL);
+    pthread_mutex_init(&rig->saying, NULL);
     tidy_up_after_others();
     create_database(rig);
     ck_assert_msg(troth_postgres_migrate(rig->conninfo, why, sizeof why) == 0, "%s", why);
@@ -145,9 +146,22 @@ static void *run(void *arg)
     return NULL;
 }
 
+static void diagnostic(void *arg, enum troth_severity severity, const char *text)
+{
+    struct rig *rig = arg;
+
+    (void)severity;
+    if (strstr(text, "event=connection_cut") != NULL) {
+        pthread_mutex_lock(&rig->saying);
+        (void)snprintf(rig->cut, sizeof rig->cut, "%s", text);
+        pthread_mutex_unlock(&rig->saying);
+    }
+}
+
 void rig_start(struct rig *rig)
 {
-    const struct troth_participant_config config = {.address = "127.0.0.1"};
+    const struct troth_participant_config config = {
+        .address = "127.0.0.1", .diagnostic = diagnostic, .diagnostic_arg = rig};
     char why[512];
 
     rig->gate.open = false; /* rig_stop() opens it; no thread is there now */

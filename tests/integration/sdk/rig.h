@@ -38,6 +38,8 @@ struct rig {
     uint16_t port;
     PGconn *sql;
     struct gate gate;
+    pthread_mutex_t saying;
+    char cut[256];  /* the last line about a connection that was cut */
     unsigned calls; /* of `both` and `skew` */
 };
 

@@ -97,7 +97,8 @@ static void stop_backends(void)
 }
 
 /* A session whose backend is silent is given up after answer_timeout, and its call answered; the
- * next one has a new session. The one behind is ended: it had nothing to do. */
+ * next one has a new session. The one behind is ended: it had nothing to do. Where the guard goes
+ * with the work's statement it is the call's timeout, and that. */
 START_TEST(a_silent_session_is_given_up)
 {
     struct troth_postgres_config config = rig.config;
@@ -109,8 +110,13 @@ START_TEST(a_silent_session_is_given_up)
     UNTIL_DONE(.op = OP_EXECUTE, .counter = 1);
     stop_backends();
     began = now_s();
-    assert_result(ASK(.op = OP_EXECUTE, .counter = 2, .timeout = "60000"), RESULT_RETRY);
+    assert_result(
+        ASK(.op = OP_EXECUTE, .counter = 2, .timeout = rig_queries_only ? "2000" : "60000"),
+        RESULT_RETRY);
     ck_assert(now_s() - began < SOON_S);
+    pthread_mutex_lock(&rig.saying); /* and whose call it was */
+    ck_assert_msg(strstr(rig.cut, "000002 branch=1 attempt=1 backend=") != NULL, "%s", rig.cut);
+    pthread_mutex_unlock(&rig.saying);
     UNTIL_DONE(.op = OP_EXECUTE, .counter = 2, .timeout = "60000");
     go_on();
     ck_assert_int_eq(rig_balance(&rig, 1), 800);
@@ -194,6 +200,31 @@ START_TEST(work_has_an_end)
                   RESULT_RETRY);
     ck_assert(now_s() - began < SOON_S);
     UNTIL_DONE(.op = OP_EXECUTE, .counter = 2);
+}
+END_TEST
+
+/* Work takes as long as its call allows: the limit of an answer is not its. */
+START_TEST(work_may_take_its_time)
+{
+    struct troth_postgres_config config = rig.config;
+    const struct timespec longer = {.tv_sec = 2};
+    PGconn *other = rig_session(&rig);
+    int running;
+
+    config.answer_timeout_us = 300000;
+    config.lock_timeout_us = 60000000;
+    restart(&config);
+    session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
+    running = SEND(.op = OP_EXECUTE, .counter = 1, .timeout = "60000");
+    rig_until(&rig,
+              "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+              " AND wait_event_type = 'Lock'",
+              "1");
+    nanosleep(&longer,
+              NULL); /* several times the limit: nothing happens, which is not seen sooner */
+    session_run_sql(other, "ROLLBACK");
+    assert_result(rig_hear(running), RESULT_DONE);
+    PQfinish(other);
 }
 END_TEST
 
@@ -431,6 +462,7 @@ TCase *silent_tests(void)
     tcase_add_test(tests, a_silent_commit_is_given_up);
     tcase_add_test(tests, one_backend_for_a_session);
     tcase_add_test(tests, work_has_an_end);
+    tcase_add_test(tests, work_may_take_its_time);
     tcase_add_test(tests, it_stops_beside_a_silent_database);
     tcase_add_test(tests, it_stops_beside_endless_work);
     tcase_add_test(tests, work_can_not_destroy_it);
