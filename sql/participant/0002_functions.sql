@@ -1,7 +1,7 @@
 -- The guard as functions, for services in any language: the tables of 0001_guard.sql, with the same
 -- rules and locks as the C library's, so that both may serve the same branches (protocol.md, section 3).
 --
--- Applied by troth_postgres_migrate(), or by `psql -1 -f` of this folder's files in their order. For
+-- Applied by troth_postgres_migrate(), or by `psql -f apply.psql`, which may be done again and again. For
 -- PostgreSQL's default, READ COMMITTED; another isolation level is safe and fails more often.
 --
 -- A service executes, where :key is journal, gtid, branch, attempt (headers Troth-Journal, -Gtid, ...):

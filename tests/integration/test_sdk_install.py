@@ -3,12 +3,14 @@
 statically and dynamically, runs, and sees only troth_ symbols."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 
 BUILD = pathlib.Path(os.environ["TROTH_BUILD"])
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 SERVICE = r"""
 #include <stdio.h>
@@ -55,6 +57,12 @@ def run(*command, **options):
     return done.stdout
 
 
+def quickstart_targets():
+    """What the quickstart builds: an install behind it finds no more."""
+    text = (ROOT / "deploy" / "quickstart").read_text().replace("\\\n", " ")
+    return re.search(r"cmake --build --preset release\s+--target ([a-z_ ]+)", text)[1].split()
+
+
 def sanitized():
     cache = (BUILD / "CMakeCache.txt").read_text()
     return "TROTH_SANITIZE:BOOL=ON" in cache or "TROTH_FUZZ:BOOL=ON" in cache
@@ -74,6 +82,28 @@ class Install(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         shutil.rmtree(cls.home)
+
+    def test_the_whole(self):
+        """Programs, libraries, schemas, API and licence: what the quickstart has built can be installed."""
+        whole = self.home / "whole"
+        run("cmake", "--build", BUILD, "--target", *quickstart_targets())
+        run("cmake", "--install", BUILD, "--prefix", whole)
+        there = {str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file()}
+        for name in ("bin/trothctl", "sbin/trothd", "include/troth/client.h",
+                     "share/bash-completion/completions/trothctl", "share/doc/troth/LICENSE",
+                     "share/doc/troth/README.md", "share/troth/openapi.json",
+                     "share/troth/schemas/definition-1.schema.json", "share/troth/schemas/outcome-1.schema.json",
+                     "share/troth/sql/participant/0001_guard.sql", "share/troth/sql/participant/apply.psql"):
+            self.assertIn(name, there)
+        self.assertTrue({"libtroth.so", "libtroth.a", "troth.pc"} <= {pathlib.Path(name).name for name in there})
+        self.assertEqual((whole / "share/doc/troth/LICENSE").read_text(), (ROOT / "LICENSE").read_text())
+        self.assertIn("trothctl", run(whole / "bin/trothctl", "--version"))
+
+    def test_what_the_sdk_brings(self):
+        """Its component alone has no program, and all that belongs to the libraries."""
+        self.assertFalse((self.prefix / "bin").exists() or (self.prefix / "sbin").exists())
+        for name in ("share/doc/troth/LICENSE", "share/troth/openapi.json", "share/troth/sql/participant/apply.psql"):
+            self.assertTrue((self.prefix / name).is_file(), name)
 
     def environment(self):
         return {**os.environ, "PKG_CONFIG_PATH": str(self.lib / "pkgconfig"),

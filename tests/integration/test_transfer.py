@@ -1,13 +1,15 @@
 """A transfer between two real databases, through the real daemon: what comes out, who is told, and bad input."""
 
 import json
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from system import System  # noqa: E402
-from troth_test import TrothTest, main, wait_until  # noqa: E402
+from troth_test import ROOT, TrothTest, main, wait_until  # noqa: E402
 
 ONE_BRANCH = {
     "$schema": "https://troth.dev/schemas/definition-1.json", "name": "deposit", "version": 1, "mode": "2pc",
@@ -190,6 +192,33 @@ class Transfers(TrothTest):
                          {"branch": 1, "participant": "bank_a", "operation": "credit"})
         reply = self.trothd.post(f"/v1/transactions/{gtid}/commit", {"branches": [1, 2]})
         self.assertEqual((reply.json["outcome"], reply.json["failure"]["cause"]), ("aborted", "not_enlisted"), reply)
+
+    def interactive_by_hand(self, *arguments):
+        done = subprocess.run(
+            [str(ROOT / "participant-sdk" / "examples" / "interactive" / "transfer.sh"),
+             *(self.system.postgres.to(name) for name in ("bank_a", "bank_b")), *(str(word) for word in arguments)],
+            capture_output=True, text=True, timeout=60, env={**os.environ, "TROTH_URL": self.trothd.url})
+        words = done.stdout.split()
+        self.assertEqual((len(words), words[0]), (3, "begun:"), done)
+        return done.returncode, words[1], words[2], done.stderr
+
+    def test_interactive_with_curl_and_psql(self):
+        """The example of the documentation: it commits; where one bank's database says no, both are as before."""
+        before = self.system.balance("bank_a", 21), self.system.balance("bank_b", 22)
+        code, gtid, outcome, _ = self.interactive_by_hand(21, 22, 30)
+        self.assertEqual((code, outcome), (0, "committed"))
+        self.assertEqual((self.system.balance("bank_a", 21), self.system.balance("bank_b", 22)),
+                         (before[0] - 30, before[1] + 30))
+        shown = self.trothd.show(gtid)
+        self.assertEqual([(step["state"], step["output"]) for step in shown["steps"]],
+                         [("committed", {"balance": before[0] - 30}), ("committed", {"balance": before[1] + 30})],
+                         shown)
+        for arguments in ((21, 22, 100000), (21, 100000, 30)):  # not the money; no such account at the other
+            code, gtid, outcome, why = self.interactive_by_hand(*arguments)
+            self.assertEqual((code, outcome), (1, "aborted"), why)
+            self.has_ended(gtid)
+        self.assertEqual((self.system.balance("bank_a", 21), self.system.balance("bank_b", 22)),
+                         (before[0] - 30, before[1] + 30))
 
     def has_ended(self, gtid):
         """In the journal, and so not in memory any more."""
