@@ -171,12 +171,27 @@ static void dispatch_nowhere(const struct troth_participant *participant, struct
     task_reply_no_operation(task, reason);
 }
 
+/* A resource knows by itself what became of a branch: it need not know the operation for that. Not
+ * beside handlers of the service's own: another replica may have the operation among these. */
+static troth_handler others_handler(const struct troth_participant *participant, enum troth_op op)
+{
+    uint32_t i;
+
+    for (i = 0; i < participant->operations_count; i++) {
+        if (participant->operations[i]->handlers.abort != participant->others.abort) {
+            return NULL;
+        }
+    }
+    return handler_of(&participant->others, op);
+}
+
 void participant_dispatch(struct troth_participant *participant, struct troth_reply *task)
 {
     const struct troth_span name = {task->call.operation, strlen(task->call.operation)};
     const struct operation *operation = participant_operation(participant, name);
-    troth_handler handler =
-        operation == NULL ? NULL : handler_of(&operation->handlers, task->call.op);
+    troth_handler handler = operation == NULL ? others_handler(participant, task->call.op)
+                                              : handler_of(&operation->handlers, task->call.op);
+    void *arg = operation == NULL ? participant->resource_others : operation->arg;
 
     task_set_sink(participant->mailbox, request_deliver, participant);
     if (participant->destroyed) { /* by the handler of another command of this request */
@@ -184,7 +199,7 @@ void participant_dispatch(struct troth_participant *participant, struct troth_re
     } else if (handler == NULL) {
         dispatch_nowhere(participant, task);
     } else {
-        handler(operation->arg, &task->call, task);
+        handler(arg, &task->call, task);
     }
     task_set_sink(NULL, NULL, NULL);
 }

@@ -69,7 +69,8 @@ struct troth_postgres {
     uint64_t scan_interval_us;
     uint64_t sweep_interval_us;
     struct pg_operation *operations;
-    bool closing; /* loop thread: nothing new is begun */
+    struct pg_operation others; /* stands for those that are not here: without work */
+    bool closing;               /* loop thread: nothing new is begun */
     struct outputs *outputs;
     struct pool *phase1;
     struct pool *phase2;

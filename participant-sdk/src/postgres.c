@@ -232,6 +232,10 @@ int troth_postgres_create(struct troth_participant *participant,
                           const struct troth_postgres_config *config,
                           struct troth_postgres **ret_postgres)
 {
+    /* What became of a branch stands in the database, whichever replica worked on it: it ends here
+     * also where the operation is not, or nowhere (a misspelt one would be told for ever). */
+    static const struct troth_handlers others = {
+        .commit = on_commit, .abort = on_abort, .compensate = on_compensate, .status = on_status};
     struct troth_postgres *made;
     int error;
 
@@ -246,6 +250,7 @@ int troth_postgres_create(struct troth_participant *participant,
         return TROTH_ERROR_NO_MEMORY;
     }
     made->participant = participant;
+    made->others.postgres = made;
     (void)pthread_mutex_init(&made->saying, NULL); /* never fails with default attributes */
     error = fill(made, config);
     if (error != 0) {
@@ -256,6 +261,8 @@ int troth_postgres_create(struct troth_participant *participant,
     participant->resource = made;
     participant->news = on_news;
     participant->attached = on_attached;
+    participant->others = others;
+    participant->resource_others = &made->others;
     *ret_postgres = made;
     return 0;
 }
@@ -413,6 +420,8 @@ void postgres_detach(struct troth_postgres *postgres)
     uint32_t i;
 
     if (participant->resource == postgres) {
+        participant->others = ended;
+        participant->resource_others = NULL;
         participant->news = NULL;
         participant->attached = NULL;
         participant->resource = NULL;

@@ -60,6 +60,8 @@ struct troth_participant {
     void *diagnostic_arg;
     struct operation *operations[TROTH_OPERATIONS_MAX];
     uint32_t operations_count;
+    struct troth_handlers others; /* what a resource answers of operations that are not here */
+    void *resource_others;        /* their argument */
     struct journals journals;
     struct mailbox *mailbox;
     struct event_base *event_base;

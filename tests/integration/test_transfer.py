@@ -284,6 +284,8 @@ class Transfers(TrothTest):
                     if (entry["moment"], entry.get("op"), entry.get("branch")) == ("sent", "prepare", 1)]
         self.assertGreater(len(prepares), 1, prepares)
         self.assertEqual(self.system.balance("bank_b", 14), balance)
+        # It ends: what became of a branch its participant knows also where the operation is not.
+        self.assertEqual(self.trothd.wait_outcome(shown["gtid"], 60)["outcome"], "aborted")
 
     def test_a_published_version_never_changes(self):
         changed = {**ONE_BRANCH, "description": "another one"}

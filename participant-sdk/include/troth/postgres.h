@@ -140,9 +140,12 @@ struct troth_postgres_operation {
     void *arg;
 };
 
-/* Registers one operation with the participant. Errors: as troth_participant_handle();
- * TROTH_ERROR_INVALID also when there is neither work nor compensate. Before
- * troth_postgres_start(). */
+/* Registers one operation with the participant. Prepare and execute of an operation that is not
+ * registered find no handler (troth/participant.h); its commit, abort, compensation without an
+ * action, and status are answered from the database, where all branches of the participant are,
+ * unless the service registers handlers of its own beside these. Errors: as
+ * troth_participant_handle(); TROTH_ERROR_INVALID also when there is neither work nor compensate.
+ * Before troth_postgres_start(). */
 TROTH_MUST_CHECK int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
                                            const struct troth_postgres_operation *handler);
 
