@@ -58,6 +58,8 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_RAISE_LAZY] = "raise-lazy",
     [MUTATE_BARS_OTHERS] = "bars-others",
     [MUTATE_SLOT_UNTIL_ACK] = "slot-until-ack",
+    [MUTATE_MARK_AT_END] = "mark-at-end",
+    [MUTATE_GONE_IS_NEW] = "gone-is-new",
     [MUTATE_OVERWRITES] = "overwrites",
 };
 

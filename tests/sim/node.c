@@ -106,6 +106,7 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
                                 .what = op,
                                 .lock_wait_us = what->lock_wait_us,
                                 .ordered = what->ordered,
+                                .mark = mark_of(world, node),
                                 .again = world->mutation == MUTATE_SAME_KEY ? 0 : what->again};
     bool refused = leads && carry_command(world, command);
     command.kind = EV_CALL_TIMEOUT;
@@ -540,6 +541,7 @@ void node_takeover(struct world *world)
     if (world->epoch == 0 || world->mutation != MUTATE_SAME_EPOCH)
         world->epoch++;
     host->alive = true;
+    host->found = world->txns_count;
     host->epoch = world->epoch;
     if (world_random(world, 4) == 0) /* its clock is off by hours */
         host->wall_offset_us = (int64_t)world_random(world, 7200000000) - 3600000000;

@@ -268,10 +268,26 @@ static bool says_409(struct world *world, const struct sim_event *event)
     return true;
 }
 
+/* What it did nobody knows any more. */
+static bool has_left(struct world *world, const struct sim_event *event)
+{
+    struct guard *guard = &world->txns[event->txn].guard[event->branch];
+    if (!guard->gone || world->mutation != MUTATE_GONE_IS_NEW)
+        return guard->gone;
+    guard->committed = guard->tombstone = guard->read_only = 0;
+    guard->compensated = false;
+    return false;
+}
+
 void participant_on_command(struct world *world, const struct sim_event *event)
 {
     if (world->participant_down[at(world, event->txn, event->branch)])
         return;
+    mark_arrives(world, event);
+    if (has_left(world, event)) {
+        participant_answer(world, event, (struct result){.result = RESULT_UNKNOWN});
+        return;
+    }
     if (world_faulty(world) && world_chance(world, 15)) { /* a replica without the operation */
         participant_answer(world, event, (struct result){.result = RESULT_NO_OPERATION});
         return;

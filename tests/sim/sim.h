@@ -13,10 +13,10 @@
  *   stray.c        events that have no business coming now
  *   wait.c         the clients that wait at a node: replies when time is over, stop, fencing
  *   client.c       requests, repeated and cancelled; interactive clients and their services
+ *   marks.c        which guard rows leave
  *   check.c        the invariants of faults.md: at every step, and after the drain
  *   check_saga.c   those of sagas and of the fallback
- *   mutate.c       protections that can be switched off, here and never in the core
- */
+ *   mutate.c       protections that can be switched off, here and never in the core */
 #ifndef SIM_H
 #define SIM_H
 
@@ -43,8 +43,7 @@
 
 enum mutation {
     MUTATE_NOTHING,
-    MUTATE_DECISION_AFTER_SEND,  /* commit leaves when its row is asked for, not when it is durable
-                                  */
+    MUTATE_DECISION_AFTER_SEND,  /* commit leaves when its row is asked for */
     MUTATE_REPLY_BEFORE_DURABLE, /* the client hears the decision when it is asked for */
     MUTATE_NO_EPOCH_CHECK,       /* the journal takes writes of an old leader */
     MUTATE_SAME_EPOCH,           /* a restart goes on under the old epoch */
@@ -62,17 +61,15 @@ enum mutation {
     MUTATE_NOTHING_IS_DONE,       /* a commit that finds nothing is acknowledged */
     MUTATE_NO_IDEMPOTENCY_KEY,    /* a request sent again is a new transaction */
     MUTATE_NO_COMPENSATION_FENCE, /* a compensation that finds nothing leaves nothing */
-    MUTATE_REFUSAL_NO_TOMBSTONE,  /* a refusal leaves nothing: its duplicate may succeed [REFNOTOMB]
-                                   */
+    MUTATE_REFUSAL_NO_TOMBSTONE,  /* a refusal leaves nothing behind [REFNOTOMB] */
     MUTATE_TURN_AFTER_SEND,       /* compensations leave when the turn is asked for [EARLYCOMP] */
     MUTATE_PIVOT_LAZY,     /* a cancel or timeout does not wait for the pivot's fence [PIVOTLAZY] */
     MUTATE_UNKNOWN_PIVOT,  /* a pivot whose retries are spent counts as not run [UNKNOWNPIVOT] */
     MUTATE_KNOWN_ONLY,     /* only what this leader sent or the records show is compensated */
     MUTATE_EARLY_SEND,     /* attempt 2 leaves when its row is asked for [EARLYSEND] */
     MUTATE_GUARD_NO_FENCE, /* execute does not end what a lower attempt prepared [NOFENCE] */
-    MUTATE_LATE_YES, /* a yes that meets the fallback's write still asks for a commit, and rows are
-                        not written once [LATEYES, NOWRITEONCE] */
-    MUTATE_NO_ABORT, /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
+    MUTATE_LATE_YES,       /* a late yes still asks for a commit [LATEYES, NOWRITEONCE] */
+    MUTATE_NO_ABORT,       /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
     MUTATE_REFUSED_IS_DONE,  /* 409 to an abort of attempt 1 counts as its acknowledgement */
     MUTATE_TRY_UNCOUNTED,    /* a try leaves without the record that counts it */
     MUTATE_LAST_ROW,         /* what is published is the row made last, not that of the record */
@@ -96,11 +93,11 @@ enum mutation {
     MUTATE_NEVER_LEFT,          /* a try without an answer counts as never sent [NEVERLEFT] */
     MUTATE_SAME_KEY,   /* a commit or an abort that he sends again has the key of the refused one */
     MUTATE_RAISE_LAZY, /* his new attempt leaves before it is durable [RAISELAZY] */
-    MUTATE_BARS_OTHERS, /* who waits for slots bars those behind from all participants [BARSOTHERS]
-                         */
+    MUTATE_BARS_OTHERS,    /* who waits for slots bars all behind [BARSOTHERS] */
     MUTATE_SLOT_UNTIL_ACK, /* an abort holds its slot until it is acknowledged [SLOTUNTILACK] */
-    MUTATE_OVERWRITES,     /* a step's record takes the place of the one before, whatever that says
-                              [OVERWRITES] */
+    MUTATE_OVERWRITES,     /* a record takes the place of any before it [OVERWRITES] */
+    MUTATE_MARK_AT_END,    /* guard rows leave when memory says: ended [MARKATEND] */
+    MUTATE_GONE_IS_NEW,    /* a call about a row that has left finds nothing, and works */
     MUTATE_COUNT
 };
 
@@ -182,6 +179,7 @@ struct sim_event {
     bool ordered;
     struct batch *batch;
     uint64_t again; /* of a command */
+    uint32_t mark;  /* the same: its sender knows of nothing open below (marks.c) */
 };
 
 enum mood { MOOD_YES, MOOD_READ_ONLY, MOOD_REFUSE, MOOD_UNSENDABLE, MOOD_SKIP };
@@ -225,8 +223,7 @@ struct guard {
     uint32_t read_only;
     bool confused; /* answers 409 to phase 2, as long as faults last */
     bool forgets;  /* plain http: what it has done it refuses to do again, and does not say why */
-    /* Plain http, too: no tombstone, but each answer is kept under its key: the attempts of execute
-     * and compensate that were refused. */
+    /* Plain http: no tombstone; its answers stand under their keys: attempts that were refused. */
     uint32_t no, undo_no;
     struct {
         bool is;
@@ -249,6 +246,7 @@ struct guard {
     uint32_t sent_by; /* bit n: by incarnation n */
     bool recorded;    /* a STEP record says done */
     uint32_t raised;  /* attempts above the transaction's, of the newest STEP record */
+    bool gone;        /* its row has left (marks.c) */
 };
 
 struct decision_row {
@@ -259,8 +257,7 @@ struct decision_row {
     uint32_t delegated;
 };
 
-/* One gtid: what the journal holds of it, what its branches are in, what was told about it. */
-struct sim_txn {
+struct sim_txn { /* one gtid: rows, branches, and what was told about it */
     troth_gtid gtid;
     uint32_t epoch;
     uint32_t client;
@@ -318,8 +315,7 @@ struct batch {
     struct write writes[LANE_MAX];
 };
 
-/* A client that waits for a transaction, or a service for its enlistment. */
-struct wait {
+struct wait { /* a client for a transaction, or a service for its enlistment */
     uint32_t id;
     enum request what;
     uint32_t client, branch, list;
@@ -354,6 +350,7 @@ struct node {
     uint64_t lease_until_us; /* 0: it is renewed */
     int64_t wall_offset_us;
     struct live *live[TXNS_MAX];
+    uint32_t found; /* transactions that were begun before its time */
     struct slots *slots;
     struct slots_pool pools[PARTICIPANTS];
     uint64_t slots_again_us;
@@ -454,6 +451,10 @@ void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_out
 bool node_leads(const struct world *world, uint32_t node);
 void node_on_drain(struct world *world, const struct sim_event *event);
 void node_on_stop(struct world *world, const struct sim_event *event);
+
+/* marks.c */
+uint32_t mark_of(const struct world *world, uint32_t node);
+void mark_arrives(struct world *world, const struct sim_event *event);
 
 /* stray.c */
 void stray_one(struct world *world, uint32_t node, uint32_t txn);
