@@ -130,13 +130,13 @@ class Operator(TrothTest):
         self.assertEqual(self.grown(before, "troth_transactions_total", mode="saga", outcome="compensated"), 1)
         self.assertEqual(self.grown(before, "troth_compensations_total"), 2)
 
-    def falls_back(self, cause):
+    def falls_back(self, cause, down, up):
         """A checkout while payments is down, and how often each cause of a fallback was counted for it."""
         before = self.metrics()
-        self.system.shops["payments"].kill9()
+        down()
         gtid = self.system.checkout(self.number, prefer="respond-async").json["gtid"]
         wait_until(lambda: self.trothd.show(gtid)["attempt"] == 2, 30, "it fell back")
-        self.system.shops["payments"].start()
+        up()
         self.assertEqual(self.system.ended(gtid, "committed")["fallback"]["cause"], cause)
         self.assertEqual({name: self.grown(before, "troth_fallbacks_total", cause=name)
                           for name in ("timeout", "unreachable", "restarted")},
@@ -144,13 +144,14 @@ class Operator(TrothTest):
         self.assertEqual(self.grown(before, "troth_transactions_total", mode="2pc_then_saga", outcome="committed"), 1)
 
     def test_a_fallback_counts_with_its_cause(self):
-        self.falls_back("timeout")  # the proxy takes the connection, and nobody answers
+        proxy = self.system.proxies["payments"]  # takes the request, and nobody answers
+        self.falls_back("timeout", lambda: proxy.hold("request"), proxy.release)
 
     def test_a_fallback_since_nobody_could_be_reached(self):
         payments = self.system.shops["payments"]
         self.assertEqual(self.trothd.register("payments", f"{payments.url}/").status, 200)
         try:
-            self.falls_back("unreachable")
+            self.falls_back("unreachable", payments.kill9, payments.start)
         finally:
             proxy = self.system.proxies["payments"]
             self.assertEqual(self.trothd.register("payments", f"http://127.0.0.1:{proxy.port}/").status, 200)
