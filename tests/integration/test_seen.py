@@ -115,6 +115,7 @@ class Seen(TrothTest):
 
     def test_a_refused_connection_is_told(self):
         port = self.scripted.port
+        self.scripted.server.shutdown()  # whoever waits at a socket keeps it open after its close
         self.scripted.server.server_close()
         self.register(f"http://127.0.0.1:{port}")
         gtid = self.begin(self.saga())
@@ -334,6 +335,7 @@ class Seen(TrothTest):
     def test_what_never_left_needs_no_compensation(self):
         """Nobody listens: no try reached the participant, and there is nothing to undo."""
         port = self.scripted.port
+        self.scripted.server.shutdown()  # whoever waits at a socket keeps it open after its close
         self.scripted.server.server_close()
         self.register(f"http://127.0.0.1:{port}")
         gtid = self.begin(self.saga(max_attempts=3))
