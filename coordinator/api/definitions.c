@@ -191,18 +191,26 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
     return 0;
 }
 
-/* The file as it was published, byte for byte. */
-int definitions_get(const struct request *request, struct api_problem *ret_problem)
+/* The one that the path names, in the version that the query names, or the newest. */
+static int asked_definition(const struct request *request, const struct definition **ret_definition,
+                            struct api_problem *ret_problem)
 {
     char name[TROTH_NAME_LEN_MAX + 1];
-    const struct definition *definition;
     uint32_t version = 0;
     int error = request_name(request, name, ret_problem);
     if (error == 0)
         error = query_uint(request, "version", 1, INT32_MAX, &version, ret_problem);
     if (error == 0)
         error = lookup_definition(request->api, API_PROBLEM_NO_SUCH_DEFINITION, name, version,
-                                  &definition, ret_problem);
+                                  ret_definition, ret_problem);
+    return error;
+}
+
+/* The file as it was published, byte for byte. */
+int definitions_get(const struct request *request, struct api_problem *ret_problem)
+{
+    const struct definition *definition;
+    int error = asked_definition(request, &definition, ret_problem);
     if (error == 0)
         http_exchange_reply(request->exchange, 200, JSON_TYPE, no_headers, definition->text);
     return error;
@@ -213,15 +221,8 @@ int definitions_status(const struct request *request, struct api_problem *ret_pr
 {
     const struct api_host *host = &request->api->host;
     BUFFER_SCOPED struct buffer body = {0};
-    char name[TROTH_NAME_LEN_MAX + 1];
     const struct definition *definition;
-    uint32_t version = 0;
-    int error = request_name(request, name, ret_problem);
-    if (error == 0)
-        error = query_uint(request, "version", 1, INT32_MAX, &version, ret_problem);
-    if (error == 0)
-        error = lookup_definition(request->api, API_PROBLEM_NO_SUCH_DEFINITION, name, version,
-                                  &definition, ret_problem);
+    int error = asked_definition(request, &definition, ret_problem);
     if (error != 0)
         return error;
     buffer_append_format(&body, "{\"name\":\"%s\",\"version\":%u,", definition->name,

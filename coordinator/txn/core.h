@@ -259,6 +259,9 @@ void txn_late(struct step *step);
 
 /* restart.c */
 void txn_attempt_end(struct step *step, uint64_t members);
+/* The write that ends the attempt before this one is durable. False also when that has committed,
+ * which nobody here wrote: the transaction is lost. */
+bool txn_attempt_ended(struct step *step);
 void txn_restart(struct step *step, enum txn_cause cause, uint32_t branch_number, struct mono at);
 void txn_restart_same(struct step *step, struct txn_branch *branch, struct mono at);
 void txn_on_restarted(struct step *step);

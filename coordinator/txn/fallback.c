@@ -52,14 +52,8 @@ void txn_fall_back(struct step *step, enum txn_cause cause, uint32_t branch_numb
 void txn_on_fallen_back(struct step *step)
 {
     struct txn *txn = step->txn;
-    const struct txn_event *event = step->event;
-    if (event->of.durable.record != TXN_RECORD_ATTEMPT ||
-        event->of.durable.attempt + 1 != txn->attempt)
+    if (!txn_attempt_ended(step))
         return;
-    if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT) {
-        txn_set_state(txn, TXN_LOST); /* it has committed: a contradiction */
-        return;
-    }
     txn_earlier_abort(step, txn_2pc_members(txn), txn->attempt - 1);
     enum txn_cause wish = txn->cause;
     txn->cause = TXN_CAUSE_NONE;

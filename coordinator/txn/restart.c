@@ -71,18 +71,25 @@ static void go_on(struct step *step)
     txn_reserve(step);
 }
 
-/* RESTARTING: attempt n has ended and n + 1 begun; or somebody cancelled meanwhile. */
-void txn_on_restarted(struct step *step)
+bool txn_attempt_ended(struct step *step)
 {
     struct txn *txn = step->txn;
     const struct txn_event *event = step->event;
     if (event->of.durable.record != TXN_RECORD_ATTEMPT ||
         event->of.durable.attempt + 1 != txn->attempt)
+        return false;
+    if (event->of.durable.verdict != TXN_ALREADY || event->of.durable.standing == TXN_ABORT)
+        return true;
+    txn_set_state(txn, TXN_LOST); /* the attempt has committed: a contradiction */
+    return false;
+}
+
+/* RESTARTING: attempt n has ended and n + 1 begun; or somebody cancelled meanwhile. */
+void txn_on_restarted(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (!txn_attempt_ended(step))
         return;
-    if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT) {
-        txn_set_state(txn, TXN_LOST); /* the attempt has committed: a contradiction */
-        return;
-    }
     if (txn->cause != TXN_CAUSE_NONE)
         txn_abort(step, txn->cause, 0);
     else

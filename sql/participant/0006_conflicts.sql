@@ -8,7 +8,7 @@
 --
 -- A transaction that prepares in order (header Troth-Ordered: true) waits long, and inside of one database
 -- two of them may wait in a circle that PostgreSQL does not see, since what is prepared waits nowhere. Who
--- has waited for a second asks, from another session, holders(ARRAY[pid of the session that waits]), and goes
+-- has waited half a second asks, from another session, holders(ARRAY[pid of the session that waits]), and goes
 -- by age: gtids compare as text, smaller is older. Younger than the holder: pg_cancel_backend(pid), and a
 -- conflict, with the header Troth-Blocker: <gtid of the holder>. Otherwise it waits on.
 
