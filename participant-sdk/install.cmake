@@ -3,12 +3,12 @@
 #
 # The modules are compiled once more here, without hidden visibility: the linker's version script and
 # objcopy choose by name what is seen, so that the public headers need no export macros.
-file(GLOB installed_sources CONFIGURE_DEPENDS ${sdk_dir}/src/*.c ${sdk_dir}/protocol/*.c
-  ${sdk_dir}/http/*.c ${sdk_dir}/resolve/*.c ${sdk_dir}/hosts/*.c)
+file(GLOB installed_sources CONFIGURE_DEPENDS ${sdk_dir}/src/*.c ${sdk_dir}/base/*.c
+  ${sdk_dir}/wire/*.c ${sdk_dir}/http/*.c ${sdk_dir}/resolve/*.c ${sdk_dir}/hosts/*.c)
 add_library(troth_objects OBJECT ${installed_sources})
 add_dependencies(troth_objects sdk_migrations)
 target_include_directories(troth_objects PRIVATE ${sdk_dir}/include ${sdk_dir}/src
-  ${sdk_dir}/protocol ${sdk_dir}/protocol/include ${sdk_dir}/http ${sdk_dir}/http/include
+  ${sdk_dir}/base ${sdk_dir}/base/include ${sdk_dir}/wire ${sdk_dir}/wire/include ${sdk_dir}/http ${sdk_dir}/http/include
   ${sdk_dir}/resolve ${sdk_dir}/resolve/include ${sdk_dir}/hosts/include
   ${CMAKE_CURRENT_BINARY_DIR}/generated)
 target_link_libraries(troth_objects PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES troth_flags)

@@ -3,7 +3,7 @@
 
 #include "call.h"
 #include "request.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "request.h"
-#include <protocol/duration.h>
-#include <protocol/nearest.h>
+#include <base/duration.h>
+#include <base/nearest.h>
 
 #define MEMBER_TEXT_MAX 256u
 

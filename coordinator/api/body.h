@@ -7,7 +7,7 @@
 #ifndef API_BODY_H
 #define API_BODY_H
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "router.h"
 

@@ -6,7 +6,7 @@
 #include "lookup.h"
 #include "problem_body.h"
 #include "request.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};
 

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include <api/problem.h>
-#include <protocol/message.h>
+#include <wire/message.h>
 
 static bool is_space(char c)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <protocol/nearest.h>
+#include <base/nearest.h>
 
 static int no_such(enum api_problem_kind kind, const char *what, const char *name,
                    const char *const *names, struct api_problem *ret_problem)

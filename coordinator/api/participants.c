@@ -5,7 +5,7 @@
 #include "lookup.h"
 #include "registration.h"
 #include "request.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "problem_body.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 #define RETRY_AFTER_DEFAULT_S 1u
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "headers.h"
-#include <protocol/json.h>
-#include <protocol/nearest.h>
+#include <base/json.h>
+#include <base/nearest.h>
 
 static bool span_is(struct troth_span span, const char *text)
 {

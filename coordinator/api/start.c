@@ -8,7 +8,7 @@
 #include "lookup.h"
 #include "request.h"
 #include "transaction_reply.h"
-#include <protocol/duration.h>
+#include <base/duration.h>
 
 static int hash_request(struct troth_span body, char ret_hex[65], struct api_problem *ret_problem)
 {

@@ -5,8 +5,8 @@
 #include "call.h"
 #include "request.h"
 #include "view.h"
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 #define GTID_PREFIX_MIN 4u
 

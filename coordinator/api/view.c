@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 /* A view under way: which of its texts could not be read. */
 struct page {

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "problem.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 #define CONNECT_TIMEOUT_MAX_MS 10000
 

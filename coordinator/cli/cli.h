@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 #include <troth/error.h>
 #include <troth/span.h>
 

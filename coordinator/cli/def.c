@@ -6,8 +6,8 @@
 #include "problem.h"
 #include "request.h"
 #include "text.h"
+#include <base/json.h>
 #include <definition/definition.h>
-#include <protocol/json.h>
 #include <troth/id.h>
 
 /* --- apply and validate ------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 #include "input.h"
 #include "request.h"
 #include "text.h"
-#include <protocol/json.h>
+#include <base/json.h>
 #include <troth/id.h>
 
 /* Both sides; the texts live as long. */

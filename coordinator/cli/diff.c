@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "text.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 void diff_finish(struct diff *diff)
 {

@@ -2,7 +2,7 @@
 #ifndef CLI_DIFF_H
 #define CLI_DIFF_H
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 #include <troth/span.h>
 
 /* Bytes of one value shown in a line; of a longer one the beginning, and how long it is. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "text.h"
-#include <protocol/json.h>
+#include <base/json.h>
 #include <troth/id.h>
 
 #define PREFIX_LEN_MIN 4u

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 static int read_stream(FILE *stream, const char *path, struct buffer *text)
 {

@@ -4,9 +4,9 @@
 #include "request.h"
 #include "text.h"
 #include "view.h"
-#include <protocol/clock.h>
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/clock.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 #define TX_LIMIT_DEFAULT 50u
 #define TX_LIMIT_MAX     100000u

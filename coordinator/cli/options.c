@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "command.h"
-#include <protocol/duration.h>
-#include <protocol/nearest.h>
+#include <base/duration.h>
+#include <base/nearest.h>
 
 /* Values that getopt_long gives back for long options: the index into a list, behind all letters.
  */

@@ -5,7 +5,7 @@
 #include "properties.h"
 #include "request.h"
 #include "text.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 #define SLOTS_MAX       10000u
 #define ANSWERS_WAIT_US UINT64_C(6000000) /* longer than the coordinator asks it */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "text.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 struct troth_span problem_slug(struct troth_span json)
 {

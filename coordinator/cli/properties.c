@@ -1,7 +1,7 @@
 #include "properties.h"
 
 #include "text.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 #define NESTING_MAX 4u /* deeper objects are shown as JSON */
 

@@ -2,7 +2,7 @@
 #ifndef CLI_PROPERTIES_H
 #define CLI_PROPERTIES_H
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 #include <troth/span.h>
 
 void properties_append(struct buffer *text, struct troth_span object);

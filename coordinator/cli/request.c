@@ -6,8 +6,8 @@
 
 #include "find.h"
 #include "text.h"
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 #include <troth/id.h>
 
 #define PAGE_MAX 500u

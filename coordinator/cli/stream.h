@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 #include <troth/span.h>
 
 #define STREAM_EVENT_BYTES_MAX                                                                     \

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 struct troth_span member(struct troth_span object, const char *name)
 {

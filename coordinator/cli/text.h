@@ -6,7 +6,7 @@
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 #include <troth/span.h>
 
 /* The member of an object; absent when it is not there, or null, or `object` is no object. */

@@ -3,8 +3,8 @@
 
 #include "text.h"
 #include "view.h"
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 /* Beyond this, times are in seconds and not in milliseconds. */
 #define MILLISECONDS_UP_TO_US UINT64_C(10000000)

@@ -7,8 +7,8 @@
 #include "text.h"
 #include "view.h"
 #include "watch.h"
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 #include <troth/id.h>
 
 static int print_transaction(const struct cli *cli, const struct answer *answer, bool timeline)

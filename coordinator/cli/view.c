@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "text.h"
-#include <protocol/clock.h>
-#include <protocol/json.h>
+#include <base/clock.h>
+#include <base/json.h>
 
 static bool is(struct troth_span value, const char *word)
 {

@@ -10,8 +10,8 @@
 #include "stream.h"
 #include "text.h"
 #include "view.h"
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 #include <troth/id.h>
 
 #define OP_BYTES_MAX 24u

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 void problem_unavailable(struct api_problem *problem, const char *why)
 {

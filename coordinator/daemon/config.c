@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/duration.h>
+#include <base/nearest.h>
 #include <definition/definition.h>
 #include <journal/journal.h>
 #include <outbox/outbox.h>
-#include <protocol/duration.h>
-#include <protocol/nearest.h>
 
 #define CONFIG_SERVER_BYTES 64 /* "[…]:65535" */
 #define US_PER_S            UINT64_C(1000000)

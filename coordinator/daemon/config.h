@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <base/buffer.h>
 #include <journal/journal.h>
-#include <protocol/buffer.h>
 #include <troth/error.h>
 
 #define CONFIG_KEYS_MAX 64u /* in the table */

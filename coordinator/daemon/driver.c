@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 
 #define SCRATCH_BYTES (64u << 10)
 

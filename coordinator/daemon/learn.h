@@ -27,7 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/clock.h>
+#include <base/clock.h>
 #include <troth/id.h>
 
 #define LEARN_WINDOW_US             1000000u

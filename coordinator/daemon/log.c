@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <protocol/buffer.h>
-#include <protocol/clock.h>
-#include <protocol/json.h>
+#include <base/buffer.h>
+#include <base/clock.h>
+#include <base/json.h>
 
 /* A pipe takes so much at once when it has room at all: longer lines are cut. */
 #define LINE_BYTES_MAX 4096u

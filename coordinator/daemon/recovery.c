@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 static bool copy_origin(struct entry *entry, const struct txn_origin *origin)
 {

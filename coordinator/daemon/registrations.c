@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 /* --- as the journal keeps it: {"binding":"batch","urls":["…"],"slots":16} --------------------- */
 

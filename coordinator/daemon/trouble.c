@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #define TROUBLE_BYTES 400u
 

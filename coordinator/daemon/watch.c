@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 struct watcher {
     LIST_ENTRY(watcher) of_driver;

@@ -1,5 +1,5 @@
 /* check.c: writes faults down: line, column, JSON pointer and text. */
-#include <protocol/nearest.h>
+#include <base/nearest.h>
 
 #include "check.h"
 

@@ -2,8 +2,8 @@
 #ifndef DEFINITION_CHECK_H
 #define DEFINITION_CHECK_H
 
+#include <base/json.h>
 #include <definition/definition.h>
-#include <protocol/json.h>
 
 /* One text that is being checked, and what was found wrong with it. */
 struct check {

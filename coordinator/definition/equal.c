@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "decimal.h"
 

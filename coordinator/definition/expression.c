@@ -1,5 +1,5 @@
 /* expression.c: finds expressions in strings, reads their paths and follows them. */
-#include <protocol/nearest.h>
+#include <base/nearest.h>
 
 #include "expression.h"
 

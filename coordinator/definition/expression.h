@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 #include <troth/error.h>
 #include <troth/span.h>
 

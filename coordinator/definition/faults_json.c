@@ -1,6 +1,6 @@
 /* faults_json.c: faults as programs read them. */
+#include <base/json.h>
 #include <definition/definition.h>
-#include <protocol/json.h>
 
 static void fault_append(struct buffer *list, const struct definition_fault *fault)
 {

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include <protocol/duration.h>
+#include <base/duration.h>
 
 #include "decimal.h"
 #include "expression.h"

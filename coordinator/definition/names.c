@@ -1,5 +1,5 @@
 /* names.c: what a file alone can not tell: whether the participants that it names are there. */
-#include <protocol/nearest.h>
+#include <base/nearest.h>
 
 #include "check.h"
 

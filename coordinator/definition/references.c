@@ -1,7 +1,7 @@
 /* references.c: what the templates of a definition name, and whether it can be there by then. */
 #include <string.h>
 
-#include <protocol/nearest.h>
+#include <base/nearest.h>
 
 #include "expression.h"
 #include "parse.h"

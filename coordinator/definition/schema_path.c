@@ -1,7 +1,7 @@
 /* schema_path.c: can an input that fits the schema have a path that a template asks for? */
 #include <string.h>
 
-#include <protocol/nearest.h>
+#include <base/nearest.h>
 
 #include "expression.h"
 #include "schema.h"

@@ -4,8 +4,8 @@
 #include <libpq-fe.h>
 #include <string.h>
 
-#include <protocol/buffer.h>
-#include <protocol/nearest.h>
+#include <base/buffer.h>
+#include <base/nearest.h>
 
 #define OPTIONS_MAX 64u /* of libpq */
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <base/buffer.h>
 #include <journal/journal.h>
-#include <protocol/buffer.h>
 
 #include "migrations.h"
 #include "session.h"

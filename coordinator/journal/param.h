@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/buffer.h>
-#include <protocol/clock.h>
+#include <base/buffer.h>
+#include <base/clock.h>
 #include <troth/id.h>
 #include <troth/span.h>
 

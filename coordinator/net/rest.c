@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 #define HEADERS_MAX 11
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #define SAID_BODY_MAX 200u /* bytes shown of what it said with a status that is no result */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "outbox_private.h"
 

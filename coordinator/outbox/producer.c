@@ -5,11 +5,11 @@
  * was given, and an eventfd takes eight bytes or nothing. A wake-up can be lost when an event
  * arrives while the queue is being emptied, so the host also serves it from its slow timer. */
 #include <assert.h>
+#include <base/json.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <librdkafka/rdkafka.h>
-#include <protocol/json.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* row.c: an outcome as a CloudEvent in Kafka's binary binding (CloudEvents 1.0.2, Kafka protocol
  * binding 1.0.2, section 3.2): the attributes are headers, the payload is JSON. Pure. */
 #include <assert.h>
+#include <base/json.h>
 #include <openssl/evp.h>
-#include <protocol/json.h>
 #include <stdio.h>
 #include <string.h>
 

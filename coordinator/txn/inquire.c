@@ -1,6 +1,6 @@
 /* inquire.c: what a branch in doubt is told (protocol.md, section 2). Asking is always safe: where
  * nothing is certain the answer is "undecided", ask again. */
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "core.h"
 

@@ -1,7 +1,7 @@
 /* recover.c: what a new leader makes of what the journal holds. All that it knows comes from there
  * (protocol.md, section 1, rule 4). Nothing is sent and nothing written before the RECOVERED step,
  * so that a scan which fails half-way has aborted nothing (faults.md 14). */
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "core.h"
 

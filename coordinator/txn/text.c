@@ -1,7 +1,7 @@
 /* text.c: steps, failure and timeline as JSON for people: the same text in memory, in the END
  * record and in the API. */
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 #include "core.h"
 

@@ -2,7 +2,7 @@
  * when his time is over, when the coordinator stops or is fenced, and for whoever asks again.
  *
  * A reply never says more than is durable, and never less than is known. */
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "core.h"
 

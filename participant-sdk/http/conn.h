@@ -17,8 +17,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <base/buffer.h>
 #include <http/loop.h>
-#include <protocol/buffer.h>
 
 struct event;
 struct http_conn;

@@ -14,8 +14,8 @@
 
 #include <llhttp.h>
 
+#include <base/buffer.h>
 #include <http/loop.h>
-#include <protocol/buffer.h>
 #include <troth/span.h>
 
 /* Offsets into the head. */

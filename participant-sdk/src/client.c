@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/json.h>
 #include <http/client.h>
-#include <protocol/json.h>
 #include <troth/client.h>
 
 #include "orders.h"

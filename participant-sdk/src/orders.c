@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 #include "orders.h"
 

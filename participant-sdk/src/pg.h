@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 #include <troth/id.h>
 #include <troth/postgres.h>
 

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 #include "mailbox.h"
 #include "task.h"

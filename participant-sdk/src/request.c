@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "server.h"
 

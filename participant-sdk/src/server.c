@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/duration.h>
-#include <protocol/json.h>
+#include <base/duration.h>
+#include <base/json.h>
 
 #include "server.h"
 

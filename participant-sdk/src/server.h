@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <base/buffer.h>
 #include <http/server.h>
-#include <protocol/buffer.h>
-#include <protocol/message.h>
 #include <troth/participant.h>
+#include <wire/message.h>
 
 #include "journals.h"
 #include "task.h"

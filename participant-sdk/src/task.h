@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include <protocol/message.h>
 #include <troth/participant.h>
+#include <wire/message.h>
 
 struct mailbox;
 struct pg_operation;

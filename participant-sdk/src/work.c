@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/json.h>
-#include <protocol/message.h>
+#include <base/json.h>
+#include <wire/message.h>
 
 #include "pg.h"
 

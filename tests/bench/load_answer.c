@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #define BODY_BYTES_MAX (1 << 20)
 #define STEPS          2

@@ -2,9 +2,9 @@
  * body. One answer comes, the same twice; a refusal is a problem that names its status, and the
  * host was not asked for anything then. */
 #include <api/api.h>
+#include <base/json.h>
 #include <fake_host.h>
-#include <protocol/json.h>
-#include <wire.h>
+#include <pair.h>
 
 #include "request.h"
 
@@ -27,7 +27,7 @@ static struct http_server *serve(void)
     int error = api_create(&fake.host, &api);
     config.arg = api;
     if (error == 0)
-        error = http_server_create(wire_loop(), &config, &server);
+        error = http_server_create(pair_loop(), &config, &server);
     fake_finish(&fake);
     assert(error == 0);
     return server;
@@ -63,7 +63,7 @@ static void ask(struct troth_span text, struct buffer *answer)
 {
     struct http_server *server = serve();
     fake_init(&fake);
-    wire_ask(server, text, text.len, answer);
+    pair_ask(server, text, text.len, answer);
     check_answer(answer);
     assert(!fake_holds(&fake) && fake.watches_count == 0);
     fake_finish(&fake);

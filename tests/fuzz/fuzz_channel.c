@@ -3,7 +3,7 @@
  * broken further on and that was seen first. The first byte says how it was
  * asked: bit 0 the binding, bits 1 … 3 the op of the first of up to four commands (bits 4, 5). */
 #include <net/channel.h>
-#include <wire.h>
+#include <pair.h>
 
 #include "fuzz.h"
 
@@ -70,7 +70,7 @@ static void ask(uint8_t how, struct troth_span answer, size_t piece, struct told
         .arg = told,
     };
     struct channel *channel = NULL;
-    int error = channel_create(wire_loop(), &config, &channel);
+    int error = channel_create(pair_loop(), &config, &channel);
     assert(error == 0);
     told->wanted = 1 + (how >> 4 & 3);
     for (uint32_t i = 0; i < told->wanted; i++) {
@@ -79,9 +79,9 @@ static void ask(uint8_t how, struct troth_span answer, size_t piece, struct told
         assert(error == 0);
     }
     channel_flush(channel);
-    wire_answer(answer, piece, all_told, told);
+    pair_answer(answer, piece, all_told, told);
     channel_destroy(channel);
-    wire_turn();
+    pair_turn();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

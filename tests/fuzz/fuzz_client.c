@@ -2,7 +2,7 @@
  * Of an answer that is broken further on, more lines may be heard before that is seen; of one that
  * is wrong in two ways, either may be. The first byte says what was asked: 1 HEAD, 2 an answer by
  * lines. */
-#include <wire.h>
+#include <pair.h>
 
 #include "fuzz.h"
 
@@ -62,13 +62,13 @@ static void call(uint8_t how, struct troth_span answer, size_t piece, struct hea
                                          .on_done = on_done,
                                          .arg = heard};
     struct http_peer *peer = NULL;
-    int error = http_peer_create(wire_loop(), &config, &peer);
+    int error = http_peer_create(pair_loop(), &config, &peer);
     assert(error == 0);
     error = http_peer_call(peer, &request, NULL);
     assert(error == 0);
-    wire_answer(answer, piece, is_done, heard);
+    pair_answer(answer, piece, is_done, heard);
     http_peer_destroy(peer);
-    wire_turn();
+    pair_turn();
     assert(heard->ends == 1);
 }
 

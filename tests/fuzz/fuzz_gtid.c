@@ -1,7 +1,7 @@
 /* Any text: no gtid, prepared transaction's name, duration or moment, or one that is written as it
  * was (the two canonical forms) or reads back as the same value (the other two). */
-#include <protocol/clock.h>
-#include <protocol/duration.h>
+#include <base/clock.h>
+#include <base/duration.h>
 #include <troth/id.h>
 
 #include "fuzz.h"

@@ -5,7 +5,7 @@
  * Members and steps that are taken are written back as they were read. A new leader refuses the
  * image, the same twice, or goes on from it: whatever participants and journal answer then, the
  * core's invariants hold (it asserts them after every step). */
-#include <protocol/json.h>
+#include <base/json.h>
 #include <txn/txn.h>
 
 #include "fuzz.h"

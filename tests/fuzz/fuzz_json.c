@@ -1,5 +1,5 @@
 /* Any bytes: refused with a place inside the text, or walked to the last value. */
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "fuzz.h"
 

@@ -1,8 +1,8 @@
 /* A request to a participant (request.h says how it stands in the input), in either binding: the
  * same answer twice, and each line of a batch's answer is a result of a command that was given. */
-#include <protocol/message.h>
+#include <pair.h>
 #include <server.h>
-#include <wire.h>
+#include <wire/message.h>
 
 #include "request.h"
 
@@ -52,7 +52,7 @@ static struct troth_participant *participant(void)
         if (error == 0)
             error = troth_participant_handle(made, "debit", &handlers, NULL);
         if (error == 0)
-            error = troth_participant_attach(made, http_loop_base(wire_loop()));
+            error = troth_participant_attach(made, http_loop_base(pair_loop()));
         assert(error == 0);
     }
     return made;
@@ -61,7 +61,7 @@ static struct troth_participant *participant(void)
 static void ask(struct troth_span text, struct buffer *answer)
 {
     struct troth_participant *asked = participant();
-    wire_ask(asked->server, text, text.len, answer);
+    pair_ask(asked->server, text, text.len, answer);
     assert(asked->requests == NULL && asked->pending == 0);
     journals_finish(&asked->journals);
 }

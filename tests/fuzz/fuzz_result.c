@@ -1,5 +1,5 @@
 /* Any line: refused with a reason, or a result that is written and read back as itself. */
-#include <protocol/message.h>
+#include <wire/message.h>
 
 #include "fuzz.h"
 

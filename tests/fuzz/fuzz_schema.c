@@ -1,7 +1,7 @@
 /* "SCHEMA\0DOCUMENT": a definition with that input_schema, if it is one, and any document as its
  * input: taken, or refused with faults that have a place inside the document; the same twice. */
+#include <base/json.h>
 #include <definition/definition.h>
-#include <protocol/json.h>
 
 #include "fuzz.h"
 

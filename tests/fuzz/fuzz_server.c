@@ -1,8 +1,8 @@
 /* The bytes of a connection to the HTTP server, whole and in pieces: the same requests reach the
  * handler, and the same answers come back, to a refusal (which of two things that are wrong it
  * names may depend on which is seen first). Small limits, so that they are met. */
-#include <protocol/json.h>
-#include <wire.h>
+#include <base/json.h>
+#include <pair.h>
 
 #include "fuzz.h"
 
@@ -39,7 +39,7 @@ static struct http_server *serve(void)
                    .write_timeout_us = 60000000},
         .handler = handle,
     };
-    int error = server != NULL ? 0 : http_server_create(wire_loop(), &config, &server);
+    int error = server != NULL ? 0 : http_server_create(pair_loop(), &config, &server);
     assert(error == 0);
     return server;
 }
@@ -75,8 +75,8 @@ static void cut_refusal(struct buffer *answer)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buffer whole = {0}, pieces = {0};
-    wire_ask(serve(), fuzz_span(data, size), size + 1, &whole);
-    wire_ask(serve(), fuzz_span(data, size), 1 + size % 7, &pieces);
+    pair_ask(serve(), fuzz_span(data, size), size + 1, &whole);
+    pair_ask(serve(), fuzz_span(data, size), 1 + size % 7, &pieces);
     drop_continues(&whole);
     drop_continues(&pieces);
     cut_refusal(&whole);

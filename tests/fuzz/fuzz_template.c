@@ -1,7 +1,7 @@
 /* "TEMPLATE\0INPUT": what is rendered from checked JSON is checked JSON again, the same twice, and
  * nothing at all when a path is not there. */
+#include <base/json.h>
 #include <definition/definition.h>
-#include <protocol/json.h>
 
 #include "fuzz.h"
 

@@ -3,7 +3,7 @@
 #ifndef FUZZ_REQUEST_H
 #define FUZZ_REQUEST_H
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 
 #include "fuzz.h"
 

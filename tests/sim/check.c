@@ -2,7 +2,7 @@
  * the journal, in a participant's database, in a client's ear. Nothing here asks the core. */
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "sim.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "sim.h"
 

@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <base/buffer.h>
 #include <net/slots.h>
-#include <protocol/buffer.h>
 #include <txn/txn.h>
 
 #define TXNS_MAX         40u

@@ -14,26 +14,28 @@ from style_check import c_files, main  # noqa: E402
 
 # A module's own folder (the longest that fits a file counts), and what may stand between its <>.
 # A name that ends in "/" allows the folder. What no row mentions (libc) is free.
-BASE = ["troth/", "protocol/"]
-RECORD = [*BASE, "txn/record.h"]
-DAEMON = [*BASE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "resolve/", "api/", "event2/"]
+BASE = ["troth/", "base/"]
+WIRE = [*BASE, "wire/"]
+RECORD = [*WIRE, "txn/record.h"]
+DAEMON = [*WIRE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "resolve/", "api/", "event2/"]
 LAYERS = {
     "participant-sdk/include": ["troth/", "libpq-fe.h"],
-    "participant-sdk/protocol": [*BASE, "cjson/"],
+    "participant-sdk/base": BASE,
+    "participant-sdk/wire": WIRE,
     "participant-sdk/resolve": [*BASE, "resolve/", "event2/", "ares.h"],
     "participant-sdk/hosts": [*BASE, "hosts/", "libpq-fe.h"],
     "participant-sdk/http": [*BASE, "http/", "resolve/", "event2/", "llhttp.h", "openssl/"],
-    "participant-sdk/src": [*BASE, "http/", "resolve/", "hosts/", "event2/", "libpq-fe.h"],
+    "participant-sdk/src": [*WIRE, "http/", "resolve/", "hosts/", "event2/", "libpq-fe.h"],
     "participant-sdk/examples": ["troth/", "event2/", "libpq-fe.h"],
     "coordinator/txn/record": RECORD,
-    "coordinator/txn": [*BASE, "txn/"],
-    "coordinator/definition": [*BASE, "definition/", "cjson/"],
+    "coordinator/txn": [*WIRE, "txn/"],
+    "coordinator/definition": [*WIRE, "definition/", "cjson/"],
     "coordinator/journal": [*RECORD, "journal/", "resolve/", "hosts/", "event2/", "libpq-fe.h"],
     "coordinator/outbox": [*RECORD, "outbox/", "event2/", "librdkafka/", "openssl/"],
-    "coordinator/net": [*BASE, "http/", "net/", "event2/"],
-    "coordinator/api": [*BASE, "txn/", "definition/", "http/", "api/", "cjson/", "openssl/"],
+    "coordinator/net": [*WIRE, "http/", "net/", "event2/"],
+    "coordinator/api": [*WIRE, "txn/", "definition/", "http/", "api/", "cjson/", "openssl/"],
     "coordinator/daemon": DAEMON,
-    "coordinator/cli": [*BASE, "definition/", "curl/", "event2/"],
+    "coordinator/cli": [*WIRE, "definition/", "curl/", "event2/"],
 }
 KNOWN = sorted({name for names in LAYERS.values() for name in names} - {"txn/record.h"} | {
     "daemon/", "cli/", "postgresql/"})
@@ -109,7 +111,7 @@ main(check,
      bad=[{"coordinator/txn/a.c": "#include <event2/event.h>\n"},
           {"coordinator/journal/a.c": "#include <txn/txn.h>\n"},
           {"coordinator/net/a.c": "#include <journal/journal.h>\n"},
-          {"participant-sdk/protocol/a.c": "#include <http/server.h>\n"},
+          {"participant-sdk/base/a.c": "#include <wire/message.h>\n"},
           {"tests/unit/a.c": '#include "../b.h"\n'},
           {"coordinator/api/include/api/a.h": "size_t a(void);\n"},
           {"participant-sdk/include/troth/a.h": "int class(void);\n"}],

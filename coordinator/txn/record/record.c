@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 #include <txn/record.h>
 
 static const char *const mode_names[TXN_MODE_COUNT] = {

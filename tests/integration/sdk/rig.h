@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/message.h>
 #include <troth/postgres.h>
 #include <troth/troth.h>
+#include <wire/message.h>
 
 #define JOURNAL       "00000000000000aa"
 #define OTHER_JOURNAL "00000000000000bb"

@@ -1,7 +1,7 @@
 /* Branches left prepared are asked about and settled; what is not ours is left alone. */
+#include <base/buffer.h>
 #include <event2/event.h>
 #include <http/server.h>
-#include <protocol/buffer.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "fake_host.h"
+#include <base/json.h>
 #include <http/loop.h>
-#include <protocol/json.h>
 
 struct fixture {
     struct event_base *base;

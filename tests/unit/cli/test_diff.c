@@ -1,7 +1,7 @@
 #include <diff.h>
 
 #include "tests.h"
-#include <protocol/json.h>
+#include <base/json.h>
 
 /* In the texts here ' stands for ". */
 static struct troth_span parse(const char *text, struct buffer *ret_text)

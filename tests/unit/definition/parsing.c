@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <protocol/nearest.h>
+#include <base/nearest.h>
 
 #include "tests.h"
 

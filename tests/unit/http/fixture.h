@@ -12,10 +12,10 @@
 #include <check.h>
 #include <event2/event.h>
 
+#include <base/buffer.h>
 #include <http/client.h>
 #include <http/loop.h>
 #include <http/server.h>
-#include <protocol/buffer.h>
 
 #define HELD_MAX 8
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 #include <txn/txn.h>
 
 #include "failing.h"

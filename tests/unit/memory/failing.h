@@ -21,6 +21,6 @@ void failing_each(int (*run)(void), int wanted);
 
 TCase *parsers_tests(void);
 TCase *core_tests(void);
-TCase *wire_tests(void);
+TCase *http_tests(void);
 
 #endif

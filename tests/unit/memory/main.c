@@ -9,7 +9,7 @@ int main(void)
     Suite *suite = suite_create("memory");
     suite_add_tcase(suite, parsers_tests());
     suite_add_tcase(suite, core_tests());
-    suite_add_tcase(suite, wire_tests());
+    suite_add_tcase(suite, http_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);

@@ -2,9 +2,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include <base/json.h>
 #include <definition/definition.h>
-#include <protocol/json.h>
-#include <protocol/message.h>
+#include <wire/message.h>
 
 #include "failing.h"
 

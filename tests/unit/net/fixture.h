@@ -9,10 +9,10 @@
 #include <check.h>
 #include <event2/event.h>
 
+#include <base/buffer.h>
 #include <http/loop.h>
 #include <http/server.h>
 #include <net/channel.h>
-#include <protocol/buffer.h>
 
 #define PARTICIPANTS_MAX 3
 #define HELD_MAX         64

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "fixture.h"
 #include "suites.h"

@@ -1,6 +1,6 @@
 /* Rows, without a broker: what an event says. */
+#include <base/json.h>
 #include <event2/event.h>
-#include <protocol/json.h>
 #include <stdio.h>
 
 #include "tests.h"

@@ -1,7 +1,7 @@
 /* The client against a scripted coordinator on the same loop. */
+#include <base/buffer.h>
 #include <event2/event.h>
 #include <http/server.h>
-#include <protocol/buffer.h>
 #include <stdio.h>
 #include <string.h>
 

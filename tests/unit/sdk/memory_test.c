@@ -1,16 +1,16 @@
 /* Memory that runs out: the nth allocation fails, for every n, in the parsers and on a request's
  * way through the participant. The linker sends the allocations of our own code through here
  * (USES.txt); those of libevent and libc are their own. */
+#include <base/buffer.h>
+#include <base/json.h>
 #include <errno.h>
-#include <protocol/buffer.h>
-#include <protocol/json.h>
-#include <protocol/message.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <wire/message.h>
 
 #include "rig.h"
 

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "rig.h"
 

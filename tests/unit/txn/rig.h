@@ -5,7 +5,7 @@
 #include <check.h>
 #include <string.h>
 
-#include <protocol/buffer.h>
+#include <base/buffer.h>
 #include <txn/txn.h>
 
 struct rig {

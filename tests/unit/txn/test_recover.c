@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "rig.h"
 #include "tests.h"

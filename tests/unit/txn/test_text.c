@@ -1,4 +1,4 @@
-#include <protocol/json.h>
+#include <base/json.h>
 
 #include "rig.h"
 #include "tests.h"

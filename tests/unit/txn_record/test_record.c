@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <protocol/json.h>
+#include <base/json.h>
 #include <txn/record.h>
 
 #define SPAN(text) ((struct troth_span){text, sizeof(text) - 1})

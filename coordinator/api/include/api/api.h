@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include <api/problem.h>
+#include <base/clock.h>
 #include <definition/definition.h>
 #include <http/server.h>
-#include <protocol/clock.h>
 #include <troth/id.h>
 #include <troth/span.h>
 #include <txn/txn.h>

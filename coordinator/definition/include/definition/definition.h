@@ -1,6 +1,6 @@
 /* definition/definition.h: definition files: parse, validate, check an input, fill the templates.
  *
- * Works on the file's own text (protocol/json.h), so every fault has its line and column and
+ * Works on the file's own text (base/json.h), so every fault has its line and column and
  * payloads pass through byte for byte. Pure: no I/O. A definition never changes after parsing and
  * may be shared. */
 #ifndef DEFINITION_DEFINITION_H
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/buffer.h>
-#include <protocol/json.h>
+#include <base/buffer.h>
+#include <base/json.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <troth/span.h>

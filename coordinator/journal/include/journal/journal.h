@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/clock.h>
+#include <base/clock.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <troth/span.h>

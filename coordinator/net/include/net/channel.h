@@ -23,12 +23,12 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <base/buffer.h>
+#include <base/clock.h>
 #include <http/loop.h>
 #include <net/slots.h>
-#include <protocol/buffer.h>
-#include <protocol/clock.h>
-#include <protocol/message.h>
 #include <troth/error.h>
+#include <wire/message.h>
 
 enum channel_binding { CHANNEL_HTTP, CHANNEL_BATCH };
 

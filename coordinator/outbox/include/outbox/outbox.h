@@ -17,8 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/buffer.h>
-#include <protocol/clock.h>
+#include <base/buffer.h>
+#include <base/clock.h>
 #include <troth/error.h>
 #include <txn/record.h>
 

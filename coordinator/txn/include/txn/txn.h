@@ -66,12 +66,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/buffer.h>
-#include <protocol/clock.h>
-#include <protocol/message.h>
+#include <base/buffer.h>
+#include <base/clock.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <txn/record.h>
+#include <wire/message.h>
 
 enum txn_state {
     TXN_NEW,

@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <protocol/buffer.h>
-#include <protocol/clock.h>
-#include <protocol/message.h>
+#include <base/buffer.h>
+#include <base/clock.h>
 #include <troth/id.h>
 #include <troth/span.h>
+#include <wire/message.h>
 
 enum txn_mode { TXN_MODE_2PC, TXN_MODE_SAGA, TXN_MODE_2PC_THEN_SAGA, TXN_MODE_COUNT };
 /* What one attempt runs as. */

@@ -1,0 +1,125 @@
+#include <base/buffer.h>
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_FIRST_CAP 256u
+
+void buffer_finish(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){.data = NULL};
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->len = 0;
+    buffer->failed = false;
+}
+
+bool buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->failed)
+        return false;
+    if (more <= buffer->cap - buffer->len)
+        return true;
+    if (more > SIZE_MAX / 2 - buffer->len) {
+        buffer->failed = true;
+        return false;
+    }
+    size_t cap = buffer->cap == 0 ? BUFFER_FIRST_CAP : buffer->cap;
+    while (cap < buffer->len + more)
+        cap *= 2;
+    char *data = realloc(buffer->data, cap);
+    if (data == NULL) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->data = data;
+    buffer->cap = cap;
+    return true;
+}
+
+void buffer_append(struct buffer *buffer, const void *data, size_t len)
+{
+    if (len == 0 || !buffer_reserve(buffer, len))
+        return;
+    memcpy(buffer->data + buffer->len, data, len);
+    buffer->len += len;
+}
+
+void buffer_append_char(struct buffer *buffer, char c)
+{
+    if (!buffer_reserve(buffer, 1))
+        return;
+    buffer->data[buffer->len++] = c;
+}
+
+void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_append_span(struct buffer *buffer, struct troth_span span)
+{
+    buffer_append(buffer, span.data, span.len);
+}
+
+void buffer_append_uint(struct buffer *buffer, uint64_t value)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+    do {
+        digits[--first] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    buffer_append(buffer, digits + first, sizeof(digits) - first);
+}
+
+void buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    if (!buffer_reserve(buffer, 1))
+        return;
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    size_t room = buffer->cap - buffer->len;
+    int written = vsnprintf(buffer->data + buffer->len, room, format, args);
+    if (written < 0) {
+        buffer->failed = true;
+    } else if ((size_t)written < room) {
+        buffer->len += (size_t)written;
+    } else if (buffer_reserve(buffer, (size_t)written + 1)) {
+        /* vsnprintf ends with a zero, which is not part of the text but needs its place */
+        int same = vsnprintf(buffer->data + buffer->len, (size_t)written + 1, format, again);
+        assert(same == written);
+        buffer->len += (size_t)written;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void buffer_consume(struct buffer *buffer, size_t len)
+{
+    assert(len <= buffer->len);
+    buffer->len -= len;
+    if (buffer->len > 0 && len > 0)
+        memmove(buffer->data, buffer->data + len, buffer->len);
+}
+
+struct troth_span buffer_span(const struct buffer *buffer)
+{
+    /* an empty buffer is an empty value, not an absent one */
+    return (struct troth_span){buffer->data == NULL ? "" : buffer->data, buffer->len};
+}
+
+const char *buffer_text(struct buffer *buffer)
+{
+    if (!buffer_reserve(buffer, 1))
+        return NULL;
+    buffer->data[buffer->len] = '\0';
+    return buffer->data;
+}

@@ -1,0 +1,329 @@
+/* The one place where a text from outside is proven to be JSON. Recursive descent; JSON_DEPTH_MAX
+ * bounds the stack. */
+#include <base/json.h>
+
+#include <stdlib.h>
+
+#include "json_scan.h"
+#include "utf8.h"
+
+struct checker {
+    const char *start, *at, *end;
+    unsigned depth, depth_max;
+    bool unique, any_string;
+    struct buffer keys; /* struct troth_span of the objects that are open, when `unique` */
+    int error;
+    struct json_fault fault;
+};
+
+static bool wrong_at(struct checker *checker, const char *at, const char *text)
+{
+    checker->error = TROTH_ERROR_SYNTAX;
+    checker->fault = (struct json_fault){(size_t)(at - checker->start), text};
+    return false;
+}
+
+static bool wrong(struct checker *checker, const char *text)
+{
+    return wrong_at(checker, checker->at, text);
+}
+
+static bool digit_here(const struct checker *checker)
+{
+    return checker->at < checker->end && *checker->at >= '0' && *checker->at <= '9';
+}
+
+static bool char_here(const struct checker *checker, char c)
+{
+    return checker->at < checker->end && *checker->at == c;
+}
+
+static void skip_space(struct checker *checker)
+{
+    checker->at = scan_space(checker->at, checker->end);
+}
+
+static bool check_digits(struct checker *checker)
+{
+    if (!digit_here(checker))
+        return wrong(checker, "a digit is missing in a number");
+    while (digit_here(checker))
+        checker->at++;
+    return true;
+}
+
+static bool check_number(struct checker *checker)
+{
+    if (char_here(checker, '-'))
+        checker->at++;
+    if (char_here(checker, '0')) {
+        checker->at++;
+        if (digit_here(checker))
+            return wrong(checker, "a number has a leading zero");
+    } else if (!check_digits(checker)) {
+        return false;
+    }
+    if (char_here(checker, '.')) {
+        checker->at++;
+        if (!check_digits(checker))
+            return false;
+    }
+    if (char_here(checker, 'e') || char_here(checker, 'E')) {
+        checker->at++;
+        if (char_here(checker, '+') || char_here(checker, '-'))
+            checker->at++;
+        if (!check_digits(checker))
+            return false;
+    }
+    return true;
+}
+
+static bool check_word(struct checker *checker, const char *word)
+{
+    size_t len = strlen(word);
+    if ((size_t)(checker->end - checker->at) < len || memcmp(checker->at, word, len) != 0)
+        return wrong(checker, "no value begins like this (true, false and null are lower case)");
+    checker->at += len;
+    return true;
+}
+
+/* Behind "\u": U+0000 and halves of surrogate pairs are grammar, but no text. */
+static bool check_unicode_escape(struct checker *checker, const char *backslash)
+{
+    int32_t code = json_hex4(checker->at, checker->end);
+    if (code < 0)
+        return wrong_at(checker, backslash, "\\u needs four hexadecimal digits");
+    checker->at += 4;
+    if (checker->any_string)
+        return true;
+    if (code == 0)
+        return wrong_at(checker, backslash, "\\u0000 is not accepted");
+    if (code < 0xd800 || code > 0xdfff)
+        return true;
+    if (code > 0xdbff || !char_here(checker, '\\') || checker->end - checker->at < 2 ||
+        checker->at[1] != 'u')
+        return wrong_at(checker, backslash, "half of a surrogate pair");
+    code = json_hex4(checker->at + 2, checker->end);
+    if (code < 0xdc00 || code > 0xdfff)
+        return wrong_at(checker, backslash, "half of a surrogate pair");
+    checker->at += 6;
+    return true;
+}
+
+static bool check_escape(struct checker *checker)
+{
+    const char *backslash = checker->at++;
+    if (checker->at == checker->end)
+        return wrong(checker, "the text ends inside a string");
+    char c = *checker->at++;
+    if (c == 'u')
+        return check_unicode_escape(checker, backslash);
+    if (c == '\0' || strchr("\"\\/bfnrt", c) == NULL)
+        return wrong_at(checker, backslash, "an unknown escape in a string");
+    return true;
+}
+
+static bool check_string(struct checker *checker)
+{
+    checker->at++;
+    for (;;) {
+        checker->at = scan_plain(checker->at, checker->end, true);
+        if (checker->at == checker->end)
+            return wrong(checker, "the text ends inside a string");
+        unsigned char c = (unsigned char)*checker->at;
+        if (c == '"') {
+            checker->at++;
+            return true;
+        }
+        if (c == '\\') {
+            if (!check_escape(checker))
+                return false;
+        } else if (c < 0x20) {
+            return wrong(checker, "a control character in a string: write it as an escape");
+        } else {
+            size_t len = utf8_sequence(checker->at, checker->end);
+            if (len == 0)
+                return wrong(checker, "not valid UTF-8");
+            checker->at += len;
+        }
+    }
+}
+
+/* --- duplicate keys ----------------------------------------------------------------------------
+ */
+
+/* Same names are ordered by their place, so that the second one is the one to blame. */
+static int compare_keys(const void *a, const void *b)
+{
+    const struct troth_span *left = a, *right = b;
+    int order = json_string_compare(*left, *right);
+    if (order != 0)
+        return order;
+    return left->data < right->data ? -1 : left->data > right->data;
+}
+
+static bool key_remember(struct checker *checker, struct troth_span key)
+{
+    buffer_append(&checker->keys, &key, sizeof(key));
+    if (checker->keys.failed)
+        checker->error = TROTH_ERROR_NO_MEMORY;
+    return !checker->keys.failed;
+}
+
+/* The keys from `first` on are those of the object that ends here. Sorted, so that an object of
+ * many keys costs n log n and no chosen set of names makes it worse. */
+static bool keys_unique(struct checker *checker, size_t first)
+{
+    size_t count = (checker->keys.len - first) / sizeof(struct troth_span);
+    if (count < 2) {
+        checker->keys.len = first;
+        return true;
+    }
+    /* the buffer holds nothing but spans: every offset is aligned */
+    struct troth_span *keys = (struct troth_span *)(void *)(checker->keys.data + first);
+    qsort(keys, count, sizeof(keys[0]), compare_keys);
+    const char *second = NULL;
+    for (size_t i = 1; i < count; i++) {
+        if (json_string_compare(keys[i - 1], keys[i]) == 0 &&
+            (second == NULL || keys[i].data < second))
+            second = keys[i].data;
+    }
+    checker->keys.len = first;
+    return second == NULL || wrong_at(checker, second, "this name is already in the same object");
+}
+
+/* --- containers --------------------------------------------------------------------------------
+ */
+
+static bool check_value(struct checker *checker);
+
+static bool check_member(struct checker *checker)
+{
+    if (!char_here(checker, '"'))
+        return wrong(checker, "a name in quotes is missing");
+    const char *key = checker->at;
+    if (!check_string(checker))
+        return false;
+    struct troth_span span = {key, (size_t)(checker->at - key)};
+    if (checker->unique && !key_remember(checker, span))
+        return false;
+    skip_space(checker);
+    if (!char_here(checker, ':'))
+        return wrong(checker, "a colon is missing behind a name");
+    checker->at++;
+    skip_space(checker);
+    return check_value(checker);
+}
+
+/* The inside of an array or object, from behind its opening bracket to behind `close`. */
+static bool check_container(struct checker *checker, char close)
+{
+    skip_space(checker);
+    if (char_here(checker, close)) {
+        checker->at++;
+        return true;
+    }
+    for (;;) {
+        if (!(close == '}' ? check_member(checker) : check_value(checker)))
+            return false;
+        skip_space(checker);
+        if (char_here(checker, close)) {
+            checker->at++;
+            return true;
+        }
+        if (!char_here(checker, ','))
+            return wrong(checker,
+                         close == '}' ? "a comma or } is missing" : "a comma or ] is missing");
+        checker->at++;
+        skip_space(checker);
+    }
+}
+
+static bool check_nested(struct checker *checker, char close)
+{
+    if (checker->depth == checker->depth_max)
+        return wrong(checker, "nested too deep (at most 64)");
+    checker->depth++;
+    checker->at++;
+    size_t first_key = checker->keys.len;
+    if (!check_container(checker, close))
+        return false;
+    checker->depth--;
+    return close != '}' || keys_unique(checker, first_key);
+}
+
+static bool check_value(struct checker *checker)
+{
+    if (checker->at == checker->end)
+        return wrong(checker, "a value is missing: the text ends here");
+    switch (*checker->at) {
+    case '{':
+        return check_nested(checker, '}');
+    case '[':
+        return check_nested(checker, ']');
+    case '"':
+        return check_string(checker);
+    case 't':
+        return check_word(checker, "true");
+    case 'f':
+        return check_word(checker, "false");
+    case 'n':
+        return check_word(checker, "null");
+    default:
+        if (*checker->at != '-' && !digit_here(checker))
+            return wrong(checker, "a value is missing");
+        return check_number(checker);
+    }
+}
+
+static unsigned depth_max(int flags)
+{
+    if ((flags & JSON_CHECK_WRAPPED) != 0)
+        return JSON_DEPTH_MAX + JSON_WRAP_MAX;
+    return JSON_DEPTH_MAX + ((flags & JSON_CHECK_ENVELOPE) != 0 ? 1 : 0);
+}
+
+int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
+               struct json_fault *ret_fault)
+{
+    const char *start = text.data == NULL ? "" : text.data;
+    struct checker checker = {
+        .start = start,
+        .at = start,
+        .end = start + text.len,
+        .depth_max = depth_max(flags),
+        .unique = (flags & JSON_CHECK_UNIQUE_KEYS) != 0,
+        .any_string = (flags & JSON_CHECK_ANY_STRING) != 0,
+    };
+    skip_space(&checker);
+    const char *value = checker.at;
+    bool good = check_value(&checker);
+    struct troth_span span = {value, (size_t)(checker.at - value)};
+    skip_space(&checker);
+    if (good && checker.at != checker.end)
+        good = wrong(&checker, "something follows the value");
+    buffer_finish(&checker.keys);
+    if (good) {
+        *ret_value = span;
+        return 0;
+    }
+    if (checker.error == TROTH_ERROR_SYNTAX && ret_fault != NULL)
+        *ret_fault = checker.fault;
+    return checker.error;
+}
+
+void json_position(struct troth_span text, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
+{
+    uint32_t line = 1, column = 1;
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '\n') {
+            line++;
+            column = 1;
+        } else if (c < 0x80 || c > 0xbf) { /* bytes that continue a code point do not count */
+            column++;
+        }
+    }
+    *ret_line = line;
+    *ret_column = column;
+}

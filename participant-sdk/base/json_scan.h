@@ -1,0 +1,80 @@
+/* json_scan.h: what json_check.c and json_read.c share: white space, runs inside strings, escapes.
+ */
+#ifndef BASE_JSON_SCAN_H
+#define BASE_JSON_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <troth/span.h>
+
+static inline const char *scan_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
+}
+
+#define SCAN_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Marks the bytes of eight that are 0, in their highest bit. A byte above a marked one may be
+ * marked wrongly; the lowest mark is always right. */
+static inline uint64_t scan_zero(uint64_t eight)
+{
+    return (eight - SCAN_EACH(0x01)) & ~eight & SCAN_EACH(0x80);
+}
+
+static inline bool scan_stops(unsigned char c, bool strict)
+{
+    return c == '"' || c == '\\' || (strict && (c < 0x20 || c >= 0x80));
+}
+
+/* To the next quote or backslash or, with `strict`, also control character or byte beyond ASCII; to
+ * `end` when there is none. Eight bytes at a time. */
+static inline const char *scan_plain(const char *at, const char *end, bool strict)
+{
+    while (end - at >= 8) {
+        uint64_t eight;
+        memcpy(&eight, at, sizeof(eight));
+        uint64_t marks = scan_zero(eight ^ SCAN_EACH('"')) | scan_zero(eight ^ SCAN_EACH('\\'));
+        if (strict)
+            marks |=
+                ((eight - SCAN_EACH(0x20)) & ~eight & SCAN_EACH(0x80)) | (eight & SCAN_EACH(0x80));
+        if (marks != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            return at + __builtin_ctzll(marks) / 8;
+#else
+            break;
+#endif
+        }
+        at += 8;
+    }
+    while (at < end && !scan_stops((unsigned char)*at, strict))
+        at++;
+    return at;
+}
+
+/* Walks the unescaped bytes of a checked JSON string. */
+struct json_reader {
+    const char *at;
+    const char *end;
+    unsigned char pending[4]; /* of an escape that is being given out */
+    unsigned pending_next, pending_len;
+};
+
+/* `string` includes its quotes. */
+struct json_reader json_reader(struct troth_span string);
+/* The next byte, or -1 at the end. */
+int json_reader_next(struct json_reader *reader);
+
+/* Four hexadecimal digits; -1 when they are none. */
+int32_t json_hex4(const char *at, const char *end);
+
+/* A checked string without any escape: its inside is the text itself. */
+bool json_string_plain(struct troth_span string, struct troth_span *ret_inside);
+
+/* Orders two checked strings by their unescaped bytes, as memcmp does. */
+int json_string_compare(struct troth_span a, struct troth_span b);
+
+#endif

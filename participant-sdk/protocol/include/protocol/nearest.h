@@ -1,9 +1,0 @@
-/* protocol/nearest.h: the right name that somebody most likely meant. */
-#ifndef PROTOCOL_NEAREST_H
-#define PROTOCOL_NEAREST_H
-
-/* The nearest of `names` (NULL-terminated) to a wrong one, or NULL when none is near. Letter case
- * and the kind of dash cost nothing. */
-const char *name_nearest(const char *wrong, const char *const *names);
-
-#endif
