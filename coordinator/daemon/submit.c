@@ -27,7 +27,10 @@ bool submit_journal_takes(const struct driver *driver, struct api_problem *probl
     struct journal_stats stats;
     journal_stats(driver->journal, &stats);
     if (!stats.writable) {
-        problem_unavailable(problem, "the journal takes no writes now");
+        const char *trouble = journal_trouble(driver->journal);
+        (void)api_problem_set(problem, API_PROBLEM_UNAVAILABLE,
+                              "the journal takes no writes now; nothing was done, try again%s%s",
+                              trouble[0] != '\0' ? ": " : "", trouble);
     } else if (stats.gathered >= config->journal_queue_rows_max) {
         (void)api_problem_set(problem, API_PROBLEM_FULL,
                               "%u records wait for the journal, journal_queue_rows_max is %llu; "

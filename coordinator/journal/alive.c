@@ -23,6 +23,7 @@ void alive_wrote(struct journal *journal)
     journal->wrote_us = clock_mono_us();
     journal->stats.wrote_at.us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     journal->waiting_us = 0;
+    journal->hindrance[0] = '\0';
     journal->lane.link.silences = 0;
 }
 

@@ -96,8 +96,10 @@ struct journal {
     uint64_t hello_asked_us;
     int64_t clock_ahead_us; /* of the database's */
     uint64_t write_timeout_us;
-    uint64_t wrote_us;   /* the last write that succeeded */
-    uint64_t waiting_us; /* since when a write is under way, or can not be; 0: none */
+    uint64_t wrote_us;            /* the last write that succeeded */
+    uint64_t waiting_us;          /* since when a write is under way, or can not be; 0: none */
+    char hindrance[LINK_WHY_MAX]; /* of the writes, since the last one that succeeded; "" unknown */
+    uint64_t hindrance_asked_us;
     uint32_t shards;
     uint32_t *epochs;         /* NULL until raised: then one memory */
     int64_t registry_reading; /* of the registry, the last one here */
@@ -114,6 +116,7 @@ struct journal {
     struct reader reader;
     struct link keeper;
     bool keeper_marked; /* its session has its mark */
+    bool leased;        /* acquired: the keeper renews */
     struct event *keeper_timer;
     struct event *acquire_timer;
     struct params params; /* of acquire.c, load.c and lease.c */
@@ -130,6 +133,8 @@ void journal_step_set(struct journal *journal, enum step step);
 void journal_stop(struct journal *journal, const char *why);
 /* LEADING when the lane is ready and the lease is sure, else CONNECTING. */
 void journal_state_update(struct journal *journal, const char *why);
+/* LEADING if it may: good news, that says nothing of what else is wrong. */
+void journal_state_recover(struct journal *journal, const char *why);
 void journal_report(struct journal *journal, const troth_gtid *gtid, enum txn_record_kind kind,
                     uint32_t attempt, const char *why);
 
@@ -158,10 +163,15 @@ bool alive_can_write(const struct journal *journal);
 void alive_prepare(struct journal *journal);
 void alive_beat(struct journal *journal);
 
+/* hindrance.c */
+void hindrance_note(struct journal *journal, const char *why);
+void hindrance_ask(struct journal *journal); /* the keeper is up, and idle */
+
 /* lease.c */
 int lease_init(struct journal *journal);
 void lease_finish(struct journal *journal);
-void lease_start(struct journal *journal); /* acquired: renew from now on */
+void lease_start(struct journal *journal);  /* acquired: renew from now on */
+void keeper_start(struct journal *journal); /* to ask what hinders the lane, too */
 bool lease_sure(const struct journal *journal);
 extern const char lease_claim_sql[];
 void lease_give_back(struct journal *journal);

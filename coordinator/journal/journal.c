@@ -56,13 +56,23 @@ void journal_step_set(struct journal *journal, enum step step)
     journal->step = step;
 }
 
+static bool journal_writes(const struct journal *journal)
+{
+    return journal->step == STEP_READY && lease_sure(journal) && alive_can_write(journal) &&
+           (journal->lane.flight == NULL || journal->lane.flight->tries < 3);
+}
+
 void journal_state_update(struct journal *journal, const char *why)
 {
-    bool writes = journal->step == STEP_READY && lease_sure(journal) && alive_can_write(journal) &&
-                  (journal->lane.flight == NULL || journal->lane.flight->tries < 3);
-
     if (journal->step == STEP_READY)
-        journal_state_set(journal, writes ? JOURNAL_LEADING : JOURNAL_CONNECTING, why);
+        journal_state_set(journal, journal_writes(journal) ? JOURNAL_LEADING : JOURNAL_CONNECTING,
+                          why);
+}
+
+void journal_state_recover(struct journal *journal, const char *why)
+{
+    if (journal_writes(journal))
+        journal_state_set(journal, JOURNAL_LEADING, why);
 }
 
 void journal_stop(struct journal *journal, const char *why)
@@ -112,6 +122,8 @@ static void lane_link_down(void *arg, const char *why)
     journal_step_set(journal, STEP_DOWN);
     lane_lost(journal);
     alive_waits(journal);
+    if (journal->id[0] != '\0' && journal->lane.link.silences > 0)
+        keeper_start(journal);
     if (!said)
         journal_state_set(journal, JOURNAL_CONNECTING, why);
 }

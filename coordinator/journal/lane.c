@@ -271,6 +271,7 @@ static void lane_failed(struct journal *journal)
     struct batch *batch = lane->flight;
 
     if (!state_begins(lane->error_state, "222354")) {
+        hindrance_note(journal, lane->error_text);
         if (state_begins(lane->error_state, "0A25263F42"))
             link_reset(&lane->link);
         lane_again(journal, lane->error_text);
@@ -308,7 +309,7 @@ static void lane_wrote(struct journal *journal, bool struggled)
         journal->lease_until_us = lane->claimed_us + journal->lease_us;
     alive_wrote(journal);
     if (struggled || journal->state != JOURNAL_LEADING)
-        journal_state_update(journal, "writes succeed again");
+        journal_state_recover(journal, "writes succeed again");
 }
 
 static void lane_deliver(struct journal *journal)
@@ -341,7 +342,9 @@ static void lane_settle(struct journal *journal)
 
     lane->flying = false;
     if (lane->flight == NULL) { /* a beat: what went wrong with it is tried again at the next */
-        if (!lane->unknown && lane->error_state[0] == '\0')
+        if (lane->error_state[0] != '\0')
+            hindrance_note(journal, lane->error_text);
+        else if (!lane->unknown)
             lane_wrote(journal, false);
         event_active(lane->wakeup, EV_TIMEOUT, 0);
     } else if (lane->unknown) {

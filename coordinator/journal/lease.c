@@ -41,7 +41,7 @@ static void lease_on_renewed(void *arg, PGresult *result)
     journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
     journal->keeper.silences = 0;
     clock_note(journal, journal->lease_asked_us, field_time(result, 0, 1));
-    journal_state_update(journal, "the lease is renewed");
+    journal_state_recover(journal, "the lease is renewed");
     lane_flush(journal);
 }
 
@@ -86,20 +86,30 @@ static uint64_t lease_tick_us(const struct journal *journal)
 
 static void lease_look(struct journal *journal)
 {
+    char why[LINK_WHY_MAX + 120];
+
     if (journal->state != JOURNAL_LEADING)
         return;
-    if (!alive_can_write(journal))
-        journal_state_update(journal, "no write to the journal has succeeded for longer than its "
-                                      "timeout: the lease is not renewed");
-    else if (!lease_sure(journal))
+    if (!alive_can_write(journal)) {
+        snprintf(why, sizeof why,
+                 "no write to the journal has succeeded for longer than its timeout: the lease is "
+                 "not renewed%s%s",
+                 journal->hindrance[0] != '\0' ? "; " : "", journal->hindrance);
+        journal_state_update(journal, why);
+    } else if (!lease_sure(journal)) {
         journal_state_update(journal, "the lease was not renewed in time");
+    }
+}
+
+static bool lease_is_due(const struct journal *journal, uint64_t since_us)
+{
+    return clock_mono_us() - since_us + journal->lease_us / 20 >= journal->lease_us / 3;
 }
 
 /* Renewed at a third, by who can write; a renewal that hangs gets a new connection (silence). */
 static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
-    uint64_t since = clock_mono_us() - journal->lease_asked_us;
 
     (void)fd;
     (void)what;
@@ -108,10 +118,15 @@ static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
     event_in(journal->keeper_timer, lease_tick_us(journal));
     alive_beat(journal);
     lease_look(journal);
-    if (journal->keeper.state == LINK_UP && !journal->keeper.broken &&
-        journal->keeper.items_count == 0 && alive_can_write(journal) &&
-        since + journal->lease_us / 20 >= journal->lease_us / 3)
+    if (journal->keeper.state != LINK_UP || journal->keeper.broken ||
+        journal->keeper.items_count != 0)
+        return;
+    if (!alive_can_write(journal)) {
+        if (lease_is_due(journal, journal->hindrance_asked_us))
+            hindrance_ask(journal);
+    } else if (journal->leased && lease_is_due(journal, journal->lease_asked_us)) {
         lease_renew(journal);
+    }
 }
 
 static void keeper_on_marked(void *arg, PGresult *result)
@@ -152,7 +167,9 @@ static void keeper_up(void *arg)
     if (link->broken)
         return;
     link_sync(link, keeper_on_marked, journal);
-    lease_renew(journal);
+    link_send(link);
+    if (journal->leased && alive_can_write(journal))
+        lease_renew(journal);
 }
 
 static void keeper_down(void *arg, const char *why)
@@ -176,6 +193,12 @@ int lease_init(struct journal *journal)
 }
 
 void lease_start(struct journal *journal)
+{
+    journal->leased = true;
+    keeper_start(journal);
+}
+
+void keeper_start(struct journal *journal)
 {
     if (journal->keeper.state == LINK_DOWN && journal->keeper.conn == NULL)
         link_start(&journal->keeper);

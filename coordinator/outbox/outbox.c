@@ -25,6 +25,7 @@ static struct wall wall_now(void)
 
 static void tell_state(struct outbox *outbox, bool reachable, const char *why)
 {
+    (void)snprintf(outbox->why, sizeof outbox->why, "%s", why);
     if (outbox->told && outbox->stats.reachable == reachable) {
         return;
     }
@@ -423,6 +424,7 @@ void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats)
     ret_stats->set_aside = outbox->lanes.count[LANE_SET_ASIDE];
     ret_stats->waiting += outbox->in_table;
     ret_stats->bytes = outbox->bytes;
+    ret_stats->why = outbox->why;
     const struct row *oldest = TAILQ_FIRST(&outbox->by_age);
     ret_stats->oldest.us = oldest != NULL ? oldest->made_at_us : 0;
     const struct lane *lane = NULL;

@@ -120,6 +120,7 @@ struct outbox {
     bool missed;             /* … or found no room even there: it is to be read once more */
     uint64_t passed_by;      /* rows of keys that are set aside, in this reading */
     bool told;               /* config.state has been called */
+    char why[512];           /* Kafka is not reachable, as was heard last */
 };
 
 /* outbox.c */

@@ -132,8 +132,13 @@ static void on_error(rd_kafka_t *kafka, int error, const char *reason, void *arg
 {
     struct producer *producer = arg;
     (void)kafka;
-    (void)snprintf(producer->why, sizeof(producer->why), "%s", reason);
-    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    /* That all brokers are down is a count: what one of them met, said just before, is the cause.
+     */
+    bool all_down = error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    if (!all_down || producer->why[0] == '\0') {
+        (void)snprintf(producer->why, sizeof(producer->why), "%s", reason);
+    }
+    if (all_down) {
         producer->callbacks.reachable(producer->callbacks.arg, false, producer->why);
     }
 }

@@ -41,12 +41,17 @@ class System:
         self.proxies = {}
         self.banks = {}
 
+    def start_journal(self):
+        """In the participants' cluster, behind a proxy. Its conninfo; self.journal is the cluster."""
+        self.journal = self.postgres
+        self.journal.database("journal")
+        self.proxies["journal"] = TcpProxy(self.journal.port)
+        return self.journal.to("journal", self.proxies["journal"].port)
+
     def start(self):
         self.postgres = self.folder.start(Postgres("postgres"))
-        self.postgres.database("journal")
-        self.proxies["journal"] = TcpProxy(self.postgres.port)
-        options = {"journal": self.postgres.to("journal", self.proxies["journal"].port), "log_level": "debug",
-                   "retry_interval": "50ms", "retry_interval_max": "500ms", "call_timeout": "2s", **self.options}
+        options = {"journal": self.start_journal(), "log_level": "debug", "retry_interval": "50ms",
+                   "retry_interval_max": "500ms", "call_timeout": "2s", **self.options}
         if self.kafka:
             options["kafka_brokers"] = self.kafka.brokers
         self.trothd = CheckedTrothd(**options)
@@ -87,7 +92,7 @@ class System:
         return sum(self.postgres.value(name, "select sum(balance) from account") for name in self.names)
 
     def decision(self, gtid):
-        rows = self.postgres.query("journal", "select decision from troth.decision where gtid = %s", (gtid,))
+        rows = self.journal.query("journal", "select decision from troth.decision where gtid = %s", (gtid,))
         assert len(rows) <= 1, rows
         return rows[0][0] if rows else None
 
@@ -96,10 +101,10 @@ class System:
         wait_until(lambda: not self.postgres.prepared(), seconds, "no prepared transaction is left")
         wait_until(lambda: self.trothd.get("/readyz").json["open_transactions"] == 0, seconds,
                    "no transaction is open")
-        wait_until(lambda: self.postgres.value(
+        wait_until(lambda: self.journal.value(
             "journal", "select count(*) from troth.txn where state <> 'ended'") == 0, seconds, "the journal agrees")
         if self.kafka:
-            wait_until(lambda: self.postgres.value("journal", "select count(*) from troth.outbox") == 0, seconds,
+            wait_until(lambda: self.journal.value("journal", "select count(*) from troth.outbox") == 0, seconds,
                        "the outbox is empty")
 
     def events(self, topic="troth.outcomes"):

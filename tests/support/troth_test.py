@@ -196,6 +196,24 @@ class Postgres:
         self.stop()
         self.start()
 
+    def follow(self, primary):
+        """It becomes a copy of another cluster, which it follows under its folder's name; what it had is lost."""
+        _library("postgres", "standby", self.folder, primary.folder)
+        self.start()
+
+    def promote(self):
+        """A standby takes writes from here on."""
+        _library("postgres", "promote", self.folder)
+
+    def commit_with(self, standby):
+        """Commits wait for a standby from here on; None: for nobody."""
+        name = standby.folder.name if standby else ""
+        self.execute("postgres", f"alter system set synchronous_standby_names = '{name}'")
+        self.execute("postgres", "select pg_reload_conf()")
+        if standby:
+            wait_until(lambda: self.query("postgres", "select 1 from pg_stat_replication where sync_state = 'sync'"),
+                       STOP_SECONDS_MAX, f"{name} follows, and commits wait for it")
+
     def database(self, name):
         """Creates a database; returns its conninfo."""
         self.execute("postgres", f'create database "{name}"')

@@ -102,6 +102,11 @@ static void on_state(void *arg, enum journal_state state, const char *why)
 {
     struct node *node = arg;
 
+    size_t len = strlen(node->told);
+
+    if (len + strlen(why) + 2 > sizeof node->told)
+        len = 0;
+    (void)snprintf(node->told + len, sizeof node->told - len, "%s\n", why);
     node->states[state]++;
     snprintf(node->why, sizeof node->why, "%s", why);
 }

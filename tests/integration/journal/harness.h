@@ -52,6 +52,7 @@ struct node {
     troth_gtid refused[8];
     size_t refused_count;
     size_t states[5]; /* how often each was told */
+    char told[4096];  /* with what words, the last ones */
     char why[256];
 };
 

@@ -1,4 +1,5 @@
 /* Whether a node can write is told by the writes that succeed. */
+#include <stdio.h>
 #include <string.h>
 
 #include "proxy.h"
@@ -6,6 +7,10 @@
 
 #define TIMEOUT_US UINT64_C(300000)
 #define LEASE_US   UINT64_C(1500000)
+
+static const char waits_for_nobody[] =
+    "a commit waits for a synchronous standby: synchronous_standby_names is 'nobody', standbys "
+    "connected: 0";
 
 static void lead_through(struct world *world, struct node *node, const struct proxy *proxy)
 {
@@ -127,15 +132,66 @@ START_TEST(a_lost_standby_is_told)
     world_exec(&world, "select pg_reload_conf()");
     append(&node, sample_gtid(&node, 1, 1), TXN_RECORD_BEGIN);
     world_wait(&world, !is_writable(&node));
+    world_wait(&world, strstr(journal_trouble(node.journal), waits_for_nobody) != NULL);
+    ck_assert_ptr_nonnull(strstr(node.told, waits_for_nobody));
     world_wait(&world, world_number(&world, "select count(*) from troth.lease where lease_until < "
                                             "clock_timestamp()") == 16);
     world_exec(&world, "alter system reset synchronous_standby_names");
     world_exec(&world, "select pg_reload_conf()");
     world_wait(&world, node.verdicts.count == 1);
     world_wait(&world, is_writable(&node));
+    ck_assert_str_eq(journal_trouble(node.journal), "");
     ck_assert_int_eq(node.verdicts.list[0].verdict, TXN_WRITTEN);
     ck_assert_int_eq(world_number(&world, "select max(epoch) from troth.shard"), 1);
     proxy_finish(&proxy);
+    world_finish(&world);
+}
+END_TEST
+
+/* Lost before it leads: it takes no shards over, and says why. */
+START_TEST(a_lost_standby_is_told_at_the_start)
+{
+    struct world world;
+    struct node node;
+
+    world_init(&world, false);
+    world_exec(&world, "set synchronous_commit = local");
+    world_exec(&world, "alter system set synchronous_standby_names = 'nobody'");
+    world_exec(&world, "select pg_reload_conf()");
+    node_start(&world, &node,
+               (struct node_options){.lease_us = LEASE_US, .write_timeout_us = TIMEOUT_US});
+    world_wait(&world, strstr(journal_trouble(node.journal), waits_for_nobody) != NULL);
+    ck_assert_int_eq(journal_state(node.journal), JOURNAL_CONNECTING);
+    world_exec(&world, "alter system reset synchronous_standby_names");
+    world_exec(&world, "select pg_reload_conf()");
+    world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
+    ck_assert_str_eq(journal_trouble(node.journal), "");
+    world_finish(&world);
+}
+END_TEST
+
+/* Somebody's maintenance holds a lock. */
+START_TEST(who_holds_the_lock_is_told)
+{
+    struct world world;
+    struct node node;
+    char words[160];
+
+    world_init(&world, false);
+    node_start(&world, &node,
+               (struct node_options){.lease_us = LEASE_US, .write_timeout_us = TIMEOUT_US});
+    world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
+    world_exec(&world, "set application_name = 'vacuum of the night'");
+    world_exec(&world, "begin; lock table troth.txn in access exclusive mode");
+    append(&node, sample_gtid(&node, 1, 1), TXN_RECORD_BEGIN);
+    (void)snprintf(words, sizeof words,
+                   "a write waits for a lock that session %d (user postgres, vacuum of the night) "
+                   "holds",
+                   PQbackendPID(world.admin));
+    world_wait(&world, strcmp(journal_trouble(node.journal), words) == 0);
+    world_exec(&world, "commit");
+    world_wait(&world, node.verdicts.count == 1);
+    ck_assert_str_eq(journal_trouble(node.journal), "");
     world_finish(&world);
 }
 END_TEST
@@ -150,5 +206,7 @@ TCase *alive_tests(void)
     tcase_add_test(tests, an_idle_node_notices);
     tcase_add_test(tests, who_can_not_write_loses_the_lease);
     tcase_add_test(tests, a_lost_standby_is_told);
+    tcase_add_test(tests, a_lost_standby_is_told_at_the_start);
+    tcase_add_test(tests, who_holds_the_lock_is_told);
     return tests;
 }

@@ -124,6 +124,9 @@ void journal_hang_up(struct journal *journal);
 void journal_destroy(struct journal *journal);
 
 enum journal_state journal_state(const struct journal *journal);
+/* Why it does not lead, or what hinders its writes, in the database's words where it has said any;
+ * "" while all is well. For people; until the next turn. */
+const char *journal_trouble(const struct journal *journal);
 /* By our own clock the lease is ours, now: whoever speaks for the shards looks here first, in the
  * turn in which it speaks. false also where it only may be over (it is being renewed, or the
  * database is away): then nothing may leave, and nothing is lost. */

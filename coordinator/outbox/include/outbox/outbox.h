@@ -122,6 +122,7 @@ struct outbox_stats {
     uint64_t set_aside; /* now */
     struct wall oldest; /* when the event that waits longest was made; 0: none waits */
     bool reachable;
+    const char *why; /* it is not; librdkafka's words, of this outbox */
 };
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats);
 

@@ -1,0 +1,251 @@
+"""The incident walk. One thing after the other goes wrong and stays so: a participant dies, a saga parks, Kafka is
+away, the journal's disk is full, its synchronous standby is lost. At each moment an operator sees it in the log, in the
+metrics and with trothctl, in the words of who caused it; clients go on all the while. Then all of it is mended, and
+nothing is lost."""
+
+import json
+import random
+import subprocess
+import sys
+import threading
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from pair import PairedJournal  # noqa: E402
+from shop_system import ShopSystem, UPGRADE  # noqa: E402
+from system import BALANCE, DEFINITIONS  # noqa: E402
+from troth_test import TrothTest, main, program, wait_until  # noqa: E402
+
+DEAR = 100000  # more than anybody has: the charge is refused
+CLIENTS = 3
+ACCOUNTS = 20
+UNAVAILABLE = 5  # an exit status of trothctl
+
+
+class PairedShop(PairedJournal, ShopSystem):
+    pass
+
+
+class Client(threading.Thread):
+    """One transfer after the other, each under a key of its own, sent again until it is told what became of it."""
+
+    def __init__(self, system, number):
+        super().__init__(daemon=True)
+        self.system, self.number, self.random = system, number, random.Random(number)
+        self.told, self.end = {}, threading.Event()  # key -> (source, target, amount, outcome, gtid)
+        self.refused = []  # the words of who said that nothing was done
+        self.failed = None
+        self.start()
+
+    def run(self):
+        try:
+            self.work()
+        except Exception as error:  # told by whoever looks
+            self.failed = error
+
+    def work(self):
+        while not self.end.is_set():
+            key = f"client-{self.number}-{len(self.told)}"
+            source, target = (self.random.randint(1, ACCOUNTS) for _ in range(2))
+            reply = self.send(source, target, 1 + self.random.randrange(9), key)
+            if reply is not None:
+                self.told[key] = reply
+
+    def send(self, source, target, amount, key):
+        while True:
+            reply = self.system.transfer(source, target, amount, key=key, prefer="wait=2")
+            if reply.status in (200, 201):
+                return source, target, amount, reply.json["outcome"], reply.json["gtid"]
+            assert reply.status in (202, 503, 504), reply
+            if reply.status == 503:
+                self.refused.append(reply.json["detail"])
+            if self.end.wait(0.05) and reply.status == 503:
+                return None  # nothing was done
+
+
+class Incident(TrothTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            cls.system = PairedShop(participants=UPGRADE, banks=("bank_a", "bank_b"), kafka=True, tiny_disk=True,
+                                    accounts=ACCOUNTS, log_level="info", lease="2s", journal_timeout="500ms").start()
+        except PermissionError as error:
+            raise unittest.SkipTest(str(error)) from None
+        cls.trothd = cls.system.trothd
+        fragile = json.loads((DEFINITIONS / "upgrade_subscription.json").read_text())
+        fragile["name"] = "fragile_upgrade"
+        fragile["retries"]["twice"] = {"interval": "50ms", "max_attempts": 2, "jitter": "none"}
+        for step in fragile["steps"]:
+            if step["name"] == "charge":
+                step["retry"] = "patient"
+            if "compensate" in step:
+                step["compensate"]["retry"] = "twice"
+        assert cls.trothd.apply(fragile).status == 201
+
+    # --- the three places
+
+    def logged(self, *words, seconds=20):
+        """A line of the log that holds them all."""
+        def there():
+            return [line for line in self.trothd.output().splitlines() if all(word in line for word in words)]
+        return wait_until(there, seconds, f"a line of the log with {words}")[0]
+
+    def metric(self, name, labels=""):
+        for line in self.trothd.get("/metrics").body.decode().splitlines():
+            if line.startswith(f"{name}{labels} "):
+                return float(line.split()[-1])
+        raise AssertionError(f"no {name}{labels}")
+
+    def metric_is(self, value, name, labels=""):
+        wait_until(lambda: self.metric(name, labels) == value, 20, f"{name}{labels} is {value}")
+
+    def metric_grows(self, name):
+        wait_until(lambda: self.metric(name) > 0, 20, f"{name} is above 0")
+
+    def ctl(self, *words, status=0):
+        done = subprocess.run([program("trothctl"), "--url", self.trothd.url, *words], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done)
+        return done.stdout + done.stderr
+
+    def status(self, *patterns, status=0):
+        """What `trothctl status` says, once it says all of these."""
+        def says():
+            shown = self.ctl("status", status=status)
+            for pattern in patterns:
+                self.assertRegex(shown, pattern)
+            return shown
+        return wait_until(says, 20, f"trothctl status says {patterns}")
+
+    # --- the moments
+
+    def a_participant_dies(self):
+        """Billing can not be reached for a while, so that the saga stands in the middle when accounts dies."""
+        self.system.proxies["billing"].refuse()
+        direct = self.system.shops["accounts"]
+        self.assertEqual(self.trothd.register("accounts", f"{direct.url}/").status, 200)
+        reply = self.trothd.submit("fragile_upgrade", {"tenant": "tenant_1", "plan": "team", "seats": 3, "price": DEAR},
+                                   prefer="respond-async")
+        gtid = reply.json["gtid"]
+        wait_until(lambda: [step["state"] for step in self.trothd.show(gtid)["steps"][:2]] == ["done", "done"], 20,
+                   "two steps are done")
+        direct.kill9()
+        self.system.proxies["billing"].accept()
+        self.logged("level=warn", "participant is down", "participant=accounts", "Connection refused")
+        self.metric_is(0, "troth_participant_reachable", '{participant="accounts"}')
+        self.assertRegex(self.ctl("participant", "list"), r"(?m)^accounts .*reachable=false .*Connection refused")
+        self.assertRegex(self.ctl("participant", "show", "accounts"),
+                         rf"last_failure\.text +127\.0\.0\.1:{direct.port}: Connection refused")
+        return gtid
+
+    def a_saga_parks(self, gtid):
+        line = self.logged("level=warn", "parked: an operator must look", gtid)
+        for part in ("definition=fragile_upgrade", "step=seats", "participant=accounts", "Connection refused"):
+            self.assertIn(part, line)
+        self.metric_is(1, "troth_parked_transactions")
+        self.assertGreaterEqual(self.metric("troth_steps_parked_total"), 1)
+        self.metric_grows("troth_oldest_open_transaction_seconds")
+        self.status(r"parked_transactions +1\n")
+        self.assertIn(gtid, self.ctl("tx", "list", "--state", "parked"))
+        shown = self.ctl("tx", "show", gtid)
+        self.assertIn("why      refused by 3 charge at billing: insufficient funds\n", shown)
+        self.assertRegex(shown, r"missing  1 seats at accounts is parked, an operator must look; .*Connection refused")
+
+    def kafka_is_away(self):
+        self.system.kafka.kill()
+        gtid = self.system.transfer(1, 2, 1).json["gtid"]
+        self.logged("level=warn", "kafka reachable=false", self.system.kafka.brokers)
+        self.metric_is(0, "troth_kafka_reachable")
+        self.metric_grows("troth_outbox_waiting")
+        self.metric_grows("troth_oldest_unsent_event_seconds")
+        self.status(r"outbox\.reachable +false\n", r"outbox\.reason .*Connection refused", r"outbox\.waiting +[1-9]")
+        self.assertNotIn("event is in Kafka", self.ctl("tx", "show", gtid))
+
+    def journal_fails(self, words):
+        """What it looks like in all three places, and to clients; how the cause is called."""
+        self.logged("level=warn", "journal state=connecting", words, seconds=40)
+        self.metric_is(0, "troth_journal_writable")
+        shown = self.status("NOT READY at", r"journal\.writable +false\n", rf"journal\.reason .*{words}",
+                            status=UNAVAILABLE)
+        wait_until(lambda: any(words in detail for client in self.clients for detail in client.refused), 20,
+                   "a client is refused with these words")
+        return shown
+
+    def journal_is_well(self):
+        self.status(r"^ready at", r"journal\.writable +true\n", r"journal\.reason +null\n")
+        self.metric_is(1, "troth_journal_writable")
+        self.assertLess(self.trothd.output().count("msg=journal"), 40)  # said, and not without end
+
+    def the_journals_disk_is_full(self):
+        self.system.disk.fill()
+        self.journal_fails("No space left on device")
+        self.system.disk.free()
+        self.journal_is_well()
+
+    def the_standby_is_lost(self):
+        self.system.standby.kill()
+        self.journal_fails("a commit waits for a synchronous standby: synchronous_standby_names is 'journal_b', "
+                           "standbys connected: 0")
+        self.assertLess(self.metric("troth_journal_last_write_timestamp_seconds"),
+                        self.system.journal.value("postgres", "select extract(epoch from clock_timestamp())::int8"))
+
+    # --- and afterwards
+
+    def all_is_mended(self, gtid):
+        self.system.standby.start()
+        self.journal_is_well()
+        self.system.kafka.start()
+        self.logged("level=info", "kafka reachable=true")
+        self.system.shops["accounts"].start()
+        self.ctl("tx", "retry", gtid)
+        self.logged("level=info", "participant is up", "participant=accounts")
+        self.assertEqual(self.system.ended(gtid, "compensated")["state"], "ended")
+        for client in self.clients:
+            client.end.set()
+        for client in self.clients:
+            client.join(60)
+            self.assertEqual((client.is_alive(), client.failed), (False, None))
+        self.system.drained()
+        self.status(r"^ready at", r"parked_transactions +0\n", r"outbox\.waiting +0\n", r"outbox\.reason +null\n",
+                    r"open_transactions +0\n")
+        for name in ("troth_parked_transactions", "troth_outbox_waiting", "troth_oldest_unsent_event_seconds"):
+            self.metric_is(0, name)
+        self.metric_is(1, "troth_participant_reachable", '{participant="accounts"}')
+        self.assertNotIn(gtid, self.ctl("tx", "list", "--state", "parked"))
+
+    def nothing_is_lost(self, gtid):
+        told = [one for client in self.clients for one in client.told.values()]
+        self.assertGreater(len(told), 10)
+        balances = {bank: dict.fromkeys(range(1, ACCOUNTS + 1), BALANCE) for bank in self.system.names}
+        balances["bank_a"][1] -= 1  # of kafka_is_away
+        balances["bank_b"][2] += 1
+        for source, target, amount, outcome, _ in told:
+            if outcome == "committed":
+                balances["bank_a"][source] -= amount
+                balances["bank_b"][target] += amount
+        for bank, accounts in balances.items():
+            rows = dict(self.system.postgres.query(bank, "select id, balance from account"))
+            self.assertEqual(rows, accounts, bank)
+        events = self.system.events()
+        for *_, outcome, transfer in told:
+            ids = {(event["headers"]["ce_id"], json.loads(event["payload"])["outcome"]) for event in events[transfer]}
+            self.assertEqual([outcome for _, outcome in ids], [outcome], transfer)
+        self.assertEqual(self.system.effects(gtid), {"accounts": (1, 1), "analytics": (1, 1)})
+        self.assertEqual([json.loads(event["payload"])["outcome"] for event in events[gtid]], ["compensated"])
+
+    def test_the_walk(self):
+        self.status(r"^ready at", r"journal\.reason +null\n", r"outbox\.reason +null\n")
+        self.clients = [Client(self.system, number) for number in range(CLIENTS)]
+        gtid = self.a_participant_dies()
+        self.a_saga_parks(gtid)
+        self.kafka_is_away()
+        self.the_journals_disk_is_full()
+        self.the_standby_is_lost()
+        self.all_is_mended(gtid)
+        self.nothing_is_lost(gtid)
+
+
+if __name__ == "__main__":
+    main()
