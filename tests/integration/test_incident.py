@@ -4,64 +4,27 @@ metrics and with trothctl, in the words of who caused it; clients go on all the 
 nothing is lost."""
 
 import json
-import random
 import subprocess
 import sys
-import threading
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from pair import PairedJournal  # noqa: E402
 from shop_system import ShopSystem, UPGRADE  # noqa: E402
-from system import BALANCE, DEFINITIONS  # noqa: E402
+from system import DEFINITIONS  # noqa: E402
+from transfers import Transfers  # noqa: E402
 from troth_test import TrothTest, main, program, wait_until  # noqa: E402
 
 DEAR = 100000  # more than anybody has: the charge is refused
 CLIENTS = 3
 ACCOUNTS = 20
+AWAY = (1, 2, 1)  # a transfer while Kafka is away
 UNAVAILABLE = 5  # an exit status of trothctl
 
 
 class PairedShop(PairedJournal, ShopSystem):
     pass
-
-
-class Client(threading.Thread):
-    """One transfer after the other, each under a key of its own, sent again until it is told what became of it."""
-
-    def __init__(self, system, number):
-        super().__init__(daemon=True)
-        self.system, self.number, self.random = system, number, random.Random(number)
-        self.told, self.end = {}, threading.Event()  # key -> (source, target, amount, outcome, gtid)
-        self.refused = []  # the words of who said that nothing was done
-        self.failed = None
-        self.start()
-
-    def run(self):
-        try:
-            self.work()
-        except Exception as error:  # told by whoever looks
-            self.failed = error
-
-    def work(self):
-        while not self.end.is_set():
-            key = f"client-{self.number}-{len(self.told)}"
-            source, target = (self.random.randint(1, ACCOUNTS) for _ in range(2))
-            reply = self.send(source, target, 1 + self.random.randrange(9), key)
-            if reply is not None:
-                self.told[key] = reply
-
-    def send(self, source, target, amount, key):
-        while True:
-            reply = self.system.transfer(source, target, amount, key=key, prefer="wait=2")
-            if reply.status in (200, 201):
-                return source, target, amount, reply.json["outcome"], reply.json["gtid"]
-            assert reply.status in (202, 503, 504), reply
-            if reply.status == 503:
-                self.refused.append(reply.json["detail"])
-            if self.end.wait(0.05) and reply.status == 503:
-                return None  # nothing was done
 
 
 class Incident(TrothTest):
@@ -155,7 +118,7 @@ class Incident(TrothTest):
 
     def kafka_is_away(self):
         self.system.kafka.kill()
-        gtid = self.system.transfer(1, 2, 1).json["gtid"]
+        gtid = self.system.transfer(*AWAY).json["gtid"]
         self.logged("level=warn", "kafka reachable=false", self.system.kafka.brokers)
         self.metric_is(0, "troth_kafka_reachable")
         self.metric_grows("troth_outbox_waiting")
@@ -169,8 +132,7 @@ class Incident(TrothTest):
         self.metric_is(0, "troth_journal_writable")
         shown = self.status("NOT READY at", r"journal\.writable +false\n", rf"journal\.reason .*{words}",
                             status=UNAVAILABLE)
-        wait_until(lambda: any(words in detail for client in self.clients for detail in client.refused), 20,
-                   "a client is refused with these words")
+        wait_until(lambda: self.transfers.refused(words), 20, "a client is refused with these words")
         return shown
 
     def journal_is_well(self):
@@ -185,7 +147,7 @@ class Incident(TrothTest):
         self.journal_is_well()
 
     def the_standby_is_lost(self):
-        self.system.standby.kill()
+        self.system.pair.standby.kill()
         self.journal_fails("a commit waits for a synchronous standby: synchronous_standby_names is 'journal_b', "
                            "standbys connected: 0")
         self.assertLess(self.metric("troth_journal_last_write_timestamp_seconds"),
@@ -194,7 +156,7 @@ class Incident(TrothTest):
     # --- and afterwards
 
     def all_is_mended(self, gtid):
-        self.system.standby.start()
+        self.system.pair.standby.start()
         self.journal_is_well()
         self.system.kafka.start()
         self.logged("level=info", "kafka reachable=true")
@@ -202,11 +164,7 @@ class Incident(TrothTest):
         self.ctl("tx", "retry", gtid)
         self.logged("level=info", "participant is up", "participant=accounts")
         self.assertEqual(self.system.ended(gtid, "compensated")["state"], "ended")
-        for client in self.clients:
-            client.end.set()
-        for client in self.clients:
-            client.join(60)
-            self.assertEqual((client.is_alive(), client.failed), (False, None))
+        self.transfers.stop()
         self.system.drained()
         self.status(r"^ready at", r"parked_transactions +0\n", r"outbox\.waiting +0\n", r"outbox\.reason +null\n",
                     r"open_transactions +0\n")
@@ -216,28 +174,15 @@ class Incident(TrothTest):
         self.assertNotIn(gtid, self.ctl("tx", "list", "--state", "parked"))
 
     def nothing_is_lost(self, gtid):
-        told = [one for client in self.clients for one in client.told.values()]
-        self.assertGreater(len(told), 10)
-        balances = {bank: dict.fromkeys(range(1, ACCOUNTS + 1), BALANCE) for bank in self.system.names}
-        balances["bank_a"][1] -= 1  # of kafka_is_away
-        balances["bank_b"][2] += 1
-        for source, target, amount, outcome, _ in told:
-            if outcome == "committed":
-                balances["bank_a"][source] -= amount
-                balances["bank_b"][target] += amount
-        for bank, accounts in balances.items():
-            rows = dict(self.system.postgres.query(bank, "select id, balance from account"))
-            self.assertEqual(rows, accounts, bank)
-        events = self.system.events()
-        for *_, outcome, transfer in told:
-            ids = {(event["headers"]["ce_id"], json.loads(event["payload"])["outcome"]) for event in events[transfer]}
-            self.assertEqual([outcome for _, outcome in ids], [outcome], transfer)
+        self.assertGreater(len(self.transfers.told()), 10)
+        self.transfers.check(more=[AWAY])
         self.assertEqual(self.system.effects(gtid), {"accounts": (1, 1), "analytics": (1, 1)})
-        self.assertEqual([json.loads(event["payload"])["outcome"] for event in events[gtid]], ["compensated"])
+        self.assertEqual([json.loads(event["payload"])["outcome"] for event in self.system.events()[gtid]],
+                         ["compensated"])
 
     def test_the_walk(self):
         self.status(r"^ready at", r"journal\.reason +null\n", r"outbox\.reason +null\n")
-        self.clients = [Client(self.system, number) for number in range(CLIENTS)]
+        self.transfers = Transfers(self.system, CLIENTS)
         gtid = self.a_participant_dies()
         self.a_saga_parks(gtid)
         self.kafka_is_away()

@@ -3,13 +3,13 @@
     class PairedShop(PairedJournal, ShopSystem):
         pass
     system = PairedShop(tiny_disk=True).start()
-    system.standby.kill()
+    system.pair.standby.kill()
 """
 
 import os
 import subprocess
 
-from troth_test import Postgres
+from troth_test import Postgres, run_folder
 
 DISK_BYTES = 32 << 20
 CHUNK_BYTES = 1 << 16
@@ -44,21 +44,67 @@ class TinyDisk:
         self.filler.unlink()
 
 
+class Pair:
+    """A primary and its synchronous standby: commits wait for both. The conninfo names both, in the same order for
+    ever."""
+
+    def __init__(self, name):
+        # tablespaces in the cluster's folder: for TinyDisk
+        self.primary, self.standby = self.clusters = [
+            Postgres(f"{name}_{letter}", allow_in_place_tablespaces="on") for letter in "ab"]
+        run_folder().start(self.primary)
+        self.rejoin()
+
+    def conninfo(self, database):
+        ports = ",".join(str(cluster.port) for cluster in self.clusters)
+        return f"host=127.0.0.1,127.0.0.1 port={ports} user=postgres dbname={database}"
+
+    def promote(self):
+        """The standby is the primary when this returns; nobody follows it."""
+        self.standby.promote()
+        self.primary, self.standby = self.standby, self.primary
+
+    def rejoin(self):
+        """Who is not the primary, and does not run, becomes its standby."""
+        self.standby.follow(self.primary)
+        self.primary.commit_with(self.standby)
+
+
 class PairedJournal:
-    """A mixin for a System: in the place of its journal."""
+    """A mixin for a System: the journal stands on a Pair of its own."""
 
     def __init__(self, *arguments, tiny_disk=False, **options):
         super().__init__(*arguments, **options)
         self.tiny_disk = tiny_disk
-        self.disk = None
+
+    @property
+    def journal(self):
+        return self.pair.primary
 
     def start_journal(self):
-        self.journal = self.folder.start(Postgres("journal_a", allow_in_place_tablespaces="on"))
-        self.standby = Postgres("journal_b", allow_in_place_tablespaces="on")
-        self.standby.follow(self.journal)
+        self.pair = Pair("journal")
+        tablespace = ""
         if self.tiny_disk:
             self.disk = TinyDisk(self.journal)
-        self.journal.execute("postgres", "create database journal" + (" tablespace tiny" if self.disk else ""))
-        self.journal.commit_with(self.standby)
-        return (f"host=127.0.0.1,127.0.0.1 port={self.journal.port},{self.standby.port} user=postgres "
-                "dbname=journal")
+            tablespace = " tablespace tiny"
+        self.journal.execute("postgres", f"create database journal{tablespace}")
+        return self.pair.conninfo("journal")
+
+
+class PairedBanks:
+    """A mixin for a System: the participants' databases stand on a Pair, the journal alone on a cluster of its own."""
+
+    @property
+    def postgres(self):
+        return self.pair.primary
+
+    def start_postgres(self):
+        self.pair = Pair("postgres")
+
+    def bank_database(self, name):
+        self.postgres.database(name)
+        return self.pair.conninfo(name)
+
+    def start_journal(self):
+        self.journal = self.folder.start(Postgres("journal"))
+        return self.journal.database("journal")

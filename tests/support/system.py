@@ -41,6 +41,14 @@ class System:
         self.proxies = {}
         self.banks = {}
 
+    def start_postgres(self):
+        """The participants' cluster: self.postgres."""
+        self.postgres = self.folder.start(Postgres("postgres"))
+
+    def bank_database(self, name):
+        """Made anew; its conninfo."""
+        return self.postgres.database(name)
+
     def start_journal(self):
         """In the participants' cluster, behind a proxy. Its conninfo; self.journal is the cluster."""
         self.journal = self.postgres
@@ -49,7 +57,7 @@ class System:
         return self.journal.to("journal", self.proxies["journal"].port)
 
     def start(self):
-        self.postgres = self.folder.start(Postgres("postgres"))
+        self.start_postgres()
         options = {"journal": self.start_journal(), "log_level": "debug", "retry_interval": "50ms",
                    "retry_interval_max": "500ms", "call_timeout": "2s", **self.options}
         if self.kafka:
@@ -64,8 +72,7 @@ class System:
         return self
 
     def add_bank(self, name, binding="batch"):
-        self.postgres.database(name)
-        bank = Bank(name, self.postgres.to(name), self.trothd.url, accounts=self.accounts, balance=BALANCE,
+        bank = Bank(name, self.bank_database(name), self.trothd.url, accounts=self.accounts, balance=BALANCE,
                     **self.bank_options)
         self.banks[name] = self.folder.start(bank)
         self.proxies[name] = TcpProxy(bank.port)

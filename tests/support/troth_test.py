@@ -196,6 +196,13 @@ class Postgres:
         self.stop()
         self.start()
 
+    def signal_all(self, number):
+        """To each of its processes: SIGSTOP makes it silent, SIGCONT lets it go on."""
+        postmaster = (self.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0]
+        for pid in (postmaster, *Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), number)
+
     def follow(self, primary):
         """It becomes a copy of another cluster, which it follows under its folder's name; what it had is lost."""
         _library("postgres", "standby", self.folder, primary.folder)
