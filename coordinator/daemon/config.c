@@ -47,7 +47,8 @@ const struct config_key config_keys[] = {
                "acknowledged when its host crashes (allow: for tests; it is logged)"),
     DURATION_KEY(clock_difference_max, "10s", 10 * 1000, 24 * 3600 * US_PER_S,
                  "a node whose clock differs more than this from the clock of the journal's "
-                 "database does not begin to lead"),
+                 "database does not begin to lead; one that leads goes on, since its times are the "
+                 "database's"),
     DURATION_KEY(journal_timeout, "5s", 100 * 1000, 3600 * US_PER_S,
                  "a write to the journal that has no answer for so long is written again over a "
                  "new connection; until one succeeds this node is not ready, takes nothing new "

@@ -17,21 +17,28 @@ static uint64_t clock_us(clockid_t id)
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
-/* How far this node's clock is ahead of the journal's database. Of the process, as the clock is. */
-static int64_t wall_ahead_us;
+/* What makes the database's wall clock of the monotonic one; 0: no database was heard yet. Of the
+ * process, as the clock is. */
+static int64_t database_wall_us;
 
 /* Wall times go into the journal and are compared by other nodes, so they are the database's. */
 struct txn_now driver_now(void)
 {
-    uint64_t wall_us = clock_us(CLOCK_REALTIME) - (uint64_t)wall_ahead_us;
-    return (struct txn_now){.mono = {clock_us(CLOCK_MONOTONIC)}, .wall = {wall_us}};
+    uint64_t mono_us = clock_us(CLOCK_MONOTONIC);
+    uint64_t wall_us =
+        database_wall_us != 0 ? mono_us + (uint64_t)database_wall_us : clock_us(CLOCK_REALTIME);
+    return (struct txn_now){.mono = {mono_us}, .wall = {wall_us}};
 }
 
-static void on_clock(void *arg, int64_t ahead_us)
+static void on_clock(void *arg, int64_t wall_us, int64_t ahead_us)
 {
-    (void)arg;
+    struct driver *driver = arg;
     char text[32];
-    wall_ahead_us = ahead_us;
+    database_wall_us = wall_us;
+    if (ahead_us == driver->clock_ahead_us) {
+        return;
+    }
+    driver->clock_ahead_us = ahead_us;
     (void)snprintf(text, sizeof text, "%.1f", (double)ahead_us / 1e6);
     bool much = ahead_us > 1000000 || ahead_us < -1000000;
     log_line(much ? LOG_WARN : LOG_INFO,

@@ -184,6 +184,7 @@ struct driver {
     struct http_loop *http;
     const struct config *config;
     struct journal *journal;
+    int64_t clock_ahead_us; /* this node's wall clock, of the database's */
     struct outbox *outbox;
     enum config_outbox outbox_mode;
     struct journal_place events_place; /* of the reading under way (events.c) */

@@ -9,6 +9,7 @@
 #include "driver_private.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* X(family, name, type, help) */
 #define FAMILIES(X)                                                                                \
@@ -54,6 +55,8 @@
       "Batches of records written to the journal, one COMMIT each.")                               \
     X(JOURNAL_UNKNOWN, "troth_journal_unknown_commits_total", "counter",                           \
       "Batches written again because the answer to their COMMIT was lost.")                        \
+    X(CLOCK, "troth_clock_difference_seconds", "gauge",                                            \
+      "How far this node's wall clock is from the clock of the journal's database.")               \
     X(OUTBOX_WAITING, "troth_outbox_waiting", "gauge",                                             \
       "Outcome events that are durable and not confirmed by Kafka, with those set aside.")         \
     X(OLDEST_EVENT, "troth_oldest_unsent_event_seconds", "gauge",                                  \
@@ -306,15 +309,20 @@ uint64_t metrics_parked(const struct driver *driver)
     return sum_up(driver).parked;
 }
 
-/* A family of one sample: the seconds since then. */
+/* A family of one sample, in seconds. */
+static void append_seconds(struct buffer *text, enum family family, uint64_t us)
+{
+    begin(text, family);
+    buffer_append_format(text, "%s %llu.%03llu\n", families[family].name,
+                         (unsigned long long)(us / 1000000u),
+                         (unsigned long long)(us / 1000u % 1000u));
+}
+
+/* The seconds since then. */
 static void append_age(struct buffer *text, enum family family, uint64_t since_us)
 {
     uint64_t now_us = driver_now().wall.us;
-    uint64_t age_us = since_us < now_us ? now_us - since_us : 0;
-    begin(text, family);
-    buffer_append_format(text, "%s %llu.%03llu\n", families[family].name,
-                         (unsigned long long)(age_us / 1000000u),
-                         (unsigned long long)(age_us / 1000u % 1000u));
+    append_seconds(text, family, since_us < now_us ? now_us - since_us : 0);
 }
 
 static void append_open(struct buffer *text, const struct driver *driver)
@@ -341,6 +349,7 @@ static void append_journal(struct buffer *text, const struct driver *driver)
     append(text, FAMILY_JOURNAL_ROWS, stats.rows);
     append(text, FAMILY_JOURNAL_BATCHES, stats.batches);
     append(text, FAMILY_JOURNAL_UNKNOWN, stats.unknown_commits);
+    append_seconds(text, FAMILY_CLOCK, (uint64_t)llabs(driver->clock_ahead_us));
 }
 
 /* Nothing where nothing is sent to Kafka from here: a 0 would look like one that is down. */

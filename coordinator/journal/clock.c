@@ -1,7 +1,8 @@
-/* This node's wall clock against the database's. Times in the journal are written by one node and
- * read by another: a clock that is a day ahead would end every deadline at once, at a takeover. So
- * all of Troth's wall times follow the database's clock, and a node whose own differs too much does
- * not begin to lead: what else is wrong with it? */
+/* The database's clock, and this node's wall clock beside it. Times in the journal are written by
+ * one node and read by another: a clock that is a day ahead would end every deadline at once, at a
+ * takeover. So all of Troth's wall times are the database's, carried on by the monotonic clock,
+ * which nobody sets: a wall clock that jumps changes nothing. A node whose wall clock differs too
+ * much does not begin to lead: what else is wrong with it? */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,19 +21,31 @@ static int64_t wall_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Takes a new value where it is another one, and not only as wrong as the old one may be. */
+static bool note(int64_t *value, int64_t seen, int64_t took)
+{
+    int64_t step = llabs(seen - *value);
+
+    if (step < NOTE_US || step < took)
+        return false;
+    *value = seen;
+    return true;
+}
+
 /* The database's answer was made at some moment between the asking and now: the middle is wrong by
  * half of that at most. */
 void clock_note(struct journal *journal, uint64_t asked_us, struct wall database)
 {
-    int64_t took = (int64_t)(clock_mono_us() - asked_us);
-    int64_t ahead = wall_us() - took / 2 - (int64_t)database.us;
-    int64_t step = llabs(ahead - journal->clock_ahead_us);
+    int64_t now = (int64_t)clock_mono_us(), took = now - (int64_t)asked_us;
+    int64_t wall = (int64_t)database.us + took / 2;
 
-    if (database.us == 0 || step < NOTE_US || step < took)
+    if (database.us == 0)
         return;
-    journal->clock_ahead_us = ahead;
-    if (journal->callbacks.clock != NULL)
-        journal->callbacks.clock(journal->arg, ahead);
+    bool moved = note(&journal->clock_wall_us, wall - now, took);
+    bool strayed = note(&journal->clock_ahead_us, wall_us() - wall, took);
+
+    if ((moved || strayed) && journal->callbacks.clock != NULL)
+        journal->callbacks.clock(journal->arg, journal->clock_wall_us, journal->clock_ahead_us);
 }
 
 bool clock_is_right(struct journal *journal)

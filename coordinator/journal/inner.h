@@ -94,7 +94,8 @@ struct journal {
     uint8_t owner[16];  /* this process, in the lease */
     int64_t twin_until; /* another one of our name holds the lease, first seen until then */
     uint64_t hello_asked_us;
-    int64_t clock_ahead_us; /* of the database's */
+    int64_t clock_wall_us; /* what to add to the monotonic clock for the database's; 0: not known */
+    int64_t clock_ahead_us; /* this node's wall clock, of the database's */
     uint64_t write_timeout_us;
     uint64_t wrote_us;            /* the last write that succeeded */
     uint64_t waiting_us;          /* since when a write is under way, or can not be; 0: none */

@@ -1,6 +1,6 @@
-"""A real primary and its synchronous standby, for the journal and for the participants' databases: the primary is killed
-and the standby promoted, the roles change back, the standby is lost, the primary takes no more writes. trothd and the
-banks go on by themselves, whatever was told stays true, and no money is lost."""
+"""A real primary and its synchronous standby, for the journal and for the participants: the primary is killed and the
+standby promoted, the roles change back, the standby is lost, the primary takes no more writes. trothd and the banks go
+on by themselves, whatever was told stays true, and no money is lost."""
 
 import re
 import signal

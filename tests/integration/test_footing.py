@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ from troth_test import Bank, BUILD, Postgres, Process, Trothd, TrothTest, main, 
 
 FENCED = 3
 DAY_SECONDS = 86400
+QUARTER = {"name": "quarter", "version": 1, "mode": "saga", "timeout": "15m",
+           "retries": {"patient": {"interval": "1m", "max_attempts": 0}},
+           "steps": [{"name": "charge", "participant": "bank", "operation": "charge", "input": {}, "retry": "patient",
+                      "compensate": {"operation": "refund"}}]}
 
 
 class Pgbouncer(Process):
@@ -44,13 +49,21 @@ default_pool_size = {size}
 
 
 class ShiftedTrothd(Trothd):
-    """Its wall clock is ahead."""
+    """Its wall clock is ahead, and jumps when a test says so."""
 
-    shift_seconds = 0
+    def __init__(self, name, **options):
+        super().__init__(name, **options)
+        self.file = self.folder / "shift"
+        self.shift(0)
+
+    def shift(self, seconds):
+        """From now on; written in one piece."""
+        with open(self.file, "r+b" if self.file.exists() else "wb", buffering=0) as file:
+            file.write(struct.pack("=q", seconds))
 
     def environment(self):
         return {**super().environment(), "LD_PRELOAD": str(next(BUILD.rglob("libclock_shift.so"))),
-                "CLOCK_SHIFT_SECONDS": str(self.shift_seconds)}
+                "CLOCK_SHIFT": str(self.file)}
 
 
 class Footing(TrothTest):
@@ -139,14 +152,14 @@ class Footing(TrothTest):
         """And a saga of 15 minutes is not compensated by it; set right, it leads."""
         trothd = ShiftedTrothd("ahead", journal=self.postgres.database("clock"))
         trothd.migrate()
-        trothd.shift_seconds = DAY_SECONDS
+        trothd.shift(DAY_SECONDS)
         trothd.launch()
         wait_until(lambda: re.search("clock is 864\\d\\d s ahead of the clock of the journal's database.*"
                                      "clock_difference_max", trothd.output()), 20, "it says so")
         self.assertNotIn("ready listen", trothd.output())
         self.assertEqual(self.postgres.value("clock", "select max(epoch) from troth.shard"), 0)
         trothd.kill9()
-        trothd.shift_seconds = 0
+        trothd.shift(0)
         self.run_folder.start(trothd)
         trothd.kill9()
 
@@ -154,7 +167,7 @@ class Footing(TrothTest):
         """Within the limit, a clock that is ahead changes nothing: times in the journal are the database's."""
         trothd = ShiftedTrothd("within", journal=self.postgres.database("within"), clock_difference_max="24h")
         trothd.migrate()
-        trothd.shift_seconds = DAY_SECONDS - 3600
+        trothd.shift(DAY_SECONDS - 3600)
         self.run_folder.start(trothd)
         gtid = self.begin(trothd)
         began = self.postgres.value("within", "select now() - %s::timestamptz < interval '1 hour' and "
@@ -162,6 +175,50 @@ class Footing(TrothTest):
                                     (trothd.show(gtid)["began_at"],) * 2)
         self.assertTrue(began, trothd.show(gtid))
         trothd.kill9()
+
+    def is_now(self, database, moment):
+        """By the database's clock, give or take an hour."""
+        off = "select abs(extract(epoch from now() - %s::timestamptz))"
+        return self.postgres.value(database, off, (moment,)) < 3600
+
+    def test_a_clock_that_jumps_changes_nothing(self):
+        """While it leads, and before it has compared its clock with the database's again: nobody's timeout passes,
+        and what begins then is not a day old to whoever leads next."""
+        trothd = ShiftedTrothd("jumps", journal=self.postgres.database("jumps"), lease="1h")
+        trothd.migrate()
+        self.run_folder.start(trothd)
+        self.assertEqual(trothd.register("bank", "http://127.0.0.1:9/", "http").status, 201)
+        self.assertEqual(trothd.apply(QUARTER).status, 201)
+        running = []
+        for shift in (0, -DAY_SECONDS, DAY_SECONDS):
+            trothd.shift(shift)
+            gtid = trothd.submit("quarter", {}, prefer="respond-async").json["gtid"]
+            self.assertTrue(self.is_now("jumps", trothd.show(gtid)["began_at"]), trothd.show(gtid))
+            running.append(gtid)
+        self.assertEqual([trothd.show(gtid)["state"] for gtid in running], ["running"] * 3)
+        trothd.kill9()
+        trothd.shift(0)
+        trothd.start()
+        self.assertEqual([trothd.show(gtid)["state"] for gtid in running], ["running"] * 3)
+        trothd.kill9()
+
+    def test_a_clock_that_jumps_is_seen(self):
+        """It leads on, since its times are the database's, and says that its clock is wrong."""
+        trothd = ShiftedTrothd("seen", journal=self.postgres.database("seen"), lease="1s")
+        trothd.migrate()
+        self.run_folder.start(trothd)
+        self.assertLess(self.difference(trothd), 60)
+        trothd.shift(-DAY_SECONDS)
+        wait_until(lambda: abs(self.difference(trothd) - DAY_SECONDS) < 60, 20, "the metric shows it")
+        self.assertRegex(trothd.output(), r'level=warn msg="this node.s clock is not the journal.s: times follow the '
+                                          r'journal.s" ahead_seconds=-86[34]\d\d')
+        self.assertEqual(trothd.get("/readyz").status, 200)
+        trothd.kill9()
+
+    @staticmethod
+    def difference(trothd):
+        found = re.search(r"^troth_clock_difference_seconds (\S+)$", trothd.get("/metrics").body.decode(), re.MULTILINE)
+        return float(found[1])
 
 
 if __name__ == "__main__":

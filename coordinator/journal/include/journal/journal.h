@@ -82,9 +82,10 @@ struct journal_callbacks {
     void (*verdict)(void *arg, const struct journal_verdict *verdict);
     /* Before JOURNAL_LEADING is told: every open transaction. */
     void (*loaded)(void *arg, const struct txn_image *image);
-    /* By how much this node's wall clock is ahead of the database's (negative: behind), before
-     * anything is loaded and whenever that changed. May be NULL. */
-    void (*clock)(void *arg, int64_t ahead_us);
+    /* What to add to the monotonic clock for the database's wall clock, and by how much this node's
+     * wall clock is ahead of that (negative: behind); before anything is loaded, and whenever one
+     * of them changed. May be NULL. */
+    void (*clock)(void *arg, int64_t wall_us, int64_t ahead_us);
     /* A record that the database will never take (a value it refuses: `why` says which), or a row
      * that can not be read back when loading. It gets no verdict, since none would be true: the
      * transaction stays as the journal has it, later records of it are refused likewise, and an
