@@ -6,7 +6,7 @@
 file(GLOB installed_sources CONFIGURE_DEPENDS ${sdk_dir}/src/*.c ${sdk_dir}/base/*.c
   ${sdk_dir}/wire/*.c ${sdk_dir}/http/*.c ${sdk_dir}/resolve/*.c ${sdk_dir}/hosts/*.c)
 add_library(troth_objects OBJECT ${installed_sources})
-add_dependencies(troth_objects sdk_migrations)
+add_dependencies(troth_objects sdk_sql)
 target_include_directories(troth_objects PRIVATE ${sdk_dir}/include ${sdk_dir}/src
   ${sdk_dir}/base ${sdk_dir}/base/include ${sdk_dir}/wire ${sdk_dir}/wire/include ${sdk_dir}/http ${sdk_dir}/http/include
   ${sdk_dir}/resolve ${sdk_dir}/resolve/include ${sdk_dir}/hosts/include
@@ -58,5 +58,6 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/troth.pc DESTINATION ${CMAKE_INSTALL_L
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/troth-config.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/troth-config-version.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/troth COMPONENT sdk)
+# Not the library's own statements: they fit this one version of it.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sql/participant
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/troth/sql COMPONENT sdk)
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/troth/sql COMPONENT sdk PATTERN statements EXCLUDE)

@@ -182,17 +182,45 @@ void session_end_task(struct session *session)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* Never the database's or the role's own defaults: PREPARE, COMMIT and their like have no statement
- * timeout; the guard's own statements wait briefly; an acknowledgement is durable. The backend's
- * name comes with it. */
+/* In one query. BEGIN is not to be had by its text. */
+static bool prepare(struct session *session, enum sql_statement first, enum sql_statement last)
+{
+    struct buffer text BUFFER_SCOPED = {0};
+    PGresult *result;
+    bool good;
+    int i;
+
+    for (i = (int)first; i <= (int)last; i++) {
+        buffer_append_text(&text, sql_source((enum sql_statement)i));
+    }
+    if (text.failed) {
+        return false;
+    }
+    result = PQexec(session->connection, buffer_text(&text));
+    good = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    return good;
+}
+
+static bool prepare_begin(struct session *session, enum sql_statement begin)
+{
+    PGresult *result = PQprepare(session->connection, sql_name(begin), sql_source(begin),
+                                 0, NULL);
+    const bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+    PQclear(result);
+    return good;
+}
+
+static bool prepare_all(struct session *session)
+{
+    return prepare_begin(session, SQL_BEGIN) && prepare_begin(session, SQL_BEGIN_READ_ONLY) &&
+           prepare(session, SQL_SETTINGS, SQL_CANCEL);
+}
+
+/* The backend's name comes with it. */
 static bool set_up(struct session *session)
 {
-    const char *const text = "SELECT set_config('statement_timeout', '0', false),"
-                             " set_config('lock_timeout', $1, false),"
-                             " CASE WHEN current_setting('synchronous_commit') = 'off'"
-                             " THEN set_config('synchronous_commit', 'on', false) END,"
-                             " a.pid, extract(epoch FROM a.backend_start)"
-                             " FROM pg_stat_get_activity(pg_backend_pid()) AS a";
     char lock_timeout[32];
     const char *const values[] = {lock_timeout};
     PGresult *result;
@@ -200,7 +228,8 @@ static bool set_up(struct session *session)
 
     (void)snprintf(lock_timeout, sizeof lock_timeout, "%llu",
                    (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
-    result = PQexecParams(session->connection, text, 1, NULL, values, NULL, NULL, 0);
+    result = PQexecPrepared(session->connection, sql_name(SQL_SET_UP), 1, values, NULL, NULL,
+                            0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     if (good) {
         (void)snprintf(session->backend.pid, sizeof session->backend.pid, "%s",
@@ -218,10 +247,6 @@ static bool set_up(struct session *session)
  * standby and must not be ended, there is no new one. What it has only left open is ended. */
 static bool settle_predecessor(struct session *session)
 {
-    const char *const text =
-        "SELECT a.state = 'active', CASE WHEN a.state <> 'active' THEN"
-        " pg_terminate_backend(a.pid) END FROM pg_stat_activity a"
-        " WHERE a.pid = $1::int4 AND extract(epoch FROM a.backend_start) = $2::numeric";
     const char *const values[] = {session->left.pid, session->left.since};
     PGresult *result;
     bool good, works;
@@ -229,7 +254,8 @@ static bool settle_predecessor(struct session *session)
     if (session->left.pid[0] == '\0') {
         return true;
     }
-    result = PQexecParams(session->connection, text, 2, NULL, values, NULL, NULL, 0);
+    result = PQexecPrepared(session->connection, sql_name(SQL_PREDECESSOR), 2, values, NULL,
+                            NULL, 0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK;
     works = good && PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
     PQclear(result);
@@ -255,8 +281,8 @@ static bool greet(struct session *session, bool statements_too)
     session_limit(session, 0);
     (void)PQsetNoticeReceiver(session->connection, on_notice, session);
     return PQregisterEventProc(session->connection, on_event, "troth", session) != 0 &&
-           set_up(session) && settle_predecessor(session) &&
-           (!statements_too || session_prepare_all(session));
+           prepare(session, SQL_SET_UP, SQL_PREDECESSOR) && set_up(session) &&
+           settle_predecessor(session) && (!statements_too || prepare_all(session));
 }
 
 static int open_with(struct session *session, bool statements_too)

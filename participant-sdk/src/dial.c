@@ -114,12 +114,14 @@ PGconn *dial(const struct hosts *hosts, _Atomic unsigned *first, struct watch *w
     return NULL;
 }
 
-PGresult *dial_ask(PGconn *connection, const char *text)
+PGresult *dial_ask(PGconn *connection, enum sql_statement statement, const char *argument)
 {
     const uint64_t until_us = task_now_us() + DIAL_ANSWER_US;
+    struct buffer text BUFFER_SCOPED = {0};
     PGresult *result = NULL, *next;
 
-    if (PQsendQuery(connection, text) != 1) {
+    sql_once(statement, argument, &text);
+    if (text.failed || PQsendQuery(connection, buffer_text(&text)) != 1) {
         return NULL;
     }
     for (;;) {

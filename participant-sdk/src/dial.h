@@ -7,6 +7,8 @@
 
 #include <hosts/hosts.h>
 
+#include "sql.h"
+
 struct watch;
 
 /* Of one host, where the conninfo names no connect_timeout. */
@@ -20,9 +22,9 @@ struct watch;
 PGconn *dial(const struct hosts *hosts, _Atomic unsigned *first, struct watch *watch, char *ret_why,
              size_t why_cap);
 
-/* One statement by its text, outside of a pipeline. NULL: not answered in DIAL_ANSWER_US, or no
- * memory; the connection is to be closed then. */
-PGresult *dial_ask(PGconn *connection, const char *text);
+/* One statement (sql_once()), outside of a pipeline. NULL: not answered in DIAL_ANSWER_US, or
+ * no memory; the connection is to be closed then. */
+PGresult *dial_ask(PGconn *connection, enum sql_statement statement, const char *argument);
 /* What went wrong with it, in a line. */
 const char *dial_why(const PGconn *connection);
 

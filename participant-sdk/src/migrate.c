@@ -1,17 +1,13 @@
 /* migrate.c: sql/participant, compiled in, and the version that a database has. */
-#include "migrations.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dial.h"
-#include "pg.h"
+#include <base/buffer.h>
 
-/* Nobody else's number: "troth" in ASCII. Held for the time of the migration. */
-#define LOCK_TEXT        "SELECT pg_advisory_xact_lock(500136113256)"
-#define VERSION_TEXT     "SELECT (to_regclass('troth_guard.version') IS NOT NULL)::integer"
-#define VERSION_MAX_TEXT "SELECT coalesce(max(version), 0) FROM troth_guard.version"
+#include "dial.h"
+#include "migrations_sql.h"
+#include "pg.h"
 
 const int schema_version = MIGRATIONS_COUNT;
 
@@ -24,9 +20,9 @@ static void say(char *ret_why, size_t why_cap, const char *text)
 }
 
 /* One number. */
-static int ask(PGconn *connection, const char *text, int *ret_number)
+static int ask(PGconn *connection, enum sql_statement statement, int *ret_number)
 {
-    PGresult *result = dial_ask(connection, text);
+    PGresult *result = dial_ask(connection, statement, NULL);
     const bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
 
     if (good) {
@@ -39,7 +35,7 @@ static int ask(PGconn *connection, const char *text, int *ret_number)
 static int version_of(PGconn *connection, int *ret_version)
 {
     int there = 0;
-    int error = ask(connection, VERSION_TEXT, &there);
+    int error = ask(connection, SQL_SCHEMA_THERE, &there);
 
     if (error != 0) {
         return error;
@@ -48,7 +44,7 @@ static int version_of(PGconn *connection, int *ret_version)
         *ret_version = 0;
         return 0;
     }
-    return ask(connection, VERSION_MAX_TEXT, ret_version);
+    return ask(connection, SQL_SCHEMA_VERSION, ret_version);
 }
 
 int schema_check(PGconn *connection, char *ret_why, size_t why_cap)
@@ -80,13 +76,22 @@ static bool command(PGconn *connection, const char *text)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
+/* As long as another one migrates. */
+static bool lock(PGconn *connection)
+{
+    struct buffer text BUFFER_SCOPED = {0};
+
+    sql_once(SQL_MIGRATION_LOCK, NULL, &text);
+    return !text.failed && command(connection, buffer_text(&text));
+}
+
 /* In one transaction, under the lock. */
 static int apply(PGconn *connection, char *ret_why, size_t why_cap)
 {
     int version = 0;
     int i;
 
-    if (!command(connection, "BEGIN") || !command(connection, LOCK_TEXT) ||
+    if (!command(connection, "BEGIN") || !lock(connection) ||
         version_of(connection, &version) != 0) {
         say(ret_why, why_cap, PQerrorMessage(connection));
         return TROTH_ERROR_DATABASE;

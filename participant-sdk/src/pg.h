@@ -19,6 +19,7 @@
 #include <hosts/hosts.h>
 
 #include "server.h"
+#include "sql.h"
 #include "task.h"
 #include "watch.h"
 
@@ -29,11 +30,9 @@
 #define PG_CONNECTIONS_MAX 1000u
 #define PG_SQLSTATE_LEN    5
 /* Prepared branches looked at in one scan, oldest first; the next scan sees the others. */
-#define SCAN_NAMES_MAX      10000
-#define SCAN_NAMES_MAX_TEXT "10000"
+#define SCAN_NAMES_MAX 10000
 /* Guard rows deleted by one statement; the sweep repeats it until fewer are found. */
-#define SWEEP_ROWS_MAX      10000
-#define SWEEP_ROWS_MAX_TEXT "10000"
+#define SWEEP_ROWS_MAX 10000
 
 struct committer;
 struct outputs;
@@ -163,45 +162,6 @@ struct sql_error {
     char sqlstate[PG_SQLSTATE_LEN + 1]; /* "" when lost */
 };
 
-enum sql_statement {
-    SQL_BEGIN,
-    SQL_BEGIN_READ_ONLY,
-    SQL_SETTINGS,
-    SQL_CLAIM,
-    SQL_CLAIM_OR_FAIL,
-    SQL_CLAIM_COMPENSATION,
-    SQL_FENCE,
-    SQL_LOOK,
-    SQL_KEEP,
-    SQL_NO_TIMEOUT,
-    SQL_PREPARED,
-    SQL_END_RUNNING,
-    SQL_SCAN,
-    SQL_SWEEP,
-    SQL_MARK,
-    SQL_HOLDERS,
-    SQL_CANCEL,
-    SQL_STATEMENT_COUNT
-};
-
-#define SQL_PARAMETERS_MAX 12
-
-/* Parameters in binary; what they point to lives as long as they do. */
-struct sql_parameters {
-    const char *values[SQL_PARAMETERS_MAX];
-    int lengths[SQL_PARAMETERS_MAX];
-    int formats[SQL_PARAMETERS_MAX];
-    unsigned char numbers[SQL_PARAMETERS_MAX][8]; /* big-endian */
-    int count;
-};
-
-void sql_text(struct sql_parameters *parameters, const char *text); /* NULL: null */
-void sql_bytes(struct sql_parameters *parameters, struct troth_span bytes);
-void sql_int4(struct sql_parameters *parameters, uint32_t value);
-void sql_int8(struct sql_parameters *parameters, uint64_t value);
-/* $1 journal, $2 gtid, $3 branch, $4 attempt: how every guard statement begins. */
-void sql_key(struct sql_parameters *parameters, const struct troth_call *call);
-
 void session_init(struct session *session, struct troth_postgres *postgres); /* of zeros */
 void session_finish(struct session *session);
 /* Around a task. What is said in between has a limit of time: whoever looks (watch_look) cuts the
@@ -225,7 +185,6 @@ void session_complain(struct session *session, enum troth_severity severity, con
 void session_say(struct session *session);
 /* The server has ended the session with this. */
 bool session_is_over(const PGresult *result);
-bool session_prepare_all(struct session *session);
 /* One prepared statement and its result (NULL when lost), which the caller clears. */
 enum sql_end session_run(struct session *session, enum sql_statement statement,
                          const struct sql_parameters *parameters, PGresult **ret_result,

@@ -272,7 +272,7 @@ int troth_postgres_create(struct troth_participant *participant,
 static int check_prepared(const struct troth_postgres *postgres, PGconn *connection, char *ret_why,
                           size_t why_cap)
 {
-    PGresult *result = dial_ask(connection, "SHOW max_prepared_transactions");
+    PGresult *result = dial_ask(connection, SQL_MAX_PREPARED, NULL);
     const bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
     const unsigned long max = answered ? strtoul(PQgetvalue(result, 0, 0), NULL, 10) : 0;
 
@@ -297,17 +297,9 @@ static int check_prepared(const struct troth_postgres *postgres, PGconn *connect
 static int mark_session(PGconn *connection, const char *mark, char *ret_before, size_t before_cap,
                         char *ret_why, size_t why_cap)
 {
-    char text[200];
-    PGresult *result;
-    bool answered;
+    PGresult *result = dial_ask(connection, SQL_MARK_SESSION, mark);
+    const bool answered = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
 
-    (void)snprintf(text, sizeof text,
-                   "WITH before AS MATERIALIZED"
-                   " (SELECT coalesce(current_setting('troth.session', true), '') AS mark)"
-                   " SELECT mark, set_config('troth.session', '%s', false) FROM before",
-                   mark);
-    result = dial_ask(connection, text);
-    answered = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     (void)snprintf(ret_before, before_cap, "%s", answered ? PQgetvalue(result, 0, 0) : "");
     if (!answered) {
         (void)snprintf(ret_why, why_cap, "%s", dial_why(connection));

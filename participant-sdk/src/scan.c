@@ -253,6 +253,7 @@ static void scan_run(struct session *session, struct troth_reply *task)
     bool kept = false;
 
     sql_int8(&parameters, scan->older_than_us);
+    sql_int4(&parameters, SCAN_NAMES_MAX);
     if (session_open(session) == 0 &&
         session_run(session, SQL_SCAN, &parameters, &result, &error) == SQL_OK) {
         kept = keep_names(scan, result);

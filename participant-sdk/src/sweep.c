@@ -102,6 +102,9 @@ static long run_marks(struct session *session, enum sql_statement statement, con
     sql_text(&parameters, journal);
     sql_text(&parameters, buffer_text(&shards));
     sql_text(&parameters, buffer_text(&values));
+    if (statement == SQL_SWEEP) {
+        sql_int4(&parameters, SWEEP_ROWS_MAX);
+    }
     if (session_run(session, statement, &parameters, &result, &error) == SQL_OK) {
         rows = strtol(PQcmdTuples(result), NULL, 10);
     }

@@ -259,6 +259,22 @@ class GuardSql(unittest.TestCase):
         self.assertEqual(run(no.split("\n", 1)[1], 2)[1], [("refused", None, "no money")])
         self.assertEqual(self.b.execute(2, call=("debit", "{}")), ("refused", "no money"))
 
+    def test_the_statements_of_the_library(self):
+        """Each of its files runs in psql as it stands, and takes what its comment says."""
+        names = sorted(path.stem for path in (ROOT / "sql" / "participant" / "statements").glob("*.sql"))
+        key = "'{}', '{}', {}, {}".format(*self.a.key(1))
+        place = "'debit', 3, 274877906945"
+        said = subprocess.run(
+            ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self.database],
+            input="".join(f"\\i {ROOT}/sql/participant/statements/{name}.sql\n" for name in names) +
+            "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_prepared_statements;\n"
+            f"BEGIN;\nEXECUTE troth_claim ({key}, {place}, '0', '200', 'a_name', '1000');\n"
+            f"EXECUTE troth_keep ({key}, '{{}}', 'action', '(0,1)');\nCOMMIT;\n",
+            check=True, capture_output=True, text=True).stdout.splitlines()
+        self.assertEqual(said[0].split(), [f"troth_{name}" for name in names])
+        self.assertEqual(said[1:], ["(0,1)|1000", "0"])
+        self.assertEqual(self.a.status(1), ("committed", "{}"))
+
     def test_an_output_within_its_limits(self):
         """What the coordinator could not keep is an error here, where the service sees why, before anything is done."""
         def check(output):

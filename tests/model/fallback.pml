@@ -39,11 +39,11 @@
  *       a question is about an attempt. Safe without, for the guard fences; not with NOFENCE
  *   [ORIGINQ2] coordinator/txn/inquire.c
  *       a row without decision is undecided, and never taken for abort
- *   [NOFENCE] participant-sdk/src/session.c
+ *   [NOFENCE] sql/participant/statements/claim.sql
  *       behind a row of attempt 2 nothing of attempt 1 can be prepared any more
- *   [TOMBALL] participant-sdk/src/session.c
+ *   [TOMBALL] sql/participant/statements/claim.sql
  *       a tombstone refuses its attempt and lower ones, not higher ones
- *   [KINDKEY] participant-sdk/src/session.c
+ *   [KINDKEY] sql/participant/statements/claim.sql
  *       prepare and execute share one row, and so meet
  *   [NOTOMB] participant-sdk/src/phase2.c
  *       an abort that finds nothing leaves a tombstone

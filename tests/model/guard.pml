@@ -39,7 +39,7 @@
  *       a lower attempt that runs is ended; safe without, and slower: then it is waited for
  *   [ACKEARLY] participant-sdk/src/phase2.c
  *       abort is acknowledged when the tombstone is committed, not when the prepared one is gone
- *   [SPLITKEY] participant-sdk/src/session.c
+ *   [SPLITKEY] sql/participant/statements/claim.sql
  *       prepare and execute share one row, and insert it; a check before the insert proves nothing
  *   [TWOTX] participant-sdk/src/phase1.c
  *       the row and the work are one transaction: a row of its own would say "done" of nothing

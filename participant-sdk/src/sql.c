@@ -1,0 +1,113 @@
+/* sql.c: the files of sql/participant/statements, compiled in, by their names; and how parameters
+ * are bound to them. */
+#include "sql.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <base/buffer.h>
+
+#include "statements_sql.h"
+
+#define FILE_NAMED(name) {"troth_" #name, statement_##name}
+
+static const struct {
+    const char *name;
+    const char *text;
+} statements[] = {
+    [SQL_BEGIN] = {"troth_begin", "BEGIN"},
+    [SQL_BEGIN_READ_ONLY] = {"troth_begin_read_only", "BEGIN READ ONLY"},
+    [SQL_SETTINGS] = FILE_NAMED(settings),
+    [SQL_CLAIM] = FILE_NAMED(claim),
+    [SQL_CLAIM_OR_FAIL] = FILE_NAMED(claim_or_fail),
+    [SQL_CLAIM_COMPENSATION] = FILE_NAMED(claim_compensation),
+    [SQL_FENCE] = FILE_NAMED(fence),
+    [SQL_LOOK] = FILE_NAMED(look),
+    [SQL_KEEP] = FILE_NAMED(keep),
+    [SQL_NO_TIMEOUT] = FILE_NAMED(no_timeout),
+    [SQL_PREPARED] = FILE_NAMED(prepared),
+    [SQL_END_RUNNING] = FILE_NAMED(end_running),
+    [SQL_SCAN] = FILE_NAMED(scan),
+    [SQL_SWEEP] = FILE_NAMED(sweep),
+    [SQL_MARK] = FILE_NAMED(mark),
+    [SQL_HOLDERS] = FILE_NAMED(holders),
+    [SQL_CANCEL] = FILE_NAMED(cancel),
+    [SQL_SET_UP] = FILE_NAMED(set_up),
+    [SQL_PREDECESSOR] = FILE_NAMED(predecessor),
+    [SQL_MARK_SESSION] = FILE_NAMED(mark_session),
+    [SQL_MAX_PREPARED] = FILE_NAMED(max_prepared),
+    [SQL_MIGRATION_LOCK] = FILE_NAMED(migration_lock),
+    [SQL_SCHEMA_THERE] = FILE_NAMED(schema_there),
+    [SQL_SCHEMA_VERSION] = FILE_NAMED(schema_version),
+};
+
+const char *sql_name(enum sql_statement statement)
+{
+    return statements[statement].name;
+}
+
+const char *sql_source(enum sql_statement statement)
+{
+    return statements[statement].text;
+}
+
+void sql_once(enum sql_statement statement, const char *argument, struct buffer *text)
+{
+    assert(argument == NULL || strchr(argument, '\'') == NULL);
+    buffer_append_format(text, "DEALLOCATE ALL; %s EXECUTE %s", statements[statement].text,
+                         statements[statement].name);
+    if (argument != NULL) {
+        buffer_append_format(text, "('%s')", argument);
+    }
+}
+
+/* --- parameters ------------------------------------------------------------------------------- */
+
+static void add(struct sql_parameters *parameters, const void *value, size_t len, int format)
+{
+    const int i = parameters->count++;
+
+    parameters->values[i] = value;
+    parameters->lengths[i] = (int)len;
+    parameters->formats[i] = format;
+}
+
+void sql_text(struct sql_parameters *parameters, const char *text)
+{
+    add(parameters, text, text == NULL ? 0 : strlen(text), 0);
+}
+
+void sql_bytes(struct sql_parameters *parameters, struct troth_span bytes)
+{
+    add(parameters, bytes.data, bytes.len, 1);
+}
+
+static void add_number(struct sql_parameters *parameters, uint64_t value, size_t bytes)
+{
+    unsigned char *number = parameters->numbers[parameters->count];
+    size_t i;
+
+    for (i = 0; i < bytes; i++) {
+        number[i] = (unsigned char)(value >> (8 * (bytes - 1 - i)));
+    }
+    add(parameters, number, bytes, 1);
+}
+
+void sql_int4(struct sql_parameters *parameters, uint32_t value)
+{
+    add_number(parameters, value, 4);
+}
+
+void sql_int8(struct sql_parameters *parameters, uint64_t value)
+{
+    add_number(parameters, value, 8);
+}
+
+void sql_key(struct sql_parameters *parameters, const struct troth_call *call)
+{
+    parameters->count = 0;
+    sql_text(parameters, call->journal);
+    add(parameters, call->gtid.bytes, sizeof call->gtid.bytes, 1);
+    sql_int4(parameters, call->branch);
+    sql_int4(parameters, call->attempt);
+}

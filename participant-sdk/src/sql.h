@@ -1,0 +1,69 @@
+/* sql.h: the library's own SQL: sql/participant/statements, where each says what its parameters are
+ * and what it answers. */
+#ifndef SDK_SQL_H
+#define SDK_SQL_H
+
+#include <stdint.h>
+
+#include <troth/participant.h>
+
+struct buffer;
+
+enum sql_statement {
+    /* What a connection of the pools keeps prepared, … */
+    SQL_BEGIN,
+    SQL_BEGIN_READ_ONLY,
+    SQL_SETTINGS,
+    SQL_CLAIM,
+    SQL_CLAIM_OR_FAIL,
+    SQL_CLAIM_COMPENSATION,
+    SQL_FENCE,
+    SQL_LOOK,
+    SQL_KEEP,
+    SQL_NO_TIMEOUT,
+    SQL_PREPARED,
+    SQL_END_RUNNING,
+    SQL_SCAN,
+    SQL_SWEEP,
+    SQL_MARK,
+    SQL_HOLDERS,
+    SQL_CANCEL,
+    /* … every connection at first, … */
+    SQL_SET_UP,
+    SQL_PREDECESSOR,
+    /* … and what is asked before anything is begun. */
+    SQL_MARK_SESSION,
+    SQL_MAX_PREPARED,
+    SQL_MIGRATION_LOCK,
+    SQL_SCHEMA_THERE,
+    SQL_SCHEMA_VERSION
+};
+
+/* The name under which a session knows it once it is prepared. */
+const char *sql_name(enum sql_statement statement);
+/* `PREPARE name (types) AS …;`, or BEGIN, which cannot be prepared so. */
+const char *sql_source(enum sql_statement statement);
+/* Appends what prepares and executes it on a connection that keeps nothing else prepared, in one
+ * query whose last result is the statement's. `argument`: it has one, a text without a quote; NULL:
+ * it has none. */
+void sql_once(enum sql_statement statement, const char *argument, struct buffer *text);
+
+#define SQL_PARAMETERS_MAX 12
+
+/* Parameters in binary; what they point to lives as long as they do. */
+struct sql_parameters {
+    const char *values[SQL_PARAMETERS_MAX];
+    int lengths[SQL_PARAMETERS_MAX];
+    int formats[SQL_PARAMETERS_MAX];
+    unsigned char numbers[SQL_PARAMETERS_MAX][8]; /* big-endian */
+    int count;
+};
+
+void sql_text(struct sql_parameters *parameters, const char *text); /* NULL: null */
+void sql_bytes(struct sql_parameters *parameters, struct troth_span bytes);
+void sql_int4(struct sql_parameters *parameters, uint32_t value);
+void sql_int8(struct sql_parameters *parameters, uint64_t value);
+/* $1 journal, $2 gtid, $3 branch, $4 attempt: how every guard statement begins. */
+void sql_key(struct sql_parameters *parameters, const struct troth_call *call);
+
+#endif
