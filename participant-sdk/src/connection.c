@@ -182,7 +182,7 @@ void session_end_task(struct session *session)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* In one query. BEGIN is not to be had by its text. */
+/* In one query. */
 static bool prepare(struct session *session, enum sql_statement first, enum sql_statement last)
 {
     struct buffer text BUFFER_SCOPED = {0};
@@ -202,10 +202,10 @@ static bool prepare(struct session *session, enum sql_statement first, enum sql_
     return good;
 }
 
-static bool prepare_begin(struct session *session, enum sql_statement begin)
+/* Those that have no PREPARE. */
+static bool prepare_word(struct session *session, enum sql_statement word)
 {
-    PGresult *result = PQprepare(session->connection, sql_name(begin), sql_source(begin),
-                                 0, NULL);
+    PGresult *result = PQprepare(session->connection, sql_name(word), sql_source(word), 0, NULL);
     const bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
 
     PQclear(result);
@@ -214,8 +214,14 @@ static bool prepare_begin(struct session *session, enum sql_statement begin)
 
 static bool prepare_all(struct session *session)
 {
-    return prepare_begin(session, SQL_BEGIN) && prepare_begin(session, SQL_BEGIN_READ_ONLY) &&
-           prepare(session, SQL_SETTINGS, SQL_CANCEL);
+    int word;
+
+    for (word = SQL_BEGIN; word < SQL_SETTINGS; word++) {
+        if (!prepare_word(session, (enum sql_statement)word)) {
+            return false;
+        }
+    }
+    return prepare(session, SQL_SETTINGS, SQL_CANCEL);
 }
 
 /* The backend's name comes with it. */
@@ -228,14 +234,13 @@ static bool set_up(struct session *session)
 
     (void)snprintf(lock_timeout, sizeof lock_timeout, "%llu",
                    (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
-    result = PQexecPrepared(session->connection, sql_name(SQL_SET_UP), 1, values, NULL, NULL,
-                            0);
+    result = PQexecPrepared(session->connection, sql_name(SQL_SET_UP), 1, values, NULL, NULL, 0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     if (good) {
         (void)snprintf(session->backend.pid, sizeof session->backend.pid, "%s",
-                       PQgetvalue(result, 0, 3));
-        (void)snprintf(session->backend.since, sizeof session->backend.since, "%s",
                        PQgetvalue(result, 0, 4));
+        (void)snprintf(session->backend.since, sizeof session->backend.since, "%s",
+                       PQgetvalue(result, 0, 5));
     }
     PQclear(result);
     return good;
@@ -254,8 +259,8 @@ static bool settle_predecessor(struct session *session)
     if (session->left.pid[0] == '\0') {
         return true;
     }
-    result = PQexecPrepared(session->connection, sql_name(SQL_PREDECESSOR), 2, values, NULL,
-                            NULL, 0);
+    result =
+        PQexecPrepared(session->connection, sql_name(SQL_PREDECESSOR), 2, values, NULL, NULL, 0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK;
     works = good && PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
     PQclear(result);

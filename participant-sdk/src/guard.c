@@ -1,8 +1,6 @@
-/* guard.c: the guard's rows, and what to do about whoever holds one (protocol.md, section 3;
- * tests/model/guard.pml).
- *
- * Nobody waits for a row without limit: a lock timeout, a look at who holds it, again [NOLOOP]. A
- * lower attempt that is prepared is rolled back, one that runs is ended [NOKILL]. */
+/* guard.c: the guard's rows: claimed here, in the transaction of the work; all else about them is
+ * asked of the functions of troth_guard (sql/participant), which other languages use, too. What
+ * these cannot do by themselves is done here: ROLLBACK PREPARED. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,17 +82,14 @@ static void keep_place(struct session *session, const PGresult *result)
     (void)snprintf(session->place, sizeof session->place, "%s", PQgetvalue(result, 0, 0));
 }
 
-/* Reads the answers to [BEGIN, the settings where they go by themselves,] and the row. */
-static enum guard_end read_claim(struct session *session, int before)
+/* Reads the answers to BEGIN and the row. */
+static enum guard_end read_claim(struct session *session)
 {
     struct sql_error error;
-    enum sql_end end = SQL_OK;
+    enum sql_end end = session_next(session, NULL, &error);
     enum guard_end claimed = GUARD_LOST;
     PGresult *result = NULL;
 
-    while (end == SQL_OK && before-- > 0) {
-        end = session_next(session, NULL, &error);
-    }
     if (end == SQL_OK) {
         end = session_next(session, &result, &error);
     }
@@ -141,7 +136,7 @@ enum guard_end guard_claim(struct session *session, const struct troth_reply *ta
     if (!send_claim(session, task, SQL_CLAIM) || !session_pipeline_send(session)) {
         return not_sent(session);
     }
-    return read_claim(session, 1);
+    return read_claim(session);
 }
 
 bool guard_claim_send(struct session *session, const struct troth_reply *task)
@@ -177,111 +172,154 @@ enum guard_end guard_claim_read(struct session *session)
 
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task)
 {
-    struct sql_parameters parameters, settings = {.count = 0};
+    struct sql_parameters parameters;
     struct guard_timeouts timeouts;
 
     guard_timeouts_of(session, task, &timeouts);
-    sql_text(&settings, timeouts.statement);
-    sql_text(&settings, timeouts.lock);
     sql_key(&parameters, &task->call);
     add_place(&parameters, task);
+    sql_text(&parameters, timeouts.statement);
+    sql_text(&parameters, timeouts.guard);
+    sql_text(&parameters, timeouts.lock);
     if (!session_pipeline_begin(session) || !session_send(session, SQL_BEGIN, NULL) ||
-        !session_send(session, SQL_SETTINGS, &settings) ||
         !session_send(session, SQL_CLAIM_COMPENSATION, &parameters) ||
         !session_pipeline_send(session)) {
         return not_sent(session);
     }
-    session_limit(session, guard_lock_left_us(session, task));
-    return read_claim(session, 2);
+    return read_claim(session);
 }
 
-enum guard_end guard_fence(struct session *session, const struct troth_reply *task,
-                           const char *state, const struct troth_output *answer)
-{
-    struct sql_parameters parameters;
-    struct sql_error error;
-    PGresult *result = NULL;
-    enum guard_end fenced;
-    enum sql_end end;
+/* --- what the functions say ------------------------------------------------------------------- */
 
-    sql_key(&parameters, &task->call);
-    add_place(&parameters, task);
-    if (answer == NULL) { /* an abort: whatever the request was, it is refused */
-        parameters.values[4] = NULL;
+static const char *const verdicts[] = {
+    [VERDICT_WORK] = "work",
+    [VERDICT_DONE] = "done",
+    [VERDICT_REFUSED] = "refused",
+    [VERDICT_PREPARED] = "prepared",
+    [VERDICT_ABORTED] = "aborted",
+    [VERDICT_COMMITTED] = "committed",
+    [VERDICT_COMPENSATED] = "compensated",
+    [VERDICT_HEURISTIC] = "heuristic",
+    [VERDICT_UNKNOWN] = "unknown",
+    [VERDICT_RETRY] = "retry",
+    [VERDICT_AGAIN] = "again",
+    [VERDICT_ROLL_BACK] = "roll_back",
+};
+
+static bool verdict_parse(const char *text, enum guard_verdict *ret_verdict)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
+        if (strcmp(text, verdicts[i]) == 0) {
+            *ret_verdict = (enum guard_verdict)i;
+            return true;
+        }
     }
-    sql_text(&parameters, state);
-    if (answer != NULL && answer->json.len > 0) { /* binary text is the same bytes */
-        sql_bytes(&parameters, buffer_span(&answer->json));
-    } else {
-        sql_text(&parameters, NULL);
-    }
-    if (answer != NULL && answer->reason.len > 0) {
-        sql_bytes(&parameters, buffer_span(&answer->reason));
-    } else {
-        sql_text(&parameters, NULL);
-    }
-    end = session_run(session, SQL_FENCE, &parameters, &result, &error);
-    fenced = end_of(end, result);
-    PQclear(result);
-    return fenced;
+    return false;
 }
 
-static enum guard_state state_parse(const char *text)
+/* Takes the result. */
+static bool answer_fill(struct session *session, PGresult *result, struct guard_answer *ret_answer)
 {
-    return strcmp(text, "done") == 0      ? GUARD_DONE
-           : strcmp(text, "refused") == 0 ? GUARD_REFUSED
-                                          : GUARD_TOMBSTONE;
-}
+    struct guard_answer answer = {.result = result};
 
-static void row_fill(struct guard_row *row, PGresult *result)
-{
-    memset(row, 0, sizeof *row);
-    row->result = result;
-    row->forgotten = PQgetvalue(result, 0, 5)[0] == 't';
-    row->same_request = PQgetvalue(result, 0, 2)[0] == 't';
-    if (PQgetisnull(result, 0, 0)) {
-        return;
-    }
-    row->state = state_parse(PQgetvalue(result, 0, 0));
-    row->attempt = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
-    if (!PQgetisnull(result, 0, 3)) {
-        row->output.data = PQgetvalue(result, 0, 3);
-        row->output.len = (size_t)PQgetlength(result, 0, 3);
-    }
-    if (!PQgetisnull(result, 0, 4)) {
-        row->reason = PQgetvalue(result, 0, 4);
-    }
-}
-
-enum guard_end guard_look(struct session *session, const struct troth_reply *task, const char *kind,
-                          struct guard_row *ret_row)
-{
-    struct sql_parameters parameters;
-    struct sql_error error;
-    PGresult *result = NULL;
-    enum sql_end end;
-
-    sql_key(&parameters, &task->call);
-    add_place(&parameters, task);
-    sql_text(&parameters, kind);
-    end = session_run(session, SQL_LOOK, &parameters, &result, &error);
-    if (end != SQL_OK || PQntuples(result) != 1) {
-        enum guard_end ended = end == SQL_OK ? GUARD_FAILED : end_of(end, result);
-
+    if (PQntuples(result) != 1 || !verdict_parse(PQgetvalue(result, 0, 0), &answer.verdict)) {
+        (void)snprintf(session->why, sizeof session->why, "the guard says what nobody knows");
         PQclear(result);
-        return ended;
+        return false;
     }
-    row_fill(ret_row, result);
-    return GUARD_CLAIMED;
+    if (PQgetisnull(result, 0, 1) == 0) {
+        answer.output.data = PQgetvalue(result, 0, 1);
+        answer.output.len = (size_t)PQgetlength(result, 0, 1);
+    }
+    answer.reason = PQgetvalue(result, 0, 2);
+    answer.prepared = PQgetvalue(result, 0, 3);
+    answer.fenced = PQgetvalue(result, 0, 4)[0] == 't';
+    *ret_answer = answer;
+    return true;
 }
 
-void guard_row_finish(struct guard_row *row)
+/* READ COMMITTED, whatever the service's own transactions are: each look is at what is there now,
+ * and nobody's transaction depends on it. */
+bool guard_ask(struct session *session, enum sql_statement function,
+               const struct sql_parameters *parameters, struct guard_answer *ret_answer)
 {
-    PQclear(row->result); /* takes NULL */
-    row->result = NULL;
+    PGresult *result = NULL;
+    struct sql_error error;
+    enum sql_end end;
+
+    if (!session_pipeline_begin(session) ||
+        !session_send(session, SQL_BEGIN_READ_COMMITTED, NULL) ||
+        !session_send(session, function, parameters) || !session_send(session, SQL_COMMIT, NULL) ||
+        !session_pipeline_send(session)) {
+        (void)not_sent(session);
+        return false;
+    }
+    session_limit(session, GUARD_ROUNDS_MAX * session->postgres->guard_timeout_us);
+    end = session_next(session, NULL, &error);
+    if (end == SQL_OK) {
+        end = session_next(session, &result, &error);
+    }
+    if (end == SQL_OK) {
+        end = session_next(session, NULL, &error);
+    }
+    if (!session_pipeline_end(session) || end != SQL_OK) {
+        PQclear(result);
+        (void)session_rollback(session); /* a broken one is opened anew */
+        return false;
+    }
+    return answer_fill(session, result, ret_answer);
 }
 
-/* --- holders ---------------------------------------------------------------------------------- */
+void guard_answer_finish(struct guard_answer *answer)
+{
+    PQclear(answer->result); /* takes NULL */
+    answer->result = NULL;
+}
+
+bool guard_ask_found(struct session *session, const struct troth_reply *task,
+                     struct guard_answer *ret_answer)
+{
+    struct sql_parameters parameters;
+
+    sql_key(&parameters, &task->call);
+    sql_bytes(&parameters, task_request(task));
+    return guard_ask(session, SQL_FOUND, &parameters, ret_answer);
+}
+
+bool guard_ask_held(struct session *session, const struct troth_reply *task,
+                    struct guard_answer *ret_answer)
+{
+    struct sql_parameters parameters;
+
+    sql_key(&parameters, &task->call);
+    return guard_ask(session, SQL_ACTION_HELD, &parameters, ret_answer);
+}
+
+/* Binary text is the same bytes. */
+static void add_buffer(struct sql_parameters *parameters, const struct buffer *buffer)
+{
+    if (buffer->len > 0) {
+        sql_bytes(parameters, buffer_span(buffer));
+    } else {
+        sql_text(parameters, NULL);
+    }
+}
+
+bool guard_refuse(struct session *session, const struct troth_reply *task,
+                  const struct troth_output *output, struct guard_answer *ret_answer)
+{
+    struct sql_parameters parameters;
+
+    sql_key(&parameters, &task->call);
+    sql_bytes(&parameters, task_request(task));
+    add_buffer(&parameters, &output->reason);
+    add_buffer(&parameters, &output->json);
+    return guard_ask(session, SQL_REFUSE, &parameters, ret_answer);
+}
+
+/* --- what is prepared ------------------------------------------------------------------------- */
 
 void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
                          char ret_name[TROTH_PREPARED_NAME_LEN_MAX + 1])
@@ -291,24 +329,6 @@ void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
 
     memcpy(name.journal, call->journal, sizeof name.journal);
     troth_prepared_name_format(&name, ret_name);
-}
-
-/* Names of this branch that are prepared, of any attempt. NULL: session->why. */
-static PGresult *prepared_names(struct session *session, const struct troth_call *call)
-{
-    char prefix[TROTH_PREPARED_NAME_LEN_MAX + 1];
-    struct sql_parameters parameters = {.count = 0};
-    struct sql_error error;
-    PGresult *result = NULL;
-
-    guard_prepared_name(call, TROTH_ATTEMPT_MAX, prefix);
-    strrchr(prefix, '_')[1] = '\0';
-    sql_text(&parameters, prefix);
-    if (session_run(session, SQL_PREPARED, &parameters, &result, &error) != SQL_OK) {
-        PQclear(result);
-        return NULL;
-    }
-    return result;
 }
 
 /* true: it is gone, or somebody is about to end it: look again. */
@@ -326,83 +346,46 @@ static bool roll_back_one(struct session *session, const char *name)
                                   strcmp(error.sqlstate, SQLSTATE_NOT_IN_STATE) == 0));
 }
 
-static enum guard_holder settle_prepared(struct session *session, const struct troth_call *call,
-                                         uint32_t through, const PGresult *names)
+/* `names`: with a blank between two. */
+static bool roll_back_all(struct session *session, const char *names)
 {
-    struct troth_prepared_name name;
-    enum guard_holder holder = HOLDER_RUNNING;
-    int i;
+    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    struct troth_prepared_name parsed;
 
-    for (i = 0; i < PQntuples(names); i++) {
-        const char *text = PQgetvalue(names, i, 0);
+    while (*names != '\0') {
+        const size_t len = strcspn(names, " ");
 
-        if (troth_prepared_name_parse(text, strlen(text), &name) != 0) {
-            continue;
+        if (troth_prepared_name_parse(names, len, &parsed) != 0) {
+            (void)snprintf(session->why, sizeof session->why, "no name of a branch: %.80s", names);
+            return false;
         }
-        if (name.attempt <= through) {
-            if (!roll_back_one(session, text)) {
-                return HOLDER_FAILED;
-            }
-            holder = HOLDER_GONE;
-        } else if (holder == HOLDER_RUNNING) {
-            holder = name.attempt == call->attempt ? HOLDER_PREPARED : HOLDER_HIGHER;
+        troth_prepared_name_format(&parsed, name);
+        if (!roll_back_one(session, name)) {
+            return false;
         }
+        names += len + (names[len] == ' ');
     }
-    return holder;
+    return true;
 }
 
-/* The session of exactly this branch, by its whole name; nobody else's is touched. */
-static enum guard_holder end_running(struct session *session, const struct troth_call *call,
-                                     uint32_t through)
+bool guard_roll_back(struct session *session, const struct guard_answer *answer)
+{
+    return roll_back_all(session, answer->prepared);
+}
+
+bool guard_roll_back_through(struct session *session, const struct troth_call *call,
+                             uint32_t through)
 {
     struct sql_parameters parameters;
-    struct troth_call ended = *call;
+    struct troth_call lower = *call;
     struct sql_error error;
     PGresult *result = NULL;
-    enum guard_holder holder = HOLDER_RUNNING;
+    bool good;
 
-    if (through == 0) {
-        return HOLDER_RUNNING;
-    }
-    ended.attempt = through;
-    sql_key(&parameters, &ended);
-    if (session_run(session, SQL_END_RUNNING, &parameters, &result, &error) != SQL_OK) {
-        holder = HOLDER_FAILED;
-    } else if (PQgetvalue(result, 0, 0)[0] == 't') {
-        holder = HOLDER_GONE;
-    }
+    lower.attempt = through;
+    sql_key(&parameters, &lower);
+    good = session_run(session, SQL_PREPARED, &parameters, &result, &error) == SQL_OK &&
+           roll_back_all(session, PQgetvalue(result, 0, 0));
     PQclear(result);
-    return holder;
-}
-
-enum guard_holder guard_settle(struct session *session, const struct troth_call *call,
-                               uint32_t through)
-{
-    PGresult *names = prepared_names(session, call);
-    enum guard_holder holder;
-
-    if (names == NULL) {
-        return HOLDER_FAILED;
-    }
-    holder = settle_prepared(session, call, through, names);
-    PQclear(names);
-    return holder == HOLDER_RUNNING ? end_running(session, call, through) : holder;
-}
-
-bool guard_roll_back(struct session *session, const struct troth_call *call, uint32_t through,
-                     enum guard_holder *ret_holder)
-{
-    PGresult *names = prepared_names(session, call);
-    enum guard_holder holder;
-
-    if (names == NULL) {
-        return false;
-    }
-    holder = settle_prepared(session, call, through, names);
-    PQclear(names);
-    if (holder == HOLDER_FAILED) {
-        return false;
-    }
-    *ret_holder = holder;
-    return true;
+    return good;
 }

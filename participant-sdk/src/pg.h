@@ -250,15 +250,28 @@ bool outputs_copy(struct outputs *outputs, const struct troth_call *call, char *
 
 /* --- guard.c: the guard's rows ---------------------------------------------------------------- */
 
-enum guard_state { GUARD_NONE, GUARD_DONE, GUARD_REFUSED, GUARD_TOMBSTONE };
+/* What the functions of troth_guard say (sql/participant). */
+enum guard_verdict {
+    VERDICT_WORK,
+    VERDICT_DONE,
+    VERDICT_REFUSED,
+    VERDICT_PREPARED,
+    VERDICT_ABORTED,
+    VERDICT_COMMITTED,
+    VERDICT_COMPENSATED,
+    VERDICT_HEURISTIC,
+    VERDICT_UNKNOWN,
+    VERDICT_RETRY,
+    VERDICT_AGAIN,
+    VERDICT_ROLL_BACK
+};
 
-struct guard_row {
-    enum guard_state state;
-    uint32_t attempt;
-    bool same_request;        /* or none is known */
-    bool forgotten;           /* the gtid is below what has left */
-    struct troth_span output; /* points into `result` */
-    const char *reason;       /* the same; may be NULL */
+struct guard_answer {
+    enum guard_verdict verdict;
+    bool fenced;              /* with REFUSED: a tombstone stands */
+    struct troth_span output; /* these point into `result` */
+    const char *reason;
+    const char *prepared; /* with ROLL_BACK: names, with a blank between two */
     PGresult *result;
 };
 
@@ -277,31 +290,24 @@ enum guard_end guard_claim(struct session *session, const struct troth_reply *ta
  * ours. false: lost. Then reads its answer; the transaction is to be rolled back unless CLAIMED. */
 bool guard_claim_send(struct session *session, const struct troth_reply *task);
 enum guard_end guard_claim_read(struct session *session);
-/* Commits a tombstone, or a refusal with its answer, by itself. CLAIMED: written. */
-enum guard_end guard_fence(struct session *session, const struct troth_reply *task,
-                           const char *state, const struct troth_output *answer);
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task);
-/* GUARD_CLAIMED: *ret_row is filled; guard_row_finish() it. */
-enum guard_end guard_look(struct session *session, const struct troth_reply *task, const char *kind,
-                          struct guard_row *ret_row);
-void guard_row_finish(struct guard_row *row);
-
-/* What holds a branch (protocol.md, section 3). */
-enum guard_holder {
-    HOLDER_GONE,     /* rolled back or ended what was lower: try again */
-    HOLDER_PREPARED, /* this very attempt is prepared */
-    HOLDER_HIGHER,   /* a higher attempt is prepared */
-    HOLDER_RUNNING,  /* this attempt, or a higher one, runs somewhere: answer retry */
-    HOLDER_FAILED    /* session->why */
-};
-/* Rolls back prepared attempts up to `through`, ends sessions that run one of them. */
-enum guard_holder guard_settle(struct session *session, const struct troth_call *call,
-                               uint32_t through);
-/* ROLLBACK PREPARED of all attempts up to `through` that are prepared, of which there was one where
- * *ret_holder is HOLDER_GONE; else what is prepared above, or HOLDER_RUNNING: nothing is. false:
- * session->why. */
-bool guard_roll_back(struct session *session, const struct troth_call *call, uint32_t through,
-                     enum guard_holder *ret_holder);
+/* Asks one of the functions in a transaction of its own, in one message. true: *ret_answer is
+ * filled; guard_answer_finish() it. false: session->why. */
+bool guard_ask(struct session *session, enum sql_statement function,
+               const struct sql_parameters *parameters, struct guard_answer *ret_answer);
+void guard_answer_finish(struct guard_answer *answer);
+/* What prepare and execute find, in their words: see found.sql, action_held.sql, refuse.sql. */
+bool guard_ask_found(struct session *session, const struct troth_reply *task,
+                     struct guard_answer *ret_answer);
+bool guard_ask_held(struct session *session, const struct troth_reply *task,
+                    struct guard_answer *ret_answer);
+bool guard_refuse(struct session *session, const struct troth_reply *task,
+                  const struct troth_output *output, struct guard_answer *ret_answer);
+/* ROLLBACK PREPARED of each that the answer names. false: session->why. */
+bool guard_roll_back(struct session *session, const struct guard_answer *answer);
+/* The same of all attempts up to `through` that are prepared. */
+bool guard_roll_back_through(struct session *session, const struct troth_call *call,
+                             uint32_t through);
 void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
                          char ret_name[TROTH_PREPARED_NAME_LEN_MAX + 1]);
 
@@ -379,7 +385,7 @@ void waits_enter(struct waits *waits, struct session *session, const struct trot
 void waits_leave(struct waits *waits, struct session *session);
 /* Attempts of the branch up to `through` that work in this process are cancelled, by `asking`,
  * whose thread it is: nobody need wait for what is about to be ended. A session that is between two
- * statements goes on, and guard_settle() ends it. */
+ * statements goes on, and the guard ends it. */
 void waits_end_lower(struct waits *waits, struct session *asking, const struct troth_call *call,
                      uint32_t through);
 /* An attempt of the branch above the call's works in this process. Any thread. */

@@ -34,53 +34,66 @@ static void answer_done(struct troth_reply *task, struct troth_span output)
     }
 }
 
-static void answer_row(struct troth_reply *task, const struct guard_row *row)
+/* The same prepare again: its row is invisible. Another step's input may need the output, so what
+ * is still in memory goes with the vote; else it comes with the commit. */
+static void vote_again(struct session *session, struct troth_reply *task)
 {
-    if (row->forgotten) {
-        troth_reply_unknown(task, "older than what the participant remembers");
-        return;
-    }
-    if (row->attempt == task->call.attempt && !row->same_request) {
-        troth_reply_refused(task, "the same call came before with another input", none);
-        return;
-    }
-    switch (row->state) { /* what is no "done" is a tombstone, and proves it */
-    case GUARD_DONE:
-        answer_done(task, row->output);
-        return;
-    case GUARD_REFUSED:
-        if (row->attempt == task->call.attempt) {
-            troth_reply_fenced(task, row->reason, row->output);
-            return;
-        }
-        break;
-    case GUARD_TOMBSTONE:
-        break;
-    case GUARD_NONE: /* it left between two statements */
-        troth_reply_retry(task, 0, "another call of the same branch has just ended");
-        return;
-    }
-    troth_reply_fenced(task, "this attempt was aborted, or replaced by a higher one", none);
+    struct troth_span output = none;
+    char *memory = NULL;
+
+    (void)outputs_copy(session->postgres->outputs, &task->call, &memory, &output);
+    troth_reply_vote(task, TROTH_VOTE_YES, output);
+    free(memory);
 }
 
-/* There is a row already: read in the transaction that found it, or, where finding it made that
- * fail, behind it. */
+static void answer_found(struct session *session, struct troth_reply *task,
+                         const struct guard_answer *said)
+{
+    switch (said->verdict) {
+    case VERDICT_DONE:
+        answer_done(task, said->output);
+        return;
+    case VERDICT_REFUSED:
+        if (said->fenced) {
+            troth_reply_fenced(task, said->reason, said->output);
+        } else {
+            troth_reply_refused(task, said->reason, said->output);
+        }
+        return;
+    case VERDICT_PREPARED:
+        if (task->call.op == TROTH_OP_PREPARE) {
+            vote_again(session, task);
+        } else {
+            troth_reply_retry(task, 0, said->reason);
+        }
+        return;
+    case VERDICT_RETRY:
+        troth_reply_retry(task, 0, said->reason);
+        return;
+    case VERDICT_UNKNOWN:
+    case VERDICT_HEURISTIC: /* these are not said to prepare and execute */
+    case VERDICT_WORK:
+    case VERDICT_ABORTED:
+    case VERDICT_COMMITTED:
+    case VERDICT_COMPENSATED:
+    case VERDICT_AGAIN:
+    case VERDICT_ROLL_BACK:
+        break;
+    }
+    troth_reply_unknown(task, said->reason);
+}
+
+/* There is a row already. Nothing of the transaction that found it is needed. */
 static void taken(struct session *session, struct troth_reply *task)
 {
-    struct guard_row row;
+    struct guard_answer said;
 
-    if (PQtransactionStatus(session->connection) == PQTRANS_INERROR && !session_rollback(session)) {
+    if (!session_rollback(session) || !guard_ask_found(session, task, &said)) {
         troth_reply_retry(task, 0, session->why);
         return;
     }
-    if (guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
-        (void)session_rollback(session);
-        troth_reply_retry(task, 0, session->why);
-        return;
-    }
-    (void)session_rollback(session); /* nothing was written; a lost connection does not matter */
-    answer_row(task, &row);
-    guard_row_finish(&row);
+    answer_found(session, task, &said);
+    guard_answer_finish(&said);
 }
 
 /* --- the work --------------------------------------------------------------------------------- */
@@ -89,28 +102,14 @@ static void taken(struct session *session, struct troth_reply *task)
 static void refuse(struct session *session, struct troth_reply *task,
                    const struct troth_output *output)
 {
-    char reason[MESSAGE_REASON_MAX + 1];
+    struct guard_answer said;
 
-    if (!session_rollback(session)) {
+    if (!session_rollback(session) || !guard_refuse(session, task, output, &said)) {
         troth_reply_retry(task, 0, session->why);
         return;
     }
-    switch (guard_fence(session, task, "refused", output)) {
-    case GUARD_CLAIMED:
-        (void)snprintf(reason, sizeof reason, "%.*s", (int)output->reason.len, output->reason.data);
-        troth_reply_fenced(task, reason, output_span(output));
-        return;
-    case GUARD_TAKEN: /* a duplicate, or an abort, was faster: its word stands */
-        taken(session, task);
-        return;
-    case GUARD_LOCKED:
-        troth_reply_retry(task, 0, "the same call runs elsewhere");
-        return;
-    case GUARD_FAILED:
-    case GUARD_LOST:
-        break;
-    }
-    troth_reply_retry(task, 0, session->why);
+    answer_found(session, task, &said);
+    guard_answer_finish(&said);
 }
 
 /* Nothing is left of the round. `words`: for people. */
@@ -229,46 +228,26 @@ static enum round act(struct session *session, struct troth_reply *task)
 
 /* --- the way to the row ----------------------------------------------------------------------- */
 
-/* The same prepare again: its row is invisible. Another step's input may need the output, so what
- * is still in memory goes with the vote; else it comes with the commit. */
-static void vote_again(struct session *session, struct troth_reply *task)
-{
-    struct troth_span output = none;
-    char *memory = NULL;
-
-    (void)outputs_copy(session->postgres->outputs, &task->call, &memory, &output);
-    troth_reply_vote(task, TROTH_VOTE_YES, output);
-    free(memory);
-}
-
 /* Somebody's transaction holds the row. */
 static enum round held(struct session *session, struct troth_reply *task)
 {
-    if (!session_rollback(session)) {
+    enum round round = ROUND_ANSWERED;
+    struct guard_answer said;
+
+    if (!session_rollback(session) || !guard_ask_held(session, task, &said)) {
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     }
-    switch (guard_settle(session, &task->call, task->call.attempt - 1)) {
-    case HOLDER_GONE:
-        return ROUND_AGAIN;
-    case HOLDER_PREPARED:
-        if (task->call.op == TROTH_OP_PREPARE) {
-            vote_again(session, task);
-        } else {
-            troth_reply_retry(task, 0, "this attempt is prepared");
-        }
-        return ROUND_ANSWERED;
-    case HOLDER_HIGHER:
-        troth_reply_refused(task, "a higher attempt is prepared", none);
-        return ROUND_ANSWERED;
-    case HOLDER_RUNNING:
-        troth_reply_retry(task, 0, "the same call still runs");
-        return ROUND_ANSWERED;
-    case HOLDER_FAILED:
-        break;
+    if (said.verdict == VERDICT_AGAIN ||
+        (said.verdict == VERDICT_ROLL_BACK && guard_roll_back(session, &said))) {
+        round = ROUND_AGAIN;
+    } else if (said.verdict == VERDICT_ROLL_BACK) {
+        troth_reply_retry(task, 0, session->why);
+    } else {
+        answer_found(session, task, &said);
     }
-    troth_reply_retry(task, 0, session->why);
-    return ROUND_ANSWERED;
+    guard_answer_finish(&said);
+    return round;
 }
 
 /* The guard row is not ours. What is lost here is lost before anything was done. */
@@ -314,10 +293,9 @@ static enum round claim_and_act(struct session *session, struct troth_reply *tas
 static bool end_lower(struct session *session, const struct troth_reply *task)
 {
     const uint32_t through = task->call.attempt - 1;
-    enum guard_holder holder;
 
     waits_end_lower(session->postgres->waits, session, &task->call, through);
-    return session->connection != NULL && guard_roll_back(session, &task->call, through, &holder);
+    return session->connection != NULL && guard_roll_back_through(session, &task->call, through);
 }
 
 static enum round round_once(struct session *session, struct troth_reply *task)

@@ -11,36 +11,35 @@
 
 static const struct troth_span none = {NULL, 0};
 
+static bool ask(struct session *session, const struct troth_reply *task,
+                enum sql_statement function, struct guard_answer *ret_answer)
+{
+    struct sql_parameters parameters;
+
+    sql_key(&parameters, &task->call);
+    return guard_ask(session, function, &parameters, ret_answer);
+}
+
 /* --- commit ----------------------------------------------------------------------------------- */
 
 /* The row that was written inside the prepared transaction says what became of it: 42704 alone is
  * neither success nor failure (faults.md 5). */
-static void witness(struct troth_reply *task, const struct guard_row *row)
-{
-    if (row->state == GUARD_DONE && row->attempt <= task->call.attempt) {
-        /* Of a lower attempt: it had acted before, and this one's vote was its stored answer. */
-        troth_reply_done(task, TROTH_BRANCH_COMMITTED, row->output);
-    } else if (row->state == GUARD_NONE && row->forgotten) {
-        troth_reply_unknown(task, "older than what the participant remembers");
-    } else if (row->state == GUARD_NONE) {
-        troth_reply_heuristic(task,
-                              "the prepared transaction is gone and left no guard row: it was "
-                              "rolled back or lost outside Troth");
-    } else {
-        troth_reply_heuristic(task, "the branch was aborted, or a higher attempt has acted");
-    }
-}
-
 static void ask_witness(struct session *session, struct troth_reply *task)
 {
-    struct guard_row row;
+    struct guard_answer said;
 
-    if (guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
+    if (!ask(session, task, SQL_COMMITTED, &said)) {
         troth_reply_unknown(task, session->why);
         return;
     }
-    witness(task, &row);
-    guard_row_finish(&row);
+    if (said.verdict == VERDICT_DONE) {
+        troth_reply_done(task, TROTH_BRANCH_COMMITTED, said.output);
+    } else if (said.verdict == VERDICT_HEURISTIC) {
+        troth_reply_heuristic(task, said.reason);
+    } else {
+        troth_reply_unknown(task, said.reason);
+    }
+    guard_answer_finish(&said);
 }
 
 static void committed(struct session *session, struct troth_reply *task)
@@ -114,69 +113,50 @@ void commit_run(struct session *session, struct troth_reply *task)
 
 /* --- abort ------------------------------------------------------------------------------------ */
 
-/* The row was there: what it says. */
-static void abort_found(struct session *session, struct troth_reply *task, bool rolled_back)
+static bool ask_abort(struct session *session, const struct troth_reply *task, bool rolled_back,
+                      struct guard_answer *ret_answer)
 {
-    struct guard_row row;
+    struct sql_parameters parameters;
 
-    if (guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
-        troth_reply_retry(task, 0, session->why);
-        return;
-    }
-    if (row.state == GUARD_DONE && row.attempt <= task->call.attempt) {
-        troth_reply_done(task, TROTH_BRANCH_COMMITTED, row.output);
-    } else if (row.state != GUARD_NONE || rolled_back) { /* also: a higher attempt has acted */
-        troth_reply_done(task, TROTH_BRANCH_ABORTED, none);
-    } else if (row.forgotten) {
-        troth_reply_unknown(task, "older than what the participant remembers");
-    } else {
-        troth_reply_retry(task, 0, "another call of the same branch has just ended");
-    }
-    guard_row_finish(&row);
+    sql_key(&parameters, &task->call);
+    sql_bool(&parameters, rolled_back);
+    return guard_ask(session, SQL_ABORT, &parameters, ret_answer);
 }
 
-/* ROLLBACK PREPARED by itself, of this attempt and what is below [TOMBFIRST]; then the tombstone,
- * also where there was nothing [NOTOMB]; then the answer [ACKEARLY]. true: again. */
+/* ROLLBACK PREPARED by itself of what the guard names, this attempt and what is below [TOMBFIRST];
+ * then the tombstone, also where there was nothing [NOTOMB]; then the answer [ACKEARLY]. true:
+ * again. */
 static bool abort_once(struct session *session, struct troth_reply *task, bool *rolled_back)
 {
     struct waits *waits = session->postgres->waits;
-    enum guard_holder holder;
+    struct guard_answer said;
+    bool again = false;
 
     waits_end_lower(waits, session, &task->call, task->call.attempt);
-    if (session->connection == NULL ||
-        !guard_roll_back(session, &task->call, task->call.attempt, &holder)) {
+    if (session->connection == NULL) {
         return true;
     }
-    *rolled_back = *rolled_back || holder == HOLDER_GONE;
-    if (holder == HOLDER_HIGHER || waits_higher(waits, &task->call)) {
-        /* It has the row for as long as it takes, and whoever has aborts to do must not wait. */
+    if (waits_higher(waits, &task->call)) { /* whoever has aborts to do must not wait for its row */
         troth_reply_retry(task, 0, "a higher attempt is at work");
         return false;
     }
-    switch (guard_fence(session, task, "tombstone", NULL)) {
-    case GUARD_CLAIMED:
-        troth_reply_done(task, TROTH_BRANCH_ABORTED, none);
-        return false;
-    case GUARD_TAKEN:
-        abort_found(session, task, *rolled_back);
-        return false;
-    case GUARD_LOCKED:
-        switch (guard_settle(session, &task->call, task->call.attempt)) {
-        case HOLDER_GONE:
-        case HOLDER_FAILED:
-            return true;
-        case HOLDER_HIGHER: /* it replaced this attempt: nothing of this one can come any more */
-        case HOLDER_PREPARED:
-        case HOLDER_RUNNING:
-            troth_reply_retry(task, 0, "another call of the same branch runs");
-            return false;
-        }
-        break;
-    case GUARD_FAILED:
-    case GUARD_LOST:
-        break;
+    if (!ask_abort(session, task, *rolled_back, &said)) {
+        return true;
     }
-    return true;
+    if (said.verdict == VERDICT_ROLL_BACK) {
+        *rolled_back = guard_roll_back(session, &said) || *rolled_back;
+        again = true;
+    } else if (said.verdict == VERDICT_ABORTED) {
+        troth_reply_done(task, TROTH_BRANCH_ABORTED, none);
+    } else if (said.verdict == VERDICT_COMMITTED) {
+        troth_reply_done(task, TROTH_BRANCH_COMMITTED, said.output);
+    } else if (said.verdict == VERDICT_RETRY) {
+        troth_reply_retry(task, 0, said.reason);
+    } else {
+        troth_reply_unknown(task, said.reason);
+    }
+    guard_answer_finish(&said);
+    return again;
 }
 
 void abort_run(struct session *session, struct troth_reply *task)
@@ -202,7 +182,7 @@ void abort_run(struct session *session, struct troth_reply *task)
 /* --- compensate ------------------------------------------------------------------------------- */
 
 static void compensate_work(struct session *session, struct troth_reply *task,
-                            const struct guard_row *action)
+                            struct troth_span action_output)
 {
     const struct troth_postgres_operation *operation = &task->operation->is;
     struct troth_output output = {{0}, {0}};
@@ -210,7 +190,7 @@ static void compensate_work(struct session *session, struct troth_reply *task,
     enum work_end end;
     enum sql_end kept = SQL_FAILED;
 
-    task->call.action_output = action->output;
+    task->call.action_output = action_output;
     session_forget(session);
     session->claimed = GUARD_CLAIMED;
     end = work_run(session, operation->compensate, operation->arg, &task->call, &output);
@@ -241,29 +221,30 @@ static void compensate_work(struct session *session, struct troth_reply *task,
 /* The compensation's own row was there already. */
 static void compensated_before(struct session *session, struct troth_reply *task)
 {
-    struct guard_row row;
+    struct sql_parameters parameters;
+    struct guard_answer said;
 
-    if (guard_look(session, task, "compensation", &row) != GUARD_CLAIMED) {
-        (void)session_rollback(session);
+    sql_key(&parameters, &task->call);
+    parameters.count = 3; /* of any attempt */
+    if (!session_rollback(session) ||
+        !guard_ask(session, SQL_FOUND_BY_COMPENSATION, &parameters, &said)) {
         troth_reply_retry(task, 0, session->why);
         return;
     }
-    (void)session_rollback(session);
-    /* Whatever its input was: the coordinator may have learnt the action's output meanwhile. */
-    if (row.state == GUARD_DONE) {
-        troth_reply_done(task, TROTH_BRANCH_COMPENSATED, row.output);
+    if (said.verdict == VERDICT_DONE) {
+        troth_reply_done(task, TROTH_BRANCH_COMPENSATED, said.output);
     } else {
-        troth_reply_unknown(task, "older than what the participant remembers");
+        troth_reply_unknown(task, said.reason);
     }
-    guard_row_finish(&row);
+    guard_answer_finish(&said);
 }
 
 /* The action is done: undo it once. true: again. */
-static bool undo(struct session *session, struct troth_reply *task, const struct guard_row *action)
+static bool undo(struct session *session, struct troth_reply *task, struct troth_span action_output)
 {
     switch (guard_claim_compensation(session, task)) {
     case GUARD_CLAIMED:
-        compensate_work(session, task, action);
+        compensate_work(session, task, action_output);
         return false;
     case GUARD_TAKEN:
         compensated_before(session, task);
@@ -282,62 +263,32 @@ static bool undo(struct session *session, struct troth_reply *task, const struct
     return true;
 }
 
-/* The action's row is there, and committed. true: again. */
-static bool compensate_found(struct session *session, struct troth_reply *task)
-{
-    struct guard_row row;
-    bool again = false;
-
-    if (guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
-        return true;
-    }
-    if (row.state == GUARD_DONE && task->operation->is.compensate != NULL) {
-        again = undo(session, task, &row);
-    } else if (row.state == GUARD_DONE) {
-        task_reply_no_operation(task, "the operation has no compensation here");
-    } else if (row.state != GUARD_NONE) { /* refused or aborted: nothing to undo */
-        troth_reply_done(task, TROTH_BRANCH_COMPENSATED, none);
-    } else if (row.forgotten) {
-        troth_reply_unknown(task, "older than what the participant remembers");
-    } else {
-        again = true;
-    }
-    guard_row_finish(&row);
-    return again;
-}
-
-/* The action's tombstone first: it says whether there is anything to undo, and that nothing comes
- * later [NOTOMB]. true: again. */
+/* First whether there is anything to undo, and where there is not that nothing comes later
+ * [NOTOMB]. true: again. */
 static bool compensate_once(struct session *session, struct troth_reply *task)
 {
-    enum guard_holder holder;
+    struct guard_answer said;
+    bool again = false;
 
-    if (!guard_roll_back(session, &task->call, task->call.attempt, &holder)) {
+    if (!ask(session, task, SQL_TO_UNDO, &said)) {
         return true;
     }
-    switch (guard_fence(session, task, "tombstone", NULL)) {
-    case GUARD_CLAIMED:
+    if (said.verdict == VERDICT_ROLL_BACK) {
+        (void)guard_roll_back(session, &said); /* what was not is there again */
+        again = true;
+    } else if (said.verdict == VERDICT_WORK && task->operation->is.compensate != NULL) {
+        again = undo(session, task, said.output);
+    } else if (said.verdict == VERDICT_WORK) {
+        task_reply_no_operation(task, "the operation has no compensation here");
+    } else if (said.verdict == VERDICT_DONE) {
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, none);
-        return false;
-    case GUARD_TAKEN:
-        return compensate_found(session, task);
-    case GUARD_LOCKED:
-        switch (guard_settle(session, &task->call, task->call.attempt - 1)) {
-        case HOLDER_GONE:
-        case HOLDER_FAILED:
-            return true;
-        case HOLDER_PREPARED:
-        case HOLDER_HIGHER:
-        case HOLDER_RUNNING: /* the action itself runs: it may end well (faults.md 22) */
-            troth_reply_retry(task, 0, "the action still runs");
-            return false;
-        }
-        break;
-    case GUARD_FAILED:
-    case GUARD_LOST:
-        break;
+    } else if (said.verdict == VERDICT_RETRY) {
+        troth_reply_retry(task, 0, said.reason);
+    } else {
+        troth_reply_unknown(task, said.reason);
     }
-    return true;
+    guard_answer_finish(&said);
+    return again;
 }
 
 void compensate_run(struct session *session, struct troth_reply *task)
@@ -362,39 +313,41 @@ void compensate_run(struct session *session, struct troth_reply *task)
 
 /* --- status ----------------------------------------------------------------------------------- */
 
-/* Of an action that is not done. A row of a lower attempt says nothing of this one. */
-static enum troth_branch_state state_of(const struct guard_row *row, enum guard_holder holder,
-                                        uint32_t attempt)
+static enum troth_branch_state state_of(enum guard_verdict verdict)
 {
-    if (holder == HOLDER_PREPARED) {
+    switch (verdict) {
+    case VERDICT_PREPARED:
         return TROTH_BRANCH_PREPARED;
+    case VERDICT_ABORTED:
+        return TROTH_BRANCH_ABORTED;
+    case VERDICT_COMMITTED:
+        return TROTH_BRANCH_COMMITTED;
+    case VERDICT_COMPENSATED:
+        return TROTH_BRANCH_COMPENSATED;
+    case VERDICT_UNKNOWN:
+    case VERDICT_WORK: /* these are not said of a status */
+    case VERDICT_DONE:
+    case VERDICT_REFUSED:
+    case VERDICT_HEURISTIC:
+    case VERDICT_RETRY:
+    case VERDICT_AGAIN:
+    case VERDICT_ROLL_BACK:
+        break;
     }
-    return row->state == GUARD_NONE || row->attempt < attempt ? TROTH_BRANCH_UNKNOWN
-                                                              : TROTH_BRANCH_ABORTED;
+    return TROTH_BRANCH_UNKNOWN;
 }
 
-/* What is prepared is asked first: what is committed in between shows as a row. true: again. */
+/* true: again. */
 static bool status_once(struct session *session, struct troth_reply *task)
 {
-    const enum guard_holder holder = guard_settle(session, &task->call, 0);
-    struct guard_row row, undone;
-    bool again = false;
+    struct guard_answer said;
 
-    if (holder == HOLDER_FAILED || guard_look(session, task, "action", &row) != GUARD_CLAIMED) {
+    if (!ask(session, task, SQL_STATUS, &said)) {
         return true;
     }
-    if (row.state != GUARD_DONE) {
-        troth_reply_done(task, state_of(&row, holder, task->call.attempt), row.output);
-    } else if (guard_look(session, task, "compensation", &undone) != GUARD_CLAIMED) {
-        again = true;
-    } else {
-        troth_reply_done(
-            task, undone.state == GUARD_DONE ? TROTH_BRANCH_COMPENSATED : TROTH_BRANCH_COMMITTED,
-            undone.state == GUARD_DONE ? undone.output : row.output);
-        guard_row_finish(&undone);
-    }
-    guard_row_finish(&row);
-    return again;
+    troth_reply_done(task, state_of(said.verdict), said.output);
+    guard_answer_finish(&said);
+    return false;
 }
 
 void status_run(struct session *session, struct troth_reply *task)

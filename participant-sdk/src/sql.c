@@ -9,7 +9,10 @@
 
 #include "statements_sql.h"
 
-#define FILE_NAMED(name) {"troth_" #name, statement_##name}
+#define FILE_NAMED(name)                                                                           \
+    {                                                                                              \
+        "troth_" #name, statement_##name                                                           \
+    }
 
 static const struct {
     const char *name;
@@ -17,16 +20,24 @@ static const struct {
 } statements[] = {
     [SQL_BEGIN] = {"troth_begin", "BEGIN"},
     [SQL_BEGIN_READ_ONLY] = {"troth_begin_read_only", "BEGIN READ ONLY"},
+    [SQL_BEGIN_READ_COMMITTED] = {"troth_begin_read_committed",
+                                  "BEGIN ISOLATION LEVEL READ COMMITTED"},
+    [SQL_COMMIT] = {"troth_commit", "COMMIT"},
     [SQL_SETTINGS] = FILE_NAMED(settings),
     [SQL_CLAIM] = FILE_NAMED(claim),
     [SQL_CLAIM_OR_FAIL] = FILE_NAMED(claim_or_fail),
     [SQL_CLAIM_COMPENSATION] = FILE_NAMED(claim_compensation),
-    [SQL_FENCE] = FILE_NAMED(fence),
-    [SQL_LOOK] = FILE_NAMED(look),
     [SQL_KEEP] = FILE_NAMED(keep),
     [SQL_NO_TIMEOUT] = FILE_NAMED(no_timeout),
     [SQL_PREPARED] = FILE_NAMED(prepared),
-    [SQL_END_RUNNING] = FILE_NAMED(end_running),
+    [SQL_FOUND] = FILE_NAMED(found),
+    [SQL_ACTION_HELD] = FILE_NAMED(action_held),
+    [SQL_REFUSE] = FILE_NAMED(refuse),
+    [SQL_COMMITTED] = FILE_NAMED(committed),
+    [SQL_ABORT] = FILE_NAMED(abort),
+    [SQL_TO_UNDO] = FILE_NAMED(to_undo),
+    [SQL_FOUND_BY_COMPENSATION] = FILE_NAMED(found_by_compensation),
+    [SQL_STATUS] = FILE_NAMED(status),
     [SQL_SCAN] = FILE_NAMED(scan),
     [SQL_SWEEP] = FILE_NAMED(sweep),
     [SQL_MARK] = FILE_NAMED(mark),
@@ -91,6 +102,11 @@ static void add_number(struct sql_parameters *parameters, uint64_t value, size_t
         number[i] = (unsigned char)(value >> (8 * (bytes - 1 - i)));
     }
     add(parameters, number, bytes, 1);
+}
+
+void sql_bool(struct sql_parameters *parameters, bool value)
+{
+    sql_text(parameters, value ? "t" : "f");
 }
 
 void sql_int4(struct sql_parameters *parameters, uint32_t value)

@@ -3,6 +3,7 @@
 #ifndef SDK_SQL_H
 #define SDK_SQL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <troth/participant.h>
@@ -13,16 +14,23 @@ enum sql_statement {
     /* What a connection of the pools keeps prepared, … */
     SQL_BEGIN,
     SQL_BEGIN_READ_ONLY,
+    SQL_BEGIN_READ_COMMITTED,
+    SQL_COMMIT,
     SQL_SETTINGS,
     SQL_CLAIM,
     SQL_CLAIM_OR_FAIL,
     SQL_CLAIM_COMPENSATION,
-    SQL_FENCE,
-    SQL_LOOK,
     SQL_KEEP,
     SQL_NO_TIMEOUT,
     SQL_PREPARED,
-    SQL_END_RUNNING,
+    SQL_FOUND,
+    SQL_ACTION_HELD,
+    SQL_REFUSE,
+    SQL_COMMITTED,
+    SQL_ABORT,
+    SQL_TO_UNDO,
+    SQL_FOUND_BY_COMPENSATION,
+    SQL_STATUS,
     SQL_SCAN,
     SQL_SWEEP,
     SQL_MARK,
@@ -41,7 +49,7 @@ enum sql_statement {
 
 /* The name under which a session knows it once it is prepared. */
 const char *sql_name(enum sql_statement statement);
-/* `PREPARE name (types) AS …;`, or BEGIN, which cannot be prepared so. */
+/* `PREPARE name (types) AS …;`, or BEGIN or COMMIT, which cannot be prepared so. */
 const char *sql_source(enum sql_statement statement);
 /* Appends what prepares and executes it on a connection that keeps nothing else prepared, in one
  * query whose last result is the statement's. `argument`: it has one, a text without a quote; NULL:
@@ -61,6 +69,7 @@ struct sql_parameters {
 
 void sql_text(struct sql_parameters *parameters, const char *text); /* NULL: null */
 void sql_bytes(struct sql_parameters *parameters, struct troth_span bytes);
+void sql_bool(struct sql_parameters *parameters, bool value);
 void sql_int4(struct sql_parameters *parameters, uint32_t value);
 void sql_int8(struct sql_parameters *parameters, uint64_t value);
 /* $1 journal, $2 gtid, $3 branch, $4 attempt: how every guard statement begins. */

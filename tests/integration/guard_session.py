@@ -1,10 +1,23 @@
 """A service's session that works through the guard's SQL functions."""
+import subprocess
+
 import psycopg2
 
-from test_sdk_examples import JOURNAL, gtid, query
+from test_sdk_examples import JOURNAL, ROOT, database, gtid, query
+
+SQL = sorted((ROOT / "sql" / "participant").glob("*.sql"))
 
 DEBIT = ("debit", '{"amount":100}')
 OUTPUT = '{"balance": 900}'
+
+
+def guard_database(prefix):
+    """With the guard, as an administrator would bring it there without the library, and a table of what was done."""
+    conninfo = database(prefix)
+    subprocess.run(["psql", "-q", "-1", "-v", "ON_ERROR_STOP=1", conninfo,
+                    *(word for file in SQL for word in ("-f", str(file)))], check=True)
+    query(conninfo, "CREATE TABLE did (gtid uuid, attempt integer, kind text)")
+    return conninfo
 
 
 class Session:
@@ -70,11 +83,13 @@ class Session:
         return self.ask("refuse", counter, *call, reason, output, attempt=attempt)[:3]
 
     def abort(self, counter, attempt=1):
+        rolled_back = False
         while True:
-            verdict, output, _, names = self.ask("abort", counter, attempt=attempt)
+            verdict, output, _, names = self.ask("abort", counter, rolled_back, attempt=attempt)
             if verdict != "roll_back":
                 return verdict, output
             self.roll_back(names)
+            rolled_back = True
 
     def compensate(self, counter, attempt=1, call=("refund", "{}"), reply='{"back": 1}'):
         while True:

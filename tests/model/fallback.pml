@@ -45,7 +45,7 @@
  *       a tombstone refuses its attempt and lower ones, not higher ones
  *   [KINDKEY] sql/participant/statements/claim.sql
  *       prepare and execute share one row, and so meet
- *   [NOTOMB] participant-sdk/src/phase2.c
+ *   [NOTOMB] sql/participant/0010_one_guard.sql participant-sdk/src/phase2.c
  *       an abort that finds nothing leaves a tombstone
  *   [NOINQ] participant-sdk/src/scan.c
  *       a prepared branch asks

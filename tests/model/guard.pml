@@ -31,13 +31,13 @@
  * COMMIT. Then the answer.
  *
  * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
- *   [TOMBFIRST] participant-sdk/src/phase1.c participant-sdk/src/phase2.c
+ *   [TOMBFIRST] participant-sdk/src/phase1.c sql/participant/0010_one_guard.sql
  *       ROLLBACK PREPARED comes before the guard's row is asked for: behind it, it waits for itself
- *   [NOLOOP] participant-sdk/src/guard.c
+ *   [NOLOOP] sql/participant/0010_one_guard.sql
  *       nobody waits for the row without limit: a lock timeout, a look at its holder, again
- *   [NOKILL] participant-sdk/src/guard.c
+ *   [NOKILL] sql/participant/0010_one_guard.sql
  *       a lower attempt that runs is ended; safe without, and slower: then it is waited for
- *   [ACKEARLY] participant-sdk/src/phase2.c
+ *   [ACKEARLY] sql/participant/0010_one_guard.sql participant-sdk/src/phase2.c
  *       abort is acknowledged when the tombstone is committed, not when the prepared one is gone
  *   [SPLITKEY] sql/participant/statements/claim.sql
  *       prepare and execute share one row, and insert it; a check before the insert proves nothing

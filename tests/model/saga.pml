@@ -38,7 +38,7 @@
  *       counts one (seen with TRIES)
  *   [REFNOTOMB] participant-sdk/src/phase1.c
  *       a refusal leaves a tombstone, or its duplicate may succeed
- *   [NOTOMB] participant-sdk/src/phase2.c
+ *   [NOTOMB] sql/participant/0010_one_guard.sql participant-sdk/src/phase2.c
  *       a compensation that finds nothing leaves a tombstone
  *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/decide.c
  *       the journal takes no write under an old epoch; whose write was turned down stops

@@ -49,7 +49,7 @@
  *       every acquisition raises the epoch, also the same node's after a restart
  *   [INQ2STEP] coordinator/journal/questions.c
  *       an inquiry reads epoch and rows in one statement
- *   [NOTOMB] participant-sdk/src/phase2.c
+ *   [NOTOMB] sql/participant/0010_one_guard.sql participant-sdk/src/phase2.c
  *       an abort that finds nothing leaves a tombstone
  *   [NOINQ] participant-sdk/src/scan.c coordinator/txn/two_phase.c
  *       a prepared branch asks; for one that cannot the begin row is forced (seen with DRAIN only)

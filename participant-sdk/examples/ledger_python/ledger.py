@@ -163,6 +163,8 @@ class Branch:
                     self.cursor.execute("ROLLBACK PREPARED %s", (name,))
                 except (errors.UndefinedObject, errors.ObjectNotInPrerequisiteState):
                     pass  # somebody was faster, or is at it
+            if function == "abort":
+                values = (*self.key, True)  # so much is known of the branch, however old it is
         self.cursor.execute("BEGIN")
         return "retry", None, "another call of the same branch does not end"
 
@@ -222,7 +224,7 @@ class Branch:
 
     def compensate(self):
         done = {"state": "compensated"}
-        verdict, output, reason = self.ask("compensation", *self.request, self.timeout)
+        verdict, output, reason = self.ask("compensation", *self.request, self.timeout, self.lock_timeout)
         if verdict == "work":
             try:
                 output = self.keep(unpost(self.cursor, self.key, json.loads(output)), "compensation")

@@ -1,6 +1,5 @@
--- This role's branches in this database that are prepared.
+-- The names of what is prepared of a branch, up to an attempt, with a blank between two.
 --
--- $1 what their names begin with
-PREPARE troth_prepared (text) AS
-SELECT gid FROM pg_prepared_xacts
-WHERE database = current_database() AND owner = current_user AND starts_with(gid, $1);
+-- $1 journal  $2 gtid  $3 branch  $4 attempt
+PREPARE troth_prepared (text, uuid, integer, integer) AS
+SELECT array_to_string(troth_guard.prepared($1, $2, $3, 1, $4), ' ');
