@@ -1,5 +1,4 @@
 /* /v1/definitions: publish, show, list, delete, validate. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
@@ -7,6 +6,8 @@
 #include "problem_body.h"
 #include "request.h"
 #include <base/json.h>
+#include <base/number.h>
+#include <base/span.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};
 
@@ -284,9 +285,9 @@ static int read_cursor(const struct request *request, struct list_cursor *ret_cu
         return error;
     const char *dot = memchr(text.data, '.', text.len);
     size_t len = dot != NULL ? (size_t)(dot - text.data) : 0;
-    char *end = NULL;
-    unsigned long version = dot != NULL ? strtoul(dot + 1, &end, 10) : 0;
-    if (!troth_name_valid(text.data, len) || version == 0 || version > INT32_MAX || *end != '\0')
+    uint64_t version = 0;
+    if (!troth_name_valid(text.data, len) ||
+        number_parse(span_of(dot + 1), INT32_MAX, &version) != 0 || version == 0)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
                                "?cursor: \"%.*s\" is not the \"cursor\" of an earlier page",
                                SHOWN(buffer_span(&text)));

@@ -7,6 +7,8 @@
 #include <api/problem.h>
 #include <wire/message.h>
 
+#include <base/number.h>
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t';
@@ -95,19 +97,11 @@ static bool same_word(struct troth_span word, const char *text)
 
 static bool read_seconds(struct troth_span value, uint32_t *ret_seconds)
 {
-    const uint32_t most = (uint32_t)(API_WAIT_MAX_US / 1000000);
-    uint32_t seconds = 0;
-    if (value.len == 0)
-        return false;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9')
-            return false;
-        seconds = seconds * 10 + (uint32_t)(value.data[i] - '0');
-        if (seconds > most)
-            seconds = most;
-    }
-    *ret_seconds = seconds;
-    return true;
+    uint64_t seconds = 0;
+    /* one that is longer than can be waited for is as long as that */
+    bool good = number_parse(value, API_WAIT_MAX_US / 1000000, &seconds) != TROTH_ERROR_SYNTAX;
+    *ret_seconds = (uint32_t)seconds;
+    return good;
 }
 
 void headers_prefer(struct troth_span value, struct preference *ret_preference)

@@ -6,6 +6,8 @@
 #include "body.h"
 #include "request.h"
 
+#include <base/number.h>
+
 #define SCHEME "http://"
 
 /* RFC 3986's characters, without those that begin a query or a fragment. */
@@ -25,15 +27,9 @@ static bool is_host_char(char c)
 
 static bool port_valid(const char *text, size_t len)
 {
-    uint32_t port = 0;
-    if (len == 0 || len > 5)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        port = port * 10 + (uint32_t)(text[i] - '0');
-    }
-    return port >= 1 && port <= 65535;
+    uint64_t port = 0;
+    return len <= 5 && number_parse((struct troth_span){text, len}, UINT16_MAX, &port) == 0 &&
+           port >= 1;
 }
 
 /* NULL when it is host[:port] or [v6][:port]; else what is wrong. */

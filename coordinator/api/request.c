@@ -6,11 +6,8 @@
 #include "headers.h"
 #include <base/json.h>
 #include <base/nearest.h>
-
-static bool span_is(struct troth_span span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
-}
+#include <base/number.h>
+#include <base/span.h>
 
 /* --- the query -------------------------------------------------------------------------------- */
 
@@ -60,7 +57,7 @@ static uint32_t count_parameter(struct troth_span query, struct troth_span wante
     struct troth_span name;
     uint32_t count = 0;
     while (next_parameter(&query, &name))
-        if (name.len == wanted.len && memcmp(name.data, wanted.data, name.len) == 0)
+        if (span_same(name, wanted))
             count++;
     return count;
 }
@@ -84,7 +81,7 @@ int request_check_query(const struct request *request, const char *const *known,
 int query_text(const struct request *request, const char *name, struct buffer *ret_text,
                bool *ret_there, struct api_problem *ret_problem)
 {
-    struct troth_span wanted = {name, strlen(name)};
+    struct troth_span wanted = span_of(name);
     if (count_parameter(http_exchange_query(request->exchange), wanted) == 0) {
         *ret_there = false;
         return 0;
@@ -98,36 +95,20 @@ int query_text(const struct request *request, const char *name, struct buffer *r
     return 0;
 }
 
-static bool read_uint(struct troth_span text, uint32_t most, uint32_t *ret_value)
-{
-    uint64_t value = 0;
-    if (text.len == 0 || text.len > 10)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        value = value * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    if (value > most)
-        return false;
-    *ret_value = (uint32_t)value;
-    return true;
-}
-
 int query_uint(const struct request *request, const char *name, uint32_t least, uint32_t most,
                uint32_t *ret_value, struct api_problem *ret_problem)
 {
     BUFFER_SCOPED struct buffer text = {0};
     bool there = false;
-    uint32_t value = 0;
+    uint64_t value = 0;
     int error = query_text(request, name, &text, &there, ret_problem);
     if (error != 0 || !there)
         return error;
-    if (!read_uint(buffer_span(&text), most, &value) || value < least)
+    if (number_parse(buffer_span(&text), most, &value) != 0 || value < least)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
                                "?%s: \"%.*s\" is not a number from %u to %u", name,
                                SHOWN(buffer_span(&text)), least, most);
-    *ret_value = value;
+    *ret_value = (uint32_t)value;
     return 0;
 }
 

@@ -8,6 +8,8 @@
 #include "call.h"
 #include "request.h"
 
+#include <base/span.h>
+
 #define ROUTE(method, pattern, handler, ...)                                                       \
     {                                                                                              \
         method, pattern, handler,                                                                  \
@@ -90,11 +92,6 @@ static bool pattern_matches(const char *pattern, struct troth_span path,
         return false;
     *ret_named = named;
     return true;
-}
-
-static bool span_is(struct troth_span span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
 }
 
 /* Appends the methods the path takes: "GET, HEAD, PUT"; nothing when there is no such path. */

@@ -1,12 +1,12 @@
 /* GET /v1/transactions: the list, filtered, a page at a time. */
 #include <string.h>
-#include <time.h>
 
 #include "call.h"
 #include "request.h"
 #include "view.h"
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/now.h>
 
 #define GTID_PREFIX_MIN 4u
 
@@ -68,7 +68,6 @@ static int query_older_than(const struct request *request, struct wall *ret_befo
     BUFFER_SCOPED struct buffer text = {0};
     bool there = false;
     uint64_t age_us = 0;
-    struct timespec now;
     int error = query_text(request, "older_than", &text, &there, ret_problem);
     if (error != 0 || !there)
         return error;
@@ -76,8 +75,7 @@ static int query_older_than(const struct request *request, struct wall *ret_befo
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_PARAMETER,
                                "?older_than: \"%.*s\" is not a duration with its unit, such as 5m",
                                SHOWN(buffer_span(&text)));
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    uint64_t now_us = wall_now().us;
     /* 1 and not 0: before 0 means no limit. */
     ret_before->us = age_us < now_us ? now_us - age_us : 1;
     return 0;

@@ -7,6 +7,7 @@
 
 #include "problem.h"
 #include <base/json.h>
+#include <base/span.h>
 
 #define CONNECT_TIMEOUT_MAX_MS 10000
 
@@ -242,11 +243,6 @@ static int make_transfer(const struct cli *cli, struct call *call, struct answer
 
 /* --- the answer --------------------------------------------------------------------------------
  */
-
-static bool span_is(struct troth_span span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
-}
 
 int exit_of_status(long status, struct troth_span slug, bool changes)
 {

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 int cli_complain(int code, const char *format, ...)
 {
@@ -51,11 +50,4 @@ int cli_print(const struct buffer *text)
     if (!write_all(stdout, text))
         return cli_complain(CLI_EXIT_LOCAL, "can not write the output: %s", strerror(errno));
     return CLI_EXIT_OK;
-}
-
-uint64_t cli_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <base/buffer.h>
+#include <base/now.h>
 #include <troth/error.h>
 #include <troth/span.h>
 
@@ -63,8 +64,5 @@ TROTH_MUST_CHECK int cli_print(const struct buffer *text);
 
 /* The same to stderr, as well as it goes. */
 void cli_warn(const struct buffer *text);
-
-/* Present wall clock, microseconds since 1970. */
-uint64_t cli_now_us(void);
 
 #endif

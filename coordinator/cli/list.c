@@ -7,6 +7,7 @@
 #include <base/clock.h>
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/now.h>
 
 #define TX_LIMIT_DEFAULT 50u
 #define TX_LIMIT_MAX     100000u
@@ -89,7 +90,7 @@ static int append_moment(const struct arguments *arguments, const char *option,
     const char *text = arguments_value(arguments, option);
     char moment[WALL_TEXT_LEN + 1];
     struct wall at;
-    uint64_t us, now_us = cli_now_us();
+    uint64_t us, now_us = wall_now().us;
     if (text == NULL)
         return CLI_EXIT_OK;
     if (duration_parse(text, strlen(text), &us) == 0)

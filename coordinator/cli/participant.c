@@ -6,6 +6,7 @@
 #include "request.h"
 #include "text.h"
 #include <base/json.h>
+#include <base/now.h>
 
 #define SLOTS_MAX       10000u
 #define ANSWERS_WAIT_US UINT64_C(6000000) /* longer than the coordinator asks it */
@@ -62,7 +63,7 @@ static void say_if_down(const char *name, struct troth_span participant)
 static void tell_whether_it_answers(const struct cli *cli, const char *name)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
-    uint64_t until_us = cli_now_us() + ANSWERS_WAIT_US;
+    uint64_t until_us = mono_now().us + ANSWERS_WAIT_US;
     do {
         CALL_SCOPED struct call call = {.method = "GET"};
         ANSWER_SCOPED struct answer answer = {.status = 0};
@@ -77,7 +78,7 @@ static void tell_whether_it_answers(const struct cli *cli, const char *name)
             return;
         }
         (void)nanosleep(&pause, NULL);
-    } while (cli_now_us() < until_us);
+    } while (mono_now().us < until_us);
 }
 
 int participant_add(const struct cli *cli, const struct arguments *arguments)

@@ -9,6 +9,7 @@
 #include "watch.h"
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/now.h>
 #include <troth/id.h>
 
 static int print_transaction(const struct cli *cli, const struct answer *answer, bool timeline)
@@ -18,7 +19,7 @@ static int print_transaction(const struct cli *cli, const struct answer *answer,
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no transaction");
     if (cli->json)
         return print_json(answer);
-    view_append(cli, answer->json, cli_now_us(), &text);
+    view_append(cli, answer->json, wall_now().us, &text);
     if (timeline)
         timeline_append(cli, answer->json, &text);
     return cli_print(&text);

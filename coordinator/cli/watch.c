@@ -12,6 +12,7 @@
 #include "view.h"
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/now.h>
 #include <troth/id.h>
 
 #define OP_BYTES_MAX 24u
@@ -163,7 +164,7 @@ static void draw_state(struct following *following, struct troth_span view, stru
     buffer_clear(&following->state);
     buffer_append_span(&following->state, state);
     if (first)
-        view_append_head(following->cli, view, cli_now_us(), text);
+        view_append_head(following->cli, view, wall_now().us, text);
     else if (!same)
         add_note(following, "", state, text);
 }
@@ -173,7 +174,7 @@ static void draw_end(const struct following *following, struct troth_span view, 
 {
     if (following->drawn)
         buffer_append_char(text, '\n');
-    view_append(following->cli, view, cli_now_us(), text);
+    view_append(following->cli, view, wall_now().us, text);
     if (!following->drawn)
         timeline_append(following->cli, view, text);
 }
@@ -297,13 +298,6 @@ static int listen_once(struct following *following, const char *gtid, struct buf
 /* --- joining again -----------------------------------------------------------------------------
  */
 
-static uint64_t mono_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void rest(uint64_t us)
 {
     struct timespec left = {.tv_sec = (time_t)(us / 1000000),
@@ -325,7 +319,7 @@ static void say_lost(const struct following *following, const char *why)
 static int try_again(struct following *following, const char *gtid, uint64_t joined_us,
                      const char *why)
 {
-    uint64_t now = mono_us();
+    uint64_t now = mono_now().us;
     if (following->lost_us == 0) {
         following->lost_us = now;
         say_lost(following, why);
@@ -363,7 +357,7 @@ static int follow(struct following *following, const char *gtid, bool known)
 {
     for (;;) {
         BUFFER_SCOPED struct buffer trouble = {0};
-        uint64_t joined_us = mono_us();
+        uint64_t joined_us = mono_now().us;
         int error = listen_once(following, gtid, &trouble);
         bool done = following->ended || following->code != CLI_EXIT_OK;
         const char *why = buffer_text(&trouble);

@@ -2,13 +2,13 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <base/duration.h>
 #include <base/nearest.h>
+#include <base/number.h>
+#include <base/span.h>
 #include <definition/definition.h>
 #include <journal/journal.h>
 #include <outbox/outbox.h>
@@ -173,18 +173,6 @@ static bool among(const char *choices, const char *value)
     return false;
 }
 
-static int parse_count(const char *value, uint64_t *ret_count)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long number = strtoull(value, &end, 10);
-    if (errno != 0 || end == value || *end != '\0' || !isdigit((unsigned char)value[0])) {
-        return TROTH_ERROR_SYNTAX;
-    }
-    *ret_count = number;
-    return 0;
-}
-
 static void say_range(const struct config_key *key, const char *value, struct buffer *why)
 {
     if (key->kind == CONFIG_DURATION) {
@@ -205,7 +193,7 @@ static int set_number(struct config *config, const struct config_key *key, const
 {
     uint64_t number = 0;
     int error = key->kind == CONFIG_DURATION ? duration_parse(value, strlen(value), &number)
-                                             : parse_count(value, &number);
+                                             : number_parse(span_of(value), UINT64_MAX, &number);
     if (error != 0 || number < key->min || number > key->max) {
         say_range(key, value, why);
         return TROTH_ERROR_CONFIG;
@@ -218,7 +206,7 @@ int config_address(const char *text, char *ret_address, size_t cap, uint16_t *re
 {
     const char *colon = strrchr(text, ':');
     uint64_t port = 0;
-    if (colon == NULL || parse_count(colon + 1, &port) != 0 || port > UINT16_MAX) {
+    if (colon == NULL || number_parse(span_of(colon + 1), UINT16_MAX, &port) != 0) {
         return TROTH_ERROR_SYNTAX;
     }
     const char *from = text;

@@ -16,6 +16,8 @@
 #include "driver.h"
 #include "log.h"
 
+#include <base/now.h>
+
 #define ADDRESS_BYTES 64
 #define LOOK_US       100000 /* how often it is looked whether there is something to wait for */
 
@@ -74,8 +76,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     (void)snprintf(open, sizeof open, "%u", driver_open(daemon->driver));
     log_line(LOG_INFO, "stopping", "open_transactions", open, NULL);
     uint64_t wait = daemon->config->drain_timeout_us;
-    struct timeval after = {.tv_sec = (time_t)(wait / 1000000u),
-                            .tv_usec = (suseconds_t)(wait % 1000000u)};
+    struct timeval after = timeval_of(wait);
     static const struct timeval often = {.tv_usec = LOOK_US};
     daemon->drained = evtimer_new(daemon->base, stop_now, daemon);
     daemon->look = event_new(daemon->base, -1, EV_PERSIST, on_look, daemon);

@@ -4,18 +4,11 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <base/buffer.h>
+#include <base/now.h>
 
 #define SCRATCH_BYTES (64u << 10)
-
-static uint64_t clock_us(clockid_t id)
-{
-    struct timespec now;
-    (void)clock_gettime(id, &now); /* can not fail for these clocks */
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 /* What makes the database's wall clock of the monotonic one; 0: no database was heard yet. Of the
  * process, as the clock is. */
@@ -24,10 +17,10 @@ static int64_t database_wall_us;
 /* Wall times go into the journal and are compared by other nodes, so they are the database's. */
 struct txn_now driver_now(void)
 {
-    uint64_t mono_us = clock_us(CLOCK_MONOTONIC);
-    uint64_t wall_us =
-        database_wall_us != 0 ? mono_us + (uint64_t)database_wall_us : clock_us(CLOCK_REALTIME);
-    return (struct txn_now){.mono = {mono_us}, .wall = {wall_us}};
+    struct txn_now now = {.mono = mono_now()};
+    now.wall = database_wall_us != 0 ? (struct wall){now.mono.us + (uint64_t)database_wall_us}
+                                     : wall_now();
+    return now;
 }
 
 static void on_clock(void *arg, int64_t wall_us, int64_t ahead_us)
@@ -101,7 +94,7 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
     driver->config = config;
     driver->policy = policy_from(config);
     driver->outbox_mode = config_outbox(config);
-    driver->random = clock_us(CLOCK_REALTIME) | 1u;
+    driver->random = wall_now().us | 1u;
     driver->metrics.started_at = driver_now().wall;
     if (!allocate(driver)) {
         driver_destroy(driver);
@@ -281,8 +274,7 @@ static void run_slots(struct driver *driver)
     uint64_t now_us = driver_now().mono.us;
     uint64_t again_us = slots_run(driver->slots, now_us);
     uint64_t wait_us = again_us > now_us ? again_us - now_us : 0;
-    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
-                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    struct timeval wait = timeval_of(wait_us);
     if (again_us != 0) {
         (void)evtimer_add(driver->slots_again, &wait); /* else the next event's turn does */
     }

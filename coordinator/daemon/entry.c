@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/now.h>
+
 static uint32_t gtid_bucket(const troth_gtid *gtid)
 {
     struct troth_gtid_parts parts;
@@ -274,8 +276,7 @@ void entry_arm(struct entry *entry)
     }
     uint64_t now = driver_now().mono.us;
     uint64_t wait = wake.us > now ? wake.us - now : 0;
-    struct timeval after = {.tv_sec = (time_t)(wait / 1000000u),
-                            .tv_usec = (suseconds_t)(wait % 1000000u)};
+    struct timeval after = timeval_of(wait);
     (void)event_add(&entry->timer, &after); /* fails only without memory for the heap */
 }
 

@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include <base/span.h>
+
 #define LISTED_MAX 1000u /* of one page; the API asks for fewer */
 
 /* The first of a page, in the journal's order: the youngest first. */
@@ -48,11 +50,6 @@ static bool is_at(const struct txn *txn, const char *participant)
         }
     }
     return false;
-}
-
-static bool span_is(struct troth_span span, const char *text)
-{
-    return span.data != NULL && span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
 }
 
 static bool has_label(const struct txn_origin *origin, struct troth_span label)

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <base/buffer.h>
 #include <base/clock.h>
 #include <base/json.h>
+#include <base/now.h>
 
 /* A pipe takes so much at once when it has room at all: longer lines are cut. */
 #define LINE_BYTES_MAX 4096u
@@ -84,11 +84,8 @@ static bool write_line(struct buffer *line)
 
 static void begin_line(struct buffer *line, enum log_level level, const char *message)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct wall wall = {(uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u};
     char time[WALL_TEXT_LEN + 1];
-    wall_format(wall, time);
+    wall_format(wall_now(), time);
     if (as_json) {
         buffer_append_char(line, '{');
     }

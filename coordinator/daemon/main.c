@@ -1,6 +1,5 @@
 /* main.c: trothd's command line. */
 #include <argp.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,9 @@
 #include "config.h"
 #include "daemon.h"
 #include "log.h"
+
+#include <base/number.h>
+#include <base/span.h>
 
 #ifndef TROTH_VERSION
 #define TROTH_VERSION "0.1.0"
@@ -96,7 +98,6 @@ static void refuse_unknown_flags(int argc, char **argv)
 static error_t on_option(int key, char *value, struct argp_state *state)
 {
     struct flags *flags = state->input;
-    char *end = NULL;
     if (key >= OPTION_KEYS && key < OPTION_KEYS + (int)config_keys_count) {
         flags->values[key - OPTION_KEYS] = value;
         return 0;
@@ -109,9 +110,8 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         flags->print = true;
         return 0;
     case OPTION_SHARDS:
-        flags->shards = strtoull(value, &end, 10);
-        if (!isdigit((unsigned char)value[0]) || *end != '\0' || flags->shards < 1 ||
-            flags->shards > TROTH_SHARDS_MAX) {
+        if (number_parse(span_of(value), TROTH_SHARDS_MAX, &flags->shards) != 0 ||
+            flags->shards < 1) {
             argp_error(state, "--shards: \"%s\" is not a number from 1 to %u", value,
                        TROTH_SHARDS_MAX);
         }

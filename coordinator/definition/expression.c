@@ -1,5 +1,6 @@
 /* expression.c: finds expressions in strings, reads their paths and follows them. */
 #include <base/nearest.h>
+#include <base/span.h>
 
 #include "expression.h"
 
@@ -90,11 +91,6 @@ bool path_next(struct troth_span *rest, struct troth_span *ret_segment)
     *ret_segment = (struct troth_span){rest->data, len};
     body_cut(rest, rest->data + len + (point != NULL));
     return true;
-}
-
-static bool span_is(struct troth_span span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
 }
 
 static const char *nearest_word(struct troth_span word, const char *const *names)

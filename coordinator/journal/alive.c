@@ -5,10 +5,11 @@
  *
  * While nothing else is written, a row of no consequence is, now and then: its trouble is noticed
  * before the next request's. */
-#include <time.h>
 
 #include "inner.h"
 #include "session.h"
+
+#include <base/now.h>
 
 #define BEAT_NAME "beat"
 static const char beat_sql[] =
@@ -17,11 +18,8 @@ static const char beat_sql[] =
 
 void alive_wrote(struct journal *journal)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
     journal->wrote_us = clock_mono_us();
-    journal->stats.wrote_at.us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    journal->stats.wrote_at = wall_now();
     journal->waiting_us = 0;
     journal->hindrance[0] = '\0';
     journal->lane.link.silences = 0;

@@ -5,21 +5,14 @@
  * much does not begin to lead: what else is wrong with it? */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "inner.h"
+
+#include <base/now.h>
 
 /* Not worth a step of the time that is told: less than this, or than the answer took. */
 #define NOTE_US  INT64_C(100000)
 #define US_PER_S 1e6
-
-static int64_t wall_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* Takes a new value where it is another one, and not only as wrong as the old one may be. */
 static bool note(int64_t *value, int64_t seen, int64_t took)
@@ -42,7 +35,7 @@ void clock_note(struct journal *journal, uint64_t asked_us, struct wall database
     if (database.us == 0)
         return;
     bool moved = note(&journal->clock_wall_us, wall - now, took);
-    bool strayed = note(&journal->clock_ahead_us, wall_us() - wall, took);
+    bool strayed = note(&journal->clock_ahead_us, (int64_t)wall_now().us - wall, took);
 
     if ((moved || strayed) && journal->callbacks.clock != NULL)
         journal->callbacks.clock(journal->arg, journal->clock_wall_us, journal->clock_ahead_us);

@@ -3,22 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "inner.h"
 
+#include <base/now.h>
+
 uint64_t clock_mono_us(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return mono_now().us;
 }
 
 void event_in(struct event *event, uint64_t us)
 {
-    struct timeval wait = {.tv_sec = (time_t)(us / 1000000),
-                           .tv_usec = (suseconds_t)(us % 1000000)};
+    struct timeval wait = timeval_of(us);
 
     event_add(event, &wait);
 }

@@ -10,6 +10,8 @@
 
 #include <troth/error.h>
 
+#include <base/now.h>
+
 static void link_on_io(evutil_socket_t fd, short what, void *arg);
 static void link_on_timer(evutil_socket_t fd, short what, void *arg);
 static bool link_try(struct link *link);
@@ -40,8 +42,7 @@ int link_init(struct link *link, struct event_base *base, const char *conninfo,
 
 static void link_timer_set(struct link *link, uint64_t us)
 {
-    struct timeval wait = {.tv_sec = (time_t)(us / 1000000),
-                           .tv_usec = (suseconds_t)(us % 1000000)};
+    struct timeval wait = timeval_of(us);
 
     event_add(link->timer, &wait);
 }

@@ -3,13 +3,15 @@
 
 #include <string.h>
 
+#include <base/now.h>
+
 static void on_line(void *arg, struct troth_span line);
 
 static int call(struct request *request, struct http_peer *peer)
 {
     struct channel *channel = request->channel;
     struct http_header headers[3] = {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
-    uint64_t now_us = channel_lane_now_us();
+    uint64_t now_us = mono_now().us;
     const struct item *item;
     (void)channel_request_headers(request, headers, &channel->headers);
     buffer_clear(&channel->body);

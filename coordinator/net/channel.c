@@ -8,12 +8,7 @@
 
 #include <event2/event.h>
 
-uint64_t channel_lane_now_us(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
+#include <base/now.h>
 
 static enum lane_number lane_of(enum message_op op)
 {
@@ -119,10 +114,9 @@ static void sweep_by(struct channel *channel, uint64_t deadline_us)
     if (channel->sweep_at_us != 0 && channel->sweep_at_us <= deadline_us) {
         return;
     }
-    uint64_t now_us = channel_lane_now_us();
+    uint64_t now_us = mono_now().us;
     uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
-    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
-                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    struct timeval wait = timeval_of(wait_us);
     channel->sweep_at_us = deadline_us;
     (void)event_add(channel->sweep, &wait);
 }
@@ -149,7 +143,7 @@ static void sweep_items(struct channel *channel, struct items *items, uint64_t n
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct channel *channel = arg;
-    uint64_t now_us = channel_lane_now_us();
+    uint64_t now_us = mono_now().us;
     uint64_t next_us = UINT64_MAX;
     struct request *request;
     (void)fd;
@@ -315,7 +309,7 @@ static struct item *create_item(const struct command *command)
     uint64_t timeout_us =
         command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
     item->request = NULL;
-    item->deadline_us = channel_lane_now_us() + timeout_us;
+    item->deadline_us = mono_now().us + timeout_us;
     item->has_timeout = command->timeout_us != 0;
     item->was_sent = false;
     item->lacking = 0;

@@ -5,12 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-static struct wall wall_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (struct wall){(uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u};
-}
+#include <base/now.h>
 
 /* Cut between two characters. */
 static void keep(char words[CHANNEL_WORDS_MAX + 1], struct troth_span text)
@@ -58,8 +53,7 @@ void channel_contact_answered(struct channel *channel, const struct http_reply *
 static void probe_later(struct channel *channel)
 {
     uint64_t wait_us = channel->probe_wait_us;
-    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
-                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    struct timeval wait = timeval_of(wait_us);
     (void)event_add(channel->probe_again, &wait); /* without memory for it: commands still go out */
 }
 
@@ -86,7 +80,7 @@ void channel_contact_failed(struct channel *channel, const char *why, bool was_s
 {
     struct contact *contact = &channel->contact;
     channel->reachable = false;
-    if (breaker_failed(&channel->pool, channel_lane_now_us())) {
+    if (breaker_failed(&channel->pool, mono_now().us)) {
         channel->probe_wait_us = CHANNEL_PROBE_FIRST_US;
         probe_later(channel);
     }

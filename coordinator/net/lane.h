@@ -115,8 +115,6 @@ struct channel {
     struct buffer reason;
 };
 
-uint64_t channel_lane_now_us(void);
-
 /* route.c */
 TROTH_MUST_CHECK int channel_route_create(struct http_loop *loop,
                                           const struct channel_config *config,

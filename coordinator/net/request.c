@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/now.h>
+#include <base/number.h>
+
 static const struct binding *binding_of(const struct request *request)
 {
     switch (request->route->binding) {
@@ -21,7 +24,7 @@ static const struct binding *binding_of(const struct request *request)
 static void replica_pass(struct request *request)
 {
     struct route *route = request->route;
-    route->replicas[request->replica].avoid_until_us = channel_lane_now_us() + CHANNEL_AVOID_US;
+    route->replicas[request->replica].avoid_until_us = mono_now().us + CHANNEL_AVOID_US;
     request->passed = request->replica;
     do {
         request->tried++;
@@ -149,7 +152,7 @@ void channel_request_start(struct channel *channel, enum lane_number lane)
 
 uint64_t channel_request_timeout_us(const struct request *request)
 {
-    uint64_t now_us = channel_lane_now_us();
+    uint64_t now_us = mono_now().us;
     uint64_t longest_us = 1;
     const struct item *item;
     TAILQ_FOREACH(item, &request->open, link)
@@ -176,31 +179,15 @@ uint32_t channel_request_headers(struct request *request, struct http_header hea
     return headers[1].value != NULL ? 2 : 1;
 }
 
-/* A number of at most nine digits. */
-static bool parse_number(struct troth_span text, uint32_t *ret_number)
-{
-    uint32_t number = 0;
-    if (text.len == 0 || text.len > 9) {
-        return false;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return false;
-        }
-        number = number * 10 + (uint32_t)(text.data[i] - '0');
-    }
-    *ret_number = number;
-    return true;
-}
-
 static uint32_t announced(const struct http_reply *reply, const char *name, uint32_t otherwise)
 {
     struct troth_span value;
-    uint32_t number = 0;
-    if (!http_reply_header(reply, name, &value) || !parse_number(value, &number) || number == 0) {
+    uint64_t number = 0;
+    if (!http_reply_header(reply, name, &value) ||
+        number_parse(value, CHANNEL_SLOTS_MAX, &number) == TROTH_ERROR_SYNTAX || number == 0) {
         return otherwise;
     }
-    return number < CHANNEL_SLOTS_MAX ? number : CHANNEL_SLOTS_MAX;
+    return (uint32_t)number;
 }
 
 /* Who says nothing of its places has as many as slots. */

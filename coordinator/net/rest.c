@@ -7,6 +7,8 @@
 
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/now.h>
+#include <base/number.h>
 
 #define HEADERS_MAX 11
 
@@ -14,27 +16,13 @@
 struct head {
     struct http_header list[HEADERS_MAX + 1];
     char gtid[TROTH_GTID_TEXT_LEN + 1];
-    char branch[12];
-    char attempt[12];
+    char branch[NUMBER_TEXT_MAX + 1];
+    char attempt[NUMBER_TEXT_MAX + 1];
     char timeout[DURATION_TEXT_MAX];
     char lock_timeout[DURATION_TEXT_MAX];
     char key[TROTH_GTID_TEXT_LEN + 48]; /* gtid:branch:op:attempt, :epoch-number */
     char traceparent[MESSAGE_TRACEPARENT_LEN + 1];
 };
-
-static void format_number(uint32_t number, char ret_text[12])
-{
-    char digits[12];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    for (size_t i = 0; i < count; i++) {
-        ret_text[i] = digits[count - 1 - i];
-    }
-    ret_text[count] = 0;
-}
 
 /* gtid:branch:op:attempt, and behind that what makes an operator's retry of a commit or an abort
  * another request to who keeps its answers under their keys. */
@@ -47,10 +35,10 @@ static void format_key(struct head *head, enum message_op op, uint64_t again)
         at = stpcpy(at, parts[i]);
     }
     if (again != 0) {
-        char number[12];
-        format_number((uint32_t)(again >> 32), number);
+        char number[NUMBER_TEXT_MAX + 1];
+        (void)number_format((uint32_t)(again >> 32), number);
         at = stpcpy(stpcpy(at, ":"), number);
-        format_number((uint32_t)again, number);
+        (void)number_format((uint32_t)again, number);
         (void)stpcpy(stpcpy(at, "-"), number);
     }
 }
@@ -60,15 +48,15 @@ static void format_head(struct request *request, const struct item *item, struct
     const struct command *command = &item->command;
     uint32_t count = channel_request_headers(request, head->list, &request->channel->headers);
     troth_gtid_format(&command->gtid, head->gtid);
-    format_number(command->branch, head->branch);
-    format_number(command->attempt, head->attempt);
+    (void)number_format(command->branch, head->branch);
+    (void)number_format(command->attempt, head->attempt);
     format_key(head, command->op, command->again);
     head->list[count++] = (struct http_header){HEADER_GTID, head->gtid};
     head->list[count++] = (struct http_header){HEADER_BRANCH, head->branch};
     head->list[count++] = (struct http_header){HEADER_ATTEMPT, head->attempt};
     head->list[count++] = (struct http_header){"Idempotency-Key", head->key};
     if (item->has_timeout) {
-        duration_format(channel_item_left_us(item, channel_lane_now_us()), head->timeout);
+        duration_format(channel_item_left_us(item, mono_now().us), head->timeout);
         head->list[count++] = (struct http_header){HEADER_TIMEOUT, head->timeout};
     }
     if (command->lock_wait_us != 0) {

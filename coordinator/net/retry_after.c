@@ -7,22 +7,16 @@
 #include <string.h>
 #include <time.h>
 
+#include <base/number.h>
+
 #define SECONDS_MAX INT64_C(1000000000) /* more is as much; txn has a limit of its own */
 
-/* Digits only. */
 static bool read_seconds(struct troth_span text, int64_t *ret_seconds)
 {
-    int64_t seconds = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return false;
-        }
-        if (seconds < SECONDS_MAX) {
-            seconds = seconds * 10 + (text.data[i] - '0');
-        }
-    }
-    *ret_seconds = seconds < SECONDS_MAX ? seconds : SECONDS_MAX;
-    return text.len > 0;
+    uint64_t seconds = 0;
+    bool good = number_parse(text, SECONDS_MAX, &seconds) != TROTH_ERROR_SYNTAX;
+    *ret_seconds = (int64_t)seconds;
+    return good;
 }
 
 static int month_of(const char *name)

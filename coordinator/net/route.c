@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include <base/now.h>
+
 static int create_peers(struct route *route, struct http_loop *loop,
                         const struct channel_config *config, const char *url)
 {
@@ -76,7 +78,7 @@ bool channel_route_is_among(uint32_t replicas, uint32_t at)
  * when all are like that. */
 uint32_t channel_route_choose(struct route *route, uint32_t lacking)
 {
-    uint64_t now_us = channel_lane_now_us();
+    uint64_t now_us = mono_now().us;
     uint32_t first = route->replica_next;
     while (channel_route_is_among(lacking, first)) {
         first = (first + 1) % route->replica_count;

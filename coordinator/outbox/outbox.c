@@ -5,21 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <base/json.h>
+#include <base/now.h>
 
 #include "outbox_private.h"
 
 /* The net below lost wake-ups, and when rows that met with passing trouble go again. */
 #define TICK_US 500000
-
-static struct wall wall_now(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_REALTIME, &time);
-    return (struct wall){(uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_nsec / 1000u};
-}
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
@@ -310,18 +303,11 @@ int outbox_create(struct event_base *base, const struct outbox_config *config, s
     return 0;
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_nsec / 1000u;
-}
-
 static void flush(struct outbox *outbox, uint64_t flush_us)
 {
     const struct lanes *lanes = &outbox->lanes;
-    uint64_t end = now_us() + flush_us;
-    while (outbox->producer != NULL && now_us() < end) {
+    uint64_t end = mono_now().us + flush_us;
+    while (outbox->producer != NULL && mono_now().us < end) {
         send_what_may_go(outbox);
         if (lanes->count[LANE_SENT] == 0 || producer_dead(outbox->producer)) {
             return;

@@ -2,6 +2,7 @@
  * record and in the API. */
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/number.h>
 
 #include "core.h"
 
@@ -80,13 +81,7 @@ static void pen_word(struct pen *pen, const char *word)
 
 static void pen_number(struct pen *pen, uint64_t number)
 {
-    char digits[20];
-    size_t first = sizeof(digits);
-    do {
-        digits[--first] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    pen_put(pen, digits + first, sizeof(digits) - first);
+    pen->at += number_format(number, pen->at);
 }
 
 static void append_reason(struct buffer *text, struct troth_span reason)

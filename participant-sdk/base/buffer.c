@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/number.h>
+
 #define BUFFER_FIRST_CAP 256u
 
 void buffer_finish(struct buffer *buffer)
@@ -70,13 +72,8 @@ void buffer_append_span(struct buffer *buffer, struct troth_span span)
 
 void buffer_append_uint(struct buffer *buffer, uint64_t value)
 {
-    char digits[20];
-    size_t first = sizeof(digits);
-    do {
-        digits[--first] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    buffer_append(buffer, digits + first, sizeof(digits) - first);
+    char digits[NUMBER_TEXT_MAX + 1];
+    buffer_append(buffer, digits, number_format(value, digits));
 }
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)

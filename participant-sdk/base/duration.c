@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <base/number.h>
+
 /* Digits of a fraction; more than this never come out exact in any sensible case, and the products
  * below stay within 64 bits. */
 #define FRACTION_DIGITS_MAX 8
@@ -91,12 +93,7 @@ int duration_parse(const char *text, size_t len, uint64_t *ret_us)
 /* us in one unit, or 0 when that needs too many digits behind the point. */
 static size_t format_in(uint64_t us, const struct unit *unit, char text[DURATION_TEXT_MAX])
 {
-    char digits[20];
-    size_t count = 0, len = 0;
-    for (uint64_t whole = us / unit->us; count == 0 || whole != 0; whole /= 10)
-        digits[count++] = (char)('0' + whole % 10);
-    while (count > 0)
-        text[len++] = digits[--count];
+    size_t len = number_format(us / unit->us, text);
     uint64_t rest = us % unit->us;
     if (rest != 0)
         text[len++] = '.';

@@ -12,6 +12,8 @@
 
 #include <event2/event.h>
 
+#include <base/now.h>
+
 static ssize_t receive(struct http_conn *conn, void *data, size_t cap)
 {
     return recv(conn->fd, data, cap, MSG_DONTWAIT);
@@ -161,7 +163,7 @@ void http_conn_send(struct http_conn *conn)
 
 static void wait_for_room(struct http_conn *conn)
 {
-    conn->write_deadline_us = http_now_us() + conn->write_timeout_us;
+    conn->write_deadline_us = mono_now().us + conn->write_timeout_us;
     http_loop_sweep_by(conn->loop, conn->write_deadline_us);
     if (event_add(conn->writable, NULL) != 0) {
         http_conn_schedule(conn, HTTP_RUN_BROKEN);

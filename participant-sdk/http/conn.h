@@ -94,7 +94,6 @@ struct http_loop {
 #define HTTP_SWEEP_MIN_US    5000u  /* deadlines are looked at no more often */
 #define HTTP_DATE_HEADER_LEN 37u
 
-uint64_t http_now_us(void); /* monotonic */
 /* "Date: Fri, 21 Nov 2026 05:34:49 GMT\r\n", HTTP_DATE_HEADER_LEN bytes. */
 const char *http_loop_date(struct http_loop *loop);
 /* Around everything that an event of libevent's calls. */

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <base/now.h>
+
 #define EDGE(state)    (1u << (state))
 #define LINK_MARGIN_US UINT64_C(1000000) /* closed so long before the server says that it will */
 
@@ -99,7 +101,7 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
         peer->busy--;
         http_buffer_reset(&link->conn.out);
         link->conn.out_sent = 0;
-        http_conn_read_deadline(&link->conn, http_now_us() + kept_us);
+        http_conn_read_deadline(&link->conn, mono_now().us + kept_us);
     } else {
         http_link_close(link);
     }
@@ -132,7 +134,7 @@ static void note_failure(struct http_peer *peer, const struct resolver_address *
     bool is_name = peer->name.expires_us != UINT64_MAX;
     resolver_address_format(address, text);
     http_peer_say(peer, error, is_name ? "%s: %s (%s)" : "%s: %s", text, words, peer->url.host);
-    name_failed(&peer->name, address, http_now_us());
+    name_failed(&peer->name, address, mono_now().us);
 }
 
 static uint64_t connect_by_us(const struct http_call *call)
@@ -143,7 +145,7 @@ static uint64_t connect_by_us(const struct http_call *call)
 /* Its share of the time that is left: what is not tried yet has to have one too. */
 static void set_connect_deadline(struct link *link)
 {
-    uint64_t now_us = http_now_us();
+    uint64_t now_us = mono_now().us;
     uint64_t by_us = connect_by_us(link->call);
     uint64_t left_us = by_us > now_us ? by_us - now_us : 1;
     uint32_t untried = 1; /* itself */
@@ -172,7 +174,7 @@ static int connect_to(const struct resolver_address *to, int *ret_fd)
 static int connect_next(struct http_peer *peer, struct http_call *call,
                         struct resolver_address *ret_address, int *ret_fd)
 {
-    uint64_t now_us = http_now_us();
+    uint64_t now_us = mono_now().us;
     if (call->round != peer->name.round) { /* other addresses than those that were tried */
         call->tried = 0;
         call->round = peer->name.round;
@@ -364,7 +366,7 @@ static bool leaves_stale(struct link *link)
     }
     call->was_repeated = call->was_repeated || !is_unwritten;
     call->tried = 0;
-    call->connect_by_us = http_now_us() + link->peer->config.connect_timeout_us;
+    call->connect_by_us = mono_now().us + link->peer->config.connect_timeout_us;
     move_on(link);
     return true;
 }
@@ -443,7 +445,7 @@ static void on_late(struct link *link)
     switch (link->state) {
     case LINK_CONNECTING:
         note_failure(link->peer, &link->address, ETIMEDOUT);
-        if (http_now_us() < connect_by_us(link->call)) {
+        if (mono_now().us < connect_by_us(link->call)) {
             move_on(link);
         } else {
             give_up(link);

@@ -13,12 +13,7 @@
 
 #include "conn.h"
 
-uint64_t http_now_us(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
+#include <base/now.h>
 
 static void free_dead(struct http_loop *loop)
 {
@@ -108,8 +103,7 @@ void http_loop_wake(struct http_loop *loop)
 static void arm_sweep(struct http_loop *loop, uint64_t at_us, uint64_t now_us)
 {
     uint64_t wait_us = at_us > now_us ? at_us - now_us : 0;
-    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
-                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    struct timeval wait = timeval_of(wait_us);
     /* without memory for it: the next deadline that is set tries again */
     loop->sweep_at_us = event_add(loop->sweep_event, &wait) == 0 ? at_us : 0;
 }
@@ -117,7 +111,7 @@ static void arm_sweep(struct http_loop *loop, uint64_t at_us, uint64_t now_us)
 void http_loop_sweep_by(struct http_loop *loop, uint64_t deadline_us)
 {
     if (loop->sweep_at_us == 0 || deadline_us < loop->sweep_at_us) {
-        arm_sweep(loop, deadline_us, http_now_us());
+        arm_sweep(loop, deadline_us, mono_now().us);
     }
 }
 
@@ -141,7 +135,7 @@ static bool is_late(uint64_t *deadline_us, uint64_t now_us, uint64_t *next_us)
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct http_loop *loop = arg;
-    uint64_t now_us = http_now_us();
+    uint64_t now_us = mono_now().us;
     uint64_t next_us = 0;
     struct http_conn *conn;
     (void)fd;

@@ -5,6 +5,8 @@
 
 #include "conn.h"
 
+#include <base/now.h>
+
 void name_init(struct name *name, struct http_loop *loop, const char *host, uint16_t port,
                name_changed changed, void *arg)
 {
@@ -48,7 +50,7 @@ static void take(struct name *name, const struct resolver_answer *answer)
     }
     memcpy(name->addresses, fresh, answer->count * sizeof(fresh[0]));
     name->count = answer->count;
-    name->expires_us = http_now_us() + answer->ttl_us;
+    name->expires_us = mono_now().us + answer->ttl_us;
     name->again_us = 0;
     name->pause_us = NAME_AGAIN_MIN_US;
     name->why = "";
@@ -62,7 +64,7 @@ static void fail(struct name *name, int error, const char *why)
         name->round++;
     }
     name->why = why;
-    name->again_us = http_now_us() + name->pause_us;
+    name->again_us = mono_now().us + name->pause_us;
     name->pause_us =
         name->pause_us < NAME_AGAIN_MAX_US / 2 ? name->pause_us * 2 : NAME_AGAIN_MAX_US;
 }

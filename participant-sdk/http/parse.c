@@ -8,6 +8,10 @@
 
 #include "conn.h"
 
+#include <base/number.h>
+
+#define KEEP_ALIVE_SECONDS_MAX 100000u
+
 static int refuse(struct http_parse *parse, int status, const char *what)
 {
     if (parse->status == 0) {
@@ -394,11 +398,15 @@ bool http_list_has(struct troth_span value, const char *element)
 /* Digits at `at`; a number that is too large to matter counts as the largest. */
 static uint32_t seconds_at(const char *at, const char *end)
 {
-    uint32_t seconds = 0;
-    for (; at < end && *at >= '0' && *at <= '9' && seconds < 100000; at++) {
-        seconds = seconds * 10 + (uint32_t)(*at - '0');
+    size_t len = 0;
+    while (at + len < end && at[len] >= '0' && at[len] <= '9') {
+        len++;
     }
-    return seconds;
+    uint64_t seconds = 0;
+    return number_parse((struct troth_span){at, len}, KEEP_ALIVE_SECONDS_MAX, &seconds) ==
+                   TROTH_ERROR_SYNTAX
+               ? 0
+               : (uint32_t)seconds;
 }
 
 bool http_parse_keep_alive(const struct http_parse *parse, uint32_t *ret_seconds)

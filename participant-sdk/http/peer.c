@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/now.h>
+
 int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                      struct http_peer **ret_peer)
 {
@@ -148,7 +150,7 @@ static void build(const struct http_peer *peer, const struct http_request *reque
 /* On a connection that is idle, or a new one. */
 static int start(struct http_peer *peer, struct http_call *call, const struct http_request *request)
 {
-    (void)name_look(&peer->name, http_now_us()); /* an old one is asked for again beside the call */
+    (void)name_look(&peer->name, mono_now().us); /* an old one is asked for again beside the call */
     struct link *link = http_link_reuse(peer);
     struct buffer fresh = {.data = NULL};
     struct buffer *out = link != NULL ? &link->conn.out : &fresh;
@@ -174,7 +176,7 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
     if (peer->busy >= peer->config.connections_max) {
         return TROTH_ERROR_FULL;
     }
-    uint64_t now_us = http_now_us();
+    uint64_t now_us = mono_now().us;
     struct http_call *call = new_call(peer);
     if (call == NULL) {
         return TROTH_ERROR_NO_MEMORY;

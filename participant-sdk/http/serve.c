@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <base/now.h>
+
 #define EDGE(state) (1u << (state))
 
 static const struct {
@@ -28,13 +30,13 @@ static uint64_t deadline_of(const struct serve_conn *serve, enum serve_state sta
     const struct http_limits *limits = &serve->server->config.limits;
     switch (state) {
     case SERVE_IDLE:
-        return http_now_us() + limits->idle_timeout_us;
+        return mono_now().us + limits->idle_timeout_us;
     case SERVE_HEAD:
-        return http_now_us() + limits->head_timeout_us;
+        return mono_now().us + limits->head_timeout_us;
     case SERVE_BODY:
-        return http_now_us() + limits->body_timeout_us;
+        return mono_now().us + limits->body_timeout_us;
     case SERVE_LINGERING:
-        return http_now_us() + SERVE_LINGER_US;
+        return mono_now().us + SERVE_LINGER_US;
     case SERVE_HANDLING:
     case SERVE_STREAMING:
     case SERVE_CLOSING: /* the write deadline watches over it */
@@ -137,7 +139,7 @@ static void keep_ahead(struct serve_conn *serve, const char *data, size_t len)
     if (serve->ahead.len > SERVE_AHEAD_BYTES_MAX) {
         /* Nothing is read any more, so its leaving has to be looked for. */
         http_conn_read_stop(&serve->conn);
-        http_conn_read_deadline(&serve->conn, http_now_us() + SERVE_LOOK_US);
+        http_conn_read_deadline(&serve->conn, mono_now().us + SERVE_LOOK_US);
     }
 }
 
@@ -280,7 +282,7 @@ static void read_late(struct serve_conn *serve)
         if (has_left(serve)) {
             http_serve_lose(serve);
         } else {
-            http_conn_read_deadline(&serve->conn, http_now_us() + SERVE_LOOK_US);
+            http_conn_read_deadline(&serve->conn, mono_now().us + SERVE_LOOK_US);
         }
         break;
     case SERVE_IDLE:

@@ -6,6 +6,8 @@
 
 #include <event2/event.h>
 
+#include <base/now.h>
+
 static uint64_t patience_of(const struct http_call *call)
 {
     return call->connect_by_us < call->deadline_us ? call->connect_by_us : call->deadline_us;
@@ -15,7 +17,7 @@ static void set_patience(struct http_peer *peer)
 {
     const struct name *name = &peer->name;
     uint64_t next_us = name->count > 0 ? name->asked_us + NAME_STALE_WAIT_US : UINT64_MAX;
-    uint64_t now_us = http_now_us();
+    uint64_t now_us = mono_now().us;
     const struct http_call *call;
     if (TAILQ_EMPTY(&peer->waiting)) {
         (void)event_del(peer->patience);
@@ -26,8 +28,7 @@ static void set_patience(struct http_peer *peer)
         next_us = patience_of(call) < next_us ? patience_of(call) : next_us;
     }
     uint64_t wait_us = next_us > now_us ? next_us - now_us : 0;
-    struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000u),
-                           .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    struct timeval wait = timeval_of(wait_us);
     (void)event_add(peer->patience, &wait);
 }
 
@@ -83,7 +84,7 @@ static bool give_up(struct http_call *call, int error, const char *why)
 static bool serve_one(struct http_call *call)
 {
     struct http_peer *peer = call->peer;
-    uint64_t now_us = http_now_us();
+    uint64_t now_us = mono_now().us;
     switch (name_look(&peer->name, now_us)) {
     case NAME_KNOWN:
         return go_on(call);
@@ -161,7 +162,7 @@ void http_wait_finish(struct http_peer *peer)
 
 int http_wait_or_open(struct http_peer *peer, struct http_call *call, struct buffer *request)
 {
-    switch (name_look(&peer->name, http_now_us())) {
+    switch (name_look(&peer->name, mono_now().us)) {
     case NAME_KNOWN:
         return http_link_open(peer, call, request);
     case NAME_NONE:

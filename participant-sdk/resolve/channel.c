@@ -9,14 +9,9 @@
 
 #include <event2/event.h>
 
-#define RESOLV_CONF "/etc/resolv.conf"
+#include <base/now.h>
 
-uint64_t resolver_now_us(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
+#define RESOLV_CONF "/etc/resolv.conf"
 
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
@@ -137,7 +132,7 @@ static uint64_t question_next_us(const struct resolver_question *question, uint6
 void resolver_tick_set(struct resolver *resolver)
 {
     const struct resolver_question *question;
-    uint64_t now_us = resolver_now_us();
+    uint64_t now_us = mono_now().us;
     uint64_t next_us = UINT64_MAX;
     struct timeval wait;
     TAILQ_FOREACH(question, &resolver->questions, link)
@@ -154,7 +149,6 @@ void resolver_tick_set(struct resolver *resolver)
         return;
     }
     uint64_t wait_us = next_us > now_us ? next_us - now_us : 0;
-    wait = (struct timeval){.tv_sec = (time_t)(wait_us / 1000000u),
-                            .tv_usec = (suseconds_t)(wait_us % 1000000u)};
+    wait = timeval_of(wait_us);
     (void)event_add(resolver->tick, &wait);
 }

@@ -6,6 +6,8 @@
 
 #include <event2/event.h>
 
+#include <base/now.h>
+
 static void set_failure(struct resolver_question *question, int error, const char *text)
 {
     question->error = error;
@@ -136,7 +138,7 @@ static void look_up(struct resolver_question *question, int family)
 static void start(struct resolver_question *question)
 {
     question->v4_asked = false;
-    question->v4_at_us = resolver_now_us() + RESOLVER_V4_AFTER_US;
+    question->v4_at_us = mono_now().us + RESOLVER_V4_AFTER_US;
     look_up(question, AF_UNSPEC);
 }
 
@@ -221,7 +223,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (resolver->channel != NULL) {
         ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-        look_at_times(resolver, resolver_now_us());
+        look_at_times(resolver, mono_now().us);
     }
     /* What an answer's taker asks in its turn may be done at once (a name of /etc/hosts): that is
      * told with the next tick, so that this one ends. */
@@ -308,7 +310,7 @@ int resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
     question->arg = arg;
     memcpy(question->host, host, len);
     question->port = port;
-    question->deadline_us = resolver_now_us() + RESOLVER_TIMEOUT_US;
+    question->deadline_us = mono_now().us + RESOLVER_TIMEOUT_US;
     TAILQ_INSERT_TAIL(&resolver->questions, question, link);
     start(question);
     resolver_tick_set(resolver);

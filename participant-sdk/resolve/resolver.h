@@ -75,6 +75,5 @@ void resolver_channel_close(struct resolver *resolver);
 bool resolver_channel_stale(const struct resolver *resolver);
 /* Sets the one timer for what comes first: a time of c-ares's, or of a question. */
 void resolver_tick_set(struct resolver *resolver);
-uint64_t resolver_now_us(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <base/now.h>
 #include <http/client.h>
 #include <troth/client.h>
 
@@ -340,8 +341,7 @@ static void wait_again(struct client_call *call)
 {
     const struct troth_answer over = {.error = TROTH_ERROR_TIMEOUT};
     const uint64_t pause_us = call->pause_us < call->left_us ? call->pause_us : call->left_us;
-    const struct timeval after = {.tv_sec = (time_t)(pause_us / US_PER_S),
-                                  .tv_usec = (suseconds_t)(pause_us % US_PER_S)};
+    const struct timeval after = timeval_of(pause_us);
 
     if (pause_us == 0) {
         tell(call, &over);

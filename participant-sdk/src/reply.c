@@ -1,10 +1,10 @@
 /* reply.c: tasks, and the troth_reply_… functions that end them. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/now.h>
 
 #include "mailbox.h"
 #include "task.h"
@@ -39,9 +39,7 @@ void task_set_sink(const struct mailbox *mailbox, task_sink sink, void *arg)
 
 uint64_t task_now_us(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with a valid clock and pointer */
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+    return mono_now().us;
 }
 
 uint64_t task_left_us(const struct troth_reply *task)

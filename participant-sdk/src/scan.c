@@ -15,6 +15,8 @@
 
 #include "pg.h"
 
+#include <base/now.h>
+
 #define ASKED_AT_A_TIME 8u
 #define ASK_TIMEOUT_US  UINT64_C(5000000)
 
@@ -308,8 +310,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void scan_attached(struct scan *scan, struct event_base *base)
 {
     const struct troth_postgres *postgres = scan->postgres;
-    const struct timeval every = {.tv_sec = (time_t)(postgres->scan_interval_us / 1000000u),
-                                  .tv_usec = (suseconds_t)(postgres->scan_interval_us % 1000000u)};
+    const struct timeval every = timeval_of(postgres->scan_interval_us);
     const struct troth_client_config config = {.url = postgres->coordinator,
                                                .connections_max = ASKED_AT_A_TIME,
                                                .timeout_us = ASK_TIMEOUT_US,

@@ -7,6 +7,7 @@
 
 #include <base/duration.h>
 #include <base/json.h>
+#include <base/number.h>
 
 #include "server.h"
 
@@ -141,22 +142,11 @@ static void handle_batch(struct troth_participant *participant, struct http_exch
 /* A decimal number without sign, 1 … max. */
 static bool number(struct troth_span text, uint32_t max, uint32_t *ret_value)
 {
-    uint32_t value = 0;
-    size_t i;
-
-    if (text.len == 0 || text.len > 9) {
+    uint64_t value = 0;
+    if (number_parse(text, max, &value) != 0 || value == 0) {
         return false;
     }
-    for (i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return false;
-        }
-        value = value * 10 + (uint32_t)(text.data[i] - '0');
-    }
-    if (value == 0 || value > max) {
-        return false;
-    }
-    *ret_value = value;
+    *ret_value = (uint32_t)value;
     return true;
 }
 

@@ -9,6 +9,8 @@
 
 #include "pg.h"
 
+#include <base/now.h>
+
 struct marks {
     char journal[TROTH_JOURNAL_ID_LEN + 1];
     uint64_t written[TROTH_SHARDS_MAX]; /* by this process, an interval ago or more; 0: none */
@@ -209,8 +211,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void sweep_attached(struct sweep *sweep, struct event_base *base)
 {
     const uint64_t interval_us = sweep->postgres->sweep_interval_us;
-    const struct timeval every = {.tv_sec = (time_t)(interval_us / 1000000u),
-                                  .tv_usec = (suseconds_t)(interval_us % 1000000u)};
+    const struct timeval every = timeval_of(interval_us);
 
     if (sweep->timer != NULL) {
         return;

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include <base/number.h>
+
 /* Bits of the two halves, as the header draws them. */
 #define SHARD_BITS   12
 #define VERSION_BITS 4
@@ -145,15 +147,10 @@ bool troth_journal_id_valid(const char *text, size_t len)
 
 static char *number_write(char *at, uint32_t number)
 {
-    char digits[10];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    while (count > 0)
-        *at++ = digits[--count];
-    return at;
+    char digits[NUMBER_TEXT_MAX + 1];
+    size_t len = number_format(number, digits);
+    memcpy(at, digits, len);
+    return at + len;
 }
 
 void troth_prepared_name_format(const struct troth_prepared_name *name,

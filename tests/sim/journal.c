@@ -4,13 +4,9 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <base/span.h>
 
 #include "sim.h"
-
-static struct troth_span span_of(const char *text)
-{
-    return text == NULL ? (struct troth_span){NULL, 0} : (struct troth_span){text, strlen(text)};
-}
 
 static void already(struct write *write, enum txn_decision standing)
 {

@@ -6,12 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <troth/span.h>
-
-static inline struct troth_span span_of(const char *text)
-{
-    return (struct troth_span){text, strlen(text)};
-}
+#include <base/span.h>
 
 /* Both spans hold the same bytes; prints both where they do not. */
 #define assert_span_is(span, text)                                                                 \

@@ -6,9 +6,12 @@ int main(void)
 {
     Suite *suite = suite_create("base");
     suite_add_tcase(suite, error_tests());
+    suite_add_tcase(suite, span_tests());
+    suite_add_tcase(suite, number_tests());
     suite_add_tcase(suite, buffer_tests());
     suite_add_tcase(suite, duration_tests());
     suite_add_tcase(suite, clock_tests());
+    suite_add_tcase(suite, now_tests());
     suite_add_tcase(suite, json_check_tests());
     suite_add_tcase(suite, json_read_tests());
     suite_add_tcase(suite, json_string_tests());

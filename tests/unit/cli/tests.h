@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <base/buffer.h>
+#include <base/span.h>
 #include <troth/span.h>
 
 TCase *options_tests(void);
@@ -15,10 +16,5 @@ TCase *timeline_tests(void);
 TCase *call_tests(void);
 TCase *stream_tests(void);
 TCase *diff_tests(void);
-
-static inline struct troth_span span_of(const char *text)
-{
-    return (struct troth_span){text, strlen(text)};
-}
 
 #endif

@@ -3,11 +3,6 @@
 
 #include "tests.h"
 
-struct troth_span span_of(const char *text)
-{
-    return (struct troth_span){text, strlen(text)};
-}
-
 struct definition *parsed(const char *text)
 {
     struct definition_faults faults = {0};

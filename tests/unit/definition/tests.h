@@ -6,12 +6,13 @@
 
 #include <definition/definition.h>
 
+#include <base/span.h>
+
 TCase *tests_of_corpus(void);
 TCase *tests_of_parsing(void);
 TCase *tests_of_rendering(void);
 TCase *tests_of_inputs(void);
 
-struct troth_span span_of(const char *text);
 /* Fails the test with the faults when the text is not a definition. */
 struct definition *parsed(const char *text);
 

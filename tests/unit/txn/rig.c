@@ -302,11 +302,6 @@ const struct txn_record *rig_record(struct rig *rig, enum txn_record_kind kind)
     return NULL;
 }
 
-bool span_is(struct troth_span span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
-}
-
 struct rig *rig_recover(const struct txn_image *image, const char **ret_trace)
 {
     struct rig *rig = rig_make();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <base/buffer.h>
+#include <base/span.h>
 #include <txn/txn.h>
 
 struct rig {
@@ -55,7 +56,6 @@ const char *rig_wake(struct rig *rig);
 
 /* The record of that kind among the last step's effects; fails the test when there is none. */
 const struct txn_record *rig_record(struct rig *rig, enum txn_record_kind kind);
-bool span_is(struct troth_span span, const char *text);
 
 const char *rig_number(struct rig *rig, enum txn_event_kind kind, uint32_t number);
 /* Of the saga's own attempt; and of the attempt before. */

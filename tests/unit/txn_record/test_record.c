@@ -3,14 +3,10 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <base/span.h>
 #include <txn/record.h>
 
 #define SPAN(text) ((struct troth_span){text, sizeof(text) - 1})
-
-static bool span_is(struct troth_span span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
-}
 
 START_TEST(members_read_back_as_they_were_written)
 {
