@@ -28,7 +28,7 @@ int call_create(const struct request *request, struct call **ret_call,
     call->api = api;
     call->exchange = request->exchange;
     api->calls++;
-    http_exchange_set(request->exchange, call, client_left, call);
+    http_exchange_set(request->exchange, client_left, call);
     *ret_call = call;
     return 0;
 }

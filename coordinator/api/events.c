@@ -191,7 +191,7 @@ int events_follow(const struct request *request, struct api_problem *ret_problem
                             .exchange = request->exchange,
                             .gtid = gtid};
     request->api->watches = watch;
-    http_exchange_set(request->exchange, watch, client_left, watch);
+    http_exchange_set(request->exchange, client_left, watch);
     host->watch(host->ctx, &gtid, progressed, watch);
     return 0;
 }

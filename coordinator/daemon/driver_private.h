@@ -14,8 +14,7 @@
 #include "learn.h"
 #include "log.h"
 
-#define DRIVER_BUCKETS               (1u << 16)
-#define DRIVER_RECOVERY_ATTEMPTS_MAX TROTH_ATTEMPT_MAX
+#define DRIVER_BUCKETS (1u << 16)
 
 struct entry;
 
@@ -219,7 +218,6 @@ struct driver {
     bool finishing; /* it is being destroyed */
     bool leading;
     bool recovered; /* the loaded transactions were stepped */
-    bool kafka_reachable;
     bool failed;
     bool fenced; /* failed, because somebody else leads */
     char why[256];

@@ -206,19 +206,6 @@ struct inquiry {
     void *arg;
 };
 
-static const char *answer_name(enum txn_answer answer)
-{
-    switch (answer) {
-    case TXN_ANSWER_UNDECIDED:
-        return "undecided";
-    case TXN_ANSWER_COMMITTED:
-        return "committed";
-    case TXN_ANSWER_ABORTED:
-        return "aborted";
-    }
-    return "unknown";
-}
-
 /* Section 2, rules 1 to 7, in this order; the memory was asked before the journal. */
 static const char *from_journal(const struct inquiry *inquiry, const struct journal_inquiry *said)
 {
@@ -228,7 +215,7 @@ static const char *from_journal(const struct inquiry *inquiry, const struct jour
         return "unknown"; /* 1: an epoch this journal never had */
     }
     if (said->found && said->image.decision != TXN_UNDECIDED) {
-        return answer_name(
+        return txn_answer_name(
             txn_inquire_image(&said->image, inquiry->branch, inquiry->attempt)); /* 2 */
     }
     if (said->found) {
@@ -286,7 +273,7 @@ void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint3
     if (entry != NULL && !entry->unloaded && answer_may_leave(driver)) { /* else the rows speak */
         enum txn_answer said =
             entry->looking_up ? TXN_ANSWER_UNDECIDED : txn_inquire(&entry->txn, branch, attempt);
-        struct api_answer answer = {.decision = answer_name(said),
+        struct api_answer answer = {.decision = txn_answer_name(said),
                                     .epoch = journal_epoch(driver->journal, parts.shard)};
         fn(arg, NULL, &answer);
         return;

@@ -1,4 +1,4 @@
-/* accept.c: listening, accepting, draining. */
+/* accept.c: listening and accepting. */
 #include "serve.h"
 
 #include <arpa/inet.h>
@@ -160,24 +160,6 @@ static void stop_listening(struct http_server *server)
     if (server->fd >= 0) {
         (void)close(server->fd);
         server->fd = -1;
-    }
-}
-
-void http_server_drain(struct http_server *server)
-{
-    stop_listening(server);
-    server->draining = true;
-    struct serve_conn *serve = TAILQ_FIRST(&server->conns);
-    while (serve != NULL) {
-        struct serve_conn *next = TAILQ_NEXT(serve, link);
-        if (serve->state == SERVE_IDLE && serve->ahead.len == 0) {
-            if (serve->conn.out_sent < serve->conn.out.len) {
-                http_serve_set_state(serve, SERVE_CLOSING);
-            } else {
-                http_serve_close(serve);
-            }
-        }
-        serve = next;
     }
 }
 

@@ -195,14 +195,8 @@ bool http_exchange_parameter(const struct http_exchange *exchange, const char *n
     return false;
 }
 
-void http_exchange_set(struct http_exchange *exchange, void *data, http_gone gone, void *gone_arg)
+void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gone_arg)
 {
-    exchange->data = data;
     exchange->gone = gone;
     exchange->gone_arg = gone_arg;
-}
-
-void *http_exchange_data(const struct http_exchange *exchange)
-{
-    return exchange->data;
 }

@@ -374,27 +374,6 @@ bool http_span_is(struct troth_span span, const char *text)
     return span.len == len && (len == 0 || strncasecmp(span.data, text, len) == 0);
 }
 
-bool http_list_has(struct troth_span value, const char *element)
-{
-    const char *end = value.data + value.len;
-    for (const char *at = value.data; at < end;) {
-        const char *comma = memchr(at, ',', (size_t)(end - at));
-        const char *stop = comma != NULL ? comma : end;
-        const char *last = stop;
-        while (at < last && (*at == ' ' || *at == '\t')) {
-            at++;
-        }
-        while (last > at && (last[-1] == ' ' || last[-1] == '\t')) {
-            last--;
-        }
-        if (http_span_is((struct troth_span){at, (size_t)(last - at)}, element)) {
-            return true;
-        }
-        at = stop + (stop < end ? 1 : 0);
-    }
-    return false;
-}
-
 /* Digits at `at`; a number that is too large to matter counts as the largest. */
 static uint32_t seconds_at(const char *at, const char *end)
 {

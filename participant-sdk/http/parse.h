@@ -83,8 +83,6 @@ bool http_parse_is_named(const struct http_parse *parse, uint32_t i, const char 
 /* Keep-Alive: timeout=5 (RFC 2068, section 19.7.1; servers still say it): how long the other side
  * keeps an idle connection. False: it does not say. */
 bool http_parse_keep_alive(const struct http_parse *parse, uint32_t *ret_seconds);
-/* The comma-separated list `value` has the (case-insensitive) element. */
-bool http_list_has(struct troth_span value, const char *element);
 bool http_span_is(struct troth_span span, const char *text); /* case-insensitive */
 
 /* head.c: the second look. 0, or the status that refuses it with *ret_what set. */

@@ -222,9 +222,3 @@ bool http_reply_header(const struct http_reply *reply, const char *name,
     const struct http_parse *parse = link != NULL ? &link->parse : NULL;
     return parse != NULL && parse->head_done && http_parse_header(parse, name, ret_value) > 0;
 }
-
-int http_call_status(const struct http_call *call)
-{
-    const struct http_parse *parse = call->link != NULL ? &call->link->parse : NULL;
-    return parse != NULL && parse->head_done ? (int)parse->llhttp.status_code : 0;
-}

@@ -105,7 +105,7 @@ static struct serve_conn *answering(struct http_exchange *exchange, enum serve_s
 {
     struct serve_conn *serve = exchange->conn;
     assert(serve->state == state); /* answered twice, or in the wrong order */
-    if (!serve->parse.keep_alive || serve->server->draining) {
+    if (!serve->parse.keep_alive) {
         serve->close_after = true;
     }
     return serve;

@@ -49,7 +49,6 @@ struct serve_conn;
 
 struct http_exchange {
     struct serve_conn *conn;
-    void *data;
     http_gone gone;
     void *gone_arg;
     struct serve_joined *joined;
@@ -86,7 +85,6 @@ struct http_server {
     uint16_t port;
     struct event *acceptable;
     struct event *pause; /* until accepting is tried again */
-    bool draining;
     bool destroying;
     uint32_t count;
     struct serve_conns conns;

@@ -66,7 +66,7 @@ struct request *request_create(struct troth_participant *participant,
         request->next->prev = request;
     }
     participant->requests = request;
-    http_exchange_set(exchange, request, on_gone, request);
+    http_exchange_set(exchange, on_gone, request);
     return request;
 }
 

@@ -43,7 +43,7 @@ static void hold(struct world *world, struct http_exchange *exchange)
 {
     ck_assert_uint_lt(world->held_count, HELD_MAX);
     world->held[world->held_count++] = exchange;
-    http_exchange_set(exchange, world, on_gone, world);
+    http_exchange_set(exchange, on_gone, world);
 }
 
 static void reply_big(struct http_exchange *exchange)

@@ -161,7 +161,7 @@ static void on_gone(void *arg, struct http_exchange *exchange)
 static void handle(void *arg, struct http_exchange *exchange)
 {
     (void)arg;
-    http_exchange_set(exchange, NULL, on_gone, NULL);
+    http_exchange_set(exchange, on_gone, NULL);
     if (where == BEHIND_REPLY) {
         http_exchange_reply(exchange, 200, "text/plain", NULL, (struct troth_span){"ok", 2});
     } else if (where == IN_STREAM) {

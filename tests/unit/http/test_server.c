@@ -385,24 +385,6 @@ START_TEST(survives_emfile)
 }
 END_TEST
 
-START_TEST(drains)
-{
-    /* Draining closes idle connections at once and busy ones after their reply. */
-    struct raw idle;
-    raw_connect(&idle, http_server_port(world.server));
-    raw_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
-    WAIT_FOR(&world, world.held_count == 1 && http_server_connections(world.server) == 2);
-    http_server_drain(world.server);
-    WAIT_FOR(&world, raw_ended(&idle));
-    world_turn_for(&world, 20000);
-    ck_assert(!raw_ended(&client));
-    http_exchange_reply(world.held[0], 200, "text/plain", NULL, (struct troth_span){"bye", 3});
-    WAIT_FOR(&world, raw_ended(&client));
-    ck_assert_ptr_nonnull(strstr(raw_text(&client), "Connection: close\r\n\r\nbye"));
-    raw_close(&idle);
-}
-END_TEST
-
 START_TEST(destroy_tells_gone)
 {
     /* Destroying a server calls gone for what is not answered. */
@@ -463,7 +445,6 @@ Suite *server_suite(void)
     tcase_add_test(whole, gone_during_stream);
     tcase_add_test(whole, half_closed_client_is_answered);
     tcase_add_test(whole, survives_emfile);
-    tcase_add_test(whole, drains);
     tcase_add_test(whole, destroy_tells_gone);
     tcase_add_test(whole, no_signal);
     tcase_add_test(whole, no_delay);

@@ -10,10 +10,9 @@
 
 #include "failing.h"
 
-#define SPAN(text)  ((struct troth_span){text, sizeof(text) - 1})
-#define BRANCHES    3u
-#define QUEUE_MAX   64u
-#define RECORDS_MAX 64u
+#define SPAN(text) ((struct troth_span){text, sizeof(text) - 1})
+#define BRANCHES   3u
+#define QUEUE_MAX  64u
 
 /* One transaction with a journal, and participants that all say yes, unless one is to refuse. */
 struct world {

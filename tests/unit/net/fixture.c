@@ -29,7 +29,7 @@ static void handle(void *arg, struct http_exchange *exchange)
     struct participant *participant = arg;
     ck_assert_uint_lt(participant->count, HELD_MAX);
     participant->held[participant->count++] = exchange;
-    http_exchange_set(exchange, participant, on_gone, participant);
+    http_exchange_set(exchange, on_gone, participant);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

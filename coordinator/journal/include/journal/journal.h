@@ -30,8 +30,7 @@ struct resolver;
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
           */
-#define JOURNAL_QUEUE_DELETES_MAX   200000u /* rows gathered; beyond, events stay in the table */
-#define JOURNAL_IDEMPOTENCY_KEY_MAX 255u
+#define JOURNAL_QUEUE_DELETES_MAX 200000u /* rows gathered; beyond, events stay in the table */
 
 /* What libpq makes of a conninfo or URI, as a conninfo, its secrets as ***. Connects to nothing.
  * TROTH_ERROR_CONFIG: it is none; `why` (may be NULL) gets a sentence. Appends to `ret_text`. */

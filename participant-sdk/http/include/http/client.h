@@ -89,6 +89,5 @@ void http_call_cancel(struct http_call *call);
 /* During on_line and on_done only. */
 bool http_reply_header(const struct http_reply *reply, const char *name,
                        struct troth_span *ret_value);
-int http_call_status(const struct http_call *call);
 
 #endif

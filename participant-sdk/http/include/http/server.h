@@ -43,8 +43,6 @@ struct http_server_config {
 TROTH_MUST_CHECK int http_server_create(struct http_loop *loop,
                                         const struct http_server_config *config,
                                         struct http_server **ret_server);
-/* Takes no new connections and, after each connection's reply under way, closes it. */
-void http_server_drain(struct http_server *server);
 uint32_t http_server_connections(const struct http_server *server);
 /* Closes everything; `gone` is called for exchanges not yet answered, from inside this. Takes NULL.
  * From anywhere, also from handler, problem and gone: an exchange that they have is invalid then.
@@ -65,9 +63,8 @@ struct troth_span http_exchange_body(const struct http_exchange *exchange);
 bool http_exchange_parameter(const struct http_exchange *exchange, const char *name,
                              struct buffer *ret_value);
 
-/* A place for the handler's own pointer and what to call when the client leaves. */
-void http_exchange_set(struct http_exchange *exchange, void *data, http_gone gone, void *gone_arg);
-void *http_exchange_data(const struct http_exchange *exchange);
+/* What to call when the client leaves. */
+void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gone_arg);
 
 /* The whole reply. `headers` ends with a NULL name, may be NULL. Copies. `type` NULL: no body. */
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *type,
