@@ -1,5 +1,6 @@
 /* branch_states.c: what a branch can be in, and what may follow it. */
-#include "core.h"
+#include "branch_states.h"
+#include "shape.h"
 
 #define BNEXT(s) (UINT32_C(1) << TXN_BRANCH_##s)
 

@@ -6,25 +6,21 @@
  * Retries count from zero; spent, they park the step and never drop it: the steps that it depends
  * on wait, independent ones go on. What is parked so is tried again by itself, at a slow pace: its
  * participant may have come back. What was refused waits for an operator. */
-#include "core.h"
+#include "compensate.h"
+#include "answers.h"
+#include "branch_states.h"
+#include "conclude.h"
+#include "earlier.h"
+#include "effects.h"
+#include "history.h"
+#include "proof.h"
+#include "send.h"
+#include "shape.h"
+#include "timer.h"
+#include "transition.h"
+#include "tries.h"
 
 #define ASK_TRIES_MAX 3u /* for an output; then the compensation goes without it */
-
-bool txn_output_unknown(const struct txn *txn, uint32_t i)
-{
-    return txn->branches[i].output.data == NULL && (txn->was_done >> i & 1u) == 0;
-}
-
-uint64_t txn_undoable(const struct txn *txn)
-{
-    uint64_t mask = 0;
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
-        const struct txn_branch *branch = &txn->branches[i];
-        if (branch->kind == TXN_STEP_COMPENSATABLE && branch->has_compensation)
-            mask |= UINT64_C(1) << i;
-    }
-    return mask;
-}
 
 /* Compensations that are not done yet. */
 static uint64_t owing(const struct txn *txn)

@@ -8,7 +8,11 @@
  *
  * An abort that is refused (409) makes no sense: it is parked. Nothing waits for it but the end. No
  * record says so: a new leader sends all these aborts again. */
-#include "core.h"
+#include "earlier.h"
+#include "effects.h"
+#include "history.h"
+#include "shape.h"
+#include "timer.h"
 
 static void note(struct step *step, const struct txn_branch *branch, enum txn_moment moment,
                  uint8_t detail)
@@ -34,12 +38,6 @@ static void abort_send(struct step *step, struct txn_branch *branch)
     effect->again = txn_again_number(step->txn);
     effect->timeout_us = step->txn->policy->call_timeout_us;
     note(step, branch, TXN_MOMENT_SENT, (uint8_t)OP_ABORT);
-}
-
-/* All that had a part in a two-phase commit of this transaction. */
-uint64_t txn_2pc_members(const struct txn *txn)
-{
-    return txn_all(txn) & ~txn_of_kind(txn, TXN_STEP_RETRIABLE);
 }
 
 /* Attempt `attempt` has ended: `members` are told, counted from zero. What is still owed for a
@@ -166,4 +164,9 @@ bool txn_earlier_answered(struct step *step)
 void txn_on_earlier_result(struct step *step)
 {
     (void)txn_earlier_answered(step);
+}
+
+void txn_on_earlier_timer(struct step *step)
+{
+    txn_earlier_due(step);
 }

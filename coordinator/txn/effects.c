@@ -1,5 +1,8 @@
 /* effects.c: how a step says what is to be done, and the records it asks for. */
-#include "core.h"
+#include "effects.h"
+#include "history.h"
+#include "shape.h"
+#include "text.h"
 
 enum { TEXT_MEMBERS, TEXT_STEPS, TEXT_FAILURE, TEXT_HISTORY, TEXT_STEP, TEXT_FALLBACK, TEXT_COUNT };
 
@@ -10,27 +13,6 @@ struct txn_effect *txn_emit(struct step *step, enum txn_effect_kind kind)
     memset(effect, 0, sizeof(*effect));
     effect->kind = kind;
     return effect;
-}
-
-/* Every command of a branch leaves through here. */
-void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
-{
-    branch->tries++;
-    branch->retry_at.us = 0;
-    step->txn->announced &= ~txn_bit(step->txn, branch);
-    struct txn_effect *effect = txn_emit(step, TXN_EFFECT_SEND);
-    effect->branch = branch;
-    effect->op = op;
-    effect->attempt = txn_attempt_of(step->txn, branch);
-    effect->timeout_us = txn_call_timeout(step->txn, branch, op, step->now);
-    effect->again = op == OP_COMMIT || op == OP_ABORT ? txn_again_number(step->txn) : 0;
-    effect->lock_wait_us = txn_lock_wait(step->txn, op, effect->timeout_us);
-    effect->ordered = effect->lock_wait_us != 0 && (op != OP_PREPARE || txn_in_order(step->txn));
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SENT,
-                                     .branch = branch->number,
-                                     .attempt = effect->attempt,
-                                     .detail = (uint8_t)op,
-                                     .op = op});
 }
 
 void txn_release(struct step *step, struct txn_branch *branch)

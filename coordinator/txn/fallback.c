@@ -6,13 +6,18 @@
  * this memory asks for no other decision of attempt n [LATEYES]. Behind the write the aborts of
  * attempt n go to all its members, beside the saga (earlier.c). A business no never comes here: it
  * aborts. */
-#include "core.h"
-
-bool txn_falls_back(const struct txn *txn)
-{
-    return txn->origin->mode == TXN_MODE_2PC_THEN_SAGA && txn->protocol == TXN_PROTOCOL_2PC &&
-           txn->attempt < TROTH_ATTEMPT_MAX;
-}
+#include "fallback.h"
+#include "attempt.h"
+#include "branch_states.h"
+#include "decide.h"
+#include "earlier.h"
+#include "effects.h"
+#include "history.h"
+#include "pivot.h"
+#include "saga.h"
+#include "shape.h"
+#include "timer.h"
+#include "transition.h"
 
 /* Steps behind the pivot take no part in two-phase commit. */
 void txn_leave_behind(struct txn *txn)
@@ -46,6 +51,26 @@ void txn_fall_back(struct step *step, enum txn_cause cause, uint32_t branch_numb
     txn_record_people(step);
     txn->attempt++;
     txn_set_state(txn, TXN_FALLING_BACK);
+}
+
+/* A prepare that did not come in time is the reason to fall back, or one whose output was lost; the
+ * end of the whole time is none. */
+void txn_give_up(struct step *step, enum txn_cause cause, uint32_t branch_number)
+{
+    if (txn_falls_back(step->txn) && !txn_expired(step->txn->deadline, step->now))
+        txn_fall_back(step, cause, branch_number);
+    else
+        txn_abort(step, cause, branch_number);
+}
+
+/* Between two attempts, or while one prepares: what is the reason that it is not in time? */
+void txn_late(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn->conflicts > 0)
+        txn_give_up(step, TXN_CAUSE_CONFLICT, txn->conflict_branch);
+    else
+        txn_give_up(step, TXN_CAUSE_TIMEOUT, 0);
 }
 
 /* FALLING_BACK: attempt n has ended. Who cancelled meanwhile finds nothing to undo. */

@@ -1,6 +1,6 @@
 /* history.c: the timeline of one transaction, in bounded memory: the first half of the entries
  * stays for ever, the second half is a ring of the latest. */
-#include "core.h"
+#include "history.h"
 
 #define HISTORY_HALF (TXN_HISTORY_MAX / 2u)
 

@@ -2,7 +2,8 @@
  * does not, but a row may be damaged, or changed by hand. One that contradicts itself is left as it
  * is, and stops nobody else (faults.md 15): txn_recover() refuses it. What only the definition can
  * tell shows in the RECOVERED step: then the transaction is lost to this memory. */
-#include "core.h"
+#include "image.h"
+#include "shape.h"
 
 static bool two_phase_fits(const struct txn_image *image)
 {

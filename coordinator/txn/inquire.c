@@ -2,7 +2,7 @@
  * nothing is certain the answer is "undecided", ask again. */
 #include <base/json.h>
 
-#include "core.h"
+#include "shape.h"
 
 const char *txn_answer_name(enum txn_answer answer)
 {

@@ -1,5 +1,13 @@
 /* interactive.c: the client begins, services enlist by themselves, the client commits. */
-#include "core.h"
+#include "interactive.h"
+#include "branch_states.h"
+#include "decide.h"
+#include "effects.h"
+#include "history.h"
+#include "prepare.h"
+#include "shape.h"
+#include "told.h"
+#include "transition.h"
 
 void txn_on_opened(struct step *step)
 {

@@ -1,6 +1,7 @@
 /* invariants.c: what is true in each state of a transaction; asserted after every step, in every
  * build. */
-#include "core.h"
+#include "invariants.h"
+#include "shape.h"
 
 #define IN(s) (txn->in[TXN_BRANCH_##s])
 

@@ -5,13 +5,17 @@
  * [ONEPHASE1]. From the sending on a timeout or a cancel is a request: abort goes to the branch as
  * a fence, and what it answers (done already, or never) decides. So does a refusal that leaves an
  * earlier try open [REFUSALPROVES]. */
-#include "core.h"
-
-bool txn_one_phase_fits(const struct txn *txn)
-{
-    return txn->branches_count == 1 && txn->in[TXN_BRANCH_IDLE] == 1 &&
-           txn->origin->mode == TXN_MODE_2PC; /* else a prepare that fails must leave a way back */
-}
+#include "one_phase.h"
+#include "answers.h"
+#include "branch_states.h"
+#include "decide.h"
+#include "effects.h"
+#include "history.h"
+#include "order.h"
+#include "proof.h"
+#include "send.h"
+#include "timer.h"
+#include "transition.h"
 
 void txn_delegate(struct step *step)
 {

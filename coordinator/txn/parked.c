@@ -1,6 +1,15 @@
 /* parked.c: an operator looks. What is parked, and so what a late answer, a cancel or "again"
  * means, depends on what the transaction was doing: */
-#include "core.h"
+#include "parked.h"
+#include "compensate.h"
+#include "conclude.h"
+#include "decide.h"
+#include "earlier.h"
+#include "one_phase.h"
+#include "phase2.h"
+#include "pivot.h"
+#include "saga.h"
+#include "shape.h"
 
 enum parked {
     PARKED_DELEGATED,

@@ -5,7 +5,18 @@
  * branch as a fence, before the turn is written [PIVOTLAZY, UNKNOWNPIVOT]: it answers "committed"
  * with its output, and the saga goes forward, or it leaves a tombstone, and the saga turns. A new
  * leader knows nothing of what the one before has sent, so it fences, too. */
-#include "core.h"
+#include "pivot.h"
+#include "answers.h"
+#include "branch_states.h"
+#include "compensate.h"
+#include "earlier.h"
+#include "effects.h"
+#include "history.h"
+#include "saga.h"
+#include "send.h"
+#include "shape.h"
+#include "timer.h"
+#include "transition.h"
 
 static bool pivot_may_have_run(const struct txn *txn, const struct txn_branch *pivot)
 {

@@ -21,17 +21,8 @@
  * it stays the same attempt, under the same key: only the participant can tell them apart. A commit
  * or an abort has the attempt of what was prepared, and changes nothing when it comes twice: there
  * only the key is new. */
-#include "core.h"
-
-uint32_t txn_attempt_of(const struct txn *txn, const struct txn_branch *branch)
-{
-    return txn->attempt + branch->raised;
-}
-
-uint64_t txn_again_number(const struct txn *txn)
-{
-    return txn->resumes == 0 ? 0 : (uint64_t)txn->epoch << 32 | txn->resumes;
-}
+#include "proof.h"
+#include "shape.h"
 
 /* Did that try itself leave anything open? It has its own answer, or never left this process. */
 static bool left_open(const struct txn_event *event)
@@ -74,33 +65,9 @@ void txn_account(struct step *step, const struct txn_branch *branch)
         txn->unaccounted |= bit;
 }
 
-bool txn_never_left(const struct txn *txn, const struct txn_branch *branch)
-{
-    bool is_out = branch->state == TXN_BRANCH_EXECUTING && branch->retry_at.us == 0;
-    return (txn->left & txn_bit(txn, branch)) == 0 && !is_out;
-}
-
 bool txn_refusal_proves(const struct step *step, const struct txn_branch *branch)
 {
     bool undoes = step->event->of.result->op == OP_COMPENSATE;
     uint64_t open = undoes ? step->txn->undo_unaccounted : step->txn->unaccounted;
     return (open & txn_bit(step->txn, branch)) == 0;
-}
-
-void txn_try_resumed(struct step *step, struct txn_branch *branch, enum message_op op)
-{
-    struct txn *txn = step->txn;
-    uint64_t bit = txn_bit(txn, branch);
-    branch->tries = 0;
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
-    if ((txn->renews & bit) != 0 && txn->attempt + branch->raised < TROTH_ATTEMPT_MAX) {
-        branch->raised++;
-        txn->raising |= bit;
-        if (op == OP_COMPENSATE) /* of the new attempt nothing has left */
-            txn->undo_unaccounted &= ~bit;
-        else
-            txn->unaccounted &= ~bit;
-    }
-    txn->renews &= ~bit;
-    txn_try(step, branch, op);
 }

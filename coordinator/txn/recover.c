@@ -3,7 +3,12 @@
  * so that a scan which fails half-way has aborted nothing (faults.md 14). */
 #include <base/json.h>
 
-#include "core.h"
+#include "branch_states.h"
+#include "image.h"
+#include "recover.h"
+#include "shape.h"
+#include "text.h"
+#include "timer.h"
 
 static int members_cursor(const struct txn_image *image, struct json_cursor *ret_cursor)
 {
@@ -314,80 +319,4 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
     recover_fallback(txn, image, texts);
     recover_clock(txn, now);
     return 0;
-}
-
-/* --- the RECOVERED step ------------------------------------------------------------------------
- */
-
-/* What was accepted is driven again as a new attempt [SAMEATT]. The one that ends may be prepared
- * anywhere, and whoever led it may have told nobody [NOENDLATER]. */
-static void restart(struct step *step)
-{
-    struct txn *txn = step->txn;
-    if (txn->branches_count > 1) /* a single branch was asked for nothing: no row delegates to it */
-        txn_earlier_abort(step, txn_members(txn), txn->attempt);
-    txn_restart(step, TXN_CAUSE_RESTARTED, 0, txn_after(step->now, 0));
-}
-
-static void undecided(struct step *step)
-{
-    struct txn *txn = step->txn;
-    if (txn_delegated(txn))
-        txn_execute(step); /* the branch decides: ask it */
-    else if (txn_falls_back(txn) && !txn_expired(txn->deadline, step->now))
-        txn_fall_back(step, TXN_CAUSE_RESTARTED, 0);
-    else if (!txn->origin->accepted || txn->origin->interactive ||
-             txn->attempt >= TROTH_ATTEMPT_MAX)
-        txn_abort(step, TXN_CAUSE_RESTARTED, 0);
-    else if (txn_expired(txn->deadline, step->now))
-        txn_abort(step, TXN_CAUSE_TIMEOUT, 0);
-    else
-        restart(step);
-}
-
-/* Who is told to commit has ended what was before, as has whoever prepared for that attempt.
- * Whoever has nothing to commit may have been prepared in an attempt before it. */
-static void earlier_of_commit(struct step *step)
-{
-    struct txn *txn = step->txn;
-    if (txn->attempt > 1)
-        txn_earlier_abort(step, txn_2pc_members(txn) & ~txn->in[TXN_BRANCH_PREPARED],
-                          txn->attempt - 1);
-}
-
-void txn_on_recovered(struct step *step)
-{
-    struct txn *txn = step->txn;
-    txn_note_moment(step, TXN_MOMENT_RECOVERED);
-    txn->unaccounted = txn->undo_unaccounted = txn->left = txn_all(txn);
-    if (!txn_recovered_fits(txn)) {
-        txn_set_state(txn, TXN_LOST);
-        return;
-    }
-    if (txn->protocol == TXN_PROTOCOL_SAGA) {
-        txn_saga_recovered(step);
-        return;
-    }
-    txn_leave_behind(txn);
-    switch (txn->decision) {
-    case TXN_COMMIT:
-        earlier_of_commit(step);
-        if (txn_following(txn)) { /* its outcome is final */
-            txn_followed_recovered(step);
-            return;
-        }
-        txn_set_state(txn, TXN_COMMITTING);
-        txn_commit_members(step);
-        break;
-    case TXN_ABORT:
-        txn_set_state(txn, TXN_ABORTING);
-        txn_abort_members(step);
-        break;
-    case TXN_UNDECIDED:
-    case TXN_DECISION_COUNT:
-        undecided(step);
-        return;
-    }
-    txn_reply_again(step); /* a client may have asked for it again */
-    txn_settle(step);
 }

@@ -1,35 +1,19 @@
-/* restart.c: an attempt of a two-phase commit ends and the next one begins: behind a conflict, and
- * when a new leader finds it undecided. One forced write does both, and no message of attempt n + 1
- * leaves before it is durable [SAMEATT, EARLYSEND]. The aborts of attempt n go out beside it
- * (earlier.c).
- *
- * RESTARTING is the time between two attempts: the write, and behind a conflict the wait for the
- * next try. Whoever waits holds no slot: others can go. Where a conflict met a transaction that
- * holds nothing elsewhere, its attempt is not over: it is tried again without a write. */
-#include "core.h"
-
-/* What is left of attempt n in this memory: nothing. `members`: all that begin anew. */
-static void forget(struct step *step, uint64_t members)
-{
-    struct txn *txn = step->txn;
-    while (members != 0) {
-        struct txn_branch *branch = txn_take(txn, &members);
-        txn_release(step, branch);
-        if (branch->state != TXN_BRANCH_IDLE)
-            txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
-        branch->vote = VOTE_NONE;
-        branch->tries = 0;
-        branch->retry_at.us = 0;
-        branch->output = (struct troth_span){NULL, 0}; /* of an attempt that never was */
-    }
-}
-
-void txn_attempt_end(struct step *step, uint64_t members)
-{
-    forget(step, members);
-    txn_persist(step, TXN_RECORD_ATTEMPT, true)->decision = TXN_ABORT;
-    txn_record_members(step);
-}
+/* restart.c: the time between two attempts of a two-phase commit: behind a conflict, and when a new
+ * leader finds one undecided: the write (attempt.c), and behind a conflict the wait for the next
+ * try. Whoever waits holds no slot: others can go. Where a conflict met a transaction that holds
+ * nothing elsewhere, its attempt is not over: it is tried again without a write. */
+#include "restart.h"
+#include "attempt.h"
+#include "branch_states.h"
+#include "decide.h"
+#include "earlier.h"
+#include "effects.h"
+#include "fallback.h"
+#include "history.h"
+#include "prepare.h"
+#include "shape.h"
+#include "timer.h"
+#include "transition.h"
 
 void txn_restart(struct step *step, enum txn_cause cause, uint32_t branch_number, struct mono at)
 {
@@ -69,19 +53,6 @@ static void go_on(struct step *step)
         return;
     txn->restart_at.us = 0;
     txn_reserve(step);
-}
-
-bool txn_attempt_ended(struct step *step)
-{
-    struct txn *txn = step->txn;
-    const struct txn_event *event = step->event;
-    if (event->of.durable.record != TXN_RECORD_ATTEMPT ||
-        event->of.durable.attempt + 1 != txn->attempt)
-        return false;
-    if (event->of.durable.verdict != TXN_ALREADY || event->of.durable.standing == TXN_ABORT)
-        return true;
-    txn_set_state(txn, TXN_LOST); /* the attempt has committed: a contradiction */
-    return false;
 }
 
 /* RESTARTING: attempt n has ended and n + 1 begun; or somebody cancelled meanwhile. */

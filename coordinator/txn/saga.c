@@ -6,45 +6,21 @@
  * that every step may have run [KNOWNONLY]. Unknown is neither success nor failure: the same again
  * under the same key, and when the retries are spent it may have run. From a pivot that is done on
  * the saga only goes forward: every step is tried without end, and parked when it is refused. */
-#include "core.h"
-
-uint64_t txn_passed(const struct txn *txn)
-{
-    return txn->in[TXN_BRANCH_DONE] | txn->in[TXN_BRANCH_SKIPPED] | txn->in[TXN_BRANCH_COMMITTED] |
-           txn->in[TXN_BRANCH_READ_ONLY];
-}
-
-uint64_t txn_of_kind(const struct txn *txn, enum txn_step_kind kind)
-{
-    uint64_t mask = 0;
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
-        if (txn->branches[i].kind == kind)
-            mask |= UINT64_C(1) << i;
-    }
-    return mask;
-}
-
-struct txn_branch *txn_pivot(struct txn *txn)
-{
-    uint64_t mask = txn_of_kind(txn, TXN_STEP_PIVOT);
-    return mask == 0 ? NULL : txn_take(txn, &mask);
-}
-
-/* The steps behind the pivot of a two-phase commit that has committed run now. */
-bool txn_following(const struct txn *txn)
-{
-    return txn->origin->mode == TXN_MODE_2PC_THEN_SAGA && txn->protocol == TXN_PROTOCOL_2PC &&
-           txn->decision == TXN_COMMIT && txn->in[TXN_BRANCH_BEHIND] == 0 &&
-           txn_of_kind(txn, TXN_STEP_RETRIABLE) != 0;
-}
-
-/* Nothing is undone any more. A pivot that was skipped is passed like one that is done. */
-bool txn_forward_only(const struct txn *txn)
-{
-    return txn->decision == TXN_COMMIT ||
-           (txn_of_kind(txn, TXN_STEP_PIVOT) &
-            (txn->in[TXN_BRANCH_DONE] | txn->in[TXN_BRANCH_SKIPPED])) != 0;
-}
+#include "saga.h"
+#include "answers.h"
+#include "branch_states.h"
+#include "conclude.h"
+#include "earlier.h"
+#include "effects.h"
+#include "history.h"
+#include "order.h"
+#include "pivot.h"
+#include "proof.h"
+#include "send.h"
+#include "shape.h"
+#include "timer.h"
+#include "transition.h"
+#include "tries.h"
 
 static bool ready(const struct txn *txn, const struct txn_branch *branch)
 {

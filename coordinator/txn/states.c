@@ -47,7 +47,26 @@
  *   RUNNING, STOPPING, COMPENSATING <--> PARKED    only parked steps are left; an operator looks
  *   CONCLUDING, with its outcome    <--> PARKED    only parked aborts of the attempt before are
  */
-#include "core.h"
+#include "begin.h"
+#include "compensate.h"
+#include "conclude.h"
+#include "decide.h"
+#include "earlier.h"
+#include "end.h"
+#include "fallback.h"
+#include "interactive.h"
+#include "invariants.h"
+#include "one_phase.h"
+#include "parked.h"
+#include "phase2.h"
+#include "pivot.h"
+#include "prepare.h"
+#include "recovered.h"
+#include "restart.h"
+#include "saga.h"
+#include "step.h"
+#include "transition.h"
+#include "votes.h"
 
 #define NEXT(s) (UINT32_C(1) << TXN_##s)
 
@@ -74,7 +93,7 @@ static void noted(struct step *step)
 #define LIST_CLOSED                                                                                \
     [TXN_EVENT_ENLISTED] = txn_on_enlisted_late, [TXN_EVENT_CLOSED] = txn_on_closed_again
 
-static const struct txn_state_row rows[TXN_STATE_COUNT] = {
+const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_NEW] =
         {
             .name = "new",
@@ -551,20 +570,3 @@ static const struct txn_state_row rows[TXN_STATE_COUNT] = {
                 },
         },
 };
-
-const struct txn_state_row *txn_state_row(enum txn_state state)
-{
-    assert(state < TXN_STATE_COUNT);
-    return &rows[state];
-}
-
-void txn_set_state(struct txn *txn, enum txn_state state)
-{
-    assert((rows[txn->state].next >> state & 1u) != 0);
-    txn->state = state;
-}
-
-const char *txn_state_name(enum txn_state state)
-{
-    return txn_state_row(state)->name;
-}

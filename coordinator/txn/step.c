@@ -1,6 +1,11 @@
 /* step.c: one step: clear the effects, keep the accounts, dispatch through the table, check what
  * must hold afterwards. */
-#include "core.h"
+#include "step.h"
+#include "branch_states.h"
+#include "effects.h"
+#include "history.h"
+#include "timer.h"
+#include "transition.h"
 
 void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn_policy *policy,
               uint32_t epoch, uint64_t seed, struct txn_branch *branches, uint32_t count,
@@ -32,17 +37,6 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
         branch->abort_reason = (struct troth_span){NULL, 0};
         txn_branch_place(txn, branch, TXN_BRANCH_IDLE);
     }
-}
-
-struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number)
-{
-    if (number >= 1 && number <= txn->branches_count && txn->branches[number - 1].number == number)
-        return &txn->branches[number - 1];
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
-        if (txn->branches[i].number == number)
-            return &txn->branches[i];
-    }
-    return NULL;
 }
 
 static void clock_start(struct step *step)
@@ -135,4 +129,10 @@ const char *txn_effect_kind_name(enum txn_effect_kind kind)
 {
     assert(kind < TXN_EFFECT_COUNT);
     return effect_names[kind];
+}
+
+/* Wrong epoch: somebody else leads the shard [NOEPOCH]. No effect comes from here ever again. */
+void txn_on_fenced(struct step *step)
+{
+    txn_set_state(step->txn, TXN_LOST);
 }

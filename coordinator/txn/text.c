@@ -4,7 +4,9 @@
 #include <base/json.h>
 #include <base/number.h>
 
-#include "core.h"
+#include "history.h"
+#include "shape.h"
+#include "text.h"
 
 static const char *const cause_names[TXN_CAUSE_COUNT] = {
     [TXN_CAUSE_NONE] = "none",           [TXN_CAUSE_REFUSED] = "refused",

@@ -1,5 +1,6 @@
 /* timer.c: deadlines, retries with backoff and full jitter, and when to wake up next. */
-#include "core.h"
+#include "timer.h"
+#include "shape.h"
 
 bool txn_expired(struct mono deadline, struct txn_now now)
 {
@@ -82,15 +83,6 @@ void txn_try_later(struct step *step, struct txn_branch *branch, const struct tx
 {
     uint64_t wait_us = backoff(step->txn, retry, branch->tries);
     branch->retry_at = txn_after(step->now, not_before(wait_us, at_least_us));
-}
-
-void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op)
-{
-    for (uint64_t mask = step->txn->in[state]; mask != 0;) {
-        struct txn_branch *branch = txn_take(step->txn, &mask);
-        if (txn_expired(branch->retry_at, step->now))
-            txn_send(step, branch, op);
-    }
 }
 
 static uint64_t shorter(uint64_t a_us, uint64_t b_us) /* 0: none */

@@ -4,7 +4,9 @@
  * A reply never says more than is durable, and never less than is known. */
 #include <base/json.h>
 
-#include "core.h"
+#include "recover.h"
+#include "shape.h"
+#include "told.h"
 
 enum txn_told txn_told(const struct txn *txn)
 {

@@ -8,20 +8,12 @@
  * counts less than was sent, and at most one more for each leader there was, for one that dies
  * behind its record takes the try with it. What has no limit is not counted there; but the first
  * try of a new attempt of a step, which an operator asked for, is durable, too [RAISELAZY]. */
-#include "core.h"
-
-uint32_t txn_tries_limit(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
-{
-    if (op == OP_COMPENSATE)
-        return branch->compensate_retry.max_attempts;
-    return txn_forward_only(txn) ? 0 : branch->retry.max_attempts;
-}
-
-bool txn_tries_spent(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
-{
-    uint32_t limit = txn_tries_limit(txn, branch, op);
-    return limit != 0 && branch->tries >= limit;
-}
+#include "tries.h"
+#include "effects.h"
+#include "history.h"
+#include "send.h"
+#include "shape.h"
+#include "timer.h"
 
 void txn_try(struct step *step, struct txn_branch *branch, enum message_op op)
 {
@@ -45,11 +37,6 @@ void txn_try(struct step *step, struct txn_branch *branch, enum message_op op)
     }
 }
 
-bool txn_announced(const struct txn *txn, const struct txn_branch *branch)
-{
-    return (txn->announced & txn_bit(txn, branch)) != 0;
-}
-
 /* What is announced goes first: its time has come already. */
 void txn_resend_steps(struct step *step, enum txn_branch_state state, enum message_op op)
 {
@@ -63,4 +50,22 @@ void txn_resend_steps(struct step *step, enum txn_branch_state state, enum messa
         if (txn_expired(branch->retry_at, step->now))
             txn_try(step, branch, op);
     }
+}
+
+void txn_try_resumed(struct step *step, struct txn_branch *branch, enum message_op op)
+{
+    struct txn *txn = step->txn;
+    uint64_t bit = txn_bit(txn, branch);
+    branch->tries = 0;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
+    if ((txn->renews & bit) != 0 && txn->attempt + branch->raised < TROTH_ATTEMPT_MAX) {
+        branch->raised++;
+        txn->raising |= bit;
+        if (op == OP_COMPENSATE) /* of the new attempt nothing has left */
+            txn->undo_unaccounted &= ~bit;
+        else
+            txn->unaccounted &= ~bit;
+    }
+    txn->renews &= ~bit;
+    txn_try(step, branch, op);
 }

@@ -21,15 +21,15 @@
  * Branch BR(t, s) is step s of transaction t. Row x is wanted by branches 0 and 3, y by 1 and 2.
  *
  * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
- *   [ANYORDER] coordinator/txn/conflict.c
+ *   [ANYORDER] coordinator/txn/order.c
  *       an attempt behind the first prepares in one order for all: by participant, then by step
- *   [LONGWAIT] coordinator/txn/conflict.c
+ *   [LONGWAIT] coordinator/txn/order.c
  *       a parallel attempt waits for a lock only briefly, then that is a conflict
- *   [NOAGE] coordinator/txn/conflict.c participant-sdk/src/waits.c
+ *   [NOAGE] coordinator/txn/order.c participant-sdk/src/waits.c
  *       at one participant the younger gives way to the older that is prepared
  *   [NOEND] coordinator/txn/conflict.c
  *       a conflict ends its attempt: all members are told to abort it, beside the next one
- *   [NOENDLATER] coordinator/txn/recover.c
+ *   [NOENDLATER] coordinator/txn/recovered.c
  *       a new leader that drives it again tells them, too: who died may have told nobody
  *
  * Variants that keep every rule:

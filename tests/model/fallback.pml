@@ -51,7 +51,7 @@
  *       a prepared branch asks
  *   [NOWRITEONCE] coordinator/journal/statements.c
  *       a decision is written once; who comes second gets what stands
- *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/decide.c
+ *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
  *
  * POSTUNACK: the step behind the pivot waits for the decision, but not for the acknowledgements:

@@ -40,7 +40,7 @@
  *       a refusal leaves a tombstone, or its duplicate may succeed
  *   [NOTOMB] sql/participant/0010_one_guard.sql participant-sdk/src/phase2.c
  *       a compensation that finds nothing leaves a tombstone
- *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/decide.c
+ *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
  *   [NOWRITEONCE] coordinator/journal/statements.c
  *       a turn and an outcome are not both written (taken away with NOPIVOT)

@@ -31,13 +31,13 @@
  * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
  *   [EARLYSEND] coordinator/txn/decide.c
  *       no commit leaves before the decision is durable
- *   [NOATT] coordinator/txn/two_phase.c
+ *   [NOATT] coordinator/txn/answers.c
  *       a vote counts for the attempt that it was given in, and for no other
- *   [SAMEATT] coordinator/txn/recover.c
+ *   [SAMEATT] coordinator/txn/attempt.c coordinator/txn/recovered.c
  *       what was accepted is driven again as a new attempt; one write ends the old, begins the new
  *   [ORIGINQ] coordinator/txn/inquire.c
  *       a row without decision is undecided: an older epoch in the gtid does not make it aborted
- *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/decide.c
+ *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
  *   [UNLOCKED] coordinator/journal/statements.c
  *       the epoch's row is locked from the check to the commit, so that a takeover waits
@@ -51,7 +51,7 @@
  *       an inquiry reads epoch and rows in one statement
  *   [NOTOMB] sql/participant/0010_one_guard.sql participant-sdk/src/phase2.c
  *       an abort that finds nothing leaves a tombstone
- *   [NOINQ] participant-sdk/src/scan.c coordinator/txn/two_phase.c
+ *   [NOINQ] participant-sdk/src/scan.c coordinator/txn/begin.c
  *       a prepared branch asks; for one that cannot the begin row is forced (seen with DRAIN only)
  *
  * Variants that keep every rule:

@@ -1,0 +1,261 @@
+/* phase2.c: the branches of a two-phase commit are told its decision, until each has acknowledged
+ * it; an operator looks where an answer makes no sense. */
+#include "phase2.h"
+#include "answers.h"
+#include "branch_states.h"
+#include "earlier.h"
+#include "effects.h"
+#include "end.h"
+#include "history.h"
+#include "saga.h"
+#include "send.h"
+#include "shape.h"
+#include "timer.h"
+#include "transition.h"
+
+void txn_tell(struct step *step, struct txn_branch *branch, enum txn_branch_state state,
+              enum message_op op)
+{
+    if (op == OP_ABORT) /* it stands for lower attempts, too */
+        txn_earlier_done(step->txn, branch);
+    txn_branch_set(step->txn, branch, state);
+    branch->tries = 0;
+    txn_send(step, branch, op);
+    step->txn->unanswered |= txn_bit(step->txn, branch);
+}
+
+void txn_commit_members(struct step *step)
+{
+    step->txn->strayed = 0; /* what somebody committed by hand is what was decided in the end */
+    for (uint64_t mask = step->txn->in[TXN_BRANCH_PREPARED]; mask != 0;)
+        txn_tell(step, txn_take(step->txn, &mask), TXN_BRANCH_COMMITTING, OP_COMMIT);
+}
+
+/* Must this branch be told to abort? Everybody who may have heard of this attempt: whoever was
+ * asked, answered or not; whoever enlisted, for it has work open; and whoever has not acknowledged
+ * the end of an earlier attempt. Who refused or read only is through by itself, unless an earlier
+ * try is unaccounted for. */
+static bool must_hear_abort(const struct txn *txn, const struct txn_branch *branch)
+{
+    bool earlier = (txn->fencing & txn_bit(txn, branch)) != 0;
+    switch (branch->state) {
+    case TXN_BRANCH_IDLE:
+        return txn->origin->interactive || branch->tries > 0 || earlier;
+    case TXN_BRANCH_ENLISTING:
+    case TXN_BRANCH_PREPARING:
+    case TXN_BRANCH_PREPARED:
+        return true;
+    case TXN_BRANCH_REFUSED:
+        return !txn_delegated(txn) && (branch->tries > 1 || earlier);
+    case TXN_BRANCH_READ_ONLY:
+    case TXN_BRANCH_EXECUTING:
+    case TXN_BRANCH_COMMITTING:
+    case TXN_BRANCH_COMMITTED:
+    case TXN_BRANCH_ABORTING:
+    case TXN_BRANCH_ABORTED:
+    case TXN_BRANCH_PARKED:
+    case TXN_BRANCH_HEURISTIC:
+    case TXN_BRANCH_BEHIND:
+    case TXN_BRANCH_SKIPPED:
+    case TXN_BRANCH_DONE:
+    case TXN_BRANCH_UNCERTAIN:
+    case TXN_BRANCH_ASKING:
+    case TXN_BRANCH_COMPENSATING:
+    case TXN_BRANCH_COMPENSATED:
+    case TXN_BRANCH_STATE_COUNT:
+        break;
+    }
+    return false;
+}
+
+void txn_abort_members(struct step *step)
+{
+    struct txn *txn = step->txn;
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        struct txn_branch *branch = &txn->branches[i];
+        if (branch->state == TXN_BRANCH_ENLISTING)
+            txn_reply_refused(step, branch->number, TROTH_ERROR_ENDED);
+        if (must_hear_abort(txn, branch))
+            txn_tell(step, branch, TXN_BRANCH_ABORTING, OP_ABORT);
+        else if (branch->state == TXN_BRANCH_IDLE)
+            txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
+        txn_release(step, branch); /* whether it is acknowledged or not [SLOTUNTILACK] */
+    }
+}
+
+/* Against an abort whose row is not durable yet it is only kept: the row may say commit, and then
+ * the branch is what was decided. */
+void txn_heuristic(struct step *step, struct txn_branch *branch)
+{
+    txn_branch_set(step->txn, branch, TXN_BRANCH_HEURISTIC);
+    branch->retry_at.us = 0;
+    txn_release(step, branch);
+    if (step->txn->decision != TXN_UNDECIDED)
+        txn_mixed(step, branch);
+}
+
+/* Not while a mixed outcome is on its way to the journal: nobody is told less than is known, nor
+ * more than is durable. */
+void txn_reply_decided(struct step *step)
+{
+    if (step->txn->outcome == TXN_OUTCOME_NONE || txn_mixing(step->txn))
+        return; /* steps behind the pivot make it final */
+    txn_reply(step, TXN_REPLY_DECIDED);
+    if (step->txn->unanswered == 0)
+        txn_reply(step, TXN_REPLY_COMPLETED);
+}
+
+static void acknowledged(struct step *step, struct txn_branch *branch, enum message_op op)
+{
+    const struct result *result = step->event->of.result;
+    enum message_state otherwise = op == OP_COMMIT ? BRANCH_IS_ABORTED : BRANCH_IS_COMMITTED;
+    if (result->state == otherwise) {
+        txn_heuristic(step, branch);
+        return;
+    }
+    /* A repeated prepare votes without output: commit brings it. What an abort brings is none. */
+    if (op == OP_COMMIT && result->output.data != NULL)
+        branch->output = result->output;
+    txn_branch_set(step->txn, branch, op == OP_COMMIT ? TXN_BRANCH_COMMITTED : TXN_BRANCH_ABORTED);
+    branch->retry_at.us = 0;
+}
+
+/* 409 to a commit or an abort makes no sense: an operator looks; the others go on. */
+static void branch_park(struct step *step, struct txn_branch *branch)
+{
+    if (branch->state == TXN_BRANCH_PARKED)
+        return;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
+    branch->retry_at.us = 0;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
+}
+
+static void phase2_answer(struct step *step, struct txn_branch *branch, enum message_op op)
+{
+    const struct result *result = step->event->of.result;
+    switch (result->result) {
+    case RESULT_DONE:
+        acknowledged(step, branch, op);
+        return;
+    case RESULT_HEURISTIC:
+        txn_heuristic(step, branch);
+        return;
+    case RESULT_REFUSED:
+        branch_park(step, branch);
+        return;
+    case RESULT_RETRY:
+    case RESULT_CONFLICT:
+    case RESULT_NO_OPERATION:
+    case RESULT_UNKNOWN:
+    case RESULT_VOTE:
+    case RESULT_COUNT:
+        break;
+    }
+    if (branch->state != TXN_BRANCH_PARKED)
+        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+}
+
+/* COMMITTING, ABORTING, PARKED. */
+void txn_on_acknowledged(struct step *step)
+{
+    struct txn *txn = step->txn;
+    enum message_op op = txn->decision == TXN_COMMIT ? OP_COMMIT : OP_ABORT;
+    if (txn_earlier_answered(step)) {
+        txn_settle(step);
+        return;
+    }
+    struct txn_branch *branch = txn_answered(step, op);
+    if (branch == NULL ||
+        (branch->state != TXN_BRANCH_COMMITTING && branch->state != TXN_BRANCH_ABORTING &&
+         branch->state != TXN_BRANCH_PARKED))
+        return;
+    uint64_t before = txn->unanswered;
+    txn->unanswered &= ~txn_bit(txn, branch);
+    phase2_answer(step, branch, op);
+    txn_release(step, branch); /* also where nothing was heard: it was tried [SLOTUNTILACK] */
+    if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED &&
+        txn->outcome != TXN_OUTCOME_NONE && !txn_mixing(txn))
+        txn_reply(step, TXN_REPLY_COMPLETED);
+    txn_settle(step);
+}
+
+/* COMMITTING, ABORTING, PARKED: the record of a mixed outcome. */
+void txn_on_outcome(struct step *step)
+{
+    if (step->event->of.durable.record != TXN_RECORD_OUTCOME || !txn_mixing(step->txn))
+        return;
+    step->txn->outcome = TXN_OUTCOME_MIXED;
+    txn_publish(step, TXN_RECORD_OUTCOME);
+    txn_reply_decided(step);
+    txn_settle(step);
+}
+
+void txn_on_phase2_timer(struct step *step)
+{
+    txn_earlier_due(step);
+    txn_resend_due(step, TXN_BRANCH_COMMITTING, OP_COMMIT);
+    txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
+}
+
+/* COMMITTING, ABORTING, PARKED: an operator says: again. */
+void txn_on_phase2_resumed(struct step *step)
+{
+    struct txn *txn = step->txn;
+    bool commits = txn->decision == TXN_COMMIT;
+    uint64_t mask = txn->in[TXN_BRANCH_PARKED];
+    txn_on_earlier_resumed(step);
+    if (mask == 0) {
+        txn_settle(step);
+        return;
+    }
+    if (txn->state == TXN_PARKED)
+        txn_set_state(txn, commits ? TXN_COMMITTING : TXN_ABORTING);
+    while (mask != 0) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
+        txn_branch_set(txn, branch, commits ? TXN_BRANCH_COMMITTING : TXN_BRANCH_ABORTING);
+        branch->tries = 0;
+        txn_send(step, branch, commits ? OP_COMMIT : OP_ABORT);
+    }
+}
+
+/* All know the decision. Have those before it heard of the end of earlier attempts? Where only
+ * parked ones are left, an operator looks. */
+static bool earlier_open(struct step *step)
+{
+    struct txn *txn = step->txn;
+    for (uint64_t strayed = txn->strayed; strayed != 0;) {
+        struct txn_branch *branch = txn_take(txn, &strayed);
+        if (branch->state == TXN_BRANCH_ABORTED || branch->state == TXN_BRANCH_REFUSED)
+            txn_branch_set(txn, branch, TXN_BRANCH_HEURISTIC);
+        if (txn->concluding != TXN_OUTCOME_MIXED)
+            txn_mixed(step, branch);
+    }
+    bool writing = txn->writing[TXN_RECORD_OUTCOME] > 0;
+    if (!writing && txn->fencing == 0)
+        return false;
+    bool parked = !writing && txn->fencing == txn->parked_aborts;
+    if (parked && txn->state != TXN_PARKED)
+        txn_set_state(txn, TXN_PARKED);
+    else if (!parked && txn->state == TXN_PARKED)
+        txn_set_state(txn, txn->decision == TXN_COMMIT ? TXN_COMMITTING : TXN_ABORTING);
+    return true;
+}
+
+/* Is everybody told and everything written? Then on to the end, or to the operator. */
+void txn_settle(struct step *step)
+{
+    struct txn *txn = step->txn;
+    if (txn->decision == TXN_UNDECIDED || txn->writing[TXN_RECORD_OUTCOME] > 0 ||
+        (txn->in[TXN_BRANCH_COMMITTING] | txn->in[TXN_BRANCH_ABORTING]) != 0)
+        return;
+    if (txn->in[TXN_BRANCH_PARKED] != 0) {
+        if (txn->state != TXN_PARKED)
+            txn_set_state(txn, TXN_PARKED);
+        return;
+    }
+    if (txn->decision == TXN_COMMIT && txn->outcome == TXN_OUTCOME_NONE)
+        txn_follow(step);
+    else if (!earlier_open(step))
+        txn_close(step);
+}

@@ -1,0 +1,16 @@
+/* pivot.h: a saga turns back, or finds that its pivot is done. */
+#ifndef TXN_PIVOT_H
+#define TXN_PIVOT_H
+
+#include "core.h"
+
+void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number);
+void txn_on_stopping_result(struct step *step);
+void txn_on_stopping_timer(struct step *step);
+void txn_fence_again(struct step *step);
+void txn_on_turning_result(struct step *step);
+void txn_on_late_skipped(struct step *step);
+void txn_on_late_unsent(struct step *step);
+void txn_on_turned(struct step *step);
+
+#endif

@@ -1,0 +1,37 @@
+/* send.c: the one way by which a command of the present attempt leaves for a participant. */
+#include "send.h"
+#include "effects.h"
+#include "history.h"
+#include "order.h"
+#include "shape.h"
+#include "timer.h"
+
+/* Every command of a branch leaves through here. */
+void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
+{
+    branch->tries++;
+    branch->retry_at.us = 0;
+    step->txn->announced &= ~txn_bit(step->txn, branch);
+    struct txn_effect *effect = txn_emit(step, TXN_EFFECT_SEND);
+    effect->branch = branch;
+    effect->op = op;
+    effect->attempt = txn_attempt_of(step->txn, branch);
+    effect->timeout_us = txn_call_timeout(step->txn, branch, op, step->now);
+    effect->again = op == OP_COMMIT || op == OP_ABORT ? txn_again_number(step->txn) : 0;
+    effect->lock_wait_us = txn_lock_wait(step->txn, op, effect->timeout_us);
+    effect->ordered = effect->lock_wait_us != 0 && (op != OP_PREPARE || txn_in_order(step->txn));
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_SENT,
+                                     .branch = branch->number,
+                                     .attempt = effect->attempt,
+                                     .detail = (uint8_t)op,
+                                     .op = op});
+}
+
+void txn_resend_due(struct step *step, enum txn_branch_state state, enum message_op op)
+{
+    for (uint64_t mask = step->txn->in[state]; mask != 0;) {
+        struct txn_branch *branch = txn_take(step->txn, &mask);
+        if (txn_expired(branch->retry_at, step->now))
+            txn_send(step, branch, op);
+    }
+}
