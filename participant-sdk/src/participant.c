@@ -1,40 +1,26 @@
 /* participant.c: making, attaching, running and ending a participant. */
+#include "participant.h"
+
 #include <event2/event.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mailbox.h"
-#include "server.h"
+#include <http/server.h>
 
-#define PORT_UNSET            0
-#define CONNECTIONS_DEFAULT   256u
-#define PENDING_DEFAULT       10000u
-#define DIAGNOSTIC_LINE_BYTES 1024u
+#include "inside.h"
+#include "mailbox.h"
+#include "reply.h"
+#include "request.h"
+#include "say.h"
+#include "server.h"
+#include "task.h"
+
+#define PORT_UNSET          0
+#define CONNECTIONS_DEFAULT 256u
+#define PENDING_DEFAULT     10000u
 /* A batch's request: CHANNEL_BATCH_BYTES_MAX and one command of the largest size more. */
 #define BODY_BYTES_MAX (2u * MESSAGE_LINE_MAX)
-
-void participant_say(const struct troth_participant *participant, enum troth_severity severity,
-                     const char *format, ...)
-{
-    char line[DIAGNOSTIC_LINE_BYTES];
-    va_list arguments;
-    size_t i;
-
-    if (participant->diagnostic == NULL) {
-        return;
-    }
-    va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments); /* cut off where it is too long */
-    va_end(arguments);
-    for (i = 0; line[i] != '\0'; i++) {
-        if (line[i] == '\n' || line[i] == '\r') {
-            line[i] = ' ';
-        }
-    }
-    participant->diagnostic(participant->diagnostic_arg, severity, line);
-}
 
 void participant_set_slots(struct troth_participant *participant, uint32_t slots)
 {

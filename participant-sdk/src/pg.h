@@ -18,7 +18,11 @@
 
 #include <hosts/hosts.h>
 
-#include "server.h"
+#include "inside.h"
+#include "participant.h"
+#include "reply.h"
+#include "request.h"
+#include "say.h"
 #include "sql.h"
 #include "task.h"
 #include "watch.h"

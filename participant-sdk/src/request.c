@@ -2,12 +2,16 @@
  *
  * Results of one turn of the loop leave in one piece. When the last of a batch is there before
  * anything was written, the reply has a length; otherwise it is streamed, a piece a turn. */
+#include "request.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <base/json.h>
 
-#include "server.h"
+#include "inside.h"
+#include "say.h"
+#include "task.h"
 
 #define TYPE_BATCH   "application/x-ndjson"
 #define TYPE_JSON    "application/json"

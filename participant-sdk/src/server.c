@@ -2,6 +2,8 @@
  *
  *   batch  POST {base}                    application/x-ndjson, a command a line
  *   http   POST {base}/{operation}/{op}   the command in path and headers, the input in the body */
+#include "server.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,12 @@
 #include <base/json.h>
 #include <base/number.h>
 
-#include "server.h"
+#include "inside.h"
+#include "participant.h"
+#include "reply.h"
+#include "request.h"
+#include "say.h"
+#include "task.h"
 
 #define PATH_NAMES_MAX (TROTH_NAME_LEN_MAX + 16u)
 

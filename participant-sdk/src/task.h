@@ -39,9 +39,6 @@ struct troth_reply *task_create(struct mailbox *mailbox, const struct command *c
                                 const char *journal, uint64_t now_us);
 void task_destroy(struct troth_reply *task);
 
-/* Whoever was asked lacks the operation, and has done nothing. */
-void task_reply_no_operation(struct troth_reply *reply, const char *reason);
-
 /* What the guard takes the hash of: operation, a zero byte, input. */
 struct troth_span task_request(const struct troth_reply *task);
 
@@ -50,9 +47,7 @@ uint64_t task_now_us(void);
 /* What is left of the call's time; UINT64_MAX without a deadline, 0 when it is over. */
 uint64_t task_left_us(const struct troth_reply *task);
 
-/* While a handler runs on the loop's thread its answers need no mailbox: they are given here.
- * NULL: switch off. Per thread. */
-typedef void (*task_sink)(void *arg, struct troth_reply *task);
-void task_set_sink(const struct mailbox *mailbox, task_sink sink, void *arg);
+/* Copies a span to *at with a zero behind it, and moves *at. */
+struct troth_span task_copy(char **at, struct troth_span from);
 
 #endif

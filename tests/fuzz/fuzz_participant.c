@@ -1,7 +1,7 @@
 /* A request to a participant (request.h says how it stands in the input), in either binding: the
  * same answer twice, and each line of a batch's answer is a result of a command that was given. */
+#include <inside.h>
 #include <pair.h>
-#include <server.h>
 #include <wire/message.h>
 
 #include "request.h"

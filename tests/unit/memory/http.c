@@ -6,6 +6,7 @@
 
 #include <api/api.h>
 #include <fake_host.h>
+#include <inside.h>
 #include <pair.h>
 #include <server.h>
 

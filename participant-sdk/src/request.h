@@ -1,0 +1,41 @@
+/* request.h: one HTTP request and the way of results back to it. Loop thread only. */
+#ifndef SDK_REQUEST_H
+#define SDK_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <base/buffer.h>
+#include <http/server.h>
+#include <troth/participant.h>
+#include <wire/message.h>
+
+struct troth_reply;
+
+enum request_binding { REQUEST_BATCH, REQUEST_PLAIN };
+
+/* With its commands that are not yet answered. */
+struct request {
+    struct request *next, *prev; /* of the participant */
+    struct request *next_dirty;
+    struct troth_participant *participant;
+    struct http_exchange *exchange; /* NULL: the client has left */
+    enum request_binding binding;
+    uint32_t pending; /* commands not yet answered, +1 while they are being given out */
+    bool begun;       /* the head of a streamed reply has been written */
+    bool dirty;       /* `out` waits for request_flush_all() */
+    struct buffer out;
+    struct result plain; /* REQUEST_PLAIN: the only result; its spans point into `out` */
+};
+
+struct request *request_create(struct troth_participant *participant,
+                               struct http_exchange *exchange, enum request_binding binding);
+/* A result reaches its request; takes the task. A task_sink: arg is the participant. */
+void request_deliver(void *arg, struct troth_reply *task);
+/* The commands of the request have all been given out. */
+void request_given_out(struct request *request);
+/* Writes what requests of this turn have to say, ends those that are complete. */
+void request_flush_all(struct troth_participant *participant);
+void request_destroy_all(struct troth_participant *participant);
+
+#endif
