@@ -138,6 +138,24 @@ static int check_name(const struct request *request, const struct definition *de
                            SHOWN(named));
 }
 
+/* Parsed, and within what this coordinator takes. Nothing is made where an error is returned. */
+static int parse(const struct api *api, struct troth_span text, struct definition_faults *faults,
+                 struct definition **ret_definition)
+{
+    const struct api_host *host = &api->host;
+    struct definition *definition = NULL;
+    int error = definition_parse(text, faults, &definition);
+    if (error == 0)
+        error = definition_check_timeouts(definition, host->timeout_max_us,
+                                          host->prepare_timeout_max_us, faults);
+    if (error != 0) {
+        definition_destroy(definition);
+        return error;
+    }
+    *ret_definition = definition;
+    return 0;
+}
+
 int definitions_put(const struct request *request, struct api_problem *ret_problem)
 {
     struct definition_faults faults = {0};
@@ -149,7 +167,7 @@ int definitions_put(const struct request *request, struct api_problem *ret_probl
         error = read_text(request, &text, ret_problem);
     if (error != 0)
         return error;
-    error = definition_parse(text, &faults, &definition);
+    error = parse(request->api, text, &faults, &definition);
     if (error != 0) {
         refuse_faults(request->exchange, error, &faults);
         error = 0;
@@ -175,7 +193,7 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
     int error = read_text(request, &text, ret_problem);
     if (error != 0)
         return error;
-    error = definition_parse(text, &faults, &definition);
+    error = parse(request->api, text, &faults, &definition);
     if (error == 0)
         lookup_warn_participants(request->api, definition, &faults);
     definition_destroy(definition);

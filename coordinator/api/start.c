@@ -30,6 +30,7 @@ static int read_headers(const struct request *request, struct start *start,
 {
     struct troth_span value;
     struct api_submit *submit = &start->submit;
+    http_exchange_client(request->exchange, submit->caller);
     if (http_exchange_header(request->exchange, "traceparent", &value) &&
         headers_traceparent_valid(value))
         submit->traceparent = value;
@@ -89,19 +90,30 @@ static int check_input(struct start *start, struct api_problem *ret_problem)
     return TROTH_ERROR_REFUSED;
 }
 
-/* The definition's own, or a shorter one. */
-static int read_timeout(const struct body *body, struct api_submit *submit,
-                        struct api_problem *ret_problem)
+/* At most so long (0: any), which `whose` says. */
+static int read_timeout(const struct body *body, uint64_t most_us, const char *whose,
+                        struct api_submit *submit, struct api_problem *ret_problem)
 {
-    uint64_t most = submit->definition->timeout_us;
     char text[DURATION_TEXT_MAX];
-    submit->timeout_us = most;
     int error = body_duration(body, "timeout", &submit->timeout_us, ret_problem);
-    if (error != 0 || most == 0 || submit->timeout_us <= most)
+    if (error != 0 || most_us == 0 || submit->timeout_us <= most_us)
         return error;
-    duration_format(most, text);
+    duration_format(most_us, text);
     return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
-                           "/timeout: it is longer than the definition's own, %s", text);
+                           "/timeout: it is longer than %s, %s", whose, text);
+}
+
+/* The definition's own, or a shorter one. A definition that was published before the coordinator's
+ * limit was lowered goes on under the limit. */
+static int read_definition_timeout(const struct request *request, const struct body *body,
+                                   struct api_submit *submit, struct api_problem *ret_problem)
+{
+    uint64_t limit_us = request->api->host.timeout_max_us, own_us = submit->definition->timeout_us;
+    bool is_limited = limit_us != 0 && limit_us < own_us;
+    submit->timeout_us = is_limited ? limit_us : own_us;
+    return read_timeout(body, submit->timeout_us,
+                        is_limited ? "the coordinator's timeout_max" : "the definition's own",
+                        submit, ret_problem);
 }
 
 static int read_orchestrated(const struct request *request, const struct body *body,
@@ -120,7 +132,7 @@ static int read_orchestrated(const struct request *request, const struct body *b
         error = lookup_definition(request->api, API_PROBLEM_UNKNOWN_DEFINITION, name, version,
                                   &submit->definition, ret_problem);
     if (error == 0)
-        error = read_timeout(body, submit, ret_problem);
+        error = read_definition_timeout(request, body, submit, ret_problem);
     if (error != 0)
         return error;
     if (!body_member(body, "input", &submit->input))
@@ -133,8 +145,9 @@ static int read_orchestrated(const struct request *request, const struct body *b
     return check_input(start, ret_problem);
 }
 
-static int read_interactive(const struct body *body, struct start *start,
-                            struct api_problem *ret_problem)
+/* Its branches may be prepared, and hold their locks, from its beginning to its timeout. */
+static int read_interactive(const struct request *request, const struct body *body,
+                            struct start *start, struct api_problem *ret_problem)
 {
     static const char *const modes[] = {"2pc", NULL};
     static const char *const orchestrated_only[] = {"definition", "version", "input", "reply"};
@@ -149,9 +162,13 @@ static int read_interactive(const struct body *body, struct start *start,
     int error = body_choice(body, "mode", REQUIRED, modes, &mode, ret_problem);
     if (error != 0)
         return error;
+    uint64_t most_us = request->api->host.prepare_timeout_max_us;
     start->submit.reply = API_REPLY_COMPLETED;
-    start->submit.timeout_us = DEFINITION_TIMEOUT_DEFAULT_US;
-    return body_duration(body, "timeout", &start->submit.timeout_us, ret_problem);
+    start->submit.timeout_us = most_us != 0 && most_us < DEFINITION_TIMEOUT_DEFAULT_US
+                                   ? most_us
+                                   : DEFINITION_TIMEOUT_DEFAULT_US;
+    return read_timeout(body, most_us, "the coordinator's prepare_timeout_max", &start->submit,
+                        ret_problem);
 }
 
 int start_read(const struct request *request, struct start *start, struct api_problem *ret_problem)
@@ -171,7 +188,7 @@ int start_read(const struct request *request, struct start *start, struct api_pr
             hash_request(http_exchange_body(request->exchange), submit->request_hash, ret_problem);
     if (error == 0)
         error = body_member(&body, "mode", &value)
-                    ? read_interactive(&body, start, ret_problem)
+                    ? read_interactive(request, &body, start, ret_problem)
                     : read_orchestrated(request, &body, start, ret_problem);
     if (error == 0)
         transaction_prefer(request, submit->reply, &start->prefer, &submit->reply,

@@ -211,8 +211,29 @@ static void note_order(struct troth_span status)
     cli_warn(&text);
 }
 
-/* What is learnt is shown where it can be had: the file is what was asked for. */
-static void show_order(const struct cli *cli, const struct arguments *arguments)
+/* "transfer: 28 transactions open, 0 of its own 400 seats used, 3 refused for want of one". */
+static void note_seats(struct troth_span status)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    struct troth_span seats = member(status, "seats");
+    if (seats.data == NULL || json_type(seats) != JSON_OBJECT)
+        return;
+    text_append_value(&text, member(status, "name"));
+    buffer_append_text(&text, ": ");
+    text_append_value(&text, member(status, "open_transactions"));
+    buffer_append_text(&text, " transactions open, ");
+    text_append_value(&text, member(seats, "own_used"));
+    buffer_append_text(&text, " of its own ");
+    text_append_value(&text, member(seats, "own"));
+    buffer_append_text(&text, " seats used, ");
+    text_append_value(&text, member(seats, "refused"));
+    buffer_append_text(&text, " refused for want of one\n");
+    cli_warn(&text);
+}
+
+/* What is learnt, and what is open, is shown where it can be had: the file is what was asked for.
+ */
+static void show_status(const struct cli *cli, const struct arguments *arguments)
 {
     CALL_SCOPED struct call call = {.method = "GET"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
@@ -226,8 +247,10 @@ static void show_order(const struct cli *cli, const struct arguments *arguments)
     (void)snprintf(version, sizeof(version), "%u", number);
     if (number != 0)
         call_append_query(&call, "version", version);
-    if (call_make(cli, &call, &answer) == CLI_EXIT_OK)
+    if (call_make(cli, &call, &answer) == CLI_EXIT_OK) {
         note_order(answer.json);
+        note_seats(answer.json);
+    }
 }
 
 int def_show(const struct cli *cli, const struct arguments *arguments)
@@ -241,7 +264,7 @@ int def_show(const struct cli *cli, const struct arguments *arguments)
     if (error != CLI_EXIT_OK)
         return error;
     if (!cli->json)
-        show_order(cli, arguments);
+        show_status(cli, arguments);
     return print_json(&answer); /* the file itself is JSON already */
 }
 

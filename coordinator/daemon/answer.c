@@ -259,6 +259,8 @@ bool driver_ready(void *ctx, struct buffer *ret_details)
                          (unsigned long long)metrics_parked(driver));
     append_journal(ret_details, driver, &journal);
     buffer_append_char(ret_details, ',');
+    seats_append_all(driver, ret_details);
+    buffer_append_char(ret_details, ',');
     append_outbox(ret_details, driver);
     buffer_append_char(ret_details, '}');
     return ready;

@@ -13,6 +13,8 @@
 #include <journal/journal.h>
 #include <outbox/outbox.h>
 
+#include "admission.h"
+
 #define CONFIG_SERVER_BYTES 64 /* "[…]:65535" */
 #define US_PER_S            UINT64_C(1000000)
 
@@ -67,6 +69,16 @@ const struct config_key config_keys[] = {
     TEXT_KEY(kafka_topic, "troth.outcomes", "topic for definitions that name none"),
     COUNT_KEY(open_transactions_max, "40000", 1, 1000000,
               "transactions not ended; beyond it new ones get 503 with Retry-After"),
+    COUNT_KEY(open_transactions_reserved, "30", 0, ADMISSION_RESERVED_MAX,
+              "per cent of open_transactions_max that is reserved, a third each for definitions, "
+              "participants and callers, with as many for each of them: who fills the shared rest "
+              "leaves the others their own"),
+    DURATION_KEY(timeout_max, "30d", US_PER_S, UINT64_C(36500) * 24 * 3600 * US_PER_S,
+                 "longest timeout of a definition; one that says more is refused, one that was "
+                 "published before runs under this"),
+    DURATION_KEY(prepare_timeout_max, "1h", US_PER_S, 30 * 24 * 3600 * US_PER_S,
+                 "longest prepare_timeout of a definition, and longest timeout of an interactive "
+                 "transaction, since branches that are prepared hold their locks for so long"),
     COUNT_KEY(outbox_rows_max, "500000", 1, 900000,
               "outcome events that wait for Kafka; beyond it new transactions get 503 with "
               "Retry-After, those under way go on"),
@@ -396,6 +408,10 @@ int config_check(const struct config *config, struct buffer *why)
     }
     if (config->retry_interval_us > config->retry_interval_max_us) {
         buffer_append_text(why, "retry_interval is longer than retry_interval_max");
+        return TROTH_ERROR_CONFIG;
+    }
+    if (config->prepare_timeout_max_us > config->timeout_max_us) {
+        buffer_append_text(why, "prepare_timeout_max is longer than timeout_max");
         return TROTH_ERROR_CONFIG;
     }
     struct troth_span topic = {config->kafka_topic, strlen(config->kafka_topic)};

@@ -34,6 +34,9 @@ struct config {
     char *kafka_brokers;
     char *kafka_topic;
     uint64_t open_transactions_max;
+    uint64_t open_transactions_reserved; /* per cent */
+    uint64_t timeout_max_us;
+    uint64_t prepare_timeout_max_us;
     uint64_t outbox_rows_max;
     uint64_t outbox_memory_max;
     uint64_t kafka_message_bytes_max;

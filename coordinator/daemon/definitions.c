@@ -72,33 +72,45 @@ struct definition_slot *registry_definition_of(struct driver *driver, const char
 static void destroy_slot(struct definition_slot *slot)
 {
     if (slot != NULL) {
+        owners_put(&slot->driver->families, slot->family);
+        seats_count_owners(slot->driver);
         definition_destroy(slot->definition);
         free(slot);
     }
+}
+
+/* Room in the table for one more. */
+static bool reserve(struct driver *driver)
+{
+    uint32_t wanted = driver->definitions_count + driver->definitions_coming + 1;
+    if (wanted <= driver->definitions_cap) {
+        return true;
+    }
+    uint32_t cap = wanted < 64 ? 64 : wanted * 2;
+    void *grown = realloc(driver->definitions, cap * sizeof(struct definition_slot *));
+    if (grown != NULL) {
+        driver->definitions = grown;
+        driver->definitions_cap = cap;
+    }
+    return grown != NULL;
 }
 
 /* A slot for it, and room in the table. Takes the definition. NULL: no memory. */
 static struct definition_slot *make_slot(struct driver *driver, struct definition *taken)
 {
     struct definition_slot *slot = calloc(1, sizeof *slot);
-    uint32_t wanted = driver->definitions_count + driver->definitions_coming + 1;
-    if (slot != NULL && wanted > driver->definitions_cap) {
-        uint32_t cap = wanted < 64 ? 64 : wanted * 2;
-        void *grown = realloc(driver->definitions, cap * sizeof(struct definition_slot *));
-        if (grown == NULL) {
-            free(slot);
-            slot = NULL;
-        } else {
-            driver->definitions = grown;
-            driver->definitions_cap = cap;
-        }
-    }
     if (slot == NULL) {
         definition_destroy(taken);
         return NULL;
     }
     slot->driver = driver;
     slot->definition = taken;
+    slot->family = owners_get(&driver->families, taken->name);
+    if (slot->family == NULL || !reserve(driver)) {
+        destroy_slot(slot);
+        return NULL;
+    }
+    seats_count_owners(driver);
     driver->definitions_coming++;
     return slot;
 }
@@ -207,6 +219,20 @@ static void load_known(struct driver *driver, struct definition_slot *slot, bool
     }
 }
 
+/* It was published while the limit was higher. */
+static void warn_if_long(const struct driver *driver, const struct definition *definition)
+{
+    struct definition_faults faults = {0};
+    if (definition_check_timeouts(definition, driver->config->timeout_max_us,
+                                  driver->config->prepare_timeout_max_us, &faults) != 0) {
+        log_line(LOG_WARN,
+                 "a definition has a longer timeout than is taken: it runs under the limit",
+                 "definition", definition->name, "reason",
+                 faults.count > 0 ? faults.list[0].text : NULL, NULL);
+    }
+    definition_faults_finish(&faults);
+}
+
 static int load_new(struct driver *driver, const struct journal_entry *entry)
 {
     struct definition_faults faults = {0};
@@ -222,6 +248,7 @@ static int load_new(struct driver *driver, const struct journal_entry *entry)
     }
     driver->definitions_coming--;
     slot->round = driver->registry_round;
+    warn_if_long(driver, definition);
     if (entry->hidden) {
         hide(driver, slot);
     } else {
@@ -448,4 +475,15 @@ const struct definition *registry_host_definition_at(void *ctx, uint32_t i)
 {
     const struct driver *driver = ctx;
     return i < driver->definitions_count ? driver->definitions[i]->definition : NULL;
+}
+
+void registry_host_definition_status(void *ctx, const struct definition *definition,
+                                     struct buffer *ret_members)
+{
+    const struct definition_slot *slot =
+        registry_definition(ctx, definition->name, definition->version);
+    const struct share *share = &slot->family->share;
+    order_append(slot, ret_members);
+    buffer_append_format(ret_members, ",\"open_transactions\":%u,", share->open);
+    seats_append(ctx, SEAT_DEFINITION, share, ret_members);
 }

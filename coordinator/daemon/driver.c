@@ -93,6 +93,8 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
     driver->http = http;
     driver->config = config;
     driver->policy = policy_from(config);
+    admission_init(&driver->admission, (uint32_t)config->open_transactions_max,
+                   (uint32_t)config->open_transactions_reserved);
     driver->outbox_mode = config_outbox(config);
     driver->random = wall_now().us | 1u;
     driver->metrics.started_at = driver_now().wall;
@@ -290,9 +292,15 @@ void driver_turn(struct driver *driver)
     entry_bury_all(driver);
 }
 
+/* While what waits for the journal is at its limit, nothing is asked of participants whose answers,
+ * with all that they carry, would add to it. What frees their locks goes on. */
 void driver_flush(struct driver *driver)
 {
-    channel_list_flush(&driver->channels_due);
+    if (submit_journal_has_room(driver)) {
+        channel_list_flush(&driver->channels_due);
+    } else {
+        channel_list_flush_phase2(&driver->channels_due);
+    }
 }
 
 static bool is_down(const struct entry_branch *extra)
@@ -485,6 +493,8 @@ static bool driver_serving(void *ctx)
 struct api_host driver_api_host(struct driver *driver)
 {
     return (struct api_host){.ctx = driver,
+                             .timeout_max_us = driver->config->timeout_max_us,
+                             .prepare_timeout_max_us = driver->config->prepare_timeout_max_us,
                              .submit = submit_host,
                              .enlist = members_enlist,
                              .commit = members_commit,
@@ -497,7 +507,7 @@ struct api_host driver_api_host(struct driver *driver)
                              .unwatch = unwatch_host,
                              .definition = registry_host_definition,
                              .definition_at = registry_host_definition_at,
-                             .definition_status = order_host_status,
+                             .definition_status = registry_host_definition_status,
                              .definition_put = registry_host_definition_put,
                              .definition_delete = registry_host_definition_delete,
                              .participant = registry_host_participant,

@@ -9,10 +9,12 @@
 #include <net/channel.h>
 #include <txn/txn.h>
 
+#include "admission.h"
 #include "arena.h"
 #include "driver.h"
 #include "learn.h"
 #include "log.h"
+#include "owners.h"
 
 #define DRIVER_BUCKETS (1u << 16)
 
@@ -28,6 +30,7 @@ struct definition_slot {
     struct driver *driver;
     struct definition_slot *next; /* hidden ones */
     struct definition *definition;
+    struct owner *family; /* its name's, with its seats */
     struct learn learn;
     struct learn_steps steps;        /* count 0: not looked at yet */
     struct gate_list before, inside; /* its gate (gate.c); the first has been there longest */
@@ -48,7 +51,7 @@ struct participant {
     bool inquires;
     uint64_t conflicts;      /* answers */
     struct channel *channel; /* the same for as long as the participant is there */
-    uint32_t open;           /* transactions in memory that have a branch here */
+    struct share share;      /* open: transactions in memory that have a branch here */
     bool deleting;           /* the journal is asked; new transactions do not see it any more */
     bool doubted;            /* and its answer was lost: the next load tells */
     uint64_t round;          /* of the load that saw it last */
@@ -96,6 +99,8 @@ struct entry {
     struct txn_origin origin;
     struct arena arena;
     struct definition_slot *definition; /* NULL: interactive */
+    struct owner *caller;               /* NULL: not known (it began before a restart) */
+    struct seat seat;
     struct txn_branch *branches;
     struct entry_branch *extra; /* one a branch */
     uint32_t branches_cap;
@@ -126,6 +131,16 @@ struct entry {
     struct buffer recovered_texts;                     /* the core's, after recovery */
 };
 
+/* Why a client's transaction, or a branch that would enlist, was refused with 503. */
+enum refusal {
+    REFUSAL_STOPPING,
+    REFUSAL_SEATS,
+    REFUSAL_OUTBOX,
+    REFUSAL_JOURNAL_QUEUE,
+    REFUSAL_JOURNAL_UNWRITABLE,
+    REFUSAL_COUNT
+};
+
 /* Counted since the process started (metrics.c). */
 struct metrics {
     struct wall started_at;
@@ -134,6 +149,7 @@ struct metrics {
     uint64_t fallbacks[TXN_CAUSE_COUNT];
     uint64_t compensations, parked_steps, resumed_steps;
     uint64_t attempts_parallel, attempts_ordered; /* of two-phase commit, whose prepares began */
+    uint64_t refused[REFUSAL_COUNT];
 };
 
 /* How a transaction stood before a step. */
@@ -165,6 +181,7 @@ enum notice {
     NOTICE_MIXED,
     NOTICE_TRY,
     NOTICE_PARTICIPANT,
+    NOTICE_REFUSED,
     NOTICE_COUNT
 };
 struct notice_flow {
@@ -198,6 +215,10 @@ struct driver {
     struct definition_slot **definitions; /* by name and version */
     uint32_t definitions_count, definitions_cap, definitions_coming;
     struct definition_slot *hidden; /* deleted definitions that are needed */
+    struct owners families;         /* definitions by name, hidden ones with them */
+    struct owners callers;          /* of open transactions, by where they come from */
+    struct share interactive;
+    struct admission admission;
     struct channel_list channels_due;
     bool registry_loaded, registry_loading;
     uint64_t registry_round; /* counts loads */
@@ -256,7 +277,8 @@ void order_choose(struct entry *entry);
 void order_step(struct entry *entry, const struct metrics_mark *before);
 /* Before a result is stepped: counts conflicts, and learns how long a prepare in order took. */
 void order_result(struct entry *entry, uint32_t index, const struct result *result);
-void order_host_status(void *ctx, const struct definition *definition, struct buffer *ret_members);
+/* What was learnt, as a member of an object: "prepare":{…}. */
+void order_append(const struct definition_slot *slot, struct buffer *ret_members);
 /* The participant that prepares last, as was learnt; NULL: none. */
 const char *order_last(const struct definition_slot *slot);
 
@@ -342,7 +364,10 @@ void watch_buried(struct entry *entry);
 void watch_finish(struct driver *driver);
 
 /* submit.c, members.c, questions.c: what api_host asks for */
-bool submit_journal_takes(const struct driver *driver, struct api_problem *problem);
+/* What waits for the journal is below its limits. */
+bool submit_journal_has_room(const struct driver *driver);
+/* false: *problem, and it was counted and told of. */
+bool submit_journal_takes(struct driver *driver, struct api_problem *problem);
 void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
 void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
                     api_view_fn fn, void *arg);
@@ -356,6 +381,20 @@ void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
 void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
                        struct troth_span journal, api_answer_fn fn, void *arg);
+
+/* seats.c */
+/* It is made, and in no table yet. false: *problem names who has none left. */
+bool seats_admit(struct entry *entry, struct api_problem *problem);
+/* One that is open already, whatever the limits are now. */
+void seats_take(struct entry *entry);
+void seats_leave(struct entry *entry);
+/* Behind a change of what is registered. */
+void seats_count_owners(struct driver *driver);
+const char *seats_kind_name(enum seat_kind kind);
+/* As a member of an object: "seats":{…}, of one owner, or of all. */
+void seats_append(const struct driver *driver, enum seat_kind kind, const struct share *share,
+                  struct buffer *ret_members);
+void seats_append_all(const struct driver *driver, struct buffer *ret_members);
 
 /* listing.c */
 bool listing_in_memory(const struct api_list *list);
@@ -381,6 +420,8 @@ void metrics_host(void *ctx, struct buffer *ret_text);
 void notice_step(struct entry *entry, const struct metrics_mark *before, enum txn_event_kind event);
 void notice_try(struct entry *entry, const struct txn_branch *branch, const struct result *result);
 void notice_participant(struct driver *driver, const char *name, bool is_up, const char *why);
+/* A client's transaction is refused with 503. */
+void notice_refused(struct driver *driver, const char *why);
 
 /* registry.c */
 void registry_load(struct driver *driver);
@@ -403,6 +444,8 @@ void definitions_recovered(struct driver *driver);
 void definitions_finish(struct driver *driver);
 const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version);
 const struct definition *registry_host_definition_at(void *ctx, uint32_t i);
+void registry_host_definition_status(void *ctx, const struct definition *definition,
+                                     struct buffer *ret_members);
 void registry_host_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg);
 void registry_host_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
                                      void *arg);

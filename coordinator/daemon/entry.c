@@ -105,8 +105,9 @@ struct entry *entry_create(struct driver *driver, uint32_t branches_cap)
     entry->extra = arena_alloc(&entry->arena, branches_cap * sizeof *entry->extra);
     entry->wanted = arena_alloc(&entry->arena, branches_cap * sizeof(struct slots_pool *));
     entry->wanted_branch = arena_alloc(&entry->arena, branches_cap * sizeof(uint32_t));
-    if (entry->branches == NULL || entry->extra == NULL || entry->wanted == NULL ||
-        entry->wanted_branch == NULL ||
+    entry->seat.participants = arena_alloc(&entry->arena, branches_cap * sizeof(struct share *));
+    if (entry->branches == NULL || entry->seat.participants == NULL || entry->extra == NULL ||
+        entry->wanted == NULL || entry->wanted_branch == NULL ||
         event_assign(&entry->timer, driver->base, -1, 0, on_timer, entry) != 0) {
         arena_finish(&entry->arena);
         free(entry);
@@ -142,6 +143,7 @@ void entry_destroy(struct entry *entry)
     assert(entry->waiters == NULL);
     (void)event_del(&entry->timer);
     give_slots_back(entry);
+    seats_leave(entry);
     participants_let_go(entry);
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
         for (uint32_t which = 0; which < ENTRY_REASONS; which++) {
@@ -149,6 +151,7 @@ void entry_destroy(struct entry *entry)
         }
     }
     registry_let_go(entry->definition);
+    owners_put(&entry->driver->callers, entry->caller);
     trouble_clear(entry);
     buffer_finish(&entry->recovered_texts);
     arena_finish(&entry->arena);
@@ -210,6 +213,7 @@ void entry_remove(struct driver *driver, struct entry *entry)
     struct shard *shard = shard_of(driver, entry);
     *(entry->older != NULL ? &entry->older->newer : &shard->oldest) = entry->newer;
     *(entry->newer != NULL ? &entry->newer->older : &shard->newest) = entry->older;
+    seats_leave(entry);
     driver->open--;
 }
 

@@ -33,6 +33,19 @@
     X(DEFINITION_ORDERED, "troth_definition_ordered", "gauge",                                     \
       "1: first attempts prepare in order, as the definition says or as was learnt.")              \
     X(OPEN, "troth_open_transactions", "gauge", "Transactions that have not ended.")               \
+    X(SEATS, "troth_seats", "gauge",                                                               \
+      "Transactions that may be open, on shared seats and on those that are reserved.")            \
+    X(SEATS_USED, "troth_seats_used", "gauge", "Seats of open transactions.")                      \
+    X(REFUSED, "troth_refused_total", "counter",                                                   \
+      "Transactions, and branches that would enlist, answered with 503: nothing was done.")        \
+    X(DEFINITION_OPEN, "troth_definition_open_transactions", "gauge",                              \
+      "Transactions of a definition that have not ended, all versions together.")                  \
+    X(DEFINITION_REFUSED, "troth_definition_refused_total", "counter",                             \
+      "Transactions of a definition that found no seat.")                                          \
+    X(PARTICIPANT_OPEN, "troth_participant_open_transactions", "gauge",                            \
+      "Transactions with a branch at a participant that have not ended.")                          \
+    X(PARTICIPANT_REFUSED, "troth_participant_refused_total", "counter",                           \
+      "Transactions that found no seat, by the participants that had none of their own left.")     \
     X(PARKED, "troth_parked_transactions", "gauge",                                                \
       "Open transactions with something parked: an operator must look.")                           \
     X(OLDEST_OPEN, "troth_oldest_open_transaction_seconds", "gauge",                               \
@@ -334,6 +347,69 @@ static void append_open(struct buffer *text, const struct driver *driver)
     append_age(text, FAMILY_OLDEST_DOUBT, sum.oldest_doubt_us);
 }
 
+static const char *const refusals[REFUSAL_COUNT] = {[REFUSAL_STOPPING] = "stopping",
+                                                    [REFUSAL_SEATS] = "seats",
+                                                    [REFUSAL_OUTBOX] = "outbox",
+                                                    [REFUSAL_JOURNAL_QUEUE] = "journal_queue",
+                                                    [REFUSAL_JOURNAL_UNWRITABLE] =
+                                                        "journal_unwritable"};
+
+static void append_seats(struct buffer *text, const struct driver *driver)
+{
+    begin(text, FAMILY_SEATS);
+    for (enum seat_kind kind = SEAT_SHARED; kind < SEAT_KINDS; kind++) {
+        append_labelled(text, FAMILY_SEATS, "of", seats_kind_name(kind),
+                        driver->admission.seats[kind]);
+    }
+    begin(text, FAMILY_SEATS_USED);
+    for (enum seat_kind kind = SEAT_SHARED; kind < SEAT_KINDS; kind++) {
+        append_labelled(text, FAMILY_SEATS_USED, "of", seats_kind_name(kind),
+                        driver->admission.used[kind]);
+    }
+    begin(text, FAMILY_REFUSED);
+    for (uint32_t why = 0; why < REFUSAL_COUNT; why++) {
+        append_labelled(text, FAMILY_REFUSED, "reason", refusals[why],
+                        driver->metrics.refused[why]);
+    }
+}
+
+/* One sample a name: its first version tells it. */
+static void append_definition_share(struct buffer *text, const struct driver *driver,
+                                    enum family family)
+{
+    const struct owner *last = NULL;
+    begin(text, family);
+    for (uint32_t i = 0; i < driver->definitions_count; i++) {
+        const struct owner *owner = driver->definitions[i]->family;
+        if (owner != last) {
+            append_labelled(text, family, "definition", owner->name,
+                            family == FAMILY_DEFINITION_OPEN ? owner->share.open
+                                                             : owner->share.refused);
+        }
+        last = owner;
+    }
+}
+
+static void append_participant_share(struct buffer *text, const struct driver *driver,
+                                     enum family family)
+{
+    begin(text, family);
+    for (uint32_t i = 0; i < driver->participants_count; i++) {
+        const struct share *share = &driver->participants[i]->share;
+        append_labelled(text, family, "participant", driver->participants[i]->name,
+                        family == FAMILY_PARTICIPANT_OPEN ? share->open : share->refused);
+    }
+}
+
+static void append_shares(struct buffer *text, const struct driver *driver)
+{
+    append_seats(text, driver);
+    append_definition_share(text, driver, FAMILY_DEFINITION_OPEN);
+    append_definition_share(text, driver, FAMILY_DEFINITION_REFUSED);
+    append_participant_share(text, driver, FAMILY_PARTICIPANT_OPEN);
+    append_participant_share(text, driver, FAMILY_PARTICIPANT_REFUSED);
+}
+
 static void append_journal(struct buffer *text, const struct driver *driver)
 {
     struct journal_stats stats = {0};
@@ -438,6 +514,7 @@ void metrics_host(void *ctx, struct buffer *ret_text)
     append_transactions(ret_text, &driver->metrics);
     append_conflicts(ret_text, driver);
     append_open(ret_text, driver);
+    append_shares(ret_text, driver);
     append_journal(ret_text, driver);
     append_outbox(ret_text, driver);
     append_participants(ret_text, driver);

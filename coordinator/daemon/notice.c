@@ -149,3 +149,13 @@ void notice_participant(struct driver *driver, const char *name, bool is_up, con
                  "participant", name, "reason", why, "left_out", left_out, NULL);
     }
 }
+
+void notice_refused(struct driver *driver, const char *why)
+{
+    char left[12];
+    const char *left_out;
+    if (may_say(driver, NOTICE_REFUSED, left, &left_out)) {
+        log_line(LOG_WARN, "what would begin is refused", "reason", why, "left_out", left_out,
+                 NULL);
+    }
+}

@@ -156,11 +156,9 @@ const char *order_last(const struct definition_slot *slot)
     return last == 0 ? NULL : slot->definition->steps[__builtin_ctzll(last)].participant;
 }
 
-void order_host_status(void *ctx, const struct definition *definition, struct buffer *ret_members)
+void order_append(const struct definition_slot *slot, struct buffer *ret_members)
 {
-    const struct driver *driver = ctx;
-    const struct definition_slot *slot =
-        registry_definition(driver, definition->name, definition->version);
+    const struct definition *definition = slot->definition;
     const struct learn *learn = &slot->learn;
     bool learnt = definition->prepare == DEFINITION_PREPARE_LEARNT;
     bool ordered =

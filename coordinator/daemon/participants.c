@@ -65,6 +65,7 @@ static void insert(struct driver *driver, struct participant *taken)
             (driver->participants_count - at) * sizeof(struct participant *));
     driver->participants[at] = taken;
     driver->participants_count++;
+    seats_count_owners(driver);
 }
 
 /* --- their life ------------------------------------------------------------------------------ */
@@ -74,7 +75,7 @@ void participants_destroy(struct participant *participant)
     if (participant == NULL) {
         return;
     }
-    assert(participant->open == 0);
+    assert(participant->share.open == 0);
     for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++) {
         free(participant->urls[i]);
     }
@@ -179,6 +180,7 @@ void participants_remove(struct driver *driver, struct participant *participant)
     memmove(&driver->participants[at], &driver->participants[at + 1],
             (driver->participants_count - at) * sizeof(struct participant *));
     participants_destroy(participant);
+    seats_count_owners(driver);
 }
 
 void participants_finish(struct driver *driver)
@@ -211,7 +213,7 @@ struct participant *participants_of(struct entry *entry, uint32_t index)
     struct participant *participant =
         registry_participant(entry->driver, entry->branches[index].participant);
     if (participant != NULL && !needs(entry, entry->branches_cap, participant)) {
-        participant->open++;
+        participant->share.open++;
     }
     extra->participant = participant;
     return participant;
@@ -230,8 +232,8 @@ void participants_let_go(struct entry *entry)
         struct participant *participant = entry->extra[i].participant;
         entry->extra[i].participant = NULL;
         if (participant != NULL && !needs(entry, entry->branches_cap, participant)) {
-            assert(participant->open > 0);
-            participant->open--;
+            assert(participant->share.open > 0);
+            participant->share.open--;
         }
     }
 }

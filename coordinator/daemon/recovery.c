@@ -146,8 +146,10 @@ static void resume(struct driver *driver, struct entry *entry)
     participants_hold(entry);
     if (!entry->origin.interactive && !fill_from_definition(driver, entry)) {
         entry->unloaded = true;
+        seats_take(entry);
         return;
     }
+    seats_take(entry);
     entry->unloaded = false;
     trouble_clear(entry);
     log_line(LOG_INFO, "recovered", "txn", gtid, "decision", txn_decision_name(entry->txn.decision),
@@ -174,7 +176,9 @@ void recovery_run(struct driver *driver)
         struct entry *entry = driver->shards[shard].oldest;
         while (entry != NULL) {
             struct entry *newer = entry->newer; /* resume() may bury it */
-            if (!entry->damaged) {
+            if (entry->damaged) {
+                seats_take(entry);
+            } else {
                 resume(driver, entry);
             }
             entry = newer;

@@ -93,7 +93,8 @@ void registrations_loaded(struct driver *driver)
     for (uint32_t i = driver->participants_count; i-- > 0;) {
         struct participant *participant = driver->participants[i];
         bool waits = participant->deleting && !participant->doubted;
-        if (participant->round != driver->registry_round && participant->open == 0 && !waits) {
+        if (participant->round != driver->registry_round && participant->share.open == 0 &&
+            !waits) {
             participants_remove(driver, participant);
         } else if (participant->doubted) {
             participant->deleting = false;
@@ -174,7 +175,9 @@ void registry_host_participant_status(void *ctx, const char *name, struct buffer
                          "\"breaker\":\"%s\",\"open_transactions\":%u,\"queued\":%u,"
                          "\"in_flight\":%u",
                          stats.slots_used, stats.places, stats.places_used, breakers[stats.breaker],
-                         participant->open, stats.queued, stats.in_flight);
+                         participant->share.open, stats.queued, stats.in_flight);
+    buffer_append_char(ret_members, ',');
+    seats_append(ctx, SEAT_PARTICIPANT, &participant->share, ret_members);
     append_heard(ret_members, "last_answer", stats.answered_at, stats.answered_status,
                  stats.answered_words);
     append_heard(ret_members, "last_failure", stats.failed_at, 0, stats.failed_words);
@@ -292,7 +295,7 @@ static void on_deleted(void *arg, int error, const struct journal_entry *entry)
     struct participant_change *change = arg;
     struct participant *participant = participants_find(change->driver, change->name);
     struct api_problem problem;
-    assert(participant != NULL && participant->deleting && participant->open == 0);
+    assert(participant != NULL && participant->deleting && participant->share.open == 0);
     if (error == 0 || error == TROTH_ERROR_NOT_FOUND) {
         participants_remove(change->driver, participant);
         finish_change(change, NULL);
@@ -314,8 +317,8 @@ static void problem_needed(const struct driver *driver, const struct participant
     (void)api_problem_set(problem, API_PROBLEM_IN_USE,
                           "%u open transaction%s %s participant \"%s\", such as %s; delete it when "
                           "they have ended",
-                          participant->open, participant->open == 1 ? "" : "s",
-                          participant->open == 1 ? "needs" : "need", participant->name, text);
+                          participant->share.open, participant->share.open == 1 ? "" : "s",
+                          participant->share.open == 1 ? "needs" : "need", participant->name, text);
 }
 
 /* A published definition with a step there; NULL: none. */
@@ -349,7 +352,7 @@ void registry_host_participant_delete(void *ctx, const char *name, bool force, a
         finish_change(change, &problem);
         return;
     }
-    if (participant->open > 0) {
+    if (participant->share.open > 0) {
         problem_needed(driver, participant, &problem);
         finish_change(change, &problem);
         return;

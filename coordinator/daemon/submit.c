@@ -19,11 +19,47 @@ static uint64_t outbox_waiting(const struct driver *driver)
     return stats.waiting;
 }
 
+static bool refused(struct driver *driver, enum refusal why, const struct api_problem *problem)
+{
+    driver->metrics.refused[why]++;
+    notice_refused(driver, problem->detail);
+    return false;
+}
+
+static bool has_room(const struct driver *driver, const struct journal_stats *stats)
+{
+    return stats->gathered < driver->config->journal_queue_rows_max &&
+           stats->gathered_bytes < driver->config->journal_queue_bytes_max;
+}
+
+bool submit_journal_has_room(const struct driver *driver)
+{
+    struct journal_stats stats;
+    journal_stats(driver->journal, &stats);
+    return has_room(driver, &stats);
+}
+
+static void problem_queue(const struct config *config, const struct journal_stats *stats,
+                          struct api_problem *problem)
+{
+    if (stats->gathered >= config->journal_queue_rows_max) {
+        (void)api_problem_set(problem, API_PROBLEM_FULL,
+                              "%u records wait for the journal, journal_queue_rows_max is %llu; "
+                              "nothing was done, try again",
+                              stats->gathered, (unsigned long long)config->journal_queue_rows_max);
+    } else {
+        (void)api_problem_set(problem, API_PROBLEM_FULL,
+                              "%llu bytes wait for the journal, journal_queue_bytes_max is %llu; "
+                              "nothing was done, try again",
+                              (unsigned long long)stats->gathered_bytes,
+                              (unsigned long long)config->journal_queue_bytes_max);
+    }
+}
+
 /* What is under way writes its records whatever the journal's trouble is, so what may add to them
  * is bounded here, and nothing outside can fill the memory. */
-bool submit_journal_takes(const struct driver *driver, struct api_problem *problem)
+bool submit_journal_takes(struct driver *driver, struct api_problem *problem)
 {
-    const struct config *config = driver->config;
     struct journal_stats stats;
     journal_stats(driver->journal, &stats);
     if (!stats.writable) {
@@ -31,45 +67,33 @@ bool submit_journal_takes(const struct driver *driver, struct api_problem *probl
         (void)api_problem_set(problem, API_PROBLEM_UNAVAILABLE,
                               "the journal takes no writes now; nothing was done, try again%s%s",
                               trouble[0] != '\0' ? ": " : "", trouble);
-    } else if (stats.gathered >= config->journal_queue_rows_max) {
-        (void)api_problem_set(problem, API_PROBLEM_FULL,
-                              "%u records wait for the journal, journal_queue_rows_max is %llu; "
-                              "nothing was done, try again",
-                              stats.gathered, (unsigned long long)config->journal_queue_rows_max);
-    } else if (stats.gathered_bytes >= config->journal_queue_bytes_max) {
-        (void)api_problem_set(problem, API_PROBLEM_FULL,
-                              "%llu bytes wait for the journal, journal_queue_bytes_max is %llu; "
-                              "nothing was done, try again",
-                              (unsigned long long)stats.gathered_bytes,
-                              (unsigned long long)config->journal_queue_bytes_max);
-    } else {
-        return true;
+        return refused(driver, REFUSAL_JOURNAL_UNWRITABLE, problem);
     }
-    return false;
+    if (!has_room(driver, &stats)) {
+        problem_queue(driver->config, &stats, problem);
+        return refused(driver, REFUSAL_JOURNAL_QUEUE, problem);
+    }
+    return true;
 }
 
+/* Whether this node can take anything new at all; whose it is comes later (seats.c). */
 static bool admit(struct driver *driver, struct api_problem *problem)
 {
     if (driver->draining || driver->failed) {
         problem_unavailable(problem, "this node is stopping");
-    } else if (driver->open >= driver->config->open_transactions_max) {
-        (void)api_problem_set(
-            problem, API_PROBLEM_FULL,
-            "%u transactions are open, open_transactions_max is %llu; nothing was done, "
-            "try again",
-            driver->open, (unsigned long long)driver->config->open_transactions_max);
-    } else if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA &&
-               outbox_waiting(driver) >= driver->config->outbox_rows_max) {
+        return refused(driver, REFUSAL_STOPPING, problem);
+    }
+    if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA &&
+        outbox_waiting(driver) >= driver->config->outbox_rows_max) {
         (void)api_problem_set(
             problem, API_PROBLEM_FULL,
             "%llu outcome events wait for Kafka, outbox_rows_max is %llu; nothing "
             "was done, try again",
             (unsigned long long)outbox_waiting(driver),
             (unsigned long long)driver->config->outbox_rows_max);
-    } else {
-        return submit_journal_takes(driver, problem);
+        return refused(driver, REFUSAL_OUTBOX, problem);
     }
-    return false;
+    return submit_journal_takes(driver, problem);
 }
 
 /* What the definition asks for must be there before anything begins. */
@@ -93,6 +117,7 @@ static bool can_run(const struct driver *driver, const struct definition *defini
 
 static bool fill_origin(struct entry *entry, const struct api_submit *submit)
 {
+    const uint64_t prepare_max_us = entry->driver->config->prepare_timeout_max_us;
     bool failed = false;
     struct txn_origin *origin = &entry->origin;
     const struct definition *definition = submit->definition;
@@ -114,7 +139,9 @@ static bool fill_origin(struct entry *entry, const struct api_submit *submit)
         origin->input = arena_copy(&entry->arena, submit->input, &failed);
         bool shorter = submit->timeout_us != 0 && submit->timeout_us < definition->timeout_us;
         origin->timeout_us = shorter ? submit->timeout_us : definition->timeout_us;
-        origin->prepare_timeout_us = definition->prepare_timeout_us;
+        origin->prepare_timeout_us = definition->prepare_timeout_us < prepare_max_us
+                                         ? definition->prepare_timeout_us
+                                         : prepare_max_us;
     }
     return !failed;
 }
@@ -135,14 +162,21 @@ static void fill_branches(struct driver *driver, struct entry *entry,
     }
 }
 
-static struct entry *make_entry(struct driver *driver, const struct api_submit *submit)
+/* What decides whether it is admitted: whose it is. */
+static bool fill_owners(struct driver *driver, struct entry *entry, const struct api_submit *submit)
 {
     const struct definition *definition = submit->definition;
-    uint32_t cap = definition != NULL ? definition->steps_count : TROTH_BRANCHES_MAX;
-    struct entry *entry = entry_create(driver, cap);
-    if (entry == NULL) {
-        return NULL;
+    if (definition != NULL) {
+        entry->definition = registry_definition(driver, definition->name, definition->version);
+        registry_hold(entry->definition);
+        fill_branches(driver, entry, definition);
     }
+    entry->caller = owners_get(&driver->callers, submit->caller);
+    return entry->caller != NULL;
+}
+
+static bool fill_in(struct driver *driver, struct entry *entry, const struct api_submit *submit)
+{
     uint32_t shard = submit->idempotency_key.data != NULL
                          ? driver_shard_of_key(driver, submit->idempotency_key)
                          : driver->next_shard++ % driver->shards_count;
@@ -150,17 +184,34 @@ static struct entry *make_entry(struct driver *driver, const struct api_submit *
     entry->origin.began_at = now.wall;
     if (!fill_origin(entry, submit) ||
         driver_next_gtid(driver, shard, now.wall, &entry->origin.gtid) != 0) {
+        return false;
+    }
+    uint32_t steps = submit->definition != NULL ? submit->definition->steps_count : 0;
+    txn_init(&entry->txn, &entry->origin, &driver->policy, journal_epoch(driver->journal, shard),
+             driver_random(driver), entry->branches, steps, entry->branches_cap);
+    return true;
+}
+
+/* NULL: *problem. */
+static struct entry *make_entry(struct driver *driver, const struct api_submit *submit,
+                                struct api_problem *problem)
+{
+    const struct definition *definition = submit->definition;
+    uint32_t cap = definition != NULL ? definition->steps_count : TROTH_BRANCHES_MAX;
+    struct entry *entry = entry_create(driver, cap);
+    bool has_memory = entry != NULL && fill_owners(driver, entry, submit);
+    if (has_memory && !seats_admit(entry, problem)) {
+        (void)refused(driver, REFUSAL_SEATS, problem);
         entry_destroy(entry);
         return NULL;
     }
-    if (definition != NULL) {
-        entry->definition = registry_definition(driver, definition->name, definition->version);
-        registry_hold(entry->definition);
-        fill_branches(driver, entry, definition);
+    if (!has_memory || !fill_in(driver, entry, submit)) {
+        problem_unavailable(problem, "out of memory");
+        if (entry != NULL) {
+            entry_destroy(entry);
+        }
+        return NULL;
     }
-    txn_init(&entry->txn, &entry->origin, &driver->policy, journal_epoch(driver->journal, shard),
-             driver_random(driver), entry->branches,
-             definition != NULL ? definition->steps_count : 0, cap);
     entry_insert(driver, entry);
     return entry;
 }
@@ -270,10 +321,9 @@ static bool look_up_key(struct driver *driver, struct entry *entry)
 static void start(struct driver *driver, const struct api_submit *submit, api_view_fn fn, void *arg)
 {
     struct api_problem problem;
-    struct entry *entry = make_entry(driver, submit);
+    struct entry *entry = make_entry(driver, submit, &problem);
     bool keyed = submit->idempotency_key.data != NULL;
     if (entry == NULL) {
-        problem_unavailable(&problem, "out of memory");
         fn(arg, &problem, NULL, false);
         return;
     }
@@ -292,14 +342,11 @@ static void start(struct driver *driver, const struct api_submit *submit, api_vi
     }
 }
 
+/* A key that is open here is answered whatever is full: "nothing was done" would not be true. */
 void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
     struct api_problem problem;
-    if (!admit(driver, &problem)) {
-        fn(arg, &problem, NULL, false);
-        return;
-    }
     if (submit->idempotency_key.data != NULL) {
         struct entry *first = entry_find_key(driver, submit->idempotency_key);
         if (first != NULL) {
@@ -307,7 +354,8 @@ void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, voi
             return;
         }
     }
-    if (submit->definition != NULL && !can_run(driver, submit->definition, &problem)) {
+    if (!admit(driver, &problem) ||
+        (submit->definition != NULL && !can_run(driver, submit->definition, &problem))) {
         fn(arg, &problem, NULL, false);
         return;
     }

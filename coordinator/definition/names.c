@@ -1,4 +1,6 @@
-/* names.c: what a file alone can not tell: whether the participants that it names are there. */
+/* names.c: what a file alone can not tell: whether the participants that it names are there, and
+ * what the coordinator does not take. */
+#include <base/duration.h>
 #include <base/nearest.h>
 
 #include "check.h"
@@ -41,4 +43,37 @@ void definition_warn_participants(const struct definition *definition, definitio
                       hint(nearest).text);
     }
     check_sort(&check);
+}
+
+/* The member, or where it would be: a default may be too long, too. */
+static void check_timeout(struct check *check, const struct place *root, const char *name,
+                          uint64_t us, uint64_t most_us)
+{
+    char text[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
+    struct place place = *root;
+    if (most_us == 0 || us <= most_us)
+        return;
+    (void)member_place(root, name, &place);
+    duration_format(us, text);
+    duration_format(most_us, most);
+    check_error(check, &place, "%s: %s is longer than the coordinator's %s_max, %s", name, text,
+                name, most);
+}
+
+int definition_check_timeouts(const struct definition *definition, uint64_t timeout_max_us,
+                              uint64_t prepare_timeout_max_us, struct definition_faults *faults)
+{
+    struct check check = {.text = definition->text, .faults = faults};
+    struct place root = {.up = NULL};
+    uint32_t before = faults->errors;
+    if (json_check(definition->text, JSON_CHECK_DEFAULT, &root.value, NULL) != 0)
+        return 0;
+    check_timeout(&check, &root, "timeout", definition->timeout_us, timeout_max_us);
+    if (definition->mode != DEFINITION_SAGA)
+        check_timeout(&check, &root, "prepare_timeout", definition->prepare_timeout_us,
+                      prepare_timeout_max_us);
+    check_sort(&check);
+    if (check.no_memory)
+        return TROTH_ERROR_NO_MEMORY;
+    return faults->errors > before ? TROTH_ERROR_INVALID : 0;
 }

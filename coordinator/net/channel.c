@@ -357,11 +357,13 @@ void channel_is_due(struct channel *channel)
     }
 }
 
-void channel_list_flush(struct channel_list *due)
+static void flush_lane(struct channel *channel, enum lane_number number)
 {
-    struct channel *channel;
-    while ((channel = TAILQ_FIRST(due)) != NULL) {
-        channel_flush(channel);
+    const uint32_t requests_max =
+        number == LANE_PHASE1 ? channel->pool.slots : channel->config.phase2_connections;
+    struct lane *lane = &channel->lanes[number];
+    while (lane->queued > 0 && lane->requests < requests_max) {
+        channel_request_start(channel, number);
     }
 }
 
@@ -371,13 +373,24 @@ void channel_flush(struct channel *channel)
         channel->is_due = false;
         TAILQ_REMOVE(channel->config.due, channel, due_link);
     }
-    const uint32_t requests_max[LANE_COUNT] = {channel->pool.slots,
-                                               channel->config.phase2_connections};
-    for (int i = LANE_COUNT - 1; i >= 0; i--) { /* phase 2 first: it frees what phase 1 waits for */
-        struct lane *lane = &channel->lanes[i];
-        while (lane->queued > 0 && lane->requests < requests_max[i]) {
-            channel_request_start(channel, (enum lane_number)i);
-        }
+    flush_lane(channel, LANE_PHASE2); /* first: it frees what phase 1 waits for */
+    flush_lane(channel, LANE_PHASE1);
+}
+
+void channel_list_flush(struct channel_list *due)
+{
+    struct channel *channel;
+    while ((channel = TAILQ_FIRST(due)) != NULL) {
+        channel_flush(channel);
+    }
+}
+
+void channel_list_flush_phase2(struct channel_list *due)
+{
+    struct channel *channel;
+    TAILQ_FOREACH(channel, due, due_link)
+    { /* starting a request takes none off the list */
+        flush_lane(channel, LANE_PHASE2);
     }
 }
 

@@ -1,9 +1,13 @@
 /* exchange.c: the request as its handler sees it. */
 #include "serve.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 /* http://host/path -> /path (RFC 9112, section 3.2.2: a server must take this form too). */
 static size_t skip_authority(struct troth_span target)
@@ -193,6 +197,37 @@ bool http_exchange_parameter(const struct http_exchange *exchange, const char *n
         at = stop + (stop < end ? 1 : 0);
     }
     return false;
+}
+
+static void network_text(struct in6_addr address, char ret_text[HTTP_CLIENT_TEXT_MAX])
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    if (IN6_IS_ADDR_V4MAPPED(&address)) {
+        (void)inet_ntop(AF_INET, &address.s6_addr[12], ret_text, HTTP_CLIENT_TEXT_MAX);
+        return;
+    }
+    memset(&address.s6_addr[8], 0, 8);
+    (void)inet_ntop(AF_INET6, &address, text, sizeof text);
+    (void)snprintf(ret_text, HTTP_CLIENT_TEXT_MAX, "%s/64", text);
+}
+
+void http_exchange_client(const struct http_exchange *exchange, char ret_text[HTTP_CLIENT_TEXT_MAX])
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer = {.any = {0}};
+    socklen_t size = sizeof peer;
+    (void)strcpy(ret_text, "?");
+    if (getpeername(exchange->conn->conn.fd, &peer.any, &size) != 0) {
+        return;
+    }
+    if (peer.any.sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &peer.v4.sin_addr, ret_text, HTTP_CLIENT_TEXT_MAX);
+    } else if (peer.any.sa_family == AF_INET6) {
+        network_text(peer.v6.sin6_addr, ret_text);
+    }
 }
 
 void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gone_arg)

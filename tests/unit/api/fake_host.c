@@ -271,7 +271,9 @@ static void fake_definition_status(void *ctx, const struct definition *definitio
     (void)definition;
     buffer_append_text(ret_members,
                        "\"prepare\":{\"order\":\"ordered\",\"learnt\":true,\"conflicts\":7,"
-                       "\"parallel\":90,\"ordered\":4,\"last\":\"bank_a\"}");
+                       "\"parallel\":90,\"ordered\":4,\"last\":\"bank_a\"},"
+                       "\"open_transactions\":5,\"seats\":{\"own\":40,\"own_used\":1,"
+                       "\"refused\":2}");
 }
 
 static bool is_before(const struct definition *a, const struct definition *b)

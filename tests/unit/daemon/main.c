@@ -14,6 +14,7 @@ int main(void)
     srunner_add_suite(runner, suite_waiting());
     srunner_add_suite(runner, suite_learn());
     srunner_add_suite(runner, suite_gate());
+    srunner_add_suite(runner, suite_admission());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -12,5 +12,6 @@ Suite *suite_listing(void);
 Suite *suite_waiting(void);
 Suite *suite_learn(void);
 Suite *suite_gate(void);
+Suite *suite_admission(void);
 
 #endif

@@ -75,7 +75,8 @@ struct api_submit {
     struct troth_span idempotency_key;
     char request_hash[65]; /* SHA-256 of the request's body, hex */
     struct troth_span traceparent;
-    uint64_t timeout_us; /* interactive; orchestrated: the definition's, or shorter */
+    char caller[HTTP_CLIENT_TEXT_MAX]; /* who asks: where the request comes from */
+    uint64_t timeout_us;               /* interactive; orchestrated: the definition's, or shorter */
     enum api_reply reply;
     /* Answer with the state reached after so long; 0: the host's default. With API_REPLY_ACCEPTED
      * and not 0 (Prefer: respond-async, wait=10) the host may wait so long for the outcome before
@@ -150,6 +151,9 @@ typedef void (*api_progress_fn)(void *arg, const struct api_problem *problem,
 
 struct api_host {
     void *ctx;
+    /* Longer ones are refused; 0: none is. */
+    uint64_t timeout_max_us;         /* of a transaction of a definition */
+    uint64_t prepare_timeout_max_us; /* of prepares, and of an interactive transaction */
     /* false: this node knows nothing yet (it does not lead, or is still loading). Everything under
      * /v1 is answered 503 then: what is not known here may well exist. The calls below come only
      * while true. */

@@ -127,6 +127,13 @@ void definition_warn_participants(const struct definition *definition, definitio
                                   void *arg, const char *const *names,
                                   struct definition_faults *faults);
 
+/* A fault for each timeout that is longer than the coordinator takes (0: any). 0, or
+ * TROTH_ERROR_INVALID, or TROTH_ERROR_NO_MEMORY. */
+TROTH_MUST_CHECK int definition_check_timeouts(const struct definition *definition,
+                                               uint64_t timeout_max_us,
+                                               uint64_t prepare_timeout_max_us,
+                                               struct definition_faults *faults);
+
 /* Copies the text. 0, or TROTH_ERROR_SYNTAX with faults->errors > 0 (warnings may come with 0), or
  * TROTH_ERROR_NO_MEMORY. `faults` must be zero-initialised and finished by the caller. */
 TROTH_MUST_CHECK int definition_parse(struct troth_span text, struct definition_faults *faults,

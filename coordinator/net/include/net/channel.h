@@ -98,6 +98,9 @@ void channel_probe(struct channel *channel);
 /* Turns the queues into requests: call at the end of the turn, before http_loop_flush(). */
 void channel_flush(struct channel *channel);
 void channel_list_flush(struct channel_list *due);
+/* Only what ends transactions: prepare and execute wait for the next channel_list_flush(), or for
+ * the end of their timeout. */
+void channel_list_flush_phase2(struct channel_list *due);
 
 struct channel_stats {
     uint32_t slots;

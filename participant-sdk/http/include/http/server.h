@@ -59,6 +59,11 @@ struct troth_span http_exchange_query(const struct http_exchange *exchange); /* 
 bool http_exchange_header(const struct http_exchange *exchange, const char *name,
                           struct troth_span *ret_value);
 struct troth_span http_exchange_body(const struct http_exchange *exchange);
+/* Where the client is: its IPv4 address, or the /64 network of its IPv6 address, which one host has
+ * as a whole; "?" when it has left. A proxy before the server is the client then. */
+#define HTTP_CLIENT_TEXT_MAX 56
+void http_exchange_client(const struct http_exchange *exchange,
+                          char ret_text[HTTP_CLIENT_TEXT_MAX]);
 /* A percent-decoded query parameter appended to ret_value; false when absent or badly encoded. */
 bool http_exchange_parameter(const struct http_exchange *exchange, const char *name,
                              struct buffer *ret_value);
