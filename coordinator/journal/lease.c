@@ -174,8 +174,14 @@ static void keeper_up(void *arg)
 
 static void keeper_down(void *arg, const char *why)
 {
-    ((struct journal *)arg)->keeper_marked = false;
-    (void)why; /* the lane's connection says what is wrong with the database */
+    struct journal *journal = arg;
+
+    journal->keeper_marked = false;
+    if (journal->step == STEP_PROVE && why[0] != '\0') { /* all but this is there */
+        char line[LINK_WHY_MAX + 60];
+        snprintf(line, sizeof line, "a second connection to it can not be had: %s", why);
+        journal_state_set(journal, JOURNAL_CONNECTING, line);
+    }
 }
 
 int lease_init(struct journal *journal)
