@@ -243,7 +243,7 @@ const struct command_spec commands[] = {
         .operands_max = 1,
         .options = {{"version", 0, "N", false, "which version (default: the newest)"}},
         .summary = "print a definition's file as it was published; to standard error how its "
-                   "transactions prepare now",
+                   "transactions prepare now, and how many are open",
         .examples = "trothctl def show transfer --version 1 >transfer.json",
         .run = def_show,
     },
