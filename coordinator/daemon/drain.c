@@ -14,7 +14,7 @@ static bool calls(const struct txn *txn)
         if ((busy >> i & 1u) != 0 && !waits) {
             return true;
         }
-        if ((txn->fencing >> i & 1u) != 0 && (txn->parked_aborts >> i & 1u) == 0 &&
+        if ((txn->owed_aborts >> i & 1u) != 0 && (txn->parked_aborts >> i & 1u) == 0 &&
             branch->abort_at.us == 0) {
             return true;
         }
@@ -46,7 +46,7 @@ static bool rests(const struct entry *entry)
     case TXN_PREPARING:
     case TXN_DELEGATING:
     case TXN_DELEGATED:
-    case TXN_FENCING:
+    case TXN_REVOKING:
     case TXN_DECIDING:
     case TXN_RESTARTING:
     case TXN_FALLING_BACK:

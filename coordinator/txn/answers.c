@@ -32,6 +32,12 @@ struct txn_branch *txn_answered(struct step *step, enum message_op op)
     return branch;
 }
 
+uint64_t txn_retry_after(const struct step *step)
+{
+    const struct result *result = step->event->of.result;
+    return result->result == RESULT_RETRY ? result->retry_after_us : 0;
+}
+
 /* The branch whose input can not be made, with why; NULL when it is not in that state any more. */
 struct txn_branch *txn_unsendable(struct step *step, enum txn_branch_state state)
 {

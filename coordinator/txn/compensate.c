@@ -87,7 +87,7 @@ static void compensate_ready(struct step *step)
 static bool may_have_run(const struct txn *txn, const struct txn_branch *branch)
 {
     bool unaccounted = (txn->unaccounted & txn_bit(txn, branch)) != 0;
-    if (branch->kind != TXN_STEP_COMPENSATABLE) /* fenced, or never sent */
+    if (branch->kind != TXN_STEP_COMPENSATABLE) /* revoked, or never sent */
         return false;
     return (branch->state == TXN_BRANCH_EXECUTING && !txn_never_left(txn, branch)) ||
            (unaccounted &&
@@ -132,7 +132,7 @@ void txn_compensate_begin(struct step *step)
             txn_branch_set(txn, branch, TXN_BRANCH_UNCERTAIN);
         else if (branch->state == TXN_BRANCH_EXECUTING && branch->kind == TXN_STEP_COMPENSATABLE)
             txn_branch_set(txn, branch, TXN_BRANCH_IDLE); /* [NEVERLEFT] */
-        else if (branch->state == TXN_BRANCH_EXECUTING)   /* a pivot: fenced before the turn */
+        else if (branch->state == TXN_BRANCH_EXECUTING)   /* a pivot: revoked before the turn */
             txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
         else
             continue;
@@ -145,7 +145,6 @@ void txn_compensate_begin(struct step *step)
 
 static void unknown(struct step *step, struct txn_branch *branch)
 {
-    const struct result *result = step->event->of.result;
     const struct txn_retry *retry = &branch->compensate_retry;
     if (branch->state == TXN_BRANCH_PARKED || branch->retry_at.us != 0 ||
         txn_announced(step->txn, branch))
@@ -154,7 +153,7 @@ static void unknown(struct step *step, struct txn_branch *branch)
         park(step, branch, RECORD_STEP_UNDO_PARKED);
         return;
     }
-    txn_try_later(step, branch, retry, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+    txn_try_later(step, branch, retry, txn_retry_after(step));
     txn_persist_step(step, branch, RECORD_STEP_UNDO_WAITING);
 }
 
@@ -233,7 +232,7 @@ static void status_answered(struct step *step)
         return;
     bool answered = result->result == RESULT_DONE;
     if (!answered && branch->tries < ASK_TRIES_MAX) {
-        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+        txn_again(step, branch, txn_retry_after(step));
         return;
     }
     if ((step->txn->checking & txn_bit(step->txn, branch)) != 0) {

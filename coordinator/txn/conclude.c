@@ -59,11 +59,11 @@ void txn_concluded_settle(struct step *step)
     if (txn->strayed != 0 && txn->outcome != TXN_OUTCOME_MIXED)
         txn_mixed(step, first_strayed(txn));
     bool writing = txn->writing[TXN_RECORD_OUTCOME] > 0;
-    if (!writing && txn->fencing == 0) {
+    if (!writing && txn->owed_aborts == 0) {
         txn_close(step);
         return;
     }
-    bool parked = !writing && txn->fencing == txn->parked_aborts;
+    bool parked = !writing && txn->owed_aborts == txn->parked_aborts;
     if (parked != (txn->state == TXN_PARKED))
         txn_set_state(txn, parked ? TXN_PARKED : TXN_CONCLUDING);
 }

@@ -9,6 +9,7 @@
  * An abort that is refused (409) makes no sense: it is parked. Nothing waits for it but the end. No
  * record says so: a new leader sends all these aborts again. */
 #include "earlier.h"
+#include "answers.h"
 #include "effects.h"
 #include "history.h"
 #include "shape.h"
@@ -45,7 +46,7 @@ static void abort_send(struct step *step, struct txn_branch *branch)
 void txn_earlier_abort(struct step *step, uint64_t members, uint32_t attempt)
 {
     struct txn *txn = step->txn;
-    txn->fencing |= members;
+    txn->owed_aborts |= members;
     txn->parked_aborts &= ~members;
     while (members != 0) {
         struct txn_branch *branch = txn_take(txn, &members);
@@ -58,7 +59,7 @@ void txn_earlier_abort(struct step *step, uint64_t members, uint32_t attempt)
 
 void txn_earlier_due(struct step *step)
 {
-    for (uint64_t mask = step->txn->fencing; mask != 0;) {
+    for (uint64_t mask = step->txn->owed_aborts; mask != 0;) {
         struct txn_branch *branch = txn_take(step->txn, &mask);
         if (txn_expired(branch->abort_at, step->now))
             abort_send(step, branch);
@@ -68,7 +69,7 @@ void txn_earlier_due(struct step *step)
 /* It has acknowledged; or the abort of a higher attempt goes to it now. */
 void txn_earlier_done(struct txn *txn, struct txn_branch *branch)
 {
-    txn->fencing &= ~txn_bit(txn, branch);
+    txn->owed_aborts &= ~txn_bit(txn, branch);
     txn->parked_aborts &= ~txn_bit(txn, branch);
     branch->abort_at.us = 0;
     branch->abort_reason = (struct troth_span){NULL, 0};
@@ -87,10 +88,8 @@ static void park(struct step *step, struct txn_branch *branch)
 /* Unknown, or not now: the same again, unless it waits for that already or for an operator. */
 static void abort_again(struct step *step, struct txn_branch *branch)
 {
-    const struct result *result = step->event->of.result;
     if (branch->abort_at.us == 0 && (step->txn->parked_aborts & txn_bit(step->txn, branch)) == 0)
-        branch->abort_at = txn_backoff_at(
-            step, branch->abort_tries, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+        branch->abort_at = txn_backoff_at(step, branch->abort_tries, txn_retry_after(step));
 }
 
 /* RESTARTING … DECIDING, STOPPING, TURNING; and beside all else that is parked: an operator says:
@@ -133,7 +132,7 @@ bool txn_earlier_answered(struct step *step)
     struct txn_branch *branch = txn_branch_find(txn, result->branch);
     if (branch == NULL)
         return true;
-    if ((txn->fencing & txn_bit(txn, branch)) == 0 || result->attempt != branch->abort_attempt)
+    if ((txn->owed_aborts & txn_bit(txn, branch)) == 0 || result->attempt != branch->abort_attempt)
         return true;
     note(step, branch, TXN_MOMENT_ANSWERED, (uint8_t)result->result);
     if (result->reason.data != NULL)

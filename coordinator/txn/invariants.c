@@ -47,7 +47,7 @@ bool txn_delegated_holds(const struct txn *txn)
            IN(EXECUTING) == txn_all(txn) && txn->writing[TXN_RECORD_DELEGATE] == 0;
 }
 
-bool txn_fencing_holds(const struct txn *txn)
+bool txn_revoking_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE && txn_delegated(txn) &&
            IN(ABORTING) == txn_all(txn);
@@ -86,7 +86,8 @@ static bool earlier_holds(const struct txn *txn)
         if (txn->branches[__builtin_ctzll(mask)].abort_at.us != 0)
             return false;
     }
-    return (txn->parked_aborts & ~txn->fencing) == 0 && (txn->fencing == 0 || txn->attempt > 1);
+    return (txn->parked_aborts & ~txn->owed_aborts) == 0 &&
+           (txn->owed_aborts == 0 || txn->attempt > 1);
 }
 
 static bool nobody_reserved(const struct txn *txn)
@@ -118,7 +119,7 @@ bool txn_falling_back_holds(const struct txn *txn)
 }
 
 /* Steps that go, or went; somebody is asked or waits for a row, and nobody is undone; behind the
- * pivot one that was refused may be fenced. Behind a decision all its members have acknowledged it
+ * pivot one that was refused may be revoked. Behind a decision all its members have acknowledged it
  * [POSTEARLY]. */
 bool txn_running_holds(const struct txn *txn)
 {
@@ -132,7 +133,7 @@ bool txn_running_holds(const struct txn *txn)
            earlier_holds(txn);
 }
 
-/* The pivot is fenced, before anything is written about a turn [PIVOTLAZY]. */
+/* The pivot is revoked, before anything is written about a turn [PIVOTLAZY]. */
 bool txn_stopping_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE &&
@@ -163,7 +164,7 @@ bool txn_compensating_holds(const struct txn *txn)
 bool txn_concluding_holds(const struct txn *txn)
 {
     bool writing = txn->writing[TXN_RECORD_DECISION] + txn->writing[TXN_RECORD_OUTCOME] > 0;
-    bool aborting = txn->outcome != TXN_OUTCOME_NONE && txn->fencing != txn->parked_aborts;
+    bool aborting = txn->outcome != TXN_OUTCOME_NONE && txn->owed_aborts != txn->parked_aborts;
     return (writing || aborting) && earlier_holds(txn) &&
            (IN(EXECUTING) | IN(ABORTING) | IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0 &&
            (txn->decision == TXN_ABORT || txn->outcome != TXN_OUTCOME_NONE ||
@@ -179,7 +180,7 @@ static bool saga_finished(const struct txn *txn)
 bool txn_finished(const struct txn *txn)
 {
     if (txn->decision == TXN_UNDECIDED || txn->outcome == TXN_OUTCOME_NONE ||
-        txn->unanswered != 0 || txn->writing[TXN_RECORD_OUTCOME] != 0 || txn->fencing != 0 ||
+        txn->unanswered != 0 || txn->writing[TXN_RECORD_OUTCOME] != 0 || txn->owed_aborts != 0 ||
         (txn->strayed != 0 && txn->outcome != TXN_OUTCOME_MIXED))
         return false;
     if (txn->protocol == TXN_PROTOCOL_SAGA || txn_following(txn))
@@ -198,8 +199,8 @@ bool txn_publishing_holds(const struct txn *txn)
 /* The outcome is durable, and all that is left are parked aborts. */
 static bool aborts_are_parked(const struct txn *txn)
 {
-    return txn->outcome != TXN_OUTCOME_NONE && txn->fencing != 0 &&
-           txn->fencing == txn->parked_aborts;
+    return txn->outcome != TXN_OUTCOME_NONE && txn->owed_aborts != 0 &&
+           txn->owed_aborts == txn->parked_aborts;
 }
 
 bool txn_parked_holds(const struct txn *txn)
@@ -209,5 +210,5 @@ bool txn_parked_holds(const struct txn *txn)
            (txn->decision != TXN_UNDECIDED || txn_delegated(txn) ||
             txn->protocol == TXN_PROTOCOL_SAGA) &&
            (IN(COMPENSATING) | IN(ASKING)) == 0 &&
-           (IN(EXECUTING) == 0 || txn->cause != TXN_CAUSE_NONE); /* the pivot's fence is parked */
+           (IN(EXECUTING) == 0 || txn->cause != TXN_CAUSE_NONE); /* the pivot's is parked */
 }

@@ -10,7 +10,7 @@ bool txn_reserving_holds(const struct txn *txn);
 bool txn_preparing_holds(const struct txn *txn);
 bool txn_delegating_holds(const struct txn *txn);
 bool txn_delegated_holds(const struct txn *txn);
-bool txn_fencing_holds(const struct txn *txn);
+bool txn_revoking_holds(const struct txn *txn);
 bool txn_deciding_holds(const struct txn *txn);
 bool txn_committing_holds(const struct txn *txn);
 bool txn_aborting_holds(const struct txn *txn);

@@ -2,9 +2,9 @@
  *
  * The row that delegates is durable before execute leaves [ONEPHASE0], so that a new leader asks
  * the branch and nobody presumes abort. A branch that voted when it enlisted is never delegated to
- * [ONEPHASE1]. From the sending on a timeout or a cancel is a request: abort goes to the branch as
- * a fence, and what it answers (done already, or never) decides. So does a refusal that leaves an
- * earlier try open [REFUSALPROVES]. */
+ * [ONEPHASE1]. From the sending on a timeout or a cancel is a request: execute is revoked
+ * (revoke.c), and what the branch answers (done already, or never) decides. So it is behind a
+ * refusal that leaves an earlier try open [REFUSALPROVES]. */
 #include "one_phase.h"
 #include "answers.h"
 #include "branch_states.h"
@@ -13,6 +13,7 @@
 #include "history.h"
 #include "order.h"
 #include "proof.h"
+#include "revoke.h"
 #include "send.h"
 #include "timer.h"
 #include "transition.h"
@@ -44,16 +45,14 @@ void txn_on_delegated(struct step *step)
         txn_execute(step);
 }
 
-void txn_fence_delegated(struct step *step, enum txn_cause cause, uint32_t branch_number)
+void txn_revoke_delegated(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
     struct txn *txn = step->txn;
     struct txn_branch *branch = &txn->branches[0];
     txn->cause = cause;
     txn->cause_branch = branch_number;
-    txn_set_state(txn, TXN_FENCING);
-    txn_branch_set(txn, branch, TXN_BRANCH_ABORTING);
-    branch->tries = 0;
-    txn_send(step, branch, OP_ABORT);
+    txn_set_state(txn, TXN_REVOKING);
+    txn_revoke(step, branch);
 }
 
 /* The branch has committed: so it is decided. */
@@ -64,7 +63,7 @@ static void branch_committed(struct step *step, struct txn_branch *branch)
     branch->vote = VOTE_YES;
     branch->retry_at.us = 0;
     branch->output = step->event->of.result->output;
-    txn->cause = TXN_CAUSE_NONE; /* the fence came too late */
+    txn->cause = TXN_CAUSE_NONE; /* it was revoked too late */
     txn->cause_branch = 0;
     txn_release(step, branch);
     txn_commit(step);
@@ -85,6 +84,8 @@ static void branch_refused(struct step *step, struct txn_branch *branch)
 
 static void park(struct step *step, struct txn_branch *branch)
 {
+    if (branch->state == TXN_BRANCH_PARKED)
+        return;
     txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
     branch->retry_at.us = 0;
     txn_release(step, branch);
@@ -94,13 +95,13 @@ static void park(struct step *step, struct txn_branch *branch)
 }
 
 /* A refusal behind a try that nobody knows of: it may have acted, and only the branch can tell.
- * Once fenced its answer to that is waited for. */
+ * Once that is asked, its answer is waited for. */
 static void refusal_answered(struct step *step, struct txn_branch *branch)
 {
     if (txn_refusal_proves(step, branch))
         branch_refused(step, branch);
     else if (branch->state == TXN_BRANCH_EXECUTING)
-        txn_fence_delegated(step, TXN_CAUSE_REFUSED, branch->number);
+        txn_revoke_delegated(step, TXN_CAUSE_REFUSED, branch->number);
 }
 
 /* It holds nothing elsewhere, so that it may wait, and is tried again, as long as a prepare may
@@ -116,10 +117,10 @@ static void conflict(struct step *step, struct txn_branch *branch)
         txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
     branch->retry_at = txn_conflict_at(step);
     if (txn_too_late(txn, branch->retry_at))
-        txn_fence_delegated(step, TXN_CAUSE_CONFLICT, branch->number);
+        txn_revoke_delegated(step, TXN_CAUSE_CONFLICT, branch->number);
 }
 
-/* DELEGATED, and the late answers to execute behind a fence. Without end: unknown is asked again.
+/* DELEGATED, and the late answers to execute behind its abort. Without end: unknown is asked again.
  */
 void txn_on_executed(struct step *step)
 {
@@ -147,35 +148,13 @@ void txn_on_executed(struct step *step)
         break;
     }
     if (branch->state == TXN_BRANCH_EXECUTING)
-        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+        txn_again(step, branch, txn_retry_after(step));
 }
 
-static void fence_done(struct step *step, struct txn_branch *branch)
+/* REVOKING: whatever the branch says first, to execute or to abort, is the decision. */
+void txn_on_revoking_result(struct step *step)
 {
     struct txn *txn = step->txn;
-    switch (step->event->of.result->state) {
-    case BRANCH_IS_COMMITTED:
-        branch_committed(step, branch);
-        return;
-    case BRANCH_IS_ABORTED:
-        txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
-        branch->retry_at.us = 0;
-        txn_abort(step, txn->cause, txn->cause_branch);
-        return;
-    case BRANCH_IS_UNSAID: /* "done" without saying what is no decision: an operator looks */
-    case BRANCH_IS_PREPARED:
-    case BRANCH_IS_COMPENSATED:
-    case BRANCH_IS_UNKNOWN:
-    case BRANCH_IS_COUNT:
-        break;
-    }
-    if (branch->state != TXN_BRANCH_PARKED)
-        park(step, branch);
-}
-
-/* FENCING: whatever the branch says first, to execute or to abort, is the decision. */
-void txn_on_fence_answer(struct step *step)
-{
     const struct result *result = step->event->of.result;
     if (result->op == OP_EXECUTE) {
         txn_on_executed(step);
@@ -184,38 +163,35 @@ void txn_on_fence_answer(struct step *step)
     struct txn_branch *branch = txn_answered(step, OP_ABORT);
     if (branch == NULL)
         return;
-    switch (result->result) {
-    case RESULT_DONE:
-        fence_done(step, branch);
+    switch (txn_revoke_said(result)) {
+    case TXN_REVOKE_ACTED:
+        branch_committed(step, branch);
         return;
-    case RESULT_REFUSED:
-    case RESULT_HEURISTIC:
-        if (branch->state != TXN_BRANCH_PARKED)
-            park(step, branch);
+    case TXN_REVOKE_NEVER:
+        txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);
+        branch->retry_at.us = 0;
+        txn_abort(step, txn->cause, txn->cause_branch);
         return;
-    case RESULT_RETRY:
-    case RESULT_CONFLICT:
-    case RESULT_NO_OPERATION:
-    case RESULT_UNKNOWN:
-    case RESULT_VOTE:
-    case RESULT_COUNT:
-        break;
+    case TXN_REVOKE_UNCLEAR:
+        park(step, branch);
+        return;
+    case TXN_REVOKE_OPEN:
+        txn_revoke_later(step, branch);
+        return;
     }
-    if (branch->state == TXN_BRANCH_ABORTING)
-        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
 }
 
 void txn_on_executed_timer(struct step *step)
 {
     if (txn_expired(step->txn->deadline, step->now)) {
         txn_note_moment(step, TXN_MOMENT_TIMEOUT);
-        txn_fence_delegated(step, TXN_CAUSE_TIMEOUT, step->txn->delegated_branch);
+        txn_revoke_delegated(step, TXN_CAUSE_TIMEOUT, step->txn->delegated_branch);
         return;
     }
     txn_resend_due(step, TXN_BRANCH_EXECUTING, OP_EXECUTE);
 }
 
-void txn_on_fence_timer(struct step *step)
+void txn_on_revoking_timer(struct step *step)
 {
     txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
 }
@@ -223,14 +199,14 @@ void txn_on_fence_timer(struct step *step)
 void txn_on_delegated_cancel(struct step *step)
 {
     txn_note_moment(step, TXN_MOMENT_CANCELLED);
-    txn_fence_delegated(step, TXN_CAUSE_CANCELLED, 0);
+    txn_revoke_delegated(step, TXN_CAUSE_CANCELLED, 0);
 }
 
-/* This memory sent nothing, but the leader before it may have: the fence finds out. */
+/* This memory sent nothing, but the leader before it may have: its branch is asked. */
 void txn_on_delegated_unsendable(struct step *step)
 {
     if (txn_unsendable(step, TXN_BRANCH_EXECUTING) != NULL)
-        txn_fence_delegated(step, TXN_CAUSE_INPUT, step->txn->delegated_branch);
+        txn_revoke_delegated(step, TXN_CAUSE_INPUT, step->txn->delegated_branch);
 }
 
 /* DELEGATED: its `when` was false: there is nothing to commit, and that is decided. */

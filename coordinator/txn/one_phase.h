@@ -7,11 +7,11 @@
 void txn_delegate(struct step *step);
 void txn_execute(struct step *step);
 void txn_on_delegated(struct step *step);
-void txn_fence_delegated(struct step *step, enum txn_cause cause, uint32_t branch_number);
+void txn_revoke_delegated(struct step *step, enum txn_cause cause, uint32_t branch_number);
 void txn_on_executed(struct step *step);
-void txn_on_fence_answer(struct step *step);
+void txn_on_revoking_result(struct step *step);
 void txn_on_executed_timer(struct step *step);
-void txn_on_fence_timer(struct step *step);
+void txn_on_revoking_timer(struct step *step);
 void txn_on_delegated_cancel(struct step *step);
 void txn_on_delegated_unsendable(struct step *step);
 void txn_on_delegated_skipped(struct step *step);

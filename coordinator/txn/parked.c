@@ -15,7 +15,7 @@ enum parked {
     PARKED_DELEGATED,
     PARKED_PHASE2,
     PARKED_FORWARD,
-    PARKED_FENCE,
+    PARKED_STOPPING,
     PARKED_COMPENSATING,
     PARKED_CONCLUDED, /* only aborts of earlier attempts are left */
 };
@@ -29,7 +29,7 @@ static enum parked parked_in(const struct txn *txn)
         return PARKED_CONCLUDED;
     if (txn->decision == TXN_ABORT)
         return PARKED_COMPENSATING;
-    return following || txn_forward_only(txn) ? PARKED_FORWARD : PARKED_FENCE;
+    return following || txn_forward_only(txn) ? PARKED_FORWARD : PARKED_STOPPING;
 }
 
 /* A cancel of what was parked undecided asks the branch once more. */
@@ -42,8 +42,8 @@ void txn_on_parked_cancel(struct step *step)
     case PARKED_FORWARD:
         txn_on_running_cancel(step);
         return;
-    case PARKED_FENCE:
-        txn_fence_again(step);
+    case PARKED_STOPPING:
+        txn_revoke_again(step);
         return;
     case PARKED_PHASE2:
     case PARKED_COMPENSATING:
@@ -57,7 +57,7 @@ void txn_on_parked_result(struct step *step)
 {
     switch (parked_in(step->txn)) {
     case PARKED_DELEGATED:
-        txn_on_fence_answer(step);
+        txn_on_revoking_result(step);
         return;
     case PARKED_PHASE2:
         txn_on_acknowledged(step);
@@ -65,7 +65,7 @@ void txn_on_parked_result(struct step *step)
     case PARKED_FORWARD:
         txn_on_step_result(step);
         return;
-    case PARKED_FENCE:
+    case PARKED_STOPPING:
         txn_on_stopping_result(step);
         return;
     case PARKED_COMPENSATING:
@@ -81,7 +81,7 @@ void txn_on_parked_resumed(struct step *step)
 {
     switch (parked_in(step->txn)) {
     case PARKED_DELEGATED:
-        txn_fence_delegated(step, step->txn->cause, step->txn->cause_branch);
+        txn_revoke_delegated(step, step->txn->cause, step->txn->cause_branch);
         return;
     case PARKED_PHASE2:
         txn_on_phase2_resumed(step);
@@ -89,9 +89,9 @@ void txn_on_parked_resumed(struct step *step)
     case PARKED_FORWARD:
         txn_on_running_resumed(step);
         return;
-    case PARKED_FENCE:
+    case PARKED_STOPPING:
         txn_on_earlier_resumed(step);
-        txn_fence_again(step);
+        txn_revoke_again(step);
         return;
     case PARKED_COMPENSATING:
         txn_on_compensating_resumed(step);
@@ -111,7 +111,7 @@ void txn_on_parked_durable(struct step *step)
     case PARKED_FORWARD:
         txn_on_outcome(step);
         return;
-    case PARKED_FENCE:
+    case PARKED_STOPPING:
     case PARKED_COMPENSATING:
     case PARKED_CONCLUDED:
         return;
@@ -128,7 +128,7 @@ void txn_on_parked_timer(struct step *step)
     case PARKED_DELEGATED:
     case PARKED_PHASE2:
     case PARKED_FORWARD:
-    case PARKED_FENCE:
+    case PARKED_STOPPING:
     case PARKED_CONCLUDED:
         txn_on_earlier_timer(step);
         return;

@@ -37,7 +37,7 @@ void txn_commit_members(struct step *step)
  * try is unaccounted for. */
 static bool must_hear_abort(const struct txn *txn, const struct txn_branch *branch)
 {
-    bool earlier = (txn->fencing & txn_bit(txn, branch)) != 0;
+    bool earlier = (txn->owed_aborts & txn_bit(txn, branch)) != 0;
     switch (branch->state) {
     case TXN_BRANCH_IDLE:
         return txn->origin->interactive || branch->tries > 0 || earlier;
@@ -152,7 +152,7 @@ static void phase2_answer(struct step *step, struct txn_branch *branch, enum mes
         break;
     }
     if (branch->state != TXN_BRANCH_PARKED)
-        txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+        txn_again(step, branch, txn_retry_after(step));
 }
 
 /* COMMITTING, ABORTING, PARKED. */
@@ -232,9 +232,9 @@ static bool earlier_open(struct step *step)
             txn_mixed(step, branch);
     }
     bool writing = txn->writing[TXN_RECORD_OUTCOME] > 0;
-    if (!writing && txn->fencing == 0)
+    if (!writing && txn->owed_aborts == 0)
         return false;
-    bool parked = !writing && txn->fencing == txn->parked_aborts;
+    bool parked = !writing && txn->owed_aborts == txn->parked_aborts;
     if (parked && txn->state != TXN_PARKED)
         txn_set_state(txn, TXN_PARKED);
     else if (!parked && txn->state == TXN_PARKED)

@@ -1,10 +1,10 @@
 /* pivot.c: how a saga turns back, and why it may not have to.
  *
  * Until its pivot is sent a saga may turn whenever it is told to. From then on a cancel or a
- * timeout is a request: the pivot has no compensation, so nobody may guess. Abort goes to its
- * branch as a fence, before the turn is written [PIVOTLAZY, UNKNOWNPIVOT]: it answers "committed"
- * with its output, and the saga goes forward, or it leaves a tombstone, and the saga turns. A new
- * leader knows nothing of what the one before has sent, so it fences, too. */
+ * timeout is a request: the pivot has no compensation, so nobody may guess. It is
+ * revoked (revoke.c) before the turn is written [PIVOTLAZY, UNKNOWNPIVOT]: its branch has
+ * committed, and the saga goes forward; or it never will, and the saga turns. A new leader knows
+ * nothing of what the one before has sent, so it revokes the pivot, too. */
 #include "pivot.h"
 #include "answers.h"
 #include "branch_states.h"
@@ -12,6 +12,7 @@
 #include "earlier.h"
 #include "effects.h"
 #include "history.h"
+#include "revoke.h"
 #include "saga.h"
 #include "send.h"
 #include "shape.h"
@@ -50,12 +51,10 @@ static bool pivot_may_have_run(const struct txn *txn, const struct txn_branch *p
     return true;
 }
 
-static void fence(struct step *step, struct txn_branch *pivot)
+static void revoke(struct step *step, struct txn_branch *pivot)
 {
     txn_set_state(step->txn, TXN_STOPPING);
-    txn_branch_set(step->txn, pivot, TXN_BRANCH_ABORTING);
-    pivot->tries = 0;
-    txn_send(step, pivot, OP_ABORT);
+    txn_revoke(step, pivot);
 }
 
 /* Forced, and alone: no compensation leaves before it is durable [EARLYCOMP]. It is the abort row
@@ -81,7 +80,7 @@ void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number)
     txn->cause = cause;
     txn->cause_branch = branch_number;
     if (pivot != NULL && pivot_may_have_run(txn, pivot)) {
-        fence(step, pivot);
+        revoke(step, pivot);
         return;
     }
     if (pivot != NULL && pivot->state == TXN_BRANCH_EXECUTING) { /* [NEVERLEFT] */
@@ -91,7 +90,7 @@ void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number)
     turn(step);
 }
 
-/* Whoever fenced too late goes on where it was: a pivot that is done was sent when every
+/* Revoked too late, the saga goes on where it was: a pivot that is done was sent when every
  * compensatable step was done, whatever this memory knows of them. */
 static void go_forward(struct step *step)
 {
@@ -125,48 +124,24 @@ static void pivot_park(struct step *step, struct txn_branch *pivot)
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = pivot->number});
 }
 
-static void fence_done(struct step *step, struct txn_branch *pivot)
+static void revoke_answered(struct step *step, struct txn_branch *pivot)
 {
-    switch (step->event->of.result->state) {
-    case BRANCH_IS_COMMITTED:
+    switch (txn_revoke_said(step->event->of.result)) {
+    case TXN_REVOKE_ACTED:
         pivot_done(step, pivot);
         return;
-    case BRANCH_IS_ABORTED:
+    case TXN_REVOKE_NEVER:
         txn_branch_set(step->txn, pivot, TXN_BRANCH_ABORTED);
         pivot->retry_at.us = 0;
         turn(step);
         return;
-    case BRANCH_IS_UNSAID: /* "done" without saying what is no answer: an operator looks */
-    case BRANCH_IS_PREPARED:
-    case BRANCH_IS_COMPENSATED:
-    case BRANCH_IS_UNKNOWN:
-    case BRANCH_IS_COUNT:
-        break;
-    }
-    pivot_park(step, pivot);
-}
-
-static void fence_answered(struct step *step, struct txn_branch *pivot)
-{
-    const struct result *result = step->event->of.result;
-    switch (result->result) {
-    case RESULT_DONE:
-        fence_done(step, pivot);
-        return;
-    case RESULT_REFUSED:
-    case RESULT_HEURISTIC:
+    case TXN_REVOKE_UNCLEAR:
         pivot_park(step, pivot);
         return;
-    case RESULT_RETRY:
-    case RESULT_CONFLICT:
-    case RESULT_NO_OPERATION:
-    case RESULT_UNKNOWN:
-    case RESULT_VOTE:
-    case RESULT_COUNT:
-        break;
+    case TXN_REVOKE_OPEN:
+        txn_revoke_later(step, pivot);
+        return;
     }
-    if (pivot->state == TXN_BRANCH_ABORTING)
-        txn_again(step, pivot, result->result == RESULT_RETRY ? result->retry_after_us : 0);
 }
 
 /* An answer to what was sent before it was to turn: what is known of the step. True: it was the
@@ -191,8 +166,8 @@ static bool late_execute(struct step *step)
            (branch->state == TXN_BRANCH_ABORTING || branch->state == TXN_BRANCH_PARKED);
 }
 
-/* STOPPING; PARKED while the pivot's fence is. A refusal of the pivot's execute waits for the
- * fence: it does not clear an unknown try. */
+/* STOPPING. A refusal of the pivot's execute is not waited for: it does not clear an unknown try.
+ */
 void txn_on_stopping_result(struct step *step)
 {
     const struct result *result = step->event->of.result;
@@ -205,7 +180,7 @@ void txn_on_stopping_result(struct step *step)
     }
     struct txn_branch *branch = txn_answered(step, OP_ABORT);
     if (branch != NULL && branch->kind == TXN_STEP_PIVOT)
-        fence_answered(step, branch);
+        revoke_answered(step, branch);
 }
 
 void txn_on_stopping_timer(struct step *step)
@@ -214,12 +189,12 @@ void txn_on_stopping_timer(struct step *step)
     txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
 }
 
-/* PARKED: the fence once more. */
-void txn_fence_again(struct step *step)
+/* PARKED: the pivot is revoked once more. */
+void txn_revoke_again(struct step *step)
 {
     struct txn_branch *pivot = txn_pivot(step->txn);
     assert(pivot != NULL && pivot->state == TXN_BRANCH_PARKED);
-    fence(step, pivot);
+    revoke(step, pivot);
 }
 
 /* TURNING. */

@@ -5,11 +5,11 @@
  * have sent, it says nothing, unless it left a tombstone: that is written only where the action is
  * not, and keeps it out for ever [REFUSALPROVES]. Where it proves nothing the step counts as
  * may-have-run where it can be undone; where it can not (one phase, a pivot, a step behind one) its
- * branch is fenced, and a compensation's is asked.
+ * branch is asked by revoking it (revoke.c), and a compensation's by status.
  *
  * A try that never left this process is proof of itself: nobody has heard of it, or ever will. A
  * step of which no try has left (every connection was refused) has not run, and is not compensated;
- * a pivot is not fenced for it [NEVERLEFT]. A conflict is not that: its try left nothing, but a
+ * a pivot is not revoked for it [NEVERLEFT]. A conflict is not that: its try left nothing, but a
  * copy of it may still be on its way. A new leader knows nothing of its predecessor's tries: for it
  * no step is one of these.
  *

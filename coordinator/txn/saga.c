@@ -16,6 +16,7 @@
 #include "order.h"
 #include "pivot.h"
 #include "proof.h"
+#include "revoke.h"
 #include "send.h"
 #include "shape.h"
 #include "timer.h"
@@ -112,7 +113,7 @@ static void park(struct step *step, struct txn_branch *branch, enum record_step_
     txn_run(step);
 }
 
-/* What a pivot did its fence finds out. What never left has not run [NEVERLEFT]. */
+/* What a pivot did its revocation finds out. What never left has not run [NEVERLEFT]. */
 void txn_spent(struct step *step, struct txn_branch *branch, enum txn_cause cause)
 {
     if ((step->txn->left & txn_bit(step->txn, branch)) == 0)
@@ -143,12 +144,12 @@ static void unknown(struct step *step, struct txn_branch *branch)
         txn_spent(step, branch, spent_cause(step, branch));
         return;
     }
-    txn_try_later(step, branch, retry, result->result == RESULT_RETRY ? result->retry_after_us : 0);
+    txn_try_later(step, branch, retry, txn_retry_after(step));
     txn_persist_step(step, branch, RECORD_STEP_WAITING);
 }
 
 /* Refused behind the pivot. What left nothing open waits for an operator, who tries it as a new
- * attempt. Where an earlier try may have acted its branch is fenced: it may be done already. */
+ * attempt. Where an earlier try may have acted it is revoked: it may be done already. */
 static void refused_behind(struct step *step, struct txn_branch *branch)
 {
     struct txn *txn = step->txn;
@@ -158,9 +159,7 @@ static void refused_behind(struct step *step, struct txn_branch *branch)
         txn->renews |= txn_bit(txn, branch);
         park(step, branch, RECORD_STEP_REFUSED);
     } else {
-        txn_branch_set(txn, branch, TXN_BRANCH_ABORTING);
-        branch->tries = 0;
-        txn_send(step, branch, OP_ABORT);
+        txn_revoke(step, branch);
     }
 }
 
@@ -186,45 +185,34 @@ static void execute_answered(struct step *step)
     }
 }
 
-/* Aborted: it was refused, and that is all. Who can not say what became of it leaves it to an
- * operator, and the next try is the same attempt. */
-static void fence_done(struct step *step, struct txn_branch *branch)
+/* Never acted: it was refused, and that is all. Who can not say what became of it leaves it to an
+ * operator at once, also where it has no such operation: nothing but the next try, which is the
+ * same attempt, waits for that answer. */
+static void revoke_answered(struct step *step)
 {
     struct txn *txn = step->txn;
-    const struct result *result = step->event->of.result;
-    if (result->result == RESULT_DONE && result->state == BRANCH_IS_COMMITTED) {
-        txn_step_done(step, branch, result->output);
-        txn_run(step);
-    } else if (result->result == RESULT_DONE && result->state == BRANCH_IS_ABORTED) {
-        txn->unaccounted &= ~txn_bit(txn, branch);
-        txn->renews |= txn_bit(txn, branch);
-        park(step, branch, RECORD_STEP_REFUSED);
-    } else {
-        park(step, branch, RECORD_STEP_PARKED);
-    }
-}
-
-static void fence_answered(struct step *step)
-{
     const struct result *result = step->event->of.result;
     struct txn_branch *branch = txn_answered(step, OP_ABORT);
     if (branch == NULL || branch->state != TXN_BRANCH_ABORTING)
         return;
-    switch (result->result) {
-    case RESULT_DONE:
-    case RESULT_REFUSED:
-    case RESULT_HEURISTIC:
-    case RESULT_NO_OPERATION:
-        fence_done(step, branch);
+    enum txn_revoked said = txn_revoke_said(result);
+    switch (result->result == RESULT_NO_OPERATION ? TXN_REVOKE_UNCLEAR : said) {
+    case TXN_REVOKE_ACTED:
+        txn_step_done(step, branch, result->output);
+        txn_run(step);
         return;
-    case RESULT_RETRY:
-    case RESULT_CONFLICT:
-    case RESULT_UNKNOWN:
-    case RESULT_VOTE:
-    case RESULT_COUNT:
-        break;
+    case TXN_REVOKE_NEVER:
+        txn->unaccounted &= ~txn_bit(txn, branch);
+        txn->renews |= txn_bit(txn, branch);
+        park(step, branch, RECORD_STEP_REFUSED);
+        return;
+    case TXN_REVOKE_UNCLEAR:
+        park(step, branch, RECORD_STEP_PARKED);
+        return;
+    case TXN_REVOKE_OPEN:
+        txn_revoke_later(step, branch);
+        return;
     }
-    txn_again(step, branch, result->result == RESULT_RETRY ? result->retry_after_us : 0);
 }
 
 /* RUNNING; PARKED while it goes forward. */
@@ -233,7 +221,7 @@ void txn_on_step_result(struct step *step)
     if (txn_earlier_answered(step))
         return;
     if (step->event->of.result->op == OP_ABORT)
-        fence_answered(step);
+        revoke_answered(step);
     else
         execute_answered(step);
 }

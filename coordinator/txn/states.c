@@ -18,9 +18,9 @@
  *       DELEGATING                          PREPARING -- no, timeout, cancel --> ABORTING*
  *            | row durable                      | all voted yes or read_only
  *            v        timeout, cancel           |
- *       DELEGATED* -------------> FENCING       |          (from every state above DECIDING a
+ *       DELEGATED* -------------> REVOKING      |          (from every state above DECIDING a
  *            | done | refused   done | aborted  |           timeout or a cancel goes to ABORTING;
- *            |      '-> ABORTING <---|-'        |           from DELEGATED it goes over FENCING)
+ *            |      '-> ABORTING <---|-'        |           from DELEGATED it goes over REVOKING)
  *            '-----------------------+----------'
  *                                    v
  *                                DECIDING   commit is in flight: nothing may abort now
@@ -232,7 +232,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_DELEGATED] =
         {
             .name = "delegated",
-            .next = NEXT(FENCING) | NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(REVOKING) | NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
             .invariant = txn_delegated_holds,
             .on =
                 {
@@ -250,24 +250,24 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     FENCED_ANYWHERE,
                 },
         },
-    [TXN_FENCING] =
+    [TXN_REVOKING] =
         {
-            .name = "fencing",
+            .name = "revoking",
             .next = NEXT(DECIDING) | NEXT(ABORTING) | NEXT(PARKED) | NEXT(LOST),
-            .invariant = txn_fencing_holds,
+            .invariant = txn_revoking_holds,
             .on =
                 {
                     NEVER_AGAIN,
                     LIST_CLOSED,
                     [TXN_EVENT_CANCELLED] = ignored,
                     [TXN_EVENT_RESERVED] = ignored,
-                    [TXN_EVENT_RESULT] = txn_on_fence_answer,
+                    [TXN_EVENT_RESULT] = txn_on_revoking_result,
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
-                    [TXN_EVENT_TIMER] = txn_on_fence_timer,
+                    [TXN_EVENT_TIMER] = txn_on_revoking_timer,
                     FENCED_ANYWHERE,
                 },
         },
@@ -508,7 +508,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
             .name = "parked",
             .next = NEXT(COMMITTING) | NEXT(RUNNING) | NEXT(STOPPING) | NEXT(TURNING) |
                     NEXT(COMPENSATING) | NEXT(CONCLUDING) | NEXT(DECIDING) | NEXT(ABORTING) |
-                    NEXT(FENCING) | NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
+                    NEXT(REVOKING) | NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
             .invariant = txn_parked_holds,
             .on =
                 {

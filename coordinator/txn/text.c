@@ -222,7 +222,7 @@ void txn_steps_append(const struct txn *txn, struct buffer *list)
             buffer_append_char(list, ',');
         step_append(list, branch, txn->attempt, TXN_UNDECIDED);
         tries_append(list, txn, branch);
-        if ((txn->fencing & bit) != 0)
+        if ((txn->owed_aborts & bit) != 0)
             earlier_abort_append(list, branch, (txn->parked_aborts & bit) != 0);
         buffer_append_char(list, '}');
     }

@@ -143,7 +143,7 @@ static void sooner_retries(const struct txn *txn, enum txn_branch_state state, s
 /* The aborts of earlier attempts go on beside all else. */
 static void sooner_earlier(const struct txn *txn, struct mono *at)
 {
-    for (uint64_t mask = txn->fencing; mask != 0; mask &= mask - 1)
+    for (uint64_t mask = txn->owed_aborts; mask != 0; mask &= mask - 1)
         sooner(at, txn->branches[__builtin_ctzll(mask)].abort_at);
 }
 
@@ -195,7 +195,7 @@ struct mono txn_wake_at(const struct txn *txn)
         sooner(&at, txn->deadline);
         sooner_retries(txn, TXN_BRANCH_EXECUTING, &at);
         break;
-    case TXN_FENCING:
+    case TXN_REVOKING:
     case TXN_COMMITTING:
     case TXN_ABORTING:
         sooner_retries(txn, TXN_BRANCH_COMMITTING, &at);

@@ -116,7 +116,7 @@ class Proof(TrothTest):
         shown = self.ended(self.plain(ABORTED), "aborted")
         self.assertEqual(shown["failure"]["cause"], "refused", shown)
 
-    def test_46_a_fence_that_says_nothing_waits_for_an_operator(self):
+    def test_46_a_revocation_that_says_nothing_waits_for_an_operator(self):
         gtid = self.plain(NO_STATE)
         self.state(gtid, "parked")
         self.scripted.answers["pay", "abort"] = [COMMITTED]

@@ -19,7 +19,7 @@
  *
  *   the journal       epoch, row, attempt, decision (of attempt 1), turned, outcome
  *   writes in flight  decision_write, fallback_write1 and 2: 1 in flight, 2 written, 3 turned down
- *   messages          prepare, commit, abort (attempt 1); execute, compensate, fence (attempt 2);
+ *   messages          prepare, commit, abort (attempt 1); execute, compensate, revoke (attempt 2);
  *                     yes, no (votes); accepted: the client was told that it will be driven
  *   at participants   holder1: what attempt 1 holds uncommitted (RUNNING1, PREPARED1); holder2:
  *                     attempt 2 works; guard: the committed row; effects, undone, abort_acknowledged
@@ -36,7 +36,7 @@
  *       a yes that completes the votes while the fallback's write is in flight asks for no commit.
  *       Safe without, for rows are written once; not with NOWRITEONCE
  *   [ORIGINQ] coordinator/txn/inquire.c
- *       a question is about an attempt. Safe without, for the guard fences; not with NOFENCE
+ *       a question is about an attempt. Safe without, for the guard ends lower attempts; not with NOFENCE
  *   [ORIGINQ2] coordinator/txn/inquire.c
  *       a row without decision is undecided, and never taken for abort
  *   [NOFENCE] sql/participant/statements/claim.sql
@@ -77,7 +77,7 @@
 
 byte epoch=1; bit accepted, row; byte attempt=1, decision, outcome; bit turned;
 byte decision_write, fallback_write1, fallback_write2;           /* writes in flight: decision by incarnation 1, fallback by 1 and 2: 1 in flight 2 written 3 turned down */
-bit prepare[2], commit[2], abort[2], execute[3], compensate[2], fence[2];
+bit prepare[2], commit[2], abort[2], execute[3], compensate[2], revoke[2];
 bit yes[2], no[2];
 byte holder1[2]; bit holder2[3];
 byte guard[3]; bit undone[2]; bit abort_acknowledged[2];
@@ -191,11 +191,11 @@ forward_next:
 turn:
   if
   :: e==1 && !pivot_sent -> skip
-  :: else -> fence[1]=1; if :: guard[1]==EXECUTED2 -> i=2; goto forward_next :: guard[1]==TOMBSTONE2 -> skip fi
+  :: else -> revoke[1]=1; if :: guard[1]==EXECUTED2 -> i=2; goto forward_next :: guard[1]==TOMBSTONE2 -> skip fi
   fi;
   atomic { if :: LEADS(e) && outcome==0 && !turned -> assert(e>=epoch || NO10); turned=1 :: else -> goto finish fi }
 undo:
-  fence[1]=1; (guard[1]==TOMBSTONE2);
+  revoke[1]=1; (guard[1]==TOMBSTONE2);
   compensate[0]=1; (undone[0] || guard[0]==TOMBSTONE2);
   atomic { if :: LEADS(e) && outcome==0 -> assert(e>=epoch || NO10); outcome=COMPENSATED; tell(ABORT) :: else -> skip fi }
 finish: skip
@@ -258,9 +258,9 @@ end: do
 #else
   :: atomic { abort[b] && holder1[b]==0 && !holder2[b] && guard[b]==0 -> guard[b]=TOMBSTONE1; abort_acknowledged[b]=1 }
 #endif
-  :: atomic { (compensate[b] || fence[b]) && holder1[b]==PREPARED1 -> roll_back1(b) }
-  :: atomic { (compensate[b] || fence[b]) && holder1[b]==RUNNING1 -> holder1[b]=0 }
-  :: atomic { (compensate[b] || fence[b]) && holder1[b]==0 && !holder2[b] && (guard[b]==0 || guard[b]==TOMBSTONE1) -> guard[b]=TOMBSTONE2 }
+  :: atomic { (compensate[b] || revoke[b]) && holder1[b]==PREPARED1 -> roll_back1(b) }
+  :: atomic { (compensate[b] || revoke[b]) && holder1[b]==RUNNING1 -> holder1[b]=0 }
+  :: atomic { (compensate[b] || revoke[b]) && holder1[b]==0 && !holder2[b] && (guard[b]==0 || guard[b]==TOMBSTONE1) -> guard[b]=TOMBSTONE2 }
   :: atomic { compensate[b] && guard[b]==EXECUTED2 && !undone[b] -> assert(turned && outcome!=COMMITTED); undone[b]=1 }
 #ifndef NOINQ
   :: atomic { holder1[b]==PREPARED1 && SAYS_A -> roll_back1(b); if :: guard[b]==0 && !holder2[b] -> guard[b]=TOMBSTONE1 :: else fi }

@@ -22,7 +22,7 @@
  *                     enlisted as prepared)
  *   messages          enlisted (enlisted_prepared: with its vote), acknowledged or turned_away;
  *                     prepare, voted_yes, voted_no; execute (one phase), executed, not_executed
- *                     (with a tombstone), refused (without); fence; commit, abort
+ *                     (with a tombstone), refused (without); revoke; commit, abort
  *   at services       branch: IDLE, WORKING, PREPARED, COMMITTED or GONE; answered_caller
  *   at the client     wants_commit; relies_on: who had answered it by then; told
  *
@@ -42,7 +42,7 @@
  *       who enlisted as prepared is not delegated to; safe without, for it is a question of cost
  *   [REFUSALPROVES] coordinator/txn/proof.c coordinator/txn/one_phase.c
  *       given FORGETS, a service that refuses to do again what it has done, and leaves no tombstone:
- *       such a refusal of execute decides nothing, and the branch is fenced
+ *       such a refusal of execute decides nothing, and it is revoked
  *   [EARLYSEND] coordinator/txn/decide.c
  *       no commit leaves before the decision is durable
  *   [ORIGINQ] coordinator/txn/inquire.c
@@ -67,7 +67,7 @@ bit enlisted[2], enlisted_prepared[2], acknowledged[2], turned_away[2];
 bit prepare[2], execute[2], commit[2], abort[2];
 bit voted_yes[2], voted_no[2], executed[2], not_executed[2];
 #ifdef FORGETS
-bit refused[2], fence[2];
+bit refused[2], revoke[2];
 #endif
 byte branch[2];
 bit answered_caller[2], relies_on[2], wants_commit;
@@ -164,8 +164,8 @@ proctype Leader1()
 #ifdef REFUSALPROVES
      :: atomic { refused[0] || refused[1] -> state=IS_ABORTED; goto abort_phase }
 #else
-     :: atomic { refused[0] && !fence[0] -> fence[0]=1 }
-     :: atomic { refused[1] && !fence[1] -> fence[1]=1 }
+     :: atomic { refused[0] && !revoke[0] -> revoke[0]=1 }
+     :: atomic { refused[1] && !revoke[1] -> revoke[1]=1 }
 #endif
 #endif
      :: goto died
@@ -238,7 +238,7 @@ again:
 #ifdef REFUSALPROVES
      :: atomic { refused[delegated-1] && decision==0 -> decision=ABORT; tell(ABORT) }
 #else
-     :: atomic { refused[delegated-1] && !fence[delegated-1] -> fence[delegated-1]=1; goto again }
+     :: atomic { refused[delegated-1] && !revoke[delegated-1] -> revoke[delegated-1]=1; goto again }
 #endif
 #endif
      :: atomic { executed[delegated-1] && decision==0 ->
@@ -295,8 +295,8 @@ end:
        branch[b]=GONE; not_executed[b]=1 }
 #ifdef FORGETS
   :: atomic { execute[b] && branch[b]==COMMITTED && !refused[b] -> refused[b]=1 }
-  :: atomic { fence[b] && branch[b]==COMMITTED && !executed[b] -> executed[b]=1 }
-  :: atomic { fence[b] && branch[b]!=COMMITTED && !not_executed[b] ->
+  :: atomic { revoke[b] && branch[b]==COMMITTED && !executed[b] -> executed[b]=1 }
+  :: atomic { revoke[b] && branch[b]!=COMMITTED && !not_executed[b] ->
        roll_back(b); not_executed[b]=1 }
 #endif
   /* commit and abort; a commit that finds nothing would be a heuristic */

@@ -17,7 +17,7 @@
  * outcome's row.
  *
  *   the journal       epoch, turned (to compensation), outcome, recorded (a step's result)
- *   messages          execute, compensate, fence (abort to the pivot): sent to a step, by anybody
+ *   messages          execute, compensate, revoke (abort to the pivot): sent to a step, by anybody
  *   of one leader     sent and refusal: BY(leader, step); writing: its outcome 1 in flight,
  *                     2 written, 3 turned down; refused (local)
  *   at participants   action: NONE, RUNNING, DONE or TOMBSTONE; undone; answered (NOTOMB only)
@@ -26,9 +26,9 @@
  *
  * The rules: each with the file that keeps it and names it in brackets. -DNAME takes one away.
  *   [PIVOTLAZY] coordinator/txn/pivot.c
- *       cancel and timeouts fence a pivot that may have been sent before they turn back
+ *       cancel and timeouts revoke a pivot that may have been sent before they turn back
  *   [UNKNOWNPIVOT] coordinator/txn/pivot.c
- *       a pivot whose retries are spent is fenced, too: it never counts as may-have-run
+ *       a pivot whose retries are spent is revoked, too: it never counts as may-have-run
  *   [KNOWNONLY] coordinator/txn/compensate.c
  *       a new leader compensates every step, not only what it sent or the journal shows
  *   [EARLYCOMP] coordinator/txn/pivot.c
@@ -79,7 +79,7 @@
 #define BY(e,i) ((e)*4+(i))
 
 byte epoch=1; bit turned; byte outcome; bit recorded[4];
-bit execute[4], compensate[4], fence[4];
+bit execute[4], compensate[4], revoke[4];
 bit sent[(LEADERS+1)*4];            /* incarnation e sent execute of step i */
 bit refusal[(LEADERS+1)*4];            /* a refusal for incarnation e */
 byte writing[LEADERS+1];              /* its outcome write: 1 in flight 2 written 3 turned down */
@@ -174,7 +174,7 @@ turn:
   if
   :: e==1 && !sent[BY(e,PIVOT)] -> skip
   :: refused[PIVOT] -> skip
-  :: else -> fence[PIVOT]=1;
+  :: else -> revoke[PIVOT]=1;
      if
      :: action[PIVOT]==DONE -> i=PIVOT+1; goto forward
      :: action[PIVOT]==TOMBSTONE -> skip
@@ -257,7 +257,7 @@ end:
 #else
   :: atomic { compensate[b] && action[b]==NONE -> assert(turned); action[b]=TOMBSTONE }
 #endif
-  :: atomic { fence[b] && action[b]==NONE -> action[b]=TOMBSTONE }
+  :: atomic { revoke[b] && action[b]==NONE -> action[b]=TOMBSTONE }
   od
 }
 

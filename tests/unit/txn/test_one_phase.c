@@ -57,7 +57,7 @@ START_TEST(unknown_is_asked_again_past_the_prepare_timeout)
 }
 END_TEST
 
-START_TEST(a_timeout_fences_and_the_answer_committed_is_the_decision)
+START_TEST(a_timeout_revokes_and_the_answer_committed_is_the_decision)
 {
     struct rig *rig = delegated();
     ck_assert_str_eq(rig_after(rig, 10000000), "send 1 abort");
@@ -70,7 +70,7 @@ START_TEST(a_timeout_fences_and_the_answer_committed_is_the_decision)
 }
 END_TEST
 
-START_TEST(a_cancel_fences_and_the_answer_aborted_is_the_decision)
+START_TEST(a_cancel_revokes_and_the_answer_aborted_is_the_decision)
 {
     struct rig *rig = delegated();
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "send 1 abort");
@@ -84,7 +84,7 @@ START_TEST(a_cancel_fences_and_the_answer_aborted_is_the_decision)
 }
 END_TEST
 
-START_TEST(a_late_done_behind_the_fence_commits)
+START_TEST(a_late_done_behind_the_abort_commits)
 {
     struct rig *rig = delegated();
     rig_event(rig, TXN_EVENT_CANCELLED);
@@ -94,7 +94,7 @@ START_TEST(a_late_done_behind_the_fence_commits)
 }
 END_TEST
 
-START_TEST(a_fence_answered_with_nonsense_parks_undecided)
+START_TEST(a_revocation_answered_with_nonsense_parks_undecided)
 {
     struct rig *rig = delegated();
     rig_event(rig, TXN_EVENT_CANCELLED);
@@ -123,7 +123,7 @@ START_TEST(before_execute_has_left_a_cancel_simply_aborts)
 }
 END_TEST
 
-START_TEST(an_unsendable_execute_is_fenced_not_presumed)
+START_TEST(an_unsendable_execute_is_revoked_not_presumed)
 {
     struct rig *rig = delegated();
     struct txn_event event = {.kind = TXN_EVENT_UNSENDABLE};
@@ -141,11 +141,11 @@ TCase *one_phase_tests(void)
                    a_branch_that_can_not_inquire_needs_no_begin_of_its_own_beside_the_delegation);
     tcase_add_test(tests, its_refusal_is_the_abort);
     tcase_add_test(tests, unknown_is_asked_again_past_the_prepare_timeout);
-    tcase_add_test(tests, a_timeout_fences_and_the_answer_committed_is_the_decision);
-    tcase_add_test(tests, a_cancel_fences_and_the_answer_aborted_is_the_decision);
-    tcase_add_test(tests, a_late_done_behind_the_fence_commits);
-    tcase_add_test(tests, a_fence_answered_with_nonsense_parks_undecided);
+    tcase_add_test(tests, a_timeout_revokes_and_the_answer_committed_is_the_decision);
+    tcase_add_test(tests, a_cancel_revokes_and_the_answer_aborted_is_the_decision);
+    tcase_add_test(tests, a_late_done_behind_the_abort_commits);
+    tcase_add_test(tests, a_revocation_answered_with_nonsense_parks_undecided);
     tcase_add_test(tests, before_execute_has_left_a_cancel_simply_aborts);
-    tcase_add_test(tests, an_unsendable_execute_is_fenced_not_presumed);
+    tcase_add_test(tests, an_unsendable_execute_is_revoked_not_presumed);
     return tests;
 }

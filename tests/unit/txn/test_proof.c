@@ -36,9 +36,9 @@ static const char *refused_with_tombstone(struct rig *rig, uint32_t branch)
     return said(rig, branch, OP_EXECUTE, RESULT_REFUSED, BRANCH_IS_ABORTED);
 }
 
-/* One phase: a refusal behind a try whose answer was lost is no decision: the branch is fenced, and
+/* One phase: a refusal behind a try whose answer was lost is no decision: it is revoked, and
  * that answer is. */
-START_TEST(one_phase_fences_behind_an_unknown_try)
+START_TEST(one_phase_revokes_behind_an_unknown_try)
 {
     static const enum message_result lost[] = {RESULT_UNKNOWN, RESULT_RETRY, RESULT_VOTE,
                                                RESULT_NO_OPERATION};
@@ -46,7 +46,7 @@ START_TEST(one_phase_fences_behind_an_unknown_try)
     ck_assert_str_eq(rig_result(rig, 1, OP_EXECUTE, lost[_i % 4]), "");
     ck_assert_str_eq(rig_wake(rig), "send 1 execute");
     ck_assert_str_eq(refused(rig, 1), "send 1 abort");
-    ck_assert_int_eq(rig->txn.state, TXN_FENCING);
+    ck_assert_int_eq(rig->txn.state, TXN_REVOKING);
     if (_i < 4) { /* the money has moved */
         ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_COMMITTED),
                          "release 1; persist decision commit committed!");
@@ -81,14 +81,14 @@ START_TEST(one_phase_takes_proof)
 }
 END_TEST
 
-/* Behind the fence another refusal of execute still proves nothing. */
-START_TEST(one_phase_waits_for_its_fence)
+/* Behind the abort another refusal of execute still proves nothing. */
+START_TEST(one_phase_waits_for_the_answer_to_its_abort)
 {
     struct rig *rig = delegated();
     rig_result(rig, 1, OP_EXECUTE, RESULT_UNKNOWN);
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "send 1 abort");
     ck_assert_str_eq(refused(rig, 1), "");
-    ck_assert_int_eq(rig->txn.state, TXN_FENCING);
+    ck_assert_int_eq(rig->txn.state, TXN_REVOKING);
     ck_assert_str_eq(refused_with_tombstone(rig, 1), "release 1; persist decision abort aborted!");
     ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_CANCELLED);
     rig_free(rig);
@@ -96,7 +96,7 @@ START_TEST(one_phase_waits_for_its_fence)
 END_TEST
 
 /* A new leader's first try is not the first. */
-START_TEST(a_new_leader_fences_what_is_refused)
+START_TEST(a_new_leader_revokes_what_is_refused)
 {
     const char *trace;
     struct txn_image image = {.attempt = 1, .delegated_branch = 1};
@@ -182,7 +182,7 @@ END_TEST
 
 /* Behind an unknown try the refusal is checked first: the branch may have acted, and then the saga
  * goes on without anybody. */
-START_TEST(a_doubtful_refusal_behind_the_pivot_is_fenced)
+START_TEST(a_doubtful_refusal_behind_the_pivot_is_revoked)
 {
     struct rig *rig = behind_the_pivot();
     rig_result(rig, 2, OP_EXECUTE, RESULT_UNKNOWN);
@@ -372,14 +372,14 @@ END_TEST
 TCase *proof_tests(void)
 {
     TCase *tests = tcase_create("proof");
-    tcase_add_loop_test(tests, one_phase_fences_behind_an_unknown_try, 0, 8);
+    tcase_add_loop_test(tests, one_phase_revokes_behind_an_unknown_try, 0, 8);
     tcase_add_loop_test(tests, one_phase_takes_proof, 0, 3);
-    tcase_add_test(tests, one_phase_waits_for_its_fence);
-    tcase_add_test(tests, a_new_leader_fences_what_is_refused);
+    tcase_add_test(tests, one_phase_waits_for_the_answer_to_its_abort);
+    tcase_add_test(tests, a_new_leader_revokes_what_is_refused);
     tcase_add_test(tests, no_operation_is_no_refusal);
     tcase_add_loop_test(tests, a_tombstone_clears_what_may_have_run, 0, 2);
     tcase_add_test(tests, a_retry_of_a_refusal_is_a_new_attempt);
-    tcase_add_loop_test(tests, a_doubtful_refusal_behind_the_pivot_is_fenced, 0, 4);
+    tcase_add_loop_test(tests, a_doubtful_refusal_behind_the_pivot_is_revoked, 0, 4);
     tcase_add_test(tests, a_retry_of_a_refused_compensation_is_a_new_attempt);
     tcase_add_loop_test(tests, a_doubtful_refusal_of_a_compensation_is_asked_about, 0, 3);
     tcase_add_test(tests, a_retry_of_a_refused_commit_is_told_apart);

@@ -129,7 +129,7 @@ static const char *unsent(struct rig *rig, uint32_t branch)
 }
 
 /* [NEVERLEFT]: refused connections only, also of a pivot: nothing ran, so nothing is undone or
- * fenced; a try that left among them, and it is. */
+ * revoked; a try that left among them, and it is. */
 START_TEST(what_never_left_is_not_compensated)
 {
     bool left = _i % 2 == 1;
@@ -173,7 +173,7 @@ START_TEST(a_cancel_between_two_tries_that_never_left)
 }
 END_TEST
 
-START_TEST(an_unknown_pivot_is_fenced_before_the_turn)
+START_TEST(an_unknown_pivot_is_revoked_before_the_turn)
 {
     struct rig *rig = running("cp");
     rig_executed(rig, 1, NULL);
@@ -190,7 +190,7 @@ START_TEST(an_unknown_pivot_is_fenced_before_the_turn)
 }
 END_TEST
 
-START_TEST(a_fence_that_finds_the_pivot_done_goes_forward)
+START_TEST(a_revocation_that_finds_the_pivot_done_goes_forward)
 {
     struct rig *rig = running("cpr");
     rig_executed(rig, 1, NULL);
@@ -555,8 +555,8 @@ TCase *saga_tests(void)
     tcase_add_loop_test(tests, what_never_left_is_not_compensated, 0, 4);
     tcase_add_loop_test(tests, a_cancel_between_two_tries_that_never_left, 0, 3);
     tcase_add_loop_test(tests, spent_compensations_are_tried_again_slowly, 0, 2);
-    tcase_add_test(tests, an_unknown_pivot_is_fenced_before_the_turn);
-    tcase_add_test(tests, a_fence_that_finds_the_pivot_done_goes_forward);
+    tcase_add_test(tests, an_unknown_pivot_is_revoked_before_the_turn);
+    tcase_add_test(tests, a_revocation_that_finds_the_pivot_done_goes_forward);
     tcase_add_test(tests, cancel_and_timeout_compensate_what_may_have_run);
     tcase_add_test(tests, a_saga_cancelled_before_its_first_message_is_aborted);
     tcase_add_test(tests, spent_compensations_are_parked_and_hold_up_only_what_they_depend_on);

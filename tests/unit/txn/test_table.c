@@ -150,7 +150,7 @@ static struct rig *rig_in(enum txn_state state, bool parked_abort)
         return rig;
     case TXN_DELEGATED:
         return to_delegated();
-    case TXN_FENCING:
+    case TXN_REVOKING:
         rig = to_delegated();
         rig_event(rig, TXN_EVENT_CANCELLED);
         return rig;

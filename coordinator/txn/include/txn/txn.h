@@ -16,7 +16,7 @@
  *   NEW -> BEGINNING* -> RESERVING -> PREPARING -> DECIDING -> COMMITTING -> PUBLISHING -> ENDED
  *                            |            '- no, timeout, cancel -> ABORTING -> PUBLISHING -> ENDED
  *                            '- one branch, one phase: DELEGATING (row) -> DELEGATED (sent)
- *                                                       -> DECIDING | FENCING | ABORTING
+ *                                                       -> DECIDING | REVOKING | ABORTING
  *   interactive: NEW -> OPEN -> (commit) -> BEGINNING* or RESERVING …         * when forced first
  *   a conflict:  PREPARING -> RESTARTING (the row, the wait) -> RESERVING -> PREPARING, in order
  *
@@ -24,7 +24,7 @@
  *
  *   NEW -> BEGINNING -> RUNNING -> CONCLUDING -> PUBLISHING -> ENDED                  committed
  *                          | '- refused, spent, cancel, timeout:
- *                          |    [STOPPING, while the pivot is fenced] -> TURNING (the row)
+ *                          |    [STOPPING, while the pivot is revoked] -> TURNING (the row)
  *                          |    -> COMPENSATING -> CONCLUDING -> PUBLISHING -> ENDED  compensated
  *   2pc_then_saga: PREPARING -> (timeout, unreachable) -> FALLING_BACK (the row) -> RUNNING
  *                  COMMITTING -> (all acknowledged, steps behind the pivot) -> RUNNING
@@ -50,8 +50,8 @@
  *   stored output at hand, or there is nothing to undo). UNSENDABLE answers when it can not be made
  *   although all outputs that it names are known, or known not to be there: the step is parked.
  * - SEND of OP_STATUS: no input. The output in its answer is kept where the state says committed.
- * - SEND of OP_ABORT to the pivot of a saga is a fence: the answer must carry the state that the
- *   branch is in (committed with output, or aborted), as with a delegated branch.
+ * - SEND of OP_ABORT to the pivot of a saga revokes its execute: the answer must carry the state
+ * that the branch is in (committed with output, or aborted), as with a delegated branch.
  * - Slots are for prepares: a saga's commands come without RESERVE.
  * - Outputs survive a restart: txn_recover() points branch->output into its `texts`, from the
  *   image's STEP records. One that was not recorded yet comes back with the next execute, which the
@@ -75,15 +75,15 @@
 
 enum txn_state {
     TXN_NEW,
-    TXN_OPEN,         /* interactive: services may enlist */
-    TXN_BEGINNING,    /* a begin row is being forced */
-    TXN_RESERVING,    /* waits for a slot at every participant, all or none */
-    TXN_PREPARING,    /* prepares are out; votes come in */
-    TXN_DELEGATING,   /* the row that lets one branch decide is being forced */
-    TXN_DELEGATED,    /* that branch was told to execute: its answer is the decision */
-    TXN_FENCING,      /* delegated, then timeout or cancel: abort was sent to it as a fence, and its
-                         answer (committed with output, or aborted) is the decision */
-    TXN_DECIDING,     /* a commit decision is in flight to the journal: nothing may abort now */
+    TXN_OPEN,       /* interactive: services may enlist */
+    TXN_BEGINNING,  /* a begin row is being forced */
+    TXN_RESERVING,  /* waits for a slot at every participant, all or none */
+    TXN_PREPARING,  /* prepares are out; votes come in */
+    TXN_DELEGATING, /* the row that lets one branch decide is being forced */
+    TXN_DELEGATED,  /* that branch was told to execute: its answer is the decision */
+    TXN_REVOKING, /* delegated, then timeout or cancel: its execute is revoked: abort was sent, and
+                     the answer (committed with output, or aborted) is the decision */
+    TXN_DECIDING, /* a commit decision is in flight to the journal: nothing may abort now */
     TXN_COMMITTING,   /* commit is durable: phase 2, without end */
     TXN_ABORTING,     /* aborts are out; the abort row is in flight or durable */
     TXN_RESTARTING,   /* between two attempts, behind a conflict or a new leader's beginning: the
@@ -91,9 +91,9 @@ enum txn_state {
     TXN_FALLING_BACK, /* the ATTEMPT write that ends 2PC and begins a saga is in flight */
     TXN_RUNNING,      /* a saga goes forward, or the steps behind the pivot of a 2PC that committed
                        */
-    TXN_STOPPING, /* a saga is to turn back and its pivot may have run: abort was sent to it as a
-                     fence, and its answer decides: forward, or the turn */
-    TXN_TURNING,  /* the turn to compensation is in flight: nothing leaves */
+    TXN_STOPPING,     /* a saga is to turn back and its pivot may have run: that is revoked, and the
+                         answer decides: forward, or the turn */
+    TXN_TURNING,      /* the turn to compensation is in flight: nothing leaves */
     TXN_COMPENSATING, /* the turn is durable: compensations in reverse order */
     TXN_CONCLUDING,   /* the outcome is in flight: nothing may stop it now; or it is durable and
                          aborts of the attempt before are still tried */
@@ -297,7 +297,7 @@ struct txn {
     uint32_t resumes;  /* how often an operator has said: again, in this memory */
     uint64_t raising;  /* that attempt has no record yet: nothing of it leaves [RAISELAZY] */
     uint64_t was_done; /* executed, and its output came with that, or there was none */
-    uint64_t fencing;  /* an abort of an earlier attempt is not acknowledged [NOABORT] */
+    uint64_t owed_aborts;   /* an abort of an earlier attempt is not acknowledged [NOABORT] */
     uint64_t parked_aborts; /* of those: answered with what makes no sense, an operator looks */
     uint64_t strayed;       /* said heuristic to such an abort: the outcome is mixed */
     enum txn_outcome concluding; /* the outcome that was asked for last: of a saga, or mixed */
