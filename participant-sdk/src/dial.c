@@ -1,4 +1,4 @@
-/* dial.c: see dial.h.
+/* dial.c: connecting to PostgreSQL, one host after the other, each for its own time.
  *
  * Asynchronous, although its thread has nothing else to do: libpq's blocking connect can not be
  * ended from outside, and its time is the sum of all addresses'. The socket is asked for at each

@@ -1,6 +1,8 @@
-/* journals.c: see journals.h. */
+/* journals.c: what requests have shown of their coordinators: the newest epoch and the oldest open
+ * gtid of each shard. */
 #include "journals.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,7 @@ int journals_find(struct journals *journals, struct troth_span id, struct journa
     if (seen->shards == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
+    assert(id.len < sizeof seen->id);
     memcpy(seen->id, id.data, id.len);
     seen->id[id.len] = '\0';
     journals->count++;
@@ -51,6 +54,7 @@ bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid)
     bool newer;
 
     troth_gtid_split(gtid, &parts);
+    assert(parts.shard < TROTH_SHARDS_MAX);
     shard = &seen->shards[parts.shard];
     newer = shard->epoch != 0 && parts.epoch > shard->epoch;
     if (parts.epoch > shard->epoch) {

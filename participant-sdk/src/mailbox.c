@@ -1,6 +1,8 @@
-/* mailbox.c: see mailbox.h. */
+/* mailbox.c: answers from any thread to the loop, which an eventfd wakes. Whoever has a task holds
+ * the mailbox, so that an answer to a participant that has gone is dropped, and not lost memory. */
 #include "mailbox.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,6 +42,7 @@ int mailbox_create(struct mailbox **ret_mailbox)
 struct mailbox *mailbox_hold(struct mailbox *mailbox)
 {
     pthread_mutex_lock(&mailbox->lock);
+    assert(mailbox->refs > 0);
     mailbox->refs++;
     pthread_mutex_unlock(&mailbox->lock);
     return mailbox;
@@ -53,6 +56,7 @@ void mailbox_release(struct mailbox *mailbox)
         return;
     }
     pthread_mutex_lock(&mailbox->lock);
+    assert(mailbox->refs > 0);
     left = --mailbox->refs;
     pthread_mutex_unlock(&mailbox->lock);
     if (left == 0) {

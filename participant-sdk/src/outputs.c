@@ -5,6 +5,7 @@
  * which the two differ: a prepared transaction that was rolled back without a tombstone (by hand;
  * an abort leaves one) and prepared once more by another process over this database, whose commit
  * then comes here. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ int outputs_create(uint32_t entries, struct outputs **ret_outputs)
 {
     struct outputs *outputs = calloc(1, sizeof *outputs);
 
+    assert(entries > 0);
     if (outputs == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }

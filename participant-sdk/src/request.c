@@ -4,6 +4,7 @@
  * anything was written, the reply has a length; otherwise it is streamed, a piece a turn. */
 #include "request.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -103,6 +104,7 @@ void request_deliver(void *arg, struct troth_reply *task)
         task_destroy(task);
         return;
     }
+    assert(request->participant == participant && request->pending > 0 && participant->pending > 0);
     participant->pending--;
     request->pending--;
     if (task->complaint != NULL) {
@@ -123,6 +125,7 @@ void request_deliver(void *arg, struct troth_reply *task)
 
 void request_given_out(struct request *request)
 {
+    assert(request->pending > 0);
     request->pending--;
     mark(request);
 }

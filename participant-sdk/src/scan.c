@@ -6,6 +6,7 @@
  * Asking is always safe. `undecided` is asked again by the next scan; `unknown` stays in doubt and
  * is told to the operator. Names that are not ours, of another database, user or journal are left
  * alone. One scan at a time. */
+#include <assert.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static void finish_one(struct ask *ask)
     struct scan *scan = ask->scan;
 
     free(ask);
+    assert(scan->running && scan->under_way > 0);
     scan->under_way--;
     go_on(scan);
 }

@@ -3,6 +3,7 @@
 #include "sql.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 #include <base/buffer.h>
@@ -78,6 +79,7 @@ static void add(struct sql_parameters *parameters, const void *value, size_t len
 {
     const int i = parameters->count++;
 
+    assert(i < SQL_PARAMETERS_MAX && len <= INT_MAX);
     parameters->values[i] = value;
     parameters->lengths[i] = (int)len;
     parameters->formats[i] = format;
@@ -98,6 +100,7 @@ static void add_number(struct sql_parameters *parameters, uint64_t value, size_t
     unsigned char *number = parameters->numbers[parameters->count];
     size_t i;
 
+    assert(parameters->count < SQL_PARAMETERS_MAX && bytes <= sizeof parameters->numbers[0]);
     for (i = 0; i < bytes; i++) {
         number[i] = (unsigned char)(value >> (8 * (bytes - 1 - i)));
     }
@@ -121,6 +124,7 @@ void sql_int8(struct sql_parameters *parameters, uint64_t value)
 
 void sql_key(struct sql_parameters *parameters, const struct troth_call *call)
 {
+    assert(call->journal != NULL && call->branch != 0 && call->attempt != 0);
     parameters->count = 0;
     sql_text(parameters, call->journal);
     add(parameters, call->gtid.bytes, sizeof call->gtid.bytes, 1);

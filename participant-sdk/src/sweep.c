@@ -3,6 +3,7 @@
  *
  * The mark is durable a whole interval before the rows below it leave, so that an insert that still
  * saw the old mark has ended by then. Nothing is done while no mark moves. */
+#include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,7 @@ static void sweep_run(struct session *session, struct troth_reply *task)
         rows = -1;
     }
     if (rows >= 0) {
+        assert(sweep->running && marks->due > 0);
         memcpy(marks->written, marks->moved, sizeof marks->written);
         marks->due--;
         troth_reply_done(task, TROTH_BRANCH_UNSAID, (struct troth_span){NULL, 0});

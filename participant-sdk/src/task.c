@@ -1,6 +1,7 @@
 /* task.c: a command under way: its memory, its text and its time. */
 #include "task.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ struct troth_reply *task_create(struct mailbox *mailbox, const struct command *c
     task->call.traceparent = task_copy(&at, command->traceparent);
     task->deadline_us = command->timeout_us == 0 ? 0 : now_us + command->timeout_us;
     task->mailbox = mailbox_hold(mailbox);
+    assert(at <= task->text + bytes + 4);
     return task;
 }
 

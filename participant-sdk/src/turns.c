@@ -5,6 +5,7 @@
  * longest, would get the row. So they come back in turns, the oldest transaction first. How many at
  * a time nobody can know, since nobody knows which rows they want: each one that succeeds makes
  * room for half a turn more, each that fails again for a fifth of all less, down to one. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,7 @@ bool turns_take(struct turns *turns, const troth_gtid *gtid, uint64_t wait_us)
 void turns_failed(struct turns *turns)
 {
     pthread_mutex_lock(&turns->lock);
+    assert(turns->given > 0);
     turns->width -= turns->width / NARROWED;
     if (turns->width < WHOLE) {
         turns->width = WHOLE;
@@ -137,6 +139,7 @@ void turns_failed(struct turns *turns)
 void turns_give_back(struct turns *turns, bool done)
 {
     pthread_mutex_lock(&turns->lock);
+    assert(turns->given > 0);
     turns->given--;
     if (done && turns->width < turns->most * WHOLE) {
         turns->width += WIDENED;

@@ -1,6 +1,7 @@
-/* watch.c: see watch.h. */
+/* watch.c: a connection can be cut from another thread, by shutting down a copy of its socket. */
 #include "watch.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +22,9 @@ bool watch_open(struct watch *watch, int socket)
 {
     bool open;
 
+    assert(socket >= 0);
     pthread_mutex_lock(&watch->lock);
+    assert(watch->fd < 0); /* the one before was closed */
     watch->cut = false;
     watch->deadline_us = 0;
     watch->fd = watch->ended ? -1 : fcntl(socket, F_DUPFD_CLOEXEC, 0);

@@ -8,7 +8,6 @@
 #include <fake_host.h>
 #include <inside.h>
 #include <pair.h>
-#include <server.h>
 
 #include "failing.h"
 
