@@ -32,9 +32,10 @@ bool buffer_reserve(struct buffer *buffer, size_t more)
         buffer->failed = true;
         return false;
     }
-    size_t cap = buffer->cap == 0 ? BUFFER_FIRST_CAP : buffer->cap;
-    while (cap < buffer->len + more)
-        cap *= 2;
+    /* Twice as much: appends stay cheap. What is larger still gets what it needs, and no more. */
+    size_t cap = buffer->cap == 0 ? BUFFER_FIRST_CAP : 2 * buffer->cap;
+    if (cap < buffer->len + more)
+        cap = buffer->len + more;
     char *data = realloc(buffer->data, cap);
     if (data == NULL) {
         buffer->failed = true;

@@ -183,6 +183,17 @@ uint32_t http_server_connections(const struct http_server *server)
     return server->count;
 }
 
+void http_server_stats(const struct http_server *server, struct http_server_stats *ret_stats)
+{
+    *ret_stats = (struct http_server_stats){.connections = server->count,
+                                            .replies_bytes = server->replies_bytes,
+                                            .streams_bytes = server->streams_bytes,
+                                            .bodies_bytes = server->bodies_bytes,
+                                            .cut_replies = server->cut_replies,
+                                            .cut_streams = server->cut_streams,
+                                            .refused_bodies = server->refused_bodies};
+}
+
 uint16_t http_server_port(const struct http_server *server)
 {
     return server->port;

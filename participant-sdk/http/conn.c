@@ -209,6 +209,9 @@ void http_conn_flush(struct http_conn *conn)
         } else {
             (void)event_add(conn->writable, NULL); /* a spurious wake-up: the deadline stands */
         }
+        if (conn->ops->kept != NULL) {
+            conn->ops->kept(conn);
+        }
         return;
     }
     conn->write_deadline_us = 0;

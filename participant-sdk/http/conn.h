@@ -24,10 +24,11 @@ struct event;
 struct http_conn;
 
 /* Why `run` is called; bits. */
-#define HTTP_RUN_RESUME     1u /* go on with what was left unread */
-#define HTTP_RUN_READ_LATE  2u /* the read deadline has passed */
-#define HTTP_RUN_WRITE_LATE 4u /* the other side took nothing for too long */
-#define HTTP_RUN_BROKEN     8u /* a write failed */
+#define HTTP_RUN_RESUME     1u  /* go on with what was left unread */
+#define HTTP_RUN_READ_LATE  2u  /* the read deadline has passed */
+#define HTTP_RUN_WRITE_LATE 4u  /* the other side took nothing for too long */
+#define HTTP_RUN_BROKEN     8u  /* a write failed */
+#define HTTP_RUN_OVER       16u /* its side's budget is spent */
 
 /* What a side makes of its connection. */
 struct http_conn_ops {
@@ -35,6 +36,7 @@ struct http_conn_ops {
     void (*ended)(struct http_conn *conn, int error);     /* 0: end of file; or an errno */
     void (*connected)(struct http_conn *conn, int error); /* 0 or an errno; client only */
     void (*written)(struct http_conn *conn);              /* all is; must not call the host */
+    void (*kept)(struct http_conn *conn);                 /* not all is; likewise; may be NULL */
     void (*run)(struct http_conn *conn, unsigned reasons);
 };
 
@@ -90,7 +92,7 @@ struct http_loop {
 };
 
 #define HTTP_READ_BYTES      65536u /* of the shared read buffer */
-#define HTTP_KEEP_BYTES      65536u /* a larger buffer is freed when its message is done */
+#define HTTP_KEEP_BYTES      16384u /* a larger buffer is freed when its message is done */
 #define HTTP_SWEEP_MIN_US    5000u  /* deadlines are looked at no more often */
 #define HTTP_DATE_HEADER_LEN 37u
 

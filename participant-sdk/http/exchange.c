@@ -235,3 +235,21 @@ void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gon
     exchange->gone = gone;
     exchange->gone_arg = gone_arg;
 }
+
+void http_exchange_slow(struct http_exchange *exchange, http_gone slow)
+{
+    exchange->slow = slow;
+}
+
+bool http_exchange_has_room(const struct http_exchange *exchange, uint32_t percent)
+{
+    const struct http_server *server = exchange->conn->server;
+    uint64_t most = server->config.budget.replies_max;
+    return most == 0 || server->replies_bytes < most / 100 * percent;
+}
+
+void http_exchange_promise(struct http_exchange *exchange, size_t bytes)
+{
+    exchange->conn->promised = bytes;
+    http_budget_count(exchange->conn);
+}

@@ -143,6 +143,8 @@ void http_exchange_begin(struct http_exchange *exchange, int status, const char 
                                                        .headers = headers,
                                                        .chunked = exchange->chunked});
     http_serve_set_state(serve, SERVE_STREAMING);
+    serve->boundary = serve->conn.out.len;
+    http_budget_streams(serve, true);
     http_conn_send(&serve->conn);
 }
 
@@ -167,9 +169,8 @@ void http_exchange_write(struct http_exchange *exchange, struct troth_span piece
     if (piece.len == 0 || exchange->is_head) {
         return;
     }
-    if (out->len - serve->conn.out_sent > SERVE_STREAM_BYTES_MAX) {
-        http_conn_schedule(&serve->conn, HTTP_RUN_BROKEN); /* it does not read: it is cut off */
-        return;
+    if (serve->over) {
+        return; /* it is being cut off */
     }
     if (exchange->chunked) {
         append_chunk_size(out, piece.len);
@@ -178,6 +179,7 @@ void http_exchange_write(struct http_exchange *exchange, struct troth_span piece
     if (exchange->chunked) {
         APPEND_LITERAL(out, "\r\n");
     }
+    http_budget_kept(serve);
     http_conn_send(&serve->conn);
 }
 

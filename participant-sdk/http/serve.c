@@ -69,6 +69,7 @@ void http_serve_close(struct serve_conn *serve)
     http_serve_exchange_finish(&serve->exchange);
     http_parse_finish(&serve->parse);
     buffer_finish(&serve->ahead);
+    http_budget_leave(serve);
     TAILQ_REMOVE(&server->conns, serve, link);
     server->count--;
     http_conn_close(&serve->conn);
@@ -100,10 +101,13 @@ void http_serve_refuse(struct serve_conn *serve, int status, const char *what)
         buffer_append_text(&body, what);
         buffer_append_char(&body, '\n');
     }
+    static const struct http_header later[] = {{"Retry-After", "1"}, {NULL, NULL}};
     serve->close_after = true;
-    http_serve_append_head(
-        serve, &(struct serve_head){
-                   .status = status, .type = type, .has_length = true, .length = body.len});
+    http_serve_append_head(serve, &(struct serve_head){.status = status,
+                                                       .type = type,
+                                                       .headers = status == 503 ? later : NULL,
+                                                       .has_length = true,
+                                                       .length = body.len});
     if (serve->parse.llhttp.method != HTTP_HEAD) {
         buffer_append_span(&serve->conn.out, buffer_span(&body));
     }
@@ -131,12 +135,19 @@ static void dispatch(struct serve_conn *serve)
     serve->in_handler = true;
     config->handler(config->arg, &serve->exchange);
     serve->in_handler = false;
+    if (is_open(serve) && has_exchange(serve) && config->body_ends) {
+        buffer_finish(&serve->parse.body);
+    }
+    if (is_open(serve)) {
+        http_budget_count(serve);
+    }
 }
 
 static void keep_ahead(struct serve_conn *serve, const char *data, size_t len)
 {
     buffer_append(&serve->ahead, data, len);
-    if (serve->ahead.len > SERVE_AHEAD_BYTES_MAX) {
+    http_budget_count(serve);
+    if (serve->ahead.len > SERVE_AHEAD_BYTES_MAX || !http_budget_body_fits(serve)) {
         /* Nothing is read any more, so its leaving has to be looked for. */
         http_conn_read_stop(&serve->conn);
         http_conn_read_deadline(&serve->conn, mono_now().us + SERVE_LOOK_US);
@@ -150,6 +161,17 @@ static bool is_full(const struct serve_conn *serve)
 
 static void go_on_reading(struct serve_conn *serve)
 {
+    http_budget_count(serve);
+    if (!http_budget_body_fits(serve)) {
+        serve->server->refused_bodies++;
+        buffer_finish(&serve->parse.body);
+        http_budget_count(serve);
+        http_serve_refuse(
+            serve, 503,
+            "too much of other requests' bodies is being received (bodies_bytes_max); "
+            "nothing was done, try again");
+        return;
+    }
     if (serve->parse.head_done) {
         if (serve->state != SERVE_BODY) {
             http_serve_set_state(serve, SERVE_BODY);
@@ -192,6 +214,7 @@ static void resume(struct serve_conn *serve)
 {
     BUFFER_SCOPED struct buffer ahead = serve->ahead;
     serve->ahead = (struct buffer){0};
+    http_budget_count(serve);
     http_conn_read_start(&serve->conn);
     if (ahead.failed) {
         http_serve_refuse(serve, 503, "out of memory");
@@ -203,12 +226,15 @@ static void resume(struct serve_conn *serve)
 void http_serve_replied(struct serve_conn *serve)
 {
     http_conn_send(&serve->conn);
+    serve->promised = 0;
+    http_budget_count(serve);
     http_serve_exchange_finish(&serve->exchange);
     if (serve->close_after) {
         http_serve_set_state(serve, SERVE_CLOSING);
         return;
     }
     http_parse_reset(&serve->parse);
+    http_budget_streams(serve, false);
     serve->continue_asked = false;
     http_serve_set_state(serve, SERVE_IDLE);
     if (!serve->in_handler && (serve->ahead.len > 0 || serve->ahead.failed)) {
@@ -249,6 +275,8 @@ static void on_written(struct http_conn *conn)
     struct serve_conn *serve = (struct serve_conn *)conn;
     http_buffer_reset(&conn->out);
     conn->out_sent = 0;
+    serve->boundary = 0;
+    http_budget_count(serve);
     if (serve->state == SERVE_CLOSING) {
         (void)shutdown(conn->fd, SHUT_WR);
         http_serve_set_state(serve, SERVE_LINGERING);
@@ -260,6 +288,32 @@ static void on_written(struct http_conn *conn)
     } else if (serve->state == SERVE_IDLE && serve->ahead.len > 0) {
         http_conn_schedule(conn, HTTP_RUN_RESUME);
     }
+}
+
+static void on_kept(struct http_conn *conn)
+{
+    struct serve_conn *serve = (struct serve_conn *)conn;
+    http_budget_release(serve);
+    http_budget_kept(serve);
+}
+
+/* It does not read, and too much waits for it or for all. A stream gets a last word. */
+static void cut_off(struct serve_conn *serve)
+{
+    struct http_exchange *exchange = &serve->exchange;
+    if (serve->state != SERVE_STREAMING || exchange->slow == NULL ||
+        !http_budget_drop_unsent(serve)) {
+        http_serve_lose(serve);
+        return;
+    }
+    serve->close_after = true;
+    serve->over = false; /* what is left of it may have to go, too */
+    exchange->slow(exchange->gone_arg, exchange);
+    if (!is_open(serve)) { /* the host has destroyed the server */
+        return;
+    }
+    assert(serve->state != SERVE_STREAMING);
+    http_budget_count(serve);
 }
 
 static bool has_left(const struct serve_conn *serve)
@@ -305,6 +359,8 @@ static void on_run(struct http_conn *conn, unsigned reasons)
     struct serve_conn *serve = (struct serve_conn *)conn;
     if ((reasons & (HTTP_RUN_BROKEN | HTTP_RUN_WRITE_LATE)) != 0) {
         http_serve_lose(serve);
+    } else if ((reasons & HTTP_RUN_OVER) != 0) {
+        cut_off(serve);
     } else if ((reasons & HTTP_RUN_READ_LATE) != 0) {
         read_late(serve);
     } else if (serve->state == SERVE_IDLE && !is_full(serve)) {
@@ -316,6 +372,7 @@ static const struct http_conn_ops ops = {
     .bytes = on_bytes,
     .ended = on_ended,
     .written = on_written,
+    .kept = on_kept,
     .run = on_run,
 };
 

@@ -32,8 +32,10 @@ enum serve_state {
 #define SERVE_LOOK_US          500000u /* and the client's presence is looked at so often */
 #define SERVE_OUT_BYTES_MAX    (256u << 10) /* unsent replies beyond it: no next request is begun */
 #define SERVE_STREAM_BYTES_MAX (8u << 20)   /* unsent stream beyond it: the client is cut off */
-#define SERVE_ACCEPTS_MAX      64u          /* connections accepted in one turn */
-#define SERVE_ACCEPT_PAUSE_US  50000u       /* after EMFILE and its like */
+#define SERVE_BODY_FREE        16384u /* bytes of a body that are taken whatever the others have */
+#define SERVE_RELEASE_BYTES    65536u /* sent ones of a buffer that is not all sent: given back */
+#define SERVE_ACCEPTS_MAX      64u    /* connections accepted in one turn */
+#define SERVE_ACCEPT_PAUSE_US  50000u /* after EMFILE and its like */
 #define SERVE_OVER_MAX                                                                             \
     64u /* connections beyond the limit that are told so (503); more are                           \
            closed without a word */
@@ -50,6 +52,7 @@ struct serve_conn;
 struct http_exchange {
     struct serve_conn *conn;
     http_gone gone;
+    http_gone slow; /* may be NULL */
     void *gone_arg;
     struct serve_joined *joined;
     uint32_t path; /* offsets in the parse's head */
@@ -72,6 +75,12 @@ struct serve_conn {
     struct http_parse parse;
     struct buffer ahead;
     struct http_exchange exchange;
+    bool streams; /* counted among the streams */
+    bool over;    /* chosen to go, for the budget */
+    size_t out_counted, body_counted;
+    size_t promised; /* bytes of a reply that is being made */
+    size_t boundary; /* of a chunked stream: where a chunk begins in `out`, at what is sent or
+                        before */
     TAILQ_ENTRY(serve_conn) link;
 };
 
@@ -88,6 +97,8 @@ struct http_server {
     bool destroying;
     uint32_t count;
     struct serve_conns conns;
+    uint64_t replies_bytes, streams_bytes, bodies_bytes;
+    uint64_t cut_replies, cut_streams, refused_bodies;
 };
 
 /* accept.c; serve.c */
@@ -104,6 +115,18 @@ void http_serve_set_state(struct serve_conn *serve, enum serve_state state);
 void http_serve_exchange_finish(struct http_exchange *exchange);
 /* Splits the target into path and query. */
 void http_serve_exchange_init(struct serve_conn *serve);
+
+/* budget.c. After each change of a connection's buffers. */
+void http_budget_count(struct serve_conn *serve);
+void http_budget_leave(struct serve_conn *serve);
+void http_budget_streams(struct serve_conn *serve, bool streams);
+bool http_budget_body_fits(const struct serve_conn *serve);
+/* Not all was taken by the socket, or there is more for it: somebody may have to go. */
+void http_budget_kept(struct serve_conn *serve);
+/* Gives memory of what is sent back. */
+void http_budget_release(struct serve_conn *serve);
+/* What has not begun to leave is gone from a chunked stream; false: that can not be. */
+bool http_budget_drop_unsent(struct serve_conn *serve);
 
 /* reply.c */
 struct serve_head {

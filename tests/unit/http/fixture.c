@@ -97,6 +97,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 void world_start(struct world *world, const struct http_limits *limits, uint32_t connections_max)
 {
+    world_start_with(world, limits, connections_max, &(struct http_budget){.replies_max = 0});
+}
+
+void world_start_with(struct world *world, const struct http_limits *limits,
+                      uint32_t connections_max, const struct http_budget *budget)
+{
     struct timeval tick = {.tv_usec = 2000};
     *world = (struct world){.base = event_base_new()};
     ck_assert_ptr_nonnull(world->base);
@@ -106,6 +112,7 @@ void world_start(struct world *world, const struct http_limits *limits, uint32_t
     struct http_server_config config = {.address = "127.0.0.1",
                                         .connections_max = connections_max,
                                         .limits = *limits,
+                                        .budget = *budget,
                                         .handler = handle,
                                         .problem = problem,
                                         .arg = world};

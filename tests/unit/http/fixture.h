@@ -31,6 +31,8 @@ struct world {
 };
 
 void world_start(struct world *world, const struct http_limits *limits, uint32_t connections_max);
+void world_start_with(struct world *world, const struct http_limits *limits,
+                      uint32_t connections_max, const struct http_budget *budget);
 void world_finish(struct world *world);
 /* One turn: events, then the flush. */
 void world_turn(struct world *world);

@@ -10,5 +10,6 @@ Suite *client_suite(void);
 Suite *pool_suite(void);
 Suite *names_suite(void);
 Suite *destroy_suite(void);
+Suite *budget_suite(void);
 
 #endif

@@ -29,11 +29,27 @@ typedef void (*http_gone)(void *arg, struct http_exchange *exchange);
 struct buffer;
 typedef const char *(*http_problem)(int status, const char *what, struct buffer *body);
 
+/* Bytes of memory over all connections; 0: no limit. */
+struct http_budget {
+    /* Replies that clients have not taken. Beyond it the connection with the most of it, of those
+     * that take no more now, is closed; and so on. */
+    uint64_t replies_max;
+    /* Streams, likewise: the one with the most is cut off. And each for itself, when its socket
+     * takes no more; whatever stands here, at 8 MiB. */
+    uint64_t streams_max;
+    uint64_t stream_max;
+    /* Bodies of requests that are being received (beyond 16 KiB of each), and what came behind a
+     * request before its reply: the request that goes over it gets 503. */
+    uint64_t bodies_max;
+};
+
 struct http_server_config {
     const char *address;      /* numeric, IPv4 or IPv6 */
     uint16_t port;            /* 0: chosen free, see http_server_port() */
     uint32_t connections_max; /* beyond it: 503 and closed */
     struct http_limits limits;
+    struct http_budget budget;
+    bool body_ends; /* with the handler: http_exchange_body() is empty behind it */
     http_handler handler;
     http_problem problem;
     void *arg;
@@ -44,6 +60,13 @@ TROTH_MUST_CHECK int http_server_create(struct http_loop *loop,
                                         const struct http_server_config *config,
                                         struct http_server **ret_server);
 uint32_t http_server_connections(const struct http_server *server);
+
+struct http_server_stats {
+    uint32_t connections;
+    uint64_t replies_bytes, streams_bytes, bodies_bytes; /* now, as the budget counts them */
+    uint64_t cut_replies, cut_streams, refused_bodies;   /* so often the budget said no */
+};
+void http_server_stats(const struct http_server *server, struct http_server_stats *ret_stats);
 /* Closes everything; `gone` is called for exchanges not yet answered, from inside this. Takes NULL.
  * From anywhere, also from handler, problem and gone: an exchange that they have is invalid then.
  */
@@ -75,8 +98,19 @@ void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gon
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *type,
                          const struct http_header *headers, struct troth_span body);
 
+/* The replies that clients have not taken are less than `percent` of their budget: a host asks
+ * before it makes a large answer to what changes nothing, and refuses instead. */
+bool http_exchange_has_room(const struct http_exchange *exchange, uint32_t percent);
+
+/* The reply takes so much while it is being made: counted as if it stood there already, until it
+ * does. */
+void http_exchange_promise(struct http_exchange *exchange, size_t bytes);
+
 /* Streamed: chunked encoding, each piece leaves with the next flush. A client that does not read is
- * cut off (`gone`) when 8 MiB wait for it, or after limits.write_timeout_us. */
+ * cut off when its budget (http_budget) is spent: what has not begun to leave is dropped, and
+ * `slow` is called, which writes a last piece and ends the stream; without it, or where that is not
+ * taken either, and after limits.write_timeout_us, it is `gone`. */
+void http_exchange_slow(struct http_exchange *exchange, http_gone slow);
 void http_exchange_begin(struct http_exchange *exchange, int status, const char *type,
                          const struct http_header *headers);
 void http_exchange_write(struct http_exchange *exchange, struct troth_span piece);
