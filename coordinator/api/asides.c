@@ -81,6 +81,8 @@ static void add(void *arg, const struct api_problem *problem, const struct api_e
 {
     struct buffer *body = arg;
     (void)problem;
+    if (body->failed || body->len >= LIST_BYTES_MAX) /* `total` says that there are more */
+        return;
     buffer_append_text(body, body->data[body->len - 1] == '[' ? "{" : ",{");
     append_members(body, event);
     buffer_append_char(body, '}');

@@ -41,11 +41,26 @@ static void call_destroy(struct call *call)
     free(call);
 }
 
+/* Many may have asked while there was room. */
+static bool finds_room(const struct call *call)
+{
+    struct troth_span method = http_exchange_method(call->exchange);
+    bool asks = method.len == 3 && memcmp(method.data, "GET", 3) == 0;
+    return !asks || http_exchange_has_room(call->exchange, 100);
+}
+
 void call_reply(struct call *call, int status, const struct http_header *headers,
                 struct buffer *body)
 {
-    if (call->exchange != NULL)
+    if (call->exchange != NULL && finds_room(call)) {
         reply_json(call->exchange, status, headers, body);
+    } else if (call->exchange != NULL) {
+        struct api_problem problem;
+        api_problem_set(&problem, API_PROBLEM_FULL,
+                        "too many bytes of answers wait for clients that do not read them "
+                        "(answers_bytes_max); ask again");
+        reply_problem(call->exchange, &problem, NULL);
+    }
     call_destroy(call);
 }
 

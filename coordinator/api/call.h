@@ -16,6 +16,7 @@ struct call {
     struct buffer text;             /* a list so far */
     uint32_t count;                 /* entries in it */
     uint32_t limit;
+    bool payloads;   /* they are listed, too */
     troth_gtid gtid; /* asked about; in a list the last one shown */
     uint32_t branch;
     uint32_t attempt;

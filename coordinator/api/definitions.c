@@ -331,7 +331,7 @@ static void append_page(const struct api_host *host, const struct list_cursor *c
     for (; (definition = host->definition_at(host->ctx, i)) != NULL; i++) {
         if (!is_behind(definition, cursor))
             continue;
-        if (count == limit)
+        if (count == limit || body->len >= LIST_BYTES_MAX)
             break;
         if (count++ > 0)
             buffer_append_char(body, ',');

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "problem_body.h"
 #include "request.h"
 #include "view.h"
 
@@ -41,6 +42,28 @@ static void client_left(void *arg, struct http_exchange *exchange)
     watch_destroy(watch);
 }
 
+/* It does not read: the stream ends here, with a word to say why. */
+static void client_slow(void *arg, struct http_exchange *exchange)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    struct watch *watch = arg;
+    const struct api_host *host = &watch->api->host;
+    struct api_problem problem;
+    assert(watch->exchange == exchange);
+    api_problem_set(&problem, API_PROBLEM_FULL,
+                    "events are not read, and too many bytes of them wait (watchers_bytes_max): "
+                    "those in between are left out; follow it again");
+    buffer_append_format(&text,
+                         "id: %llu\nevent: dropped\ndata: ", (unsigned long long)watch->id + 1);
+    problem_append(&text, &problem); /* ends with a line feed */
+    buffer_append_char(&text, '\n');
+    if (!text.failed)
+        http_exchange_write(exchange, buffer_span(&text));
+    http_exchange_end(exchange);
+    host->unwatch(host->ctx, watch);
+    watch_destroy(watch);
+}
+
 /* --- the stream ------------------------------------------------------------------------------- */
 
 /* Payloads may be laid out over lines. In JSON a line feed stands only between tokens, so that a
@@ -69,7 +92,8 @@ static void append_event(struct buffer *text, uint64_t id, const struct api_prog
         buffer_append_span(text, progress->moment);
     else
         view_append(text, progress->view,
-                    progress->kind == API_PROGRESS_ENDED ? VIEW_TIMELINE : VIEW_BRIEF);
+                    progress->kind == API_PROGRESS_ENDED ? VIEW_STEPS | VIEW_TIMELINE | VIEW_SHORT
+                                                         : VIEW_STEPS);
     make_one_line(text, data);
     buffer_append_text(text, "\n\n");
 }
@@ -96,8 +120,10 @@ static void send_event(struct watch *watch, const struct api_progress *progress)
         give_up(watch, &problem);
         return;
     }
-    if (watch->id++ == 0)
+    if (watch->id++ == 0) {
         http_exchange_begin(watch->exchange, 200, EVENTS_TYPE, stream_headers);
+        http_exchange_slow(watch->exchange, client_slow);
+    }
     http_exchange_write(watch->exchange, buffer_span(&text));
 }
 

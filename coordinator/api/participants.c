@@ -137,7 +137,7 @@ static void append_page(const struct api_host *host, const char *cursor, uint32_
     for (uint32_t i = 0; host->participant_at(host->ctx, i, &participant); i++) {
         if (strcmp(participant.name, cursor) <= 0)
             continue;
-        more = count == limit;
+        more = count == limit || body->len >= LIST_BYTES_MAX;
         if (more)
             break;
         if (count++ > 0)

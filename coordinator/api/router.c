@@ -23,7 +23,7 @@ static const struct route routes[] = {
     ROUTE("POST", "/v1/transactions", transactions_start, NULL),
     ROUTE("GET", "/v1/transactions", transactions_list, "state", "outcome", "definition",
           "participant", "older_than", "began_after", "began_before", "label", "key", "gtid",
-          "limit", "cursor", NULL),
+          "limit", "cursor", "payloads", NULL),
     ROUTE("GET", "/v1/transactions/{gtid}", transactions_get, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/branches", branches_enlist, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/commit", branches_commit, NULL),

@@ -218,12 +218,14 @@ static int read_filters(const struct request *request, struct filters *filters,
         error = query_uint(request, "limit", 1, LIST_LIMIT_MAX, &list->limit, ret_problem);
     if (error == 0)
         error = query_cursor(request, list, ret_problem);
+    if (error == 0)
+        error = query_bool(request, "payloads", &list->payloads, ret_problem);
     list->definition = filters->definition[0] != '\0' ? filters->definition : NULL;
     list->participant = filters->participant[0] != '\0' ? filters->participant : NULL;
     return error;
 }
 
-/* In number, or in bytes: outputs may be large, and a page is one answer. */
+/* In number, or in bytes: payloads may be large, and a page is one answer. */
 static bool is_full(const struct call *call)
 {
     return call->count >= call->limit || call->text.len >= LIST_BYTES_MAX;
@@ -246,22 +248,35 @@ static void finish_list(struct call *call)
     call_reply(call, 200, no_headers, &body);
 }
 
-static void listed(void *arg, const struct api_problem *problem, const struct api_view *view,
-                   bool fresh)
+static bool listed(void *arg, const struct api_problem *problem, const struct api_view *view)
 {
     struct call *call = arg;
-    (void)fresh;
     if (problem != NULL) {
         call_refuse(call, problem);
-    } else if (view == NULL) {
-        finish_list(call);
-    } else if (!is_full(call)) {
-        if (call->count > 0)
-            buffer_append_char(&call->text, ',');
-        call->gtid = view->origin->gtid;
-        call->count++;
-        view_append(&call->text, view, VIEW_BRIEF);
+        return false;
     }
+    if (view == NULL) {
+        finish_list(call);
+        return false;
+    }
+    if (call->count > 0)
+        buffer_append_char(&call->text, ',');
+    call->gtid = view->origin->gtid;
+    call->count++;
+    view_append(&call->text, view, call->payloads ? VIEW_STEPS | VIEW_INPUT : 0);
+    return !is_full(call) && call->exchange != NULL && !call->text.failed;
+}
+
+/* Pages with payloads are large, and made piece by piece: they may have half of what answers may
+ * take, so that all other questions find room. */
+static int promise_page(const struct request *request, struct api_problem *ret_problem)
+{
+    if (!http_exchange_has_room(request->exchange, 50))
+        return api_problem_set(ret_problem, API_PROBLEM_FULL,
+                               "too many bytes of answers wait for clients that do not read them "
+                               "(half of answers_bytes_max); ask again, or without payloads");
+    http_exchange_promise(request->exchange, LIST_BYTES_MAX);
+    return 0;
 }
 
 int transactions_list(const struct request *request, struct api_problem *ret_problem)
@@ -270,11 +285,14 @@ int transactions_list(const struct request *request, struct api_problem *ret_pro
     FILTERS_SCOPED struct filters filters = {.list = {.state = NULL}};
     struct call *call;
     int error = read_filters(request, &filters, ret_problem);
+    if (error == 0 && filters.list.payloads)
+        error = promise_page(request, ret_problem);
     if (error == 0)
         error = call_create(request, &call, ret_problem);
     if (error != 0)
         return error;
     call->limit = filters.list.limit;
+    call->payloads = filters.list.payloads;
     host->list(host->ctx, &filters.list, listed, call);
     return 0;
 }

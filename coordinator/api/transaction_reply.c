@@ -18,7 +18,7 @@ void transaction_reply(struct call *call, int status, const struct api_view *vie
     }
     if (replayed)
         headers[count] = (struct http_header){"Idempotency-Replayed", "true"};
-    view_append(&body, view, VIEW_BRIEF);
+    view_append(&body, view, VIEW_STEPS);
     buffer_append_char(&body, '\n');
     call_reply(call, status, headers, &body);
 }

@@ -37,6 +37,49 @@ static void append_json(struct page *page, const char *name, struct troth_span v
         buffer_append_text(page->object, absent);
 }
 
+static void append_without_output(struct buffer *object, struct troth_span step)
+{
+    static const struct troth_span output = {"\"output\"", 8};
+    struct json_cursor members = json_cursor(step);
+    struct troth_span key, value;
+    const char *before = "";
+    buffer_append_char(object, '{');
+    while (json_next(&members, &key, &value)) {
+        if (key.data == NULL ||
+            (key.len == output.len && memcmp(key.data, output.data, key.len) == 0))
+            continue;
+        buffer_append_text(object, before);
+        buffer_append_span(object, key);
+        buffer_append_char(object, ':');
+        buffer_append_span(object, value);
+        before = ",";
+    }
+    buffer_append_char(object, '}');
+}
+
+static void append_steps_without_outputs(struct buffer *object, struct troth_span steps)
+{
+    struct json_cursor list = json_cursor(steps);
+    struct troth_span step;
+    const char *before = "";
+    buffer_append_text(object, ",\"steps\":[");
+    while (json_next(&list, NULL, &step)) {
+        buffer_append_text(object, before);
+        append_without_output(object, step);
+        before = ",";
+    }
+    buffer_append_text(object, "],\"left_out\":[\"outputs\"]");
+}
+
+static void append_steps(struct page *page, struct troth_span steps, unsigned shown)
+{
+    bool is_long = (shown & VIEW_SHORT) != 0 && steps.len > API_ENDED_STEPS_BYTES_MAX;
+    if (is_long && (!page->stored || is_readable(steps)))
+        append_steps_without_outputs(page->object, steps);
+    else
+        append_json(page, "steps", steps, "[]");
+}
+
 static void append_damaged(const struct page *page)
 {
     for (unsigned i = 0; i < page->damaged_count; i++) {
@@ -101,7 +144,7 @@ void label_append(struct buffer *text, struct troth_span name, struct troth_span
     append_again(text, value);
 }
 
-void view_append(struct buffer *object, const struct api_view *view, enum view_detail detail)
+void view_append(struct buffer *object, const struct api_view *view, unsigned shown)
 {
     const struct txn_origin *origin = view->origin;
     append_origin(object, origin);
@@ -119,17 +162,18 @@ void view_append(struct buffer *object, const struct api_view *view, enum view_d
     struct page page = {.object = object, .stored = view->stored};
     if (origin->labels.data != NULL && origin->labels.len > 0)
         append_json(&page, "labels", origin->labels, "{}");
-    if (detail == VIEW_WHOLE && origin->idempotency_key.data != NULL) {
+    if ((shown & VIEW_KEY) != 0 && origin->idempotency_key.data != NULL) {
         buffer_append_text(object, ",\"idempotency_key\":");
         json_append_string(object, origin->idempotency_key);
     }
-    if (detail == VIEW_WHOLE && !origin->interactive)
+    if ((shown & VIEW_INPUT) != 0 && !origin->interactive)
         append_json(&page, "input", origin->input, "null");
-    append_json(&page, "steps", view->steps, "[]");
+    if ((shown & VIEW_STEPS) != 0)
+        append_steps(&page, view->steps, shown);
     append_json(&page, "failure", view->failure, "null");
     if (view->fallback.len > strlen("null"))
         append_json(&page, "fallback", view->fallback, "null");
-    if (detail != VIEW_BRIEF)
+    if ((shown & VIEW_TIMELINE) != 0)
         append_json(&page, "timeline", view->history, "[]");
     append_damaged(&page);
     buffer_append_char(object, '}');

@@ -175,6 +175,8 @@ static void draw_end(const struct following *following, struct troth_span view, 
     if (following->drawn)
         buffer_append_char(text, '\n');
     view_append(following->cli, view, wall_now().us, text);
+    if (member(view, "left_out").data != NULL)
+        buffer_append_text(text, "\noutputs are left out: trothctl tx show has them\n");
     if (!following->drawn)
         timeline_append(following->cli, view, text);
 }
@@ -241,6 +243,15 @@ static void note_heard(struct following *following)
     cli_complain(CLI_EXIT_OK, "the stream goes on");
 }
 
+/* It was not read for too long (a pager that waits): the stream ends, and is joined again. */
+static void say_dropped(struct troth_span problem)
+{
+    BUFFER_SCOPED struct buffer why = {0};
+    text_append_value(&why, member(problem, "detail"));
+    const char *words = buffer_text(&why);
+    cli_complain(CLI_EXIT_OK, "the coordinator dropped the stream: %s", words != NULL ? words : "");
+}
+
 static bool on_event(void *arg, const struct stream_event *event)
 {
     struct following *following = arg;
@@ -254,6 +265,8 @@ static bool on_event(void *arg, const struct stream_event *event)
     }
     if (is(event->event, "moment") && !moment_is_new(following, data))
         return true;
+    if (is(event->event, "dropped"))
+        say_dropped(data);
     if (following->cli->json)
         append_json(event, data, &text);
     else

@@ -45,39 +45,70 @@ bool driver_may_speak(void *arg)
 
 /* --- views ----------------------------------------------------------------------------------- */
 
-/* false: there is no memory for it, and nothing was told. */
-static bool show(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
+/* What is made of a transaction's memory for one view. */
+struct texts {
+    struct buffer steps, failure, fallback, history;
+};
+
+static void texts_finish(struct texts *texts)
 {
-    BUFFER_SCOPED struct buffer steps = {0}, failure = {0}, fallback = {0}, history = {0};
-    txn_steps_append(&entry->txn, &steps);
-    trouble_failure_append(entry, &failure);
-    txn_fallback_append(&entry->txn, &fallback);
-    if (timeline) {
-        txn_history_append(&entry->txn, &history);
+    buffer_finish(&texts->steps);
+    buffer_finish(&texts->failure);
+    buffer_finish(&texts->fallback);
+    buffer_finish(&texts->history);
+}
+
+#define WITH_STEPS    1u
+#define WITH_OUTPUTS  2u /* in the steps */
+#define WITH_TIMELINE 4u
+
+/* false: there is no memory for it. Borrows what `texts` gets. */
+static bool make_view(struct entry *entry, unsigned with, struct texts *texts,
+                      struct api_view *ret_view)
+{
+    if ((with & WITH_STEPS) != 0) {
+        txn_steps_append(&entry->txn, (with & WITH_OUTPUTS) != 0, &texts->steps);
     }
-    if (steps.failed || failure.failed || fallback.failed || history.failed) {
+    trouble_failure_append(entry, &texts->failure);
+    txn_fallback_append(&entry->txn, &texts->fallback);
+    if ((with & WITH_TIMELINE) != 0) {
+        txn_history_append(&entry->txn, &texts->history);
+    }
+    if (texts->steps.failed || texts->failure.failed || texts->fallback.failed ||
+        texts->history.failed) {
         return false;
     }
-    struct api_view view = {.origin = &entry->origin,
-                            .attempt = entry->txn.attempt,
-                            .state = entry_state_name(entry),
-                            .outcome = entry->txn.outcome,
-                            .ended_at = entry->ended_at,
-                            .steps = buffer_span(&steps),
-                            .failure = buffer_span(&failure),
-                            .fallback = buffer_span(&fallback),
-                            .history = buffer_span(&history),
-                            .stored = entry->recovered_texts.len > 0};
+    *ret_view = (struct api_view){.origin = &entry->origin,
+                                  .attempt = entry->txn.attempt,
+                                  .state = entry_state_name(entry),
+                                  .outcome = entry->txn.outcome,
+                                  .ended_at = entry->ended_at,
+                                  .steps = buffer_span(&texts->steps),
+                                  .failure = buffer_span(&texts->failure),
+                                  .fallback = buffer_span(&texts->fallback),
+                                  .history = buffer_span(&texts->history),
+                                  .stored = entry->recovered_texts.len > 0};
+    return true;
+}
+
+/* false: there is no memory for it, and nothing was told. */
+static bool show(struct entry *entry, unsigned with, api_view_fn fn, void *arg, bool fresh)
+{
+    __attribute__((cleanup(texts_finish))) struct texts texts = {0};
+    struct api_view view;
+    if (!make_view(entry, with, &texts, &view)) {
+        return false;
+    }
     fn(arg, NULL, &view, fresh);
     return true;
 }
 
-static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fresh, bool timeline)
+static void answer_with(struct entry *entry, unsigned with, api_view_fn fn, void *arg, bool fresh)
 {
     struct api_problem problem;
     if (!answer_may_leave(entry->driver)) {
         problem_unknown(&problem, entry, lease_is_over);
-    } else if (!show(entry, fn, arg, fresh, timeline)) {
+    } else if (!show(entry, with, fn, arg, fresh)) {
         problem_unknown(&problem, entry, "out of memory for the answer");
     } else {
         return;
@@ -86,19 +117,27 @@ static void answer_with(struct entry *entry, api_view_fn fn, void *arg, bool fre
 }
 
 /* One of many: a problem would end the list. Without memory it is left out. */
-void answer_listed(struct entry *entry, api_view_fn fn, void *arg, bool timeline)
+bool answer_listed(struct entry *entry, bool payloads, api_list_fn fn, void *arg)
 {
-    (void)show(entry, fn, arg, false, timeline);
+    __attribute__((cleanup(texts_finish))) struct texts texts = {0};
+    struct api_view view;
+    unsigned with = payloads ? WITH_STEPS | WITH_OUTPUTS : 0;
+    return !make_view(entry, with, &texts, &view) || fn(arg, NULL, &view);
 }
 
 void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
 {
-    answer_with(entry, fn, arg, fresh, false);
+    answer_with(entry, WITH_STEPS | WITH_OUTPUTS, fn, arg, fresh);
+}
+
+void answer_progress(struct entry *entry, api_view_fn fn, void *arg)
+{
+    answer_with(entry, WITH_STEPS, fn, arg, false);
 }
 
 void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh)
 {
-    answer_with(entry, fn, arg, fresh, true);
+    answer_with(entry, WITH_STEPS | WITH_OUTPUTS | WITH_TIMELINE, fn, arg, fresh);
 }
 
 /* Of a transaction that is not in memory, the journal knows members, votes and the decision. */
@@ -149,28 +188,29 @@ static void members_as_steps(const struct txn_image *image, struct buffer *list)
     buffer_append_text(list, "]");
 }
 
-static void show_row(const struct journal_row *row, api_view_fn fn, void *arg, bool fresh)
+/* `made` gets the steps where the row has none. */
+static struct api_view view_of_row(const struct journal_row *row, struct buffer *made)
 {
-    BUFFER_SCOPED struct buffer steps = {0};
     if (row->steps.data == NULL) {
-        members_as_steps(&row->image, &steps);
+        members_as_steps(&row->image, made);
     }
-    struct api_view view = {.origin = &row->image.origin,
-                            .attempt = row->image.attempt,
-                            .state = row->ended_at.us != 0 ? "ended" : "open",
-                            .outcome = row->image.outcome,
-                            .ended_at = row->ended_at,
-                            .steps = row->steps.data != NULL ? row->steps : buffer_span(&steps),
-                            .failure = row->image.failure,
-                            .fallback = row->image.fallback,
-                            .history = row->history,
-                            .stored = true};
-    fn(arg, NULL, &view, fresh);
+    return (struct api_view){.origin = &row->image.origin,
+                             .attempt = row->image.attempt,
+                             .state = row->ended_at.us != 0 ? "ended" : "open",
+                             .outcome = row->image.outcome,
+                             .ended_at = row->ended_at,
+                             .steps = row->steps.data != NULL ? row->steps : buffer_span(made),
+                             .failure = row->image.failure,
+                             .fallback = row->image.fallback,
+                             .history = row->history,
+                             .stored = true};
 }
 
-void answer_row_listed(const struct journal_row *row, api_view_fn fn, void *arg)
+bool answer_row_listed(const struct journal_row *row, api_list_fn fn, void *arg)
 {
-    show_row(row, fn, arg, false);
+    BUFFER_SCOPED struct buffer steps = {0};
+    struct api_view view = view_of_row(row, &steps);
+    return fn(arg, NULL, &view);
 }
 
 void answer_row(const struct driver *driver, const struct journal_row *row, api_view_fn fn,
@@ -182,7 +222,9 @@ void answer_row(const struct driver *driver, const struct journal_row *row, api_
         fn(arg, &problem, NULL, fresh);
         return;
     }
-    show_row(row, fn, arg, fresh);
+    BUFFER_SCOPED struct buffer steps = {0};
+    struct api_view view = view_of_row(row, &steps);
+    fn(arg, NULL, &view, fresh);
 }
 
 /* --- readiness ------------------------------------------------------------------------------- */

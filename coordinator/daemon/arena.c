@@ -21,6 +21,7 @@ void arena_finish(struct arena *arena)
         free(arena->chunks);
         arena->chunks = next;
     }
+    arena->bytes = 0;
 }
 
 static struct arena_chunk *chunk_for(struct arena *arena, size_t size)
@@ -38,6 +39,7 @@ static struct arena_chunk *chunk_for(struct arena *arena, size_t size)
     chunk->cap = cap;
     chunk->next = arena->chunks;
     arena->chunks = chunk;
+    arena->bytes += sizeof *chunk + cap;
     return chunk;
 }
 

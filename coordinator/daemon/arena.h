@@ -11,6 +11,7 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *chunks; /* newest first */
+    size_t bytes;               /* that it has taken */
 };
 
 void arena_finish(struct arena *arena);

@@ -79,6 +79,10 @@ const struct config_key config_keys[] = {
     DURATION_KEY(prepare_timeout_max, "1h", US_PER_S, 30 * 24 * 3600 * US_PER_S,
                  "longest prepare_timeout of a definition, and longest timeout of an interactive "
                  "transaction, since branches that are prepared hold their locks for so long"),
+    COUNT_KEY(open_bytes_max, "1073741824", 16777216, UINT64_C(1) << 44,
+              "bytes of memory that open transactions take with inputs, outputs and the commands "
+              "that wait to be sent; beyond it new ones get 503 with Retry-After, those under way "
+              "go on"),
     COUNT_KEY(outbox_rows_max, "500000", 1, 900000,
               "outcome events that wait for Kafka; beyond it new transactions get 503 with "
               "Retry-After, those under way go on"),
@@ -97,6 +101,17 @@ const struct config_key config_keys[] = {
               "client connections; beyond it 503. Fewer where the limit of open files is low"),
     COUNT_KEY(body_bytes_max, "1048576", 1024, 67108864,
               "bytes of a request's body; beyond it 413"),
+    COUNT_KEY(bodies_bytes_max, "134217728", 1048576, UINT64_C(1) << 40,
+              "memory of all bodies that are being received (beyond 16 KiB of each); the request "
+              "that goes over it gets 503 with Retry-After"),
+    COUNT_KEY(
+        answers_bytes_max, "268435456", 16777216, UINT64_C(1) << 40,
+        "memory of all answers that clients have not read; from half of it on lists with "
+        "payloads get 503 with Retry-After, beyond it the client that reads least is cut off"),
+    COUNT_KEY(watchers_bytes_max, "67108864", 1048576, UINT64_C(1) << 40,
+              "memory of all events that clients who follow transactions have not read; beyond it, "
+              "and beyond 1 MiB for itself, the one that reads least gets the event \"dropped\" "
+              "and the end of its stream"),
     DURATION_KEY(reply_wait, "30s", 1000, 300 * US_PER_S,
                  "how long a request waits for its outcome when the client does not say "
                  "(Prefer: wait=N); then 202 and the state reached"),
@@ -412,6 +427,10 @@ int config_check(const struct config *config, struct buffer *why)
     }
     if (config->prepare_timeout_max_us > config->timeout_max_us) {
         buffer_append_text(why, "prepare_timeout_max is longer than timeout_max");
+        return TROTH_ERROR_CONFIG;
+    }
+    if (config->bodies_bytes_max < 2 * config->body_bytes_max) {
+        buffer_append_text(why, "bodies_bytes_max is less than two bodies of body_bytes_max");
         return TROTH_ERROR_CONFIG;
     }
     struct troth_span topic = {config->kafka_topic, strlen(config->kafka_topic)};

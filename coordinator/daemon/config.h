@@ -37,6 +37,7 @@ struct config {
     uint64_t open_transactions_reserved; /* per cent */
     uint64_t timeout_max_us;
     uint64_t prepare_timeout_max_us;
+    uint64_t open_bytes_max;
     uint64_t outbox_rows_max;
     uint64_t outbox_memory_max;
     uint64_t kafka_message_bytes_max;
@@ -44,6 +45,9 @@ struct config {
     uint64_t journal_queue_bytes_max;
     uint64_t connections_max;
     uint64_t body_bytes_max;
+    uint64_t bodies_bytes_max;
+    uint64_t answers_bytes_max;
+    uint64_t watchers_bytes_max;
     uint64_t reply_wait_us;
     uint64_t call_timeout_us;
     uint64_t connect_timeout_us;

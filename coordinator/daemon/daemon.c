@@ -15,6 +15,7 @@
 #include "descriptors.h"
 #include "driver.h"
 #include "log.h"
+#include "memory.h"
 
 #include <base/now.h>
 
@@ -142,6 +143,11 @@ static int start_server(struct daemon *daemon)
         .address = daemon->address,
         .connections_max = descriptors_for_clients(daemon->config->connections_max),
         .limits = limits,
+        .budget = {.replies_max = daemon->config->answers_bytes_max,
+                   .streams_max = daemon->config->watchers_bytes_max,
+                   .stream_max = API_WATCHER_BYTES_MAX,
+                   .bodies_max = daemon->config->bodies_bytes_max},
+        .body_ends = true,
         .handler = api_handle,
         .problem = api_server_problem,
         .arg = daemon->api};
@@ -158,8 +164,11 @@ static int start_server(struct daemon *daemon)
                               ? "another program listens there: stop it, or choose another --listen"
                           : errno != 0 ? strerror(errno)
                                        : NULL;
+        return error;
     }
-    return error;
+    driver_attach_server(daemon->driver, daemon->server);
+    memory_look(daemon->config, server.connections_max);
+    return 0;
 }
 
 /* Behind the driver's end nothing is commanded any more. */

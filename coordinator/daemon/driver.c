@@ -161,6 +161,11 @@ void driver_attach(struct driver *driver, struct journal *journal)
     driver->journal = journal;
 }
 
+void driver_attach_server(struct driver *driver, const struct http_server *server)
+{
+    driver->server = server;
+}
+
 void driver_fail(struct driver *driver, const char *why)
 {
     if (!driver->failed) {
@@ -216,6 +221,7 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     effects_handle(driver, entry);
     watch_step(entry);
     answer_stuck(entry);
+    room_count(entry);
     if (entry->ended) {
         answer_all(entry, NULL); /* whoever is not told yet: there is nothing more to wait for */
     }
@@ -332,10 +338,12 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     bool failed = false;
     order_result(entry, (uint32_t)index, result);
     struct txn_branch *branch = &entry->branches[index];
+    struct troth_span copy = {NULL, 0};
     if (result->output.data != NULL && branch->output.data != NULL) {
         kept.output = branch->output; /* the guard answers what it stored: the first stands */
     } else {
-        kept.output = arena_copy(&entry->arena, result->output, &failed);
+        failed = !room_output_copy(result->output, &copy);
+        kept.output = copy;
     }
     kept.reason = entry_keep_reason(entry, (uint32_t)index, result->reason);
     if (failed) {
@@ -346,6 +354,7 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
                               .unsent = !sent,
                               .down = is_down(&entry->extra[index])};
     driver_step(driver, entry, &event);
+    room_output_settle(entry, (uint32_t)index, copy);
     end_phase1(entry, (uint32_t)index);
     notice_try(entry, branch, &kept);
 }

@@ -27,6 +27,9 @@ void driver_destroy(struct driver *driver); /* takes NULL; answers nobody */
 /* Gives it its journal, borrowed. It is made after the driver, since the callbacks below are part
  * of its configuration; the outbox is the driver's own, made when the journal's id is known. */
 void driver_attach(struct driver *driver, struct journal *journal);
+/* What /metrics says of clients' connections is its. Borrowed; it outlives the driver. */
+struct http_server;
+void driver_attach_server(struct driver *driver, const struct http_server *server);
 
 /* The callbacks of the journal; arg is the driver. */
 struct journal_callbacks driver_journal_callbacks(void);

@@ -88,6 +88,8 @@ struct entry_branch {
     struct slots_pool *place_at;     /* where a place is held; NULL: nowhere … */
     bool has_slot;                   /* … and a slot: until its phase 1 is over */
     char *reasons[ENTRY_REASONS];
+    char *output; /* what the branch's output points to, when its participant gave it */
+    size_t output_len;
 };
 
 /* Where a transaction that prepares in order is (gate.c). */
@@ -129,12 +131,15 @@ struct entry {
     bool dead;            /* on the list of those to be freed at the turn's end */
     struct record_outbox_row *rows[TXN_OUTCOME_COUNT]; /* made, by outcome; in the arena */
     struct buffer recovered_texts;                     /* the core's, after recovery */
+    size_t outputs_bytes;                              /* of what its participants answered */
+    size_t counted;                                    /* in the driver's open_bytes */
 };
 
 /* Why a client's transaction, or a branch that would enlist, was refused with 503. */
 enum refusal {
     REFUSAL_STOPPING,
     REFUSAL_SEATS,
+    REFUSAL_BYTES,
     REFUSAL_OUTBOX,
     REFUSAL_JOURNAL_QUEUE,
     REFUSAL_JOURNAL_UNWRITABLE,
@@ -198,6 +203,7 @@ struct shard {
 struct driver {
     struct event_base *base;
     struct http_loop *http;
+    const struct http_server *server; /* NULL: none yet */
     const struct config *config;
     struct journal *journal;
     int64_t clock_ahead_us; /* this node's wall clock, of the database's */
@@ -234,6 +240,8 @@ struct driver {
     uint32_t shards_count;
     uint32_t next_shard;
     uint32_t open;
+    uint64_t open_bytes;    /* memory of open transactions (room.c) … */
+    uint64_t command_bytes; /* … and of their commands that wait or are under way */
     uint64_t random;
     bool draining;
     bool finishing; /* it is being destroyed */
@@ -312,6 +320,18 @@ uint32_t driver_shard_of_key(const struct driver *driver, struct troth_span key)
 int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, troth_gtid *ret_gtid);
 void driver_oldest_open(void *arg, uint32_t round, struct buffer *ret_list);
 
+/* room.c */
+/* Brings the driver's count up to what the entry takes now. */
+void room_count(struct entry *entry);
+void room_leave(struct entry *entry);
+/* One more with so many bytes of payload finds room; else the problem says why not. */
+bool room_takes(const struct driver *driver, size_t payload, struct api_problem *problem);
+uint64_t room_taken(const struct driver *driver);
+/* A copy of a participant's output for this branch. false: no memory. Behind the step,
+ * room_output_settle() frees it unless the branch has it now. */
+bool room_output_copy(struct troth_span output, struct troth_span *ret_copy);
+void room_output_settle(struct entry *entry, uint32_t index, struct troth_span copy);
+
 /* answer.c */
 /* Nothing was done, and nothing will be: say it only where that is certain. */
 void problem_unavailable(struct api_problem *problem, const char *why);
@@ -321,12 +341,14 @@ void problem_unknown(struct api_problem *problem, const struct entry *entry, con
 bool answer_may_leave(const struct driver *driver);
 /* The timeline is for who looks at a transaction, not for who began it. */
 void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
+/* For who watches: steps without outputs. */
+void answer_progress(struct entry *entry, api_view_fn fn, void *arg);
 void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool fresh);
 void answer_row(const struct driver *driver, const struct journal_row *row, api_view_fn fn,
                 void *arg, bool fresh);
 /* For lists, whose lease is looked at when they begin. */
-void answer_listed(struct entry *entry, api_view_fn fn, void *arg, bool timeline);
-void answer_row_listed(const struct journal_row *row, api_view_fn fn, void *arg);
+bool answer_listed(struct entry *entry, bool payloads, api_list_fn fn, void *arg);
+bool answer_row_listed(const struct journal_row *row, api_list_fn fn, void *arg);
 bool driver_ready(void *ctx, struct buffer *ret_details);
 
 /* waiting.c */
@@ -378,7 +400,7 @@ void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
                       bool fresh);
 void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
-void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
+void questions_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg);
 void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
                        struct troth_span journal, api_answer_fn fn, void *arg);
 
@@ -399,9 +421,10 @@ void seats_append_all(const struct driver *driver, struct buffer *ret_members);
 /* listing.c */
 bool listing_in_memory(const struct api_list *list);
 /* Without the end. */
-void listing_entries(struct driver *driver, const struct api_list *list, api_view_fn fn, void *arg);
+/* false: who asked wants no more. */
+bool listing_entries(struct driver *driver, const struct api_list *list, api_list_fn fn, void *arg);
 bool listing_in_range(const struct api_list *list, const troth_gtid *gtid);
-void listing_from_memory(struct driver *driver, const struct api_list *list, api_view_fn fn,
+void listing_from_memory(struct driver *driver, const struct api_list *list, api_list_fn fn,
                          void *arg);
 
 /* metrics.c */

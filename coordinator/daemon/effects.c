@@ -223,10 +223,10 @@ static void unsendable(struct driver *driver, struct entry *entry, const struct 
 {
     struct deferred what = deferred_for(entry, effect, TXN_EVENT_UNSENDABLE);
     char text[MESSAGE_REASON_MAX];
-    bool failed = false;
+    uint32_t index = (uint32_t)(effect->branch - entry->branches);
     int len = unsendable_text(text, sizeof(text), error, path);
     size_t kept = (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
-    what.reason = arena_copy(&entry->arena, (struct troth_span){text, kept}, &failed);
+    what.reason = entry_keep_reason(entry, index, (struct troth_span){text, kept});
     driver_defer(driver, &what);
 }
 

@@ -142,6 +142,7 @@ void entry_destroy(struct entry *entry)
 {
     assert(entry->waiters == NULL);
     (void)event_del(&entry->timer);
+    room_leave(entry);
     give_slots_back(entry);
     seats_leave(entry);
     participants_let_go(entry);
@@ -149,6 +150,7 @@ void entry_destroy(struct entry *entry)
         for (uint32_t which = 0; which < ENTRY_REASONS; which++) {
             free(entry->extra[i].reasons[which]);
         }
+        free(entry->extra[i].output);
     }
     registry_let_go(entry->definition);
     owners_put(&entry->driver->callers, entry->caller);
@@ -193,6 +195,7 @@ void entry_insert(struct driver *driver, struct entry *entry)
     }
     link_by_age(shard_of(driver, entry), entry);
     driver->open++;
+    room_count(entry);
 }
 
 void entry_remove(struct driver *driver, struct entry *entry)

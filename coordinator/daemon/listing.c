@@ -109,14 +109,14 @@ static struct wall cursor_at(const struct driver *driver, const troth_gtid *curs
     return entry != NULL ? entry->origin.began_at : (struct wall){parts.unix_ms * 1000u};
 }
 
-void listing_from_memory(struct driver *driver, const struct api_list *list, api_view_fn fn,
+void listing_from_memory(struct driver *driver, const struct api_list *list, api_list_fn fn,
                          void *arg)
 {
-    listing_entries(driver, list, fn, arg);
-    fn(arg, NULL, NULL, false);
+    (void)listing_entries(driver, list, fn, arg);
+    (void)fn(arg, NULL, NULL);
 }
 
-void listing_entries(struct driver *driver, const struct api_list *list, api_view_fn fn, void *arg)
+bool listing_entries(struct driver *driver, const struct api_list *list, api_list_fn fn, void *arg)
 {
     assert(list->limit >= 1 && list->limit <= LISTED_MAX);
     struct page page = {.list = list};
@@ -132,6 +132,9 @@ void listing_entries(struct driver *driver, const struct api_list *list, api_vie
         }
     }
     for (uint32_t i = 0; i < page.count; i++) {
-        answer_listed(page.entries[i], fn, arg, false);
+        if (!answer_listed(page.entries[i], list->payloads, fn, arg)) {
+            return false;
+        }
     }
+    return true;
 }

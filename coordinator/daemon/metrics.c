@@ -11,6 +11,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include <http/server.h>
+
 /* X(family, name, type, help) */
 #define FAMILIES(X)                                                                                \
     X(TRANSACTIONS, "troth_transactions_total", "counter",                                         \
@@ -46,6 +48,8 @@
       "Transactions with a branch at a participant that have not ended.")                          \
     X(PARTICIPANT_REFUSED, "troth_participant_refused_total", "counter",                           \
       "Transactions that found no seat, by the participants that had none of their own left.")     \
+    X(OPEN_BYTES, "troth_open_transactions_bytes", "gauge",                                        \
+      "Memory that they take, with inputs, outputs and commands that wait; see open_bytes_max.")   \
     X(PARKED, "troth_parked_transactions", "gauge",                                                \
       "Open transactions with something parked: an operator must look.")                           \
     X(OLDEST_OPEN, "troth_oldest_open_transaction_seconds", "gauge",                               \
@@ -85,6 +89,19 @@
     X(IN_FLIGHT, "troth_participant_in_flight", "gauge", "Commands sent and not answered.")        \
     X(REACHABLE, "troth_participant_reachable", "gauge",                                           \
       "1: the last request to the participant was answered.")                                      \
+    X(CONNECTIONS, "troth_client_connections", "gauge", "Connections of clients.")                 \
+    X(ANSWERS_BYTES, "troth_client_answers_bytes", "gauge",                                        \
+      "Memory of answers that clients have not read; see answers_bytes_max.")                      \
+    X(ANSWERS_CUT, "troth_client_answers_cut_total", "counter",                                    \
+      "Connections closed because their clients did not read.")                                    \
+    X(WATCHERS_BYTES, "troth_client_watchers_bytes", "gauge",                                      \
+      "Memory of events that who follows has not read; see watchers_bytes_max.")                   \
+    X(WATCHERS_DROPPED, "troth_client_watchers_dropped_total", "counter",                          \
+      "Streams of events ended because their clients did not read.")                               \
+    X(BODIES_BYTES, "troth_client_bodies_bytes", "gauge",                                          \
+      "Memory of requests' bodies that are being received; see bodies_bytes_max.")                 \
+    X(BODIES_REFUSED, "troth_client_bodies_refused_total", "counter",                              \
+      "Requests refused because too much of others' bodies was being received.")                   \
     X(LOG_DROPPED, "troth_log_lines_dropped_total", "counter",                                     \
       "Lines of diagnostics that found no room, because nobody read standard error.")              \
     X(CALLS, "troth_participant_calls_total", "counter",                                           \
@@ -342,6 +359,7 @@ static void append_open(struct buffer *text, const struct driver *driver)
 {
     struct open_summary sum = sum_up(driver);
     append(text, FAMILY_OPEN, driver->open);
+    append(text, FAMILY_OPEN_BYTES, room_taken(driver));
     append(text, FAMILY_PARKED, sum.parked);
     append_age(text, FAMILY_OLDEST_OPEN, sum.oldest_us);
     append_age(text, FAMILY_OLDEST_DOUBT, sum.oldest_doubt_us);
@@ -349,6 +367,7 @@ static void append_open(struct buffer *text, const struct driver *driver)
 
 static const char *const refusals[REFUSAL_COUNT] = {[REFUSAL_STOPPING] = "stopping",
                                                     [REFUSAL_SEATS] = "seats",
+                                                    [REFUSAL_BYTES] = "bytes",
                                                     [REFUSAL_OUTBOX] = "outbox",
                                                     [REFUSAL_JOURNAL_QUEUE] = "journal_queue",
                                                     [REFUSAL_JOURNAL_UNWRITABLE] =
@@ -507,6 +526,21 @@ static void append_calls(struct buffer *text, const struct driver *driver)
     }
 }
 
+static void append_clients(struct buffer *text, const struct driver *driver)
+{
+    struct http_server_stats stats = {0};
+    if (driver->server != NULL) {
+        http_server_stats(driver->server, &stats);
+    }
+    append(text, FAMILY_CONNECTIONS, stats.connections);
+    append(text, FAMILY_ANSWERS_BYTES, stats.replies_bytes);
+    append(text, FAMILY_ANSWERS_CUT, stats.cut_replies);
+    append(text, FAMILY_WATCHERS_BYTES, stats.streams_bytes);
+    append(text, FAMILY_WATCHERS_DROPPED, stats.cut_streams);
+    append(text, FAMILY_BODIES_BYTES, stats.bodies_bytes);
+    append(text, FAMILY_BODIES_REFUSED, stats.refused_bodies);
+}
+
 void metrics_host(void *ctx, struct buffer *ret_text)
 {
     const struct driver *driver = ctx;
@@ -518,6 +552,7 @@ void metrics_host(void *ctx, struct buffer *ret_text)
     append_journal(ret_text, driver);
     append_outbox(ret_text, driver);
     append_participants(ret_text, driver);
+    append_clients(ret_text, driver);
     append(ret_text, FAMILY_LOG_DROPPED, log_dropped());
     append_calls(ret_text, driver);
     begin(ret_text, FAMILY_STARTED);

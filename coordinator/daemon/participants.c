@@ -102,7 +102,8 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         .result = driver_on_result,
         .heard = on_heard,
         .arg = driver,
-        .due = &driver->channels_due};
+        .due = &driver->channels_due,
+        .bytes = &driver->command_bytes};
     for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++) {
         config.urls[i] = from->urls[i];
     }

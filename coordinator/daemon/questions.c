@@ -65,26 +65,14 @@ void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 
 struct list_question {
     struct driver *driver;
-    api_view_fn fn;
+    api_list_fn fn;
     void *arg;
     bool memory_first; /* what is in memory was listed already */
+    bool payloads;
 };
 
-static void on_list_row(void *arg, int error, const struct journal_row *row)
+static void list_end(struct list_question *question, int error)
 {
-    struct list_question *question = arg;
-    if (error == 0 && row != NULL) {
-        /* The journal may lag behind the memory by a lazy write: the memory knows better. */
-        struct entry *entry = entry_find(question->driver, &row->image.origin.gtid);
-        if (entry != NULL && !entry->looking_up) {
-            if (!question->memory_first) {
-                answer_listed(entry, question->fn, question->arg, true);
-            }
-        } else if (!row->unreadable) {
-            answer_row_listed(row, question->fn, question->arg);
-        }
-        return;
-    }
     struct api_problem problem;
     if (error == TROTH_ERROR_TIMEOUT) {
         (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE,
@@ -93,8 +81,29 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
     } else if (error != 0) {
         problem_unavailable(&problem, "the journal can not be asked");
     }
-    question->fn(question->arg, error != 0 ? &problem : NULL, NULL, false);
+    (void)question->fn(question->arg, error != 0 ? &problem : NULL, NULL);
     free(question);
+}
+
+/* The journal may lag behind the memory by a lazy write: the memory knows better. */
+static bool list_row(const struct list_question *question, const struct journal_row *row)
+{
+    struct entry *entry = entry_find(question->driver, &row->image.origin.gtid);
+    if (entry != NULL && !entry->looking_up) {
+        return question->memory_first ||
+               answer_listed(entry, question->payloads, question->fn, question->arg);
+    }
+    return row->unreadable || answer_row_listed(row, question->fn, question->arg);
+}
+
+static bool on_list_row(void *arg, int error, const struct journal_row *row)
+{
+    struct list_question *question = arg;
+    if (error == 0 && row != NULL) {
+        return list_row(question, row);
+    }
+    list_end(question, error);
+    return false;
 }
 
 /* --- by idempotency key ---------------------------------------------------------------------- */
@@ -102,15 +111,11 @@ static void on_list_row(void *arg, int error, const struct journal_row *row)
 static void on_keyed_row(void *arg, int error, const struct journal_row *row)
 {
     struct list_question *question = arg;
-    if (error == TROTH_ERROR_NOT_FOUND) { /* the key's row is there, the transaction's has left */
-        question->fn(question->arg, NULL, NULL, false);
-        free(question);
-        return;
+    if (error == 0) {
+        (void)list_row(question, row);
     }
-    on_list_row(question, error, row);
-    if (error == 0 && row != NULL) {
-        on_list_row(question, 0, NULL);
-    }
+    /* Not found: the key's row is there, the transaction's has left. */
+    list_end(question, error == TROTH_ERROR_NOT_FOUND ? 0 : error);
 }
 
 static void on_key_found(void *arg, int error, const troth_gtid *gtid, struct troth_span hash)
@@ -120,7 +125,7 @@ static void on_key_found(void *arg, int error, const troth_gtid *gtid, struct tr
     if (error == 0) {
         journal_get(question->driver->journal, gtid, on_keyed_row, question);
     } else {
-        on_list_row(question, error == TROTH_ERROR_NOT_FOUND ? 0 : error, NULL);
+        list_end(question, error == TROTH_ERROR_NOT_FOUND ? 0 : error);
     }
 }
 
@@ -129,8 +134,8 @@ static void list_by_key(struct list_question *question, struct troth_span key)
     struct driver *driver = question->driver;
     struct entry *entry = entry_find_key(driver, key);
     if (entry != NULL && !entry->looking_up) {
-        answer_listed(entry, question->fn, question->arg, false);
-        on_list_row(question, 0, NULL);
+        (void)answer_listed(entry, question->payloads, question->fn, question->arg);
+        list_end(question, 0);
         return;
     }
     journal_key_find(driver->journal, driver_shard_of_key(driver, key), key, on_key_found,
@@ -153,16 +158,22 @@ static struct journal_filter filter_of(const struct api_list *list, const char *
                                    .last = list->last,
                                    .has_cursor = list->has_cursor,
                                    .cursor = list->cursor,
-                                   .limit = list->limit};
+                                   .limit = list->limit,
+                                   .payloads = list->payloads};
 }
 
-void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
+static void list_refuse(api_list_fn fn, void *arg, const char *why)
+{
+    struct api_problem problem;
+    problem_unavailable(&problem, why);
+    (void)fn(arg, &problem, NULL);
+}
+
+void questions_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg)
 {
     struct driver *driver = ctx;
     if (!answer_may_leave(driver)) {
-        struct api_problem problem;
-        problem_unavailable(&problem, "this node's lease is over");
-        fn(arg, &problem, NULL, false);
+        list_refuse(fn, arg, "this node's lease is over");
         return;
     }
     if (listing_in_memory(list) && list->key.data == NULL) {
@@ -175,12 +186,11 @@ void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void
     const char *text = list->label.data != NULL ? buffer_text(&label) : NULL;
     if (question == NULL || (list->label.data != NULL && text == NULL)) {
         free(question);
-        struct api_problem problem;
-        problem_unavailable(&problem, "out of memory");
-        fn(arg, &problem, NULL, false);
+        list_refuse(fn, arg, "out of memory");
         return;
     }
-    *question = (struct list_question){.driver = driver, .fn = fn, .arg = arg};
+    *question =
+        (struct list_question){.driver = driver, .fn = fn, .arg = arg, .payloads = list->payloads};
     if (list->key.data != NULL) {
         list_by_key(question, list->key);
         return;
@@ -188,8 +198,9 @@ void questions_list(void *ctx, const struct api_list *list, api_view_fn fn, void
     /* Who has the beginning of a gtid means a transaction wherever it stands: one that runs may
      * have no row yet. */
     question->memory_first = list->has_range && list->state == NULL && !list->has_cursor;
-    if (question->memory_first) {
-        listing_entries(driver, list, fn, arg);
+    if (question->memory_first && !listing_entries(driver, list, fn, arg)) {
+        list_end(question, 0);
+        return;
     }
     struct journal_filter filter = filter_of(list, text);
     journal_list(driver->journal, &filter, on_list_row, question);

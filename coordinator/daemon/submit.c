@@ -77,7 +77,8 @@ bool submit_journal_takes(struct driver *driver, struct api_problem *problem)
 }
 
 /* Whether this node can take anything new at all; whose it is comes later (seats.c). */
-static bool admit(struct driver *driver, struct api_problem *problem)
+static bool admit(struct driver *driver, const struct api_submit *submit,
+                  struct api_problem *problem)
 {
     if (driver->draining || driver->failed) {
         problem_unavailable(problem, "this node is stopping");
@@ -92,6 +93,9 @@ static bool admit(struct driver *driver, struct api_problem *problem)
             (unsigned long long)outbox_waiting(driver),
             (unsigned long long)driver->config->outbox_rows_max);
         return refused(driver, REFUSAL_OUTBOX, problem);
+    }
+    if (!room_takes(driver, submit->input.len + submit->labels.len, problem)) {
+        return refused(driver, REFUSAL_BYTES, problem);
     }
     return submit_journal_takes(driver, problem);
 }
@@ -354,7 +358,7 @@ void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, voi
             return;
         }
     }
-    if (!admit(driver, &problem) ||
+    if (!admit(driver, submit, &problem) ||
         (submit->definition != NULL && !can_run(driver, submit->definition, &problem))) {
         fn(arg, &problem, NULL, false);
         return;

@@ -157,7 +157,7 @@ static void tell_state(struct watcher *watcher)
     watcher->state = txn->state;
     watcher->outcome = txn->outcome;
     watcher->attempt = txn->attempt;
-    answer_entry(watcher->entry, take_view, watcher, false);
+    answer_progress(watcher->entry, take_view, watcher);
 }
 
 static bool state_is_new(const struct watcher *watcher)

@@ -18,7 +18,7 @@ static void origin_read(const PGresult *result, int n, int first, struct txn_ori
     origin->traceparent = field_text(result, n, first + 12);
     origin->timeout_us = (uint64_t)field_int8(result, n, first + 13);
     origin->prepare_timeout_us = (uint64_t)field_int8(result, n, first + 14);
-    origin->began_at = field_time(result, n, first + 15);
+    origin->began_at = field_time(result, n, first + IMAGE_BEGAN_AT);
 }
 
 int image_read(const PGresult *result, int n, int first, struct journal_row *ret_row)

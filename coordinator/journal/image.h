@@ -15,6 +15,7 @@
     "coalesce(t.failure, d.failure), t.state, t.steps, t.history, t.ended_at, d.decided_at, "      \
     "t.fallback"
 #define IMAGE_COLUMNS_COUNT 27
+#define IMAGE_BEGAN_AT      15
 
 /* Columns in that order, beginning with `first`. Spans point into the result. TROTH_ERROR_SYNTAX: a
  * word in it is not known; the gtid is filled in all the same when it could be read. */

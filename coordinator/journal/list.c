@@ -19,10 +19,16 @@
 /* Of all windows of one list; then TROTH_ERROR_TIMEOUT. */
 #define LIST_TIME_US UINT64_C(10000000)
 
+/* Payloads of one window, behind its first row. */
+#define LIST_BYTES    4194304
+#define STRINGIFY_(x) #x
+#define STRINGIFY(x)  STRINGIFY_(x)
+
 #define SCANNED 0
 #define LAST_AT 1 /* of the window's last row, and its gtid */
 #define LAST    2
-#define IMAGE   3
+#define WANTED  3 /* rows of the window; those given may be fewer, for their bytes */
+#define IMAGE   4
 
 /* What goes on from window to window. The strings lie in `texts`. */
 struct list {
@@ -50,53 +56,80 @@ static bool looks_through(const struct journal_filter *filter)
 
 static void list_end(struct ask *ask, int error)
 {
-    ask->fn.row(ask->arg, error, NULL);
+    (void)ask->fn.list(ask->arg, error, NULL);
 }
 
-static int list_ask(struct journal *journal, struct list *list, journal_row_fn fn, void *arg);
+static int list_ask(struct journal *journal, struct list *list, journal_list_fn fn, void *arg);
 
 /* The window gave less than was asked for, and there is more behind it. */
 static void list_next(struct ask *ask, struct list *list)
 {
-    uint64_t now_us = clock_mono_us();
     int error = TROTH_ERROR_TIMEOUT;
 
-    list->window *= LIST_GROWS;
-    if (list->window > LIST_WINDOW_MAX)
-        list->window = LIST_WINDOW_MAX;
-    if (now_us < list->until_us)
-        error = list_ask(ask->journal, list, ask->fn.row, ask->arg);
+    if (clock_mono_us() < list->until_us)
+        error = list_ask(ask->journal, list, ask->fn.list, ask->arg);
     else
         list_destroy(list);
     if (error != TROTH_OK)
-        ask->fn.row(ask->arg, error, NULL);
+        list_end(ask, error);
+}
+
+/* Gives the rows. false: who asked wants no more. */
+static bool list_give(struct ask *ask, const PGresult *result, uint32_t *ret_given)
+{
+    struct journal_row row;
+
+    for (int i = 0; i < PQntuples(result) && !PQgetisnull(result, i, IMAGE); i++) {
+        int error = image_read(result, i, IMAGE, &row);
+
+        row.unreadable = error != TROTH_OK;
+        (*ret_given)++;
+        if (!ask->fn.list(ask->arg, TROTH_OK, &row))
+            return false;
+    }
+    return true;
 }
 
 static void list_take(struct ask *ask, const PGresult *result)
 {
     struct list *list = ask->list;
-    struct journal_row row;
-    uint32_t found = 0;
+    uint32_t given = 0, wanted = (uint32_t)field_int8(result, 0, WANTED);
+    bool goes_on = list_give(ask, result, &given);
+    int last = (int)given - 1;
 
     ask->list = NULL;
-    for (int i = 0; i < PQntuples(result) && !PQgetisnull(result, i, IMAGE); i++) {
-        found++;
-        int error = image_read(result, i, IMAGE, &row);
-
-        row.unreadable = error != TROTH_OK;
-        ask->fn.row(ask->arg, TROTH_OK, &row);
+    goes_on = goes_on && given < list->filter.limit;
+    if (goes_on && given < wanted) {
+        list->cursor_at = field_time(result, last, IMAGE + IMAGE_BEGAN_AT);
+        goes_on = field_uuid(result, last, IMAGE, list->filter.cursor.bytes);
+    } else if (goes_on) {
+        goes_on = (uint64_t)field_int8(result, 0, SCANNED) >= list->window &&
+                  field_uuid(result, 0, LAST, list->filter.cursor.bytes);
+        list->cursor_at = field_time(result, 0, LAST_AT);
+        list->window *= LIST_GROWS;
+        if (list->window > LIST_WINDOW_MAX)
+            list->window = LIST_WINDOW_MAX;
     }
-    if (found >= list->filter.limit || (uint64_t)field_int8(result, 0, SCANNED) < list->window ||
-        !field_uuid(result, 0, LAST, list->filter.cursor.bytes)) {
+    if (!goes_on) {
         list_destroy(list);
-        ask->fn.row(ask->arg, TROTH_OK, NULL);
+        list_end(ask, TROTH_OK);
         return;
     }
-    list->filter.limit -= found;
-    list->cursor_at = field_time(result, 0, LAST_AT);
+    list->filter.limit -= given;
     list->exact = true;
     list_next(ask, list);
 }
+
+/* As IMAGE_COLUMNS. What is large stands under CASE: where it is not asked for, it is not fetched
+ * from where PostgreSQL keeps it, either. */
+#define LIST_COLUMNS                                                                               \
+    "t.gtid, t.attempt, t.protocol, t.mode, t.interactive, t.accepted, t.definition, "             \
+    "t.definition_version, case when $15 then t.input end, t.labels, t.idempotency_key, "          \
+    "t.request_hash, t.traceparent, t.timeout_us, t.prepare_timeout_us, t.began_at, "              \
+    "coalesce(d.delegated_branch, t.delegated_branch), d.decision, "                               \
+    "coalesce(t.outcome, d.outcome), case when $15 then coalesce(d.members, t.members) end, "      \
+    "coalesce(t.failure, d.failure), t.state, case when $15 then t.steps end, "                    \
+    "case when $15 then t.history end, t.ended_at, d.decided_at, t.fallback"
 
 /* Planned each time, so that a filter which is not given costs nothing. Participants' names stand
  * in lists made by record_member_append and txn_steps_append: names need no escapes. The cursor's
@@ -108,28 +141,40 @@ const struct ask_kind ask_list = {
            "and ($4::text is null or strpos(coalesce(d.members, t.members, t.steps), "
            "'\"participant\":\"' || $4 || '\"') > 0) "
            "and ($12::text is null or strpos(t.labels, $12) > 0) "
-           "and t.gtid between $13 and $14) is true as wanted "
+           "and t.gtid between $13 and $14) is true as wanted, "
+           "case when $15 then coalesce(octet_length(t.input), 0) + "
+           "coalesce(octet_length(d.members), octet_length(t.members), 0) + "
+           "coalesce(octet_length(t.steps), 0) + coalesce(octet_length(t.history), 0) "
+           "else 0 end as bytes "
            "from troth.txn t left join troth.decision d "
            "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
            "where ($1::text is null or t.state = $1) and t.began_at < $5 and t.began_at >= $11 "
            "and (t.began_at, t.gtid) < (coalesce((select c.began_at from troth.txn c "
            "where c.shard = $6 and c.gtid = $7), $8), $7) "
            "order by t.began_at desc, t.gtid desc limit $10), "
-           "k as (select w.shard, w.gtid from w where w.wanted "
-           "order by w.began_at desc, w.gtid desc limit $9), "
-           "e as (select count(*) as scanned, (array_agg(w.began_at order by w.began_at, "
-           "w.gtid))[1] as at, (array_agg(w.gtid order by w.began_at, w.gtid))[1] as gtid from w) "
-           "select e.scanned, e.at, e.gtid, " IMAGE_COLUMNS " from e left join (k "
-           "join troth.txn t on t.shard = k.shard and t.gtid = k.gtid "
-           "left join troth.decision d "
-           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt) on true "
-           "order by t.began_at desc, t.gtid desc",
+           "p as (select w.*, row_number() over o as n, sum(w.bytes) over o as sum from "
+           "(select * from w where w.wanted order by w.began_at desc, w.gtid desc limit $9) w "
+           "window o as (order by w.began_at desc, w.gtid desc)), "
+           "k as (select shard, gtid from p where n = 1 or sum <= " STRINGIFY(
+               LIST_BYTES) "), "
+                           "e as (select count(*) as scanned, (array_agg(w.began_at order by "
+                           "w.began_at, "
+                           "w.gtid))[1] as at, (array_agg(w.gtid order by w.began_at, w.gtid))[1] "
+                           "as gtid, "
+                           "(select count(*) from p) as wanted from w) "
+                           "select e.scanned, e.at, e.gtid, e.wanted, " LIST_COLUMNS
+                           " from e left join (k "
+                           "join troth.txn t on t.shard = k.shard and t.gtid = k.gtid "
+                           "left join troth.decision d "
+                           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt) on "
+                           "true "
+                           "order by t.began_at desc, t.gtid desc",
     .take = list_take,
     .end = list_end,
 };
 
 /* Takes the list; not so when it fails for lack of memory: then it is gone. */
-static int list_ask(struct journal *journal, struct list *list, journal_row_fn fn, void *arg)
+static int list_ask(struct journal *journal, struct list *list, journal_list_fn fn, void *arg)
 {
     const struct journal_filter *filter = &list->filter;
     struct ask *ask = ask_create(journal, &ask_list, arg);
@@ -140,7 +185,7 @@ static int list_ask(struct journal *journal, struct list *list, journal_row_fn f
         return TROTH_ERROR_NO_MEMORY;
     }
     troth_gtid_split(&filter->cursor, &parts);
-    ask->fn.row = fn;
+    ask->fn.list = fn;
     ask->list = list;
     params_string(&ask->params, filter->state);
     params_string(&ask->params, filter->outcome);
@@ -156,6 +201,7 @@ static int list_ask(struct journal *journal, struct list *list, journal_row_fn f
     params_string(&ask->params, filter->label);
     params_uuid(&ask->params, filter->first.bytes);
     params_uuid(&ask->params, filter->last.bytes);
+    params_bool(&ask->params, filter->payloads);
     ask_send(ask);
     return TROTH_OK;
 }
@@ -219,7 +265,7 @@ static void narrow(struct journal_filter *filter)
         filter->after.us = 1; /* 0 stands for infinity */
 }
 
-void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
+void journal_list(struct journal *journal, const struct journal_filter *filter, journal_list_fn fn,
                   void *arg)
 {
     struct list *list = calloc(1, sizeof *list);
@@ -229,7 +275,7 @@ void journal_list(struct journal *journal, const struct journal_filter *filter, 
     assert(filter->limit >= 1 && filter->limit <= 1000);
     if (list == NULL || !keep_filter(list, filter)) {
         list_destroy(list);
-        fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
+        (void)fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
     }
     if (filter->has_cursor) {
@@ -243,5 +289,5 @@ void journal_list(struct journal *journal, const struct journal_filter *filter, 
     list->until_us = clock_mono_us() + LIST_TIME_US;
     error = list_ask(journal, list, fn, arg);
     if (error != TROTH_OK)
-        fn(arg, error, NULL);
+        (void)fn(arg, error, NULL);
 }

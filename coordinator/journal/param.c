@@ -60,6 +60,12 @@ void params_int8(struct params *params, int64_t value)
     put_int8(&params->bytes, (uint64_t)value);
 }
 
+void params_bool(struct params *params, bool value)
+{
+    params_begin(params, PARAM_BOOL, false);
+    buffer_append_char(&params->bytes, value ? 1 : 0);
+}
+
 void params_text(struct params *params, struct troth_span text)
 {
     params_begin(params, PARAM_TEXT, text.data == NULL);

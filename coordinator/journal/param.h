@@ -40,6 +40,7 @@ void params_clear(struct params *params);
 void params_finish(struct params *params);
 void params_int4(struct params *params, int32_t value);
 void params_int8(struct params *params, int64_t value);
+void params_bool(struct params *params, bool value);
 void params_text(struct params *params, struct troth_span text); /* absent: null */
 void params_string(struct params *params, const char *text);     /* NULL: null */
 void params_uuid(struct params *params, const uint8_t bytes[16]);

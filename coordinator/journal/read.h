@@ -25,6 +25,7 @@ struct ask {
     uint64_t deadline_us;
     union {
         journal_row_fn row;
+        journal_list_fn list;
         journal_inquiry_fn inquiry;
         journal_key_fn key;
         journal_entry_fn entry;

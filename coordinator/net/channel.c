@@ -26,6 +26,21 @@ static enum lane_number lane_of(enum message_op op)
     return LANE_PHASE2;
 }
 
+static size_t bytes_of(const struct command *command)
+{
+    return sizeof(struct item) + command->operation.len + command->input.len +
+           command->traceparent.len;
+}
+
+static void free_item(struct channel *channel, struct item *item)
+{
+    if (channel->config.bytes != NULL) {
+        *channel->config.bytes -= bytes_of(&item->command);
+    }
+    free(item->reason_copy);
+    free(item);
+}
+
 static void unlink_item(struct channel *channel, struct item *item)
 {
     if (item->request != NULL) {
@@ -54,7 +69,7 @@ void channel_item_answer(struct channel *channel, struct item *item, const struc
     unlink_item(channel, item);
     channel_contact_counted(channel, result->result, was_sent);
     channel->config.result(channel->config.arg, result, was_sent);
-    free(item);
+    free_item(channel, item);
 }
 
 void channel_item_fail(struct channel *channel, struct item *item, enum message_trouble trouble,
@@ -104,8 +119,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
         result.said = item->said;
         channel_contact_counted(channel, RESULT_UNKNOWN, item->was_sent);
         channel->config.result(channel->config.arg, &result, item->was_sent);
-        free(item->reason_copy);
-        free(item);
+        free_item(channel, item);
     }
 }
 
@@ -213,13 +227,12 @@ int channel_create(struct http_loop *loop, const struct channel_config *config,
     return 0;
 }
 
-static void free_items(struct items *items)
+static void free_items(struct channel *channel, struct items *items)
 {
     struct item *item;
     while ((item = TAILQ_FIRST(items)) != NULL) {
         TAILQ_REMOVE(items, item, link);
-        free(item->reason_copy);
-        free(item);
+        free_item(channel, item);
     }
 }
 
@@ -231,7 +244,7 @@ void channel_destroy(struct channel *channel)
     struct request *request;
     while ((request = TAILQ_FIRST(&channel->requests)) != NULL) {
         http_call_cancel(request->call);
-        free_items(&request->open);
+        free_items(channel, &request->open);
         channel_request_free(request);
     }
     if (channel->is_due) {
@@ -240,9 +253,9 @@ void channel_destroy(struct channel *channel)
     channel_probe_end(channel);
     channel_route_drop(channel->route);
     for (int i = 0; i < LANE_COUNT; i++) {
-        free_items(&channel->lanes[i].queue);
+        free_items(channel, &channel->lanes[i].queue);
     }
-    free_items(&channel->failed);
+    free_items(channel, &channel->failed);
     if (channel->deliver != NULL) {
         event_free(channel->deliver);
     }
@@ -300,8 +313,7 @@ static struct troth_span keep(char **at, struct troth_span span)
 
 static struct item *create_item(const struct command *command)
 {
-    struct item *item = malloc(sizeof(*item) + command->operation.len + command->input.len +
-                               command->traceparent.len);
+    struct item *item = malloc(bytes_of(command));
     if (item == NULL) {
         return NULL;
     }
@@ -340,6 +352,9 @@ int channel_send(struct channel *channel, const struct command *command)
     struct item *item = create_item(command);
     if (item == NULL) {
         return TROTH_ERROR_NO_MEMORY;
+    }
+    if (channel->config.bytes != NULL) {
+        *channel->config.bytes += bytes_of(command);
     }
     TAILQ_INSERT_TAIL(&lane->queue, item, link);
     lane->queued++;

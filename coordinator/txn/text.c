@@ -147,11 +147,10 @@ static void earlier_abort_append(struct buffer *list, const struct txn_branch *b
     buffer_append_char(list, '}');
 }
 
-/* Without the closing brace. */
-static void step_append(struct buffer *list, const struct txn_branch *branch, uint32_t attempt,
-                        enum txn_decision decision)
+/* Without the output and the words, and without the closing brace. */
+static void step_begin(struct buffer *list, const struct txn_branch *branch, uint32_t attempt,
+                       enum txn_branch_state state)
 {
-    enum txn_branch_state state = as_decided(branch->state, decision);
     struct pen pen;
     size_t most = STEP_BYTES_MAX + strlen(branch->name) + strlen(branch->participant) +
                   strlen(branch->operation);
@@ -184,6 +183,14 @@ static void step_append(struct buffer *list, const struct txn_branch *branch, ui
         pen_number(&pen, branch->tries);
     }
     pen_give_back(list, &pen);
+}
+
+/* Without the closing brace. */
+static void step_append(struct buffer *list, const struct txn_branch *branch, uint32_t attempt,
+                        enum txn_decision decision)
+{
+    enum txn_branch_state state = as_decided(branch->state, decision);
+    step_begin(list, branch, attempt, state);
     if (branch->output.data != NULL && state != TXN_BRANCH_ABORTED) { /* it took no effect */
         buffer_append_text(list, ",\"output\":");
         buffer_append_span(list, branch->output); /* byte for byte */
@@ -212,7 +219,7 @@ static void tries_append(struct buffer *list, const struct txn *txn,
     }
 }
 
-void txn_steps_append(const struct txn *txn, struct buffer *list)
+void txn_steps_append(const struct txn *txn, bool outputs, struct buffer *list)
 {
     buffer_append_char(list, '[');
     for (uint32_t i = 0; i < txn->branches_count; i++) {
@@ -220,7 +227,12 @@ void txn_steps_append(const struct txn *txn, struct buffer *list)
         uint64_t bit = txn_bit(txn, branch);
         if (i > 0)
             buffer_append_char(list, ',');
-        step_append(list, branch, txn->attempt, TXN_UNDECIDED);
+        if (outputs) {
+            step_append(list, branch, txn->attempt, TXN_UNDECIDED);
+        } else {
+            step_begin(list, branch, txn->attempt, branch->state);
+            append_reason(list, branch->reason);
+        }
         tries_append(list, txn, branch);
         if ((txn->owed_aborts & bit) != 0)
             earlier_abort_append(list, branch, (txn->parked_aborts & bit) != 0);

@@ -216,7 +216,8 @@ class Proof(TrothTest):
             "journal", "select count(*) from troth.txn where gtid = %s and state = 'ended'", (gtid,)) == 1, 20, "ended")
         self.postgres.execute("journal", "update troth.txn set steps = '[{', labels = '{' where gtid = %s", (gtid,))
         self.assertEqual(self.trothd.show(gtid)["damaged"], ["labels", "steps"])
-        listed = {shown["gtid"]: shown for shown in self.trothd.get("/v1/transactions?limit=500").json["transactions"]}
+        page = self.trothd.get("/v1/transactions?limit=500&payloads=true").json
+        listed = {shown["gtid"]: shown for shown in page["transactions"]}
         self.assertEqual((listed[gtid]["steps"], listed[gtid]["damaged"]), ([], ["labels", "steps"]))
 
 

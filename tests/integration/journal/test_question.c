@@ -275,7 +275,7 @@ struct listed {
     bool ended;
 };
 
-static void on_listed(void *arg, int error, const struct journal_row *row)
+static bool on_listed(void *arg, int error, const struct journal_row *row)
 {
     struct listed *listed = arg;
 
@@ -285,6 +285,7 @@ static void on_listed(void *arg, int error, const struct journal_row *row)
         listed->ended = true;
     else
         listed->gtids[listed->count++] = row->image.origin.gtid;
+    return row != NULL;
 }
 
 static struct listed list(struct world *world, struct node *node, struct journal_filter filter)

@@ -207,11 +207,38 @@ static bool is_cut_off(void)
 
 START_TEST(a_slow_client_is_cut_off)
 {
-    /* What waits for a client that does not read is bounded: beyond it the client is forgotten. */
+    /* What waits for a client that does not read is bounded: beyond it the client is forgotten, and
+     * its last event, behind what had begun to leave, says why. */
+    REPLY_SCOPED struct reply reply = {0};
     let_it_run();
     int fd = follow(EVENTS);
     run_until(is_cut_off, "the client is cut off");
-    close(fd);
+    ck_assert_str_eq(fx.fake.asked.call, "unwatch");
+    client_read(fd, &reply);
+    const char *last = strstr(reply.body.data, "\nevent: dropped\ndata: {");
+    ck_assert_ptr_nonnull(last);
+    ck_assert_ptr_nonnull(strstr(last, "events are not read"));
+    ck_assert_str_eq(reply.body.data + reply.body.len - 3, "}\n\n");
+}
+END_TEST
+
+#define STEP(n)                                                                                    \
+    "{\"branch\":" #n ",\"participant\":\"bank_a\",\"operation\":\"debit\",\"state\":\"done\""
+
+START_TEST(large_outputs_are_left_out_of_the_end)
+{
+    /* What is too long is shown without the outputs, and says so; GET shows them. */
+    REPLY_SCOPED struct reply reply = {0};
+    static char steps[API_ENDED_STEPS_BYTES_MAX + 200];
+    int at = snprintf(steps, sizeof steps, "[" STEP(1) ",\"output\":\"");
+    memset(steps + at, 'x', sizeof steps - 100 - (size_t)at);
+    (void)snprintf(steps + sizeof steps - 100, 100, "\",\"reason\":\"r\"}," STEP(2) "}]");
+    fx.fake.view.steps = (struct troth_span){steps, strlen(steps)};
+    ask("GET", EVENTS, NULL, NULL, &reply);
+    reply_has(&reply,
+              "\"steps\":[" STEP(1) ",\"reason\":\"r\"}," STEP(2) "}],"
+                                                                  "\"left_out\":[\"outputs\"],");
+    ck_assert_uint_lt(reply.body.len, 2000);
 }
 END_TEST
 
@@ -275,6 +302,7 @@ Suite *events_suite(void)
     tcase_add_test(tests, a_client_may_leave_before_the_first_event);
     tcase_add_test(tests, the_server_may_go_first);
     tcase_add_test(tests, a_slow_client_is_cut_off);
+    tcase_add_test(tests, large_outputs_are_left_out_of_the_end);
     tcase_add_test(tests, watchers_of_one);
     tcase_add_test(tests, watchers_of_all);
     return suite;

@@ -27,39 +27,44 @@ static void note(struct fake_host *fake, const char *call)
 
 bool fake_holds(const struct fake_host *fake)
 {
-    return fake->view_fn != NULL || fake->answer_fn != NULL || fake->done_fn != NULL;
+    return fake->view_fn != NULL || fake->list_fn != NULL || fake->answer_fn != NULL ||
+           fake->done_fn != NULL;
 }
 
 /* --- answering -------------------------------------------------------------------------------- */
 
-static void list_all(struct fake_host *fake, api_view_fn fn, void *arg)
+static void list_all(struct fake_host *fake, api_list_fn fn, void *arg)
 {
     troth_gtid first = fake->origin.gtid;
-    for (uint32_t i = 0; i < fake->listed; i++) {
-        fake->origin.gtid.bytes[15] = (uint8_t)(i + 1);
-        fn(arg, NULL, &fake->view, true);
-    }
+    fake->given = 0;
+    do
+        fake->origin.gtid.bytes[15] = (uint8_t)++fake->given;
+    while (fn(arg, NULL, &fake->view) && fake->given < fake->listed);
     fake->origin.gtid = first;
-    fn(arg, NULL, NULL, true);
 }
 
 void fake_release(struct fake_host *fake)
 {
     api_view_fn view_fn = fake->view_fn;
+    api_list_fn list_fn = fake->list_fn;
     api_answer_fn answer_fn = fake->answer_fn;
     api_done_fn done_fn = fake->done_fn;
     void *arg = fake->arg;
     assert(fake_holds(fake));
+    fake->arg = NULL;
     fake->view_fn = NULL;
+    fake->list_fn = NULL;
     fake->answer_fn = NULL;
     fake->done_fn = NULL;
     if (done_fn != NULL && fake->problem == NULL)
         fake->then(fake);
     definition_destroy(fake->taken);
     fake->taken = NULL;
-    if (view_fn != NULL && fake->problem == NULL && fake->listing)
-        list_all(fake, view_fn, arg);
-    else if (view_fn != NULL)
+    if (list_fn != NULL && fake->problem == NULL && fake->listed > 0)
+        list_all(fake, list_fn, arg);
+    if (list_fn != NULL)
+        (void)list_fn(arg, fake->problem, NULL);
+    if (view_fn != NULL)
         view_fn(arg, fake->problem, fake->problem == NULL ? &fake->view : NULL, !fake->replayed);
     if (answer_fn != NULL)
         answer_fn(arg, fake->problem, fake->problem == NULL ? &fake->answer : NULL);
@@ -67,25 +72,26 @@ void fake_release(struct fake_host *fake)
         done_fn(arg, fake->problem);
 }
 
-static void answer_view(struct fake_host *fake, api_view_fn fn, void *arg, bool listing)
+static void answer(struct fake_host *fake, void *arg)
 {
-    assert(!fake_holds(fake));
-    fake->view_fn = fn;
+    assert(fake->arg == NULL); /* one at a time */
     fake->arg = arg;
-    fake->listing = listing;
     if (!fake->hold)
         fake_release(fake);
+}
+
+static void answer_view(struct fake_host *fake, api_view_fn fn, void *arg)
+{
+    fake->view_fn = fn;
+    answer(fake, arg);
 }
 
 static void answer_done(struct fake_host *fake, void (*then)(struct fake_host *), api_done_fn fn,
                         void *arg)
 {
-    assert(!fake_holds(fake));
     fake->then = then;
     fake->done_fn = fn;
-    fake->arg = arg;
-    if (!fake->hold)
-        fake_release(fake);
+    answer(fake, arg);
 }
 
 /* --- transactions ----------------------------------------------------------------------------- */
@@ -103,7 +109,7 @@ static void fake_submit(void *ctx, const struct api_submit *submit, api_view_fn 
     keep(asked->key, sizeof asked->key, submit->idempotency_key);
     keep(asked->traceparent, sizeof asked->traceparent, submit->traceparent);
     fake->origin.interactive = submit->definition == NULL;
-    answer_view(fake, fn, arg, false);
+    answer_view(fake, fn, arg);
 }
 
 static void fake_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
@@ -115,7 +121,7 @@ static void fake_enlist(void *ctx, const troth_gtid *gtid, const struct api_enli
     fake->asked.enlist = *enlist;
     keep_text(fake->asked.participant, sizeof fake->asked.participant, enlist->participant);
     keep_text(fake->asked.operation, sizeof fake->asked.operation, enlist->operation);
-    answer_view(fake, fn, arg, false);
+    answer_view(fake, fn, arg);
 }
 
 static void fake_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
@@ -128,7 +134,7 @@ static void fake_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branc
     memcpy(fake->asked.branches, branches, count * sizeof *branches);
     fake->asked.reply = reply;
     fake->asked.wait_us = wait_us;
-    answer_view(fake, fn, arg, false);
+    answer_view(fake, fn, arg);
 }
 
 static void fake_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn,
@@ -138,7 +144,7 @@ static void fake_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_
     struct fake_host *fake = ctx;
     note(fake, "abort");
     fake->asked.gtid = *gtid;
-    answer_view(fake, fn, arg, false);
+    answer_view(fake, fn, arg);
 }
 
 static void fake_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
@@ -146,7 +152,7 @@ static void fake_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *
     struct fake_host *fake = ctx;
     note(fake, "retry");
     fake->asked.gtid = *gtid;
-    answer_view(fake, fn, arg, false);
+    answer_view(fake, fn, arg);
 }
 
 static void fake_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
@@ -154,10 +160,10 @@ static void fake_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *ar
     struct fake_host *fake = ctx;
     note(fake, "get");
     fake->asked.gtid = *gtid;
-    answer_view(fake, fn, arg, false);
+    answer_view(fake, fn, arg);
 }
 
-static void fake_list(void *ctx, const struct api_list *list, api_view_fn fn, void *arg)
+static void fake_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
     struct fake_asked *asked = &fake->asked;
@@ -167,7 +173,8 @@ static void fake_list(void *ctx, const struct api_list *list, api_view_fn fn, vo
     keep_text(asked->outcome, sizeof asked->outcome, list->outcome);
     keep_text(asked->definition, sizeof asked->definition, list->definition);
     keep_text(asked->participant, sizeof asked->participant, list->participant);
-    answer_view(fake, fn, arg, true);
+    fake->list_fn = fn;
+    answer(fake, arg);
 }
 
 static void fake_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
@@ -179,11 +186,8 @@ static void fake_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uin
     fake->asked.branch = branch;
     fake->asked.attempt = attempt;
     keep(fake->asked.journal, sizeof fake->asked.journal, journal);
-    assert(!fake_holds(fake));
     fake->answer_fn = fn;
-    fake->arg = arg;
-    if (!fake->hold)
-        fake_release(fake);
+    answer(fake, arg);
 }
 
 /* --- progress --------------------------------------------------------------------------------- */

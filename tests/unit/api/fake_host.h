@@ -52,6 +52,7 @@ struct fake_host {
     struct txn_origin origin;
     struct api_view view;
     uint32_t listed; /* transactions in a list */
+    uint32_t given;  /* of them, in the last list: until no more were wanted */
     struct api_answer answer;
     bool ready;
     bool loading; /* not serving yet */
@@ -63,10 +64,10 @@ struct fake_host {
     uint32_t events_count; /* set aside, all of one id */
     /* What is held. */
     api_view_fn view_fn;
+    api_list_fn list_fn;
     api_answer_fn answer_fn;
     api_done_fn done_fn;
     void *arg;
-    bool listing;
     struct fake_watch watches[FAKE_WATCHES];
     uint32_t watches_count;
     void (*then)(struct fake_host *fake); /* what a held PUT or DELETE does when it is released */

@@ -46,9 +46,9 @@ START_TEST(a_damaged_row_spoils_nothing)
     fx.fake.view.stored = true;
     fx.fake.view.steps = (struct troth_span){"[{\"branch\":1,", 13};
     fx.fake.origin.labels = (struct troth_span){"{\"a\":\"\xff\"}", 9};
-    ask("GET", LIST, NULL, NULL, &reply);
+    ask("GET", LIST "?payloads=true", NULL, NULL, &reply);
     ck_assert_int_eq(reply.status, 200);
-    reply_has(&reply, "\"labels\":{},\"steps\":[],");
+    reply_has(&reply, "\"labels\":{},\"input\":null,\"steps\":[],");
     reply_has(&reply, ",\"damaged\":[\"labels\",\"steps\"]}");
 }
 END_TEST
@@ -63,11 +63,29 @@ START_TEST(a_page_ends_before_it_is_too_long)
     steps[sizeof(steps) - 1] = ']';
     fx.fake.listed = 5;
     fx.fake.view.steps = (struct troth_span){steps, sizeof(steps)};
-    ask("GET", LIST, NULL, NULL, &reply);
+    ask("GET", LIST "?payloads=true", NULL, NULL, &reply);
     ck_assert_int_eq(reply.status, 200);
+    ck_assert_uint_eq(fx.fake.given, 3); /* no more were wanted */
     ck_assert_uint_lt(reply.body.len, 3 * sizeof(steps) + 4096);
     ck_assert_uint_gt(reply.body.len, 3 * sizeof(steps));
     reply_has(&reply, "}],\"cursor\":\"0198f3a2-1c40-8003-8000-040000000003\"}");
+}
+END_TEST
+
+START_TEST(payloads_are_listed_when_they_are_asked_for)
+{
+    /* Without the parameter neither inputs nor steps, in which the outputs are, are shown. */
+    REPLY_SCOPED struct reply without = {0}, with = {0};
+    fx.fake.listed = 1;
+    fx.fake.origin.input = (struct troth_span){"{\"a\":1}", 7};
+    ask("GET", LIST, NULL, NULL, &without);
+    ck_assert(!fx.fake.asked.list.payloads);
+    ck_assert_ptr_null(strstr(without.body.data, "\"steps\""));
+    ck_assert_ptr_null(strstr(without.body.data, "\"input\""));
+    ask("GET", LIST "?payloads=true", NULL, NULL, &with);
+    ck_assert(fx.fake.asked.list.payloads);
+    reply_has(&with, "\"input\":{\"a\":1},\"steps\":[");
+    ck_assert_ptr_null(strstr(with.body.data, "timeline"));
 }
 END_TEST
 
@@ -109,6 +127,7 @@ static const struct {
     {"definition=Transfer", "invalid-parameter", "?definition: \"Transfer\" is not a name"},
     {"participant=", "invalid-parameter", "?participant: \"\" is not a name"},
     {"older_than=5", "invalid-parameter", "?older_than: \"5\" is not a duration"},
+    {"payloads=1", "invalid-parameter", "?payloads: \"1\" is neither true nor false"},
     {"cursor=abc", "invalid-parameter", "?cursor: \"abc\" is not the \"cursor\""},
     {"a&b", "unknown-parameter", "?a:"},
     {"=x", "unknown-parameter", "?:"},
@@ -142,6 +161,7 @@ Suite *list_suite(void)
     tcase_add_test(tests, a_full_page_names_the_next);
     tcase_add_test(tests, a_damaged_row_spoils_nothing);
     tcase_add_test(tests, a_page_ends_before_it_is_too_long);
+    tcase_add_test(tests, payloads_are_listed_when_they_are_asked_for);
     tcase_add_test(tests, passes_filters_on);
     tcase_add_loop_test(tests, refuses_a_wrong_filter, 0,
                         (int)(sizeof wrong_lists / sizeof wrong_lists[0]));

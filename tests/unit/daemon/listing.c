@@ -12,6 +12,8 @@
 static struct driver driver;
 static struct entry *entries[ENTRIES];
 static struct buffer listed; /* the counters of the gtids, in order; "." is the end */
+static bool with_payloads;
+static uint64_t enough; /* no more is wanted behind this one */
 
 /* Of two shards in turn; each begins a second after the one before. */
 static struct entry *add(uint32_t i)
@@ -57,18 +59,19 @@ static void tear_down(void)
     event_base_free(driver.base);
 }
 
-static void hear(void *arg, const struct api_problem *problem, const struct api_view *view,
-                 bool fresh)
+static bool hear(void *arg, const struct api_problem *problem, const struct api_view *view)
 {
     struct troth_gtid_parts parts;
     ck_assert_ptr_null(problem);
-    ck_assert(!fresh && arg == &listed);
+    ck_assert(arg == &listed);
     if (view == NULL) {
         buffer_append_char(&listed, '.');
-        return;
+        return false;
     }
+    ck_assert((view->steps.len > 0) == with_payloads);
     troth_gtid_split(&view->origin->gtid, &parts);
     buffer_append_uint(&listed, parts.counter);
+    return parts.counter != enough;
 }
 
 static void lists(struct api_list list, const char *want)
@@ -105,6 +108,18 @@ START_TEST(pages_follow_each_other)
     lists(next, "32.");
     next.cursor = entries[0]->origin.gtid;
     lists(next, ".");
+}
+END_TEST
+
+/* Steps are made for who asks for them, and none behind the last that is wanted. */
+START_TEST(payloads_are_made_when_they_are_asked_for)
+{
+    with_payloads = true;
+    enough = 5;
+    lists((struct api_list){.state = "compensating", .payloads = true}, "65.");
+    with_payloads = false;
+    enough = 0;
+    lists((struct api_list){.state = "compensating"}, "654321.");
 }
 END_TEST
 
@@ -146,6 +161,7 @@ Suite *suite_listing(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, some_states_are_the_journals);
     tcase_add_test(tests, pages_follow_each_other);
+    tcase_add_test(tests, payloads_are_made_when_they_are_asked_for);
     tcase_add_test(tests, filters_hold);
     tcase_add_test(tests, parked_is_also_partly_parked);
     suite_add_tcase(suite, tests);

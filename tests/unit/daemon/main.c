@@ -15,6 +15,7 @@ int main(void)
     srunner_add_suite(runner, suite_learn());
     srunner_add_suite(runner, suite_gate());
     srunner_add_suite(runner, suite_admission());
+    srunner_add_suite(runner, suite_room());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

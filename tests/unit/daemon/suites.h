@@ -13,5 +13,6 @@ Suite *suite_waiting(void);
 Suite *suite_learn(void);
 Suite *suite_gate(void);
 Suite *suite_admission(void);
+Suite *suite_room(void);
 
 #endif

@@ -193,7 +193,7 @@ static void run_to_outcome(struct rig *rig)
 static bool steps_say(const struct rig *rig, const char *what)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    txn_steps_append(&rig->txn, &text);
+    txn_steps_append(&rig->txn, true, &text);
     return strstr(buffer_text(&text), what) != NULL;
 }
 

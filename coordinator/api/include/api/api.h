@@ -22,10 +22,14 @@
 #define API_WAIT_MAX_US         UINT64_C(300000000)
 
 /* Watchers of all transactions and of one; one more is refused: 503, "full". Each holds a
- * connection, so http's connections_max bounds them too, and what a slow one has not read yet is
- * bounded there (http/server.h: it is cut off). */
+ * connection, so http's connections_max bounds them too. What one has not read yet is bounded by
+ * the server's budget (http/server.h), for itself by API_WATCHER_BYTES_MAX: who does not read is
+ * told `dropped`, as the last event, and forgotten. */
 #define API_WATCHERS_MAX                 1000u
 #define API_WATCHERS_PER_TRANSACTION_MAX 32u
+#define API_WATCHER_BYTES_MAX            (1u << 20)
+/* Steps with outputs longer than this are shown in an `ended` without the outputs. */
+#define API_ENDED_STEPS_BYTES_MAX (256u << 10)
 /* How often a watcher hears something, even if nothing happens. */
 #define API_WATCH_QUIET_US UINT64_C(15000000)
 
@@ -52,7 +56,7 @@ struct api_view {
     const char *state;
     enum txn_outcome outcome;
     struct wall ended_at;       /* 0: not yet */
-    struct troth_span steps;    /* JSON array */
+    struct troth_span steps;    /* JSON array; absent in a list without payloads */
     struct troth_span failure;  /* JSON or absent */
     struct troth_span fallback; /* JSON, or absent or null: it did not fall back */
     struct troth_span history;  /* JSON array or absent */
@@ -64,6 +68,10 @@ struct api_view {
  * host may be gone once this was called. */
 typedef void (*api_view_fn)(void *arg, const struct api_problem *problem,
                             const struct api_view *view, bool fresh);
+/* One entry of a list: problem NULL and view; then once with view NULL, which is the end; a problem
+ * is the end, too. false: no more is wanted, then only the end comes. */
+typedef bool (*api_list_fn)(void *arg, const struct api_problem *problem,
+                            const struct api_view *view);
 typedef void (*api_done_fn)(void *arg, const struct api_problem *problem);
 
 enum api_reply { API_REPLY_COMPLETED, API_REPLY_DECIDED, API_REPLY_ACCEPTED };
@@ -101,6 +109,7 @@ struct api_list {
     bool has_cursor;
     troth_gtid cursor;
     uint32_t limit;
+    bool payloads; /* views come with steps and input; else without, and need not have them read */
 };
 
 struct api_participant {
@@ -133,7 +142,8 @@ typedef void (*api_answer_fn)(void *arg, const struct api_problem *problem,
 
 /* What a watcher is told. */
 enum api_progress_kind {
-    API_PROGRESS_STATE,  /* .view: how it stands; the first, then with each change of state */
+    API_PROGRESS_STATE,  /* .view: how it stands, without outputs; the first, then with each change
+                            of state */
     API_PROGRESS_MOMENT, /* .moment: one more entry of the timeline, from its first one on */
     API_PROGRESS_QUIET,  /* nothing, for API_WATCH_QUIET_US: shows that the coordinator lives */
     API_PROGRESS_ENDED   /* .view with the whole timeline, durable: the last. Of a transaction that
@@ -173,9 +183,8 @@ struct api_host {
     /* list->state "open" (has a row in the journal, and has not ended) or "ended", or a state of
      * those in memory; "parked" also where only some of the steps are, or the abort of the attempt
      * before a fallback.
-     * fn for each, at most list->limit, then once with view NULL and problem NULL; a problem is
-     * the last too. In a fixed order; with a cursor what comes behind it. */
-    void (*list)(void *ctx, const struct api_list *list, api_view_fn fn, void *arg);
+     * fn for each, at most list->limit. In a fixed order; with a cursor what comes behind it. */
+    void (*list)(void *ctx, const struct api_list *list, api_list_fn fn, void *arg);
     void (*inquire)(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
                     struct troth_span journal, api_answer_fn fn, void *arg);
     /* fn again and again until the last (see there), or until unwatch with the same arg, which is

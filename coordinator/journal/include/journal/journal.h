@@ -219,12 +219,16 @@ struct journal_filter {
     bool has_cursor;
     troth_gtid cursor; /* continue behind this one; newest first, by began_at then gtid */
     uint32_t limit;    /* 1 … 1000 */
+    /* Rows come with input, members, steps and history; else these are absent, and are not read. */
+    bool payloads;
 };
-/* `row` for each, then `fn` with row NULL and the error (0: the end). A filter by outcome,
- * definition, participant, label or gtid looks through the history, newest first, in bounded
- * statements, between which other questions are answered; for ten seconds: then TROTH_ERROR_TIMEOUT
- * behind what was found. */
-void journal_list(struct journal *journal, const struct journal_filter *filter, journal_row_fn fn,
+/* `row` for each, until that returns false (who asked has enough), then once with row NULL and the
+ * error (0: the end). Rows are read in windows, bounded in number and, with payloads, in bytes (one
+ * row at least). A filter by outcome, definition, participant, label or gtid looks through the
+ * history, newest first; between two windows other questions are answered; for ten seconds: then
+ * TROTH_ERROR_TIMEOUT behind what was found. */
+typedef bool (*journal_list_fn)(void *arg, int error, const struct journal_row *row);
+void journal_list(struct journal *journal, const struct journal_filter *filter, journal_list_fn fn,
                   void *arg);
 
 /* --- the outbox: what Kafka has not confirmed ------------------------------------------------- */

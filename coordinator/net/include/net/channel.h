@@ -76,6 +76,8 @@ struct channel_config {
     channel_heard heard; /* may be NULL */
     void *arg;
     struct channel_list *due; /* it enters itself there; NULL: the host flushes it every turn */
+    uint64_t *bytes; /* the memory of its commands is added here while they have no result; may be
+                        NULL */
 };
 
 TROTH_MUST_CHECK int channel_create(struct http_loop *loop, const struct channel_config *config,

@@ -537,8 +537,8 @@ bool txn_in_order(const struct txn *txn);
 
 /* JSON for people, the same text in memory, in the END record and in the API. A step whose abort of
  * the attempt before is not acknowledged says so ("earlier_abort"): only here, never in a record.
- */
-void txn_steps_append(const struct txn *txn, struct buffer *list);
+ * Outputs, which may be large, are there where they are asked for. */
+void txn_steps_append(const struct txn *txn, bool outputs, struct buffer *list);
 void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
 /* The same for who asks: a heuristic is told when the row that says mixed is durable. */
 void txn_failure_tell(const struct txn *txn, struct buffer *object);
