@@ -17,8 +17,13 @@ add_library(troth_shared SHARED $<TARGET_OBJECTS:troth_objects>)
 target_link_libraries(troth_shared PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES
   Threads::Threads)
 target_link_options(troth_shared PRIVATE -Wl,--version-script=${sdk_dir}/troth.map -Wl,-z,defs)
+# Below 1.0 a minor version may change what programs rely on, so it is part of the soname.
+set(troth_soversion ${PROJECT_VERSION_MAJOR})
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(troth_soversion 0.${PROJECT_VERSION_MINOR})
+endif()
 set_target_properties(troth_shared PROPERTIES OUTPUT_NAME troth VERSION ${PROJECT_VERSION}
-  SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C LINK_DEPENDS ${sdk_dir}/troth.map)
+  SOVERSION ${troth_soversion} LINKER_LANGUAGE C LINK_DEPENDS ${sdk_dir}/troth.map)
 
 # One relocatable object whose other symbols are local. llhttp goes into it where it is built here.
 set(troth_llhttp_private)
@@ -30,13 +35,19 @@ if(LLHTTP_LIBRARY)
 else()
   set(troth_llhttp_archive $<TARGET_FILE:llhttp>)
 endif()
+# Both libraries show the same names.
+file(READ troth.map troth_exported)
+string(REGEX MATCHALL "troth_[a-z0-9_]+" troth_exported "${troth_exported}")
+list(JOIN troth_exported "\n" troth_exported)
+file(CONFIGURE OUTPUT exported.txt CONTENT "${troth_exported}\n")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sdk_dir}/troth.map)
 add_custom_command(OUTPUT libtroth.a
   COMMAND ${CMAKE_LINKER} -r -o troth_whole.o $<TARGET_OBJECTS:troth_objects> --whole-archive
     ${troth_llhttp_archive} --no-whole-archive
-  COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=troth_* troth_whole.o
+  COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${CMAKE_CURRENT_BINARY_DIR}/exported.txt troth_whole.o
   COMMAND ${CMAKE_COMMAND} -E rm -f libtroth.a
   COMMAND ${CMAKE_AR} rcs libtroth.a troth_whole.o
-  DEPENDS troth_objects $<TARGET_OBJECTS:troth_objects> llhttp
+  DEPENDS troth_objects $<TARGET_OBJECTS:troth_objects> llhttp ${CMAKE_CURRENT_BINARY_DIR}/exported.txt
   COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(troth_static ALL DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/libtroth.a)
 

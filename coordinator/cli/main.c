@@ -6,9 +6,7 @@
 #include "call.h"
 #include "command.h"
 
-#ifndef TROTH_VERSION
-#define TROTH_VERSION "unknown"
-#endif
+#include <troth/version.h>
 
 /* $COLUMNS, else the terminal's, else the default; kept between what a table needs and can use. */
 static unsigned output_width(void)

@@ -13,9 +13,7 @@
 #include <base/number.h>
 #include <base/span.h>
 
-#ifndef TROTH_VERSION
-#define TROTH_VERSION "0.1.0"
-#endif
+#include <troth/version.h>
 
 const char *argp_program_version = "trothd " TROTH_VERSION;
 

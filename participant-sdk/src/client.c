@@ -10,6 +10,7 @@
 #include <troth/client.h>
 
 #include "orders.h"
+#include "sized.h"
 
 #define CONNECTIONS_DEFAULT 16u
 #define TIMEOUT_DEFAULT_US  UINT64_C(30000000)
@@ -67,17 +68,18 @@ static int connect_peer(struct troth_client *made, const struct troth_client_con
 int troth_client_create(struct event_base *base, const struct troth_client_config *config,
                         struct troth_client **ret_client)
 {
+    struct troth_client_config taken;
     struct troth_client *made;
-    int error = 0;
+    int error = SIZED_TAKE(&taken, config, struct troth_client_config, url);
 
-    if (config == NULL || config->url == NULL || ret_client == NULL) {
+    if (error != 0 || taken.url == NULL || ret_client == NULL) {
         return TROTH_ERROR_INVALID;
     }
     made = calloc(1, sizeof *made);
     if (made == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
-    made->timeout_us = config->timeout_us == 0 ? TIMEOUT_DEFAULT_US : config->timeout_us;
+    made->timeout_us = taken.timeout_us == 0 ? TIMEOUT_DEFAULT_US : taken.timeout_us;
     made->base = base;
     if (base == NULL) {
         made->base = event_base_new();
@@ -85,7 +87,7 @@ int troth_client_create(struct event_base *base, const struct troth_client_confi
         error = made->base == NULL ? TROTH_ERROR_SYSTEM : 0;
     }
     if (error == 0) {
-        error = connect_peer(made, config);
+        error = connect_peer(made, &taken);
     }
     if (error != 0) {
         troth_client_destroy(made);

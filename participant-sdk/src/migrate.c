@@ -118,7 +118,7 @@ int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap)
     struct hosts hosts;
     PGconn *connection;
     char why[512] = "";
-    int error = hosts_init(&hosts, conninfo);
+    int error = conninfo == NULL ? TROTH_ERROR_INVALID : hosts_init(&hosts, conninfo);
 
     if (error != 0) {
         return error;

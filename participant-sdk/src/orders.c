@@ -6,6 +6,7 @@
 #include <base/json.h>
 
 #include "orders.h"
+#include "sized.h"
 
 #define KEY_BYTES_MAX 255u
 #define TRANSACTIONS  "/v1/transactions"
@@ -70,8 +71,8 @@ static void start_body(const struct troth_start *start, struct buffer *body)
     buffer_append_char(body, '}');
 }
 
-int troth_client_start(struct troth_client *client, const struct troth_start *start,
-                       troth_answered answered, void *arg)
+static int send_start(struct troth_client *client, const struct troth_start *start,
+                      troth_answered answered, void *arg)
 {
     struct http_header headers[3] = {{NULL, NULL}};
     struct buffer body BUFFER_SCOPED = {0};
@@ -79,9 +80,6 @@ int troth_client_start(struct troth_client *client, const struct troth_start *st
     char prefer[32];
     int n = 0;
 
-    if (start == NULL || start->definition == NULL || !key_valid(start->idempotency_key)) {
-        return TROTH_ERROR_INVALID;
-    }
     if (start->idempotency_key != NULL) {
         headers[n++] = (struct http_header){"Idempotency-Key", start->idempotency_key};
     }
@@ -99,6 +97,18 @@ int troth_client_start(struct troth_client *client, const struct troth_start *st
     }
     order.body = buffer_span(&body);
     return client_send(client, &order, answered, arg);
+}
+
+int troth_client_start(struct troth_client *client, const struct troth_start *start,
+                       troth_answered answered, void *arg)
+{
+    struct troth_start taken;
+
+    if (SIZED_TAKE(&taken, start, struct troth_start, definition) != 0 ||
+        taken.definition == NULL || !key_valid(taken.idempotency_key)) {
+        return TROTH_ERROR_INVALID;
+    }
+    return send_start(client, &taken, answered, arg);
 }
 
 int troth_client_begin(struct troth_client *client, uint64_t timeout_us, troth_answered answered,
@@ -124,16 +134,18 @@ int troth_client_enlist(struct troth_client *client, const struct troth_enlist *
     struct buffer body BUFFER_SCOPED = {0};
     char target[ORDER_TARGET_BYTES];
     struct order order = {.method = "POST", .target = target};
+    struct troth_enlist taken;
 
-    if (enlist == NULL || enlist->participant == NULL || enlist->operation == NULL) {
+    if (SIZED_TAKE(&taken, enlist, struct troth_enlist, prepared) != 0 ||
+        taken.participant == NULL || taken.operation == NULL) {
         return TROTH_ERROR_INVALID;
     }
-    order_target(target, &enlist->gtid, "/branches");
-    buffer_append_format(&body, "{\"branch\":%u,", enlist->branch);
-    append_name(&body, "participant", enlist->participant);
+    order_target(target, &taken.gtid, "/branches");
+    buffer_append_format(&body, "{\"branch\":%u,", taken.branch);
+    append_name(&body, "participant", taken.participant);
     buffer_append_char(&body, ',');
-    append_name(&body, "operation", enlist->operation);
-    buffer_append_format(&body, ",\"prepared\":%s}", enlist->prepared ? "true" : "false");
+    append_name(&body, "operation", taken.operation);
+    buffer_append_format(&body, ",\"prepared\":%s}", taken.prepared ? "true" : "false");
     if (body.failed) {
         return TROTH_ERROR_NO_MEMORY;
     }

@@ -14,6 +14,7 @@
 #include "request.h"
 #include "say.h"
 #include "server.h"
+#include "sized.h"
 #include "task.h"
 
 #define PORT_UNSET          0
@@ -46,32 +47,32 @@ static char *base_copy(const char *base)
 
 static bool config_valid(const struct troth_participant_config *config)
 {
-    return config != NULL && config->slots <= TROTH_SLOTS_MAX &&
-           (config->base == NULL || config->base[0] == '/');
+    return config->slots <= TROTH_SLOTS_MAX && (config->base == NULL || config->base[0] == '/');
 }
 
 int troth_participant_create(const struct troth_participant_config *config,
                              struct troth_participant **ret_participant)
 {
+    struct troth_participant_config taken;
     struct troth_participant *made;
-    int error;
+    int error = SIZED_TAKE(&taken, config, struct troth_participant_config, size);
 
-    if (!config_valid(config) || ret_participant == NULL) {
+    if (error != 0 || !config_valid(&taken) || ret_participant == NULL) {
         return TROTH_ERROR_INVALID;
     }
     made = calloc(1, sizeof *made);
     if (made == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
-    made->port = config->port;
+    made->port = taken.port;
     made->connections_max =
-        config->connections_max == 0 ? CONNECTIONS_DEFAULT : config->connections_max;
-    made->pending_max = config->pending_max == 0 ? PENDING_DEFAULT : config->pending_max;
-    made->diagnostic = config->diagnostic;
-    made->diagnostic_arg = config->diagnostic_arg;
-    participant_set_slots(made, config->slots == 0 ? TROTH_SLOTS_DEFAULT : config->slots);
-    made->address = strdup(config->address == NULL ? "127.0.0.1" : config->address);
-    made->base = base_copy(config->base == NULL ? "/" : config->base);
+        taken.connections_max == 0 ? CONNECTIONS_DEFAULT : taken.connections_max;
+    made->pending_max = taken.pending_max == 0 ? PENDING_DEFAULT : taken.pending_max;
+    made->diagnostic = taken.diagnostic;
+    made->diagnostic_arg = taken.diagnostic_arg;
+    participant_set_slots(made, taken.slots == 0 ? TROTH_SLOTS_DEFAULT : taken.slots);
+    made->address = strdup(taken.address == NULL ? "127.0.0.1" : taken.address);
+    made->base = base_copy(taken.base == NULL ? "/" : taken.base);
     error = made->address == NULL || made->base == NULL ? TROTH_ERROR_NO_MEMORY
                                                         : mailbox_create(&made->mailbox);
     if (error != 0) {
@@ -102,10 +103,11 @@ int troth_participant_handle(struct troth_participant *participant, const char *
                              const struct troth_handlers *handlers, void *arg)
 {
     const struct troth_span name = {operation, operation == NULL ? 0 : strlen(operation)};
+    struct troth_handlers taken;
     struct operation *made;
 
-    if (participant == NULL || handlers == NULL || operation == NULL ||
-        !troth_name_valid(name.data, name.len)) {
+    if (participant == NULL || operation == NULL || !troth_name_valid(name.data, name.len) ||
+        SIZED_TAKE(&taken, handlers, struct troth_handlers, size) != 0) {
         return TROTH_ERROR_INVALID;
     }
     if (participant_operation(participant, name) != NULL) {
@@ -119,7 +121,7 @@ int troth_participant_handle(struct troth_participant *participant, const char *
         return TROTH_ERROR_NO_MEMORY;
     }
     memcpy(made->name, name.data, name.len);
-    made->handlers = *handlers;
+    made->handlers = taken;
     made->arg = arg;
     participant->operations[participant->operations_count++] = made;
     return 0;
@@ -310,12 +312,17 @@ int troth_participant_run(struct troth_participant *participant)
 
 void troth_participant_stop(struct troth_participant *participant)
 {
-    mailbox_stop(participant->mailbox);
+    if (participant != NULL) {
+        mailbox_stop(participant->mailbox);
+    }
 }
 
 uint16_t troth_participant_port(const struct troth_participant *participant)
 {
-    return participant->server == NULL ? PORT_UNSET : http_server_port(participant->server);
+    if (participant == NULL || participant->server == NULL) {
+        return PORT_UNSET;
+    }
+    return http_server_port(participant->server);
 }
 
 static void close_mailbox(struct mailbox *mailbox)

@@ -9,6 +9,7 @@
 
 #include "dial.h"
 #include "pg.h"
+#include "sized.h"
 
 #define LOCK_TIMEOUT_DEFAULT_US   UINT64_C(1000000)
 #define GUARD_TIMEOUT_DEFAULT_US  UINT64_C(200000)
@@ -97,18 +98,14 @@ int troth_postgres_handle(struct troth_postgres *postgres, const char *operation
                           const struct troth_postgres_operation *handler)
 {
     static const struct troth_handlers handlers = {
-        .prepare = on_work,
-        .commit = on_commit,
-        .abort = on_abort,
-        .execute = on_work,
-        .compensate = on_compensate,
-        .status = on_status,
+        TROTH_HANDLERS_INIT, .prepare = on_work,          .commit = on_commit, .abort = on_abort,
+        .execute = on_work,  .compensate = on_compensate, .status = on_status,
     };
+    struct troth_postgres_operation taken;
     struct pg_operation *made;
-    int error;
+    int error = SIZED_TAKE(&taken, handler, struct troth_postgres_operation, work);
 
-    if (postgres == NULL || handler == NULL ||
-        (handler->work == NULL && handler->compensate == NULL)) {
+    if (error != 0 || postgres == NULL || (taken.work == NULL && taken.compensate == NULL)) {
         return TROTH_ERROR_INVALID;
     }
     made = calloc(1, sizeof *made);
@@ -116,7 +113,7 @@ int troth_postgres_handle(struct troth_postgres *postgres, const char *operation
         return TROTH_ERROR_NO_MEMORY;
     }
     made->postgres = postgres;
-    made->is = *handler;
+    made->is = taken;
     error = troth_participant_handle(postgres->participant, operation, &handlers, made);
     if (error != 0) {
         free(made);
@@ -182,7 +179,7 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 
 static bool config_valid(const struct troth_postgres_config *config)
 {
-    return config != NULL && config->conninfo != NULL && config->slots <= PG_CONNECTIONS_MAX &&
+    return config->conninfo != NULL && config->slots <= PG_CONNECTIONS_MAX &&
            config->phase2_connections <= PG_CONNECTIONS_MAX &&
            config->cached_outputs <= OUTPUTS_MAX;
 }
@@ -234,12 +231,14 @@ int troth_postgres_create(struct troth_participant *participant,
 {
     /* What became of a branch stands in the database, whichever replica worked on it: it ends here
      * also where the operation is not, or nowhere (a misspelt one would be told for ever). */
-    static const struct troth_handlers others = {
-        .commit = on_commit, .abort = on_abort, .compensate = on_compensate, .status = on_status};
+    static const struct troth_handlers others = {TROTH_HANDLERS_INIT, .commit = on_commit,
+                                                 .abort = on_abort, .compensate = on_compensate,
+                                                 .status = on_status};
+    struct troth_postgres_config taken;
     struct troth_postgres *made;
-    int error;
+    int error = SIZED_TAKE(&taken, config, struct troth_postgres_config, conninfo);
 
-    if (participant == NULL || !config_valid(config) || ret_postgres == NULL) {
+    if (error != 0 || participant == NULL || !config_valid(&taken) || ret_postgres == NULL) {
         return TROTH_ERROR_INVALID;
     }
     if (participant->resource != NULL) {
@@ -252,7 +251,7 @@ int troth_postgres_create(struct troth_participant *participant,
     made->participant = participant;
     made->others.postgres = made;
     (void)pthread_mutex_init(&made->saying, NULL); /* never fails with default attributes */
-    error = fill(made, config);
+    error = fill(made, &taken);
     if (error != 0) {
         (void)troth_postgres_destroy(made);
         return error;
@@ -396,18 +395,17 @@ int troth_postgres_start(struct troth_postgres *postgres, char *ret_why, size_t 
 
 void troth_postgres_scan(struct troth_postgres *postgres)
 {
-    scan_now(postgres->scan);
+    if (postgres != NULL) {
+        scan_now(postgres->scan);
+    }
 }
 
 /* The participant may live on: it must not refuse for good what another process can do. */
 void postgres_detach(struct troth_postgres *postgres)
 {
-    static const struct troth_handlers ended = {.prepare = on_ended,
-                                                .commit = on_ended,
-                                                .abort = on_ended,
-                                                .execute = on_ended,
-                                                .compensate = on_ended,
-                                                .status = on_ended};
+    static const struct troth_handlers ended = {
+        TROTH_HANDLERS_INIT, .prepare = on_ended,    .commit = on_ended, .abort = on_ended,
+        .execute = on_ended, .compensate = on_ended, .status = on_ended};
     struct troth_participant *participant = postgres->participant;
     uint32_t i;
 

@@ -187,6 +187,9 @@ static int member(const struct troth_call *call, const char *name, struct troth_
 {
     struct troth_span value;
 
+    if (call == NULL || name == NULL) {
+        return TROTH_ERROR_INVALID;
+    }
     if (call->input.data == NULL || json_type(call->input) != JSON_OBJECT ||
         !json_member(call->input, name, &value) || json_type(value) == JSON_NULL) {
         return TROTH_ERROR_NOT_FOUND;
@@ -198,7 +201,7 @@ static int member(const struct troth_call *call, const char *name, struct troth_
 int troth_call_int64(const struct troth_call *call, const char *name, int64_t *ret_value)
 {
     struct troth_span value;
-    int error = member(call, name, &value);
+    int error = ret_value == NULL ? TROTH_ERROR_INVALID : member(call, name, &value);
 
     return error != 0 ? error : json_int64(value, ret_value);
 }
@@ -206,7 +209,7 @@ int troth_call_int64(const struct troth_call *call, const char *name, int64_t *r
 int troth_call_text(const struct troth_call *call, const char *name, char *ret_text, size_t cap)
 {
     struct troth_span value;
-    int error = member(call, name, &value);
+    int error = ret_text == NULL ? TROTH_ERROR_INVALID : member(call, name, &value);
 
     return error != 0 ? error : json_string_copy(value, ret_text, cap);
 }

@@ -313,10 +313,9 @@ void scan_attached(struct scan *scan, struct event_base *base)
 {
     const struct troth_postgres *postgres = scan->postgres;
     const struct timeval every = timeval_of(postgres->scan_interval_us);
-    const struct troth_client_config config = {.url = postgres->coordinator,
-                                               .connections_max = ASKED_AT_A_TIME,
-                                               .timeout_us = ASK_TIMEOUT_US,
-                                               .resolver = postgres->resolver};
+    const struct troth_client_config config = {
+        TROTH_CLIENT_CONFIG_INIT, .url = postgres->coordinator, .connections_max = ASKED_AT_A_TIME,
+        .timeout_us = ASK_TIMEOUT_US, .resolver = postgres->resolver};
     int error;
 
     if (postgres->coordinator == NULL || scan->client != NULL) {

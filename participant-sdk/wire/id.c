@@ -29,6 +29,8 @@ static void half_store(uint64_t half, uint8_t *bytes)
 
 int troth_gtid_make(const struct troth_gtid_parts *parts, troth_gtid *ret_gtid)
 {
+    if (parts == NULL || ret_gtid == NULL)
+        return TROTH_ERROR_INVALID;
     if (parts->unix_ms > UNIX_MS_MAX || parts->shard >= TROTH_SHARDS_MAX)
         return TROTH_ERROR_INVALID;
     if (parts->epoch == 0 || parts->epoch > TROTH_EPOCH_MAX)
@@ -45,6 +47,7 @@ int troth_gtid_make(const struct troth_gtid_parts *parts, troth_gtid *ret_gtid)
 
 void troth_gtid_split(const troth_gtid *gtid, struct troth_gtid_parts *ret_parts)
 {
+    assert(gtid != NULL && ret_parts != NULL);
     uint64_t high = half_load(gtid->bytes);
     uint64_t low = half_load(gtid->bytes + 8);
     ret_parts->unix_ms = high >> (VERSION_BITS + SHARD_BITS);
@@ -81,6 +84,8 @@ static bool hyphen_before(size_t byte)
 
 int troth_gtid_parse(const char *text, size_t len, troth_gtid *ret_gtid)
 {
+    if (text == NULL || ret_gtid == NULL)
+        return TROTH_ERROR_INVALID;
     if (len != TROTH_GTID_TEXT_LEN)
         return TROTH_ERROR_SYNTAX;
     troth_gtid gtid;
@@ -119,7 +124,7 @@ void troth_gtid_format(const troth_gtid *gtid, char ret_text[TROTH_GTID_TEXT_LEN
 
 bool troth_name_valid(const char *text, size_t len)
 {
-    if (len == 0 || len > TROTH_NAME_LEN_MAX || text[0] < 'a' || text[0] > 'z')
+    if (text == NULL || len == 0 || len > TROTH_NAME_LEN_MAX || text[0] < 'a' || text[0] > 'z')
         return false;
     for (size_t i = 1; i < len; i++) {
         char c = text[i];
@@ -131,7 +136,7 @@ bool troth_name_valid(const char *text, size_t len)
 
 bool troth_journal_id_valid(const char *text, size_t len)
 {
-    if (len != TROTH_JOURNAL_ID_LEN)
+    if (text == NULL || len != TROTH_JOURNAL_ID_LEN)
         return false;
     for (size_t i = 0; i < len; i++) {
         if (hex_digit(text[i]) < 0)
@@ -192,6 +197,8 @@ static const char *number_read(const char *at, const char *end, uint32_t max, ui
 int troth_prepared_name_parse(const char *text, size_t len, struct troth_prepared_name *ret_name)
 {
     const size_t fixed = PREPARED_PREFIX_LEN + TROTH_JOURNAL_ID_LEN + 1 + TROTH_GTID_TEXT_LEN + 1;
+    if (text == NULL || ret_name == NULL)
+        return TROTH_ERROR_INVALID;
     if (len <= fixed || len > TROTH_PREPARED_NAME_LEN_MAX)
         return TROTH_ERROR_SYNTAX;
     struct troth_prepared_name name = {.branch = 0};

@@ -44,8 +44,11 @@ static void refuse(void *arg, const struct troth_call *call, struct troth_reply 
 
 static struct troth_participant *participant(void)
 {
-    static const struct troth_participant_config config = {.base = "/bank"};
-    static const struct troth_handlers handlers = {vote, done, done, refuse, done, refuse};
+    static const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT,
+                                                           .base = "/bank"};
+    static const struct troth_handlers handlers = {
+        TROTH_HANDLERS_INIT, .prepare = vote,    .commit = done,  .abort = done,
+        .execute = refuse,   .compensate = done, .status = refuse};
     static struct troth_participant *made;
     if (made == NULL) {
         int error = troth_participant_create(&config, &made);

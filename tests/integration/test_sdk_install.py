@@ -25,8 +25,8 @@ static void echo(void *arg, const struct troth_call *call, struct troth_reply *r
 
 int main(void)
 {
-    const struct troth_participant_config config = {.port = 0};
-    const struct troth_handlers handlers = {.prepare = echo};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
+    const struct troth_handlers handlers = {TROTH_HANDLERS_INIT, .prepare = echo};
     struct troth_participant *participant;
     char why[200] = "";
     if (troth_participant_create(&config, &participant) != 0 ||
@@ -112,24 +112,41 @@ class Install(unittest.TestCase):
     def pkg_config(self, *arguments):
         return run("pkg-config", *arguments, "troth", env=self.environment()).split()
 
-    def compile(self, name, flags, libraries):
+    def compile(self, name, flags, libraries, source=None):
         out = self.home / name
         run(os.environ.get("CC", "cc"), "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-std=c11",
-            *flags, self.home / "service.c", "-o", out, *libraries)
+            *flags, source or self.home / "service.c", "-o", out, *libraries)
         self.assertEqual(run(out, env=self.environment()), "UNAVAILABLE\n")
+        return out
 
     def test_shared_with_pkg_config(self):
         """A consumer links the shared library by what pkg-config says."""
         self.compile("shared", self.pkg_config("--cflags"), self.pkg_config("--libs"))
 
-    def test_static_with_pkg_config(self):
-        """And the static one, with its private libraries."""
+    def static_libraries(self):
         libraries = [self.lib / "libtroth.a" if word == "-ltroth" else word
                      for word in self.pkg_config("--libs", "--static")]
         # Debian has no static Kerberos for libpq: only libtroth itself is taken statically.
         wanted = {"-lpq", "-levent_core", "-lcares", "-lllhttp", "-lpthread"}
-        libraries = [w for w in libraries if not str(w).startswith("-l") or w in wanted]
-        self.compile("static", self.pkg_config("--cflags"), libraries)
+        return [w for w in libraries if not str(w).startswith("-l") or w in wanted]
+
+    def test_static_with_pkg_config(self):
+        """And the static one, with its private libraries."""
+        self.compile("static", self.pkg_config("--cflags"), self.static_libraries())
+
+    def test_an_old_caller_still_works(self):
+        """What was compiled against older headers, with smaller structs, runs with today's library."""
+        abi = ROOT / "tests" / "abi"
+        older = ["-I", abi / "older", *self.pkg_config("--cflags")]
+        for name, flags, libraries in (("old_shared", older, self.pkg_config("--libs")),
+                                       ("old_static", older, self.static_libraries()),
+                                       ("new_shared", self.pkg_config("--cflags"), self.pkg_config("--libs"))):
+            program = self.compile(name, ["-D_GNU_SOURCE", *flags], libraries, abi / "old_caller.c")
+            if name.endswith("shared"):
+                wanted = run("nm", "-D", "--undefined-only", program)
+                self.assertIn("troth_client_create@TROTH_0.1", wanted)
+                loaded = run("readelf", "-d", program)
+                self.assertIn("Shared library: [libtroth.so.0.1]", loaded)
 
     def test_find_package(self):
         """A consumer finds the CMake package, shared and static."""
@@ -143,13 +160,24 @@ class Install(unittest.TestCase):
             self.assertEqual(run(source / "build" / name, env=self.environment()), "UNAVAILABLE\n")
 
     def test_only_our_symbols(self):
-        """Nothing but troth_ symbols is defined for others, in either library."""
+        """What the map names is defined for others, in either library, and nothing else; in the shared one
+        with the version that brought it."""
+        listed = set(re.findall(r"^ +(troth_[a-z0-9_]+);", (ROOT / "participant-sdk" / "troth.map").read_text(), re.M))
         for library, flags in ((self.lib / "libtroth.so", ["-D"]), (self.lib / "libtroth.a", ["-g"])):
             lines = run("nm", *flags, "--defined-only", library).splitlines()
-            names = [line.split()[2] for line in lines if len(line.split()) == 3]
-            self.assertIn("troth_participant_create", names)
-            self.assertIn("troth_gtid_parse", names)
-            self.assertEqual([n for n in names if not n.startswith("troth_")], [])
+            names = {line.split()[2] for line in lines if len(line.split()) == 3}
+            if flags == ["-D"]:
+                names -= {name for name in names if re.fullmatch(r"TROTH_[0-9.]+", name)}  # the nodes themselves
+                self.assertEqual({name for name in names if "@@TROTH_" not in name}, set())
+                names = {name.split("@@")[0] for name in names}
+            self.assertEqual(names, listed)
+
+    def test_what_headers_cite_is_there(self):
+        """The documents that the installed headers name are installed with them."""
+        docs = self.prefix / "share" / "doc" / "troth" / "docs"
+        for header in (self.prefix / "include" / "troth").glob("*.h"):
+            for name in re.findall(r"\b(?:docs/)?([a-z-]+\.md)\b", header.read_text()):
+                self.assertTrue((docs / name).is_file(), f"{header.name} cites {name}")
 
     def test_headers_stand_alone(self):
         """Each public header compiles by itself, in C and in C++."""

@@ -211,11 +211,12 @@ static int create_accounts(const struct options *options)
 
 static int register_operations(struct troth_postgres *postgres)
 {
-    const struct troth_postgres_operation debits = {
-        .work = debit, .compensate = credit, .queries_only = true};
-    const struct troth_postgres_operation credits = {
-        .work = credit, .compensate = debit, .queries_only = true};
-    const struct troth_postgres_operation balances = {.work = balance, .read_only = true};
+    const struct troth_postgres_operation debits = {TROTH_POSTGRES_OPERATION_INIT, .work = debit,
+                                                    .compensate = credit, .queries_only = true};
+    const struct troth_postgres_operation credits = {TROTH_POSTGRES_OPERATION_INIT, .work = credit,
+                                                     .compensate = debit, .queries_only = true};
+    const struct troth_postgres_operation balances = {TROTH_POSTGRES_OPERATION_INIT,
+                                                      .work = balance, .read_only = true};
     int error = troth_postgres_handle(postgres, "debit", &debits);
 
     if (error == 0) {
@@ -262,8 +263,10 @@ static int run(struct troth_participant *participant, struct event_base *base, c
 static int serve(const struct options *options)
 {
     const struct troth_participant_config config = {
-        .address = options->address, .port = options->port, .diagnostic = diagnostic};
-    const struct troth_postgres_config database = {.conninfo = options->database,
+        TROTH_PARTICIPANT_CONFIG_INIT, .address = options->address, .port = options->port,
+        .diagnostic = diagnostic};
+    const struct troth_postgres_config database = {TROTH_POSTGRES_CONFIG_INIT,
+                                                   .conninfo = options->database,
                                                    .slots = options->slots,
                                                    .coordinator = options->coordinator,
                                                    .sweep_interval_us = options->sweep_interval_us,

@@ -210,8 +210,8 @@ int business_register(struct troth_postgres *postgres, const char *only)
     }
     for (o = 0; o < offers_count && error == 0; o++) {
         const struct troth_postgres_operation handler = {
-            .work = offers[o].candidates[0]->work == NULL ? NULL : work,
-            .compensate = undo,
+            TROTH_POSTGRES_OPERATION_INIT,
+            .work = offers[o].candidates[0]->work == NULL ? NULL : work, .compensate = undo,
             .arg = &offers[o]};
 
         error = troth_postgres_handle(postgres, offers[o].name, &handler);

@@ -193,10 +193,11 @@ static int run(struct troth_participant *participant, struct event_base *base, c
 static int serve(const struct options *options)
 {
     const struct troth_participant_config config = {
-        .address = options->address, .port = options->port, .diagnostic = diagnostic};
-    const struct troth_postgres_config database = {.conninfo = options->database,
-                                                   .slots = options->slots,
-                                                   .coordinator = options->coordinator};
+        TROTH_PARTICIPANT_CONFIG_INIT, .address = options->address, .port = options->port,
+        .diagnostic = diagnostic};
+    const struct troth_postgres_config database = {
+        TROTH_POSTGRES_CONFIG_INIT, .conninfo = options->database, .slots = options->slots,
+        .coordinator = options->coordinator};
     struct troth_participant *participant = NULL;
     struct troth_postgres *postgres = NULL;
     struct event_base *base = event_base_new();

@@ -10,6 +10,7 @@
 #define TROTH_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <troth/error.h>
@@ -24,6 +25,7 @@ struct event_base;
 struct troth_client;
 
 struct troth_client_config {
+    size_t size;              /* TROTH_CLIENT_CONFIG_INIT, see <troth/troth.h> */
     const char *url;          /* http://host:port of trothd; required; copied */
     uint32_t connections_max; /* calls under way; 0: 16; one more is TROTH_ERROR_FULL */
     uint64_t timeout_us;  /* of one call, beside what it asks the coordinator to wait; 0: 30 s */
@@ -31,6 +33,7 @@ struct troth_client_config {
                              separated by commas), asked for the host in `url`; NULL:
                              /etc/resolv.conf's. Never blocks, follows TTLs, tries every address */
 };
+#define TROTH_CLIENT_CONFIG_INIT .size = sizeof(struct troth_client_config)
 
 enum troth_outcome {
     TROTH_OUTCOME_OPEN, /* none yet: wait, or ask again */
@@ -81,6 +84,7 @@ void troth_client_destroy(struct troth_client *client);
 enum troth_reply_at { TROTH_REPLY_COMPLETED, TROTH_REPLY_DECIDED, TROTH_REPLY_ACCEPTED };
 
 struct troth_start {
+    size_t size;                 /* TROTH_START_INIT */
     const char *definition;      /* a name */
     uint32_t version;            /* 0: the newest */
     struct troth_span input;     /* JSON; absent: {} */
@@ -90,6 +94,7 @@ struct troth_start {
     uint32_t wait_s;             /* answer with what is known after so long; 0: the coordinator's
                                     own */
 };
+#define TROTH_START_INIT .size = sizeof(struct troth_start)
 
 /* Each: 0, then the callback comes; TROTH_ERROR_FULL, _INVALID, _NO_MEMORY: it does not. Arguments
  * are copied. */
@@ -101,6 +106,7 @@ TROTH_MUST_CHECK int troth_client_begin(struct troth_client *client, uint64_t ti
                                         troth_answered answered, void *arg);
 
 struct troth_enlist {
+    size_t size; /* TROTH_ENLIST_INIT */
     troth_gtid gtid;
     uint32_t branch;         /* the client's choice, unique in the transaction */
     const char *participant; /* registered name of the service that enlists */
@@ -108,6 +114,7 @@ struct troth_enlist {
     bool prepared; /* enlisting as already prepared is the vote yes: only the coordinator decides
                       from the sending of this call on */
 };
+#define TROTH_ENLIST_INIT .size = sizeof(struct troth_enlist)
 /* A service answers its own caller only after this was acknowledged (protocol.md [OKFIRST]). */
 TROTH_MUST_CHECK int troth_client_enlist(struct troth_client *client,
                                          const struct troth_enlist *enlist, troth_answered answered,

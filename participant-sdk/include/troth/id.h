@@ -82,6 +82,7 @@ struct troth_prepared_name {
     uint32_t attempt;
 };
 
+/* Each member in its range, as they are in a call; zero-terminated. */
 void troth_prepared_name_format(const struct troth_prepared_name *name,
                                 char ret_text[TROTH_PREPARED_NAME_LEN_MAX + 1]);
 /* TROTH_ERROR_SYNTAX for a name that is not ours: leave that transaction alone. */

@@ -20,6 +20,7 @@
 #define TROTH_PARTICIPANT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <troth/error.h>
@@ -58,6 +59,7 @@ typedef void (*troth_diagnostic)(void *arg, enum troth_severity severity, const 
 /* --- the participant -------------------------------------------------------------------------- */
 
 struct troth_participant_config {
+    size_t size;              /* TROTH_PARTICIPANT_CONFIG_INIT, see <troth/troth.h> */
     const char *address;      /* numeric, IPv4 or IPv6; NULL: 127.0.0.1 */
     uint16_t port;            /* 0: a free one, see troth_participant_port() */
     const char *base;         /* path under which it is registered, "/bank"; NULL: "/" */
@@ -69,6 +71,7 @@ struct troth_participant_config {
     troth_diagnostic diagnostic; /* may be NULL */
     void *diagnostic_arg;
 };
+#define TROTH_PARTICIPANT_CONFIG_INIT .size = sizeof(struct troth_participant_config)
 
 /* What a participant says at its limits. Nothing was done where it says 4xx, 503 or `retry`.
  *
@@ -224,6 +227,7 @@ typedef void (*troth_handler)(void *arg, const struct troth_call *call, struct t
 /* NULL: it is not here, which is no refusal; the coordinator asks another replica, then again with
  * growing pauses, as it does for an operation that is not handled at all. */
 struct troth_handlers {
+    size_t size; /* TROTH_HANDLERS_INIT */
     troth_handler prepare;
     troth_handler commit;
     troth_handler abort;
@@ -231,6 +235,7 @@ struct troth_handlers {
     troth_handler compensate;
     troth_handler status;
 };
+#define TROTH_HANDLERS_INIT .size = sizeof(struct troth_handlers)
 
 /* Registers the handlers of one operation; they are copied. `operation` is a name ([a-z][a-z0-9_]*,
  * at most TROTH_NAME_LEN_MAX bytes). Before or after attach. Errors: TROTH_ERROR_INVALID (not a

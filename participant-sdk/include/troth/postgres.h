@@ -37,6 +37,7 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <troth/error.h>
@@ -52,6 +53,7 @@ struct troth_output;
 #define TROTH_POSTGRES_PHASE2_DEFAULT 8u
 
 struct troth_postgres_config {
+    size_t size;                 /* TROTH_POSTGRES_CONFIG_INIT, see <troth/troth.h> */
     const char *conninfo;        /* libpq's connection string or URI; required. It names the server
                                     itself or a pooler in session mode: prepared statements and
                                     settings belong to a session. Several hosts are tried in turn,
@@ -93,6 +95,7 @@ struct troth_postgres_config {
     const char *resolver;        /* name servers for the coordinator's host, as in <troth/client.h>;
                                     NULL: /etc/resolv.conf's */
 };
+#define TROTH_POSTGRES_CONFIG_INIT .size = sizeof(struct troth_postgres_config)
 
 /* Creates what the guard needs (sql/participant) in the database, or brings it up to date; safe to
  * repeat, and while services run. Blocks for as long as the database takes. Any thread. On failure
@@ -125,6 +128,7 @@ typedef int (*troth_postgres_fn)(void *arg, PGconn *connection, const struct tro
                                  struct troth_output *output);
 
 struct troth_postgres_operation {
+    size_t size;                  /* TROTH_POSTGRES_OPERATION_INIT */
     troth_postgres_fn work;       /* NULL: prepare and execute are refused */
     troth_postgres_fn compensate; /* undoes an action, of this operation or of the one whose step
                                      names this one as its compensation; call->action_output is what
@@ -139,6 +143,7 @@ struct troth_postgres_operation {
                                      nothing: it must have no effect but its statements */
     void *arg;
 };
+#define TROTH_POSTGRES_OPERATION_INIT .size = sizeof(struct troth_postgres_operation)
 
 /* Registers one operation with the participant. Prepare and execute of an operation that is not
  * registered find no handler (troth/participant.h); its commit, abort, compensation without an

@@ -381,8 +381,9 @@ START_TEST(no_schema)
     char why[512] = "";
     struct troth_participant *participant;
     struct troth_postgres *postgres;
-    const struct troth_participant_config config = {.port = 0};
-    const struct troth_postgres_config database = {.conninfo = rig.conninfo};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
+    const struct troth_postgres_config database = {TROTH_POSTGRES_CONFIG_INIT,
+                                                   .conninfo = rig.conninfo};
 
     rig_stop(&rig);
     rig_sql(&rig, "DROP SCHEMA troth_guard CASCADE");

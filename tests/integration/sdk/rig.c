@@ -128,13 +128,10 @@ void rig_setup(struct rig *rig)
                     "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL);"
                     "CREATE TABLE seen (output text);"
                     "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");
-    rig->config = (struct troth_postgres_config){.conninfo = rig->conninfo,
-                                                 .slots = 4,
-                                                 .phase2_connections = 2,
-                                                 .lock_timeout_us = 300000,
-                                                 .guard_timeout_us = 100000,
-                                                 .scan_interval_us = 100000,
-                                                 .sweep_interval_us = 100000};
+    rig->config = (struct troth_postgres_config){
+        TROTH_POSTGRES_CONFIG_INIT, .conninfo = rig->conninfo,  .slots = 4,
+        .phase2_connections = 2,    .lock_timeout_us = 300000,  .guard_timeout_us = 100000,
+        .scan_interval_us = 100000, .sweep_interval_us = 100000};
     rig_start(rig);
 }
 
@@ -161,7 +158,8 @@ static void diagnostic(void *arg, enum troth_severity severity, const char *text
 void rig_start(struct rig *rig)
 {
     const struct troth_participant_config config = {
-        .address = "127.0.0.1", .diagnostic = diagnostic, .diagnostic_arg = rig};
+        TROTH_PARTICIPANT_CONFIG_INIT, .address = "127.0.0.1", .diagnostic = diagnostic,
+        .diagnostic_arg = rig};
     char why[512];
 
     rig->gate.open = false; /* rig_stop() opens it; no thread is there now */

@@ -276,6 +276,7 @@ static bool takes_rig(troth_postgres_fn work)
 static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bool read_only)
 {
     const struct troth_postgres_operation operation = {
+        TROTH_POSTGRES_OPERATION_INIT,
         .work = work,
         .compensate = undo,
         .read_only = read_only,

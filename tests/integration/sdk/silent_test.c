@@ -382,7 +382,7 @@ END_TEST
 START_TEST(a_silent_host)
 {
     struct troth_postgres_config config = rig.config;
-    struct troth_participant_config mine = {.port = 0};
+    struct troth_participant_config mine = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
     struct troth_participant *participant;
     struct troth_postgres *postgres;
     char conninfo[128], why[512];
@@ -405,7 +405,7 @@ END_TEST
 START_TEST(a_server_that_takes_no_writes)
 {
     struct troth_postgres_config config = rig.config;
-    struct troth_participant_config mine = {.port = 0};
+    struct troth_participant_config mine = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
     struct troth_participant *participant;
     struct troth_postgres *postgres;
     char sql[128], why[512];

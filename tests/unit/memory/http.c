@@ -165,8 +165,8 @@ static void forget(void)
 
 START_TEST(a_command_without_memory_is_answered_rightly_or_not_at_all)
 {
-    const struct troth_participant_config config = {.base = "/bank"};
-    const struct troth_handlers handlers = {.commit = done, .execute = done};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .base = "/bank"};
+    const struct troth_handlers handlers = {TROTH_HANDLERS_INIT, .commit = done, .execute = done};
     failing_begin(0);
     ck_assert_int_eq(troth_participant_create(&config, &participant), 0);
     ck_assert_int_eq(troth_participant_handle(participant, "debit", &handlers, NULL), 0);

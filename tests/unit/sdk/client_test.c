@@ -73,7 +73,7 @@ static void setup(void)
                                               .limits = HTTP_LIMITS_DEFAULT,
                                               .handler = on_request};
     char url[64];
-    struct troth_client_config mine = {.url = url, .connections_max = 2};
+    struct troth_client_config mine = {TROTH_CLIENT_CONFIG_INIT, .url = url, .connections_max = 2};
 
     base = event_base_new();
     ck_assert_int_eq(http_loop_create(base, &loop), 0);
@@ -116,7 +116,8 @@ static troth_gtid gtid(void)
  */
 START_TEST(starting)
 {
-    const struct troth_start start = {.definition = "transfer",
+    const struct troth_start start = {TROTH_START_INIT,
+                                      .definition = "transfer",
                                       .version = 2,
                                       .input = {"{\"n\":0.10}", 10},
                                       .idempotency_key = "k-1",
@@ -140,8 +141,9 @@ START_TEST(interactive)
 {
     const troth_gtid id = gtid();
     const uint32_t branches[] = {1, 7};
-    const struct troth_enlist enlist = {
-        .gtid = id, .branch = 7, .participant = "bank_a", .operation = "debit", .prepared = true};
+    const struct troth_enlist enlist = {TROTH_ENLIST_INIT,    .gtid = id,
+                                        .branch = 7,          .participant = "bank_a",
+                                        .operation = "debit", .prepared = true};
 
     ck_assert_int_eq(troth_client_begin(client, 30000000, on_answer, NULL), 0);
     until_answered();
@@ -223,7 +225,7 @@ END_TEST
  * never again; waiting goes on until somebody knows. */
 START_TEST(not_known_here)
 {
-    const struct troth_start start = {.definition = "transfer"};
+    const struct troth_start start = {TROTH_START_INIT, .definition = "transfer"};
     const troth_gtid id = gtid();
 
     status = 504;
@@ -283,8 +285,9 @@ END_TEST
 /* A client without a base blocks for its answer; nobody listening is UNAVAILABLE. */
 START_TEST(blocking)
 {
-    const struct troth_client_config config = {.url = "http://127.0.0.1:1"};
-    const struct troth_client_config bad = {.url = "gopher://x"};
+    const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT,
+                                               .url = "http://127.0.0.1:1"};
+    const struct troth_client_config bad = {TROTH_CLIENT_CONFIG_INIT, .url = "gopher://x"};
     const troth_gtid id = gtid();
     struct troth_client *own = NULL;
 

@@ -71,7 +71,8 @@ static void turn_until_first(struct event_base *of)
  * waits for its timer; then the loop goes on. */
 static void ask_three(uint64_t timeout_us)
 {
-    const struct troth_client_config config = {.url = url, .timeout_us = timeout_us};
+    const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT, .url = url,
+                                               .timeout_us = timeout_us};
     const troth_gtid id = {{0}};
 
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
@@ -129,7 +130,7 @@ START_TEST(client_that_is_refused)
 {
     static const char *const nobody[] = {"http://127.0.0.1:1", "http://localhost:1",
                                          "http://troth.invalid:1"};
-    const struct troth_client_config config = {.url = nobody[_i]};
+    const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT, .url = nobody[_i]};
     const troth_gtid id = {{0}};
 
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
@@ -144,7 +145,8 @@ END_TEST
 /* Waiting comes to its end: the callback is a timer's. */
 START_TEST(client_in_the_end_of_waiting)
 {
-    const struct troth_client_config config = {.url = "http://127.0.0.1:1"};
+    const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT,
+                                               .url = "http://127.0.0.1:1"};
     const troth_gtid id = {{0}};
 
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
@@ -157,7 +159,8 @@ END_TEST
 /* The loop is the client's own, and stops; the base is not touched any more. */
 START_TEST(client_that_blocks)
 {
-    const struct troth_client_config config = {.url = "http://127.0.0.1:1"};
+    const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT,
+                                               .url = "http://127.0.0.1:1"};
     const troth_gtid id = {{0}};
 
     ck_assert_int_eq(troth_client_create(NULL, &config, &client), 0);
@@ -176,7 +179,8 @@ static void on_last(void *arg, const struct troth_answer *answer)
 
 START_TEST(client_with_its_host)
 {
-    const struct troth_client_config config = {.url = "http://127.0.0.1:1"};
+    const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT,
+                                               .url = "http://127.0.0.1:1"};
     const troth_gtid id = {{0}};
 
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
@@ -227,8 +231,8 @@ static void *send_and_wait(void *arg)
  * loop or the host's. The other command's handler is not called. */
 START_TEST(participant_in_its_handler)
 {
-    const struct troth_participant_config config = {.port = 0};
-    const struct troth_handlers handlers = {.prepare = end_it};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
+    const struct troth_handlers handlers = {TROTH_HANDLERS_INIT, .prepare = end_it};
     const bool own_loop = (_i & 2) != 0;
     pthread_t thread;
     uint16_t port;

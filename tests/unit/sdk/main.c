@@ -16,6 +16,7 @@ int main(void)
     suite_add_tcase(suite, destroy_participant_tests());
     suite_add_tcase(suite, parts_tests());
     suite_add_tcase(suite, memory_tests());
+    suite_add_tcase(suite, sized_tests());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

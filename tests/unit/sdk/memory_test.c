@@ -109,7 +109,7 @@ static int parse_result(void)
 
 static int make_participant(void)
 {
-    const struct troth_participant_config config = {.base = "/bank"};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .base = "/bank"};
     struct troth_participant *made = NULL;
     const int error = troth_participant_create(&config, &made);
 

@@ -10,8 +10,9 @@
 /* Configurations out of range are refused, and nothing is made. */
 START_TEST(bad_configuration)
 {
-    const struct troth_participant_config slots = {.slots = TROTH_SLOTS_MAX + 1};
-    const struct troth_participant_config base = {.base = "bank"};
+    const struct troth_participant_config slots = {TROTH_PARTICIPANT_CONFIG_INIT,
+                                                   .slots = TROTH_SLOTS_MAX + 1};
+    const struct troth_participant_config base = {TROTH_PARTICIPANT_CONFIG_INIT, .base = "bank"};
     struct troth_participant *made = NULL;
 
     ck_assert_int_eq(troth_participant_create(NULL, &made), TROTH_ERROR_INVALID);
@@ -25,8 +26,8 @@ END_TEST
 /* Operations have names, once each, and a maximum. */
 START_TEST(registration)
 {
-    const struct troth_participant_config config = {.port = 0};
-    const struct troth_handlers none = {NULL, NULL, NULL, NULL, NULL, NULL};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
+    const struct troth_handlers none = {TROTH_HANDLERS_INIT};
     struct troth_participant *made;
     char name[16];
     unsigned i;
@@ -47,8 +48,9 @@ END_TEST
 /* An address that is none, or is taken, is an error of attach; the participant can try again. */
 START_TEST(cannot_listen)
 {
-    const struct troth_participant_config nowhere = {.address = "the moon"};
-    struct troth_participant_config taken = {.port = 0};
+    const struct troth_participant_config nowhere = {TROTH_PARTICIPANT_CONFIG_INIT,
+                                                     .address = "the moon"};
+    struct troth_participant_config taken = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
     struct troth_participant *made;
     struct rig rig;
 
@@ -68,7 +70,8 @@ END_TEST
 /* Commands beyond pending_max are answered retry, those before them are not touched. */
 START_TEST(too_many_pending)
 {
-    const struct troth_participant_config config = {.pending_max = 2, .slots = 5};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .pending_max = 2,
+                                                    .slots = 5};
     struct rig rig;
     char body[2048];
     const char *answer;

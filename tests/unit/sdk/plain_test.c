@@ -8,7 +8,8 @@ static struct rig rig;
 
 static void setup(void)
 {
-    const struct troth_participant_config config = {.base = "/bank/"};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT,
+                                                    .base = "/bank/"};
 
     rig_start(&rig, &config);
 }

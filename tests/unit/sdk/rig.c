@@ -85,7 +85,9 @@ static void quiet(void *arg, const struct troth_call *call, struct troth_reply *
 
 static void handle(struct rig *rig, const char *name, troth_handler handler)
 {
-    const struct troth_handlers handlers = {handler, handler, handler, handler, handler, handler};
+    const struct troth_handlers handlers = {
+        TROTH_HANDLERS_INIT, .prepare = handler,    .commit = handler, .abort = handler,
+        .execute = handler,  .compensate = handler, .status = handler};
 
     ck_assert_int_eq(troth_participant_handle(rig->participant, name, &handlers, rig), 0);
 }
@@ -113,7 +115,7 @@ static void diagnostic(void *arg, enum troth_severity severity, const char *text
 
 void rig_start(struct rig *rig, const struct troth_participant_config *config)
 {
-    struct troth_participant_config mine = {.port = 0};
+    struct troth_participant_config mine = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
 
     memset(rig, 0, sizeof *rig);
     pthread_mutex_init(&rig->lock, NULL);

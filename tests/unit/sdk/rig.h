@@ -59,5 +59,6 @@ TCase *destroy_tests(void);
 TCase *destroy_participant_tests(void);
 TCase *parts_tests(void);
 TCase *memory_tests(void);
+TCase *sized_tests(void);
 
 #endif
