@@ -316,28 +316,21 @@ static int read_cursor(const struct request *request, struct list_cursor *ret_cu
     return 0;
 }
 
-static bool is_behind(const struct definition *definition, const struct list_cursor *cursor)
-{
-    int order = strcmp(definition->name, cursor->name);
-    return order > 0 || (order == 0 && definition->version > cursor->version);
-}
-
 static void append_page(const struct api_host *host, const struct list_cursor *cursor,
                         uint32_t limit, struct buffer *body)
 {
-    const struct definition *definition, *last = NULL;
-    uint32_t count = 0, i = 0;
+    const struct definition *last = NULL;
+    const struct definition *definition =
+        host->definition_behind(host->ctx, cursor->name, cursor->version);
     buffer_append_text(body, "{\"definitions\":[");
-    for (; (definition = host->definition_at(host->ctx, i)) != NULL; i++) {
-        if (!is_behind(definition, cursor))
-            continue;
-        if (count == limit || body->len >= LIST_BYTES_MAX)
-            break;
-        if (count++ > 0)
+    for (uint32_t count = 0; definition != NULL && count < limit && body->len < LIST_BYTES_MAX;
+         count++) {
+        if (count > 0)
             buffer_append_char(body, ',');
         append_summary(body, definition);
         buffer_append_char(body, '}');
         last = definition;
+        definition = host->definition_behind(host->ctx, last->name, last->version);
     }
     if (definition != NULL && last != NULL)
         buffer_append_format(body, "],\"cursor\":\"%s.%u\"}\n", last->name, last->version);

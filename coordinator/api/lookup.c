@@ -30,20 +30,19 @@ int lookup_definition(const struct api *api, enum api_problem_kind kind, const c
         return api_problem_set(ret_problem, kind, "%s has no version %u; its newest is %u", name,
                                version, definition->version);
     const char *names[LOOKUP_NAMES_MAX + 1] = {NULL};
-    for (uint32_t i = 0; i < LOOKUP_NAMES_MAX; i++) {
-        definition = host->definition_at(host->ctx, i);
-        if (definition == NULL)
-            break;
+    definition = host->definition_behind(host->ctx, "", 0);
+    for (uint32_t i = 0; i < LOOKUP_NAMES_MAX && definition != NULL; i++) {
         names[i] = definition->name;
+        definition = host->definition_behind(host->ctx, definition->name, definition->version);
     }
     return no_such(kind, "definition", name, names, ret_problem);
 }
 
 static void participant_names(const struct api_host *host, const char *names[LOOKUP_NAMES_MAX + 1])
 {
-    struct api_participant participant;
+    struct api_participant participant = {.name = ""};
     for (uint32_t i = 0; i < LOOKUP_NAMES_MAX; i++) {
-        if (!host->participant_at(host->ctx, i, &participant))
+        if (!host->participant_behind(host->ctx, participant.name, &participant))
             break;
         names[i] = participant.name;
     }

@@ -129,21 +129,16 @@ int participants_delete(const struct request *request, struct api_problem *ret_p
 static void append_page(const struct api_host *host, const char *cursor, uint32_t limit,
                         struct buffer *body)
 {
-    char last[TROTH_NAME_LEN_MAX + 1] = "";
+    const char *last = "";
     struct api_participant participant;
-    bool more = false;
-    uint32_t count = 0;
+    bool more = host->participant_behind(host->ctx, cursor, &participant);
     buffer_append_text(body, "{\"participants\":[");
-    for (uint32_t i = 0; host->participant_at(host->ctx, i, &participant); i++) {
-        if (strcmp(participant.name, cursor) <= 0)
-            continue;
-        more = count == limit || body->len >= LIST_BYTES_MAX;
-        if (more)
-            break;
-        if (count++ > 0)
+    for (uint32_t count = 0; more && count < limit && body->len < LIST_BYTES_MAX; count++) {
+        if (count > 0)
             buffer_append_char(body, ',');
         append_participant(body, host, &participant);
-        strcpy(last, participant.name);
+        last = participant.name;
+        more = host->participant_behind(host->ctx, last, &participant);
     }
     if (more)
         buffer_append_format(body, "],\"cursor\":\"%s\"}\n", last);

@@ -175,10 +175,10 @@ static void assert_complete(const struct api_host *host)
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
     assert(host->retry != NULL && host->metrics != NULL);
     assert(host->watch != NULL && host->unwatch != NULL);
-    assert(host->definition != NULL && host->definition_at != NULL);
+    assert(host->definition != NULL && host->definition_behind != NULL);
     assert(host->definition_status != NULL);
     assert(host->definition_put != NULL && host->definition_delete != NULL);
-    assert(host->participant != NULL && host->participant_at != NULL);
+    assert(host->participant != NULL && host->participant_behind != NULL);
     assert(host->participant_status != NULL && host->participant_put != NULL);
     assert(host->participant_delete != NULL && host->ready != NULL);
     assert(host->events != NULL && host->event_get != NULL);

@@ -471,10 +471,16 @@ const struct definition *registry_host_definition(void *ctx, const char *name, u
     return slot == NULL ? NULL : slot->definition;
 }
 
-const struct definition *registry_host_definition_at(void *ctx, uint32_t i)
+const struct definition *registry_host_definition_behind(void *ctx, const char *name,
+                                                         uint32_t version)
 {
     const struct driver *driver = ctx;
-    return i < driver->definitions_count ? driver->definitions[i]->definition : NULL;
+    uint32_t at = place_of(driver, name, version);
+    if (at < driver->definitions_count &&
+        compare(driver->definitions[at]->definition, name, version) == 0) {
+        at++;
+    }
+    return at < driver->definitions_count ? driver->definitions[at]->definition : NULL;
 }
 
 void registry_host_definition_status(void *ctx, const struct definition *definition,

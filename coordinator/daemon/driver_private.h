@@ -466,7 +466,8 @@ void definitions_loaded(struct driver *driver);
 void definitions_recovered(struct driver *driver);
 void definitions_finish(struct driver *driver);
 const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version);
-const struct definition *registry_host_definition_at(void *ctx, uint32_t i);
+const struct definition *registry_host_definition_behind(void *ctx, const char *name,
+                                                         uint32_t version);
 void registry_host_definition_status(void *ctx, const struct definition *definition,
                                      struct buffer *ret_members);
 void registry_host_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg);
@@ -483,6 +484,8 @@ void events_discard(void *ctx, const uint8_t *id, api_done_fn fn, void *arg);
 
 /* participants.c */
 struct participant *participants_find(const struct driver *driver, const char *name);
+/* The next by name, whether there is one of that name or not; NULL: it would be the last. */
+struct participant *participants_behind(const struct driver *driver, const char *name);
 /* The same, without those that are being deleted: for what begins to need it. */
 struct participant *registry_participant(const struct driver *driver, const char *name);
 /* One that is not in the table yet. TROTH_ERROR_CONFIG: a URL that can not be called. */
@@ -507,7 +510,7 @@ const struct entry *participants_example(const struct driver *driver,
 void registrations_load(struct driver *driver, const struct journal_entry *entry);
 void registrations_loaded(struct driver *driver);
 bool registry_host_participant(void *ctx, const char *name, struct api_participant *ret);
-bool registry_host_participant_at(void *ctx, uint32_t i, struct api_participant *ret);
+bool registry_host_participant_behind(void *ctx, const char *name, struct api_participant *ret);
 void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members);
 void registry_host_participant_put(void *ctx, const struct api_participant *participant,
                                    api_done_fn fn, void *arg);

@@ -35,6 +35,15 @@ struct participant *participants_find(const struct driver *driver, const char *n
     return found ? driver->participants[at] : NULL;
 }
 
+struct participant *participants_behind(const struct driver *driver, const char *name)
+{
+    uint32_t at = place_of(driver, name);
+    if (at < driver->participants_count && strcmp(driver->participants[at]->name, name) == 0) {
+        at++;
+    }
+    return at < driver->participants_count ? driver->participants[at] : NULL;
+}
+
 struct participant *registry_participant(const struct driver *driver, const char *name)
 {
     struct participant *participant = participants_find(driver, name);

@@ -123,13 +123,13 @@ bool registry_host_participant(void *ctx, const char *name, struct api_participa
     return participant != NULL;
 }
 
-bool registry_host_participant_at(void *ctx, uint32_t i, struct api_participant *ret)
+bool registry_host_participant_behind(void *ctx, const char *name, struct api_participant *ret)
 {
-    const struct driver *driver = ctx;
-    if (i < driver->participants_count) {
-        show(driver->participants[i], ret);
+    const struct participant *participant = participants_behind(ctx, name);
+    if (participant != NULL) {
+        show(participant, ret);
     }
-    return i < driver->participants_count;
+    return participant != NULL;
 }
 
 /* ,"last_answer":{"at":"…","status":404,"text":"…"}; nothing where there was none. */

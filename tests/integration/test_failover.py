@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from pair import PairedBanks, PairedJournal  # noqa: E402
+from standby import PairedBanks, PairedJournal  # noqa: E402
 from system import CheckedTrothd, System  # noqa: E402
 from transfers import Transfers  # noqa: E402
 from troth_test import TrothTest, main, wait_until  # noqa: E402

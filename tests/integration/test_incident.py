@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from pair import PairedJournal  # noqa: E402
+from standby import PairedJournal  # noqa: E402
 from shop_system import ShopSystem, UPGRADE  # noqa: E402
 from system import DEFINITIONS  # noqa: E402
 from transfers import Transfers  # noqa: E402

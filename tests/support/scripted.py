@@ -53,6 +53,9 @@ class Scripted:
                 pass
 
         class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, request, client_address):
+                """A connection that the coordinator's end has cut is no news here."""
+
             address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
         self.server = Server((host, port), Handler)

@@ -1,5 +1,6 @@
 /* A scripted host: it notes what it was asked, and answers as the test says. */
 #include "fake_host.h"
+#include "fake_private.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -14,12 +15,12 @@ static void keep(char *ret_text, size_t cap, struct troth_span span)
     ret_text[span.len] = '\0';
 }
 
-static void keep_text(char *ret_text, size_t cap, const char *text)
+void fake_keep(char *ret_text, size_t cap, const char *text)
 {
     keep(ret_text, cap, (struct troth_span){text, text != NULL ? strlen(text) : 0});
 }
 
-static void note(struct fake_host *fake, const char *call)
+void fake_note(struct fake_host *fake, const char *call)
 {
     fake->asked.call = call;
     fake->asked.calls++;
@@ -86,8 +87,8 @@ static void answer_view(struct fake_host *fake, api_view_fn fn, void *arg)
     answer(fake, arg);
 }
 
-static void answer_done(struct fake_host *fake, void (*then)(struct fake_host *), api_done_fn fn,
-                        void *arg)
+void fake_answer_done(struct fake_host *fake, void (*then)(struct fake_host *), api_done_fn fn,
+                      void *arg)
 {
     fake->then = then;
     fake->done_fn = fn;
@@ -100,9 +101,9 @@ static void fake_submit(void *ctx, const struct api_submit *submit, api_view_fn 
 {
     struct fake_host *fake = ctx;
     struct fake_asked *asked = &fake->asked;
-    note(fake, "submit");
+    fake_note(fake, "submit");
     asked->submit = *submit;
-    keep_text(asked->definition, sizeof asked->definition,
+    fake_keep(asked->definition, sizeof asked->definition,
               submit->definition != NULL ? submit->definition->name : NULL);
     keep(asked->input, sizeof asked->input, submit->input);
     keep(asked->labels, sizeof asked->labels, submit->labels);
@@ -116,11 +117,11 @@ static void fake_enlist(void *ctx, const troth_gtid *gtid, const struct api_enli
                         api_view_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
-    note(fake, "enlist");
+    fake_note(fake, "enlist");
     fake->asked.gtid = *gtid;
     fake->asked.enlist = *enlist;
-    keep_text(fake->asked.participant, sizeof fake->asked.participant, enlist->participant);
-    keep_text(fake->asked.operation, sizeof fake->asked.operation, enlist->operation);
+    fake_keep(fake->asked.participant, sizeof fake->asked.participant, enlist->participant);
+    fake_keep(fake->asked.operation, sizeof fake->asked.operation, enlist->operation);
     answer_view(fake, fn, arg);
 }
 
@@ -128,7 +129,7 @@ static void fake_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branc
                         enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
-    note(fake, "commit");
+    fake_note(fake, "commit");
     fake->asked.gtid = *gtid;
     fake->asked.count = count;
     memcpy(fake->asked.branches, branches, count * sizeof *branches);
@@ -142,7 +143,7 @@ static void fake_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_
 {
     (void)wait_us;
     struct fake_host *fake = ctx;
-    note(fake, "abort");
+    fake_note(fake, "abort");
     fake->asked.gtid = *gtid;
     answer_view(fake, fn, arg);
 }
@@ -150,7 +151,7 @@ static void fake_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_
 static void fake_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
-    note(fake, "retry");
+    fake_note(fake, "retry");
     fake->asked.gtid = *gtid;
     answer_view(fake, fn, arg);
 }
@@ -158,7 +159,7 @@ static void fake_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *
 static void fake_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
-    note(fake, "get");
+    fake_note(fake, "get");
     fake->asked.gtid = *gtid;
     answer_view(fake, fn, arg);
 }
@@ -167,12 +168,12 @@ static void fake_list(void *ctx, const struct api_list *list, api_list_fn fn, vo
 {
     struct fake_host *fake = ctx;
     struct fake_asked *asked = &fake->asked;
-    note(fake, "list");
+    fake_note(fake, "list");
     asked->list = *list;
-    keep_text(asked->state, sizeof asked->state, list->state);
-    keep_text(asked->outcome, sizeof asked->outcome, list->outcome);
-    keep_text(asked->definition, sizeof asked->definition, list->definition);
-    keep_text(asked->participant, sizeof asked->participant, list->participant);
+    fake_keep(asked->state, sizeof asked->state, list->state);
+    fake_keep(asked->outcome, sizeof asked->outcome, list->outcome);
+    fake_keep(asked->definition, sizeof asked->definition, list->definition);
+    fake_keep(asked->participant, sizeof asked->participant, list->participant);
     fake->list_fn = fn;
     answer(fake, arg);
 }
@@ -181,7 +182,7 @@ static void fake_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uin
                          struct troth_span journal, api_answer_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
-    note(fake, "inquire");
+    fake_note(fake, "inquire");
     fake->asked.gtid = *gtid;
     fake->asked.branch = branch;
     fake->asked.attempt = attempt;
@@ -229,7 +230,7 @@ static void fake_watch(void *ctx, const troth_gtid *gtid, api_progress_fn fn, vo
     bool ended = fake->view.ended_at.us != 0;
     struct api_progress progress =
         progress_of(fake, ended ? API_PROGRESS_ENDED : API_PROGRESS_STATE);
-    note(fake, "watch");
+    fake_note(fake, "watch");
     fake->asked.gtid = *gtid;
     assert(at < FAKE_WATCHES);
     fake->watches[at] = (struct fake_watch){.fn = fn, .arg = arg};
@@ -241,171 +242,14 @@ static void fake_unwatch(void *ctx, void *arg)
 {
     struct fake_host *fake = ctx;
     uint32_t at = 0;
-    note(fake, "unwatch");
+    fake_note(fake, "unwatch");
     while (at < fake->watches_count && fake->watches[at].arg != arg)
         at++;
     assert(at < fake->watches_count);
     fake->watches[at] = fake->watches[--fake->watches_count];
 }
 
-/* --- definitions ------------------------------------------------------------------------------ */
-
-static const struct definition *fake_definition(void *ctx, const char *name, uint32_t version)
-{
-    const struct fake_host *fake = ctx;
-    const struct definition *found = NULL;
-    for (uint32_t i = 0; i < fake->definitions_count; i++) {
-        const struct definition *definition = fake->definitions[i];
-        if (strcmp(definition->name, name) == 0 && (version == 0 || definition->version == version))
-            found = definition;
-    }
-    return found;
-}
-
-static const struct definition *fake_definition_at(void *ctx, uint32_t i)
-{
-    const struct fake_host *fake = ctx;
-    return i < fake->definitions_count ? fake->definitions[i] : NULL;
-}
-
-static void fake_definition_status(void *ctx, const struct definition *definition,
-                                   struct buffer *ret_members)
-{
-    (void)ctx;
-    (void)definition;
-    buffer_append_text(ret_members,
-                       "\"prepare\":{\"order\":\"ordered\",\"learnt\":true,\"conflicts\":7,"
-                       "\"parallel\":90,\"ordered\":4,\"last\":\"bank_a\"},"
-                       "\"open_transactions\":5,\"seats\":{\"own\":40,\"own_used\":1,"
-                       "\"refused\":2}");
-}
-
-static bool is_before(const struct definition *a, const struct definition *b)
-{
-    int order = strcmp(a->name, b->name);
-    return order < 0 || (order == 0 && a->version < b->version);
-}
-
-static void insert(struct fake_host *fake)
-{
-    uint32_t at = fake->definitions_count++;
-    assert(at < FAKE_SLOTS);
-    for (; at > 0 && is_before(fake->taken, fake->definitions[at - 1]); at--)
-        fake->definitions[at] = fake->definitions[at - 1];
-    fake->definitions[at] = fake->taken;
-    fake->taken = NULL;
-}
-
-static void fake_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg)
-{
-    struct fake_host *fake = ctx;
-    note(fake, "definition_put");
-    fake->taken = taken;
-    answer_done(fake, insert, fn, arg);
-}
-
-static void delete_definition(struct fake_host *fake)
-{
-    for (uint32_t i = 0; i < fake->definitions_count; i++)
-        if (fake->definitions[i] == fake_definition(fake, fake->asked.name, fake->asked.version)) {
-            definition_destroy(fake->definitions[i]);
-            fake->definitions_count--;
-            memmove(&fake->definitions[i], &fake->definitions[i + 1],
-                    (fake->definitions_count - i) * sizeof fake->definitions[0]);
-            return;
-        }
-}
-
-static void fake_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
-                                   void *arg)
-{
-    struct fake_host *fake = ctx;
-    note(fake, "definition_delete");
-    keep_text(fake->asked.name, sizeof fake->asked.name, name);
-    fake->asked.version = version;
-    answer_done(fake, delete_definition, fn, arg);
-}
-
-/* --- participants ----------------------------------------------------------------------------- */
-
-static bool fake_participant_at(void *ctx, uint32_t i, struct api_participant *ret_participant)
-{
-    struct fake_host *fake = ctx;
-    if (i >= fake->participants_count)
-        return false;
-    struct fake_participant *found = &fake->participants[i];
-    struct api_participant participant = {
-        .name = found->name, .binding = found->binding, .slots = found->slots};
-    for (uint32_t k = 0; k < found->urls_count; k++)
-        participant.urls[k] = found->urls[k];
-    *ret_participant = participant;
-    return true;
-}
-
-static bool fake_participant(void *ctx, const char *name, struct api_participant *ret_participant)
-{
-    struct fake_host *fake = ctx;
-    for (uint32_t i = 0; i < fake->participants_count; i++)
-        if (strcmp(fake->participants[i].name, name) == 0)
-            return fake_participant_at(ctx, i, ret_participant);
-    return false;
-}
-
-static void fake_participant_status(void *ctx, const char *name, struct buffer *ret_members)
-{
-    (void)ctx;
-    buffer_append_format(ret_members, "\"slots\":16,\"reachable\":%s",
-                         strcmp(name, "bank_a") == 0 ? "true" : "false");
-}
-
-static void nothing(struct fake_host *fake)
-{
-    (void)fake;
-}
-
-/* Registered at once, unless it is to be refused. */
-static void fake_participant_put(void *ctx, const struct api_participant *participant,
-                                 api_done_fn fn, void *arg)
-{
-    struct fake_host *fake = ctx;
-    uint32_t at = 0;
-    note(fake, "participant_put");
-    while (at < fake->participants_count &&
-           strcmp(fake->participants[at].name, participant->name) != 0)
-        at++;
-    assert(at < FAKE_SLOTS);
-    if (fake->problem == NULL) {
-        struct fake_participant *slot = &fake->participants[at];
-        fake->participants_count += at == fake->participants_count;
-        *slot = (struct fake_participant){.slots = participant->slots};
-        keep_text(slot->name, sizeof slot->name, participant->name);
-        keep_text(slot->binding, sizeof slot->binding, participant->binding);
-        for (uint32_t i = 0; i < FAKE_SLOTS && participant->urls[i] != NULL; i++)
-            keep_text(slot->urls[slot->urls_count++], sizeof slot->urls[0], participant->urls[i]);
-    }
-    answer_done(fake, nothing, fn, arg);
-}
-
-static void delete_participant(struct fake_host *fake)
-{
-    for (uint32_t i = 0; i < fake->participants_count; i++)
-        if (strcmp(fake->participants[i].name, fake->asked.name) == 0) {
-            fake->participants_count--;
-            memmove(&fake->participants[i], &fake->participants[i + 1],
-                    (fake->participants_count - i) * sizeof fake->participants[0]);
-            return;
-        }
-}
-
-static void fake_participant_delete(void *ctx, const char *name, bool force, api_done_fn fn,
-                                    void *arg)
-{
-    (void)force;
-    struct fake_host *fake = ctx;
-    note(fake, "participant_delete");
-    keep_text(fake->asked.name, sizeof fake->asked.name, name);
-    answer_done(fake, delete_participant, fn, arg);
-}
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* One event is set aside, while there is one. */
 static const uint8_t event_id[API_EVENT_ID_BYTES] = {
@@ -457,7 +301,7 @@ static void fake_event_get(void *ctx, const uint8_t *id, api_event_fn fn, void *
 static void fake_event_resend(void *ctx, const uint8_t *id, api_done_fn fn, void *arg)
 {
     struct api_problem problem;
-    note(ctx, "event_resend");
+    fake_note(ctx, "event_resend");
     fn(arg, no_event(ctx, id, &problem));
 }
 
@@ -466,7 +310,7 @@ static void fake_event_discard(void *ctx, const uint8_t *id, api_done_fn fn, voi
     struct fake_host *fake = ctx;
     struct api_problem problem;
     const struct api_problem *refused = no_event(fake, id, &problem);
-    note(fake, "event_discard");
+    fake_note(fake, "event_discard");
     if (refused == NULL)
         fake->events_count--;
     fn(arg, refused);
@@ -493,35 +337,6 @@ static void fake_metrics(void *ctx, struct buffer *ret_text)
 }
 
 /* --- making ----------------------------------------------------------------------------------- */
-
-void fake_add_definition(struct fake_host *fake, const char *name, uint32_t version)
-{
-    struct definition_faults faults = {0};
-    char text[2048];
-    int len = snprintf(
-        text, sizeof text,
-        "{\"name\":\"%s\",\"version\":%u,\"mode\":\"2pc\",\"timeout\":\"30s\",\n"
-        "\"description\":\"Move \\\"money\\\"\",\n"
-        "\"input_schema\":{\"type\":\"object\",\"required\":[\"from\",\"amount\"],\"properties\":{"
-        "\"from\":{\"type\":\"integer\"},\"amount\":{\"type\":\"integer\",\"minimum\":1}}},\n"
-        "\"steps\":[{\"name\":\"debit\",\"participant\":\"bank_a\",\"operation\":\"debit\","
-        "\"input\":{\"account\":\"${input.from}\"}},\n"
-        "{\"name\":\"credit\",\"participant\":\"bank_b\",\"operation\":\"credit\"}]}",
-        name, version);
-    int error = definition_parse((struct troth_span){text, (size_t)len}, &faults, &fake->taken);
-    assert(error == 0);
-    definition_faults_finish(&faults);
-    insert(fake);
-}
-
-void fake_add_participant(struct fake_host *fake, const char *name)
-{
-    assert(fake->participants_count < FAKE_SLOTS);
-    struct fake_participant *slot = &fake->participants[fake->participants_count++];
-    *slot = (struct fake_participant){
-        .binding = "batch", .urls = {"http://127.0.0.1:7101/troth"}, .urls_count = 1, .slots = 16};
-    keep_text(slot->name, sizeof slot->name, name);
-}
 
 #define SPAN(text) ((struct troth_span){text, sizeof(text) - 1})
 
@@ -566,16 +381,6 @@ void fake_init(struct fake_host *fake)
         .inquire = fake_inquire,
         .watch = fake_watch,
         .unwatch = fake_unwatch,
-        .definition = fake_definition,
-        .definition_at = fake_definition_at,
-        .definition_status = fake_definition_status,
-        .definition_put = fake_definition_put,
-        .definition_delete = fake_definition_delete,
-        .participant = fake_participant,
-        .participant_at = fake_participant_at,
-        .participant_status = fake_participant_status,
-        .participant_put = fake_participant_put,
-        .participant_delete = fake_participant_delete,
         .events = fake_events,
         .event_get = fake_event_get,
         .event_resend = fake_event_resend,
@@ -584,6 +389,7 @@ void fake_init(struct fake_host *fake)
         .ready = fake_ready,
         .metrics = fake_metrics,
     };
+    fake_registry(&fake->host);
     fill_view(fake);
     fake_add_definition(fake, "transfer", 1);
     fake_add_definition(fake, "transfer", 2);

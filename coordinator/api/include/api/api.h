@@ -193,8 +193,9 @@ struct api_host {
     void (*unwatch)(void *ctx, void *arg);
     /* definitions: from memory; version 0: the newest. NULL: none */
     const struct definition *(*definition)(void *ctx, const char *name, uint32_t version);
-    /* i = 0, 1, … in name and version order; NULL: the end */
-    const struct definition *(*definition_at)(void *ctx, uint32_t i);
+    /* The next in name and version order, whether that name and version is there or not; from ""
+     * on. NULL: the end */
+    const struct definition *(*definition_behind)(void *ctx, const char *name, uint32_t version);
     /* Appends how the first attempts of its transactions prepare now, as a member of an object:
      * "prepare":{…}. It is there. */
     void (*definition_status)(void *ctx, const struct definition *definition,
@@ -207,8 +208,9 @@ struct api_host {
                               void *arg);
     /* participants: from memory. false: none */
     bool (*participant)(void *ctx, const char *name, struct api_participant *ret_participant);
-    /* i = 0, 1, … in name order; false: the end */
-    bool (*participant_at)(void *ctx, uint32_t i, struct api_participant *ret_participant);
+    /* The next in name order, whether that name is there or not; from "" on. false: the end */
+    bool (*participant_behind)(void *ctx, const char *name,
+                               struct api_participant *ret_participant);
     /* appends what is known of it now, `"slots":16,…`, as members of a JSON object, or nothing */
     void (*participant_status)(void *ctx, const char *name, struct buffer *ret_members);
     void (*participant_put)(void *ctx, const struct api_participant *participant, api_done_fn fn,
