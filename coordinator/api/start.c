@@ -90,6 +90,24 @@ static int check_input(struct start *start, struct api_problem *ret_problem)
     return TROTH_ERROR_REFUSED;
 }
 
+/* What is too large to be sent is refused before anything begins. */
+static int check_sizes(const struct start *start, struct api_problem *ret_problem)
+{
+    const struct definition *definition = start->submit.definition;
+    const char *why = NULL;
+    uint32_t step = 0;
+    int error = definition_check_sizes(definition, start->submit.input, &step, &why);
+    if (error == 0)
+        return 0;
+    if (error == TROTH_ERROR_NO_MEMORY)
+        return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "the input: %s",
+                               troth_error_text(error));
+    return api_problem_set(ret_problem, API_PROBLEM_TOO_LARGE,
+                           "%s version %u makes too much of this input, at step \"%s\": %s",
+                           definition->name, definition->version, definition->steps[step].name,
+                           why);
+}
+
 /* At most so long (0: any), which `whose` says. */
 static int read_timeout(const struct body *body, uint64_t most_us, const char *whose,
                         struct api_submit *submit, struct api_problem *ret_problem)
@@ -142,7 +160,8 @@ static int read_orchestrated(const struct request *request, const struct body *b
                                "/input: %zu bytes, at most %u are taken", submit->input.len,
                                MESSAGE_PAYLOAD_MAX);
     submit->reply = reply == 0 ? API_REPLY_COMPLETED : API_REPLY_DECIDED;
-    return check_input(start, ret_problem);
+    error = check_input(start, ret_problem);
+    return error != 0 ? error : check_sizes(start, ret_problem);
 }
 
 /* Its branches may be prepared, and hold their locks, from its beginning to its timeout. */

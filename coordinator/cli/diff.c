@@ -4,6 +4,8 @@
 
 #include "text.h"
 #include <base/json.h>
+#include <base/span.h>
+#include <base/tree.h>
 
 void diff_finish(struct diff *diff)
 {
@@ -12,76 +14,38 @@ void diff_finish(struct diff *diff)
     buffer_finish(&diff->where);
 }
 
-/* --- equality ----------------------------------------------------------------------------------
- */
+/* No node: what is not there. */
+#define NONE UINT32_MAX
 
-static bool same(struct troth_span a, struct troth_span b);
-
-static bool is_text(struct troth_span a, struct troth_span b)
-{
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
-static bool same_string(struct troth_span a, struct troth_span b)
-{
-    BUFFER_SCOPED struct buffer plain = {0};
-    return is_text(a, b) ||
-           (json_string(a, &plain) == 0 && json_string_equals(b, buffer_span(&plain)));
-}
-
-/* The member of that name, the key as it stands in another object. */
-static bool find(struct troth_span object, struct troth_span key, struct troth_span *ret_value)
-{
-    BUFFER_SCOPED struct buffer plain = {0};
-    return json_string(key, &plain) == 0 &&
-           json_member_span(object, buffer_span(&plain), ret_value);
-}
-
-static bool all_in(struct troth_span a, struct troth_span b)
-{
-    struct json_cursor cursor = json_cursor(a);
-    struct troth_span key, value, other;
-    while (json_next(&cursor, &key, &value)) {
-        if (!find(b, key, &other) || !same(value, other))
-            return false;
-    }
-    return true;
-}
-
-static bool same_list(struct troth_span a, struct troth_span b)
-{
-    struct json_cursor at = json_cursor(a), to = json_cursor(b);
-    struct troth_span x, y;
-    for (;;) {
-        bool more = json_next(&at, NULL, &x);
-        if (json_next(&to, NULL, &y) != more)
-            return false;
-        if (!more)
-            return true;
-        if (!same(x, y))
-            return false;
-    }
-}
+/* The two files. */
+struct sides {
+    struct json_tree from, to;
+};
 
 /* Numbers are compared as texts: 1.0 and 1 are two, as they are for what reads them. */
-static bool same(struct troth_span a, struct troth_span b)
+static bool same(struct sides *sides, uint32_t from, uint32_t to)
 {
-    if (json_type(a) != json_type(b))
-        return false;
-    switch (json_type(a)) {
-    case JSON_OBJECT:
-        return all_in(a, b) && all_in(b, a);
-    case JSON_ARRAY:
-        return same_list(a, b);
-    case JSON_STRING:
-        return same_string(a, b);
-    case JSON_NULL:
-    case JSON_FALSE:
-    case JSON_TRUE:
-    case JSON_NUMBER:
-        break;
-    }
-    return is_text(a, b);
+    struct json_equality how = {.work_max = UINT64_MAX};
+    return json_tree_equal(&sides->from, from, &sides->to, to, &how);
+}
+
+/* NONE: none of that name. */
+static uint32_t find(struct json_tree *tree, uint32_t object, const char *name)
+{
+    uint32_t node;
+    return json_tree_member(tree, object, span_of(name), &node) ? node : NONE;
+}
+
+static uint32_t find_like(struct json_tree *tree, uint32_t object, struct troth_span key)
+{
+    uint32_t node;
+    return json_tree_member_like(tree, object, key, &node) ? node : NONE;
+}
+
+/* Absent: there is none. */
+static struct troth_span value_of(const struct json_tree *tree, uint32_t node)
+{
+    return node == NONE ? (struct troth_span){NULL, 0} : json_tree_value(tree, node);
 }
 
 /* --- one change --------------------------------------------------------------------------------
@@ -179,7 +143,7 @@ static void add_step(struct diff *diff, const char *change, struct troth_span st
     append_json_change(diff, change, added ? none : step, added ? step : none);
     begin_line(diff, change);
     while (added && json_next(&cursor, &key, &value)) {
-        if (is_text(key, (struct troth_span){"\"name\"", 6}))
+        if (span_is(key, "\"name\""))
             continue;
         buffer_append_text(&diff->lines, before);
         text_append_value(&diff->lines, key);
@@ -214,72 +178,77 @@ static bool is_skipped(struct troth_span key, const char *const *skipped)
     return false;
 }
 
-static void diff_values(struct diff *diff, struct troth_span from, struct troth_span to);
+static void diff_values(struct diff *diff, struct sides *sides, uint32_t from, uint32_t to);
 
-static void diff_members(struct diff *diff, struct troth_span from, struct troth_span to,
+static void diff_members(struct diff *diff, struct sides *sides, uint32_t from, uint32_t to,
                          const char *const *skipped)
 {
-    struct json_cursor cursor = json_cursor(from);
-    struct troth_span key, value, other, none = {NULL, 0};
-    while (json_next(&cursor, &key, &value)) {
+    const struct json_tree *old = &sides->from, *new = &sides->to;
+    for (uint32_t i = from + 1; i < old->nodes[from].end; i = old->nodes[i].end) {
+        struct troth_span key = json_tree_key(old, i);
         if (is_skipped(key, skipped))
             continue;
         size_t len = enter(diff, key);
-        diff_values(diff, value, find(to, key, &other) ? other : none);
+        diff_values(diff, sides, i, find_like(&sides->to, to, key));
         diff->where.len = len;
     }
-    cursor = json_cursor(to);
-    while (json_next(&cursor, &key, &value)) {
-        if (is_skipped(key, skipped) || find(from, key, &other))
+    for (uint32_t i = to + 1; i < new->nodes[to].end; i = new->nodes[i].end) {
+        struct troth_span key = json_tree_key(new, i);
+        if (is_skipped(key, skipped) || find_like(&sides->from, from, key) != NONE)
             continue;
         size_t len = enter(diff, key);
-        diff_values(diff, none, value);
+        diff_values(diff, sides, NONE, i);
         diff->where.len = len;
     }
 }
 
-static void diff_values(struct diff *diff, struct troth_span from, struct troth_span to)
+static void diff_values(struct diff *diff, struct sides *sides, uint32_t from, uint32_t to)
 {
     static const char *const none[] = {NULL};
-    bool both = from.data != NULL && to.data != NULL;
-    if (both && json_type(from) == JSON_OBJECT && json_type(to) == JSON_OBJECT)
-        diff_members(diff, from, to, none);
-    else if (!both || !same(from, to))
-        add_change(diff, from, to);
+    struct troth_span old = value_of(&sides->from, from), new = value_of(&sides->to, to);
+    bool both = from != NONE && to != NONE;
+    if (both && json_type(old) == JSON_OBJECT && json_type(new) == JSON_OBJECT)
+        diff_members(diff, sides, from, to, none);
+    else if (!both || !same(sides, from, to))
+        add_change(diff, old, new);
 }
 
 /* --- steps -------------------------------------------------------------------------------------
  */
 
 /* One without a name is found nowhere, and shown as "null". */
-static struct troth_span name_of(struct troth_span step)
+static struct troth_span name_of(struct json_tree *tree, uint32_t step)
 {
-    struct troth_span name = member(step, "name");
+    struct troth_span name = value_of(tree, find(tree, step, "name"));
     return name.data != NULL ? name : (struct troth_span){"null", 4};
 }
 
-static bool find_step(struct troth_span steps, struct troth_span name, struct troth_span *ret_step)
+static bool same_name(struct troth_span a, struct troth_span b)
 {
-    struct json_cursor cursor = json_cursor(steps);
-    struct troth_span step;
-    while (json_next(&cursor, NULL, &step)) {
-        struct troth_span other = member(step, "name");
-        if (other.data != NULL && same(name, other)) {
-            *ret_step = step;
-            return true;
-        }
-    }
-    return false;
+    BUFFER_SCOPED struct buffer plain = {0};
+    if (json_type(a) != JSON_STRING || json_type(b) != JSON_STRING)
+        return false;
+    return json_string(a, &plain) == 0 && json_string_equals(b, buffer_span(&plain));
+}
+
+/* A definition has few steps: DEFINITION_STEPS_MAX. */
+static uint32_t find_step(struct json_tree *tree, uint32_t steps, struct troth_span name)
+{
+    for (uint32_t i = steps + 1; steps != NONE && i < tree->nodes[steps].end;
+         i = tree->nodes[i].end)
+        if (same_name(name, name_of(tree, i)))
+            return i;
+    return NONE;
 }
 
 /* The names of those steps that the other list has too: "a, b, c". */
-static void append_common(struct troth_span steps, struct troth_span others, struct buffer *names)
+static void append_common(struct json_tree *tree, uint32_t steps, struct json_tree *others,
+                          uint32_t other_steps, struct buffer *names)
 {
-    struct json_cursor cursor = json_cursor(steps);
-    struct troth_span step, other;
-    while (json_next(&cursor, NULL, &step)) {
-        struct troth_span name = name_of(step);
-        if (!find_step(others, name, &other))
+    for (uint32_t i = steps + 1; steps != NONE && i < tree->nodes[steps].end;
+         i = tree->nodes[i].end) {
+        struct troth_span name = name_of(tree, i);
+        if (find_step(others, other_steps, name) == NONE)
             continue;
         buffer_append_text(names, names->len > 0 ? "," : "[");
         buffer_append_span(names, name);
@@ -289,45 +258,58 @@ static void append_common(struct troth_span steps, struct troth_span others, str
 
 /* The order is more than layout: it numbers the branches, and runs steps that do not say `after`.
  */
-static void diff_order(struct diff *diff, struct troth_span from, struct troth_span to)
+static void diff_order(struct diff *diff, struct sides *sides, uint32_t from, uint32_t to)
 {
     BUFFER_SCOPED struct buffer before = {0};
     BUFFER_SCOPED struct buffer after = {0};
-    append_common(from, to, &before);
-    append_common(to, from, &after);
-    diff->lines.failed = diff->lines.failed || before.failed || after.failed;
+    struct sides orders = {.from = {.text = NULL}};
+    append_common(&sides->from, from, &sides->to, to, &before);
+    append_common(&sides->to, to, &sides->from, from, &after);
+    bool made = !before.failed && !after.failed &&
+                json_tree_build(&orders.from, buffer_span(&before)) == 0 &&
+                json_tree_build(&orders.to, buffer_span(&after)) == 0;
+    diff->lines.failed = diff->lines.failed || !made;
     buffer_append_text(&diff->where, "order of steps");
-    if (!diff->lines.failed)
-        diff_values(diff, buffer_span(&before), buffer_span(&after));
+    if (made)
+        diff_values(diff, &orders, 0, 0);
     buffer_clear(&diff->where);
+    json_tree_finish(&orders.from);
+    json_tree_finish(&orders.to);
 }
 
-static void diff_steps(struct diff *diff, struct troth_span from, struct troth_span to)
+static void diff_steps(struct diff *diff, struct sides *sides)
 {
     static const char *const skipped[] = {"name", NULL};
-    struct json_cursor cursor = json_cursor(from);
-    struct troth_span step, other;
-    while (json_next(&cursor, NULL, &step)) {
-        diff->step = name_of(step);
-        if (find_step(to, diff->step, &other))
-            diff_members(diff, step, other, skipped);
+    struct json_tree *old = &sides->from, *new = &sides->to;
+    uint32_t from = find(old, 0, "steps"), to = find(new, 0, "steps");
+    for (uint32_t i = from + 1; from != NONE && i < old->nodes[from].end; i = old->nodes[i].end) {
+        diff->step = name_of(old, i);
+        uint32_t other = find_step(new, to, diff->step);
+        if (other != NONE)
+            diff_members(diff, sides, i, other, skipped);
         else
-            add_step(diff, "removed", step);
+            add_step(diff, "removed", json_tree_value(old, i));
     }
-    cursor = json_cursor(to);
-    while (json_next(&cursor, NULL, &step)) {
-        diff->step = name_of(step);
-        if (!find_step(from, diff->step, &other))
-            add_step(diff, "added", step);
+    for (uint32_t i = to + 1; to != NONE && i < new->nodes[to].end; i = new->nodes[i].end) {
+        diff->step = name_of(new, i);
+        if (find_step(old, from, diff->step) == NONE)
+            add_step(diff, "added", json_tree_value(new, i));
     }
     diff->step = (struct troth_span){NULL, 0};
-    diff_order(diff, from, to);
+    diff_order(diff, sides, from, to);
 }
 
 void diff_definitions(struct troth_span from, struct troth_span to, struct diff *ret_diff)
 {
     static const char *const skipped[] = {"version", "steps", NULL};
-    diff_members(ret_diff, from, to, skipped);
-    diff_steps(ret_diff, member(from, "steps"), member(to, "steps"));
+    struct sides sides = {.from = {.text = NULL}};
+    if (json_tree_build(&sides.from, from) == 0 && json_tree_build(&sides.to, to) == 0) {
+        diff_members(ret_diff, &sides, 0, 0, skipped);
+        diff_steps(ret_diff, &sides);
+    } else {
+        ret_diff->lines.failed = true;
+    }
     ret_diff->lines.failed = ret_diff->lines.failed || ret_diff->where.failed;
+    json_tree_finish(&sides.from);
+    json_tree_finish(&sides.to);
 }

@@ -87,6 +87,7 @@ struct entry_branch {
     struct participant *participant; /* held: it stays as long as this does; NULL: not registered */
     struct slots_pool *place_at;     /* where a place is held; NULL: nowhere … */
     bool has_slot;                   /* … and a slot: until its phase 1 is over */
+    uint32_t input_bytes;            /* of the input that its action was sent with last */
     char *reasons[ENTRY_REASONS];
     char *output; /* what the branch's output points to, when its participant gave it */
     size_t output_len;
@@ -257,6 +258,8 @@ struct driver {
     /* The step under way. */
     struct txn_effects *effects;
     struct buffer texts, scratch, row_texts, row_topic_key;
+    struct definition_values values; /* of the transaction whose step's effects are handled */
+    bool values_known;
     int refused; /* why the client's request that is being stepped was; 0: it was not */
 };
 
@@ -273,10 +276,12 @@ bool driver_make_outbox(struct driver *driver);
 /* steps.c */
 enum txn_mode steps_mode(const struct definition *definition);
 void steps_fill(const struct definition *definition, uint32_t index, struct txn_branch *branch);
-struct definition_values steps_values(const struct entry *entry);
-int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs, const char **ret_path);
-int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
-                enum message_op op, struct troth_span *ret_input, const char **ret_path);
+struct definition_values *steps_values(struct driver *driver, const struct entry *entry);
+void steps_forget_values(struct driver *driver);
+int steps_runs(struct driver *driver, const struct entry *entry, uint32_t index, bool *ret_runs,
+               const char **ret_why);
+int steps_input(struct driver *driver, struct entry *entry, uint32_t index, enum message_op op,
+                struct troth_span *ret_input, const char **ret_why);
 bool steps_unknown_output(const struct entry *entry, uint32_t index);
 const char *steps_operation(const struct entry *entry, uint32_t index, enum message_op op);
 

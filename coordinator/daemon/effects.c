@@ -26,10 +26,9 @@ static struct troth_span event_key(struct driver *driver, const struct entry *en
     if (entry->definition == NULL || entry->definition->definition->key_template.data == NULL) {
         return none;
     }
-    struct definition_values values = steps_values(entry);
     buffer_clear(&driver->row_topic_key);
-    int error =
-        definition_render_key(entry->definition->definition, &values, &driver->row_topic_key);
+    int error = definition_render_key(entry->definition->definition, steps_values(driver, entry),
+                                      &driver->row_topic_key);
     return error == 0 && !driver->row_topic_key.failed ? buffer_span(&driver->row_topic_key) : none;
 }
 
@@ -202,31 +201,15 @@ static void skip(struct driver *driver, struct entry *entry, const struct txn_ef
     driver_defer(driver, &what);
 }
 
-/* For people: what is wrong with which path. */
-static int unsendable_text(char *text, size_t size, int error, const char *path)
-{
-    const char *before = "${", *after = "} makes the input nested too deep for a message";
-    if (error == TROTH_ERROR_NOT_FOUND) {
-        after = "} is not there";
-    } else if (error == TROTH_ERROR_TYPE) {
-        after = "} is an object or a list, and stands inside a longer text";
-    } else if (error == TROTH_ERROR_UNAVAILABLE) {
-        before = "a condition names the output of ";
-        after = ", which was lost when its participant was restarted";
-    }
-    return snprintf(text, size, "%s%s%s", before, path != NULL ? path : "?", after);
-}
-
 /* Without memory for the words it goes without. */
 static void unsendable(struct driver *driver, struct entry *entry, const struct txn_effect *effect,
-                       int error, const char *path)
+                       const char *why)
 {
     struct deferred what = deferred_for(entry, effect, TXN_EVENT_UNSENDABLE);
-    char text[MESSAGE_REASON_MAX];
     uint32_t index = (uint32_t)(effect->branch - entry->branches);
-    int len = unsendable_text(text, sizeof(text), error, path);
-    size_t kept = (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
-    what.reason = entry_keep_reason(entry, index, (struct troth_span){text, kept});
+    size_t len = strlen(why);
+    size_t kept = len < MESSAGE_REASON_MAX ? len : MESSAGE_REASON_MAX - 1;
+    what.reason = entry_keep_reason(entry, index, (struct troth_span){why, kept});
     driver_defer(driver, &what);
 }
 
@@ -236,21 +219,21 @@ static bool make_input(struct driver *driver, struct entry *entry, const struct 
 {
     static const struct troth_span empty = {"{}", 2};
     uint32_t index = (uint32_t)(effect->branch - entry->branches);
-    const char *path = NULL;
+    const char *why = "its input can not be made";
     bool runs = true;
     int error = 0;
     if (effect->op != OP_PREPARE && effect->op != OP_EXECUTE && effect->op != OP_COMPENSATE) {
         return true;
     }
     if (effect->op != OP_COMPENSATE && entry->definition != NULL) {
-        error = steps_runs(entry, index, &runs, &path);
+        error = steps_runs(driver, entry, index, &runs, &why);
     }
     if (error == 0 && !runs) {
         skip(driver, entry, effect);
         return false;
     }
     if (error == 0) {
-        error = steps_input(driver, entry, index, effect->op, &command->input, &path);
+        error = steps_input(driver, entry, index, effect->op, &command->input, &why);
     }
     if (error == TROTH_ERROR_NO_MEMORY) {
         send_failed(driver, entry, effect, RESULT_RETRY, troth_error_text(error));
@@ -261,7 +244,7 @@ static bool make_input(struct driver *driver, struct entry *entry, const struct 
         error = 0;
     }
     if (error != 0) {
-        unsendable(driver, entry, effect, error, path);
+        unsendable(driver, entry, effect, why);
     }
     return error == 0;
 }
@@ -376,4 +359,5 @@ void effects_handle(struct driver *driver, struct entry *entry)
     for (uint32_t i = 0; i < driver->effects->count; i++) {
         handle(driver, entry, &driver->effects->list[i]);
     }
+    steps_forget_values(driver);
 }

@@ -4,6 +4,7 @@
  * from the definition, of which every version that an open transaction runs is kept. */
 #include "driver_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct txn_retry retry_of(const struct definition *definition, int32_t index)
@@ -70,13 +71,28 @@ void steps_fill(const struct definition *definition, uint32_t index, struct txn_
     branch->prepare_after = step->after_named; /* else prepares go side by side, or in order */
 }
 
-struct definition_values steps_values(const struct entry *entry)
+/* What templates can name now. What they name is looked up once for all that a step of the core
+ * sends: nothing of it changes until steps_forget_values(). */
+struct definition_values *steps_values(struct driver *driver, const struct entry *entry)
 {
-    struct definition_values values = {.input = entry->origin.input};
-    for (uint32_t i = 0; i < entry->txn.branches_count && i < DEFINITION_STEPS_MAX; i++) {
-        values.outputs[i] = entry->branches[i].output;
+    struct definition_values *values = &driver->values;
+    if (driver->values_known) {
+        return values;
     }
+    *values = (struct definition_values){.input = entry->origin.input};
+    for (uint32_t i = 0; i < entry->txn.branches_count && i < DEFINITION_STEPS_MAX; i++) {
+        values->outputs[i] = entry->branches[i].output;
+    }
+    driver->values_known = true;
     return values;
+}
+
+void steps_forget_values(struct driver *driver)
+{
+    if (driver->values_known) {
+        definition_values_finish(&driver->values);
+        driver->values_known = false;
+    }
 }
 
 /* A yes that came when it was asked for again may have lost its output: its participant was
@@ -92,24 +108,46 @@ static const struct txn_branch *output_lost(const struct entry *entry, uint64_t 
     return NULL;
 }
 
-/* Lets its `when` run the step? TROTH_ERROR_UNAVAILABLE: it can not be told, *ret_path names the
- * step whose output is lost. TROTH_ERROR_NO_MEMORY: not now. */
-int steps_runs(const struct entry *entry, uint32_t index, bool *ret_runs, const char **ret_path)
+/* Lets its `when` run the step? TROTH_ERROR_UNAVAILABLE: it can not be told, an output is lost;
+ * _TOO_LARGE: as definition_when() says; *ret_why is for people. TROTH_ERROR_NO_MEMORY: not now. */
+int steps_runs(struct driver *driver, const struct entry *entry, uint32_t index, bool *ret_runs,
+               const char **ret_why)
 {
+    static char text[TROTH_NAME_LEN_MAX + 100];
     const struct definition *definition = entry->definition->definition;
     const struct txn_branch *lost = output_lost(entry, definition->steps[index].when_needs);
-    struct definition_values values = steps_values(entry);
-    if (lost != NULL) {
-        *ret_path = lost->name;
-        return TROTH_ERROR_UNAVAILABLE;
+    if (lost == NULL) {
+        return definition_when(definition, index, steps_values(driver, entry), ret_runs, ret_why);
     }
-    return definition_when(definition, index, &values, ret_runs);
+    (void)snprintf(text, sizeof text,
+                   "a condition names the output of ${%s}, which was lost when its participant was "
+                   "restarted",
+                   lost->name);
+    *ret_why = text;
+    return TROTH_ERROR_UNAVAILABLE;
+}
+
+/* Actions of one transaction have a limit together, which those known before it began have kept
+ * already (definition_check_sizes()). Undoing has none: it is not given up for the room that doing
+ * took. */
+static int count_bytes(struct entry *entry, uint32_t index, size_t bytes, const char **ret_why)
+{
+    uint64_t all = bytes;
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        all += i != index ? entry->extra[i].input_bytes : 0;
+    }
+    if (all > DEFINITION_RENDERED_ALL_BYTES_MAX) {
+        *ret_why = DEFINITION_RENDERED_ALL_WORDS;
+        return TROTH_ERROR_TOO_LARGE;
+    }
+    entry->extra[index].input_bytes = (uint32_t)bytes;
+    return 0;
 }
 
 /* The input of prepare, execute and compensate, into the driver's scratch. TROTH_ERROR_NOT_FOUND,
- * _TYPE, _TOO_LARGE: it can not be made of what is known; *ret_path as definition_render() says. */
-int steps_input(struct driver *driver, const struct entry *entry, uint32_t index,
-                enum message_op op, struct troth_span *ret_input, const char **ret_path)
+ * _TYPE, _TOO_LARGE: it can not be made of what is known; *ret_why as definition_render() says. */
+int steps_input(struct driver *driver, struct entry *entry, uint32_t index, enum message_op op,
+                struct troth_span *ret_input, const char **ret_why)
 {
     static const struct troth_span empty = {"{}", 2};
     if (entry->definition == NULL) {
@@ -119,11 +157,11 @@ int steps_input(struct driver *driver, const struct entry *entry, uint32_t index
     const struct definition *definition = entry->definition->definition;
     const struct definition_step *step = &definition->steps[index];
     struct troth_span text = op == OP_COMPENSATE ? step->compensate_input : step->input;
-    struct definition_values values = steps_values(entry);
     buffer_clear(&driver->scratch);
-    int error = definition_render(definition, text, &values, &driver->scratch, ret_path);
-    if (error == 0 && driver->scratch.failed) {
-        error = TROTH_ERROR_NO_MEMORY;
+    int error =
+        definition_render(definition, text, steps_values(driver, entry), &driver->scratch, ret_why);
+    if (error == 0 && op != OP_COMPENSATE) {
+        error = count_bytes(entry, index, driver->scratch.len, ret_why);
     }
     if (error == 0) {
         *ret_input = buffer_span(&driver->scratch);

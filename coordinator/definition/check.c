@@ -1,5 +1,6 @@
 /* check.c: writes faults down: line, column, JSON pointer and text. */
 #include <base/nearest.h>
+#include <base/span.h>
 
 #include "check.h"
 
@@ -8,20 +9,102 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends "/key" for each place from the top down; "~" and "/" as RFC 6901 escapes them. */
-static void pointer_append(struct buffer *pointer, const struct place *place)
+/* --- places ----------------------------------------------------------------------------------- */
+
+bool check_root(struct check *check, struct troth_span value, struct place *ret_root)
 {
-    if (place->up == NULL)
-        return;
-    pointer_append(pointer, place->up);
-    buffer_append_char(pointer, '/');
-    if (absent(place->key)) {
-        buffer_append_uint(pointer, place->index);
+    *ret_root = (struct place){.value = value};
+    if (json_tree_build(&check->tree, value) == 0)
+        return true;
+    check->no_memory = true;
+    return false;
+}
+
+void check_finish(struct check *check)
+{
+    json_tree_finish(&check->tree);
+}
+
+struct children place_children(const struct check *check, const struct place *place)
+{
+    return (struct children){
+        .up = place, .next = place->node + 1, .end = check->tree.nodes[place->node].end};
+}
+
+bool children_next(const struct check *check, struct children *children, struct place *ret_place)
+{
+    if (children->next >= children->end)
+        return false;
+    *ret_place = (struct place){.up = children->up,
+                                .key = json_tree_key(&check->tree, children->next),
+                                .index = children->index++,
+                                .value = json_tree_value(&check->tree, children->next),
+                                .node = children->next};
+    children->next = check->tree.nodes[children->next].end;
+    return true;
+}
+
+bool place_member(struct check *check, const struct place *object, const char *name,
+                  struct place *ret_member)
+{
+    uint32_t node;
+    struct json_tree *tree = &check->tree;
+    if (!json_tree_member(tree, object->node, span_of(name), &node))
+        return false;
+    *ret_member = (struct place){.up = object,
+                                 .key = json_tree_key(tree, node),
+                                 .value = json_tree_value(tree, node),
+                                 .node = node};
+    return true;
+}
+
+/* Counts on from one place of the text to another. */
+static struct mark mark_moved(struct troth_span text, struct mark mark, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '\n') {
+            mark.line++;
+            mark.column = 1;
+        } else if ((c & 0xc0) != 0x80) { /* bytes that continue a code point do not count */
+            mark.column++;
+        }
+    }
+    return mark;
+}
+
+struct mark check_position(struct check *check, const char *at)
+{
+    struct marks *marks = &check->marks;
+    size_t apart = check->text.len / MARKS + 1, offset = (size_t)(at - check->text.data);
+    struct mark mark = {1, 1};
+    for (size_t i = 0; i < MARKS && !marks->made; i++) {
+        size_t to = (i + 1) * apart < check->text.len ? (i + 1) * apart : check->text.len;
+        marks->list[i] = mark;
+        mark = mark_moved(check->text, mark, i * apart, to);
+    }
+    marks->made = true;
+    return mark_moved(check->text, marks->list[offset / apart], offset / apart * apart, offset);
+}
+
+/* --- faults ----------------------------------------------------------------------------------- */
+
+#define POINTER_KEY_BYTES_MAX 256u  /* a longer key is shown by its beginning */
+#define POINTER_BYTES_MAX     1024u /* what is deeper is left out */
+
+static void key_append(struct buffer *pointer, struct troth_span string)
+{
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span key;
+    if (string.len > POINTER_KEY_BYTES_MAX) {
+        buffer_append_text(pointer,
+                           shown((struct troth_span){string.data + 1, string.len - 2}).text);
         return;
     }
-    BUFFER_SCOPED struct buffer key = {0};
-    if (json_string(place->key, &key) < 0)
+    if (!json_string_view(string, &scratch, &key)) {
         pointer->failed = true;
+        return;
+    }
     for (size_t i = 0; i < key.len; i++) {
         if (key.data[i] == '~')
             buffer_append_text(pointer, "~0");
@@ -30,6 +113,23 @@ static void pointer_append(struct buffer *pointer, const struct place *place)
         else
             buffer_append_char(pointer, key.data[i]);
     }
+}
+
+/* Appends "/key" for each place from the top down; "~" and "/" as RFC 6901 escapes them. */
+static void pointer_append(struct buffer *pointer, const struct place *place)
+{
+    if (place->up == NULL)
+        return;
+    pointer_append(pointer, place->up);
+    if (pointer->len > POINTER_BYTES_MAX)
+        return;
+    buffer_append_char(pointer, '/');
+    if (absent(place->key))
+        buffer_append_uint(pointer, place->index);
+    else
+        key_append(pointer, place->key);
+    if (pointer->len > POINTER_BYTES_MAX)
+        buffer_append_text(pointer, "/\xe2\x80\xa6");
 }
 
 static char *text_take(struct buffer *buffer)
@@ -51,7 +151,9 @@ __attribute__((format(printf, 5, 0))) static void fault_add(struct check *check,
     BUFFER_SCOPED struct buffer pointer = {0};
     pointer_append(&pointer, place);
     struct definition_fault fault = {.warning = warning};
-    json_position(check->text, (size_t)(at - check->text.data), &fault.line, &fault.column);
+    struct mark mark = check_position(check, at);
+    fault.line = mark.line;
+    fault.column = mark.column;
     fault.pointer = text_take(&pointer);
     if (vasprintf(&fault.text, format, list) < 0)
         fault.text = NULL;
@@ -141,13 +243,31 @@ bool check_is_full(const struct check *check)
     return check->faults->count == DEFINITION_FAULTS_MAX;
 }
 
-const char *nearest_of(const struct check *check, struct troth_span string,
-                       const char *const *names)
+bool check_only_counts(struct check *check, uint32_t errors)
+{
+    bool full = check_is_full(check);
+    if (full)
+        check->faults->errors += errors;
+    return full;
+}
+
+const char *check_nearest(struct check *check, const char *wrong, const char *const *names)
+{
+    uint32_t count = 0;
+    while (names[count] != NULL)
+        count++;
+    if (check_is_full(check) || count > HINT_NAMES_MAX - check->hint_names)
+        return NULL;
+    check->hint_names += count;
+    return name_nearest(wrong, names);
+}
+
+const char *nearest_of(struct check *check, struct troth_span string, const char *const *names)
 {
     char plain[2 * TROTH_NAME_LEN_MAX];
     if (check_is_full(check) || json_string_copy(string, plain, sizeof plain) < 0)
         return NULL;
-    return name_nearest(plain, names);
+    return check_nearest(check, plain, names);
 }
 
 const char *type_text(enum json_type type)

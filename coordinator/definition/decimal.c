@@ -2,16 +2,10 @@
 #include "decimal.h"
 
 #include <assert.h>
-#include <stddef.h>
+#include <string.h>
 
-/* 0.D1 D2 … Dn times ten to `exponent`; D1 and Dn are not 0. Zero has no digits. */
-struct decimal {
-    bool negative;
-    const char *first; /* D1 */
-    const char *end;   /* behind Dn; a point may stand between */
-    int64_t count;     /* n */
-    int64_t exponent;
-};
+#include <base/buffer.h>
+#include <base/hash.h>
 
 static int64_t exponent_read(const char *at, const char *end)
 {
@@ -26,7 +20,7 @@ static int64_t exponent_read(const char *at, const char *end)
     return negative ? -value : value;
 }
 
-static struct decimal decimal_read(struct troth_span number)
+struct decimal decimal_read(struct troth_span number)
 {
     assert(number.len > 0);
     struct decimal out = {0};
@@ -75,16 +69,38 @@ static int digits_compare(const struct decimal *a, const struct decimal *b)
     return (a->count > b->count) - (a->count < b->count);
 }
 
+int decimal_order(const struct decimal *a, const struct decimal *b)
+{
+    int a_sign = a->count == 0 ? 0 : a->negative ? -1 : 1;
+    int b_sign = b->count == 0 ? 0 : b->negative ? -1 : 1;
+    if (a_sign != b_sign || a_sign == 0)
+        return (a_sign > b_sign) - (a_sign < b_sign);
+    if (a->exponent != b->exponent)
+        return (a->exponent > b->exponent) == (a_sign > 0) ? 1 : -1;
+    return a_sign * digits_compare(a, b);
+}
+
 int decimal_compare(struct troth_span a_text, struct troth_span b_text)
 {
     struct decimal a = decimal_read(a_text), b = decimal_read(b_text);
-    int a_sign = a.count == 0 ? 0 : a.negative ? -1 : 1;
-    int b_sign = b.count == 0 ? 0 : b.negative ? -1 : 1;
-    if (a_sign != b_sign || a_sign == 0)
-        return (a_sign > b_sign) - (a_sign < b_sign);
-    if (a.exponent != b.exponent)
-        return (a.exponent > b.exponent) == (a_sign > 0) ? 1 : -1;
-    return a_sign * digits_compare(&a, &b);
+    return decimal_order(&a, &b);
+}
+
+uint64_t decimal_hash(struct troth_span number, bool *no_memory)
+{
+    struct decimal d = decimal_read(number);
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span digits = {d.first, (size_t)d.count};
+    if (d.count == 0)
+        return 0;
+    const char *point = memchr(d.first, '.', (size_t)(d.end - d.first));
+    if (point != NULL) {
+        buffer_append(&scratch, d.first, (size_t)(point - d.first));
+        buffer_append(&scratch, point + 1, (size_t)(d.end - point - 1));
+        *no_memory = *no_memory || scratch.failed;
+        digits = buffer_span(&scratch);
+    }
+    return hash_pair(hash_span(digits), (uint64_t)d.exponent << 1 | d.negative);
 }
 
 bool decimal_is_integer(struct troth_span number)

@@ -1,106 +1,85 @@
 /* equal.c: equality of JSON values, as JSON Schema defines it for enum and const. */
 #include "equal.h"
 
-#include <string.h>
-
+#include <base/hash.h>
 #include <base/json.h>
 
 #include "decimal.h"
 
-static bool strings_equal(struct troth_span a, struct troth_span b)
-{
-    if (a.len == b.len && memcmp(a.data, b.data, a.len) == 0)
-        return true;
-    BUFFER_SCOPED struct buffer plain = {0};
-    return json_string(a, &plain) == 0 && !plain.failed &&
-           json_string_equals(b, buffer_span(&plain));
-}
-
-typedef bool (*numbers_equal_fn)(struct troth_span a, struct troth_span b);
-
-static bool values_equal(struct troth_span a, struct troth_span b, numbers_equal_fn numbers_equal);
-
-static bool arrays_equal(struct troth_span a, struct troth_span b, numbers_equal_fn numbers_equal)
-{
-    struct json_cursor at = json_cursor(a), bt = json_cursor(b);
-    struct troth_span key, x, y;
-    for (;;) {
-        bool more_a = json_next(&at, &key, &x), more_b = json_next(&bt, &key, &y);
-        if (!more_a || !more_b)
-            return more_a == more_b;
-        if (!values_equal(x, y, numbers_equal))
-            return false;
-    }
-}
-
-bool json_member_like(struct troth_span object, struct troth_span key, struct troth_span *ret_value)
-{
-    BUFFER_SCOPED struct buffer plain = {0};
-    return json_string(key, &plain) == 0 && !plain.failed &&
-           json_member_span(object, buffer_span(&plain), ret_value);
-}
-
-size_t json_members(struct troth_span object)
-{
-    struct json_cursor cursor = json_cursor(object);
-    size_t count = 0;
-    while (json_next(&cursor, NULL, NULL))
-        count++;
-    return count;
-}
-
-/* In the same order, as most are, one walk is enough; only what stands elsewhere is looked for. */
-static bool objects_equal(struct troth_span a, struct troth_span b, numbers_equal_fn numbers_equal)
-{
-    struct json_cursor at = json_cursor(a), bt = json_cursor(b);
-    struct troth_span key, other, x, y;
-    if (json_members(a) != json_members(b))
-        return false;
-    while (json_next(&at, &key, &x) && json_next(&bt, &other, &y))
-        if ((!strings_equal(key, other) && !json_member_like(b, key, &y)) ||
-            !values_equal(x, y, numbers_equal))
-            return false;
-    return true;
-}
-
-static bool values_equal(struct troth_span a, struct troth_span b, numbers_equal_fn numbers_equal)
-{
-    enum json_type type = json_type(a);
-    if (type != json_type(b))
-        return false;
-    switch (type) {
-    case JSON_NULL:
-    case JSON_FALSE:
-    case JSON_TRUE:
-        return true;
-    case JSON_NUMBER:
-        return numbers_equal(a, b);
-    case JSON_STRING:
-        return strings_equal(a, b);
-    case JSON_ARRAY:
-        return arrays_equal(a, b, numbers_equal);
-    case JSON_OBJECT:
-        return objects_equal(a, b, numbers_equal);
-    }
-    return false;
-}
-
-static bool same_value(struct troth_span a, struct troth_span b)
+static bool numbers_equal(struct troth_span a, struct troth_span b)
 {
     return decimal_compare(a, b) == 0;
 }
 
-static bool same_text(struct troth_span a, struct troth_span b)
+bool tree_equal(struct json_tree *a, uint32_t x, const struct json_tree *b, uint32_t y,
+                uint64_t work_max, uint64_t *work)
 {
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    struct json_equality how = {.numbers = numbers_equal, .work = *work, .work_max = work_max};
+    bool equal = json_tree_equal(a, x, b, y, &how);
+    *work = how.work;
+    return equal;
 }
 
-bool json_equal(struct troth_span a, struct troth_span b)
+bool tree_same(struct json_tree *a, uint32_t x, const struct json_tree *b, uint32_t y)
 {
-    return values_equal(a, b, same_value);
+    struct json_equality how = {.work_max = UINT64_MAX};
+    return json_tree_equal(a, x, b, y, &how);
 }
 
-bool json_same(struct troth_span a, struct troth_span b)
+static uint64_t string_hash(struct troth_span string, bool *no_memory)
 {
-    return values_equal(a, b, same_text);
+    BUFFER_SCOPED struct buffer scratch = {0};
+    struct troth_span plain;
+    if (json_string_view(string, &scratch, &plain))
+        return hash_span(plain);
+    *no_memory = true;
+    return 1;
+}
+
+/* Those of its members in any order. */
+static uint64_t object_hash(const struct json_tree *tree, uint32_t node, uint64_t *known,
+                            bool *no_memory)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = node + 1; i < tree->nodes[node].end; i = tree->nodes[i].end)
+        sum += hash_pair(string_hash(json_tree_key(tree, i), no_memory),
+                         tree_hash(tree, i, known, no_memory));
+    return sum;
+}
+
+static uint64_t array_hash(const struct json_tree *tree, uint32_t node, uint64_t *known,
+                           bool *no_memory)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = node + 1; i < tree->nodes[node].end; i = tree->nodes[i].end)
+        hash = hash_pair(hash, tree_hash(tree, i, known, no_memory));
+    return hash;
+}
+
+uint64_t tree_hash(const struct json_tree *tree, uint32_t node, uint64_t *known, bool *no_memory)
+{
+    struct troth_span value = json_tree_value(tree, node);
+    uint64_t hash = 0;
+    if (known[node] != 0)
+        return known[node];
+    switch (json_type(value)) {
+    case JSON_NULL:
+    case JSON_FALSE:
+    case JSON_TRUE:
+        hash = (uint64_t)json_type(value);
+        break;
+    case JSON_NUMBER:
+        return hash_pair(JSON_NUMBER, decimal_hash(value, no_memory));
+    case JSON_STRING:
+        return hash_pair(JSON_STRING, string_hash(value, no_memory));
+    case JSON_ARRAY:
+        hash = array_hash(tree, node, known, no_memory);
+        break;
+    case JSON_OBJECT:
+        hash = object_hash(tree, node, known, no_memory);
+        break;
+    }
+    hash = hash_pair((uint64_t)json_type(value), hash);
+    known[node] = hash != 0 ? hash : 1;
+    return known[node];
 }

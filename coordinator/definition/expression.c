@@ -66,8 +66,9 @@ bool expression_next(struct troth_span *body, struct expression_part *ret_part)
         return true;
     }
     do
-        at++;
-    while (at < end && !starts_with(at, end, "$${") && !starts_with(at, end, "${"));
+        at = memchr(at + 1, '$', (size_t)(end - at - 1));
+    while (at != NULL && !starts_with(at, end, "$${") && !starts_with(at, end, "${"));
+    at = at == NULL ? end : at;
     *ret_part = (struct expression_part){EXPRESSION_TEXT, {start, (size_t)(at - start)}};
     body_cut(body, at);
     return true;
@@ -173,7 +174,8 @@ int path_parse(struct troth_span text, struct path *ret_path, struct path_fault 
 }
 
 /* An element of an array by its number, written without leading zeros. */
-static bool element(struct troth_span array, struct troth_span number, struct troth_span *ret_value)
+static bool element(struct json_tree *tree, uint32_t array, struct troth_span number,
+                    uint32_t *ret_node)
 {
     if (number.len > 6 || (number.len > 1 && number.data[0] == '0'))
         return false;
@@ -183,25 +185,16 @@ static bool element(struct troth_span array, struct troth_span number, struct tr
             return false;
         index = index * 10 + (uint32_t)(number.data[i] - '0');
     }
-    struct json_cursor cursor = json_cursor(array);
-    struct troth_span key;
-    for (uint32_t i = 0; json_next(&cursor, &key, ret_value); i++)
-        if (i == index)
-            return true;
-    return false;
+    return json_tree_element(tree, array, index, ret_node);
 }
 
-bool path_lookup(struct troth_span value, struct troth_span rest, struct troth_span *ret_value)
+bool path_lookup(struct json_tree *tree, struct troth_span rest, uint32_t *ret_node)
 {
-    struct troth_span segment, inner = value;
-    while (path_next(&rest, &segment)) {
-        enum json_type type = json_type(inner);
-        struct troth_span outer = inner;
-        bool there = (type == JSON_OBJECT && json_member_span(outer, segment, &inner)) ||
-                     (type == JSON_ARRAY && element(outer, segment, &inner));
-        if (!there)
+    struct troth_span segment;
+    uint32_t node = 0;
+    while (path_next(&rest, &segment))
+        if (!json_tree_member(tree, node, segment, &node) && !element(tree, node, segment, &node))
             return false;
-    }
-    *ret_value = inner;
+    *ret_node = node;
     return true;
 }

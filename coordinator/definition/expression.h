@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include <base/json.h>
+#include <base/tree.h>
 #include <troth/error.h>
 #include <troth/span.h>
 
@@ -59,14 +60,7 @@ TROTH_MUST_CHECK int path_parse(struct troth_span text, struct path *ret_path,
                                 struct path_fault *ret_fault);
 /* Takes the next segment off a path's rest; false at the end. */
 bool path_next(struct troth_span *rest, struct troth_span *ret_segment);
-/* definition_render() without its limit of depth: for values that are only looked at. */
-struct definition;
-struct definition_values;
-TROTH_MUST_CHECK int template_fill(const struct definition *definition,
-                                   struct troth_span template_text,
-                                   const struct definition_values *values, struct buffer *ret_text,
-                                   const char **ret_path);
-/* Follows the rest of a path into a value. */
-bool path_lookup(struct troth_span value, struct troth_span rest, struct troth_span *ret_value);
+/* Follows the rest of a path into a value: from the whole one of the tree. */
+bool path_lookup(struct json_tree *tree, struct troth_span rest, uint32_t *ret_node);
 
 #endif

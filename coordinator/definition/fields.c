@@ -32,6 +32,8 @@ static void field_unknown(struct check *check, const struct place *member, const
 {
     const char *names[FIELDS_MAX + 1];
     uint32_t count = 0;
+    if (check_only_counts(check, 1))
+        return;
     for (; fields[count].name != NULL; count++)
         names[count] = fields[count].name;
     names[count] = NULL;
@@ -54,19 +56,19 @@ static void field_unknown(struct check *check, const struct place *member, const
 void fields_read(struct check *check, const struct place *object, const char *what,
                  const struct field *fields, struct place *ret_fields)
 {
-    struct place member = {.up = object};
-    struct json_cursor cursor = json_cursor(object->value);
+    struct place member;
+    struct children children = place_children(check, object);
     for (uint32_t i = 0; fields[i].name != NULL; i++) {
         assert(i < FIELDS_MAX);
         ret_fields[i] = (struct place){.up = object};
     }
-    while (json_next(&cursor, &member.key, &member.value)) {
+    while (children_next(check, &children, &member)) {
         uint32_t i = field_find(fields, member.key);
         if (fields[i].name != NULL && absent(ret_fields[i].value))
             ret_fields[i] = member;
     }
-    cursor = json_cursor(object->value);
-    while (json_next(&cursor, &member.key, &member.value))
+    children = place_children(check, object);
+    while (children_next(check, &children, &member))
         if (fields[field_find(fields, member.key)].name == NULL)
             field_unknown(check, &member, what, fields, ret_fields);
     for (uint32_t i = 0; fields[i].name != NULL; i++)

@@ -1,4 +1,6 @@
 /* order.c: which step runs behind which: `after`, the defaults, and circles. */
+#include <base/span.h>
+
 #include <string.h>
 
 #include "parse.h"
@@ -16,7 +18,7 @@ static void after_name(struct parse *parse, uint32_t index, const struct place *
         return;
     }
     (void)!json_string_copy(place->value, name, sizeof name);
-    int32_t found = step_find(parse, (struct troth_span){name, strlen(name)});
+    int32_t found = step_find(parse, span_of(name));
     if (found == (int32_t)index) {
         check_error(check, place, "the step names itself: it would never begin");
         parse->order_known = false;
@@ -30,7 +32,7 @@ static void after_name(struct parse *parse, uint32_t index, const struct place *
             check_error(check, place, "unknown step %s%s", shown(place->value).text,
                         hint(nearest).text);
         if (nearest != NULL)
-            found = step_find(parse, (struct troth_span){nearest, strlen(nearest)});
+            found = step_find(parse, span_of(nearest));
     } else if ((step->after & BIT(found)) != 0) {
         check_error(check, place, "%s is named twice", shown(place->value).text);
     }
@@ -54,32 +56,29 @@ static void after_parse(struct parse *parse, uint32_t index)
         parse->order_known = false;
         return;
     }
-    struct json_cursor cursor = json_cursor(after->value);
-    struct place element = {.up = after};
-    while (json_next(&cursor, &element.key, &element.value)) {
-        element.key = (struct troth_span){0};
-        after_name(parse, index, &element);
-        element.index++;
+    uint32_t count = parse->check.tree.nodes[after->node].count;
+    if (count > DEFINITION_STEPS_MAX) {
+        check_error(&parse->check, after, "names %u steps; at most %u", count,
+                    DEFINITION_STEPS_MAX);
+        parse->order_known = false;
+        return;
     }
+    struct children children = place_children(&parse->check, after);
+    struct place element;
+    while (children_next(&parse->check, &children, &element))
+        after_name(parse, index, &element);
 }
 
-/* before[i]: everything that i waits for, and what that waits for, and so on. */
+/* before[i]: everything that i waits for, and what that waits for, and so on (Warshall). */
 static void closure(struct parse *parse)
 {
     uint32_t count = parse->definition->steps_count;
     for (uint32_t i = 0; i < count; i++)
         parse->before[i] = parse->definition->steps[i].after;
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t i = 0; i < count; i++) {
-            uint64_t all = parse->before[i];
-            for (uint32_t j = 0; j < count; j++)
-                if ((all & BIT(j)) != 0)
-                    all |= parse->before[j];
-            changed = changed || all != parse->before[i];
-            parse->before[i] = all;
-        }
-    }
+    for (uint32_t by = 0; by < count; by++)
+        for (uint32_t i = 0; i < count; i++)
+            if ((parse->before[i] & BIT(by)) != 0)
+                parse->before[i] |= parse->before[by];
 }
 
 /* How many edges of `after` lie between each step and the goal; UNREACHED where there is no way. */
@@ -87,13 +86,18 @@ static void closure(struct parse *parse)
 static void distances(const struct definition *definition, uint32_t goal,
                       uint32_t ret_distance[DEFINITION_STEPS_MAX])
 {
+    uint64_t last = BIT(goal);
     for (uint32_t i = 0; i < definition->steps_count; i++)
         ret_distance[i] = i == goal ? 0 : UNREACHED;
-    for (uint32_t far = 1; far <= definition->steps_count; far++)
+    for (uint32_t far = 1; last != 0; far++) {
+        uint64_t next = 0;
         for (uint32_t i = 0; i < definition->steps_count; i++)
-            for (uint32_t j = 0; j < definition->steps_count && ret_distance[i] == UNREACHED; j++)
-                if ((definition->steps[i].after & BIT(j)) != 0 && ret_distance[j] == far - 1)
-                    ret_distance[i] = far;
+            if (ret_distance[i] == UNREACHED && (definition->steps[i].after & last) != 0) {
+                ret_distance[i] = far;
+                next |= BIT(i);
+            }
+        last = next;
+    }
 }
 
 /* The next step on a shortest way from `at` to where the distances are counted from. */

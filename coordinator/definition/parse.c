@@ -1,4 +1,6 @@
 /* parse.c: definition_parse(): the document's own fields, and the order in which all is checked. */
+#include <base/span.h>
+
 #include "parse.h"
 
 #include <stdlib.h>
@@ -29,7 +31,7 @@ static void schema_url_check(struct parse *parse)
 {
     const struct place *place = &parse->top[TOP_SCHEMA];
     if (field_is(&parse->check, place, JSON_STRING) &&
-        !json_string_equals(place->value, (struct troth_span){SCHEMA_URL, strlen(SCHEMA_URL)}))
+        !json_string_equals(place->value, span_of(SCHEMA_URL)))
         check_error(&parse->check, place, "%s is another format; this is \"" SCHEMA_URL "\"",
                     shown(place->value).text);
 }
@@ -92,8 +94,11 @@ static void input_schema_parse(struct parse *parse)
     uint32_t errors = parse->check.faults->errors;
     if (field_is(&parse->check, schema, JSON_OBJECT))
         schema_check(&parse->check, schema);
-    parse->schema_known = parse->check.faults->errors == errors;
     parse->definition->input_schema = schema->value;
+    if (absent(schema->value) || parse->check.faults->errors > errors)
+        return; /* templates are not held against a wrong one */
+    parse->definition->schema = schema_make(schema->value);
+    parse->check.no_memory = parse->check.no_memory || parse->definition->schema == NULL;
 }
 
 const char *definition_topic_wrong(struct troth_span topic)
@@ -182,9 +187,10 @@ static int text_parse(struct parse *parse)
     else if (json_type(parse->root.value) != JSON_OBJECT)
         check_error(check, &parse->root, "a definition is an object, and this is %s",
                     type_text(json_type(parse->root.value)));
-    else
+    else if (check_root(check, parse->root.value, &parse->root))
         document_parse(parse);
     check_sort(check);
+    check_finish(check);
     if (check->no_memory)
         return TROTH_ERROR_NO_MEMORY;
     return check->faults->errors > 0 ? TROTH_ERROR_SYNTAX : 0;

@@ -72,13 +72,13 @@ struct parse {
     uint32_t retries_used;                        /* bit i: somebody names it */
     struct step_source steps[DEFINITION_STEPS_MAX];
     uint64_t before[DEFINITION_STEPS_MAX]; /* bit j: steps[j] surely ends before this one begins */
+    uint32_t gathered, references; /* expressions, as the two walks over them have counted */
     bool mode_known;    /* false: `mode` is missing or wrong; rules that hang on it are not applied,
                            and the order of steps is one of them */
     bool kinds_known;   /* false: some step's `kind` could not be read; the same */
     bool timeout_known; /* false: `timeout` is wrong; nothing is held against it */
     bool steps_unread;  /* there are more than DEFINITION_STEPS_MAX, or none at all */
     bool retries_unread; /* the same of DEFINITION_RETRIES_MAX and "retries" */
-    bool schema_known;   /* false: input_schema is wrong; templates are not held against it */
     bool order_known;    /* false: some step or `after` is so wrong that the order means nothing */
 };
 

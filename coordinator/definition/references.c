@@ -1,7 +1,7 @@
 /* references.c: what the templates of a definition name, and whether it can be there by then. */
-#include <string.h>
+#include <base/span.h>
 
-#include <base/nearest.h>
+#include <string.h>
 
 #include "expression.h"
 #include "parse.h"
@@ -16,6 +16,7 @@ struct walk {
     bool tells; /* of malformed expressions; false: that is done elsewhere */
     path_found found;
     void *arg;
+    uint32_t *references; /* counted here */
 };
 
 static void expression_wrong(struct check *check, const struct place *place, struct troth_span text,
@@ -29,6 +30,14 @@ static void expression_wrong(struct check *check, const struct place *place, str
     else
         check_error(check, place, "\"${%s}\" %s: \"%s\"%s", shown(text).text, fault->why,
                     shown(fault->word).text, right.text);
+}
+
+/* Told once; what stands behind it is not looked at. */
+static void references_full(const struct walk *walk, const struct place *place)
+{
+    if (walk->tells && *walk->references == DEFINITION_REFERENCES_MAX + 1)
+        check_error(walk->check, place, "is the expression that is too many: a file has at most %u",
+                    DEFINITION_REFERENCES_MAX);
 }
 
 static void string_walk(const struct walk *walk, const struct place *place)
@@ -54,7 +63,9 @@ static void string_walk(const struct walk *walk, const struct place *place)
                             shown(part.text).text);
             break;
         case EXPRESSION_PATH:
-            if (path_parse(part.text, &path, &fault) == 0)
+            if (++*walk->references > DEFINITION_REFERENCES_MAX)
+                references_full(walk, place);
+            else if (path_parse(part.text, &path, &fault) == 0)
                 walk->found(walk->arg, place, &path);
             else if (walk->tells)
                 expression_wrong(walk->check, place, part.text, &fault);
@@ -83,32 +94,29 @@ static void template_walk(const struct walk *walk, const struct place *place)
         string_walk(walk, place);
     if (type != JSON_OBJECT && type != JSON_ARRAY)
         return;
-    struct json_cursor cursor = json_cursor(place->value);
-    struct place member = {.up = place};
-    while (json_next(&cursor, &member.key, &member.value)) {
-        if (type == JSON_ARRAY)
-            member.key = (struct troth_span){0};
-        else if (walk->tells)
+    struct children children = place_children(walk->check, place);
+    struct place member;
+    while (children_next(walk->check, &children, &member)) {
+        if (type == JSON_OBJECT && walk->tells)
             key_check(walk->check, &member);
         template_walk(walk, &member);
-        member.index++;
     }
 }
 
 /* --- what is named ---------------------------------------------------------------------------- */
 
-static int32_t step_named(const struct parse *parse, const struct path *path)
+static int32_t step_named(struct parse *parse, const struct path *path)
 {
     int32_t found = step_find(parse, path->step);
-    if (found >= 0 || path->step.len > TROTH_NAME_LEN_MAX || check_is_full(&parse->check))
+    if (found >= 0 || path->step.len > TROTH_NAME_LEN_MAX)
         return found;
     const char *names[DEFINITION_STEPS_MAX + 1];
     char wrong[TROTH_NAME_LEN_MAX + 1];
     memcpy(wrong, path->step.data, path->step.len);
     wrong[path->step.len] = '\0';
     step_names(parse, names);
-    const char *nearest = name_nearest(wrong, names);
-    return nearest == NULL ? -1 : step_find(parse, (struct troth_span){nearest, strlen(nearest)});
+    const char *nearest = check_nearest(&parse->check, wrong, names);
+    return nearest == NULL ? -1 : step_find(parse, span_of(nearest));
 }
 
 struct gather {
@@ -128,7 +136,7 @@ static void gather_found(void *arg, const struct place *place, const struct path
 static uint64_t steps_used(struct parse *parse, const struct place *place)
 {
     struct gather gather = {.parse = parse};
-    struct walk walk = {&parse->check, false, gather_found, &gather};
+    struct walk walk = {&parse->check, false, gather_found, &gather, &parse->gathered};
     template_walk(&walk, place);
     return gather.steps;
 }
@@ -157,9 +165,9 @@ struct reference {
 static void input_reference(struct parse *parse, const struct place *place, const struct path *path)
 {
     struct schema_path_fault fault;
-    struct troth_span schema = parse->top[TOP_INPUT_SCHEMA].value;
-    if (absent(schema) || !parse->schema_known || check_is_full(&parse->check) ||
-        schema_path_possible(schema, path->rest, &fault))
+    const struct schema *schema = parse->definition->schema;
+    if (schema == NULL || check_is_full(&parse->check) ||
+        schema_path_possible(&parse->check, schema_root(schema), path->rest, &fault))
         return;
     if (fault.scalar)
         check_warning(&parse->check, place,
@@ -221,21 +229,39 @@ static void reference_found(void *arg, const struct place *place, const struct p
     }
 }
 
-static void references_check(struct parse *parse, const struct place *place, int32_t step, bool own)
+/* How many there are. */
+static uint32_t references_check(struct parse *parse, const struct place *place, int32_t step,
+                                 bool own)
 {
     struct reference reference = {parse, step, own};
-    struct walk walk = {&parse->check, true, reference_found, &reference};
+    struct walk walk = {&parse->check, true, reference_found, &reference, &parse->references};
+    uint32_t before = parse->references;
     template_walk(&walk, place);
+    return parse->references - before;
+}
+
+/* A literal that a condition compares with; with expressions in it the limit holds when it is
+ * filled in. */
+static void operand_check(struct check *check, const struct place *operand)
+{
+    if (!absent(operand->value) && operand->value.len > DEFINITION_OPERAND_BYTES_MAX)
+        check_error(check, operand, "has %zu bytes; a condition compares with at most %u",
+                    operand->value.len, DEFINITION_OPERAND_BYTES_MAX);
 }
 
 void parse_references(struct parse *parse)
 {
     for (uint32_t i = 0; i < parse->definition->steps_count; i++) {
         struct step_source *source = &parse->steps[i];
-        references_check(parse, &source->fields[STEP_INPUT], (int32_t)i, false);
+        struct definition_step *step = &parse->definition->steps[i];
+        step->input_references =
+            references_check(parse, &source->fields[STEP_INPUT], (int32_t)i, false);
         for (uint32_t c = 0; c < CONDITION_FIELDS; c++)
-            references_check(parse, &source->when[c], (int32_t)i, false);
-        references_check(parse, &source->compensate[COMPENSATE_INPUT], (int32_t)i, true);
+            (void)references_check(parse, &source->when[c], (int32_t)i, false);
+        operand_check(&parse->check, &source->when[CONDITION_EQUALS]);
+        operand_check(&parse->check, &source->when[CONDITION_NOT_EQUALS]);
+        step->compensate_references =
+            references_check(parse, &source->compensate[COMPENSATE_INPUT], (int32_t)i, true);
     }
-    references_check(parse, &parse->events[EVENTS_KEY], -1, false);
+    (void)references_check(parse, &parse->events[EVENTS_KEY], -1, false);
 }

@@ -75,10 +75,10 @@ void parse_retries(struct parse *parse)
         parse->retries_unread = !absent(retries->value);
         return;
     }
-    struct json_cursor cursor = json_cursor(retries->value);
-    struct place entry = {.up = retries};
+    struct children children = place_children(&parse->check, retries);
+    struct place entry;
     uint32_t count = 0;
-    for (; json_next(&cursor, &entry.key, &entry.value); count++) {
+    for (; children_next(&parse->check, &children, &entry); count++) {
         if (count >= DEFINITION_RETRIES_MAX)
             continue;
         struct definition_retry *retry = &definition->retries[count];

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "decimal.h"
-#include "equal.h"
 #include "schema.h"
 
 static const char *const type_names[] = {"null",   "boolean", "integer", "number",
@@ -20,6 +19,8 @@ static bool is(struct check *check, const struct place *place, enum json_type ty
 {
     if (json_type(place->value) == type)
         return true;
+    if (check_only_counts(check, 1))
+        return false;
     check_error(check, place, "must be %s, and is %s", type_text(type),
                 type_text(json_type(place->value)));
     return false;
@@ -27,7 +28,8 @@ static bool is(struct check *check, const struct place *place, enum json_type ty
 
 static void type_name_check(struct check *check, const struct place *place)
 {
-    if (is(check, place, JSON_STRING) && !is_type_name(place->value))
+    if (is(check, place, JSON_STRING) && !is_type_name(place->value) &&
+        !check_only_counts(check, 1))
         check_error(check, place, "unknown type %s%s", shown(place->value).text,
                     hint(nearest_of(check, place->value, type_names)).text);
 }
@@ -43,64 +45,76 @@ static void type_check(struct check *check, const struct place *place)
         check_error(check, place, "must be a type or a list of types, and is %s", type_text(type));
         return;
     }
-    struct json_cursor cursor = json_cursor(place->value);
-    struct place element = {.up = place};
-    while (json_next(&cursor, &element.key, &element.value)) {
+    struct children children = place_children(check, place);
+    struct place element;
+    while (children_next(check, &children, &element))
         type_name_check(check, &element);
-        element.index++;
-    }
-    if (element.index == 0)
+    if (children.index == 0)
         check_error(check, place, "is an empty list: no value can fit it");
 }
 
-/* What required names and properties does not list: somebody misspelt one of the two. */
-static void required_known_check(struct check *check, const struct place *name)
+#define NAMES_LOOKED_AT_MAX 64u /* of `properties`; further ones are no suggestions */
+
+/* The nearest among the names of an object's members. "" when none is near. */
+static void nearest_member(struct check *check, const struct place *object,
+                           struct troth_span string, char ret_name[TROTH_NAME_LEN_MAX + 1])
 {
-    struct troth_span properties, any;
-    const struct place *schema = name->up->up;
-    BUFFER_SCOPED struct buffer plain = {0};
-    if (!json_member(schema->value, "properties", &properties) ||
-        json_type(properties) != JSON_OBJECT || json_string(name->value, &plain) < 0 ||
-        plain.failed || json_member_span(properties, buffer_span(&plain), &any))
-        return;
+    char names[NAMES_LOOKED_AT_MAX][TROTH_NAME_LEN_MAX + 1];
+    const char *list[NAMES_LOOKED_AT_MAX + 1];
+    struct children children = place_children(check, object);
+    struct place member;
+    uint32_t count = 0;
+    while (count < NAMES_LOOKED_AT_MAX && children_next(check, &children, &member)) {
+        if (json_string_copy(member.key, names[count], sizeof names[count]) < 0)
+            continue;
+        list[count] = names[count];
+        count++;
+    }
+    list[count] = NULL;
+    const char *nearest = nearest_of(check, string, list);
+    strcpy(ret_name, nearest == NULL ? "" : nearest);
+}
+
+/* What required names and properties does not list: somebody misspelt one of the two. */
+static void required_known_check(struct check *check, const struct place *properties,
+                                 const struct place *name)
+{
     char right[TROTH_NAME_LEN_MAX + 1];
-    if (check_is_full(check))
+    uint32_t any;
+    if (check_is_full(check) ||
+        json_tree_member_like(&check->tree, properties->node, name->value, &any))
         return;
-    nearest_key(properties, buffer_span(&plain), right);
+    nearest_member(check, properties, name->value, right);
     check_warning(check, name, "%s is required and not among the properties%s",
                   shown(name->value).text, hint(right[0] == '\0' ? NULL : right).text);
 }
 
 static void required_check(struct check *check, const struct place *place)
 {
+    struct place properties, element;
     if (!is(check, place, JSON_ARRAY))
         return;
-    struct json_cursor cursor = json_cursor(place->value);
-    struct place element = {.up = place};
-    while (json_next(&cursor, &element.key, &element.value)) {
-        if (is(check, &element, JSON_STRING))
-            required_known_check(check, &element);
-        element.index++;
-    }
+    bool lists = place_member(check, place->up, "properties", &properties) &&
+                 json_type(properties.value) == JSON_OBJECT;
+    struct children children = place_children(check, place);
+    while (children_next(check, &children, &element))
+        if (is(check, &element, JSON_STRING) && lists)
+            required_known_check(check, &properties, &element);
 }
 
 static void properties_check(struct check *check, const struct place *place)
 {
     if (!is(check, place, JSON_OBJECT))
         return;
-    struct json_cursor cursor = json_cursor(place->value);
-    struct place member = {.up = place};
-    while (json_next(&cursor, &member.key, &member.value))
+    struct children children = place_children(check, place);
+    struct place member;
+    while (children_next(check, &children, &member))
         schema_check(check, &member);
 }
 
 static void enum_check(struct check *check, const struct place *place)
 {
-    if (!is(check, place, JSON_ARRAY))
-        return;
-    struct json_cursor cursor = json_cursor(place->value);
-    struct troth_span key, value;
-    if (!json_next(&cursor, &key, &value))
+    if (is(check, place, JSON_ARRAY) && check->tree.nodes[place->node].count == 0)
         check_error(check, place, "is an empty list: no value can fit it");
 }
 
@@ -208,6 +222,8 @@ static const struct keyword *keyword_find(struct troth_span key)
 
 static void keyword_unknown(struct check *check, const struct place *member)
 {
+    if (check_only_counts(check, 1))
+        return;
     for (const char *const *name = unsupported; *name != NULL; name++) {
         if (json_string_equals(member->key, (struct troth_span){*name, strlen(*name)})) {
             check_error_at_key(check, member,
@@ -229,13 +245,13 @@ static void keyword_unknown(struct check *check, const struct place *member)
 static void range_check(struct check *check, const struct place *schema, const char *low,
                         const char *high)
 {
-    struct troth_span from, to;
-    if (!json_member(schema->value, low, &from) || !json_member(schema->value, high, &to) ||
-        json_type(from) != JSON_NUMBER || json_type(to) != JSON_NUMBER ||
-        decimal_compare(from, to) <= 0)
+    struct place from, to;
+    if (!place_member(check, schema, low, &from) || !place_member(check, schema, high, &to) ||
+        json_type(from.value) != JSON_NUMBER || json_type(to.value) != JSON_NUMBER ||
+        decimal_compare(from.value, to.value) <= 0)
         return;
-    check_error(check, schema, "%s %s is above %s %s: no value can fit it", low, shown(from).text,
-                high, shown(to).text);
+    check_error(check, schema, "%s %s is above %s %s: no value can fit it", low,
+                shown(from.value).text, high, shown(to.value).text);
 }
 
 void schema_check(struct check *check, const struct place *schema)
@@ -248,9 +264,9 @@ void schema_check(struct check *check, const struct place *schema)
                     type_text(type));
         return;
     }
-    struct json_cursor cursor = json_cursor(schema->value);
-    struct place member = {.up = schema};
-    while (json_next(&cursor, &member.key, &member.value)) {
+    struct children children = place_children(check, schema);
+    struct place member;
+    while (children_next(check, &children, &member)) {
         const struct keyword *keyword = keyword_find(member.key);
         if (keyword == NULL)
             keyword_unknown(check, &member);

@@ -1,7 +1,6 @@
 /* steps.c: "steps": each step's own fields. What the steps are to each other: order.c, kinds.c. */
 #include <string.h>
 
-#include "equal.h"
 #include "expression.h"
 #include "parse.h"
 
@@ -94,7 +93,7 @@ static void condition_parse(struct parse *parse, struct step_source *source)
         tests += !absent(source->when[i].value);
     /* A test that we do not know was told with the names of those that we do. */
     uint32_t known = tests + !absent(source->when[CONDITION_VALUE].value);
-    if (tests > 1 || (tests == 0 && known == json_members(when->value)))
+    if (tests > 1 || (tests == 0 && known == parse->check.tree.nodes[when->node].count))
         check_error(check, when, "must have exactly one of equals, not_equals and exists");
     const struct place *value = &source->when[CONDITION_VALUE];
     const struct place *exists = &source->when[CONDITION_EXISTS];
@@ -177,21 +176,17 @@ void parse_steps(struct parse *parse)
         parse->steps_unread = true;
         return;
     }
-    struct json_cursor cursor = json_cursor(steps->value);
-    struct place element = {.up = steps};
-    struct troth_span key;
-    for (; json_next(&cursor, &key, &element.value); element.index++)
-        if (element.index < DEFINITION_STEPS_MAX)
-            parse->steps[element.index].place = element;
-    definition->steps_count =
-        element.index < DEFINITION_STEPS_MAX ? element.index : DEFINITION_STEPS_MAX;
-    if (element.index == 0) {
+    uint32_t count = parse->check.tree.nodes[steps->node].count;
+    struct children children = place_children(&parse->check, steps);
+    definition->steps_count = count < DEFINITION_STEPS_MAX ? count : DEFINITION_STEPS_MAX;
+    for (uint32_t i = 0; i < definition->steps_count; i++)
+        (void)children_next(&parse->check, &children, &parse->steps[i].place);
+    if (count == 0) {
         check_error(&parse->check, steps, "is empty: a definition needs at least one step");
         parse->steps_unread = true;
     }
-    if (element.index > DEFINITION_STEPS_MAX) {
-        check_error(&parse->check, steps, "has %u steps; at most %u", element.index,
-                    DEFINITION_STEPS_MAX);
+    if (count > DEFINITION_STEPS_MAX) {
+        check_error(&parse->check, steps, "has %u steps; at most %u", count, DEFINITION_STEPS_MAX);
         parse->order_known = false; /* what is named may be among those not looked at */
         parse->steps_unread = true;
         parse->kinds_known = false;

@@ -2,7 +2,7 @@
  * bounds the stack. */
 #include <base/json.h>
 
-#include <stdlib.h>
+#include <base/hash.h>
 
 #include "json_scan.h"
 #include "utf8.h"
@@ -12,6 +12,8 @@ struct checker {
     unsigned depth, depth_max;
     bool unique, any_string;
     struct buffer keys; /* struct troth_span of the objects that are open, when `unique` */
+    struct buffer scratch;
+    struct hash_table table;
     int error;
     struct json_fault fault;
 };
@@ -152,16 +154,6 @@ static bool check_string(struct checker *checker)
 /* --- duplicate keys ----------------------------------------------------------------------------
  */
 
-/* Same names are ordered by their place, so that the second one is the one to blame. */
-static int compare_keys(const void *a, const void *b)
-{
-    const struct troth_span *left = a, *right = b;
-    int order = json_string_compare(*left, *right);
-    if (order != 0)
-        return order;
-    return left->data < right->data ? -1 : left->data > right->data;
-}
-
 static bool key_remember(struct checker *checker, struct troth_span key)
 {
     buffer_append(&checker->keys, &key, sizeof(key));
@@ -170,26 +162,44 @@ static bool key_remember(struct checker *checker, struct troth_span key)
     return !checker->keys.failed;
 }
 
-/* The keys from `first` on are those of the object that ends here. Sorted, so that an object of
- * many keys costs n log n and no chosen set of names makes it worse. */
+struct wanted_key {
+    const struct troth_span *keys;
+    struct troth_span name; /* unescaped */
+};
+
+static bool is_key(const void *arg, uint32_t i)
+{
+    const struct wanted_key *wanted = arg;
+    return json_string_equals(wanted->keys[i], wanted->name);
+}
+
+/* The keys from `first` on are those of the object that ends here. The second of two is to blame.
+ */
 static bool keys_unique(struct checker *checker, size_t first)
 {
     size_t count = (checker->keys.len - first) / sizeof(struct troth_span);
-    if (count < 2) {
-        checker->keys.len = first;
-        return true;
-    }
     /* the buffer holds nothing but spans: every offset is aligned */
-    struct troth_span *keys = (struct troth_span *)(void *)(checker->keys.data + first);
-    qsort(keys, count, sizeof(keys[0]), compare_keys);
-    const char *second = NULL;
-    for (size_t i = 1; i < count; i++) {
-        if (json_string_compare(keys[i - 1], keys[i]) == 0 &&
-            (second == NULL || keys[i].data < second))
-            second = keys[i].data;
-    }
+    const struct troth_span *keys = (const void *)(checker->keys.data + first);
+    struct wanted_key wanted = {.keys = keys};
     checker->keys.len = first;
-    return second == NULL || wrong_at(checker, second, "this name is already in the same object");
+    if (count < 2)
+        return true;
+    if (hash_table_reset(&checker->table, (uint32_t)count) != 0) {
+        checker->error = TROTH_ERROR_NO_MEMORY;
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!json_string_view(keys[i], &checker->scratch, &wanted.name)) {
+            checker->error = TROTH_ERROR_NO_MEMORY;
+            return false;
+        }
+        uint32_t *place = hash_place(checker->table.places, checker->table.count,
+                                     hash_span(wanted.name), is_key, &wanted);
+        if (*place != 0)
+            return wrong_at(checker, keys[i].data, "this name is already in the same object");
+        *place = i + 1;
+    }
+    return true;
 }
 
 /* --- containers --------------------------------------------------------------------------------
@@ -303,6 +313,8 @@ int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
     if (good && checker.at != checker.end)
         good = wrong(&checker, "something follows the value");
     buffer_finish(&checker.keys);
+    buffer_finish(&checker.scratch);
+    hash_table_finish(&checker.table);
     if (good) {
         *ret_value = span;
         return 0;

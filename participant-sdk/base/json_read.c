@@ -27,27 +27,13 @@ enum json_type json_type(struct troth_span value)
     }
 }
 
-/* From an opening quote to behind the closing one. */
-static const char *skip_string(const char *at, const char *end)
-{
-    at++;
-    for (;;) {
-        at = scan_plain(at, end, false);
-        if (at >= end)
-            return end;
-        if (*at == '"')
-            return at + 1;
-        at += end - at > 1 ? 2 : 1; /* the backslash and what it escapes */
-    }
-}
-
 static const char *skip_container(const char *at, const char *end)
 {
     unsigned depth = 0;
     while (at < end) {
         switch (*at) {
         case '"':
-            at = skip_string(at, end);
+            at = scan_string(at, end);
             continue;
         case '{':
         case '[':
@@ -66,23 +52,15 @@ static const char *skip_container(const char *at, const char *end)
     return end;
 }
 
-/* To behind a number or word: it ends where a separator, a bracket or white space is. */
-static const char *skip_scalar(const char *at, const char *end)
-{
-    while (at < end && *at != ',' && *at != '}' && *at != ']' && (unsigned char)*at > ' ')
-        at++;
-    return at;
-}
-
 static const char *skip_value(const char *at, const char *end)
 {
     if (at == end)
         return end;
     if (*at == '"')
-        return skip_string(at, end);
+        return scan_string(at, end);
     if (*at == '{' || *at == '[')
         return skip_container(at, end);
-    return skip_scalar(at, end);
+    return scan_scalar(at, end);
 }
 
 struct json_cursor json_cursor(struct troth_span container)
@@ -104,7 +82,7 @@ bool json_next(struct json_cursor *cursor, struct troth_span *ret_key, struct tr
     }
     struct troth_span key = {NULL, 0};
     if (*end == '}') {
-        const char *after = skip_string(at, end);
+        const char *after = scan_string(at, end);
         key = (struct troth_span){at, (size_t)(after - at)};
         at = scan_space(after, end);
         if (at != end)

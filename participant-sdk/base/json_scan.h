@@ -55,6 +55,28 @@ static inline const char *scan_plain(const char *at, const char *end, bool stric
     return at;
 }
 
+/* From an opening quote to behind the closing one. */
+static inline const char *scan_string(const char *at, const char *end)
+{
+    at++;
+    for (;;) {
+        at = scan_plain(at, end, false);
+        if (at >= end)
+            return end;
+        if (*at == '"')
+            return at + 1;
+        at += end - at > 1 ? 2 : 1; /* the backslash and what it escapes */
+    }
+}
+
+/* To behind a number or word: it ends where a separator, a bracket or white space is. */
+static inline const char *scan_scalar(const char *at, const char *end)
+{
+    while (at < end && *at != ',' && *at != '}' && *at != ']' && (unsigned char)*at > ' ')
+        at++;
+    return at;
+}
+
 /* Walks the unescaped bytes of a checked JSON string. */
 struct json_reader {
     const char *at;
@@ -73,8 +95,5 @@ int32_t json_hex4(const char *at, const char *end);
 
 /* A checked string without any escape: its inside is the text itself. */
 bool json_string_plain(struct troth_span string, struct troth_span *ret_inside);
-
-/* Orders two checked strings by their unescaped bytes, as memcmp does. */
-int json_string_compare(struct troth_span a, struct troth_span b);
 
 #endif

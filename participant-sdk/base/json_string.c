@@ -104,24 +104,6 @@ int json_reader_next(struct json_reader *reader)
     return reader->pending[0];
 }
 
-int json_string_compare(struct troth_span a, struct troth_span b)
-{
-    struct troth_span left, right;
-    if (json_string_plain(a, &left) && json_string_plain(b, &right)) {
-        int order = memcmp(left.data, right.data, left.len < right.len ? left.len : right.len);
-        return order != 0 ? order : left.len < right.len ? -1 : left.len > right.len;
-    }
-    struct json_reader one = json_reader(a), other = json_reader(b);
-    for (;;) {
-        int byte = json_reader_next(&one);
-        int against = json_reader_next(&other);
-        if (byte != against)
-            return byte < against ? -1 : 1;
-        if (byte < 0)
-            return 0;
-    }
-}
-
 bool json_string_equals(struct troth_span value, struct troth_span plain)
 {
     if (!is_string(value))
@@ -157,6 +139,17 @@ int json_string(struct troth_span value, struct buffer *ret_text)
     for (int byte = json_reader_next(&reader); byte >= 0; byte = json_reader_next(&reader))
         buffer_append_char(ret_text, (char)byte);
     return 0;
+}
+
+bool json_string_view(struct troth_span string, struct buffer *scratch, struct troth_span *ret_text)
+{
+    if (json_string_plain(string, ret_text))
+        return true;
+    buffer_clear(scratch);
+    if (json_string(string, scratch) != 0)
+        return false;
+    *ret_text = buffer_span(scratch);
+    return true;
 }
 
 int json_string_copy(struct troth_span value, char *ret_text, size_t cap)

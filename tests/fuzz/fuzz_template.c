@@ -30,13 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct definition_values values = {.input = input, .outputs = {input}};
     struct buffer once = {0}, again = {0};
-    const char *path = NULL;
-    int error = definition_render(definition(), wanted, &values, &once, &path);
-    assert(error == 0 || (path != NULL && once.len == 0));
-    assert(error == definition_render(definition(), wanted, &values, &again, &path));
+    const char *why = NULL;
+    int error = definition_render(definition(), wanted, &values, &once, &why);
+    assert(error == 0 || (why != NULL && once.len == 0));
+    assert(error == definition_render(definition(), wanted, &values, &again, &why));
     assert(fuzz_same(buffer_span(&once), buffer_span(&again)));
     if (error == 0)
         assert(json_check(buffer_span(&once), JSON_CHECK_KEPT, &value, NULL) == 0);
+    definition_values_finish(&values);
     buffer_finish(&once);
     buffer_finish(&again);
     return 0;

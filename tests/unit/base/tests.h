@@ -16,5 +16,6 @@ TCase *json_check_tests(void);
 TCase *json_read_tests(void);
 TCase *json_string_tests(void);
 TCase *json_random_tests(void);
+TCase *tree_tests(void);
 
 #endif

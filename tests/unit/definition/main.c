@@ -23,6 +23,7 @@ int main(void)
     suite_add_tcase(suite, tests_of_parsing());
     suite_add_tcase(suite, tests_of_rendering());
     suite_add_tcase(suite, tests_of_inputs());
+    suite_add_tcase(suite, tests_of_worst());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

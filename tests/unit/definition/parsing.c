@@ -245,6 +245,49 @@ START_TEST(the_nearest_name_is_the_one_somebody_meant)
 }
 END_TEST
 
+/* What a file has too much of is told once, at its place. */
+static void only_fault(struct buffer *text, const char *wanted)
+{
+    struct definition_faults faults = {0};
+    struct definition *definition = NULL;
+    struct buffer list = {0};
+    ck_assert_int_eq(definition_parse(buffer_span(text), &faults, &definition), TROTH_ERROR_SYNTAX);
+    definition_faults_format(&faults, "f", &list);
+    ck_assert_str_eq(buffer_text(&list), wanted);
+    definition_faults_finish(&faults);
+    buffer_finish(&list);
+    buffer_finish(text);
+}
+
+START_TEST(a_file_has_a_limit_of_expressions)
+{
+    struct buffer text = {0};
+    buffer_append_text(&text, "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[{\"name\":"
+                              "\"a\",\"participant\":\"p\",\"operation\":\"o\",\"input\":[1");
+    for (uint32_t i = 0; i < DEFINITION_REFERENCES_MAX + 10; i++)
+        buffer_append_text(&text, i % 2 == 0 ? ",\n\"${input.a}\"" : ",\"b ${input.b}\"");
+    buffer_append_text(&text, "]}]}");
+    only_fault(&text,
+               "f:2050:1: /steps/0/input/4097: is the expression that is too many: a file has "
+               "at most 4096\n");
+}
+END_TEST
+
+START_TEST(a_condition_compares_with_a_text_of_some_length)
+{
+    struct buffer text = {0};
+    buffer_append_text(&text, "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[{\"name\":"
+                              "\"a\",\"participant\":\"p\",\"operation\":\"o\",\"when\":{\"value\":"
+                              "\"${input.a}\",\"equals\":\"");
+    for (uint32_t i = 0; i < DEFINITION_OPERAND_BYTES_MAX; i++)
+        buffer_append_char(&text, 'x');
+    buffer_append_text(&text, "\"}}]}");
+    only_fault(&text,
+               "f:1:131: /steps/0/when/equals: has 32770 bytes; a condition compares with at "
+               "most 32768\n");
+}
+END_TEST
+
 TCase *tests_of_parsing(void)
 {
     TCase *tests = tcase_create("parsing");
@@ -260,5 +303,7 @@ TCase *tests_of_parsing(void)
     tcase_add_test(tests, more_faults_than_the_list_holds_are_counted);
     tcase_add_test(tests, a_file_that_is_too_large_is_refused_before_it_is_read);
     tcase_add_test(tests, the_nearest_name_is_the_one_somebody_meant);
+    tcase_add_test(tests, a_file_has_a_limit_of_expressions);
+    tcase_add_test(tests, a_condition_compares_with_a_text_of_some_length);
     return tests;
 }

@@ -37,25 +37,27 @@ static void renders(const char *template_text, const char *wanted)
     struct definition *definition = two_steps("");
     struct definition_values values = values_of(INPUT, "{\"id\":\"r-1\",\"n\":5}");
     struct buffer text = {0};
-    const char *path = NULL;
-    int r = definition_render(definition, span_of(template_text), &values, &text, &path);
-    ck_assert_msg(r == 0, "%s: %s at %s", template_text, troth_error_name(r), path);
+    const char *why = NULL;
+    int r = definition_render(definition, span_of(template_text), &values, &text, &why);
+    ck_assert_msg(r == 0, "%s: %s: %s", template_text, troth_error_name(r), why);
     ck_assert_str_eq(buffer_text(&text), wanted);
+    definition_values_finish(&values);
     buffer_finish(&text);
     definition_destroy(definition);
 }
 
-static void fails(const char *template_text, int error, const char *wanted_path)
+static void fails(const char *template_text, int error, const char *wanted_why)
 {
     struct definition *definition = two_steps("");
     struct definition_values values = values_of(INPUT, "{\"id\":\"r-1\",\"n\":5}");
     struct buffer text = {0};
-    const char *path = NULL;
+    const char *why = NULL;
     buffer_append_text(&text, "kept");
-    ck_assert_int_eq(definition_render(definition, span_of(template_text), &values, &text, &path),
+    ck_assert_int_eq(definition_render(definition, span_of(template_text), &values, &text, &why),
                      error);
-    ck_assert_str_eq(path, wanted_path);
+    ck_assert_str_eq(why, wanted_why);
     ck_assert_str_eq(buffer_text(&text), "kept");
+    definition_values_finish(&values);
     buffer_finish(&text);
     definition_destroy(definition);
 }
@@ -105,17 +107,21 @@ START_TEST(an_expression_is_one_however_its_string_is_escaped)
     renders("\"${input.a\\/b}\"", "false");
     renders("\"\\u00e9 \\\"${input.id}\\\" \\n \\/ \\ud83d\\ude00 $\\u0024{input.id}\"",
             "\"\xc3\xa9 \\\"9007199254740993\\\" \\n / \xf0\x9f\x98\x80 ${input.id}\"");
-    fails("\"\\u0024{input.m\\u00e4h}\"", TROTH_ERROR_NOT_FOUND, "input.m\xc3\xa4h");
+    fails("\"\\u0024{input.m\\u00e4h}\"", TROTH_ERROR_NOT_FOUND,
+          "${input.m\xc3\xa4h} is not there");
 }
 END_TEST
 
 START_TEST(a_path_that_is_not_there_is_named_and_nothing_is_written)
 {
-    fails("{\"a\":\"${input.id}\",\"b\":\"${input.mane}\"}", TROTH_ERROR_NOT_FOUND, "input.mane");
-    fails("\"${input.list.2}\"", TROTH_ERROR_NOT_FOUND, "input.list.2");
-    fails("\"${input.id.deeper}\"", TROTH_ERROR_NOT_FOUND, "input.id.deeper");
-    fails("\"x ${steps.second.output}\"", TROTH_ERROR_NOT_FOUND, "steps.second.output");
-    fails("\"x ${input.list}\"", TROTH_ERROR_TYPE, "input.list");
+    fails("{\"a\":\"${input.id}\",\"b\":\"${input.mane}\"}", TROTH_ERROR_NOT_FOUND,
+          "${input.mane} is not there");
+    fails("\"${input.list.2}\"", TROTH_ERROR_NOT_FOUND, "${input.list.2} is not there");
+    fails("\"${input.id.deeper}\"", TROTH_ERROR_NOT_FOUND, "${input.id.deeper} is not there");
+    fails("\"x ${steps.second.output}\"", TROTH_ERROR_NOT_FOUND,
+          "${steps.second.output} is not there");
+    fails("\"x ${input.list}\"", TROTH_ERROR_TYPE,
+          "${input.list} is an object or a list, and stands inside a longer text");
 }
 END_TEST
 
@@ -126,7 +132,7 @@ START_TEST(what_no_participant_could_read_is_not_made)
         two_steps(",\"when\":{\"value\":\"${input.deep}\",\"exists\":true}");
     struct buffer input = {0}, text = {0};
     struct definition_values values;
-    const char *path = NULL;
+    const char *why = NULL;
     bool there = false;
     buffer_append_text(&input, "{\"text\":\"[[[{\\\"\",\"deep\":");
     for (uint32_t i = 0; i < DEFINITION_RENDERED_DEPTH_MAX; i++)
@@ -140,15 +146,161 @@ START_TEST(what_no_participant_could_read_is_not_made)
     buffer_clear(&text);
     ck_assert_int_eq(definition_render(definition,
                                        span_of("{\"t\":\"${input.text}\",\"d\":\"${input.deep}\"}"),
-                                       &values, &text, &path),
+                                       &values, &text, &why),
                      TROTH_ERROR_TOO_LARGE);
-    ck_assert_str_eq(path, "input.deep");
+    ck_assert_str_eq(why, "${input.deep} makes the input nested too deep for a message");
     ck_assert_uint_eq(text.len, 0);
     /* A condition only looks at it. */
-    ck_assert_int_eq(definition_when(definition, 1, &values, &there), 0);
+    ck_assert_int_eq(definition_when(definition, 1, &values, &there, NULL), 0);
     ck_assert(there);
+    definition_values_finish(&values);
     buffer_finish(&input);
     buffer_finish(&text);
+    definition_destroy(definition);
+}
+END_TEST
+
+/* `times` times the whole input, in a list. */
+static void again_and_again(struct buffer *text, size_t times)
+{
+    buffer_append_text(text, "[\"${input.text}\"");
+    for (size_t i = 1; i < times; i++)
+        buffer_append_text(text, ",\"${input.text}\"");
+    buffer_append_char(text, ']');
+}
+
+static void long_input(struct buffer *input, size_t bytes)
+{
+    buffer_append_text(input, "{\"text\":\"");
+    for (size_t i = 0; i < bytes; i++)
+        buffer_append_char(input, 'x');
+    buffer_append_text(input, "\"}");
+}
+
+START_TEST(an_input_has_a_limit_whatever_the_template_says)
+{
+    struct definition *definition = two_steps("");
+    struct buffer template_text = {0}, input = {0}, text = {0};
+    const char *why = NULL;
+    again_and_again(&template_text, 3000);
+    long_input(&input, 100000);
+    struct definition_values values = {.input = buffer_span(&input)};
+    ck_assert_int_eq(
+        definition_render(definition, buffer_span(&template_text), &values, &text, &why),
+        TROTH_ERROR_TOO_LARGE);
+    ck_assert_str_eq(why, "with ${input.text} the input has more than 524288 bytes");
+    ck_assert_uint_eq(text.len, 0);
+    ck_assert_uint_le(text.cap, 1u << 20);
+    definition_values_finish(&values);
+    buffer_finish(&template_text);
+    buffer_finish(&input);
+    buffer_finish(&text);
+    definition_destroy(definition);
+}
+END_TEST
+
+/* A saga of one step, `members` of it before an input (or whatever it is called) that has the
+ * input's text of so many bytes so many times: what it is refused for before it begins; NULL:
+ * nothing. */
+static void sizes_are(const char *members, const char *behind, size_t times, const char *wanted)
+{
+    struct buffer text = {0}, input = {0};
+    const char *why = NULL;
+    uint32_t step = 99;
+    buffer_append_format(&text,
+                         "{\"name\":\"t\",\"version\":1,\"mode\":\"saga\",\"steps\":[{\"name\":"
+                         "\"a\",\"participant\":\"p\",\"operation\":\"o\"},{\"name\":\"b\","
+                         "\"participant\":\"p\",\"operation\":\"o\"%s,\"input\":",
+                         members);
+    again_and_again(&text, times);
+    buffer_append_format(&text, "%s}]}", behind);
+    struct definition *definition = parsed(buffer_text(&text));
+    long_input(&input, 100000);
+    int error = definition_check_sizes(definition, buffer_span(&input), &step, &why);
+    ck_assert_int_eq(error, wanted == NULL ? 0 : TROTH_ERROR_TOO_LARGE);
+    if (wanted != NULL) {
+        ck_assert_str_eq(why, wanted);
+        ck_assert_uint_eq(step, 1);
+    }
+    buffer_finish(&text);
+    buffer_finish(&input);
+    definition_destroy(definition);
+}
+
+START_TEST(what_is_too_large_is_known_before_anything_begins)
+{
+    static const char too_large[] = "with ${input.text} the input has more than 524288 bytes";
+    sizes_are("", "", 5, NULL);
+    sizes_are("", "", 6, too_large);
+    /* A compensation that can not be sent would park what it should undo. */
+    sizes_are(",\"compensate\":{\"operation\":\"u\"", "}", 5, NULL);
+    sizes_are(",\"compensate\":{\"operation\":\"u\"", "}", 6, too_large);
+    /* A step that does not run needs no room; one of which that is not known is looked at later. */
+    sizes_are(",\"when\":{\"value\":\"${input.none}\",\"exists\":true}", "", 6, NULL);
+    sizes_are(",\"when\":{\"value\":\"${input.text}\",\"exists\":true}", "", 6, too_large);
+    sizes_are(",\"when\":{\"value\":\"${steps.a.output}\",\"exists\":true}", "", 6, NULL);
+}
+END_TEST
+
+START_TEST(the_steps_of_a_transaction_have_a_limit_together)
+{
+    struct buffer text = {0}, input = {0};
+    const char *why = NULL;
+    uint32_t step = 99;
+    buffer_append_text(&text, "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[");
+    for (uint32_t i = 0; i < 9; i++)
+        buffer_append_format(&text,
+                             "%s{\"name\":\"s%u\",\"participant\":\"p%u\",\"operation\":\"o\","
+                             "\"input\":\"${input}\"}",
+                             i > 0 ? "," : "", i, i);
+    buffer_append_text(&text, "]}");
+    struct definition *definition = parsed(buffer_text(&text));
+    long_input(&input, DEFINITION_RENDERED_BYTES_MAX - 20);
+    ck_assert_int_eq(definition_check_sizes(definition, buffer_span(&input), &step, &why),
+                     TROTH_ERROR_TOO_LARGE);
+    ck_assert_str_eq(why, DEFINITION_RENDERED_ALL_WORDS);
+    ck_assert_uint_eq(step, 8); /* eight have room */
+    buffer_finish(&text);
+    buffer_finish(&input);
+    definition_destroy(definition);
+}
+END_TEST
+
+/* Lists that are equal but for their last value: all of both has to be looked at. */
+static void list_of(struct buffer *text, size_t count)
+{
+    buffer_append_char(text, '[');
+    for (size_t i = 0; i < count; i++)
+        buffer_append_text(text, "1,");
+    buffer_append_text(text, "1.0]");
+}
+
+START_TEST(a_condition_does_not_compare_without_end)
+{
+    struct definition *definition =
+        two_steps(",\"when\":{\"value\":\"${input.a}\",\"equals\":\"${input.b}\"}");
+    struct buffer input = {0};
+    const char *why = NULL;
+    bool out = false;
+    buffer_append_text(&input, "{\"a\":");
+    list_of(&input, DEFINITION_COMPARED_VALUES_MAX);
+    buffer_append_text(&input, ",\"b\":");
+    list_of(&input, DEFINITION_COMPARED_VALUES_MAX);
+    buffer_append_char(&input, '}');
+    struct definition_values values = {.input = buffer_span(&input)};
+    ck_assert_int_eq(definition_when(definition, 1, &values, &out, &why), TROTH_ERROR_TOO_LARGE);
+    ck_assert_str_eq(why, "a condition compares values that are too large");
+    definition_values_finish(&values);
+    /* Where they differ soon, or in how many there are, nothing is too large. */
+    buffer_clear(&input);
+    buffer_append_text(&input, "{\"a\":");
+    list_of(&input, 2 * DEFINITION_COMPARED_VALUES_MAX);
+    buffer_append_text(&input, ",\"b\":[]}");
+    values = (struct definition_values){.input = buffer_span(&input)};
+    ck_assert_int_eq(definition_when(definition, 1, &values, &out, &why), 0);
+    ck_assert(!out);
+    definition_values_finish(&values);
+    buffer_finish(&input);
     definition_destroy(definition);
 }
 END_TEST
@@ -161,6 +313,7 @@ START_TEST(an_absent_template_is_an_empty_object)
     ck_assert_int_eq(
         definition_render(definition, definition->steps[0].input, &values, &text, NULL), 0);
     ck_assert_str_eq(buffer_text(&text), "{}");
+    definition_values_finish(&values);
     buffer_finish(&text);
     definition_destroy(definition);
 }
@@ -176,6 +329,7 @@ static void key_is(const char *events, int error, const char *wanted)
         ck_assert_str_eq(buffer_text(&text), wanted);
     else
         ck_assert_uint_eq(text.len, 0);
+    definition_values_finish(&values);
     buffer_finish(&text);
     definition_destroy(definition);
 }
@@ -199,7 +353,8 @@ static bool runs(const char *when)
     buffer_append_format(&more, ",\"when\":%s", when);
     struct definition *definition = two_steps(buffer_text(&more));
     struct definition_values values = values_of(INPUT, "{\"id\":\"r-1\",\"n\":5}");
-    ck_assert_int_eq(definition_when(definition, 1, &values, &out), 0);
+    ck_assert_int_eq(definition_when(definition, 1, &values, &out, NULL), 0);
+    definition_values_finish(&values);
     buffer_finish(&more);
     definition_destroy(definition);
     return out;
@@ -231,6 +386,10 @@ TCase *tests_of_rendering(void)
     tcase_add_test(tests, an_expression_is_one_however_its_string_is_escaped);
     tcase_add_test(tests, a_path_that_is_not_there_is_named_and_nothing_is_written);
     tcase_add_test(tests, what_no_participant_could_read_is_not_made);
+    tcase_add_test(tests, an_input_has_a_limit_whatever_the_template_says);
+    tcase_add_test(tests, what_is_too_large_is_known_before_anything_begins);
+    tcase_add_test(tests, the_steps_of_a_transaction_have_a_limit_together);
+    tcase_add_test(tests, a_condition_does_not_compare_without_end);
     tcase_add_test(tests, an_absent_template_is_an_empty_object);
     tcase_add_test(tests, an_event_key_is_plain_text_or_left_to_the_gtid);
     tcase_add_test(tests, a_condition_compares_values_and_takes_what_is_missing_for_null);

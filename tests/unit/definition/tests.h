@@ -12,6 +12,7 @@ TCase *tests_of_corpus(void);
 TCase *tests_of_parsing(void);
 TCase *tests_of_rendering(void);
 TCase *tests_of_inputs(void);
+TCase *tests_of_worst(void);
 
 /* Fails the test with the faults when the text is not a definition. */
 struct definition *parsed(const char *text);

@@ -110,11 +110,12 @@ static int fill(void)
     struct definition_values values = {.input = SPAN("{\"from\":7}"),
                                        .outputs = {SPAN("{\"id\":\"x\\\"\"}")}};
     BUFFER_SCOPED struct buffer text = {0};
-    const char *path;
+    const char *why;
     int error = definition_render(shared,
                                   SPAN("{\"i\":\"${steps.a.output.id}\",\"t\":\"a "
                                        "${input.from} ${steps.a.output.id}\"}"),
-                                  &values, &text, &path);
+                                  &values, &text, &why);
+    definition_values_finish(&values);
     if (error != 0)
         return error;
     return wrote(&text, "{\"i\":\"x\\\"\",\"t\":\"a 7 x\\\"\"}");
@@ -125,6 +126,7 @@ static int key(void)
     struct definition_values values = {.input = SPAN("{\"from\":7}")};
     BUFFER_SCOPED struct buffer text = {0};
     int error = definition_render_key(shared, &values, &text);
+    definition_values_finish(&values);
     return error != 0 ? error : wrote(&text, "k 7");
 }
 
@@ -132,7 +134,8 @@ static int condition(void)
 {
     struct definition_values values = {.input = SPAN("{\"from\":8}")};
     bool runs = true;
-    int error = definition_when(shared, 2, &values, &runs);
+    int error = definition_when(shared, 2, &values, &runs, NULL);
+    definition_values_finish(&values);
     assert(error != 0 || !runs);
     return error;
 }

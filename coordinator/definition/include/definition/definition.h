@@ -18,7 +18,8 @@
 #define DEFINITION_BYTES_MAX                  (256u << 10)
 #define DEFINITION_STEPS_MAX                  TROTH_BRANCHES_MAX
 #define DEFINITION_RETRIES_MAX                32u
-#define DEFINITION_FAULTS_MAX                 100u /* further ones are counted, not listed */
+#define DEFINITION_REFERENCES_MAX             4096u /* expressions in all of a file */
+#define DEFINITION_FAULTS_MAX                 100u  /* further ones are counted, not listed */
 #define DEFINITION_PREPARE_TIMEOUT_DEFAULT_US 10000000u
 #define DEFINITION_TIMEOUT_DEFAULT_US         UINT64_C(300000000)
 #define DEFINITION_STEP_TIMEOUT_DEFAULT_US    10000000u
@@ -28,6 +29,19 @@
  * levels has room for any value that was taken in. */
 #define DEFINITION_RENDERED_DEPTH_MAX (JSON_DEPTH_MAX + JSON_WRAP_MAX - 1)
 #define DEFINITION_TOPIC_LEN_MAX      249u /* Kafka's own limit */
+/* What a template becomes: what a message takes as an input; and all steps of a transaction
+ * together (compensations do not count: undoing is not given up for the room that doing took). */
+#define DEFINITION_RENDERED_BYTES_MAX     (512u << 10)
+#define DEFINITION_RENDERED_ALL_BYTES_MAX (4u << 20)
+#define DEFINITION_RENDERED_ALL_WORDS                                                              \
+    "the inputs of this transaction's steps have more than 4 MiB together"
+#define DEFINITION_KEY_BYTES_MAX 4096u /* a longer event key: it is the gtid */
+/* What one step of a transaction may look through: values in the input and in the outputs that are
+ * named, together. Values that one condition compares with each other (64 bytes of a text are one),
+ * and bytes of what it compares with, where that is no whole expression. */
+#define DEFINITION_SOURCES_VALUES_MAX  1000000u
+#define DEFINITION_COMPARED_VALUES_MAX 20000u
+#define DEFINITION_OPERAND_BYTES_MAX   (32u << 10)
 
 /* A retry policy must say its interval; what else it leaves out. */
 #define DEFINITION_RETRY_INTERVAL_MIN_US         1000u /* shorter is refused: it would spin */
@@ -35,6 +49,8 @@
 #define DEFINITION_RETRY_MAX_INTERVAL_DEFAULT_US 30000000u /* or the interval, when longer */
 #define DEFINITION_RETRY_ATTEMPTS_DEFAULT        5
 #define DEFINITION_RETRY_ATTEMPTS_MAX            1000000
+
+struct schema;
 
 enum definition_mode { DEFINITION_2PC, DEFINITION_SAGA, DEFINITION_2PC_THEN_SAGA };
 /* Whether the first attempt of a two-phase commit sends its prepares side by side, or one after the
@@ -72,8 +88,9 @@ struct definition_step {
     uint64_t input_needs;      /* bit i: the input alone does */
     uint64_t when_needs;       /* bit i: the condition alone does */
     uint64_t compensate_needs; /* bit i: the compensation's input alone does */
-    struct troth_span when;    /* condition object, or absent */
-    int32_t retry;             /* index into retries; -1: default policy */
+    uint32_t input_references, compensate_references; /* expressions in these two */
+    struct troth_span when;                           /* condition object, or absent */
+    int32_t retry;                                    /* index into retries; -1: default policy */
     bool has_compensation;
     char compensate_operation[TROTH_NAME_LEN_MAX + 1];
     struct troth_span compensate_input; /* absent: {} */
@@ -90,6 +107,7 @@ struct definition {
     uint64_t prepare_timeout_us;
     enum definition_prepare prepare;
     struct troth_span input_schema; /* JSON Schema subset (see schema.h) or absent */
+    struct schema *schema;          /* its rules, or NULL; private to the module */
     uint32_t retries_count;
     struct definition_retry retries[DEFINITION_RETRIES_MAX];
     uint32_t steps_count;
@@ -152,34 +170,50 @@ TROTH_MUST_CHECK int definition_check_input(const struct definition *definition,
                                             struct troth_span input,
                                             struct definition_faults *faults);
 
-/* What a template can name. */
+/* What a template can name. What was looked into is kept, so that the next template finds it: begin
+ * with {.input = …}, change nothing between two calls, and finish it. */
+struct definition_trees;
 struct definition_values {
     struct troth_span input;
     struct troth_span outputs[DEFINITION_STEPS_MAX]; /* absent: not known */
+    struct definition_trees *trees;                  /* private */
 };
+void definition_values_finish(struct definition_values *values);
 
 /* Fills a template: "${input.a.b}", "${steps.name.output.id}" by path, "${input.list.0}" for an
  * element; a string that is one whole expression becomes that value with its JSON type, byte for
  * byte; inside a longer string, strings are inserted as text and other scalars as their own text.
- * "$${" is the text "${". An absent template is {}. Appends to ret_text, nothing on failure.
- * TROTH_ERROR_NOT_FOUND: a path is not there, TROTH_ERROR_TYPE: an object or array is to be put
- * inside a longer string; *ret_path names it (memory of the thread, until the next call).
- * TROTH_ERROR_TOO_LARGE: with its values it is nested deeper than DEFINITION_RENDERED_DEPTH_MAX,
- * which no participant could read; *ret_path names the last value. TROTH_ERROR_NO_MEMORY.
- * A step that `when` skipped has no output: what names it is not there. */
+ * "$${" is the text "${". An absent template is {}. Appends to ret_text, nothing on failure; then
+ * *ret_why (may be NULL) says with the expression what is wrong (static, or memory of the thread
+ * until the next call).
+ * TROTH_ERROR_NOT_FOUND: a path is not there. TROTH_ERROR_TYPE: an object or array is to be put
+ * inside a longer string. TROTH_ERROR_TOO_LARGE: it would be longer than
+ * DEFINITION_RENDERED_BYTES_MAX, or nested deeper than DEFINITION_RENDERED_DEPTH_MAX, which no
+ * participant could read, or more than DEFINITION_SOURCES_VALUES_MAX would be looked through.
+ * TROTH_ERROR_NO_MEMORY. A step that `when` skipped has no output: what names it is not there. */
 TROTH_MUST_CHECK int definition_render(const struct definition *definition,
                                        struct troth_span template_text,
-                                       const struct definition_values *values,
-                                       struct buffer *ret_text, const char **ret_path);
+                                       struct definition_values *values, struct buffer *ret_text,
+                                       const char **ret_why);
+/* Whether the inputs that the transaction's input alone makes keep their limits:
+ * DEFINITION_RENDERED_BYTES_MAX each, compensations too, and DEFINITION_RENDERED_ALL_BYTES_MAX
+ * together, of the steps that surely run. 0; TROTH_ERROR_TOO_LARGE with *ret_step and *ret_why;
+ * TROTH_ERROR_NO_MEMORY. What is wrong otherwise is found when it is sent. */
+TROTH_MUST_CHECK int definition_check_sizes(const struct definition *definition,
+                                            struct troth_span input, uint32_t *ret_step,
+                                            const char **ret_why);
 /* Does a step's `when` let it run? Without one: yes. What the condition names and is not there
- * counts as null for equals and not_equals; `exists` tells the two apart. TROTH_ERROR_NO_MEMORY. */
+ * counts as null for equals and not_equals; `exists` tells the two apart. *ret_why as above.
+ * TROTH_ERROR_TOO_LARGE: beyond one of the limits; TROTH_ERROR_NO_MEMORY. */
 TROTH_MUST_CHECK int definition_when(const struct definition *definition, uint32_t step,
-                                     const struct definition_values *values, bool *ret_runs);
+                                     struct definition_values *values, bool *ret_runs,
+                                     const char **ret_why);
 /* The event key as plain text; the caller falls back to the gtid when there is none:
- * TROTH_ERROR_NOT_FOUND (no template, a path is not there, or the key is empty or null) or
- * TROTH_ERROR_TYPE (it is an object or array). */
+ * TROTH_ERROR_NOT_FOUND (no template, a path is not there, or the key is empty or null),
+ * TROTH_ERROR_TYPE (it is an object or array) or TROTH_ERROR_TOO_LARGE (DEFINITION_KEY_BYTES_MAX).
+ */
 TROTH_MUST_CHECK int definition_render_key(const struct definition *definition,
-                                           const struct definition_values *values,
+                                           struct definition_values *values,
                                            struct buffer *ret_text);
 
 /* What is wrong with a topic's name, as the rest of a sentence that begins with it; static; NULL:

@@ -56,7 +56,7 @@ enum json_check_flags {
 
 /* TROTH_ERROR_SYNTAX with *ret_fault (may be NULL) filled; otherwise *ret_value is the value
  * without the white space around it. Never allocates by default; with JSON_CHECK_UNIQUE_KEYS it
- * does (n log n in the keys of an object) and may say TROTH_ERROR_NO_MEMORY. */
+ * does, and may say TROTH_ERROR_NO_MEMORY. The time is that of one pass, whatever the text. */
 TROTH_MUST_CHECK int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
                                 struct json_fault *ret_fault);
 
@@ -86,6 +86,10 @@ bool json_member_span(struct troth_span object, struct troth_span name,
 
 /* TROTH_ERROR_TYPE unless it is a string. Appends the unescaped bytes: never a NUL. */
 TROTH_MUST_CHECK int json_string(struct troth_span value, struct buffer *ret_text);
+/* The unescaped bytes of a string: its own inside, or what is then in `scratch`. false: no memory.
+ */
+bool json_string_view(struct troth_span string, struct buffer *scratch,
+                      struct troth_span *ret_text);
 /* Compares a JSON string with a plain text, unescaping as it goes. */
 bool json_string_equals(struct troth_span value, struct troth_span plain);
 /* Into a fixed array, zero-terminated; TROTH_ERROR_TOO_LARGE when it does not fit. */
