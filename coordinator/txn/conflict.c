@@ -25,7 +25,8 @@ static bool too_late(const struct txn *txn, struct mono at)
 }
 
 /* PREPARING: one write ends the attempt and begins the next, the aborts leave beside it [NOEND].
- * The first attempt in order begins at once. */
+ * The first attempt in order begins at once. What another step of the same attempt holds no waiting
+ * frees, and no order either [OWNLOCK]. */
 void txn_conflict(struct step *step, struct txn_branch *branch)
 {
     struct txn *txn = step->txn;
@@ -33,6 +34,10 @@ void txn_conflict(struct step *step, struct txn_branch *branch)
     txn_conflict_note(step, branch);
     if (txn->origin->interactive) { /* the service did the work, and it is gone */
         txn_abort(step, TXN_CAUSE_CONFLICT, branch->number);
+        return;
+    }
+    if (txn_gtid_known(&txn->blocker) && troth_gtid_equal(&txn->blocker, &txn->origin->gtid)) {
+        txn_give_up(step, TXN_CAUSE_CONFLICT, branch->number);
         return;
     }
     struct mono at = first ? txn_after(step->now, 0) : txn_conflict_at(step);

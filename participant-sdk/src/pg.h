@@ -124,7 +124,7 @@ struct wait {
     bool stuck;
     char holder[160]; /* … to here */
     bool ended;       /* it gives way */
-    char why[64];
+    char why[80];
 };
 
 struct session {

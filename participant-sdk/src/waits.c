@@ -174,7 +174,8 @@ static struct session *find(const struct waits *waits, int pid)
     return session;
 }
 
-/* Older: by time, shard, epoch and counter, which is the order of a gtid's bytes. Its own
+/* Older: by time, shard, epoch and counter, which is the order of a gtid's bytes; never a younger
+ * one, or the older would not get on [ANYAGE]. Its own
  * transaction is no younger one, but waiting for what it has prepared itself has no end; what an
  * attempt before this one has left is about to go. */
 static bool gives_way_to(const struct wait *wait, const struct holder *holder)
@@ -186,12 +187,18 @@ static bool gives_way_to(const struct wait *wait, const struct holder *holder)
             (order == 0 && holder->attempt == wait->attempt));
 }
 
+static bool is_own(const struct wait *wait, const struct holder *holder)
+{
+    return holder->ours && troth_gtid_equal(&wait->gtid, &holder->gtid);
+}
+
 /* A session of ours that holds the lock works, and ends by itself; one of somebody else's may hold
- * it for as long as it likes. */
+ * it for as long as it likes. What an earlier attempt of its own has left is nobody's to name: a
+ * blocker of the same gtid is another step of this attempt [OWNLOCK]. */
 static void keep_holder(struct wait *wait, const struct holder *holder, uint64_t now_us)
 {
     wait->known = true;
-    wait->ours = holder->ours;
+    wait->ours = holder->ours && (!is_own(wait, holder) || holder->attempt == wait->attempt);
     wait->blocker = holder->gtid;
     wait->stuck = now_us - wait->began_us >= CROWD_AFTER_US &&
                   (holder->prepared ? holder->held_us >= CROWD_AFTER_US : !holder->ours);
@@ -323,7 +330,10 @@ static void by_age(struct waits *waits, struct session *asking, const PGresult *
         if (session != NULL && !session->wait.ended) {
             keep_holder(&session->wait, &holder, task_now_us());
             if (gives_way_to(&session->wait, &holder)) {
-                end_wait(asking, session, "it gives way to an older transaction");
+                end_wait(asking, session,
+                         is_own(&session->wait, &holder)
+                             ? "another step of this transaction has locked what this one needs"
+                             : "it gives way to an older transaction");
             }
         }
         pthread_mutex_unlock(&waits->lock);

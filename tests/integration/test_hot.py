@@ -46,6 +46,13 @@ class Hot(TrothTest):
                      definition("http_back", step("take", f"http_{b}", "debit", "at_b"),
                                 step("give", f"http_{a}", "credit", "at_a")),
                      definition("inside", step("take", a, "debit", "at_a"), step("give", a, "credit", "at_b")),
+                     definition("itself", step("take", a, "debit", "at_a"), step("give", a, "credit", "at_a"),
+                                prepare_timeout="20s"),
+                     definition("itself_saga",
+                                {**step("take", a, "debit", "at_a"), "compensate": {"operation": "credit"}},
+                                {**step("give", a, "credit", "at_a"), "after": ["take"],
+                                 "compensate": {"operation": "debit"}},
+                                mode="2pc_then_saga", prepare_timeout="20s"),
                      definition("short", step("take", a, "debit", "at_a"), step("give", b, "credit", "at_b"),
                                 prepare_timeout="2s")):
             reply = cls.trothd.apply(made)
@@ -98,6 +105,29 @@ class Hot(TrothTest):
         self.both_commit(8, ("inside", self.input(self.account, other)), ("inside", self.input(other, self.account)))
         self.moved("bank_a", self.account, 0)
         self.moved("bank_a", other, 0)
+
+    # --- two steps of one transaction
+
+    def test_two_steps_that_want_the_same_row_end_soon_and_say_so(self):
+        """No waiting frees it, and no order: the prepare timeout (20 s) is not waited for."""
+        began = time.monotonic()
+        shown = self.trothd.submit("itself", self.input()).json
+        self.assertLess(time.monotonic() - began, 10)
+        failure = shown["failure"]
+        self.assertEqual((shown["outcome"], failure["cause"], failure["step"], failure["blocker"]),
+                         ("aborted", "conflict", "give", shown["gtid"]), shown)
+        self.assertIn("another step of this transaction has locked what this one needs", failure["reason"])
+        self.system.drained()
+        self.moved("bank_a", self.account, 0)
+
+    def test_two_steps_that_want_the_same_row_are_a_saga_where_that_may_be(self):
+        began = time.monotonic()
+        shown = self.trothd.submit("itself_saga", self.input()).json
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual((shown["outcome"], shown["fallback"]["cause"], shown["fallback"]["blocker"]),
+                         ("committed", "conflict", shown["gtid"]), shown)
+        self.system.drained()
+        self.moved("bank_a", self.account, 0)
 
     # --- locks of others
 

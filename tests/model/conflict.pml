@@ -26,7 +26,12 @@
  *   [LONGWAIT] coordinator/txn/order.c
  *       a parallel attempt waits for a lock only briefly, then that is a conflict
  *   [NOAGE] coordinator/txn/order.c participant-sdk/src/waits.c
- *       at one participant the younger gives way to the older that is prepared
+ *       at one participant the younger gives way to the older that has been prepared for long: some
+ *       time behind its vote, whenever that may be
+ *   [OWNLOCK] coordinator/txn/conflict.c participant-sdk/src/waits.c
+ *       what another step of the same attempt holds is not waited for: it ends the transaction
+ *   [ANYAGE] participant-sdk/src/waits.c
+ *       nobody gives way to a younger one, however long that has been prepared
  *   [NOEND] coordinator/txn/conflict.c
  *       a conflict ends its attempt: all members are told to abort it, beside the next one
  *   [NOENDLATER] coordinator/txn/recovered.c
@@ -35,6 +40,7 @@
  * Variants that keep every rule:
  *   TWICE      both rows at one participant: no order of participants helps, but age does. Without
  *              it nobody there can tell who holds a lock, and order alone has to do
+ *   OWN        both steps of a transaction want one row, of its own: it can not commit, and ends
  *   SERIAL     who waits for a row when its holder commits can not be serialised: a conflict
  *   FAULTS=1   a prepare comes twice, or its participant crashes while it waits for its row
  *   FIRST      attempt 1 of the first transaction prepares in order, too */
@@ -54,7 +60,11 @@
 #define COMMITTED 3
 
 #define BR(t, s) ((t)*2+(s))
+#ifdef OWN
+#define OTHER(b) ((b)^1)
+#else
 #define OTHER(b) (3-(b)) /* who wants the same row */
+#endif
 #define BIT(a) (1<<(a))
 #define OLDER(b) ((b)/2==0)
 #ifdef FIRST
@@ -68,7 +78,13 @@
 #else
 #define FIRST_STEP(t) (t)
 #endif
-#define BY_AGE(b, a) (IN_ORDER((b)/2,a) && branch[OTHER(b)]==PREPARED && !OLDER(b))
+#ifdef ANYAGE
+#define GIVES_WAY(b) 1
+#else
+#define GIVES_WAY(b) (!OLDER(b))
+#endif
+#define BY_AGE(b, a) (IN_ORDER((b)/2,a) && branch[OTHER(b)]==PREPARED && lasts[OTHER(b)] && GIVES_WAY(b))
+#define ITSELF(b, a) (branch[OTHER(b)]==PREPARED && held[OTHER(b)]==a)
 
 byte attempt[2]=1;
 byte committed[2];
@@ -76,6 +92,8 @@ byte prepare[4];                     /* bit a: not arrived yet */
 byte abort[4], commit[4];            /* an attempt; a higher one stands for the lower ones, too */
 byte yes[4], conflict[4];            /* the last one */
 byte branch[4], held[4], tombstone[4];
+bit  lasts[4];                        /* prepared for so long that the younger gives way */
+bit  own[2];                         /* a conflict of the transaction with itself */
 byte deaths=DEATHS;
 bit  faults=FAULTS;
 
@@ -83,7 +101,7 @@ bit  faults=FAULTS;
 
 #define UP_TO(a) ((BIT(a)<<1)-1)
 
-inline say_yes(b) { branch[b]=PREPARED; yes[b]=held[b] }
+inline say_yes(b) { branch[b]=PREPARED; lasts[b]=0; yes[b]=held[b] }
 inline say_conflict(b) { branch[b]=NONE; conflict[b]=held[b] }
 
 /* The row goes to who waits for it. */
@@ -111,10 +129,17 @@ inline take(b) {
 #else
 #define BRIEFLY(b) :: atomic { branch[b]==WAITS && !IN_ORDER((b)/2,held[b]) -> say_conflict(b) }
 #endif
-#if defined(TWICE) && !defined(NOAGE)
+#if defined(OWN) && !defined(OWNLOCK)
+#define YIELDS(b) :: atomic { branch[b]==WAITS && ITSELF(b,held[b]) -> own[b/2]=1; say_conflict(b) }
+#elif defined(TWICE) && !defined(NOAGE)
 #define YIELDS(b) :: atomic { branch[b]==WAITS && BY_AGE(b,held[b]) -> say_conflict(b) }
+#define LASTS(b) :: d_step { branch[b]==PREPARED && !lasts[b] -> lasts[b]=1 }
 #else
 #define YIELDS(b)
+#endif
+
+#ifndef LASTS
+#define LASTS(b)
 #endif
 
 proctype Participant(byte b)
@@ -140,6 +165,7 @@ end:
        faults=0; branch[b]=NONE; prepare[b]=prepare[b]|BIT(held[b]) }
   BRIEFLY(b)
   YIELDS(b)
+  LASTS(b)
   :: d_step { abort[b]>tombstone[b] ->
        if :: held[b]<=abort[b] -> roll_back(b) :: else fi;
        tombstone[b]=abort[b] }
@@ -186,7 +212,8 @@ votes:
        assert(branch[BR(t,0)]==PREPARED && held[BR(t,0)]==a);
        assert(branch[BR(t,1)]==PREPARED && held[BR(t,1)]==a);
        committed[t]=a } goto done
-  :: (SAID(conflict,0) || SAID(conflict,1)) && !(SAID(yes,0) && SAID(yes,1)) -> goto finish
+  :: own[t] -> goto gives_up
+  :: (SAID(conflict,0) || SAID(conflict,1)) && !(SAID(yes,0) && SAID(yes,1)) && !own[t] -> goto finish
   DIES
   fi;
 finish: /* no commit of a is asked for any more: the aborts leave beside the write, before or behind */

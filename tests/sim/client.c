@@ -66,7 +66,7 @@ static void plan_rows(struct world *world, struct plan *plan)
     if (world->blind && plan->branches > PARTICIPANTS)
         plan->branches = PARTICIPANTS;
     for (uint32_t i = 0; i < plan->branches; i++) {
-        plan->row[i] = 1 + row++ % world->rows; /* no two steps want the same one */
+        plan->row[i] = 1 + row++ % world->rows; /* no two steps want the same one, but below */
         if (i >= world->rows && !world->blind)
             plan->row[i] = 0;
         if (world->blind || world->calm)
@@ -77,6 +77,11 @@ static void plan_rows(struct world *world, struct plan *plan)
             plan->prepare_after[i] = UINT64_C(1) << world_random(world, i);
         if (world->calm && plan->mood[i] != MOOD_READ_ONLY && plan->mood[i] != MOOD_SKIP)
             plan->mood[i] = MOOD_YES;
+    }
+    if (world->calm && !world->blind && plan->branches > 1 && plan->mood[0] == MOOD_YES &&
+        plan->mood[1] == MOOD_YES && world_random(world, 8) == 0) {
+        plan->row[1] = plan->row[0];
+        plan->clashes = true;
     }
 }
 

@@ -69,8 +69,7 @@ static void apply_decision(struct world *world, struct sim_txn *txn, struct writ
     check_decision(world, txn, write);
     row_insert(txn, write);
     row->decision = write->decision;
-    if (write->decision == TXN_COMMIT)
-        txn->committed_at_us = world->now_us;
+    txn->decided_at_us = world->now_us;
     row->members = write->members;
     row->failure = write->failure;
     row->delegated = write->delegated;

@@ -128,6 +128,8 @@ static void conflict(struct world *world, uint32_t txn, uint32_t branch, uint32_
                             .result = RESULT_CONFLICT};
     if (blocker < TXNS_MAX && !world->blind)
         result.blocker = world->txns[blocker].gtid;
+    if (blocker == txn && world->mutation == MUTATE_OWN_LOCK)
+        result.blocker = (troth_gtid){{0}};
     world_trace(world, "participant: txn %u/%u #%u meets txn %u: conflict", txn, branch + 1,
                 guard->running, blocker);
     guard->running = 0;
@@ -144,21 +146,31 @@ static bool still_waits(struct world *world, const struct sim_event *event)
 void locks_on_timeout(struct world *world, const struct sim_event *event)
 {
     uint32_t t = TXNS_MAX, b;
-    if (still_waits(world, event)) {
-        (void)!holder_of(world, event->txn, event->branch, &t, &b);
-        conflict(world, event->txn, event->branch, t);
-    }
+    if (!still_waits(world, event))
+        return;
+    if (holder_of(world, event->txn, event->branch, &t, &b) && t == event->txn &&
+        guard_at(world, t, b)->prepared != event->attempt)
+        t = TXNS_MAX; /* what an earlier attempt has left goes by itself */
+    conflict(world, event->txn, event->branch, t);
 }
 
-/* Younger than a prepared holder: it gives way [NOAGE]. Gtids of a world are ordered as they began.
- */
+/* Younger than a prepared holder: it gives way [NOAGE]; also to another step of its own attempt,
+ * since that has no end [OWNLOCK]. Gtids of a world are ordered as they began. */
+static bool gives_way(struct world *world, const struct sim_event *event, uint32_t holder,
+                      uint32_t branch)
+{
+    uint32_t prepared = guard_at(world, holder, branch)->prepared;
+    if (holder == event->txn)
+        return prepared == event->attempt;
+    return world->mutation != MUTATE_NO_AGE && prepared != 0 && holder < event->txn;
+}
+
 void locks_on_look(struct world *world, const struct sim_event *event)
 {
     uint32_t t, b;
     if (!still_waits(world, event))
         return;
-    if (world->mutation != MUTATE_NO_AGE && holder_of(world, event->txn, event->branch, &t, &b) &&
-        guard_at(world, t, b)->prepared != 0 && t < event->txn) {
+    if (holder_of(world, event->txn, event->branch, &t, &b) && gives_way(world, event, t, b)) {
         conflict(world, event->txn, event->branch, t);
         return;
     }
@@ -200,7 +212,13 @@ void check_lively(struct world *world)
         const struct sim_txn *txn = &world->txns[t];
         if (!should_commit(txn))
             continue;
-        uint64_t took_us = txn->committed_at_us - txn->began_at_us;
+        uint64_t took_us = txn->decided_at_us - txn->began_at_us;
+        if (txn->plan.clashes) {
+            if (took_us > LIVELY_US)
+                world_fail(world, "liveness: txn %u, which locks itself out, took %u ms", t,
+                           (uint32_t)(took_us / 1000));
+            continue;
+        }
         if (final_decision(txn) != TXN_COMMIT)
             world_fail(world, "liveness: txn %u aborts, and nothing went wrong", t);
         else if (txn->protocol != TXN_PROTOCOL_2PC)

@@ -45,6 +45,7 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_ANY_ORDER] = "any-order",
     [MUTATE_LONG_WAIT] = "long-wait",
     [MUTATE_NO_AGE] = "no-age",
+    [MUTATE_OWN_LOCK] = "own-lock",
     [MUTATE_NO_END] = "no-end",
     [MUTATE_WAITED_OUT] = "waited-out",
     [MUTATE_POST_EARLY] = "post-early",

@@ -82,6 +82,7 @@ enum mutation {
     MUTATE_ANY_ORDER,        /* attempts prepare in an order of their own [ANYORDER] */
     MUTATE_LONG_WAIT,        /* parallel attempts wait as long as those in order [LONGWAIT] */
     MUTATE_NO_AGE,           /* nobody gives way by age [NOAGE] */
+    MUTATE_OWN_LOCK,         /* nobody says that a transaction locks itself out [OWNLOCK] */
     MUTATE_NO_END, /* members are not told that an attempt ended by a conflict is over [NOEND] */
     MUTATE_WAITED_OUT, /* a conflict is waited out, as "not now" is */
     MUTATE_POST_EARLY, /* steps behind the pivot leave when the decision is asked for [POSTEARLY] */
@@ -193,7 +194,7 @@ struct plan {
     uint32_t participant[BRANCHES_MAX];
     enum mood mood[BRANCHES_MAX];
     uint32_t row[BRANCHES_MAX]; /* at its participant; 0: none that others want */
-    bool ordered;               /* its definition says that attempt 1 prepares in order */
+    bool clashes, ordered;      /* two steps want one row; attempt 1 is to prepare in order */
     uint64_t prepare_after[BRANCHES_MAX];
     uint64_t needs[BRANCHES_MAX];
     enum txn_step_kind kind[BRANCHES_MAX]; /* sagas, from here … */
@@ -208,8 +209,7 @@ struct plan {
     bool careless;       /* has no key: sends again only when told that nothing was done */
 };
 
-/* The guard's row of one branch, at its participant. All of it is durable, but the work under way.
- */
+/* The guard's row of a branch, at its participant. All is durable, but the work under way. */
 struct guard {
     bool work; /* interactive: the service's open transaction; lost in a crash */
     uint32_t running, run_id;
@@ -283,7 +283,7 @@ struct sim_txn { /* one gtid: rows, branches, and what was told about it */
     uint32_t kafka[TXN_OUTCOME_COUNT];
     uint32_t kafka_order[TXN_OUTCOME_COUNT], kafka_count; /* which came first */
     uint64_t kafka_until_us;                              /* what is sent later arrives later */
-    uint64_t began_at_us, committed_at_us;
+    uint64_t began_at_us, decided_at_us;                  /* the last decision */
     /* what was said */
     enum txn_decision told;
     bool told_accepted, told_nothing;

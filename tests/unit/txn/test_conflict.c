@@ -323,6 +323,43 @@ START_TEST(a_single_branch_tries_again_as_long_as_a_prepare_may_take)
 }
 END_TEST
 
+/* In parallel or in order, and whatever time is left. */
+START_TEST(what_another_step_of_the_same_attempt_holds_is_not_tried_again)
+{
+    struct rig *rig = _i == 0 ? preparing(2) : in_order(2);
+    rig->origin.gtid.bytes[15] = 1;
+    rig_vote(rig, 1, VOTE_YES);
+    struct result result = {.op = OP_PREPARE,
+                            .branch = 2,
+                            .attempt = rig->txn.attempt,
+                            .result = RESULT_CONFLICT,
+                            .blocker = rig->origin.gtid};
+    rig_full_result(rig, &result, false);
+    ck_assert_int_eq(rig->txn.state, TXN_ABORTING);
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_CONFLICT);
+    ck_assert_uint_eq(rig->txn.cause_branch, 2);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(what_another_step_of_the_same_attempt_holds_is_a_reason_to_fall_back)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_2PC_THEN_SAGA, "ccr");
+    rig->origin.gtid.bytes[15] = 1;
+    rig_begin(rig);
+    rig_vote(rig, 1, VOTE_YES);
+    struct result result = {.op = OP_PREPARE,
+                            .branch = 2,
+                            .attempt = rig->txn.attempt,
+                            .result = RESULT_CONFLICT,
+                            .blocker = rig->origin.gtid};
+    rig_full_result(rig, &result, false);
+    ck_assert_int_eq(rig->txn.state, TXN_FALLING_BACK);
+    ck_assert_int_eq(rig->txn.fallback_cause, TXN_CAUSE_CONFLICT);
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(an_interactive_one_can_not_do_its_work_again)
 {
     struct rig *rig = rig_new_interactive();
@@ -372,6 +409,9 @@ TCase *conflict_tests(void)
     tcase_add_test(tcase, the_end_waits_for_the_aborts_of_earlier_attempts);
     tcase_add_test(tcase, no_saga_for_a_conflict_before_an_attempt_in_order);
     tcase_add_test(tcase, a_single_branch_tries_again_as_long_as_a_prepare_may_take);
+    tcase_add_loop_test(tcase, what_another_step_of_the_same_attempt_holds_is_not_tried_again, 0,
+                        2);
+    tcase_add_test(tcase, what_another_step_of_the_same_attempt_holds_is_a_reason_to_fall_back);
     tcase_add_test(tcase, an_interactive_one_can_not_do_its_work_again);
     tcase_add_test(tcase, a_step_that_meets_conflicts_only_turns_with_that_cause);
     return tcase;
