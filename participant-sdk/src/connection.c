@@ -23,6 +23,7 @@ void session_init(struct session *session, struct troth_postgres *postgres)
 void session_finish(struct session *session)
 {
     session_close(session);
+    buffer_finish(&session->single.output);
     watch_finish(&session->watch);
 }
 

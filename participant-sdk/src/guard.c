@@ -144,30 +144,36 @@ bool guard_claim_send(struct session *session, const struct troth_reply *task)
     return send_claim(session, task, SQL_CLAIM_OR_FAIL);
 }
 
+enum guard_end guard_claim_end(struct session *session, enum sql_end end,
+                               const struct sql_error *error, const PGresult *result)
+{
+    switch (end) {
+    case SQL_OK:
+        keep_place(session, result);
+        return GUARD_CLAIMED;
+    case SQL_LOCKED:
+        return GUARD_LOCKED;
+    case SQL_FAILED:
+        return strcmp(error->sqlstate, SQLSTATE_DIVISION_BY_ZERO) == 0 ? GUARD_TAKEN : GUARD_FAILED;
+    case SQL_LOST:
+        break;
+    }
+    return GUARD_LOST;
+}
+
 enum guard_end guard_claim_read(struct session *session)
 {
     PGresult *result = NULL;
     struct sql_error error;
+    enum guard_end claimed;
     enum sql_end end = session_next(session, NULL, &error);
 
     if (end == SQL_OK) {
         end = session_next(session, &result, &error);
     }
-    if (end == SQL_OK) {
-        keep_place(session, result);
-    }
+    claimed = guard_claim_end(session, end, &error, result);
     PQclear(result);
-    switch (end) {
-    case SQL_OK:
-        return GUARD_CLAIMED;
-    case SQL_LOCKED:
-        return GUARD_LOCKED;
-    case SQL_FAILED:
-        return strcmp(error.sqlstate, SQLSTATE_DIVISION_BY_ZERO) == 0 ? GUARD_TAKEN : GUARD_FAILED;
-    case SQL_LOST:
-        break;
-    }
-    return GUARD_LOST;
+    return claimed;
 }
 
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task)

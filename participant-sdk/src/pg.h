@@ -24,6 +24,7 @@
 #include "request.h"
 #include "say.h"
 #include "sql.h"
+#include "statement.h"
 #include "task.h"
 #include "watch.h"
 
@@ -50,7 +51,9 @@ struct waits;
 struct pg_operation {
     struct pg_operation *next;
     struct troth_postgres *postgres;
-    struct troth_postgres_operation is;
+    struct troth_postgres_operation is; /* a statement in it stands below; work runs it, too */
+    void *work_arg, *undo_arg;
+    struct pg_statement statement, undo;
 };
 
 struct troth_postgres {
@@ -66,9 +69,10 @@ struct troth_postgres {
     uint64_t work_timeout_us;
     uint64_t stop_timeout_us;
     struct hosts hosts;
-    _Atomic unsigned host;  /* of them: who was good last */
-    struct event *look;     /* for answers that are late */
-    pthread_mutex_t saying; /* around `participant` where a thread has something to say */
+    _Atomic unsigned host;   /* of them: who was good last */
+    struct event *look;      /* for answers that are late */
+    struct event_base *base; /* NULL: not attached */
+    pthread_mutex_t saying;  /* around `participant` where a thread has something to say */
     uint64_t scan_interval_us;
     uint64_t sweep_interval_us;
     struct pg_operation *operations;
@@ -127,8 +131,26 @@ struct wait {
     char why[80];
 };
 
+/* A command in a single message, as single.c sees it: the loop's, but that a thread may end it. */
+struct single {
+    struct event *readable;
+    bool listens;             /* the loop does, and the connection does not block */
+    struct troth_reply *task; /* under way; NULL: none */
+    const char *tag;          /* of its last statement */
+    bool parses;              /* its statement is prepared with it, and is the last of `queries` */
+    bool parsed;
+    unsigned results; /* so many have come */
+    enum guard_end claimed;
+    bool said;  /* its statement gave its row: `output` */
+    bool ended; /* exactly the tag was answered */
+    bool over;  /* all has come */
+    bool lost;
+    struct buffer output;
+};
+
 struct session {
     struct troth_postgres *postgres;
+    struct single single;
     struct watch watch;
     troth_gtid gtid;          /* of the task, with its branch and attempt: for an operator */
     uint32_t branch, attempt; /* 0: of none */
@@ -182,6 +204,9 @@ TROTH_MUST_CHECK int session_open(struct session *session);
 /* Connects anew, without the prepared statements: for commands by their text. */
 TROTH_MUST_CHECK int session_open_bare(struct session *session);
 void session_close(struct session *session);
+/* Judges a result, and keeps in `why` what went wrong. */
+enum sql_end session_judge(struct session *session, const PGresult *result,
+                           struct sql_error *ret_error);
 /* For an operator, from any thread: event, the branch under way, and more. */
 void session_complain(struct session *session, enum troth_severity severity, const char *event,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -198,6 +223,12 @@ enum sql_end session_command(struct session *session, const char *text, const ch
                              struct sql_error *ret_error);
 /* troth_postgres_query() on this thread means this session; NULL: none. */
 void session_set_here(struct session *session);
+#define SESSION_QUERY_NAME_BYTES 32
+/* The place of a statement among those that are prepared here; -1: it is not. */
+int session_query_find(const struct session *session, const char *sql);
+/* Its result may say that the statement, or all of the connection's, are of no use any more. */
+void session_query_noted(struct session *session, const PGresult *result);
+void session_query_name(int place, char ret_name[SESSION_QUERY_NAME_BYTES]);
 /* Pipelined: send each, then end; then session_next() for each, then session_pipeline_end(). */
 bool session_pipeline_begin(struct session *session);
 bool session_send(struct session *session, enum sql_statement statement,
@@ -225,6 +256,13 @@ TROTH_MUST_CHECK int pool_create(struct troth_postgres *postgres, uint32_t count
                                  struct pool **ret_pool);
 /* Takes the task: task->run is called on one of the threads. From the loop's thread. */
 void pool_give(struct pool *pool, struct troth_reply *task);
+/* The session of a thread that is idle, with a good connection; NULL: there is none. The thread
+ * leaves it alone until it is given back, or a task with it. From the loop's thread, all three. */
+struct session *pool_lend(struct pool *pool);
+void pool_give_back(struct session *session);
+void pool_hand_over(struct session *session, struct troth_reply *task);
+/* Before pool_close(): nothing is lent any more, and nothing listens. */
+void pool_end_lending(struct pool *pool);
 /* This is one of the threads of some pool: work or compensate are on the stack. */
 bool pool_is_here(void);
 /* Cuts what is late. */
@@ -294,6 +332,9 @@ enum guard_end guard_claim(struct session *session, const struct troth_reply *ta
  * ours. false: lost. Then reads its answer; the transaction is to be rolled back unless CLAIMED. */
 bool guard_claim_send(struct session *session, const struct troth_reply *task);
 enum guard_end guard_claim_read(struct session *session);
+/* What the row's own result says, which was judged as `end`. */
+enum guard_end guard_claim_end(struct session *session, enum sql_end end,
+                               const struct sql_error *error, const PGresult *result);
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task);
 /* Asks one of the functions in a transaction of its own, in one message. true: *ret_answer is
  * filled; guard_answer_finish() it. false: session->why. */
@@ -341,11 +382,28 @@ void output_finish(struct troth_output *output);
 /* --- the commands, as task->run --------------------------------------------------------------- */
 
 void phase1_run(struct session *session, struct troth_reply *task); /* prepare, execute */
+/* The same, where single.c has begun it: its session's round is ended here. */
+void phase1_go_on(struct session *session, struct troth_reply *task);
+/* All has gone well: keeps the output for the commit, and answers. Any thread. */
+void phase1_done(struct session *session, struct troth_reply *task, struct troth_span output);
 void read_only_run(struct session *session, struct troth_reply *task);
 void commit_run(struct session *session, struct troth_reply *task);
 void abort_run(struct session *session, struct troth_reply *task);
 void compensate_run(struct session *session, struct troth_reply *task);
 void status_run(struct session *session, struct troth_reply *task);
+
+/* --- single.c: prepare and execute in one message. Loop thread, but for single_wait() -----------
+ */
+
+/* Takes the task, of an operation that is a statement; false: it does not. */
+bool single_run(struct troth_postgres *postgres, struct troth_reply *task);
+/* The loop does not listen any more, and the connection blocks: the session is its thread's. */
+void single_leave(struct session *session);
+/* On the session's thread: until all has come, or the connection is lost. */
+void single_wait(struct session *session);
+/* The connection is as before. false: it is lost. */
+bool single_end(struct session *session);
+void single_finish(struct session *session);
 
 /* --- committer.c: loop thread ----------------------------------------------------------------- */
 
@@ -387,6 +445,9 @@ void waits_destroy(struct waits *waits); /* loop thread; takes NULL */
 /* Around one round of phase 1 on a session that is open, from its thread. */
 void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
 void waits_leave(struct waits *waits, struct session *session);
+/* The same from the loop's thread, which waits for nobody. false: not now. */
+bool waits_try_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
+bool waits_try_leave(struct waits *waits, struct session *session);
 /* Attempts of the branch up to `through` that work in this process are cancelled, by `asking`,
  * whose thread it is: nobody need wait for what is about to be ended. A session that is between two
  * statements goes on, and the guard ends it. */
@@ -399,6 +460,7 @@ bool waits_ended(struct waits *waits, const struct session *session);
 
 /* postgres.c: its operations answer `retry`. */
 void postgres_detach(struct troth_postgres *postgres);
+void operation_free(struct pg_operation *operation);
 /* stop.c: closes both; false: threads have not ended until then, and stay. */
 bool postgres_end_pools(struct troth_postgres *postgres, uint64_t end_us);
 

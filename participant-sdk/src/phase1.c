@@ -137,6 +137,14 @@ static void failed(struct session *session, struct troth_reply *task,
     troth_reply_retry(task, 0, reason);
 }
 
+void phase1_done(struct session *session, struct troth_reply *task, struct troth_span output)
+{
+    if (task->call.op == TROTH_OP_PREPARE) {
+        outputs_put(session->postgres->outputs, &task->call, output);
+    }
+    answer_done(task, output);
+}
+
 static enum round prepare_transaction(struct session *session, struct troth_reply *task,
                                       const struct troth_output *output)
 {
@@ -147,8 +155,7 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
     (void)snprintf(text, sizeof text, "PREPARE TRANSACTION '%s'", name);
     switch (work_finish(session, &task->call, "action", output, text, "PREPARE TRANSACTION")) {
     case SQL_OK:
-        outputs_put(session->postgres->outputs, &task->call, output_span(output));
-        troth_reply_vote(task, TROTH_VOTE_YES, output_span(output));
+        phase1_done(session, task, output_span(output));
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
@@ -172,7 +179,7 @@ static enum round commit_transaction(struct session *session, struct troth_reply
 {
     switch (work_finish(session, &task->call, "action", output, "COMMIT", "COMMIT")) {
     case SQL_OK:
-        troth_reply_done(task, TROTH_BRANCH_COMMITTED, output_span(output));
+        phase1_done(session, task, output_span(output));
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
@@ -193,11 +200,11 @@ static enum round unclaimed(struct session *session, struct troth_reply *task, e
 
 static enum round act(struct session *session, struct troth_reply *task)
 {
-    const struct troth_postgres_operation *operation = &task->operation->is;
+    const struct pg_operation *operation = task->operation;
     struct troth_output output = {{0}, {0}};
     enum round round = ROUND_ANSWERED;
 
-    switch (work_run(session, operation->work, operation->arg, &task->call, &output)) {
+    switch (work_run(session, operation->is.work, operation->work_arg, &task->call, &output)) {
     case WORK_DONE:
         if (task_left_us(task) == 0) {
             troth_output_reason(&output, "the work took longer than its timeout");
@@ -371,32 +378,75 @@ static void rounds_end(const struct session *session, const struct rounds *round
     }
 }
 
-void phase1_run(struct session *session, struct troth_reply *task)
+/* Behind a round that ended so. */
+static void rounds_run(struct session *session, struct troth_reply *task, enum round round)
 {
     struct rounds rounds = {.pause_us = 0};
     int again = 0;
 
-    task->began_us = task_now_us();
-    while (again < GUARD_ROUNDS_MAX && task_left_us(task) > 0) {
-        switch (round_once(session, task)) {
-        case ROUND_ANSWERED:
-            rounds_end(session, &rounds, true);
+    while (round != ROUND_ANSWERED) {
+        if (round == ROUND_CONFLICT && !another(session, task, &rounds)) {
+            rounds_end(session, &rounds, false);
             return;
-        case ROUND_AGAIN:
-            again++;
-            break;
-        case ROUND_CONFLICT:
-            if (!another(session, task, &rounds)) {
-                rounds_end(session, &rounds, false);
-                return;
-            }
-            break;
         }
+        again += round == ROUND_AGAIN ? 1 : 0;
+        if (again > GUARD_ROUNDS_MAX || task_left_us(task) == 0) {
+            rounds_end(session, &rounds, false);
+            troth_reply_retry(task, 0,
+                              task_left_us(task) == 0
+                                  ? "its timeout passed before it could begin"
+                                  : "another call of the same branch does not end");
+            return;
+        }
+        round = round_once(session, task);
     }
-    rounds_end(session, &rounds, false);
-    troth_reply_retry(task, 0,
-                      task_left_us(task) == 0 ? "its timeout passed before it could begin"
-                                              : "another call of the same branch does not end");
+    rounds_end(session, &rounds, true);
+}
+
+void phase1_run(struct session *session, struct troth_reply *task)
+{
+    task->began_us = task_now_us();
+    rounds_run(session, task, ROUND_AGAIN);
+}
+
+/* What single.c has begun, and was not plain. */
+static enum round single_round(struct session *session, struct troth_reply *task)
+{
+    const struct single *single = &session->single;
+
+    if (!single_end(session)) { /* as a call that comes again: its row, or the branch, is found */
+        if (session->cut) {
+            troth_reply_unknown(task, session->why);
+            return ROUND_ANSWERED;
+        }
+        return ROUND_AGAIN;
+    }
+    if (single->claimed != GUARD_CLAIMED) {
+        return unclaimed(session, task, single->claimed);
+    }
+    if (single->ended && session->warned) { /* nobody knows what it waited for */
+        troth_reply_unknown(task, session->why);
+        return ROUND_ANSWERED;
+    }
+    if (single->ended) {
+        phase1_done(session, task, buffer_span(&single->output));
+        return ROUND_ANSWERED;
+    }
+    if (session_conflict(session)) {
+        return conflict_why(session);
+    }
+    (void)session_rollback(session); /* a broken one is opened anew */
+    return ROUND_AGAIN;
+}
+
+void phase1_go_on(struct session *session, struct troth_reply *task)
+{
+    enum round round;
+
+    single_wait(session);
+    waits_leave(session->postgres->waits, session);
+    round = single_round(session, task);
+    rounds_run(session, task, round);
 }
 
 /* --- read-only -------------------------------------------------------------------------------- */
@@ -454,7 +504,7 @@ static bool read_only_begin(struct session *session, const struct troth_reply *t
 
 static enum round read_only_once(struct session *session, struct troth_reply *task)
 {
-    const struct troth_postgres_operation *operation = &task->operation->is;
+    const struct pg_operation *operation = task->operation;
     struct troth_output output = {{0}, {0}};
     enum round round;
     enum work_end end;
@@ -472,7 +522,7 @@ static enum round read_only_once(struct session *session, struct troth_reply *ta
         return ROUND_ANSWERED;
     }
     session->claimed = GUARD_CLAIMED; /* there is nothing to claim */
-    end = work_run(session, operation->work, operation->arg, &task->call, &output);
+    end = work_run(session, operation->is.work, operation->work_arg, &task->call, &output);
     round = read_only_answer(session, task, end, &output);
     output_finish(&output);
     return round;

@@ -184,7 +184,7 @@ void abort_run(struct session *session, struct troth_reply *task)
 static void compensate_work(struct session *session, struct troth_reply *task,
                             struct troth_span action_output)
 {
-    const struct troth_postgres_operation *operation = &task->operation->is;
+    const struct pg_operation *operation = task->operation;
     struct troth_output output = {{0}, {0}};
     char reason[MESSAGE_REASON_MAX + 1];
     enum work_end end;
@@ -193,7 +193,7 @@ static void compensate_work(struct session *session, struct troth_reply *task,
     task->call.action_output = action_output;
     session_forget(session);
     session->claimed = GUARD_CLAIMED;
-    end = work_run(session, operation->compensate, operation->arg, &task->call, &output);
+    end = work_run(session, operation->is.compensate, operation->undo_arg, &task->call, &output);
     if (end == WORK_DONE) {
         kept = work_finish(session, &task->call, "compensation", &output, "COMMIT", "COMMIT");
     }

@@ -3,6 +3,7 @@
  * Who became idle last works next: its thread, and more so its backend of the database, has what it
  * needs in the processor's caches, and the others sleep on. */
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -170,6 +171,16 @@ int pool_create(struct troth_postgres *postgres, uint32_t count, struct pool **r
     return 0;
 }
 
+/* Its thread goes on, with the session as its own. */
+static void wake(struct worker *worker, struct troth_reply *task)
+{
+    single_leave(&worker->session);
+    pthread_mutex_lock(&worker->pool->lock);
+    worker->task = task;
+    pthread_mutex_unlock(&worker->pool->lock);
+    pthread_cond_signal(&worker->wake);
+}
+
 void pool_give(struct pool *pool, struct troth_reply *task)
 {
     struct worker *worker;
@@ -179,14 +190,70 @@ void pool_give(struct pool *pool, struct troth_reply *task)
     worker = pool->idle;
     if (worker != NULL) {
         pool->idle = worker->next_idle;
-        worker->task = task;
     } else {
         *pool->last = task;
         pool->last = &task->next;
     }
     pthread_mutex_unlock(&pool->lock);
     if (worker != NULL) {
-        pthread_cond_signal(&worker->wake);
+        wake(worker, task);
+    }
+}
+
+/* --- lending ---------------------------------------------------------------------------------- */
+
+static struct worker *worker_of(struct session *session)
+{
+    return (struct worker *)(void *)((char *)session - offsetof(struct worker, session));
+}
+
+static bool is_good(const struct session *session)
+{
+    return session->connection != NULL && !session->stale &&
+           PQstatus(session->connection) == CONNECTION_OK &&
+           PQtransactionStatus(session->connection) == PQTRANS_IDLE;
+}
+
+struct session *pool_lend(struct pool *pool)
+{
+    struct session *session = NULL;
+
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->stop && pool->idle != NULL && is_good(&pool->idle->session)) {
+        session = &pool->idle->session;
+        pool->idle = pool->idle->next_idle;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return session;
+}
+
+void pool_give_back(struct session *session)
+{
+    struct worker *worker = worker_of(session);
+    struct troth_reply *task;
+
+    pthread_mutex_lock(&worker->pool->lock);
+    task = queue_take(worker->pool);
+    if (task == NULL) {
+        become_idle(worker);
+    }
+    pthread_mutex_unlock(&worker->pool->lock);
+    if (task != NULL) {
+        wake(worker, task);
+    }
+}
+
+void pool_hand_over(struct session *session, struct troth_reply *task)
+{
+    wake(worker_of(session), task);
+}
+
+void pool_end_lending(struct pool *pool)
+{
+    uint32_t i;
+
+    for (i = 0; pool != NULL && i < pool->started; i++) {
+        single_finish(&pool->workers[i].session);
     }
 }
 

@@ -45,6 +45,10 @@ static void on_work(void *arg, const struct troth_call *call, struct troth_reply
         task_reply_no_operation(reply, "the operation only compensates here");
         return;
     }
+    reply->operation = operation;
+    if (single_run(operation->postgres, reply)) {
+        return;
+    }
     give(operation->postgres->phase1, operation, reply,
          operation->is.read_only ? read_only_run : phase1_run);
 }
@@ -94,6 +98,46 @@ static void on_ended(void *arg, const struct troth_call *call, struct troth_repl
     troth_reply_retry(reply, 0, "the participant is shutting down");
 }
 
+void operation_free(struct pg_operation *operation)
+{
+    pg_statement_finish(&operation->statement);
+    pg_statement_finish(&operation->undo);
+    free(operation);
+}
+
+/* At most one of each, and at least one of all. */
+static bool handler_valid(const struct troth_postgres_operation *handler)
+{
+    const bool acts = handler->work != NULL || handler->statement != NULL;
+    const bool undoes = handler->compensate != NULL || handler->undo != NULL;
+
+    return (acts || undoes) && (handler->work == NULL || handler->statement == NULL) &&
+           (handler->compensate == NULL || handler->undo == NULL) &&
+           (handler->statement == NULL || !handler->read_only);
+}
+
+/* A statement is a function, too, where it is not sent by itself. */
+static int operation_fill(struct pg_operation *made, const struct troth_postgres_operation *handler)
+{
+    int error = 0;
+
+    made->is = *handler;
+    made->work_arg = made->undo_arg = handler->arg;
+    if (handler->statement != NULL) {
+        error = pg_statement_copy(&made->statement, handler->statement);
+        made->is.work = pg_statement_work;
+        made->work_arg = &made->statement;
+        made->is.queries_only = true;
+    }
+    if (error == 0 && handler->undo != NULL) {
+        error = pg_statement_copy(&made->undo, handler->undo);
+        made->is.compensate = pg_statement_work;
+        made->undo_arg = &made->undo;
+    }
+    made->is.statement = made->is.undo = NULL; /* the caller's */
+    return error;
+}
+
 int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
                           const struct troth_postgres_operation *handler)
 {
@@ -105,7 +149,7 @@ int troth_postgres_handle(struct troth_postgres *postgres, const char *operation
     struct pg_operation *made;
     int error = SIZED_TAKE(&taken, handler, struct troth_postgres_operation, work);
 
-    if (error != 0 || postgres == NULL || (taken.work == NULL && taken.compensate == NULL)) {
+    if (error != 0 || postgres == NULL || !handler_valid(&taken)) {
         return TROTH_ERROR_INVALID;
     }
     made = calloc(1, sizeof *made);
@@ -113,10 +157,12 @@ int troth_postgres_handle(struct troth_postgres *postgres, const char *operation
         return TROTH_ERROR_NO_MEMORY;
     }
     made->postgres = postgres;
-    made->is = taken;
-    error = troth_participant_handle(postgres->participant, operation, &handlers, made);
+    error = operation_fill(made, &taken);
+    if (error == 0) {
+        error = troth_participant_handle(postgres->participant, operation, &handlers, made);
+    }
     if (error != 0) {
-        free(made);
+        operation_free(made);
         return error;
     }
     made->next = postgres->operations;
@@ -163,6 +209,7 @@ static void on_attached(void *arg, struct event_base *base)
 {
     struct troth_postgres *postgres = arg;
 
+    postgres->base = base;
     if (postgres->phase2 != NULL) {
         look_from_now_on(postgres, base);
         committer_attached(postgres->committer, base);

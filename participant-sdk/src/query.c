@@ -5,8 +5,6 @@
 
 #include "pg.h"
 
-#define NAME_BYTES 32
-
 static _Thread_local struct session *here;
 
 void session_set_here(struct session *session)
@@ -14,8 +12,7 @@ void session_set_here(struct session *session)
     here = session;
 }
 
-/* Its place among the prepared ones; -1: not there. */
-static int find(const struct session *session, const char *sql)
+int session_query_find(const struct session *session, const char *sql)
 {
     int i;
 
@@ -27,22 +24,22 @@ static int find(const struct session *session, const char *sql)
     return -1;
 }
 
-static void name_of(int place, char ret_name[NAME_BYTES])
+void session_query_name(int place, char ret_name[SESSION_QUERY_NAME_BYTES])
 {
-    (void)snprintf(ret_name, NAME_BYTES, "troth_query_%d", place); /* always fits */
+    (void)snprintf(ret_name, SESSION_QUERY_NAME_BYTES, "troth_query_%d", place); /* always fits */
 }
 
 /* Prepares it in the next place. NULL: it is there; otherwise what went wrong. */
 static PGresult *prepare(struct session *session, const char *sql, int *ret_place)
 {
-    char name[NAME_BYTES];
+    char name[SESSION_QUERY_NAME_BYTES];
     char *copy = strdup(sql);
     PGresult *result;
 
     if (copy == NULL) {
         return PQmakeEmptyPGresult(session->connection, PGRES_FATAL_ERROR);
     }
-    name_of(session->queries_count, name);
+    session_query_name(session->queries_count, name);
     result = PQprepare(session->connection, name, sql, 0, NULL);
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
         free(copy);
@@ -62,12 +59,12 @@ static PGresult *failed(const struct session *session)
 static bool send(struct session *session, int place, const char *sql, int count,
                  const char *const *values)
 {
-    char name[NAME_BYTES];
+    char name[SESSION_QUERY_NAME_BYTES];
 
     if (place < 0) {
         return PQsendQueryParams(session->connection, sql, count, NULL, values, NULL, NULL, 0) == 1;
     }
-    name_of(place, name);
+    session_query_name(place, name);
     return PQsendQueryPrepared(session->connection, name, count, values, NULL, NULL, 0) == 1;
 }
 
@@ -106,7 +103,7 @@ static PGresult *claim_and_run(struct session *session, int place, const char *s
 /* Once, and where it is not kept -1. NULL: go on; otherwise what went wrong. */
 static PGresult *look_up(struct session *session, const char *sql, int *ret_place)
 {
-    *ret_place = find(session, sql);
+    *ret_place = session_query_find(session, sql);
     if (*ret_place < 0 && session->queries_count < SESSION_QUERIES_MAX) {
         return prepare(session, sql, ret_place);
     }
@@ -115,13 +112,18 @@ static PGresult *look_up(struct session *session, const char *sql, int *ret_plac
 
 /* A statement whose columns a migration has changed fails as long as it is prepared ("cached plan
  * must not change result type"), and so does one that the server has forgotten. */
-static PGresult *noted(struct session *session, PGresult *result)
+void session_query_noted(struct session *session, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE); /* takes NULL */
 
     session->stale =
         session->stale ||
         (state != NULL && (strcmp(state, "0A000") == 0 || strcmp(state, "26000") == 0));
+}
+
+static PGresult *noted(struct session *session, PGresult *result)
+{
+    session_query_noted(session, result);
     return result;
 }
 
@@ -129,7 +131,7 @@ PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
                                const char *const *values)
 {
     struct session *session = here;
-    char name[NAME_BYTES];
+    char name[SESSION_QUERY_NAME_BYTES];
     PGresult *result;
     int place = -1;
 
@@ -152,6 +154,6 @@ PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
     if (place < 0) {
         return PQexecParams(session->connection, sql, count, NULL, values, NULL, NULL, 0);
     }
-    name_of(place, name);
+    session_query_name(place, name);
     return noted(session, PQexecPrepared(session->connection, name, count, values, NULL, NULL, 0));
 }

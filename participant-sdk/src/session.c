@@ -9,9 +9,8 @@
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-/* Judges a result; keeps what went wrong in session->why. */
-static enum sql_end judge(struct session *session, const PGresult *result,
-                          struct sql_error *ret_error)
+enum sql_end session_judge(struct session *session, const PGresult *result,
+                           struct sql_error *ret_error)
 {
     const ExecStatusType status = PQresultStatus(result);
     const char *state;
@@ -55,7 +54,7 @@ enum sql_end session_run(struct session *session, enum sql_statement statement,
                             parameters == NULL ? NULL : parameters->values,
                             parameters == NULL ? NULL : parameters->lengths,
                             parameters == NULL ? NULL : parameters->formats, 0);
-    end = judge(session, result, ret_error);
+    end = session_judge(session, result, ret_error);
     if (end == SQL_LOST) {
         PQclear(result);
         return dropped(session);
@@ -76,7 +75,7 @@ enum sql_end session_command(struct session *session, const char *text, const ch
 
     session_limit(session, 0);
     result = PQexec(session->connection, text);
-    end = judge(session, result, ret_error);
+    end = session_judge(session, result, ret_error);
     if (end == SQL_OK && strcmp(PQcmdStatus(result), tag) != 0) {
         (void)snprintf(session->why, sizeof session->why, "the answer was %s", PQcmdStatus(result));
         end = SQL_FAILED;
@@ -117,7 +116,7 @@ enum sql_end session_next(struct session *session, PGresult **ret_result,
                           struct sql_error *ret_error)
 {
     PGresult *result = PQgetResult(session->connection);
-    enum sql_end end = judge(session, result, ret_error);
+    enum sql_end end = session_judge(session, result, ret_error);
 
     if (end == SQL_LOST || ret_result == NULL) {
         PQclear(result);

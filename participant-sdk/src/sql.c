@@ -51,6 +51,8 @@ static const struct {
     [SQL_MIGRATION_LOCK] = FILE_NAMED(migration_lock),
     [SQL_SCHEMA_THERE] = FILE_NAMED(schema_there),
     [SQL_SCHEMA_VERSION] = FILE_NAMED(schema_version),
+    [SQL_ROW] = FILE_NAMED(row),
+    [SQL_ROW_KEPT] = FILE_NAMED(row_kept),
 };
 
 const char *sql_name(enum sql_statement statement)

@@ -44,7 +44,10 @@ enum sql_statement {
     SQL_MAX_PREPARED,
     SQL_MIGRATION_LOCK,
     SQL_SCHEMA_THERE,
-    SQL_SCHEMA_VERSION
+    SQL_SCHEMA_VERSION,
+    /* What an operation's own statement is put into (statement.c). */
+    SQL_ROW,
+    SQL_ROW_KEPT
 };
 
 /* The name under which a session knows it once it is prepared. */

@@ -71,6 +71,7 @@ static bool stop(struct troth_postgres *postgres)
     const uint64_t cut_us = end_us - (share_us < CUT_US_MAX ? share_us : CUT_US_MAX);
     bool ended;
 
+    pool_end_lending(postgres->phase1);
     committer_close(postgres->committer, cut_us);
     pool_close(postgres->phase1);
     pool_close(postgres->phase2);
@@ -120,7 +121,7 @@ static void free_all(struct troth_postgres *postgres)
     outputs_destroy(postgres->outputs);
     while ((operation = postgres->operations) != NULL) {
         postgres->operations = operation->next;
-        free(operation);
+        operation_free(operation);
     }
     hosts_finish(&postgres->hosts);
     pthread_mutex_destroy(&postgres->saying);

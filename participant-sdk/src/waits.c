@@ -80,11 +80,11 @@ void waits_destroy(struct waits *waits)
 
 /* --- phase-1 threads -------------------------------------------------------------------------- */
 
-void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task)
+/* Under the lock. */
+static void enter(struct waits *waits, struct session *session, const struct troth_reply *task)
 {
     struct wait *wait = &session->wait;
 
-    pthread_mutex_lock(&waits->lock);
     memset(wait, 0, sizeof *wait);
     /* Copied: the task has gone with its answer before the session leaves. */
     memcpy(wait->journal, task->call.journal, sizeof wait->journal);
@@ -101,14 +101,30 @@ void waits_enter(struct waits *waits, struct session *session, const struct trot
     }
     waits->first = session;
     waits->count++;
+}
+
+void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task)
+{
+    pthread_mutex_lock(&waits->lock);
+    enter(waits, session, task);
     pthread_mutex_unlock(&waits->lock);
 }
 
-void waits_leave(struct waits *waits, struct session *session)
+bool waits_try_enter(struct waits *waits, struct session *session, const struct troth_reply *task)
 {
-    struct wait *wait = &session->wait;
+    if (pthread_mutex_trylock(&waits->lock) != 0) {
+        return false;
+    }
+    enter(waits, session, task);
+    pthread_mutex_unlock(&waits->lock);
+    return true;
+}
 
-    pthread_mutex_lock(&waits->lock);
+/* Under the lock. */
+static void leave(struct waits *waits, const struct session *session)
+{
+    const struct wait *wait = &session->wait;
+
     if (wait->prev != NULL) {
         wait->prev->wait.next = wait->next;
     } else {
@@ -118,7 +134,23 @@ void waits_leave(struct waits *waits, struct session *session)
         wait->next->wait.prev = wait->prev;
     }
     waits->count--;
+}
+
+void waits_leave(struct waits *waits, struct session *session)
+{
+    pthread_mutex_lock(&waits->lock);
+    leave(waits, session);
     pthread_mutex_unlock(&waits->lock);
+}
+
+bool waits_try_leave(struct waits *waits, struct session *session)
+{
+    if (pthread_mutex_trylock(&waits->lock) != 0) {
+        return false;
+    }
+    leave(waits, session);
+    pthread_mutex_unlock(&waits->lock);
+    return true;
 }
 
 bool waits_ended(struct waits *waits, const struct session *session)

@@ -88,6 +88,12 @@ static bool output_sound(struct troth_output *output)
     return true;
 }
 
+/* The statement that failed would fail again: data, constraints. */
+static bool would_come_again(const struct session *session)
+{
+    return strncmp(session->failed, "22", 2) == 0 || strncmp(session->failed, "23", 2) == 0;
+}
+
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output)
 {
@@ -108,6 +114,10 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
     case PQTRANS_INTRANS:
         break;
     case PQTRANS_INERROR:
+        if (answer == TROTH_ERROR_REFUSED && would_come_again(session) && output_sound(output)) {
+            say(output, session->failed_why);
+            return WORK_REFUSED;
+        }
         troth_output_reason(output, session->failed_why);
         return session_conflict(session) ? WORK_CONFLICT : WORK_FAILED;
     case PQTRANS_IDLE:

@@ -17,60 +17,53 @@
 
 /* --- the business ----------------------------------------------------------------------------- */
 
-/* Runs one statement with an account and an amount; puts out {"balance":…} of its row. */
-static int change(PGconn *db, const char *sql, const struct troth_call *call, bool with_amount,
-                  struct troth_output *output)
-{
-    char account[24], amount[24];
-    const char *const values[] = {account, amount};
-    int64_t id, money = 0;
-    PGresult *result;
-    int answer = TROTH_ERROR_REFUSED;
+static const char *const account_and_amount[] = {"account", "amount", NULL};
 
-    if (troth_call_int64(call, "account", &id) != 0 ||
-        (with_amount && (troth_call_int64(call, "amount", &money) != 0 || money <= 0))) {
-        troth_output_reason(output, "account and amount must be whole numbers, amount above 0");
-        return TROTH_ERROR_REFUSED;
-    }
-    (void)snprintf(account, sizeof account, "%" PRId64, id);
-    (void)snprintf(amount, sizeof amount, "%" PRId64, money);
-    result = troth_postgres_query(db, sql, with_amount ? 2 : 1, values);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        answer = TROTH_ERROR_DATABASE; /* the SDK rolls back and reports it */
-    } else if (PQntuples(result) == 0) {
-        troth_output_reason(output, "no such account");
-    } else if (PQgetisnull(result, 0, 0)) {
-        troth_output_reason(output, "insufficient funds");
-    } else {
-        troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
-        answer = 0;
-    }
-    PQclear(result);
-    return answer;
-}
+/* Why neither of the two changed a row. */
+#define REFUSAL                                                                                    \
+    "SELECT CASE WHEN $2::bigint > 0 IS NOT TRUE"                                                  \
+    " THEN 'account and amount must be whole numbers, amount above 0'"                             \
+    " WHEN EXISTS (SELECT FROM account WHERE id = $1::bigint) THEN 'insufficient funds'"           \
+    " ELSE 'no such account' END"
 
-static int debit(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
-{
-    (void)arg;
-    return change(db,
-                  "WITH paid AS (UPDATE account SET balance = balance - $2 WHERE id = $1"
-                  " AND balance >= $2 RETURNING balance)"
-                  " SELECT (SELECT balance FROM paid) FROM account WHERE id = $1",
-                  call, true, output);
-}
+static const struct troth_postgres_statement debit = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "UPDATE account SET balance = balance - $2::bigint WHERE id = $1::bigint"
+           " AND $2::bigint BETWEEN 1 AND balance RETURNING balance",
+    .parameters = account_and_amount, .refusal = REFUSAL};
 
-static int credit(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
-{
-    (void)arg;
-    return change(db, "UPDATE account SET balance = balance + $2 WHERE id = $1 RETURNING balance",
-                  call, true, output);
-}
+static const struct troth_postgres_statement credit = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "UPDATE account SET balance = balance + $2::bigint WHERE id = $1::bigint"
+           " AND $2::bigint > 0 RETURNING balance",
+    .parameters = account_and_amount, .refusal = REFUSAL};
 
+/* Reads, by a function: what is more than one statement is written like this. */
 static int balance(void *arg, PGconn *db, const struct troth_call *call,
                    struct troth_output *output)
 {
+    char account[24];
+    const char *const values[] = {account};
+    int64_t id;
+    PGresult *result;
+    int answer = TROTH_ERROR_DATABASE; /* the SDK rolls back and reports it */
+
     (void)arg;
-    return change(db, "SELECT balance FROM account WHERE id = $1", call, false, output);
+    if (troth_call_int64(call, "account", &id) != 0) {
+        troth_output_reason(output, "account must be a whole number");
+        return TROTH_ERROR_REFUSED;
+    }
+    (void)snprintf(account, sizeof account, "%" PRId64, id);
+    result = troth_postgres_query(db, "SELECT balance FROM account WHERE id = $1", 1, values);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
+        troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
+        answer = 0;
+    } else if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        troth_output_reason(output, "no such account");
+        answer = TROTH_ERROR_REFUSED;
+    }
+    PQclear(result);
+    return answer;
 }
 
 /* --- start-up --------------------------------------------------------------------------------- */
@@ -211,10 +204,10 @@ static int create_accounts(const struct options *options)
 
 static int register_operations(struct troth_postgres *postgres)
 {
-    const struct troth_postgres_operation debits = {TROTH_POSTGRES_OPERATION_INIT, .work = debit,
-                                                    .compensate = credit, .queries_only = true};
-    const struct troth_postgres_operation credits = {TROTH_POSTGRES_OPERATION_INIT, .work = credit,
-                                                     .compensate = debit, .queries_only = true};
+    const struct troth_postgres_operation debits = {TROTH_POSTGRES_OPERATION_INIT,
+                                                    .statement = &debit, .undo = &credit};
+    const struct troth_postgres_operation credits = {TROTH_POSTGRES_OPERATION_INIT,
+                                                     .statement = &credit, .undo = &debit};
     const struct troth_postgres_operation balances = {TROTH_POSTGRES_OPERATION_INIT,
                                                       .work = balance, .read_only = true};
     int error = troth_postgres_handle(postgres, "debit", &debits);

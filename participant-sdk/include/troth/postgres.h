@@ -120,16 +120,43 @@ TROTH_MUST_CHECK int troth_postgres_create(struct troth_participant *participant
  * rolled back and the answer is kept: the same call gets it for ever. TROTH_ERROR_CONFLICT: another
  * transaction is in the way (a row taken with NOWAIT); rolled back, and the coordinator begins
  * another attempt. Any other code: rolled back, and the coordinator may try again. A statement that
- * failed makes the transaction fail whatever is returned; lock timeouts (55P03), deadlocks (40P01)
- * and serialisation failures (40001, also of PREPARE TRANSACTION) are conflicts. The last two are
- * tried again here, with a fresh snapshot, for as long as the call might have waited for a lock: so
- * the function may be called more than once for one command. */
+ * failed makes the transaction fail whatever is returned; only TROTH_ERROR_REFUSED counts behind an
+ * error of class 22 or 23 (data, constraints), which would come again. Lock timeouts (55P03),
+ * deadlocks (40P01) and serialisation failures (40001, also of PREPARE TRANSACTION) are conflicts.
+ * The last two are tried again here, with a fresh snapshot, for as long as the call might have
+ * waited for a lock: so the function may be called more than once for one command. */
 typedef int (*troth_postgres_fn)(void *arg, PGconn *connection, const struct troth_call *call,
                                  struct troth_output *output);
 
+/* Work, or a compensation, that is one SQL statement: BEGIN, the guard row, the statement and
+ * PREPARE TRANSACTION or COMMIT go to the server in one message, without a thread in between, and
+ * so a row that others want is held for less long than a function can. What is not that plain case
+ * (a lock not had in time, a refusal, an attempt behind the first) goes the way of functions: the
+ * statement may be sent more than once for one command, as a function may be called.
+ *
+ * The row that it gives is the output, as a JSON object of its columns; no row is a refusal, and so
+ * is an error of class 22 or 23 (a value that is none of its type, a constraint), with the server's
+ * words; more than one row makes the call fail. */
+struct troth_postgres_statement {
+    size_t size; /* TROTH_POSTGRES_STATEMENT_INIT */
+    /* SELECT, or INSERT, UPDATE, DELETE with RETURNING; without a semicolon. It stands within a
+     * WITH, and may have none itself that changes data. */
+    const char *sql;
+    /* $1, $2, … : members of the call's input, a.b being member b of a; NULL at the end; NULL:
+     * none. A string is bound as it is, null and what is not there as NULL, all else as JSON text;
+     * types are PostgreSQL's to infer ($1::bigint). */
+    const char *const *parameters;
+    /* Where there was no row: a query with the same parameters, all of which it must use, whose one
+     * text is the refusal's reason. NULL: "refused". */
+    const char *refusal;
+};
+#define TROTH_POSTGRES_STATEMENT_INIT .size = sizeof(struct troth_postgres_statement)
+
+#define TROTH_POSTGRES_PARAMETERS_MAX 32u
+
 struct troth_postgres_operation {
     size_t size;                  /* TROTH_POSTGRES_OPERATION_INIT */
-    troth_postgres_fn work;       /* NULL: prepare and execute are refused */
+    troth_postgres_fn work;       /* NULL, and no statement: prepare and execute are refused */
     troth_postgres_fn compensate; /* undoes an action, of this operation or of the one whose step
                                      names this one as its compensation; call->action_output is what
                                      the action had put out. NULL: a compensation of a done action
@@ -142,6 +169,8 @@ struct troth_postgres_operation {
                                      called, saw its first statement fail, and its answer counts for
                                      nothing: it must have no effect but its statements */
     void *arg;
+    const struct troth_postgres_statement *statement; /* in the place of `work`; copied */
+    const struct troth_postgres_statement *undo;      /* in the place of `compensate`; copied */
 };
 #define TROTH_POSTGRES_OPERATION_INIT .size = sizeof(struct troth_postgres_operation)
 
@@ -149,8 +178,9 @@ struct troth_postgres_operation {
  * registered find no handler (troth/participant.h); its commit, abort, compensation without an
  * action, and status are answered from the database, where all branches of the participant are,
  * unless the service registers handlers of its own beside these. Errors: as
- * troth_participant_handle(); TROTH_ERROR_INVALID also when there is neither work nor compensate.
- * Before troth_postgres_start(). */
+ * troth_participant_handle(); TROTH_ERROR_INVALID also when there is nothing to do, when there are
+ * a function and a statement for the same, a read_only statement, or a statement without SQL or
+ * with more than TROTH_POSTGRES_PARAMETERS_MAX parameters. Before troth_postgres_start(). */
 TROTH_MUST_CHECK int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
                                            const struct troth_postgres_operation *handler);
 

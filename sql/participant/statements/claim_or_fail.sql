@@ -1,4 +1,5 @@
--- As claim.sql; but where no row is written it fails (22012), so that the server skips what was sent behind it.
+-- As claim.sql; but where no row is written it fails (22012), so that the server skips what was sent behind it;
+-- and keeps the row's place for that, as troth.place.
 --
 -- As there: $1 journal  $2 gtid  $3 branch  $4 attempt  $5 the request  $6 shard  $7 ordering
 -- $8 statement_timeout  $9 lock_timeout for the guard row  $10 the branch's name  $11 lock_timeout of the work
@@ -21,4 +22,4 @@ WITH settings AS MATERIALIZED (
     WHERE g.state <> 'done' AND g.attempt < excluded.attempt
     RETURNING g.ctid, set_config('lock_timeout', $11, true)
 )
-SELECT min(ctid::text), 1 / count(*) FROM claimed;
+SELECT min(ctid::text), 1 / count(*), set_config('troth.place', min(ctid::text), true) FROM claimed;

@@ -2,41 +2,46 @@
 
 #include "rig.h"
 
-static void queries_only_on(void)
+static void queries_only(void)
 {
-    rig_queries_only = true;
+    rig_way = RIG_QUERIES_ONLY;
 }
 
-static void queries_only_off(void)
+static void statement(void)
 {
-    rig_queries_only = false;
+    rig_way = RIG_STATEMENT;
 }
 
-static TCase *with_queries_only(TCase *tests)
+static void function(void)
 {
-    tcase_add_unchecked_fixture(tests, queries_only_on, queries_only_off);
-    return tests;
+    rig_way = RIG_FUNCTION;
+}
+
+static void add_all(Suite *suite, void (*way)(void))
+{
+    TCase *const cases[] = {guard_tests(), attempt_tests(), conflict_tests(), database_tests(),
+                            silent_tests()};
+    size_t i;
+
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tcase_add_unchecked_fixture(cases[i], way, function);
+        suite_add_tcase(suite, cases[i]);
+    }
 }
 
 int main(void)
 {
     Suite *suite = suite_create("sdk on PostgreSQL");
+    const char *once = getenv("TROTH_SDK_ONCE");
     SRunner *runner;
     int failed;
 
-    suite_add_tcase(suite, guard_tests());
-    suite_add_tcase(suite, attempt_tests());
-    suite_add_tcase(suite, conflict_tests());
-    suite_add_tcase(suite, database_tests());
-    if (getenv("TROTH_SDK_ONCE") == NULL) { /* under ThreadSanitizer: one way is enough */
-        suite_add_tcase(suite, with_queries_only(guard_tests()));
-        suite_add_tcase(suite, with_queries_only(attempt_tests()));
-        suite_add_tcase(suite, with_queries_only(conflict_tests()));
-        suite_add_tcase(suite, with_queries_only(database_tests()));
-        suite_add_tcase(suite, with_queries_only(silent_tests()));
+    add_all(suite, statement);
+    if (once == NULL) { /* under ThreadSanitizer: the way with most hands is enough */
+        add_all(suite, queries_only);
+        add_all(suite, function);
     }
     suite_add_tcase(suite, scan_tests());
-    suite_add_tcase(suite, silent_tests());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

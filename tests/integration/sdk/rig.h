@@ -51,8 +51,9 @@ void rig_run(struct rig *rig);          /* the loop, in a thread; rig_start() do
 void rig_stop(struct rig *rig);         /* as a crash: what is prepared stays */
 void rig_teardown(struct rig *rig);
 
-/* Whether debit says so of itself. The suites run both ways. */
-extern bool rig_queries_only;
+/* What debit is. The suites run all ways. */
+enum rig_way { RIG_FUNCTION, RIG_QUERIES_ONLY, RIG_STATEMENT };
+extern enum rig_way rig_way;
 
 /* What was answered. */
 struct said {

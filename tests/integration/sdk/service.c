@@ -34,7 +34,7 @@ void gate_open(struct gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-bool rig_queries_only;
+enum rig_way rig_way;
 
 static int change(PGconn *db, const struct troth_call *call, int sign, struct troth_output *output)
 {
@@ -268,6 +268,26 @@ static int patience(void *arg, PGconn *db, const struct troth_call *call,
     return 0;
 }
 
+/* What debit and its compensation are as statements: the same answers. */
+static const char *const parameters[] = {"account", "amount", NULL};
+static const struct troth_postgres_statement debit_statement = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "UPDATE account SET balance = balance - $2::bigint WHERE id = $1::bigint"
+           " AND balance - $2::bigint >= 0 RETURNING balance",
+    .parameters = parameters,
+    .refusal = "SELECT CASE WHEN $1::bigint + $2::bigint IS NOT NULL"
+               " THEN 'insufficient funds' END"};
+static const struct troth_postgres_statement no_table_statement = {
+    TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT 1 AS one FROM no_such_table"};
+
+static const struct troth_postgres_statement *statement_of(troth_postgres_fn work)
+{
+    return rig_way != RIG_STATEMENT ? NULL
+           : work == debit          ? &debit_statement
+           : work == no_table       ? &no_table_statement
+                                    : NULL;
+}
+
 static bool takes_rig(troth_postgres_fn work)
 {
     return work == both || work == skew || work == suicide;
@@ -275,12 +295,14 @@ static bool takes_rig(troth_postgres_fn work)
 
 static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bool read_only)
 {
+    const struct troth_postgres_statement *statement = read_only ? NULL : statement_of(work);
     const struct troth_postgres_operation operation = {
         TROTH_POSTGRES_OPERATION_INIT,
-        .work = work,
+        .work = statement == NULL ? work : NULL,
         .compensate = undo,
+        .statement = statement,
         .read_only = read_only,
-        .queries_only = (work == debit || work == no_table) && rig_queries_only,
+        .queries_only = (work == debit || work == no_table) && rig_way == RIG_QUERIES_ONLY,
         .arg = takes_rig(work) ? (void *)rig : (void *)&rig->gate};
 
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);

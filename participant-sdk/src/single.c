@@ -1,0 +1,347 @@
+/* single.c: prepare and execute of an operation that is a statement, in a single message and on the
+ * loop's thread, without waiting.
+ *
+ *   BEGIN, the guard row, the statement with its output into that row, PREPARE TRANSACTION or
+ * COMMIT
+ *
+ * Where the row is not to be had, or the statement fails or gives nothing, the server skips what is
+ * behind. So nothing stands between the lock on a row that others want and its transaction's end
+ * but the server's own work; and no thread has to be woken. Only the plain case is done here: an
+ * attempt that has none below it, on an idle connection, answered as was hoped for. Whatever else
+ * comes up goes, with the connection as it is, to the connection's thread (phase1_go_on()). */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg.h"
+
+/* Larger inputs, with the hash that is taken of them, go the way of functions. */
+#define INPUT_BYTES_MAX 16384u
+/* Two of these in a row are no answer: libpq has lost count. */
+#define NULLS_MAX 2
+
+/* --- the connection between the loop and its thread ------------------------------------------- */
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+
+static bool listen_to(struct session *session)
+{
+    struct single *single = &session->single;
+    struct event_base *base = session->postgres->base;
+    const evutil_socket_t fd = PQsocket(session->connection);
+
+    if (single->listens) {
+        return true;
+    }
+    if (single->readable == NULL) {
+        single->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, session);
+    } else if (event_assign(single->readable, base, fd, EV_READ | EV_PERSIST, on_readable,
+                            session) != 0) {
+        return false;
+    }
+    single->listens = single->readable != NULL && event_add(single->readable, NULL) == 0 &&
+                      PQsetnonblocking(session->connection, 1) == 0;
+    return single->listens;
+}
+
+void single_leave(struct session *session)
+{
+    struct single *single = &session->single;
+
+    if (!single->listens) {
+        return;
+    }
+    (void)event_del(single->readable);              /* fails only where memory is corrupt */
+    (void)PQsetnonblocking(session->connection, 0); /* a lost connection is found lost */
+    single->listens = false;
+}
+
+static void hand_over(struct session *session)
+{
+    struct troth_reply *task = session->single.task;
+
+    session->single.task = NULL;
+    task->run = phase1_go_on;
+    pool_hand_over(session, task);
+}
+
+void single_finish(struct session *session)
+{
+    struct single *single = &session->single;
+
+    if (single->task != NULL) {
+        hand_over(session);
+    }
+    single_leave(session);
+    if (single->readable != NULL) {
+        event_free(single->readable);
+        single->readable = NULL;
+    }
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+/* The statement is prepared where it is not yet, behind the guard row: a pipeline that is cut off
+ * before it leaves it unknown. */
+static bool send_statement(struct session *session, const struct pg_statement *statement,
+                           const struct pg_bound *bound)
+{
+    char name[SESSION_QUERY_NAME_BYTES];
+    int place = session_query_find(session, statement->whole);
+
+    if (place < 0) {
+        place = session->queries_count;
+        session->queries[place] = strdup(statement->whole);
+        if (session->queries[place] == NULL) {
+            return false;
+        }
+        session->queries_count++;
+        session->single.parses = true;
+    }
+    session_query_name(place, name);
+    return (!session->single.parses ||
+            PQsendPrepare(session->connection, name, statement->whole, 0, NULL) == 1) &&
+           PQsendQueryPrepared(session->connection, name, (int)statement->count, bound->values,
+                               NULL, NULL, 0) == 1;
+}
+
+static bool send_end(struct session *session, const struct troth_reply *task)
+{
+    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
+
+    if (task->call.op == TROTH_OP_EXECUTE) {
+        return session_send_text(session, "COMMIT");
+    }
+    guard_prepared_name(&task->call, task->call.attempt, name);
+    (void)snprintf(text, sizeof text, "PREPARE TRANSACTION '%s'", name);
+    return session_send_text(session, text);
+}
+
+/* false: nobody knows what has left. An idle connection takes so little at once. */
+static bool send_all(struct session *session, const struct troth_reply *task,
+                     const struct pg_bound *bound)
+{
+    return guard_claim_send(session, task) &&
+           send_statement(session, &task->operation->statement, bound) && send_end(session, task) &&
+           session_pipeline_send(session) && PQflush(session->connection) == 0;
+}
+
+static void begin(struct session *session, struct troth_reply *task, const struct pg_bound *bound)
+{
+    struct single *single = &session->single;
+
+    single->task = task;
+    single->tag = task->call.op == TROTH_OP_EXECUTE ? "COMMIT" : "PREPARE TRANSACTION";
+    single->parses = single->parsed = single->said = single->ended = false;
+    single->over = single->lost = false;
+    single->results = 0;
+    single->claimed = GUARD_LOST;
+    buffer_clear(&single->output);
+    session_unwarn(session);
+    single->lost = !send_all(session, task, bound);
+    session_limit_work(session);
+    if (single->lost) {
+        hand_over(session);
+    }
+}
+
+static bool is_plain(const struct troth_postgres *postgres, const struct troth_reply *task)
+{
+    return postgres->phase1 != NULL && postgres->base != NULL && !postgres->closing &&
+           task->operation->statement.whole != NULL && task->call.attempt == 1 &&
+           task->call.input.len <= INPUT_BYTES_MAX && task_left_us(task) > 0;
+}
+
+/* A session that can take it; it is in waits.c's list then. */
+static struct session *lend(struct troth_postgres *postgres, struct troth_reply *task)
+{
+    struct session *session = pool_lend(postgres->phase1);
+
+    if (session == NULL) {
+        return NULL;
+    }
+    session_begin_task(session, task);
+    session_forget(session);
+    task->began_us = task_now_us();
+    if (session->queries_count == SESSION_QUERIES_MAX || !listen_to(session) ||
+        !waits_try_enter(postgres->waits, session, task)) {
+        session_end_task(session);
+        pool_give_back(session);
+        return NULL;
+    }
+    return session;
+}
+
+bool single_run(struct troth_postgres *postgres, struct troth_reply *task)
+{
+    struct pg_bound bound = {.values = {NULL}};
+    struct session *session = NULL;
+
+    if (is_plain(postgres, task) &&
+        pg_statement_bind(&task->operation->statement, &task->call, &bound)) {
+        session = lend(postgres, task);
+    }
+    if (session != NULL) {
+        begin(session, task, &bound);
+    }
+    buffer_finish(&bound.texts);
+    return session != NULL;
+}
+
+/* --- results ---------------------------------------------------------------------------------- */
+
+static void take_claim(struct session *session, const PGresult *result)
+{
+    struct sql_error error;
+    const enum sql_end end = session_judge(session, result, &error);
+
+    session->single.claimed = guard_claim_end(session, end, &error, result);
+}
+
+static void take_row(struct session *session, const PGresult *result)
+{
+    struct sql_error error;
+
+    if (session_judge(session, result, &error) == SQL_OK && PQntuples(result) == 1) {
+        buffer_append_text(&session->single.output, PQgetvalue(result, 0, 0));
+        session->single.said = true;
+    }
+    session_query_noted(session, result);
+}
+
+/* Exactly the tag: in a failed transaction these answer ROLLBACK without an error. */
+static void take_end(struct session *session, PGresult *result)
+{
+    struct sql_error error;
+
+    session->single.ended = session_judge(session, result, &error) == SQL_OK &&
+                            strcmp(PQcmdStatus(result), session->single.tag) == 0;
+}
+
+static void take(struct session *session, PGresult *result)
+{
+    struct single *single = &session->single;
+    const unsigned at = single->results++;
+
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        single->over = true;
+    } else if (session_is_over(result)) {
+        single->lost = true;
+    } else if (at == 1) {
+        take_claim(session, result);
+    } else if (at == 2 && single->parses) {
+        single->parsed = PQresultStatus(result) == PGRES_COMMAND_OK;
+    } else if (at == (single->parses ? 3u : 2u)) {
+        take_row(session, result);
+    } else if (at == (single->parses ? 4u : 3u)) {
+        take_end(session, result);
+    }
+}
+
+/* All that is there, or with `waits` all that comes. true: it is over, or lost. */
+static bool take_results(struct session *session, bool waits)
+{
+    struct single *single = &session->single;
+    int nulls = 0;
+
+    while (!single->over && !single->lost) {
+        PGresult *result;
+
+        if (!waits && PQisBusy(session->connection) != 0) {
+            return false;
+        }
+        result = PQgetResult(session->connection);
+        nulls = result == NULL ? nulls + 1 : 0;
+        if (result != NULL) {
+            take(session, result);
+            PQclear(result);
+        } else {
+            single->lost = nulls > NULLS_MAX || PQstatus(session->connection) != CONNECTION_OK;
+        }
+    }
+    return true;
+}
+
+/* A statement that did not come to be prepared is none of the connection's. */
+static void forget_unparsed(struct session *session)
+{
+    if (session->single.parses && !session->single.parsed && session->queries_count > 0) {
+        free(session->queries[--session->queries_count]);
+    }
+    session->single.parses = false;
+}
+
+void single_wait(struct session *session)
+{
+    if (!session->single.lost) {
+        (void)take_results(session, true);
+    }
+}
+
+bool single_end(struct session *session)
+{
+    forget_unparsed(session);
+    if (session->single.lost || PQexitPipelineMode(session->connection) != 1) {
+        session_say(session);
+        session_close(session);
+        return false;
+    }
+    return true;
+}
+
+/* --- the plain case --------------------------------------------------------------------------- */
+
+static bool went_well(const struct session *session)
+{
+    const struct single *single = &session->single;
+
+    return single->over && !single->lost && single->claimed == GUARD_CLAIMED && single->said &&
+           single->ended && !session->warned && !single->output.failed;
+}
+
+static void answer(struct session *session)
+{
+    struct troth_participant *participant = session->postgres->participant;
+    struct troth_reply *task = session->single.task;
+
+    session->single.task = NULL;
+    session->single.parses = false;
+    session_end_task(session);
+    task_set_sink(participant->mailbox, request_deliver, participant);
+    phase1_done(session, task, buffer_span(&session->single.output));
+    task_set_sink(NULL, NULL, NULL);
+    pool_give_back(session);
+}
+
+/* It has nothing under way: the server has ended the session, or says something to all. */
+static void overhear(struct session *session)
+{
+    if (PQconsumeInput(session->connection) != 1) {
+        single_leave(session); /* its thread opens it anew for its next task */
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct session *session = arg;
+    struct troth_participant *participant = session->postgres->participant;
+
+    (void)fd;
+    (void)what;
+    if (session->single.task == NULL) {
+        overhear(session);
+        return;
+    }
+    session->single.lost = PQconsumeInput(session->connection) != 1;
+    if (!take_results(session, false)) {
+        return;
+    }
+    if (went_well(session) && PQexitPipelineMode(session->connection) == 1 &&
+        waits_try_leave(session->postgres->waits, session)) {
+        answer(session);
+        request_flush_all(participant);
+    } else {
+        hand_over(session);
+    }
+}
