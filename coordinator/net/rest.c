@@ -196,6 +196,7 @@ static void read_conflict(struct channel *channel, const struct http_reply *repl
     troth_gtid blocker;
     result->result = RESULT_CONFLICT;
     result->reason = channel_refusal_reason(channel, reply->body);
+    result->retry_after_us = channel_request_retry_after_us(reply);
     if (http_reply_header(reply, HEADER_BLOCKER, &value) &&
         troth_gtid_parse(value.data, value.len, &blocker) == 0) {
         result->blocker = blocker;

@@ -32,10 +32,13 @@ struct txn_branch *txn_answered(struct step *step, enum message_op op)
     return branch;
 }
 
+/* Of a command that is tried again itself. A prepare that met a conflict is not: its attempt ends,
+ * and what is in the way ends with its holder, not after a time. */
 uint64_t txn_retry_after(const struct step *step)
 {
     const struct result *result = step->event->of.result;
-    return result->result == RESULT_RETRY ? result->retry_after_us : 0;
+    bool waits = result->result == RESULT_RETRY || result->result == RESULT_CONFLICT;
+    return waits ? result->retry_after_us : 0;
 }
 
 /* The branch whose input can not be made, with why; NULL when it is not in that state any more. */

@@ -154,8 +154,7 @@ static void dispatch_nowhere(const struct troth_participant *participant, struct
 
     (void)snprintf(reason, sizeof reason, "no handler for %s of operation \"%s\" here",
                    message_op_name((enum message_op)task->call.op), task->call.operation);
-    participant_say(participant, TROTH_SEVERITY_WARNING, "event=no_handler op=%s operation=%s",
-                    message_op_name((enum message_op)task->call.op), task->call.operation);
+    participant_say_call(participant, TROTH_SEVERITY_WARNING, "no_handler", &task->call, "");
     task_reply_no_operation(task, reason);
 }
 

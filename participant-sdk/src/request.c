@@ -108,9 +108,10 @@ void request_deliver(void *arg, struct troth_reply *task)
     participant->pending--;
     request->pending--;
     if (task->complaint != NULL) {
-        participant_say(
-            participant, TROTH_SEVERITY_ERROR, "event=bad_output op=%s operation=%s reason=\"%s\"",
-            message_op_name((enum message_op)task->call.op), task->call.operation, task->complaint);
+        char more[256];
+
+        (void)snprintf(more, sizeof more, " reason=\"%s\"", task->complaint);
+        participant_say_call(participant, TROTH_SEVERITY_ERROR, "bad_output", &task->call, more);
     }
     if (request->exchange != NULL) {
         if (request->binding == REQUEST_BATCH) {

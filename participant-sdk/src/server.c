@@ -95,8 +95,14 @@ static bool take_line(struct request *request, struct journal_seen *journal, str
         error = message_command_parse(line, &participant->scratch, &command, &why);
     }
     if (error != 0) {
+        BUFFER_SCOPED struct buffer origin = {0};
+
+        if (line.len <= MESSAGE_LINE_MAX) {
+            say_origin(&origin, line);
+        }
         participant_say(participant, TROTH_SEVERITY_WARNING,
-                        "event=bad_command error=%s reason=\"%s\"", troth_error_name(error), why);
+                        "event=bad_command%s error=%s reason=\"%s\"",
+                        origin.len > 0 ? buffer_text(&origin) : "", troth_error_name(error), why);
         return false;
     }
     give(request, &command, journal, now_us);

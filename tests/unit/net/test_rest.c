@@ -215,13 +215,14 @@ START_TEST(conflict_names_its_blocker)
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&command.gtid, gtid);
     const struct http_header named[] = {
-        {HEADER_CONFLICT, "true"}, {HEADER_BLOCKER, gtid}, {NULL, NULL}};
+        {HEADER_CONFLICT, "true"}, {HEADER_BLOCKER, gtid}, {"Retry-After", "2"}, {NULL, NULL}};
     const struct http_header garbled[] = {
         {HEADER_CONFLICT, "true"}, {HEADER_BLOCKER, "pid 7"}, {NULL, NULL}};
     send_op(&world, OP_PREPARE, 1);
     answer_status(&world, 0, 0, 503, named, NULL);
     WAIT_FOR(&world, world.got_count == 1);
     ck_assert(troth_gtid_equal(&world.got[0].result.blocker, &command.gtid));
+    ck_assert_uint_eq(world.got[0].result.retry_after_us, 2000000);
     send_op(&world, OP_PREPARE, 2);
     answer_status(&world, 0, 1, 409, garbled, NULL);
     WAIT_FOR(&world, world.got_count == 2);

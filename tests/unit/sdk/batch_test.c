@@ -120,6 +120,16 @@ START_TEST(late_replies_from_threads)
 }
 END_TEST
 
+static const char *said_last(void)
+{
+    static char said[sizeof rig.said];
+
+    pthread_mutex_lock(&rig.lock);
+    memcpy(said, rig.said, sizeof said);
+    pthread_mutex_unlock(&rig.lock);
+    return said;
+}
+
 /* A malformed line spoils no other: it gets no result and a diagnostic. */
 START_TEST(one_bad_line)
 {
@@ -131,6 +141,30 @@ START_TEST(one_bad_line)
     answer = ask(body);
     ck_assert_uint_eq(count_of(answer, "\"result\":"), 2);
     ck_assert_uint_eq(rig.diagnostics, 1);
+    ck_assert_ptr_nonnull(strstr(said_last(), "event=bad_command error="));
+}
+END_TEST
+
+/* What is said of a command says of which branch it speaks, as far as that can be read. */
+START_TEST(diagnostics_name_the_branch)
+{
+    char body[512], words[256];
+
+    (void)ask(line("prepare", 1, "unheard_of", "{}"));
+    snprintf(words, sizeof words,
+             "event=no_handler gtid=%s branch=1 attempt=1 op=prepare operation=unheard_of",
+             gtid_text(1));
+    ck_assert_str_eq(said_last(), words);
+    snprintf(body, sizeof body, "{\"op\":\"fly\",\"gtid\":\"%s\",\"branch\":3,\"attempt\":7}\n%s\n",
+             gtid_text(2), line("prepare", 1, "echo", "{}"));
+    (void)ask(body);
+    snprintf(words, sizeof words,
+             "event=bad_command gtid=%s branch=3 attempt=7 error=", gtid_text(2));
+    ck_assert_msg(strncmp(said_last(), words, strlen(words)) == 0, "%s", said_last());
+    (void)ask(line("execute", 4, "garbage", "{}"));
+    snprintf(words, sizeof words, "event=bad_output gtid=%s branch=1 attempt=1 op=execute",
+             gtid_text(4));
+    ck_assert_msg(strncmp(said_last(), words, strlen(words)) == 0, "%s", said_last());
 }
 END_TEST
 
@@ -246,6 +280,7 @@ TCase *batch_tests(void)
     tcase_add_test(tests, results_are_streamed);
     tcase_add_test(tests, late_replies_from_threads);
     tcase_add_test(tests, one_bad_line);
+    tcase_add_test(tests, diagnostics_name_the_branch);
     tcase_add_test(tests, no_command_at_all);
     tcase_add_test(tests, too_long_a_line);
     tcase_add_test(tests, too_large_a_body);

@@ -110,6 +110,7 @@ static void diagnostic(void *arg, enum troth_severity severity, const char *text
     }
     pthread_mutex_lock(&rig->lock);
     rig->diagnostics++;
+    (void)snprintf(rig->said, sizeof rig->said, "%s", text);
     pthread_mutex_unlock(&rig->lock);
 }
 

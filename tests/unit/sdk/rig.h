@@ -26,6 +26,7 @@ struct rig {
     struct troth_reply *late[LATE_MAX]; /* taken by the operation "late" */
     unsigned late_count;
     unsigned diagnostics;
+    char said[1024]; /* the last of them */
 };
 
 /* Operations: echo (votes or is done with its input), late (kept for the test), no (refuses), later

@@ -391,6 +391,23 @@ START_TEST(a_step_that_meets_conflicts_only_turns_with_that_cause)
 }
 END_TEST
 
+/* A participant that says when is not asked before, also where another transaction is why. */
+START_TEST(a_step_that_meets_a_conflict_waits_as_long_as_it_was_told)
+{
+    struct rig *rig = rig_new_saga(TXN_MODE_SAGA, "cc");
+    rig_begin(rig);
+    struct result conflict = {.op = OP_EXECUTE,
+                              .branch = 1,
+                              .attempt = 1,
+                              .result = RESULT_CONFLICT,
+                              .retry_after_us = 7000000};
+    rig_full_result(rig, &conflict, false);
+    rig_durable(rig, TXN_RECORD_STEP);
+    ck_assert_uint_ge(txn_wake_at(&rig->txn).us, rig->now.mono.us + 7000000);
+    rig_free(rig);
+}
+END_TEST
+
 TCase *conflict_tests(void)
 {
     TCase *tcase = tcase_create("conflict");
@@ -414,5 +431,6 @@ TCase *conflict_tests(void)
     tcase_add_test(tcase, what_another_step_of_the_same_attempt_holds_is_a_reason_to_fall_back);
     tcase_add_test(tcase, an_interactive_one_can_not_do_its_work_again);
     tcase_add_test(tcase, a_step_that_meets_conflicts_only_turns_with_that_cause);
+    tcase_add_test(tcase, a_step_that_meets_a_conflict_waits_as_long_as_it_was_told);
     return tcase;
 }
