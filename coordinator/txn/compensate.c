@@ -84,14 +84,13 @@ static void compensate_ready(struct step *step)
         txn_set_state(txn, parked ? TXN_PARKED : TXN_COMPENSATING);
 }
 
+/* Of a step that is neither done nor undone. One that can not be undone was revoked, or never sent.
+ */
 static bool may_have_run(const struct txn *txn, const struct txn_branch *branch)
 {
-    bool unaccounted = (txn->unaccounted & txn_bit(txn, branch)) != 0;
-    if (branch->kind != TXN_STEP_COMPENSATABLE) /* revoked, or never sent */
-        return false;
-    return (branch->state == TXN_BRANCH_EXECUTING && !txn_never_left(txn, branch)) ||
-           (unaccounted &&
-            (branch->state == TXN_BRANCH_IDLE || branch->state == TXN_BRANCH_REFUSED));
+    bool open = branch->state == TXN_BRANCH_EXECUTING || branch->state == TXN_BRANCH_IDLE ||
+                branch->state == TXN_BRANCH_REFUSED;
+    return open && branch->kind == TXN_STEP_COMPENSATABLE && txn_branch_may_have_acted(txn, branch);
 }
 
 /* Parked because its tries are spent: when it is tried again by itself. */

@@ -31,43 +31,6 @@ void txn_commit_members(struct step *step)
         txn_tell(step, txn_take(step->txn, &mask), TXN_BRANCH_COMMITTING, OP_COMMIT);
 }
 
-/* Must this branch be told to abort? Everybody who may have heard of this attempt: whoever was
- * asked, answered or not; whoever enlisted, for it has work open; and whoever has not acknowledged
- * the end of an earlier attempt. Who refused or read only is through by itself, unless an earlier
- * try is unaccounted for. */
-static bool must_hear_abort(const struct txn *txn, const struct txn_branch *branch)
-{
-    bool earlier = (txn->owed_aborts & txn_bit(txn, branch)) != 0;
-    switch (branch->state) {
-    case TXN_BRANCH_IDLE:
-        return txn->origin->interactive || branch->tries > 0 || earlier;
-    case TXN_BRANCH_ENLISTING:
-    case TXN_BRANCH_PREPARING:
-    case TXN_BRANCH_PREPARED:
-        return true;
-    case TXN_BRANCH_REFUSED:
-        return !txn_delegated(txn) && (branch->tries > 1 || earlier);
-    case TXN_BRANCH_READ_ONLY:
-    case TXN_BRANCH_EXECUTING:
-    case TXN_BRANCH_COMMITTING:
-    case TXN_BRANCH_COMMITTED:
-    case TXN_BRANCH_ABORTING:
-    case TXN_BRANCH_ABORTED:
-    case TXN_BRANCH_PARKED:
-    case TXN_BRANCH_HEURISTIC:
-    case TXN_BRANCH_BEHIND:
-    case TXN_BRANCH_SKIPPED:
-    case TXN_BRANCH_DONE:
-    case TXN_BRANCH_UNCERTAIN:
-    case TXN_BRANCH_ASKING:
-    case TXN_BRANCH_COMPENSATING:
-    case TXN_BRANCH_COMPENSATED:
-    case TXN_BRANCH_STATE_COUNT:
-        break;
-    }
-    return false;
-}
-
 void txn_abort_members(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -75,7 +38,7 @@ void txn_abort_members(struct step *step)
         struct txn_branch *branch = &txn->branches[i];
         if (branch->state == TXN_BRANCH_ENLISTING)
             txn_reply_refused(step, branch->number, TROTH_ERROR_ENDED);
-        if (must_hear_abort(txn, branch))
+        if (txn_branch_hears_abort(txn, branch))
             txn_tell(step, branch, TXN_BRANCH_ABORTING, OP_ABORT);
         else if (branch->state == TXN_BRANCH_IDLE)
             txn_branch_set(txn, branch, TXN_BRANCH_ABORTED);

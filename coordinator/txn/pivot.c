@@ -19,38 +19,6 @@
 #include "timer.h"
 #include "transition.h"
 
-static bool pivot_may_have_run(const struct txn *txn, const struct txn_branch *pivot)
-{
-    switch (pivot->state) {
-    case TXN_BRANCH_IDLE:
-    case TXN_BRANCH_REFUSED: /* clears an unknown try before it only with a tombstone */
-        return (txn->unaccounted & txn_bit(txn, pivot)) != 0;
-    case TXN_BRANCH_EXECUTING: /* waits to be tried again, and no try has left [NEVERLEFT]? */
-        return !txn_never_left(txn, pivot);
-    case TXN_BRANCH_ABORTED:
-        return false;
-    case TXN_BRANCH_ENLISTING:
-    case TXN_BRANCH_PREPARING:
-    case TXN_BRANCH_PREPARED:
-    case TXN_BRANCH_READ_ONLY:
-    case TXN_BRANCH_COMMITTING:
-    case TXN_BRANCH_COMMITTED:
-    case TXN_BRANCH_ABORTING:
-    case TXN_BRANCH_PARKED:
-    case TXN_BRANCH_HEURISTIC:
-    case TXN_BRANCH_BEHIND:
-    case TXN_BRANCH_SKIPPED:
-    case TXN_BRANCH_DONE:
-    case TXN_BRANCH_UNCERTAIN:
-    case TXN_BRANCH_ASKING:
-    case TXN_BRANCH_COMPENSATING:
-    case TXN_BRANCH_COMPENSATED:
-    case TXN_BRANCH_STATE_COUNT:
-        break;
-    }
-    return true;
-}
-
 static void revoke(struct step *step, struct txn_branch *pivot)
 {
     txn_set_state(step->txn, TXN_STOPPING);
@@ -79,7 +47,7 @@ void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number)
     assert(!txn_forward_only(txn));
     txn->cause = cause;
     txn->cause_branch = branch_number;
-    if (pivot != NULL && pivot_may_have_run(txn, pivot)) {
+    if (pivot != NULL && txn_branch_may_have_acted(txn, pivot)) {
         revoke(step, pivot);
         return;
     }

@@ -4,6 +4,7 @@
 #include <base/json.h>
 #include <base/number.h>
 
+#include "branch_states.h"
 #include "history.h"
 #include "shape.h"
 #include "text.h"
@@ -100,41 +101,6 @@ static void append_reason(struct buffer *text, struct troth_span reason)
 #define STEP_BYTES_MAX   256u
 #define MOMENT_BYTES_MAX 256u
 
-/* What a branch will be once it has heard the decision: the only thing to tell those who will not
- * hear of this transaction again. */
-static enum txn_branch_state as_decided(enum txn_branch_state state, enum txn_decision decision)
-{
-    switch (state) {
-    case TXN_BRANCH_PREPARED:
-    case TXN_BRANCH_COMMITTING:
-        if (decision == TXN_COMMIT)
-            return TXN_BRANCH_COMMITTED;
-        return decision == TXN_ABORT ? TXN_BRANCH_ABORTED : state;
-    case TXN_BRANCH_IDLE:
-    case TXN_BRANCH_ENLISTING:
-    case TXN_BRANCH_PREPARING:
-    case TXN_BRANCH_ABORTING:
-        return decision == TXN_ABORT ? TXN_BRANCH_ABORTED : state;
-    case TXN_BRANCH_READ_ONLY:
-    case TXN_BRANCH_REFUSED:
-    case TXN_BRANCH_EXECUTING:
-    case TXN_BRANCH_COMMITTED:
-    case TXN_BRANCH_ABORTED:
-    case TXN_BRANCH_PARKED:
-    case TXN_BRANCH_HEURISTIC:
-    case TXN_BRANCH_BEHIND:
-    case TXN_BRANCH_SKIPPED:
-    case TXN_BRANCH_DONE:
-    case TXN_BRANCH_UNCERTAIN:
-    case TXN_BRANCH_ASKING:
-    case TXN_BRANCH_COMPENSATING:
-    case TXN_BRANCH_COMPENSATED:
-    case TXN_BRANCH_STATE_COUNT:
-        break;
-    }
-    return state;
-}
-
 /* Of a step's branch: the abort of an earlier attempt is not acknowledged. */
 static void earlier_abort_append(struct buffer *list, const struct txn_branch *branch, bool parked)
 {
@@ -189,7 +155,7 @@ static void step_begin(struct buffer *list, const struct txn_branch *branch, uin
 static void step_append(struct buffer *list, const struct txn_branch *branch, uint32_t attempt,
                         enum txn_decision decision)
 {
-    enum txn_branch_state state = as_decided(branch->state, decision);
+    enum txn_branch_state state = txn_branch_decided(branch->state, decision);
     step_begin(list, branch, attempt, state);
     if (branch->output.data != NULL && state != TXN_BRANCH_ABORTED) { /* it took no effect */
         buffer_append_text(list, ",\"output\":");
