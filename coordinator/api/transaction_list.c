@@ -29,11 +29,6 @@ static void filters_finish(struct filters *filters)
 
 typedef const char *(*name_at)(uint32_t i);
 
-static const char *state_at(uint32_t i)
-{
-    return i < TXN_STATE_COUNT ? txn_state_name((enum txn_state)i) : NULL;
-}
-
 static const char *outcome_at(uint32_t i)
 {
     return i + 1 < TXN_OUTCOME_COUNT ? txn_outcome_name((enum txn_outcome)(i + 1)) : NULL;
@@ -193,7 +188,7 @@ static int read_filters(const struct request *request, struct filters *filters,
     struct api_list *list = &filters->list;
     struct wall before = {0};
     list->limit = LIST_LIMIT_DEFAULT;
-    int error = query_word(request, "state", state_at, &list->state, ret_problem);
+    int error = query_word(request, "state", txn_shown_word, &list->state, ret_problem);
     if (error == 0)
         error = query_word(request, "outcome", outcome_at, &list->outcome, ret_problem);
     if (error == 0)

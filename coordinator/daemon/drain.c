@@ -22,6 +22,11 @@ static bool calls(const struct txn *txn)
     return false;
 }
 
+static bool is_quiet(const struct entry *entry)
+{
+    return !entry->looking_up && entry->writes == 0 && !calls(&entry->txn);
+}
+
 /* In phase 2, or in a saga, where everything waits for a later try or for an operator: the journal
  * has all of it, and the next leader goes on as well as this one. */
 static bool rests(const struct entry *entry)
@@ -36,9 +41,10 @@ static bool rests(const struct entry *entry)
     case TXN_STOPPING:
     case TXN_COMPENSATING:
     case TXN_CONCLUDING:
-    case TXN_PARKED:
     case TXN_LOST:
-        return !entry->looking_up && entry->writes == 0 && !calls(&entry->txn);
+        return is_quiet(entry);
+    case TXN_REVOKING:
+        return txn_parked(&entry->txn) && is_quiet(entry);
     case TXN_NEW:
     case TXN_OPEN:
     case TXN_BEGINNING:
@@ -46,7 +52,6 @@ static bool rests(const struct entry *entry)
     case TXN_PREPARING:
     case TXN_DELEGATING:
     case TXN_DELEGATED:
-    case TXN_REVOKING:
     case TXN_DECIDING:
     case TXN_RESTARTING:
     case TXN_FALLING_BACK:

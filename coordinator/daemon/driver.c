@@ -197,7 +197,7 @@ bool driver_leading(const struct driver *driver)
     return driver->leading && driver->registry_loaded && driver->recovered;
 }
 
-static void log_step(const struct entry *entry, const struct txn_event *event, enum txn_state from)
+static void log_step(const struct entry *entry, const struct txn_event *event, const char *from)
 {
     if (!log_wants(LOG_DEBUG)) {
         return;
@@ -205,7 +205,7 @@ static void log_step(const struct entry *entry, const struct txn_event *event, e
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&entry->origin.gtid, gtid);
     log_line(LOG_DEBUG, "step", "txn", gtid, "event", txn_event_kind_name(event->kind), "from",
-             txn_state_name(from), "to", txn_state_name(entry->txn.state), NULL);
+             from, "to", txn_shown_name(&entry->txn), NULL);
 }
 
 /* The one way into the core. The entry may be gone by the end of the turn, never before. */
@@ -213,10 +213,11 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
 {
     assert(!entry->dead && !entry->unloaded);
     struct metrics_mark before = metrics_mark(&entry->txn);
+    const char *from = txn_shown_name(&entry->txn);
     txn_step(&entry->txn, event, driver_now(), driver->effects);
     metrics_count(&driver->metrics, &entry->txn, &before, event->kind);
     order_step(entry, &before);
-    log_step(entry, event, before.state);
+    log_step(entry, event, from);
     notice_step(entry, &before, event->kind);
     effects_handle(driver, entry);
     watch_step(entry);

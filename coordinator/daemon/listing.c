@@ -39,7 +39,7 @@ static bool is_before(struct wall at, const troth_gtid *gtid, struct wall other_
 static bool is_in_state(const struct entry *entry, const char *state)
 {
     return state == NULL || strcmp(state, entry_state_name(entry)) == 0 ||
-           (strcmp(state, txn_state_name(TXN_PARKED)) == 0 && entry_is_parked(entry));
+           (strcmp(state, TXN_PARKED_NAME) == 0 && entry_is_parked(entry));
 }
 
 static bool is_at(const struct txn *txn, const char *participant)

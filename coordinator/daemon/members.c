@@ -334,7 +334,7 @@ void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
         struct api_problem problem;
         (void)api_problem_set(&problem, entry->ended ? API_PROBLEM_ENDED : API_PROBLEM_WRONG_STATE,
                               "nothing to try again: the transaction is %s%s",
-                              txn_state_name(entry->txn.state),
+                              txn_shown_name(&entry->txn),
                               (parked | aborts) == 0 ? ", and none of its steps is parked" : "");
         fn(arg, &problem, NULL, false);
         return;

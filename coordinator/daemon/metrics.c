@@ -175,7 +175,7 @@ void metrics_count(struct metrics *metrics, const struct txn *txn,
 
 bool metrics_is_parked(const struct txn *txn)
 {
-    return txn->state == TXN_PARKED || (txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts) != 0;
+    return (txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts) != 0;
 }
 
 /* --- telling --------------------------------------------------------------------------------- */

@@ -94,11 +94,6 @@ static void notice_parked(struct entry *entry, const struct metrics_mark *before
     uint64_t was = before->parked | before->parked_aborts;
     uint64_t is = txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts;
     say_of_each(entry, is & ~was, NOTICE_PARKED, LOG_WARN, "parked: an operator must look");
-    if (txn->state == TXN_PARKED && before->state != TXN_PARKED && is == 0) {
-        const struct txn_branch *branch = branch_of(entry, txn->delegated_branch);
-        say(entry, NOTICE_PARKED, LOG_WARN, "parked: an operator must look", branch,
-            branch != NULL ? branch->reason : (struct troth_span){NULL, 0});
-    }
     if (event == TXN_EVENT_RESUMED) {
         say_of_each(entry, was & ~is, NOTICE_RESUMED, LOG_INFO, "resumed: it is tried again");
     }

@@ -48,7 +48,7 @@ bool entry_is_parked(const struct entry *entry)
 
 const char *entry_state_name(const struct entry *entry)
 {
-    return txn_state_name(entry->trouble != NULL ? TXN_PARKED : entry->txn.state);
+    return entry->trouble != NULL ? TXN_PARKED_NAME : txn_shown_name(&entry->txn);
 }
 
 void trouble_failure_append(const struct entry *entry, struct buffer *object)

@@ -88,7 +88,7 @@ void problem_too_late(struct api_problem *problem, const struct entry *entry, co
 {
     enum txn_outcome outcome = entry->txn.outcome;
     (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE, "%s: the transaction is %s%s%s", what,
-                          txn_state_name(entry->txn.state),
+                          txn_shown_name(&entry->txn),
                           outcome != TXN_OUTCOME_NONE ? ", its outcome is " : "",
                           outcome != TXN_OUTCOME_NONE ? txn_outcome_name(outcome) : "");
 }
@@ -146,7 +146,7 @@ static void problem_enlist(struct api_problem *problem, const struct entry *entr
     } else {
         (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE,
                               "branch %u can not enlist: the transaction is %s; roll its work back",
-                              branch, txn_state_name(entry->txn.state));
+                              branch, txn_shown_name(&entry->txn));
     }
 }
 
@@ -188,7 +188,7 @@ static bool may_be_shown(const struct entry *entry, const struct waiter *waiter)
 
 bool answer_is_stuck(const struct entry *entry, const struct waiter *waiter)
 {
-    return entry->txn.state == TXN_PARKED && may_be_shown(entry, waiter);
+    return txn_parked(&entry->txn) && may_be_shown(entry, waiter);
 }
 
 void answer_stuck(struct entry *entry)

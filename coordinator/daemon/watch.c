@@ -21,7 +21,7 @@ struct watcher {
     void *arg;
     uint64_t told; /* of the moments noted so far */
     /* As last told. */
-    enum txn_state state;
+    const char *state; /* its word; NULL: not told yet */
     enum txn_outcome outcome;
     uint32_t attempt;
 };
@@ -154,7 +154,7 @@ static void take_view(void *arg, const struct api_problem *problem, const struct
 static void tell_state(struct watcher *watcher)
 {
     const struct txn *txn = &watcher->entry->txn;
-    watcher->state = txn->state;
+    watcher->state = txn_shown_name(txn);
     watcher->outcome = txn->outcome;
     watcher->attempt = txn->attempt;
     answer_progress(watcher->entry, take_view, watcher);
@@ -163,7 +163,7 @@ static void tell_state(struct watcher *watcher)
 static bool state_is_new(const struct watcher *watcher)
 {
     const struct txn *txn = &watcher->entry->txn;
-    return watcher->state != txn->state || watcher->outcome != txn->outcome ||
+    return watcher->state != txn_shown_name(txn) || watcher->outcome != txn->outcome ||
            watcher->attempt != txn->attempt;
 }
 

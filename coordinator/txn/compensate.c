@@ -13,6 +13,7 @@
 #include "earlier.h"
 #include "effects.h"
 #include "history.h"
+#include "parked.h"
 #include "proof.h"
 #include "send.h"
 #include "shape.h"
@@ -75,13 +76,8 @@ static void compensate_ready(struct step *step)
         branch->tries = 0;
         txn_try(step, branch, OP_COMPENSATE);
     }
-    if (open == 0) {
+    if (open == 0)
         txn_conclude(step, TXN_ABORT);
-        return;
-    }
-    bool parked = (txn->in[TXN_BRANCH_COMPENSATING] | txn->in[TXN_BRANCH_ASKING]) == 0;
-    if (parked != (txn->state == TXN_PARKED))
-        txn_set_state(txn, parked ? TXN_PARKED : TXN_COMPENSATING);
 }
 
 /* Of a step that is neither done nor undone. One that can not be undone was revoked, or never sent.
@@ -104,12 +100,9 @@ static void wait_slowly(struct step *step, struct txn_branch *branch)
 
 static void park(struct step *step, struct txn_branch *branch, enum record_step_state state)
 {
-    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
-    branch->retry_at.us = 0;
+    txn_park_step(step, branch, state);
     if (state == RECORD_STEP_UNDO_PARKED)
         wait_slowly(step, branch);
-    txn_persist_step(step, branch, state);
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
 }
 
 /* TURNING, and a new leader that finds the turn. */
@@ -257,7 +250,7 @@ static void execute_answered(struct step *step)
     branch->output = result->output;
 }
 
-/* COMPENSATING; PARKED while it compensates. */
+/* COMPENSATING. */
 void txn_on_compensating_result(struct step *step)
 {
     if (txn_earlier_answered(step))
@@ -318,7 +311,7 @@ static bool again_by_itself(struct step *step)
     return any;
 }
 
-/* COMPENSATING; PARKED while it compensates. */
+/* COMPENSATING. */
 void txn_on_compensating_timer(struct step *step)
 {
     txn_earlier_due(step);
@@ -328,7 +321,7 @@ void txn_on_compensating_timer(struct step *step)
         compensate_ready(step);
 }
 
-/* COMPENSATING, PARKED: an operator says: again, and counts from zero. */
+/* COMPENSATING: an operator says: again, and counts from zero. */
 void txn_on_compensating_resumed(struct step *step)
 {
     struct txn *txn = step->txn;

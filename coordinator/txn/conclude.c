@@ -1,8 +1,7 @@
 /* conclude.c: the end of a saga. Its outcome is written by the write that makes it final: the last
  * result commits, the last compensation says compensated. While that write is in flight nothing may
  * stop it; when it is durable the client and Kafka are told. A transaction is forgotten only after
- * every acknowledgement, those of the aborts of the attempt before as well. Where only parked ones
- * of these are left it is PARKED, with its outcome. */
+ * every acknowledgement, those of the aborts of the attempt before as well. */
 #include "conclude.h"
 #include "earlier.h"
 #include "effects.h"
@@ -49,7 +48,7 @@ void txn_conclude(struct step *step, enum txn_decision decision)
     txn_record_people(step);
 }
 
-/* CONCLUDING, PARKED with an outcome: durable, and everybody told? Who says only now that it ended
+/* CONCLUDING: durable, and everybody told? Who says only now that it ended
  * otherwise makes the outcome mixed. */
 void txn_concluded_settle(struct step *step)
 {
@@ -58,14 +57,8 @@ void txn_concluded_settle(struct step *step)
         return;
     if (txn->strayed != 0 && txn->outcome != TXN_OUTCOME_MIXED)
         txn_mixed(step, first_strayed(txn));
-    bool writing = txn->writing[TXN_RECORD_OUTCOME] > 0;
-    if (!writing && txn->owed_aborts == 0) {
+    if (txn->writing[TXN_RECORD_OUTCOME] == 0 && txn->owed_aborts == 0)
         txn_close(step);
-        return;
-    }
-    bool parked = !writing && txn->owed_aborts == txn->parked_aborts;
-    if (parked != (txn->state == TXN_PARKED))
-        txn_set_state(txn, parked ? TXN_PARKED : TXN_CONCLUDING);
 }
 
 static bool durable_outcome(const struct step *step)
@@ -112,7 +105,7 @@ void txn_on_concluded(struct step *step)
     txn_concluded_settle(step);
 }
 
-/* CONCLUDING, PARKED with an outcome. */
+/* CONCLUDING. */
 void txn_on_concluding_result(struct step *step)
 {
     if (txn_earlier_answered(step))

@@ -50,7 +50,7 @@ bool txn_delegated_holds(const struct txn *txn)
 bool txn_revoking_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE && txn_delegated(txn) &&
-           IN(ABORTING) == txn_all(txn);
+           (IN(ABORTING) | IN(PARKED)) == txn_all(txn);
 }
 
 /* Everybody voted yes or read_only, or the delegated branch has committed or has nothing to commit;
@@ -118,9 +118,9 @@ bool txn_falling_back_holds(const struct txn *txn)
            earlier_holds(txn);
 }
 
-/* Steps that go, or went; somebody is asked or waits for a row, and nobody is undone; behind the
- * pivot one that was refused may be revoked. Behind a decision all its members have acknowledged it
- * [POSTEARLY]. */
+/* Steps that go, or went; somebody is asked, waits for a row or is parked, and nobody is undone;
+ * behind the pivot one that was refused may be revoked. Behind a decision all its members have
+ * acknowledged it [POSTEARLY]. */
 bool txn_running_holds(const struct txn *txn)
 {
     return (txn->decision == TXN_UNDECIDED || txn_following(txn)) &&
@@ -129,7 +129,8 @@ bool txn_running_holds(const struct txn *txn)
            (IN(IDLE) | IN(EXECUTING) | IN(ABORTING) | IN(PARKED) | txn_passed(txn)) ==
                txn_all(txn) &&
            (IN(ABORTING) == 0 || txn_forward_only(txn)) && txn_passed(txn) != txn_all(txn) &&
-           ((IN(EXECUTING) | IN(ABORTING)) != 0 || txn->writing[TXN_RECORD_STEP] > 0) &&
+           ((IN(EXECUTING) | IN(ABORTING) | IN(PARKED)) != 0 ||
+            txn->writing[TXN_RECORD_STEP] > 0) &&
            earlier_holds(txn);
 }
 
@@ -137,8 +138,8 @@ bool txn_running_holds(const struct txn *txn)
 bool txn_stopping_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE &&
-           txn->protocol == TXN_PROTOCOL_SAGA && IN(ABORTING) != 0 &&
-           IN(ABORTING) == txn_of_kind(txn, TXN_STEP_PIVOT) &&
+           txn->protocol == TXN_PROTOCOL_SAGA && (IN(ABORTING) | IN(PARKED)) != 0 &&
+           (IN(ABORTING) | IN(PARKED)) == txn_of_kind(txn, TXN_STEP_PIVOT) &&
            (IN(COMPENSATING) | IN(COMPENSATED) | IN(ASKING)) == 0 && earlier_holds(txn);
 }
 
@@ -157,14 +158,14 @@ bool txn_compensating_holds(const struct txn *txn)
 {
     return txn->decision == TXN_ABORT && txn->outcome == TXN_OUTCOME_NONE &&
            txn->protocol == TXN_PROTOCOL_SAGA && (IN(EXECUTING) | IN(ABORTING)) == 0 &&
-           (IN(COMPENSATING) | IN(ASKING)) != 0 && earlier_holds(txn);
+           (IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) != 0 && earlier_holds(txn);
 }
 
-/* Nothing is under way but the row, or such aborts of the attempt before as are not parked. */
+/* Nothing is under way but the row, or aborts of the attempt before. */
 bool txn_concluding_holds(const struct txn *txn)
 {
     bool writing = txn->writing[TXN_RECORD_DECISION] + txn->writing[TXN_RECORD_OUTCOME] > 0;
-    bool aborting = txn->outcome != TXN_OUTCOME_NONE && txn->owed_aborts != txn->parked_aborts;
+    bool aborting = txn->outcome != TXN_OUTCOME_NONE && txn->owed_aborts != 0;
     return (writing || aborting) && earlier_holds(txn) &&
            (IN(EXECUTING) | IN(ABORTING) | IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0 &&
            (txn->decision == TXN_ABORT || txn->outcome != TXN_OUTCOME_NONE ||
@@ -194,21 +195,4 @@ bool txn_finished(const struct txn *txn)
 bool txn_publishing_holds(const struct txn *txn)
 {
     return txn_finished(txn) && txn->unpublished > 0 && txn->publish_deadline.us != 0;
-}
-
-/* The outcome is durable, and all that is left are parked aborts. */
-static bool aborts_are_parked(const struct txn *txn)
-{
-    return txn->outcome != TXN_OUTCOME_NONE && txn->owed_aborts != 0 &&
-           txn->owed_aborts == txn->parked_aborts;
-}
-
-bool txn_parked_holds(const struct txn *txn)
-{
-    return (IN(PARKED) != 0 || txn->writing[TXN_RECORD_OUTCOME] > 0 || aborts_are_parked(txn)) &&
-           earlier_holds(txn) &&
-           (txn->decision != TXN_UNDECIDED || txn_delegated(txn) ||
-            txn->protocol == TXN_PROTOCOL_SAGA) &&
-           (IN(COMPENSATING) | IN(ASKING)) == 0 &&
-           (IN(EXECUTING) == 0 || txn->cause != TXN_CAUSE_NONE); /* the pivot's is parked */
 }

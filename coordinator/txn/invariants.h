@@ -23,6 +23,5 @@ bool txn_compensating_holds(const struct txn *txn);
 bool txn_concluding_holds(const struct txn *txn);
 bool txn_finished(const struct txn *txn);
 bool txn_publishing_holds(const struct txn *txn);
-bool txn_parked_holds(const struct txn *txn);
 
 #endif

@@ -12,6 +12,7 @@
 #include "effects.h"
 #include "history.h"
 #include "order.h"
+#include "parked.h"
 #include "proof.h"
 #include "revoke.h"
 #include "send.h"
@@ -51,7 +52,8 @@ void txn_revoke_delegated(struct step *step, enum txn_cause cause, uint32_t bran
     struct txn_branch *branch = &txn->branches[0];
     txn->cause = cause;
     txn->cause_branch = branch_number;
-    txn_set_state(txn, TXN_REVOKING);
+    if (txn->state != TXN_REVOKING) /* else it was parked */
+        txn_set_state(txn, TXN_REVOKING);
     txn_revoke(step, branch);
 }
 
@@ -84,14 +86,8 @@ static void branch_refused(struct step *step, struct txn_branch *branch)
 
 static void park(struct step *step, struct txn_branch *branch)
 {
-    if (branch->state == TXN_BRANCH_PARKED)
-        return;
-    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
-    branch->retry_at.us = 0;
+    txn_park(step, branch);
     txn_release(step, branch);
-    txn_set_state(step->txn, TXN_PARKED);
-    txn_note(step,
-             (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = step->txn->delegated_branch});
 }
 
 /* A refusal behind a try that nobody knows of: it may have acted, and only the branch can tell.
@@ -200,6 +196,19 @@ void txn_on_delegated_cancel(struct step *step)
 {
     txn_note_moment(step, TXN_MOMENT_CANCELLED);
     txn_revoke_delegated(step, TXN_CAUSE_CANCELLED, 0);
+}
+
+/* REVOKING: it is under way, unless it is parked: then a cancel asks the branch once more. */
+void txn_on_revoking_cancel(struct step *step)
+{
+    if (txn_parked(step->txn))
+        txn_on_delegated_cancel(step);
+}
+
+void txn_on_revoking_resumed(struct step *step)
+{
+    if (txn_parked(step->txn))
+        txn_revoke_delegated(step, step->txn->cause, step->txn->cause_branch);
 }
 
 /* This memory sent nothing, but the leader before it may have: its branch is asked. */

@@ -12,6 +12,8 @@ void txn_on_executed(struct step *step);
 void txn_on_revoking_result(struct step *step);
 void txn_on_executed_timer(struct step *step);
 void txn_on_revoking_timer(struct step *step);
+void txn_on_revoking_cancel(struct step *step);
+void txn_on_revoking_resumed(struct step *step);
 void txn_on_delegated_cancel(struct step *step);
 void txn_on_delegated_unsendable(struct step *step);
 void txn_on_delegated_skipped(struct step *step);

@@ -1,136 +1,61 @@
-/* parked.c: an operator looks. What is parked, and so what a late answer, a cancel or "again"
- * means, depends on what the transaction was doing: */
+/* parked.c: what waits for an operator: a branch, and a transaction of which nothing else goes on.
+ *
+ * A transaction that is parked stays in the state that it is in, and so does what a late answer, a
+ * cancel or "again" means to it. Only what is shown differs: "parked" in the place of its state. */
 #include "parked.h"
-#include "compensate.h"
-#include "conclude.h"
-#include "decide.h"
-#include "earlier.h"
-#include "one_phase.h"
-#include "phase2.h"
-#include "pivot.h"
-#include "saga.h"
-#include "shape.h"
+#include "branch_states.h"
+#include "effects.h"
+#include "history.h"
 
-enum parked {
-    PARKED_DELEGATED,
-    PARKED_PHASE2,
-    PARKED_FORWARD,
-    PARKED_STOPPING,
-    PARKED_COMPENSATING,
-    PARKED_CONCLUDED, /* only aborts of earlier attempts are left */
-};
+#define IN(s) (txn->in[TXN_BRANCH_##s])
 
-static enum parked parked_in(const struct txn *txn)
+void txn_park(struct step *step, struct txn_branch *branch)
 {
-    bool following = txn_following(txn);
-    if (txn->protocol == TXN_PROTOCOL_2PC && !following)
-        return txn->decision == TXN_UNDECIDED ? PARKED_DELEGATED : PARKED_PHASE2;
-    if (txn->outcome != TXN_OUTCOME_NONE)
-        return PARKED_CONCLUDED;
-    if (txn->decision == TXN_ABORT)
-        return PARKED_COMPENSATING;
-    return following || txn_forward_only(txn) ? PARKED_FORWARD : PARKED_STOPPING;
+    if (branch->state == TXN_BRANCH_PARKED)
+        return;
+    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
+    branch->retry_at.us = 0;
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
 }
 
-/* A cancel of what was parked undecided asks the branch once more. */
-void txn_on_parked_cancel(struct step *step)
+void txn_park_step(struct step *step, struct txn_branch *branch, enum record_step_state state)
 {
-    switch (parked_in(step->txn)) {
-    case PARKED_DELEGATED:
-        txn_on_delegated_cancel(step);
-        return;
-    case PARKED_FORWARD:
-        txn_on_running_cancel(step);
-        return;
-    case PARKED_STOPPING:
-        txn_revoke_again(step);
-        return;
-    case PARKED_PHASE2:
-    case PARKED_COMPENSATING:
-    case PARKED_CONCLUDED:
-        txn_on_cancelled_late(step);
-        return;
-    }
+    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
+    branch->retry_at.us = 0;
+    txn_persist_step(step, branch, state);
+    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
 }
 
-void txn_on_parked_result(struct step *step)
+bool txn_revocation_parked(const struct txn *txn)
 {
-    switch (parked_in(step->txn)) {
-    case PARKED_DELEGATED:
-        txn_on_revoking_result(step);
-        return;
-    case PARKED_PHASE2:
-        txn_on_acknowledged(step);
-        return;
-    case PARKED_FORWARD:
-        txn_on_step_result(step);
-        return;
-    case PARKED_STOPPING:
-        txn_on_stopping_result(step);
-        return;
-    case PARKED_COMPENSATING:
-        txn_on_compensating_result(step);
-        return;
-    case PARKED_CONCLUDED:
-        txn_on_concluding_result(step);
-        return;
-    }
+    return IN(PARKED) != 0;
 }
 
-void txn_on_parked_resumed(struct step *step)
+/* All that is owed for earlier attempts is parked, and something is. */
+static bool earlier_parked(const struct txn *txn)
 {
-    switch (parked_in(step->txn)) {
-    case PARKED_DELEGATED:
-        txn_revoke_delegated(step, step->txn->cause, step->txn->cause_branch);
-        return;
-    case PARKED_PHASE2:
-        txn_on_phase2_resumed(step);
-        return;
-    case PARKED_FORWARD:
-        txn_on_running_resumed(step);
-        return;
-    case PARKED_STOPPING:
-        txn_on_earlier_resumed(step);
-        txn_revoke_again(step);
-        return;
-    case PARKED_COMPENSATING:
-        txn_on_compensating_resumed(step);
-        return;
-    case PARKED_CONCLUDED:
-        txn_on_concluding_resumed(step);
-        return;
-    }
+    return txn->owed_aborts != 0 && txn->owed_aborts == txn->parked_aborts;
 }
 
-/* An outcome that became mixed. That of a saga is waited for in CONCLUDING. */
-void txn_on_parked_durable(struct step *step)
+bool txn_phase2_parked(const struct txn *txn)
 {
-    switch (parked_in(step->txn)) {
-    case PARKED_DELEGATED:
-    case PARKED_PHASE2:
-    case PARKED_FORWARD:
-        txn_on_outcome(step);
-        return;
-    case PARKED_STOPPING:
-    case PARKED_COMPENSATING:
-    case PARKED_CONCLUDED:
-        return;
-    }
+    return txn->decision != TXN_UNDECIDED && txn->writing[TXN_RECORD_OUTCOME] == 0 &&
+           (IN(COMMITTING) | IN(ABORTING)) == 0 && (IN(PARKED) != 0 || earlier_parked(txn));
 }
 
-/* Aborts of attempts before; and compensations whose time has come. */
-void txn_on_parked_timer(struct step *step)
+bool txn_forward_parked(const struct txn *txn)
 {
-    switch (parked_in(step->txn)) {
-    case PARKED_COMPENSATING:
-        txn_on_compensating_timer(step);
-        return;
-    case PARKED_DELEGATED:
-    case PARKED_PHASE2:
-    case PARKED_FORWARD:
-    case PARKED_STOPPING:
-    case PARKED_CONCLUDED:
-        txn_on_earlier_timer(step);
-        return;
-    }
+    return IN(PARKED) != 0 && (IN(EXECUTING) | IN(ABORTING)) == 0 &&
+           txn->writing[TXN_RECORD_STEP] == 0;
+}
+
+bool txn_compensation_parked(const struct txn *txn)
+{
+    return IN(PARKED) != 0 && (IN(COMPENSATING) | IN(ASKING)) == 0;
+}
+
+bool txn_conclusion_parked(const struct txn *txn)
+{
+    return txn->outcome != TXN_OUTCOME_NONE && txn->writing[TXN_RECORD_OUTCOME] == 0 &&
+           earlier_parked(txn);
 }

@@ -7,6 +7,7 @@
 #include "effects.h"
 #include "end.h"
 #include "history.h"
+#include "parked.h"
 #include "saga.h"
 #include "send.h"
 #include "shape.h"
@@ -83,16 +84,6 @@ static void acknowledged(struct step *step, struct txn_branch *branch, enum mess
     branch->retry_at.us = 0;
 }
 
-/* 409 to a commit or an abort makes no sense: an operator looks; the others go on. */
-static void branch_park(struct step *step, struct txn_branch *branch)
-{
-    if (branch->state == TXN_BRANCH_PARKED)
-        return;
-    txn_branch_set(step->txn, branch, TXN_BRANCH_PARKED);
-    branch->retry_at.us = 0;
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
-}
-
 static void phase2_answer(struct step *step, struct txn_branch *branch, enum message_op op)
 {
     const struct result *result = step->event->of.result;
@@ -104,7 +95,7 @@ static void phase2_answer(struct step *step, struct txn_branch *branch, enum mes
         txn_heuristic(step, branch);
         return;
     case RESULT_REFUSED:
-        branch_park(step, branch);
+        txn_park(step, branch); /* 409 makes no sense here: an operator looks; the others go on */
         return;
     case RESULT_RETRY:
     case RESULT_CONFLICT:
@@ -118,7 +109,7 @@ static void phase2_answer(struct step *step, struct txn_branch *branch, enum mes
         txn_again(step, branch, txn_retry_after(step));
 }
 
-/* COMMITTING, ABORTING, PARKED. */
+/* COMMITTING, ABORTING. */
 void txn_on_acknowledged(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -142,7 +133,7 @@ void txn_on_acknowledged(struct step *step)
     txn_settle(step);
 }
 
-/* COMMITTING, ABORTING, PARKED: the record of a mixed outcome. */
+/* COMMITTING, ABORTING: the record of a mixed outcome. */
 void txn_on_outcome(struct step *step)
 {
     if (step->event->of.durable.record != TXN_RECORD_OUTCOME || !txn_mixing(step->txn))
@@ -160,7 +151,7 @@ void txn_on_phase2_timer(struct step *step)
     txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
 }
 
-/* COMMITTING, ABORTING, PARKED: an operator says: again. */
+/* COMMITTING, ABORTING: an operator says: again. */
 void txn_on_phase2_resumed(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -171,8 +162,6 @@ void txn_on_phase2_resumed(struct step *step)
         txn_settle(step);
         return;
     }
-    if (txn->state == TXN_PARKED)
-        txn_set_state(txn, commits ? TXN_COMMITTING : TXN_ABORTING);
     while (mask != 0) {
         struct txn_branch *branch = txn_take(txn, &mask);
         txn_note(step, (struct txn_note){.moment = TXN_MOMENT_RESUMED, .branch = branch->number});
@@ -182,8 +171,7 @@ void txn_on_phase2_resumed(struct step *step)
     }
 }
 
-/* All know the decision. Have those before it heard of the end of earlier attempts? Where only
- * parked ones are left, an operator looks. */
+/* All know the decision. Have those before it heard of the end of earlier attempts? */
 static bool earlier_open(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -194,29 +182,18 @@ static bool earlier_open(struct step *step)
         if (txn->concluding != TXN_OUTCOME_MIXED)
             txn_mixed(step, branch);
     }
-    bool writing = txn->writing[TXN_RECORD_OUTCOME] > 0;
-    if (!writing && txn->owed_aborts == 0)
-        return false;
-    bool parked = !writing && txn->owed_aborts == txn->parked_aborts;
-    if (parked && txn->state != TXN_PARKED)
-        txn_set_state(txn, TXN_PARKED);
-    else if (!parked && txn->state == TXN_PARKED)
-        txn_set_state(txn, txn->decision == TXN_COMMIT ? TXN_COMMITTING : TXN_ABORTING);
-    return true;
+    return txn->writing[TXN_RECORD_OUTCOME] > 0 || txn->owed_aborts != 0;
 }
 
-/* Is everybody told and everything written? Then on to the end, or to the operator. */
+/* Is everybody told and everything written? Then on to the end. */
 void txn_settle(struct step *step)
 {
     struct txn *txn = step->txn;
     if (txn->decision == TXN_UNDECIDED || txn->writing[TXN_RECORD_OUTCOME] > 0 ||
         (txn->in[TXN_BRANCH_COMMITTING] | txn->in[TXN_BRANCH_ABORTING]) != 0)
         return;
-    if (txn->in[TXN_BRANCH_PARKED] != 0) {
-        if (txn->state != TXN_PARKED)
-            txn_set_state(txn, TXN_PARKED);
+    if (txn->in[TXN_BRANCH_PARKED] != 0)
         return;
-    }
     if (txn->decision == TXN_COMMIT && txn->outcome == TXN_OUTCOME_NONE)
         txn_follow(step);
     else if (!earlier_open(step))

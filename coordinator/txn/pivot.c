@@ -12,6 +12,7 @@
 #include "earlier.h"
 #include "effects.h"
 #include "history.h"
+#include "parked.h"
 #include "revoke.h"
 #include "saga.h"
 #include "send.h"
@@ -21,7 +22,8 @@
 
 static void revoke(struct step *step, struct txn_branch *pivot)
 {
-    txn_set_state(step->txn, TXN_STOPPING);
+    if (step->txn->state != TXN_STOPPING) /* else it was parked */
+        txn_set_state(step->txn, TXN_STOPPING);
     txn_revoke(step, pivot);
 }
 
@@ -82,16 +84,6 @@ static void pivot_done(struct step *step, struct txn_branch *pivot)
     go_forward(step);
 }
 
-static void pivot_park(struct step *step, struct txn_branch *pivot)
-{
-    if (pivot->state == TXN_BRANCH_PARKED)
-        return;
-    txn_branch_set(step->txn, pivot, TXN_BRANCH_PARKED);
-    pivot->retry_at.us = 0;
-    txn_set_state(step->txn, TXN_PARKED);
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = pivot->number});
-}
-
 static void revoke_answered(struct step *step, struct txn_branch *pivot)
 {
     switch (txn_revoke_said(step->event->of.result)) {
@@ -104,7 +96,7 @@ static void revoke_answered(struct step *step, struct txn_branch *pivot)
         turn(step);
         return;
     case TXN_REVOKE_UNCLEAR:
-        pivot_park(step, pivot);
+        txn_park(step, pivot);
         return;
     case TXN_REVOKE_OPEN:
         txn_revoke_later(step, pivot);
@@ -157,12 +149,25 @@ void txn_on_stopping_timer(struct step *step)
     txn_resend_due(step, TXN_BRANCH_ABORTING, OP_ABORT);
 }
 
-/* PARKED: the pivot is revoked once more. */
-void txn_revoke_again(struct step *step)
+static void revoke_again(struct step *step)
 {
     struct txn_branch *pivot = txn_pivot(step->txn);
     assert(pivot != NULL && pivot->state == TXN_BRANCH_PARKED);
     revoke(step, pivot);
+}
+
+/* STOPPING: the outcome answers it, unless the pivot is parked: then that is asked once more. */
+void txn_on_stopping_cancel(struct step *step)
+{
+    if (txn_parked(step->txn))
+        revoke_again(step);
+}
+
+void txn_on_stopping_resumed(struct step *step)
+{
+    txn_on_earlier_resumed(step);
+    if (txn_parked(step->txn))
+        revoke_again(step);
 }
 
 /* TURNING. */

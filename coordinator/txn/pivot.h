@@ -7,7 +7,8 @@
 void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number);
 void txn_on_stopping_result(struct step *step);
 void txn_on_stopping_timer(struct step *step);
-void txn_revoke_again(struct step *step);
+void txn_on_stopping_cancel(struct step *step);
+void txn_on_stopping_resumed(struct step *step);
 void txn_on_turning_result(struct step *step);
 void txn_on_late_skipped(struct step *step);
 void txn_on_late_unsent(struct step *step);

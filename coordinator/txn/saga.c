@@ -14,6 +14,7 @@
 #include "effects.h"
 #include "history.h"
 #include "order.h"
+#include "parked.h"
 #include "pivot.h"
 #include "proof.h"
 #include "revoke.h"
@@ -60,11 +61,6 @@ void txn_run(struct step *step)
         txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
         txn_try(step, branch, OP_EXECUTE);
     }
-    bool parked = txn->in[TXN_BRANCH_PARKED] != 0 &&
-                  (txn->in[TXN_BRANCH_EXECUTING] | txn->in[TXN_BRANCH_ABORTING]) == 0 &&
-                  txn->writing[TXN_RECORD_STEP] == 0;
-    if (parked != (txn->state == TXN_PARKED))
-        txn_set_state(txn, parked ? TXN_PARKED : TXN_RUNNING);
 }
 
 void txn_run_begin(struct step *step)
@@ -74,7 +70,7 @@ void txn_run_begin(struct step *step)
     txn_run(step);
 }
 
-/* COMMITTING, PARKED: all branches have acknowledged the commit; now the steps behind the pivot. */
+/* COMMITTING: all branches have acknowledged the commit; now the steps behind the pivot. */
 void txn_follow(struct step *step)
 {
     for (uint64_t mask = step->txn->in[TXN_BRANCH_BEHIND]; mask != 0;)
@@ -105,11 +101,7 @@ static void refused(struct step *step, struct txn_branch *branch)
 /* Forward only: an operator looks. */
 static void park(struct step *step, struct txn_branch *branch, enum record_step_state state)
 {
-    struct txn *txn = step->txn;
-    branch->retry_at.us = 0;
-    txn_branch_set(txn, branch, TXN_BRANCH_PARKED);
-    txn_persist_step(step, branch, state);
-    txn_note(step, (struct txn_note){.moment = TXN_MOMENT_PARKED, .branch = branch->number});
+    txn_park_step(step, branch, state);
     txn_run(step);
 }
 
@@ -215,7 +207,7 @@ static void revoke_answered(struct step *step)
     }
 }
 
-/* RUNNING; PARKED while it goes forward. */
+/* RUNNING. */
 void txn_on_step_result(struct step *step)
 {
     if (txn_earlier_answered(step))
@@ -289,7 +281,7 @@ void txn_on_running_cancel(struct step *step)
     txn_stop(step, TXN_CAUSE_CANCELLED, 0);
 }
 
-/* RUNNING, PARKED: an operator says: again. */
+/* RUNNING: an operator says: again. */
 void txn_on_running_resumed(struct step *step)
 {
     struct txn *txn = step->txn;

@@ -7,12 +7,11 @@
  *        forced   |            | lazy begin                     v
  *                 v            |                              OPEN  <-- enlistments
  *             BEGINNING        |                                |  commit: the list is closed
- *           begin |            |  .-----------------------------'  (over BEGINNING while the row of
- *         durable v            v  v                                 a member that can not ask is
- * out)
- *                '-------> RESERVING <---------- RESTARTING* <-- PREPARING: a conflict
- *                              | slots, all or none            (attempt n ended, n+1 begun:
- * durable) one branch      |      several
+ *           begin |            |  .-----------------------------'  (over BEGINNING while the row
+ *         durable v            v  v                                 of a member that cannot ask
+ *                 '------> RESERVING <---- RESTARTING* <--.         is in flight)
+ *                              |      row durable, time   | PREPARING: a conflict
+ *                   one branch | slots, all or none       | (attempt n ends, n + 1 begins)
  *            .-----------------+----------------.
  *            v                                  v
  *       DELEGATING                          PREPARING -- no, timeout, cancel --> ABORTING*
@@ -29,9 +28,9 @@
  *                               COMMITTING*                   ABORTING   the row is written beside
  *                                    | all acknowledged          | all acknowledged, row durable
  *                                    '------------.   .----------'
- *       PARKED <- 409, or an answer that         v   v
- *         |       decides nothing               PUBLISHING   waits a bounded time for Kafka's word
- *         '-- a late answer settles it -->          |
+ *                                                v   v
+ *                                               PUBLISHING   waits a bounded time for Kafka's word
+ *                                                   |
  *                                                 ENDED            any -- wrong epoch --> LOST
  *
  * A saga, and what becomes of a two-phase commit that may fall back (mode 2pc_then_saga):
@@ -44,8 +43,9 @@
  *                     | aborted    |                                 | all is undone
  *                     '-------> TURNING -- durable --> COMPENSATING*-'
  *   COMMITTING -- all acknowledged, steps behind the pivot --> RUNNING
- *   RUNNING, STOPPING, COMPENSATING <--> PARKED    only parked steps are left; an operator looks
- *   CONCLUDING, with its outcome    <--> PARKED    only parked aborts of the attempt before are
+ *
+ * Parked is no state: `parked` of a row says when nothing goes on in it but what waits for an
+ * operator. The transaction goes on in that state with a late answer, or when the operator says so.
  */
 #include "begin.h"
 #include "compensate.h"
@@ -253,18 +253,19 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_REVOKING] =
         {
             .name = "revoking",
-            .next = NEXT(DECIDING) | NEXT(ABORTING) | NEXT(PARKED) | NEXT(LOST),
+            .next = NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
             .invariant = txn_revoking_holds,
+            .parked = txn_revocation_parked,
             .on =
                 {
                     NEVER_AGAIN,
                     LIST_CLOSED,
-                    [TXN_EVENT_CANCELLED] = ignored,
+                    [TXN_EVENT_CANCELLED] = txn_on_revoking_cancel,
                     [TXN_EVENT_RESERVED] = ignored,
                     [TXN_EVENT_RESULT] = txn_on_revoking_result,
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
+                    [TXN_EVENT_RESUMED] = txn_on_revoking_resumed,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_revoking_timer,
@@ -296,8 +297,9 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_COMMITTING] =
         {
             .name = "committing",
-            .next = NEXT(RUNNING) | NEXT(PUBLISHING) | NEXT(PARKED) | NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(RUNNING) | NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
             .invariant = txn_committing_holds,
+            .parked = txn_phase2_parked,
             .on =
                 {
                     NEVER_AGAIN,
@@ -317,8 +319,9 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_ABORTING] =
         {
             .name = "aborting",
-            .next = NEXT(COMMITTING) | NEXT(PUBLISHING) | NEXT(PARKED) | NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(COMMITTING) | NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
             .invariant = txn_aborting_holds,
+            .parked = txn_phase2_parked,
             .on =
                 {
                     NEVER_AGAIN,
@@ -380,8 +383,9 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_RUNNING] =
         {
             .name = "running",
-            .next = NEXT(STOPPING) | NEXT(TURNING) | NEXT(CONCLUDING) | NEXT(PARKED) | NEXT(LOST),
+            .next = NEXT(STOPPING) | NEXT(TURNING) | NEXT(CONCLUDING) | NEXT(LOST),
             .invariant = txn_running_holds,
+            .parked = txn_forward_parked,
             .on =
                 {
                     NEVER_AGAIN,
@@ -401,18 +405,19 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_STOPPING] =
         {
             .name = "stopping",
-            .next = NEXT(RUNNING) | NEXT(TURNING) | NEXT(CONCLUDING) | NEXT(PARKED) | NEXT(LOST),
+            .next = NEXT(RUNNING) | NEXT(TURNING) | NEXT(CONCLUDING) | NEXT(LOST),
             .invariant = txn_stopping_holds,
+            .parked = txn_revocation_parked,
             .on =
                 {
                     NEVER_AGAIN,
                     LIST_CLOSED,
-                    [TXN_EVENT_CANCELLED] = ignored, /* the outcome answers it */
+                    [TXN_EVENT_CANCELLED] = txn_on_stopping_cancel,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     [TXN_EVENT_RESULT] = txn_on_stopping_result,
                     [TXN_EVENT_UNSENDABLE] = txn_on_late_unsent,
                     [TXN_EVENT_SKIPPED] = txn_on_late_skipped,
-                    [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
+                    [TXN_EVENT_RESUMED] = txn_on_stopping_resumed,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_stopping_timer,
@@ -443,8 +448,9 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_COMPENSATING] =
         {
             .name = "compensating",
-            .next = NEXT(CONCLUDING) | NEXT(PARKED) | NEXT(LOST),
+            .next = NEXT(CONCLUDING) | NEXT(LOST),
             .invariant = txn_compensating_holds,
+            .parked = txn_compensation_parked,
             .on =
                 {
                     NEVER_AGAIN,
@@ -464,8 +470,9 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_CONCLUDING] =
         {
             .name = "concluding",
-            .next = NEXT(PUBLISHING) | NEXT(PARKED) | NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
             .invariant = txn_concluding_holds,
+            .parked = txn_conclusion_parked,
             .on =
                 {
                     NEVER_AGAIN,
@@ -500,29 +507,6 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = txn_on_published,
                     [TXN_EVENT_TIMER] = txn_on_publish_timer,
-                    FENCED_ANYWHERE,
-                },
-        },
-    [TXN_PARKED] =
-        {
-            .name = "parked",
-            .next = NEXT(COMMITTING) | NEXT(RUNNING) | NEXT(STOPPING) | NEXT(TURNING) |
-                    NEXT(COMPENSATING) | NEXT(CONCLUDING) | NEXT(DECIDING) | NEXT(ABORTING) |
-                    NEXT(REVOKING) | NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
-            .invariant = txn_parked_holds,
-            .on =
-                {
-                    NEVER_AGAIN,
-                    LIST_CLOSED,
-                    [TXN_EVENT_CANCELLED] = txn_on_parked_cancel,
-                    [TXN_EVENT_RESERVED] = txn_on_reserved_late,
-                    [TXN_EVENT_RESULT] = txn_on_parked_result,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = txn_on_parked_resumed,
-                    [TXN_EVENT_DURABLE] = txn_on_parked_durable,
-                    [TXN_EVENT_PUBLISHED] = noted,
-                    [TXN_EVENT_TIMER] = txn_on_parked_timer,
                     FENCED_ANYWHERE,
                 },
         },

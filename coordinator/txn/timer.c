@@ -167,8 +167,6 @@ static struct mono saga_wake_at(const struct txn *txn, struct mono at)
         sooner_steps(txn, TXN_BRANCH_COMPENSATING, &at);
         sooner_retries(txn, TXN_BRANCH_ASKING, &at);
         sooner_steps(txn, TXN_BRANCH_PARKED, &at);
-    } else if (txn->state == TXN_PARKED) {
-        sooner_steps(txn, TXN_BRANCH_PARKED, &at);
     }
     return at;
 }
@@ -209,7 +207,6 @@ struct mono txn_wake_at(const struct txn *txn)
     case TXN_TURNING:
     case TXN_COMPENSATING:
     case TXN_CONCLUDING:
-    case TXN_PARKED:
         return saga_wake_at(txn, at);
     case TXN_RESTARTING: /* while the write is in flight: looked at when it is durable */
         if (txn->writing[TXN_RECORD_ATTEMPT] == 0) {

@@ -8,6 +8,7 @@ struct txn_state_row {
     const char *name;
     uint32_t next; /* bit s: state s may follow */
     bool (*invariant)(const struct txn *txn);
+    bool (*parked)(const struct txn *txn); /* only what is parked is left; NULL: never */
     txn_handler on[TXN_EVENT_COUNT];
 };
 

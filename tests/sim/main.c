@@ -24,7 +24,7 @@ struct tally {
 
 static struct txn_effects effects;
 static struct buffer texts;
-static uint64_t pairs[TXN_STATE_COUNT][TXN_EVENT_COUNT];
+static uint64_t pairs[2][TXN_STATE_COUNT][TXN_EVENT_COUNT];
 
 static bool run(const struct options *options, uint64_t seed, enum mutation mutation,
                 struct tally *tally, uint64_t *ret_digest)
@@ -71,14 +71,14 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
     return !failed;
 }
 
-static void report_unseen(enum txn_state state)
+static void report_unseen(enum txn_state state, bool parked)
 {
     const char *before = "";
     for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++) {
-        if (pairs[state][e] != 0)
+        if (pairs[parked][state][e] != 0)
             continue;
         if (before[0] == '\0')
-            printf("  not in %s: ", txn_state_name(state));
+            printf("  not in %s%s: ", txn_state_name(state), parked ? ", parked" : "");
         printf("%s%s", before, txn_event_kind_name((enum txn_event_kind)e));
         before = ", ";
     }
@@ -87,17 +87,30 @@ static void report_unseen(enum txn_state state)
 }
 
 /* How much of the core's table these histories came through, and what they did not. */
-static void report_pairs(void)
+static uint32_t seen_in(uint32_t state, bool parked)
 {
     uint32_t seen = 0;
+    for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
+        seen += pairs[parked][state][e] > 0;
+    return seen;
+}
+
+static void report_pairs(void)
+{
+    uint32_t seen = 0, parked = 0, may_be_parked = 0;
     for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
-        for (uint32_t e = 0; e < TXN_EVENT_COUNT; e++)
-            seen += pairs[s][e] > 0;
+        seen += seen_in(s, false);
+        parked += seen_in(s, true);
+        may_be_parked += seen_in(s, true) > 0;
     }
-    printf("%u of %u pairs of state and event seen\n", seen,
-           (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
-    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++)
-        report_unseen((enum txn_state)s);
+    printf("%u of %u pairs of state and event seen, %u of %u while it is parked\n", seen,
+           (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT, parked,
+           may_be_parked * (uint32_t)TXN_EVENT_COUNT);
+    for (uint32_t s = 0; s < TXN_STATE_COUNT; s++) {
+        report_unseen((enum txn_state)s, false);
+        if (seen_in(s, true) > 0)
+            report_unseen((enum txn_state)s, true);
+    }
 }
 
 static void report(const struct tally *tally)

@@ -281,6 +281,11 @@ static void arm(struct world *world, uint32_t node, uint32_t txn)
                wake_us > now_us ? wake_us - now_us : 0);
 }
 
+void sim_pair(struct world *world, const struct txn *txn, enum txn_event_kind kind)
+{
+    world->pairs[txn_parked(txn)][txn->state][kind]++;
+}
+
 void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event)
 {
     struct node *host = world->nodes[node];
@@ -289,12 +294,12 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
         return;
     if (world_chance(world, world->duplicate))
         stray_one(world, node, txn);
-    enum txn_state from = live->txn.state;
-    world->pairs[from][event->kind]++;
+    const char *from = txn_shown_name(&live->txn);
+    sim_pair(world, &live->txn, event->kind);
     txn_step(&live->txn, event, node_now(world, node), world->effects);
     world_trace(world, "node %u: txn %u %s: %s -> %s, %u effects", node, txn,
-                txn_event_kind_name(event->kind), txn_state_name(from),
-                txn_state_name(live->txn.state), world->effects->count);
+                txn_event_kind_name(event->kind), from, txn_shown_name(&live->txn),
+                world->effects->count);
     for (uint32_t i = 0; i < world->effects->count; i++) {
         if (world_chance(world, world->crash)) { /* at every effect */
             node_crash(world, node);

@@ -2,20 +2,17 @@
  * participants, clients and Kafka. One seed is one history: the same seed, the same trace.
  *
  *   world.c        the event queue, chance, the trace, failures
- *   node.c         the coordinator: the host of the core; takeover and recovery
- *   slots.c        its slots at participants
+ *   node.c, slots.c   the coordinator: the host of the core; takeover and recovery; its slots
  *   request.c      what clients ask of it
  *   lane.c         its way to the journal: batches, unknown commits
  *   journal.c      what the database holds, and its rules
- *   participant.c  the guard's rules (participant-sdk.md), prepared state, inquiry
+ *   participant.c, compensate.c   the guard's rules (participant-sdk.md), prepared state, inquiry
  *   locks.c        the rows of a participant's database, and who waits for them; liveness
- *   compensate.c   the guard's rules for sagas: compensate, status
  *   stray.c        events that have no business coming now
- *   wait.c         the clients that wait at a node: replies when time is over, stop, fencing
  *   client.c       requests, repeated and cancelled; interactive clients and their services
+ *   wait.c         who waits at a node: replies when time is over, or the node stops
  *   marks.c        which guard rows leave
- *   check.c        the invariants of faults.md: at every step, and after the drain
- *   check_saga.c   those of sagas and of the fallback
+ *   check.c, check_saga.c   the invariants of faults.md: at every step, and after the drain
  *   mutate.c       protections that can be switched off, here and never in the core */
 #ifndef SIM_H
 #define SIM_H
@@ -381,7 +378,8 @@ struct world {
     char why[256];
     uint64_t digest; /* of the trace */
     uint64_t steps;
-    uint64_t (*pairs)[TXN_EVENT_COUNT]; /* how often each event was stepped in each state */
+    /* How often each event was stepped in each state; [1]: while it was parked. */
+    uint64_t (*pairs)[TXN_STATE_COUNT][TXN_EVENT_COUNT];
     uint32_t rows;       /* of each participant, that everybody wants; 0: nobody wants the same */
     bool serializable;   /* who waits for a row when its holder commits can not go on */
     bool blind;          /* nobody can look up who holds a row */
@@ -428,6 +426,7 @@ struct txn_now node_now(const struct world *world, uint32_t node);
 void node_takeover(struct world *world);
 void node_crash(struct world *world, uint32_t node);
 void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event);
+void sim_pair(struct world *world, const struct txn *txn, enum txn_event_kind kind);
 void node_on_result(struct world *world, const struct sim_event *event);
 void node_on_call_timeout(struct world *world, const struct sim_event *event);
 void node_on_timer(struct world *world, const struct sim_event *event);

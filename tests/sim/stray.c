@@ -69,7 +69,7 @@ static void stray(struct world *world, uint32_t node, uint32_t txn, enum txn_eve
     if (!is_stray(&live->txn, kind, world->now_us + 1, &event))
         return;
     enum txn_state state = live->txn.state;
-    world->pairs[state][kind]++;
+    sim_pair(world, &live->txn, kind);
     txn_step(&live->txn, &event, node_now(world, node), world->effects);
     if (!only_refused(world->effects) || live->txn.state != state)
         world_fail(world, "txn %u: a stray %s in %s does something", txn, txn_event_kind_name(kind),
@@ -92,7 +92,7 @@ void stray_fenced(struct world *world, uint32_t node, uint32_t txn)
 {
     struct live *live = world->nodes[node]->live[txn];
     struct txn_event event = {.kind = TXN_EVENT_FENCED};
-    world->pairs[live->txn.state][TXN_EVENT_FENCED]++;
+    sim_pair(world, &live->txn, TXN_EVENT_FENCED);
     txn_step(&live->txn, &event, node_now(world, node), world->effects);
     stray_all(world, node, txn);
 }

@@ -147,8 +147,10 @@ END_TEST
 /* An operator sees what is parked also while other steps go on. */
 START_TEST(parked_is_also_partly_parked)
 {
-    entries[2]->txn.state = TXN_PARKED;
+    entries[2]->txn.state = TXN_RUNNING; /* and nothing else of it goes on */
+    entries[2]->txn.in[TXN_BRANCH_PARKED] = 1;
     entries[5]->txn.in[TXN_BRANCH_PARKED] = 1;
+    entries[5]->txn.in[TXN_BRANCH_COMPENSATING] = 2;
     lists((struct api_list){.state = "parked"}, "63.");
     lists((struct api_list){.state = "compensating"}, "65421.");
 }

@@ -205,17 +205,17 @@ START_TEST(a_refused_abort_of_the_attempt_before_is_parked_and_holds_up_only_the
     ck_assert(steps_say(rig, ",\"earlier_abort\":{\"attempt\":1,\"state\":\"parked\","
                              "\"tries\":1,\"reason\":\"what abort?\"}}"));
     run_to_outcome(rig);
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_int_eq(rig->txn.outcome, TXN_OUTCOME_COMMITTED);
     ck_assert_uint_eq(txn_wake_at(&rig->txn).us, 0); /* nobody but an operator wakes it */
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "reply refused ENDED");
     ck_assert_str_eq(rig_earlier(rig, 2, RESULT_UNKNOWN), ""); /* late: it stays parked */
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 abort #1");
     ck_assert_int_eq(rig->txn.state, TXN_CONCLUDING);
     ck_assert(steps_say(rig, "\"earlier_abort\":{\"attempt\":1,\"state\":\"aborting\""));
     ck_assert_str_eq(rig_earlier(rig, 2, RESULT_REFUSED), "");
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 abort #1");
     ck_assert_str_eq(rig_earlier(rig, 2, RESULT_DONE), "persist end commit committed #2; ended");
     ck_assert(!steps_say(rig, "earlier_abort"));
@@ -256,7 +256,7 @@ START_TEST(one_that_still_tries_keeps_it_concluding_beside_one_that_is_parked)
     ck_assert_int_eq(rig->txn.state, TXN_CONCLUDING);
     ck_assert_str_eq(rig_wake(rig), "send 1 abort #1");
     rig_earlier(rig, 1, RESULT_DONE);
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     rig_free(rig);
 }
 END_TEST

@@ -99,7 +99,7 @@ START_TEST(a_revocation_answered_with_nonsense_parks_undecided)
     struct rig *rig = delegated();
     rig_event(rig, TXN_EVENT_CANCELLED);
     ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_UNSAID), "release 1");
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_int_eq(txn_inquire(&rig->txn, 1, 1), TXN_ANSWER_UNDECIDED);
     ck_assert_str_eq(rig_done(rig, 1, OP_ABORT, BRANCH_IS_UNSAID), "");
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "send 1 abort"); /* asks once more */

@@ -163,7 +163,7 @@ START_TEST(a_retry_of_a_refusal_is_a_new_attempt)
     struct rig *rig = behind_the_pivot();
     ck_assert_str_eq(refused_with_tombstone(rig, 2), "persist step 2 refused");
     rig_durable(rig, TXN_RECORD_STEP);
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "persist step 2 trying!");
     ck_assert(span_is(rig_record(rig, TXN_RECORD_STEP)->step,
                       "{\"branch\":2,\"attempt\":1,\"step\":\"trying\",\"tries\":1,\"raised\":1}"));
@@ -281,7 +281,7 @@ START_TEST(a_retry_of_a_refused_commit_is_told_apart)
     uint64_t before = 0;
     for (int i = 0; i < 3; i++) {
         rig_result(rig, 2, OP_COMMIT, RESULT_REFUSED);
-        ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+        ck_assert(txn_parked(&rig->txn));
         ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 commit");
         ck_assert_uint_ne(rig->effects.list[0].again, before);
         before = rig->effects.list[0].again;
@@ -318,7 +318,7 @@ START_TEST(a_new_leader_goes_on_with_the_steps_own_attempt)
     image = image_of("[{\"branch\":1,\"attempt\":1,\"step\":\"done\",\"tries\":1},"
                      "{\"branch\":2,\"attempt\":1,\"step\":\"refused\",\"tries\":1,\"raised\":1}]");
     rig = rig_recover_saga(&image, "pr", &trace);
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "persist step 2 trying!");
     ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute #3");
     rig_free(rig);

@@ -254,7 +254,7 @@ START_TEST(spent_compensations_are_parked_and_hold_up_only_what_they_depend_on)
     ck_assert_int_eq(rig->txn.state, TXN_COMPENSATING);
     ck_assert_str_eq(rig_done(rig, 3, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
                      "persist step 3 compensated");
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED); /* 1 waits for 2 */
+    ck_assert(txn_parked(&rig->txn)); /* 1 waits for 2 */
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 compensate");
     ck_assert_int_eq(rig->txn.state, TXN_COMPENSATING);
     ck_assert_uint_eq(rig->branches[1].tries, 1);
@@ -281,7 +281,7 @@ START_TEST(spent_compensations_are_tried_again_slowly)
         if (refused) {
             rig_result(rig, 1, OP_COMPENSATE, RESULT_REFUSED);
             rig_durable(rig, TXN_RECORD_STEP);
-            ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+            ck_assert(txn_parked(&rig->txn));
             ck_assert_uint_eq(txn_wake_at(&rig->txn).us, 0);
             break;
         }
@@ -292,7 +292,7 @@ START_TEST(spent_compensations_are_tried_again_slowly)
         ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 1 compensate");
         ck_assert_str_eq(rig_result(rig, 1, OP_COMPENSATE, RESULT_UNKNOWN),
                          "persist step 1 undo_parked");
-        ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+        ck_assert(txn_parked(&rig->txn));
         rig_durable(rig, TXN_RECORD_STEP);
         ck_assert_str_eq(rig_after(rig, 299999999), "");
         ck_assert_str_eq(rig_after(rig, 1), "send 1 compensate");
@@ -341,7 +341,7 @@ START_TEST(a_refused_retriable_step_is_parked_until_an_operator_says_again)
     ck_assert_str_eq(rig_result(rig, 2, OP_EXECUTE, RESULT_REFUSED), "send 2 abort");
     ck_assert_str_eq(rig_result(rig, 2, OP_ABORT, RESULT_REFUSED), "persist step 2 parked");
     rig_durable(rig, TXN_RECORD_STEP);
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_CANCELLED), "reply refused ENDED");
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 execute");
     ck_assert_str_eq(rig_executed(rig, 2, NULL),
@@ -450,7 +450,7 @@ START_TEST(a_new_leader_goes_on_compensating)
     const char *trace;
     struct rig *rig = rig_recover_saga(&image, "ccc", &trace);
     ck_assert_str_eq(trace, "");
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 compensate");
     ck_assert_str_eq(rig_done(rig, 2, OP_COMPENSATE, BRANCH_IS_COMPENSATED),
                      "persist step 2 compensated; persist step 1 undo_trying!");
@@ -520,7 +520,7 @@ START_TEST(a_last_compensation_that_was_interrupted_is_parked)
     const char *trace;
     struct rig *rig = rig_recover_saga(&image, "cc", &trace);
     ck_assert_str_eq(trace, "persist step 2 undo_parked");
-    ck_assert_int_eq(rig->txn.state, TXN_PARKED);
+    ck_assert(txn_parked(&rig->txn));
     rig_free(rig);
 }
 END_TEST

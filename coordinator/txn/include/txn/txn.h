@@ -98,10 +98,7 @@ enum txn_state {
     TXN_CONCLUDING,   /* the outcome is in flight: nothing may stop it now; or it is durable and
                          aborts of the attempt before are still tried */
     TXN_PUBLISHING,   /* all acknowledged; waits a bounded time to note Kafka's confirmation */
-    TXN_PARKED, /* an answer that makes no sense: waits for an operator; the decision stands. Also
-                   when the outcome is durable and only parked aborts of the attempt before are
-                   left. What is parked while others go on leaves the state as it is */
-    TXN_LOST,   /* the shard is led by somebody else: no effect ever comes from here again */
+    TXN_LOST,         /* the shard is led by somebody else: no effect ever comes from here again */
     TXN_ENDED,
     TXN_STATE_COUNT
 };
@@ -532,6 +529,16 @@ bool txn_output_unknown(const struct txn *txn, uint32_t i);
 /* Bit i: branches[i] has voted yes, and no output came with it. */
 uint64_t txn_yes_without_output(const struct txn *txn);
 
+/* Nothing of it goes on by itself but what waits for an operator (a step, or the abort of an
+ * attempt before): an answer made no sense, or tries are spent; a decision stands. What is parked
+ * while others go on does not make it so. It stays in its state, and goes on from there. */
+bool txn_parked(const struct txn *txn);
+
+/* The word for its state where people see it: the state's own, or TXN_PARKED_NAME. */
+#define TXN_PARKED_NAME "parked"
+const char *txn_shown_name(const struct txn *txn);
+const char *txn_shown_word(uint32_t i); /* all of these words; NULL: there are no more */
+
 /* Does the present attempt prepare one branch after the other? */
 bool txn_in_order(const struct txn *txn);
 
@@ -547,7 +554,7 @@ void txn_fallback_append(const struct txn *txn, struct buffer *object);
 void txn_history_append(const struct txn *txn, struct buffer *list);
 
 const char *txn_reply_level_name(enum txn_reply_level level);
-const char *txn_state_name(enum txn_state state); /* as the API shows it: "preparing", … */
+const char *txn_state_name(enum txn_state state); /* "preparing", … */
 const char *txn_branch_state_name(enum txn_branch_state state);
 const char *txn_cause_name(enum txn_cause cause);
 const char *txn_event_kind_name(enum txn_event_kind kind);
