@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <base/json.h>
-
 struct watcher {
     LIST_ENTRY(watcher) of_driver;
     LIST_ENTRY(watcher) of_entry;
@@ -90,54 +88,15 @@ static void tell_ended(struct watcher *watcher, const struct api_view *view)
 
 /* --- what is new ------------------------------------------------------------------------------ */
 
-static uint64_t noted(const struct txn *txn)
+/* A moment that there is no memory for comes with the next step. */
+static void tell_moments(struct watcher *watcher)
 {
-    return (uint64_t)txn->history_count + txn->history_dropped;
-}
-
-static void tell_left_out(struct watcher *watcher, uint64_t count)
-{
-    BUFFER_SCOPED struct buffer text = {0};
-    buffer_append_text(&text, "{\"moment\":\"left_out\",\"count\":");
-    buffer_append_uint(&text, count);
-    buffer_append_char(&text, '}');
-    if (!text.failed) {
-        tell(watcher, API_PROGRESS_MOMENT, NULL, buffer_span(&text));
-    }
-}
-
-/* How many moments this entry of the timeline stands for: one, or those that the core left out. */
-static uint64_t stands_for(struct troth_span moment, bool *ret_left_out)
-{
-    static const struct troth_span left_out = {"left_out", 8};
-    struct troth_span value;
-    int64_t count = 1;
-    *ret_left_out = json_member(moment, "moment", &value) && json_string_equals(value, left_out);
-    if (*ret_left_out &&
-        (!json_member(moment, "count", &value) || json_int64(value, &count) != 0)) {
-        return 0;
-    }
-    return (uint64_t)count;
-}
-
-/* `timeline`: the whole of it, as the core writes it. */
-static void tell_moments(struct watcher *watcher, struct troth_span timeline)
-{
-    struct json_cursor cursor = json_cursor(timeline);
-    struct troth_span moment;
-    uint64_t number = 0;
-    while (json_next(&cursor, NULL, &moment)) {
-        bool left_out;
-        number += stands_for(moment, &left_out);
-        if (number <= watcher->told) {
-            continue;
-        }
-        if (left_out) {
-            tell_left_out(watcher, number - watcher->told);
-        } else {
-            tell(watcher, API_PROGRESS_MOMENT, NULL, moment);
-        }
-        watcher->told = number;
+    BUFFER_SCOPED struct buffer moment = {0};
+    uint64_t told = watcher->told;
+    while (txn_history_next(&watcher->entry->txn, &told, &moment) && !moment.failed) {
+        watcher->told = told;
+        tell(watcher, API_PROGRESS_MOMENT, NULL, buffer_span(&moment));
+        buffer_clear(&moment);
     }
 }
 
@@ -172,14 +131,10 @@ void watch_step(struct entry *entry)
     if (LIST_EMPTY(&entry->watchers) || !answer_may_leave(entry->driver)) {
         return; /* told with the next step, where the lease is ours then */
     }
-    BUFFER_SCOPED struct buffer timeline = {0};
     struct watcher *watcher = NULL;
-    txn_history_append(&entry->txn, &timeline);
     LIST_FOREACH(watcher, &entry->watchers, of_entry)
     {
-        if (watcher->told < noted(&entry->txn) && !timeline.failed) {
-            tell_moments(watcher, buffer_span(&timeline));
-        }
+        tell_moments(watcher);
         if (state_is_new(watcher) && !entry->ended) { /* ended: told when the journal has it */
             tell_state(watcher);
         }
@@ -247,14 +202,10 @@ static bool start_timer(struct driver *driver)
 /* All that was noted so far comes first: a client that begins late misses nothing. */
 static void join(struct watcher *watcher, struct entry *entry)
 {
-    BUFFER_SCOPED struct buffer timeline = {0};
     watcher->entry = entry;
     LIST_INSERT_HEAD(&entry->watchers, watcher, of_entry);
     tell_state(watcher);
-    txn_history_append(&entry->txn, &timeline);
-    if (!timeline.failed) {
-        tell_moments(watcher, buffer_span(&timeline));
-    }
+    tell_moments(watcher);
 }
 
 static void on_looked_up(void *arg, const struct api_problem *problem, const struct api_view *view,

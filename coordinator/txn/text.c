@@ -393,18 +393,33 @@ static void entry_append(struct buffer *list, const struct txn_history_entry *en
     pen_give_back(list, &pen);
 }
 
+bool txn_history_next(const struct txn *txn, uint64_t *told, struct buffer *object)
+{
+    const uint64_t half = TXN_HISTORY_MAX / 2, left_out = txn->history_dropped;
+    if (*told >= txn->history_count + left_out)
+        return false;
+    if (*told >= half && *told < half + left_out) {
+        buffer_append_text(object, "{\"moment\":\"left_out\",\"count\":");
+        buffer_append_uint(object, half + left_out - *told);
+        buffer_append_char(object, '}');
+        *told = half + left_out;
+        return true;
+    }
+    uint64_t i = *told < half ? *told : *told - left_out;
+    entry_append(object, txn_history_at(txn, (uint32_t)i));
+    ++*told;
+    return true;
+}
+
 void txn_history_append(const struct txn *txn, struct buffer *list)
 {
+    const uint64_t noted = (uint64_t)txn->history_count + txn->history_dropped;
+    uint64_t told = 0;
     buffer_append_char(list, '[');
-    for (uint32_t i = 0; i < txn->history_count; i++) {
-        if (i > 0)
+    while (told < noted) {
+        if (told > 0)
             buffer_append_char(list, ',');
-        if (i == TXN_HISTORY_MAX / 2 && txn->history_dropped > 0) {
-            buffer_append_text(list, "{\"moment\":\"left_out\",\"count\":");
-            buffer_append_uint(list, txn->history_dropped);
-            buffer_append_text(list, "},");
-        }
-        entry_append(list, txn_history_at(txn, i));
+        (void)txn_history_next(txn, &told, list);
     }
     buffer_append_char(list, ']');
 }

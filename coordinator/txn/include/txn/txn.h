@@ -552,6 +552,9 @@ void txn_failure_tell(const struct txn *txn, struct buffer *object);
 /* Why 2PC was given up for a saga, as in txn_record.fallback; "null" when it was not. */
 void txn_fallback_append(const struct txn *txn, struct buffer *object);
 void txn_history_append(const struct txn *txn, struct buffer *list);
+/* One moment of it: the next behind the first *told, which counts it, or those that were left out
+ * there. false: there is none. Without memory *object says so, and *told counts on. */
+bool txn_history_next(const struct txn *txn, uint64_t *told, struct buffer *object);
 
 const char *txn_reply_level_name(enum txn_reply_level level);
 const char *txn_state_name(enum txn_state state); /* "preparing", … */
