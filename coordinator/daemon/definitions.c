@@ -50,8 +50,8 @@ struct definition_slot *registry_definition(const struct driver *driver, const c
     return found ? driver->definitions[at] : NULL;
 }
 
-static struct definition_slot **find_hidden(struct driver *driver, const char *name,
-                                            uint32_t version)
+struct definition_slot **definitions_find_hidden(struct driver *driver, const char *name,
+                                                 uint32_t version)
 {
     struct definition_slot **at = &driver->hidden;
     while (*at != NULL && compare((*at)->definition, name, version) != 0) {
@@ -64,16 +64,22 @@ struct definition_slot *registry_definition_of(struct driver *driver, const char
                                                uint32_t version)
 {
     struct definition_slot *slot = registry_definition(driver, name, version);
-    return slot != NULL ? slot : *find_hidden(driver, name, version);
+    return slot != NULL ? slot : *definitions_find_hidden(driver, name, version);
 }
 
 /* --- their life ------------------------------------------------------------------------------ */
 
-static void destroy_slot(struct definition_slot *slot)
+/* Interactive transactions have seats of their own, too. */
+static void count_owners(struct driver *driver)
+{
+    admission_owners(&driver->admission, SEAT_DEFINITION, driver->families.count + 1);
+}
+
+void definitions_destroy(struct definition_slot *slot)
 {
     if (slot != NULL) {
         owners_put(&slot->driver->families, slot->family);
-        seats_count_owners(slot->driver);
+        count_owners(slot->driver);
         definition_destroy(slot->definition);
         free(slot);
     }
@@ -96,7 +102,7 @@ static bool reserve(struct driver *driver)
 }
 
 /* A slot for it, and room in the table. Takes the definition. NULL: no memory. */
-static struct definition_slot *make_slot(struct driver *driver, struct definition *taken)
+struct definition_slot *definitions_make(struct driver *driver, struct definition *taken)
 {
     struct definition_slot *slot = calloc(1, sizeof *slot);
     if (slot == NULL) {
@@ -107,15 +113,15 @@ static struct definition_slot *make_slot(struct driver *driver, struct definitio
     slot->definition = taken;
     slot->family = owners_get(&driver->families, taken->name);
     if (slot->family == NULL || !reserve(driver)) {
-        destroy_slot(slot);
+        definitions_destroy(slot);
         return NULL;
     }
-    seats_count_owners(driver);
+    count_owners(driver);
     driver->definitions_coming++;
     return slot;
 }
 
-static void insert(struct driver *driver, struct definition_slot *slot)
+void definitions_insert(struct driver *driver, struct definition_slot *slot)
 {
     uint32_t at = place_of(driver, slot->definition->name, slot->definition->version);
     assert(driver->definitions_count < driver->definitions_cap);
@@ -125,7 +131,7 @@ static void insert(struct driver *driver, struct definition_slot *slot)
     driver->definitions_count++;
 }
 
-static void take_out(struct driver *driver, const struct definition_slot *slot)
+void definitions_take_out(struct driver *driver, const struct definition_slot *slot)
 {
     uint32_t at = place_of(driver, slot->definition->name, slot->definition->version);
     assert(driver->definitions[at] == slot);
@@ -146,11 +152,12 @@ static void on_forgotten(void *arg, int error, const struct journal_entry *entry
 }
 
 /* Nothing runs it any more, and whatever ran it has ended durably. */
-static void forget(struct definition_slot *slot)
+void definitions_forget(struct definition_slot *slot)
 {
     struct driver *driver = slot->driver;
     const struct definition *definition = slot->definition;
-    struct definition_slot **at = find_hidden(driver, definition->name, definition->version);
+    struct definition_slot **at =
+        definitions_find_hidden(driver, definition->name, definition->version);
     assert(*at == slot && slot->refs == 0);
     if (driver->registry_loaded && driver->recovered && !driver->finishing) {
         journal_definition_forget(driver->journal,
@@ -158,10 +165,10 @@ static void forget(struct definition_slot *slot)
                                   definition->version, on_forgotten, driver);
     }
     *at = slot->next;
-    destroy_slot(slot);
+    definitions_destroy(slot);
 }
 
-static void hide(struct driver *driver, struct definition_slot *slot)
+void definitions_hide(struct driver *driver, struct definition_slot *slot)
 {
     slot->hidden = true;
     slot->next = driver->hidden;
@@ -177,7 +184,7 @@ void registry_hold(struct definition_slot *slot)
 void registry_let_go(struct definition_slot *slot)
 {
     if (slot != NULL && --slot->refs == 0 && slot->hidden) {
-        forget(slot);
+        definitions_forget(slot);
     }
 }
 
@@ -188,7 +195,7 @@ void definitions_recovered(struct driver *driver)
     while (slot != NULL) {
         struct definition_slot *next = slot->next;
         if (slot->refs == 0) {
-            forget(slot);
+            definitions_forget(slot);
         }
         slot = next;
     }
@@ -197,12 +204,12 @@ void definitions_recovered(struct driver *driver)
 void definitions_finish(struct driver *driver)
 {
     for (uint32_t i = 0; i < driver->definitions_count; i++) {
-        destroy_slot(driver->definitions[i]);
+        definitions_destroy(driver->definitions[i]);
     }
     free(driver->definitions);
     while (driver->hidden != NULL) {
         struct definition_slot *next = driver->hidden->next;
-        destroy_slot(driver->hidden);
+        definitions_destroy(driver->hidden);
         driver->hidden = next;
     }
 }
@@ -214,8 +221,8 @@ static void load_known(struct driver *driver, struct definition_slot *slot, bool
 {
     slot->round = driver->registry_round;
     if (hidden && !slot->hidden) {
-        take_out(driver, slot);
-        hide(driver, slot);
+        definitions_take_out(driver, slot);
+        definitions_hide(driver, slot);
     }
 }
 
@@ -242,7 +249,7 @@ static int load_new(struct driver *driver, const struct journal_entry *entry)
     if (error != 0) {
         return error;
     }
-    struct definition_slot *slot = make_slot(driver, definition);
+    struct definition_slot *slot = definitions_make(driver, definition);
     if (slot == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
@@ -250,9 +257,9 @@ static int load_new(struct driver *driver, const struct journal_entry *entry)
     slot->round = driver->registry_round;
     warn_if_long(driver, definition);
     if (entry->hidden) {
-        hide(driver, slot);
+        definitions_hide(driver, slot);
     } else {
-        insert(driver, slot);
+        definitions_insert(driver, slot);
     }
     return 0;
 }
@@ -262,7 +269,7 @@ void definitions_load(struct driver *driver, const struct journal_entry *entry)
     char name[TROTH_NAME_LEN_MAX + 1];
     (void)snprintf(name, sizeof name, "%.*s", (int)entry->name.len, entry->name.data);
     struct definition_slot *known = registry_definition(driver, name, entry->version);
-    struct definition_slot **hidden = find_hidden(driver, name, entry->version);
+    struct definition_slot **hidden = definitions_find_hidden(driver, name, entry->version);
     if (known == NULL && *hidden != NULL && entry->hidden) {
         known = *hidden;
     }
@@ -283,192 +290,13 @@ void definitions_loaded(struct driver *driver)
     for (uint32_t i = driver->definitions_count; i-- > 0;) {
         struct definition_slot *slot = driver->definitions[i];
         if (slot->round != driver->registry_round) {
-            take_out(driver, slot);
-            hide(driver, slot);
+            definitions_take_out(driver, slot);
+            definitions_hide(driver, slot);
         }
     }
     if (driver->recovered) {
         definitions_recovered(driver);
     }
-}
-
-/* --- what the API asks for ------------------------------------------------------------------- */
-
-struct definition_change {
-    struct driver *driver;
-    struct definition_slot *made; /* put: in force once the journal has it */
-    char name[TROTH_NAME_LEN_MAX + 1];
-    uint32_t version;
-    api_done_fn fn;
-    void *arg;
-};
-
-static void finish_change(struct definition_change *change, const struct api_problem *problem)
-{
-    change->fn(change->arg, problem);
-    if (change->made != NULL) {
-        change->driver->definitions_coming--;
-        destroy_slot(change->made);
-    }
-    free(change);
-}
-
-static struct definition_change *new_change(struct driver *driver, const char *name,
-                                            uint32_t version, api_done_fn fn, void *arg)
-{
-    struct definition_change *change = calloc(1, sizeof *change);
-    if (change == NULL) {
-        struct api_problem problem;
-        problem_unavailable(&problem, "out of memory");
-        fn(arg, &problem);
-        return NULL;
-    }
-    change->driver = driver;
-    change->fn = fn;
-    change->arg = arg;
-    change->version = version;
-    (void)snprintf(change->name, sizeof change->name, "%s", name);
-    return change;
-}
-
-static void problem_version(struct api_problem *problem, const struct definition_change *change,
-                            const char *and)
-{
-    (void)api_problem_set(
-        problem, API_PROBLEM_VERSION_PUBLISHED,
-        "definition \"%s\" version %u is published with another body%s: raise \"version\"",
-        change->name, change->version, and);
-}
-
-/* The journal has it. A hidden one that means the same comes back, with all that runs it. */
-static void publish(struct definition_change *change)
-{
-    struct driver *driver = change->driver;
-    struct definition_slot **hidden = find_hidden(driver, change->name, change->version);
-    struct definition_slot *slot = change->made;
-    if (registry_definition(driver, change->name, change->version) != NULL) {
-        return; /* put twice at a time */
-    }
-    if (*hidden != NULL && definition_same((*hidden)->definition, slot->definition)) {
-        slot = *hidden;
-        *hidden = slot->next;
-        slot->hidden = false;
-    } else {
-        change->made = NULL;
-        driver->definitions_coming--;
-    }
-    insert(driver, slot);
-}
-
-static void on_put(void *arg, int error, const struct journal_entry *entry)
-{
-    (void)entry;
-    struct definition_change *change = arg;
-    struct api_problem problem;
-    if (error == 0) {
-        publish(change);
-    } else if (error == TROTH_ERROR_EXISTS) {
-        problem_version(&problem, change, "");
-    } else {
-        (void)registry_refused(change->driver, error, &problem);
-    }
-    finish_change(change, error == 0 ? NULL : &problem);
-}
-
-/* What stands in its way already. true: *problem, or (the same is there) nothing is to be done. */
-static bool is_settled(const struct definition_change *change, const struct definition *definition,
-                       struct api_problem *problem, bool *ret_same)
-{
-    struct driver *driver = change->driver;
-    const struct definition_slot *slot =
-        registry_definition_of(driver, change->name, change->version);
-    if (slot == NULL || (slot->hidden && slot->refs == 0)) {
-        return false;
-    }
-    *ret_same = definition_same(slot->definition, definition);
-    if (!*ret_same) {
-        problem_version(problem, change,
-                        slot->hidden ? ", deleted, and transactions run it that have not ended"
-                                     : "");
-    }
-    return !*ret_same || !slot->hidden;
-}
-
-void registry_host_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg)
-{
-    struct driver *driver = ctx;
-    struct definition_change *change = new_change(driver, taken->name, taken->version, fn, arg);
-    struct api_problem problem;
-    bool same = false;
-    if (change == NULL) {
-        definition_destroy(taken);
-        return;
-    }
-    if (is_settled(change, taken, &problem, &same)) {
-        definition_destroy(taken);
-        finish_change(change, same ? NULL : &problem);
-        return;
-    }
-    change->made = make_slot(driver, taken);
-    if (change->made == NULL) {
-        problem_unavailable(&problem, "out of memory");
-        finish_change(change, &problem);
-        return;
-    }
-    struct journal_entry entry = {.what = JOURNAL_DEFINITION,
-                                  .name = {taken->name, strlen(taken->name)},
-                                  .version = taken->version,
-                                  .body = taken->text,
-                                  .updated_at = driver_now().wall};
-    journal_registry_put(driver->journal, &entry, on_put, change);
-}
-
-static void on_deleted(void *arg, int error, const struct journal_entry *entry)
-{
-    (void)entry;
-    struct definition_change *change = arg;
-    struct driver *driver = change->driver;
-    struct api_problem problem;
-    if (error != 0 && error != TROTH_ERROR_NOT_FOUND) {
-        (void)registry_refused(driver, error, &problem);
-        finish_change(change, &problem);
-        return;
-    }
-    struct definition_slot *slot = registry_definition(driver, change->name, change->version);
-    if (slot != NULL) {
-        take_out(driver, slot);
-        hide(driver, slot);
-        if (slot->refs == 0) {
-            forget(slot);
-        }
-    }
-    finish_change(change, NULL);
-}
-
-/* What runs it goes on. */
-void registry_host_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
-                                     void *arg)
-{
-    struct driver *driver = ctx;
-    struct definition_change *change = new_change(driver, name, version, fn, arg);
-    if (change == NULL) {
-        return;
-    }
-    struct api_problem problem;
-    if (registry_definition(driver, name, version) == NULL) {
-        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_DEFINITION,
-                              "there is no definition \"%s\" of version %u", name, version);
-        finish_change(change, &problem);
-        return;
-    }
-    struct troth_span span = {change->name, strlen(change->name)};
-    journal_registry_delete(driver->journal, JOURNAL_DEFINITION, span, version, on_deleted, change);
-}
-
-const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version)
-{
-    const struct definition_slot *slot = registry_definition(ctx, name, version);
-    return slot == NULL ? NULL : slot->definition;
 }
 
 const struct definition *registry_host_definition_behind(void *ctx, const char *name,
@@ -481,15 +309,4 @@ const struct definition *registry_host_definition_behind(void *ctx, const char *
         at++;
     }
     return at < driver->definitions_count ? driver->definitions[at]->definition : NULL;
-}
-
-void registry_host_definition_status(void *ctx, const struct definition *definition,
-                                     struct buffer *ret_members)
-{
-    const struct definition_slot *slot =
-        registry_definition(ctx, definition->name, definition->version);
-    const struct share *share = &slot->family->share;
-    order_append(slot, ret_members);
-    buffer_append_format(ret_members, ",\"open_transactions\":%u,", share->open);
-    seats_append(ctx, SEAT_DEFINITION, share, ret_members);
 }

@@ -201,13 +201,21 @@ struct shard {
     struct entry *oldest, *newest;
 };
 
+/* What stands above who calls it. */
+struct driver_hooks {
+    void (*timer)(struct entry *entry);
+    void (*result)(void *arg, const struct result *result, bool sent);
+    /* One entry of the registry, as the journal has it; NULL: all were there. */
+    void (*registry)(struct driver *driver, const struct journal_entry *entry);
+};
+
 struct driver {
+    struct driver_hooks hooks;
     struct event_base *base;
     struct http_loop *http;
     const struct http_server *server; /* NULL: none yet */
     const struct config *config;
     struct journal *journal;
-    int64_t clock_ahead_us; /* this node's wall clock, of the database's */
     struct outbox *outbox;
     enum config_outbox outbox_mode;
     struct journal_place events_place; /* of the reading under way (events.c) */
@@ -263,12 +271,25 @@ struct driver {
     int refused; /* why the client's request that is being stepped was; 0: it was not */
 };
 
-/* driver.c */
+/* clock.c */
 struct txn_now driver_now(void);
+/* The database's wall clock is the monotonic one and so much more; this node's own is ahead of it.
+ */
+void clock_follow(int64_t wall_us, int64_t ahead_us);
+int64_t clock_ahead_us(void);
+
+/* state.c */
 uint64_t driver_random(struct driver *driver);
-void driver_step(struct driver *driver, struct entry *entry, const struct txn_event *event);
 void driver_defer(struct driver *driver, const struct deferred *deferred);
 void driver_fail(struct driver *driver, const char *why);
+
+/* driver.c */
+void driver_step(struct driver *driver, struct entry *entry, const struct txn_event *event);
+void driver_on_timer(struct entry *entry);
+/* A channel's callback. */
+void driver_on_result(void *arg, const struct result *result, bool sent);
+
+/* publishing.c */
 /* The outbox needs the journal's id, so it is made when that is known. false: driver_fail was
  * called. */
 bool driver_make_outbox(struct driver *driver);
@@ -297,8 +318,6 @@ const char *order_last(const struct definition_slot *slot);
 
 /* effects.c */
 void effects_handle(struct driver *driver, struct entry *entry);
-/* It is let in: the slots that it asked for. */
-void effects_reserve(struct entry *entry);
 
 /* gate.c */
 bool gate_init(struct driver *driver);
@@ -319,6 +338,8 @@ struct entry *entry_find(const struct driver *driver, const troth_gtid *gtid);
 struct entry *entry_find_key(const struct driver *driver, struct troth_span key);
 void entry_release(struct entry *entry, uint32_t index); /* its place, and its slot if it has one */
 void entry_arm(struct entry *entry);
+/* The slots that it asked for. */
+void entry_reserve(struct entry *entry);
 struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct troth_span reason);
 int64_t entry_branch_index(const struct entry *entry, uint32_t number);
 uint32_t driver_shard_of_key(const struct driver *driver, struct troth_span key);
@@ -390,24 +411,24 @@ void watch_buried(struct entry *entry);
 /* The coordinator stops: the last word to all others. */
 void watch_finish(struct driver *driver);
 
-/* submit.c, members.c, questions.c: what api_host asks for */
+/* submit.c, commands.c, queries.c: what api_host asks for */
 /* What waits for the journal is below its limits. */
 bool submit_journal_has_room(const struct driver *driver);
 /* false: *problem, and it was counted and told of. */
 bool submit_journal_takes(struct driver *driver, struct api_problem *problem);
 void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
-void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
-                    api_view_fn fn, void *arg);
-void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
-                    enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
-void members_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg);
-void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
-void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
-                      bool fresh);
-void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
-void questions_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg);
-void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
-                       struct troth_span journal, api_answer_fn fn, void *arg);
+void commands_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
+                     api_view_fn fn, void *arg);
+void commands_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
+                     enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg);
+void commands_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg);
+void commands_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+void queries_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
+                    bool fresh);
+void queries_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+void queries_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg);
+void queries_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
+                     struct troth_span journal, api_answer_fn fn, void *arg);
 
 /* seats.c */
 /* It is made, and in no table yet. false: *problem names who has none left. */
@@ -415,8 +436,6 @@ bool seats_admit(struct entry *entry, struct api_problem *problem);
 /* One that is open already, whatever the limits are now. */
 void seats_take(struct entry *entry);
 void seats_leave(struct entry *entry);
-/* Behind a change of what is registered. */
-void seats_count_owners(struct driver *driver);
 const char *seats_kind_name(enum seat_kind kind);
 /* As a member of an object: "seats":{…}, of one owner, or of all. */
 void seats_append(const struct driver *driver, enum seat_kind kind, const struct share *share,
@@ -466,6 +485,19 @@ struct definition_slot *registry_definition_of(struct driver *driver, const char
                                                uint32_t version);
 void registry_hold(struct definition_slot *slot);
 void registry_let_go(struct definition_slot *slot);
+/* A slot for it, and room in the table. Takes the definition. NULL: no memory. */
+struct definition_slot *definitions_make(struct driver *driver, struct definition *taken);
+/* One that is in no table. Takes NULL. */
+void definitions_destroy(struct definition_slot *slot);
+/* Into the table, in the room that was made for it; out of it; among the hidden ones. */
+void definitions_insert(struct driver *driver, struct definition_slot *slot);
+void definitions_take_out(struct driver *driver, const struct definition_slot *slot);
+void definitions_hide(struct driver *driver, struct definition_slot *slot);
+/* Where it is in their list; the list's end where it is not. */
+struct definition_slot **definitions_find_hidden(struct driver *driver, const char *name,
+                                                 uint32_t version);
+/* A hidden one that nothing runs any more: it goes, here and in the journal. */
+void definitions_forget(struct definition_slot *slot);
 void definitions_load(struct driver *driver, const struct journal_entry *entry);
 void definitions_loaded(struct driver *driver);
 void definitions_recovered(struct driver *driver);
@@ -511,9 +543,9 @@ void participants_let_go(struct entry *entry);
 const struct entry *participants_example(const struct driver *driver,
                                          const struct participant *participant);
 
-/* registrations.c */
-void registrations_load(struct driver *driver, const struct journal_entry *entry);
-void registrations_loaded(struct driver *driver);
+/* participant_changes.c */
+void participants_load(struct driver *driver, const struct journal_entry *entry);
+void participants_loaded(struct driver *driver);
 bool registry_host_participant(void *ctx, const char *name, struct api_participant *ret);
 bool registry_host_participant_behind(void *ctx, const char *name, struct api_participant *ret);
 void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members);
@@ -521,9 +553,6 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
                                    api_done_fn fn, void *arg);
 void registry_host_participant_delete(void *ctx, const char *name, bool force, api_done_fn fn,
                                       void *arg);
-
-/* channel callback, driver.c */
-void driver_on_result(void *arg, const struct result *result, bool sent);
 
 /* recovery.c */
 void recovery_loaded(void *arg, const struct txn_image *image);

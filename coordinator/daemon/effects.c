@@ -143,13 +143,8 @@ static void reserve(struct entry *entry, const struct txn_effect *effect)
     entry->slots.granted = on_granted;
     entry->slots.refused = on_refused;
     if (gate_enter(entry)) {
-        effects_reserve(entry);
+        entry_reserve(entry);
     }
-}
-
-void effects_reserve(struct entry *entry)
-{
-    slots_reserve(entry->driver->slots, &entry->slots, driver_now().mono.us);
 }
 
 /* When it was granted meanwhile, RESERVED is on its way to the core, which releases again. */

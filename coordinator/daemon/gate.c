@@ -80,11 +80,11 @@ static void let_in_more(struct definition_slot *slot)
         struct entry *next = slot->before.first;
         take_out(&slot->before, next);
         let_in(next);
-        effects_reserve(next);
+        entry_reserve(next);
     }
 }
 
-/* true: it may ask for its slots now. false: effects_reserve() is called when it may. */
+/* true: it may ask for its slots now. false: entry_reserve() is called when it may. */
 bool gate_enter(struct entry *entry)
 {
     struct definition_slot *slot = entry->definition;

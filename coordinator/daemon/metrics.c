@@ -124,62 +124,6 @@ static const struct {
 #undef FAMILY_ROW
 };
 
-/* --- counting -------------------------------------------------------------------------------- */
-
-static uint32_t bits(uint64_t mask)
-{
-    return (uint32_t)__builtin_popcountll(mask);
-}
-
-struct metrics_mark metrics_mark(const struct txn *txn)
-{
-    return (struct metrics_mark){.state = txn->state,
-                                 .outcome = txn->outcome,
-                                 .compensated = txn->in[TXN_BRANCH_COMPENSATED],
-                                 .parked = txn->in[TXN_BRANCH_PARKED],
-                                 .parked_aborts = txn->parked_aborts,
-                                 .attempt = txn->attempt,
-                                 .conflicts = txn->conflicts};
-}
-
-bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before)
-{
-    return before->state == TXN_FALLING_BACK && txn->state != TXN_FALLING_BACK &&
-           txn->state != TXN_LOST;
-}
-
-void metrics_count(struct metrics *metrics, const struct txn *txn,
-                   const struct metrics_mark *before, enum txn_event_kind event)
-{
-    if (before->outcome == TXN_OUTCOME_NONE && txn->outcome != TXN_OUTCOME_NONE) {
-        metrics->transactions[txn->origin->mode][txn->outcome]++;
-    }
-    if (before->outcome != TXN_OUTCOME_MIXED && txn->outcome == TXN_OUTCOME_MIXED) {
-        metrics->mixed++;
-    }
-    if (metrics_fell_back(txn, before)) {
-        metrics->fallbacks[txn->fallback_cause]++;
-    }
-    metrics->compensations += bits(txn->in[TXN_BRANCH_COMPENSATED] & ~before->compensated);
-    metrics->parked_steps += bits(txn->in[TXN_BRANCH_PARKED] & ~before->parked) +
-                             bits(txn->parked_aborts & ~before->parked_aborts);
-    if (before->state != TXN_PREPARING && txn->state == TXN_PREPARING) {
-        metrics->attempts_ordered += txn_in_order(txn) ? 1 : 0;
-        metrics->attempts_parallel += txn_in_order(txn) ? 0 : 1;
-    }
-    if (event == TXN_EVENT_RESUMED) {
-        metrics->resumed_steps += bits(before->parked & ~txn->in[TXN_BRANCH_PARKED]) +
-                                  bits(before->parked_aborts & ~txn->parked_aborts);
-    }
-}
-
-bool metrics_is_parked(const struct txn *txn)
-{
-    return (txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts) != 0;
-}
-
-/* --- telling --------------------------------------------------------------------------------- */
-
 static void begin(struct buffer *text, enum family family)
 {
     buffer_append_format(text, "# HELP %s %s\n# TYPE %s %s\n", families[family].name,
@@ -444,7 +388,7 @@ static void append_journal(struct buffer *text, const struct driver *driver)
     append(text, FAMILY_JOURNAL_ROWS, stats.rows);
     append(text, FAMILY_JOURNAL_BATCHES, stats.batches);
     append(text, FAMILY_JOURNAL_UNKNOWN, stats.unknown_commits);
-    append_seconds(text, FAMILY_CLOCK, (uint64_t)llabs(driver->clock_ahead_us));
+    append_seconds(text, FAMILY_CLOCK, (uint64_t)llabs(clock_ahead_us()));
 }
 
 /* Nothing where nothing is sent to Kafka from here: a 0 would look like one that is down. */

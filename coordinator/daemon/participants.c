@@ -74,7 +74,7 @@ static void insert(struct driver *driver, struct participant *taken)
             (driver->participants_count - at) * sizeof(struct participant *));
     driver->participants[at] = taken;
     driver->participants_count++;
-    seats_count_owners(driver);
+    admission_owners(&driver->admission, SEAT_PARTICIPANT, driver->participants_count);
 }
 
 /* --- their life ------------------------------------------------------------------------------ */
@@ -108,7 +108,7 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         .connect_timeout_us = driver->config->connect_timeout_us,
         .journal = journal_id(driver->journal),
         .oldest_open = driver_oldest_open,
-        .result = driver_on_result,
+        .result = driver->hooks.result,
         .heard = on_heard,
         .arg = driver,
         .due = &driver->channels_due,
@@ -190,7 +190,7 @@ void participants_remove(struct driver *driver, struct participant *participant)
     memmove(&driver->participants[at], &driver->participants[at + 1],
             (driver->participants_count - at) * sizeof(struct participant *));
     participants_destroy(participant);
-    seats_count_owners(driver);
+    admission_owners(&driver->admission, SEAT_PARTICIPANT, driver->participants_count);
 }
 
 void participants_finish(struct driver *driver)

@@ -1,6 +1,6 @@
 /* registry.c: what is registered, as the journal has it: loaded at the start, and again whenever it
  * is not known what became of a change. Definitions: definitions.c. Participants: participants.c
- * and registrations.c. */
+ * and participant_changes.c. */
 #include "driver_private.h"
 
 static void load(struct driver *driver);
@@ -33,16 +33,13 @@ static void on_loaded(void *arg, int error, const struct journal_entry *entry)
     struct driver *driver = arg;
     if (error != 0) {
         not_loaded(driver);
-    } else if (entry == NULL) {
-        registrations_loaded(driver);
-        definitions_loaded(driver);
+    } else {
+        driver->hooks.registry(driver, entry);
+    }
+    if (error == 0 && entry == NULL) {
         driver->registry_round++;
         driver->registry_loaded = true;
         driver->registry_loading = false;
-    } else if (entry->what == JOURNAL_DEFINITION) {
-        definitions_load(driver, entry);
-    } else {
-        registrations_load(driver, entry);
     }
 }
 
@@ -75,8 +72,6 @@ bool registry_refused(struct driver *driver, int error, struct api_problem *prob
 
 void registry_finish(struct driver *driver)
 {
-    definitions_finish(driver);
-    participants_finish(driver);
     if (driver->registry_again != NULL) {
         event_free(driver->registry_again);
     }

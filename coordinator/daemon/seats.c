@@ -18,12 +18,6 @@ const char *seats_kind_name(enum seat_kind kind)
     return kinds[kind];
 }
 
-void seats_count_owners(struct driver *driver)
-{
-    admission_owners(&driver->admission, SEAT_DEFINITION, driver->families.count + 1);
-    admission_owners(&driver->admission, SEAT_PARTICIPANT, driver->participants_count);
-}
-
 /* --- taking and leaving one ------------------------------------------------------------------ */
 
 /* An earlier step is at the same participant. */

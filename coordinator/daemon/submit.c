@@ -274,7 +274,7 @@ static void show_earlier(struct driver *driver, struct entry *entry, const troth
         struct waiter *waiter = entry->waiters;
         entry->waiters = waiter->next;
         if (same) {
-            questions_get_as(driver, gtid, waiter->fn, waiter->arg, false);
+            queries_get_as(driver, gtid, waiter->fn, waiter->arg, false);
         } else {
             struct api_problem problem;
             problem_key(&problem, gtid);

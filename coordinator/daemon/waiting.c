@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include <base/now.h>
+
 /* Where nothing durable can be said yet when a client's time is over, it waits so much longer. */
 #define GRACE_US UINT64_C(5000000)
 
@@ -257,4 +259,30 @@ void answer_all(struct entry *entry, const struct api_problem *problem)
             answer_one(entry, &entry->waiters);
         }
     }
+}
+
+/* One timer serves the core and the clients that wait. */
+void entry_arm(struct entry *entry)
+{
+    if (entry->dead) {
+        return;
+    }
+    bool sleeps = entry->looking_up || entry->unloaded;
+    struct mono wake = sleeps ? (struct mono){0} : txn_wake_at(&entry->txn);
+    struct mono client = answer_next(entry);
+    if (wake.us == 0 || (client.us != 0 && client.us < wake.us)) {
+        wake = client;
+    }
+    if (wake.us == entry->timer_at.us) {
+        return;
+    }
+    entry->timer_at = wake;
+    if (wake.us == 0) {
+        (void)event_del(&entry->timer);
+        return;
+    }
+    uint64_t now = driver_now().mono.us;
+    uint64_t wait = wake.us > now ? wake.us - now : 0;
+    struct timeval after = timeval_of(wait);
+    (void)event_add(&entry->timer, &after); /* fails only without memory for the heap */
 }

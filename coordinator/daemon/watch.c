@@ -240,7 +240,7 @@ static void look_up(struct watcher *watcher)
     }
     lookup->watcher = watcher;
     watcher->lookup = lookup;
-    questions_get(watcher->driver, &watcher->gtid, on_looked_up, lookup);
+    queries_get(watcher->driver, &watcher->gtid, on_looked_up, lookup);
 }
 
 void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg)

@@ -1,5 +1,5 @@
-/* members.c: interactive transactions: enlist, commit, abort. Abort also cancels orchestrated ones;
- * retry is the operator's. */
+/* commands.c: interactive transactions: enlist, commit, abort. Abort also cancels orchestrated
+ * ones; retry is the operator's. */
 #include "driver_private.h"
 
 #include <stdlib.h>
@@ -227,8 +227,8 @@ static bool fill_branch(struct entry *entry, const struct participant *participa
     return !failed;
 }
 
-void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
-                    api_view_fn fn, void *arg)
+void commands_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
+                     api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
     struct api_problem problem;
@@ -271,8 +271,8 @@ void members_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist *
     fn(arg, &problem, NULL, false);
 }
 
-void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
-                    enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg)
+void commands_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
+                     enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg)
 {
     struct absent what = {
         .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_COMMIT};
@@ -296,7 +296,7 @@ void members_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches,
     }
 }
 
-void members_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg)
+void commands_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg)
 {
     struct absent what = {
         .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_ABORT};
@@ -311,7 +311,7 @@ void members_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view
 }
 
 /* The core ignores it where nothing is parked, and where what is parked can not go on now. */
-void members_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+void commands_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
     struct absent what = {

@@ -1,4 +1,4 @@
-/* registrations.c: participants come, change and go: from the journal and through the API.
+/* participant_changes.c: participants come, change and go: from the journal and through the API.
  *
  * Memory and journal change together or not at all: all that a change needs is made before the
  * journal is asked, so that nothing can fail behind its answer; and where the answer is lost, the
@@ -56,7 +56,7 @@ static int decode(const struct journal_entry *entry, char *name, char *binding,
     return 0;
 }
 
-void registrations_load(struct driver *driver, const struct journal_entry *entry)
+void participants_load(struct driver *driver, const struct journal_entry *entry)
 {
     char name[TROTH_NAME_LEN_MAX + 1] = "", binding[8], urls[CHANNEL_URLS_MAX][URL_BYTES_MAX];
     struct api_participant from;
@@ -88,7 +88,7 @@ void registrations_load(struct driver *driver, const struct journal_entry *entry
 
 /* Behind a load: who is in memory and not in the journal any more. A delete whose answer is to come
  * sees to its own. */
-void registrations_loaded(struct driver *driver)
+void participants_loaded(struct driver *driver)
 {
     for (uint32_t i = driver->participants_count; i-- > 0;) {
         struct participant *participant = driver->participants[i];

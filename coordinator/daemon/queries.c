@@ -1,4 +1,4 @@
-/* questions.c: what changes nothing: one transaction, a list, and the inquiry of a branch in doubt
+/* queries.c: what changes nothing: one transaction, a list, and the inquiry of a branch in doubt
  * (protocol.md, section 2: who may answer, and what silence means). */
 #include "driver_private.h"
 
@@ -38,8 +38,8 @@ static void on_row(void *arg, int error, const struct journal_row *row)
     free(question);
 }
 
-void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
-                      bool fresh)
+void queries_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
+                    bool fresh)
 {
     struct entry *entry = entry_find(driver, gtid);
     if (entry != NULL && !entry->looking_up) {
@@ -58,9 +58,9 @@ void questions_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn
     journal_get(driver->journal, gtid, on_row, question);
 }
 
-void questions_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
+void queries_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
-    questions_get_as(ctx, gtid, fn, arg, false);
+    queries_get_as(ctx, gtid, fn, arg, false);
 }
 
 struct list_question {
@@ -169,7 +169,7 @@ static void list_refuse(api_list_fn fn, void *arg, const char *why)
     (void)fn(arg, &problem, NULL);
 }
 
-void questions_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg)
+void queries_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg)
 {
     struct driver *driver = ctx;
     if (!answer_may_leave(driver)) {
@@ -268,8 +268,8 @@ static bool names_this_journal(const struct driver *driver, struct troth_span jo
            (journal.len == strlen(id) && memcmp(journal.data, id, journal.len) == 0);
 }
 
-void questions_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
-                       struct troth_span journal, api_answer_fn fn, void *arg)
+void queries_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_t attempt,
+                     struct troth_span journal, api_answer_fn fn, void *arg)
 {
     struct driver *driver = ctx;
     struct api_problem problem;

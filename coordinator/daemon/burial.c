@@ -1,0 +1,62 @@
+/* burial.c: a transaction leaves the memory, and gives back all that it holds elsewhere. */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void give_slots_back(struct entry *entry)
+{
+    struct driver *driver = entry->driver;
+    gate_leave(entry);
+    if (entry->slots.waiting) {
+        slots_cancel(driver->slots, &entry->slots);
+    }
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        entry_release(entry, i);
+    }
+}
+
+void entry_destroy(struct entry *entry)
+{
+    assert(entry->waiters == NULL);
+    (void)event_del(&entry->timer);
+    room_leave(entry);
+    give_slots_back(entry);
+    seats_leave(entry);
+    participants_let_go(entry);
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+        for (uint32_t which = 0; which < ENTRY_REASONS; which++) {
+            free(entry->extra[i].reasons[which]);
+        }
+        free(entry->extra[i].output);
+    }
+    registry_let_go(entry->definition);
+    owners_put(&entry->driver->callers, entry->caller);
+    trouble_clear(entry);
+    buffer_finish(&entry->recovered_texts);
+    arena_finish(&entry->arena);
+    free(entry);
+}
+
+void entry_bury(struct driver *driver, struct entry *entry)
+{
+    if (entry->dead) {
+        return;
+    }
+    entry->dead = true;
+    watch_buried(entry);
+    entry_remove(driver, entry);
+    seats_leave(entry);
+    (void)event_del(&entry->timer);
+    entry->dead_next = driver->dead;
+    driver->dead = entry;
+}
+
+void entry_bury_all(struct driver *driver)
+{
+    while (driver->dead != NULL) {
+        struct entry *entry = driver->dead;
+        driver->dead = entry->dead_next;
+        entry_destroy(entry);
+    }
+}

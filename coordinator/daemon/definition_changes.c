@@ -1,0 +1,195 @@
+/* definition_changes.c: definitions are published, deleted and shown, for the API. */
+#include "driver_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct definition_change {
+    struct driver *driver;
+    struct definition_slot *made; /* put: in force once the journal has it */
+    char name[TROTH_NAME_LEN_MAX + 1];
+    uint32_t version;
+    api_done_fn fn;
+    void *arg;
+};
+
+static void finish_change(struct definition_change *change, const struct api_problem *problem)
+{
+    change->fn(change->arg, problem);
+    if (change->made != NULL) {
+        change->driver->definitions_coming--;
+        definitions_destroy(change->made);
+    }
+    free(change);
+}
+
+static struct definition_change *new_change(struct driver *driver, const char *name,
+                                            uint32_t version, api_done_fn fn, void *arg)
+{
+    struct definition_change *change = calloc(1, sizeof *change);
+    if (change == NULL) {
+        struct api_problem problem;
+        problem_unavailable(&problem, "out of memory");
+        fn(arg, &problem);
+        return NULL;
+    }
+    change->driver = driver;
+    change->fn = fn;
+    change->arg = arg;
+    change->version = version;
+    (void)snprintf(change->name, sizeof change->name, "%s", name);
+    return change;
+}
+
+static void problem_version(struct api_problem *problem, const struct definition_change *change,
+                            const char *and)
+{
+    (void)api_problem_set(
+        problem, API_PROBLEM_VERSION_PUBLISHED,
+        "definition \"%s\" version %u is published with another body%s: raise \"version\"",
+        change->name, change->version, and);
+}
+
+/* The journal has it. A hidden one that means the same comes back, with all that runs it. */
+static void publish(struct definition_change *change)
+{
+    struct driver *driver = change->driver;
+    struct definition_slot **hidden =
+        definitions_find_hidden(driver, change->name, change->version);
+    struct definition_slot *slot = change->made;
+    if (registry_definition(driver, change->name, change->version) != NULL) {
+        return; /* put twice at a time */
+    }
+    if (*hidden != NULL && definition_same((*hidden)->definition, slot->definition)) {
+        slot = *hidden;
+        *hidden = slot->next;
+        slot->hidden = false;
+    } else {
+        change->made = NULL;
+        driver->definitions_coming--;
+    }
+    definitions_insert(driver, slot);
+}
+
+static void on_put(void *arg, int error, const struct journal_entry *entry)
+{
+    (void)entry;
+    struct definition_change *change = arg;
+    struct api_problem problem;
+    if (error == 0) {
+        publish(change);
+    } else if (error == TROTH_ERROR_EXISTS) {
+        problem_version(&problem, change, "");
+    } else {
+        (void)registry_refused(change->driver, error, &problem);
+    }
+    finish_change(change, error == 0 ? NULL : &problem);
+}
+
+/* What stands in its way already. true: *problem, or (the same is there) nothing is to be done. */
+static bool is_settled(const struct definition_change *change, const struct definition *definition,
+                       struct api_problem *problem, bool *ret_same)
+{
+    struct driver *driver = change->driver;
+    const struct definition_slot *slot =
+        registry_definition_of(driver, change->name, change->version);
+    if (slot == NULL || (slot->hidden && slot->refs == 0)) {
+        return false;
+    }
+    *ret_same = definition_same(slot->definition, definition);
+    if (!*ret_same) {
+        problem_version(problem, change,
+                        slot->hidden ? ", deleted, and transactions run it that have not ended"
+                                     : "");
+    }
+    return !*ret_same || !slot->hidden;
+}
+
+void registry_host_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg)
+{
+    struct driver *driver = ctx;
+    struct definition_change *change = new_change(driver, taken->name, taken->version, fn, arg);
+    struct api_problem problem;
+    bool same = false;
+    if (change == NULL) {
+        definition_destroy(taken);
+        return;
+    }
+    if (is_settled(change, taken, &problem, &same)) {
+        definition_destroy(taken);
+        finish_change(change, same ? NULL : &problem);
+        return;
+    }
+    change->made = definitions_make(driver, taken);
+    if (change->made == NULL) {
+        problem_unavailable(&problem, "out of memory");
+        finish_change(change, &problem);
+        return;
+    }
+    struct journal_entry entry = {.what = JOURNAL_DEFINITION,
+                                  .name = {taken->name, strlen(taken->name)},
+                                  .version = taken->version,
+                                  .body = taken->text,
+                                  .updated_at = driver_now().wall};
+    journal_registry_put(driver->journal, &entry, on_put, change);
+}
+
+static void on_deleted(void *arg, int error, const struct journal_entry *entry)
+{
+    (void)entry;
+    struct definition_change *change = arg;
+    struct driver *driver = change->driver;
+    struct api_problem problem;
+    if (error != 0 && error != TROTH_ERROR_NOT_FOUND) {
+        (void)registry_refused(driver, error, &problem);
+        finish_change(change, &problem);
+        return;
+    }
+    struct definition_slot *slot = registry_definition(driver, change->name, change->version);
+    if (slot != NULL) {
+        definitions_take_out(driver, slot);
+        definitions_hide(driver, slot);
+        if (slot->refs == 0) {
+            definitions_forget(slot);
+        }
+    }
+    finish_change(change, NULL);
+}
+
+/* What runs it goes on. */
+void registry_host_definition_delete(void *ctx, const char *name, uint32_t version, api_done_fn fn,
+                                     void *arg)
+{
+    struct driver *driver = ctx;
+    struct definition_change *change = new_change(driver, name, version, fn, arg);
+    if (change == NULL) {
+        return;
+    }
+    struct api_problem problem;
+    if (registry_definition(driver, name, version) == NULL) {
+        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_DEFINITION,
+                              "there is no definition \"%s\" of version %u", name, version);
+        finish_change(change, &problem);
+        return;
+    }
+    struct troth_span span = {change->name, strlen(change->name)};
+    journal_registry_delete(driver->journal, JOURNAL_DEFINITION, span, version, on_deleted, change);
+}
+
+const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version)
+{
+    const struct definition_slot *slot = registry_definition(ctx, name, version);
+    return slot == NULL ? NULL : slot->definition;
+}
+
+void registry_host_definition_status(void *ctx, const struct definition *definition,
+                                     struct buffer *ret_members)
+{
+    const struct definition_slot *slot =
+        registry_definition(ctx, definition->name, definition->version);
+    const struct share *share = &slot->family->share;
+    order_append(slot, ret_members);
+    buffer_append_format(ret_members, ",\"open_transactions\":%u,", share->open);
+    seats_append(ctx, SEAT_DEFINITION, share, ret_members);
+}
