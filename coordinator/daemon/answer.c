@@ -1,11 +1,20 @@
 /* answer.c: what clients are told. Every view of a transaction leaves through here. */
-#include "driver_private.h"
+#include "answer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <api/api.h>
+#include <base/buffer.h>
 #include <base/json.h>
+#include <journal/journal.h>
+#include <txn/txn.h>
+
+#include "entry.h"
+#include "log.h"
+#include "state.h"
+#include "trouble.h"
 
 void problem_unavailable(struct api_problem *problem, const char *why)
 {

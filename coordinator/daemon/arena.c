@@ -1,3 +1,4 @@
+/* arena.c: memory of one transaction, freed at once. See arena.h. */
 #include "arena.h"
 
 #include <stdalign.h>

@@ -1,8 +1,25 @@
 /* burial.c: a transaction leaves the memory, and gives back all that it holds elsewhere. */
-#include "driver_private.h"
+#include "burial.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+#include <base/buffer.h>
+#include <event2/event.h>
+#include <net/slots.h>
+
+#include "arena.h"
+#include "definitions.h"
+#include "entry.h"
+#include "gate.h"
+#include "owners.h"
+#include "participants.h"
+#include "room.h"
+#include "seats.h"
+#include "state.h"
+#include "table.h"
+#include "trouble.h"
+#include "watch.h"
 
 static void give_slots_back(struct entry *entry)
 {

@@ -1,9 +1,11 @@
 /* clock.c: what time it is: the monotonic clock, and the wall clock of the journal's database. */
-#include "driver_private.h"
+#include "clock.h"
 
 #include <stdio.h>
 
 #include <base/now.h>
+
+#include "log.h"
 
 /* What makes the database's wall clock of the monotonic one; 0: no database was heard yet. Of the
  * process, as the clock is. */

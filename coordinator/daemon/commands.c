@@ -1,9 +1,25 @@
 /* commands.c: interactive transactions: enlist, commit, abort. Abort also cancels orchestrated
  * ones; retry is the operator's. */
-#include "driver_private.h"
+#include "commands.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <journal/journal.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "arena.h"
+#include "driver.h"
+#include "entry.h"
+#include "participants.h"
+#include "recovery.h"
+#include "state.h"
+#include "submit.h"
+#include "table.h"
+#include "trouble.h"
+#include "waiting.h"
 
 enum request { REQUEST_ENLIST, REQUEST_COMMIT, REQUEST_ABORT, REQUEST_RETRY };
 

@@ -1,3 +1,4 @@
+/* config.c: the table of trothd's keys, and what may stand in each. See config.h. */
 #include "config.h"
 
 #include <arpa/inet.h>

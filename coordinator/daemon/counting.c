@@ -1,6 +1,8 @@
 /* counting.c: what is counted of transactions since the process started: by what differs behind a
  * step of the core. */
-#include "driver_private.h"
+#include "counting.h"
+
+#include <txn/txn.h>
 
 static uint32_t bits(uint64_t mask)
 {

@@ -12,10 +12,14 @@
 #include <http/server.h>
 #include <journal/journal.h>
 
+#include "answer.h"
 #include "descriptors.h"
+#include "drain.h"
 #include "driver.h"
+#include "host.h"
 #include "log.h"
 #include "memory.h"
+#include "state.h"
 
 #include <base/now.h>
 

@@ -1,9 +1,24 @@
 /* definition_changes.c: definitions are published, deleted and shown, for the API. */
-#include "driver_private.h"
+#include "definition_changes.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <base/buffer.h>
+#include <definition/definition.h>
+#include <journal/journal.h>
+
+#include "admission.h"
+#include "answer.h"
+#include "clock.h"
+#include "definitions.h"
+#include "order.h"
+#include "owners.h"
+#include "registry.h"
+#include "seats.h"
+#include "state.h"
 
 struct definition_change {
     struct driver *driver;

@@ -4,11 +4,23 @@
  * A definition's text stays, here and in the journal, for as long as a transaction that has not
  * ended needs it: also one that the journal is to hear of yet. Memory and journal change together
  * or not at all: what a change needs is made before the journal is asked. */
-#include "driver_private.h"
+#include "definitions.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <definition/definition.h>
+#include <journal/journal.h>
+
+#include "admission.h"
+#include "config.h"
+#include "entry.h"
+#include "log.h"
+#include "owners.h"
+#include "registry.h"
+#include "state.h"
 
 static int compare(const struct definition *a, const char *name, uint32_t version)
 {

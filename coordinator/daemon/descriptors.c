@@ -1,3 +1,5 @@
+/* descriptors.c: how many files may be open, and what of them clients may have. See descriptors.h.
+ */
 #include "descriptors.h"
 
 #include <stddef.h>

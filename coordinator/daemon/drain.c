@@ -1,5 +1,10 @@
 /* drain.c: when there is nothing left to wait for on SIGTERM. */
-#include "driver_private.h"
+#include "drain.h"
+
+#include <txn/txn.h>
+
+#include "entry.h"
+#include "state.h"
 
 /* A call is under way: sent, or about to be. */
 static bool calls(const struct txn *txn)

@@ -1,9 +1,28 @@
 /* driver.c: the step: the one way into the core, for a participant's answer, for a time that has
  * come, and for whoever else makes an event. */
-#include "driver_private.h"
+#include "driver.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include <net/channel.h>
+#include <net/slots.h>
+#include <txn/txn.h>
+
+#include "burial.h"
+#include "clock.h"
+#include "counting.h"
+#include "effects.h"
+#include "entry.h"
+#include "log.h"
+#include "notice.h"
+#include "order.h"
+#include "participants.h"
+#include "room.h"
+#include "state.h"
+#include "table.h"
+#include "waiting.h"
+#include "watch.h"
 
 void driver_attach_server(struct driver *driver, const struct http_server *server)
 {

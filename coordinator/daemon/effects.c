@@ -1,8 +1,27 @@
 /* effects.c: each effect of the core, in its order, as a call of a module. */
-#include "driver_private.h"
+#include "effects.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include <base/buffer.h>
+#include <definition/definition.h>
+#include <journal/journal.h>
+#include <net/channel.h>
+#include <net/slots.h>
+#include <outbox/outbox.h>
+#include <txn/txn.h>
+
+#include "arena.h"
+#include "clock.h"
+#include "config.h"
+#include "definitions.h"
+#include "entry.h"
+#include "gate.h"
+#include "participants.h"
+#include "state.h"
+#include "steps.h"
+#include "waiting.h"
 
 static struct deferred deferred_for(const struct entry *entry, const struct txn_effect *effect,
                                     enum txn_event_kind kind)

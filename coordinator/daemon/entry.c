@@ -1,12 +1,19 @@
 /* entry.c: one open transaction: its memory, its timer, its branches, the words of its
  * participants. */
-#include "driver_private.h"
+#include "entry.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <base/now.h>
+#include <event2/event.h>
+#include <net/slots.h>
+
+#include "admission.h"
+#include "arena.h"
+#include "clock.h"
+#include "state.h"
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {

@@ -1,9 +1,19 @@
 /* events.c: outcome events: those that only the journal's table has, and those that Kafka will not
  * take. */
-#include "driver_private.h"
+#include "events.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <journal/journal.h>
+#include <outbox/outbox.h>
+
+#include "answer.h"
+#include "clock.h"
+#include "config.h"
+#include "log.h"
+#include "state.h"
 
 #define AGAIN_US UINT64_C(1000000) /* behind a journal that could not be read */
 

@@ -10,9 +10,17 @@
  * Whoever is inside for much longer than they are on average waits for something of its own (a lock
  * that somebody else holds, a slow participant): it stands aside, and counts no more, so that those
  * who want other rows go on. */
-#include "driver_private.h"
+#include "gate.h"
 
 #include <assert.h>
+
+#include <event2/event.h>
+
+#include "clock.h"
+#include "definitions.h"
+#include "entry.h"
+#include "learn.h"
+#include "state.h"
 
 #define GATE_LOOK_US     10000u /* how often those inside are looked at, while others wait */
 #define GATE_PATIENCE_US 20000u /* nobody stands aside sooner */

@@ -1,13 +1,49 @@
 /* host.c: the driver as its hosts see it: its life and its turn for the loop, its functions for the
  * API, its callbacks for the journal. */
-#include "driver_private.h"
+#include "host.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <api/api.h>
+#include <base/buffer.h>
 #include <base/now.h>
+#include <event2/event.h>
+#include <journal/journal.h>
+#include <net/channel.h>
+#include <net/slots.h>
+#include <outbox/outbox.h>
+#include <txn/txn.h>
+
+#include "admission.h"
+#include "burial.h"
+#include "clock.h"
+#include "commands.h"
+#include "config.h"
+#include "counting.h"
+#include "definition_changes.h"
+#include "definitions.h"
+#include "driver.h"
+#include "entry.h"
+#include "events.h"
+#include "gate.h"
+#include "log.h"
+#include "metrics.h"
+#include "participant_changes.h"
+#include "participants.h"
+#include "publishing.h"
+#include "queries.h"
+#include "ready.h"
+#include "recovery.h"
+#include "registry.h"
+#include "state.h"
+#include "submit.h"
+#include "table.h"
+#include "trouble.h"
+#include "waiting.h"
+#include "watch.h"
 
 #define SCRATCH_BYTES (64u << 10)
 

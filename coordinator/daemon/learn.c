@@ -1,3 +1,4 @@
+/* learn.c: how the transactions of a definition prepare, learnt. See learn.h. */
 #include "learn.h"
 
 #include <assert.h>

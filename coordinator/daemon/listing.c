@@ -2,12 +2,20 @@
  *
  * The journal knows "open" (it has a row, and has not ended) and "ended". Every other state is one
  * of the memory's, which holds all that are open, also those without a row yet. */
-#include "driver_private.h"
+#include "listing.h"
 
 #include <assert.h>
 #include <string.h>
 
+#include <api/api.h>
 #include <base/span.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "entry.h"
+#include "state.h"
+#include "table.h"
+#include "trouble.h"
 
 #define LISTED_MAX 1000u /* of one page; the API asks for fewer */
 

@@ -1,3 +1,4 @@
+/* log.c: diagnostics on standard error, which never wait for a reader. See log.h. */
 #include "log.h"
 
 #include <errno.h>

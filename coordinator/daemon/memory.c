@@ -1,3 +1,4 @@
+/* memory.c: how much memory the limits allow in all. See memory.h. */
 #include "memory.h"
 
 #include <stdio.h>

@@ -6,12 +6,33 @@
  * to hear of is counted by nobody.
  *
  * There are no histograms: they want a library. */
-#include "driver_private.h"
+#include "metrics.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+#include <base/buffer.h>
+#include <definition/definition.h>
 #include <http/server.h>
+#include <journal/journal.h>
+#include <net/channel.h>
+#include <outbox/outbox.h>
+#include <txn/txn.h>
+
+#include "admission.h"
+#include "clock.h"
+#include "config.h"
+#include "counting.h"
+#include "definitions.h"
+#include "entry.h"
+#include "learn.h"
+#include "log.h"
+#include "owners.h"
+#include "participants.h"
+#include "room.h"
+#include "seats.h"
+#include "state.h"
+#include "trouble.h"
 
 /* X(family, name, type, help) */
 #define FAMILIES(X)                                                                                \

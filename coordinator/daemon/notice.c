@@ -2,9 +2,18 @@
  * resumed, a fallback, a mixed outcome, a command that is tried again and again, a participant that
  * is down or up. A flood of them is cut: NOTICE_LINES_MAX of one kind in NOTICE_WINDOW_US, and the
  * next line says how many were left out. */
-#include "driver_private.h"
+#include "notice.h"
 
 #include <string.h>
+
+#include <txn/txn.h>
+
+#include "clock.h"
+#include "counting.h"
+#include "definitions.h"
+#include "entry.h"
+#include "log.h"
+#include "state.h"
 
 #define NOTICE_LINES_MAX 20u
 #define NOTICE_WINDOW_US UINT64_C(10000000)

@@ -1,9 +1,21 @@
 /* order.c: whether the first attempt of a transaction prepares in order: as its definition says, or
  * as was learnt from those before it (learn.h). What is learnt is this process's own, and of one
  * version of a definition. */
-#include "driver_private.h"
+#include "order.h"
 
 #include <string.h>
+
+#include <base/buffer.h>
+#include <definition/definition.h>
+#include <txn/txn.h>
+
+#include "clock.h"
+#include "counting.h"
+#include "definitions.h"
+#include "entry.h"
+#include "learn.h"
+#include "participants.h"
+#include "state.h"
 
 static void steps_look(struct definition_slot *slot)
 {

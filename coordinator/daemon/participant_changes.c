@@ -3,13 +3,29 @@
  * Memory and journal change together or not at all: all that a change needs is made before the
  * journal is asked, so that nothing can fail behind its answer; and where the answer is lost, the
  * registry is read again (registry.c). */
-#include "driver_private.h"
+#include "participant_changes.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <api/api.h>
+#include <base/buffer.h>
 #include <base/json.h>
+#include <definition/definition.h>
+#include <journal/journal.h>
+#include <net/channel.h>
+
+#include "admission.h"
+#include "answer.h"
+#include "clock.h"
+#include "definitions.h"
+#include "entry.h"
+#include "log.h"
+#include "participants.h"
+#include "registry.h"
+#include "seats.h"
+#include "state.h"
 
 /* --- as the journal keeps it: {"binding":"batch","urls":["…"],"slots":16} --------------------- */
 

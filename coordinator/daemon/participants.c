@@ -4,11 +4,22 @@
  * A participant is there for as long as an open transaction has a branch at it: its channel may be
  * held, waited for and sent to without asking whether it is still there. Another registration
  * changes where the channel leads, never the channel. */
-#include "driver_private.h"
+#include "participants.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <journal/journal.h>
+#include <net/channel.h>
+
+#include "admission.h"
+#include "config.h"
+#include "entry.h"
+#include "notice.h"
+#include "state.h"
+#include "table.h"
 
 /* --- by name --------------------------------------------------------------------------------- */
 

@@ -1,8 +1,21 @@
 /* publishing.c: the outbox, made when the journal's id is known, and what it says of outcome
  * events. */
-#include "driver_private.h"
+#include "publishing.h"
 
 #include <stdio.h>
+
+#include <base/buffer.h>
+#include <journal/journal.h>
+#include <outbox/outbox.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "config.h"
+#include "driver.h"
+#include "entry.h"
+#include "log.h"
+#include "state.h"
+#include "table.h"
 
 static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
 {

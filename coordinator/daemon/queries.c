@@ -1,9 +1,20 @@
 /* queries.c: what changes nothing: one transaction, a list, and the inquiry of a branch in doubt
  * (protocol.md, section 2: who may answer, and what silence means). */
-#include "driver_private.h"
+#include "queries.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <base/buffer.h>
+#include <journal/journal.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "entry.h"
+#include "listing.h"
+#include "state.h"
+#include "table.h"
 
 /* --- one, and lists -------------------------------------------------------------------------- */
 

@@ -1,9 +1,17 @@
 /* ready.c: GET /readyz: whether this node can do its work, and what hinders it. */
-#include "driver_private.h"
+#include "ready.h"
 
 #include <string.h>
 
+#include <base/buffer.h>
 #include <base/json.h>
+#include <journal/journal.h>
+#include <outbox/outbox.h>
+
+#include "config.h"
+#include "metrics.h"
+#include "seats.h"
+#include "state.h"
 
 static const char *boolean(bool value)
 {

@@ -1,11 +1,28 @@
 /* recovery.c: after the shards were taken: every open transaction of the journal becomes one in
  * memory, and goes on (protocol.md, section 1, rule 5). One that can not be loaded is reported and
  * stops nobody else (faults.md 15). */
-#include "driver_private.h"
+#include "recovery.h"
 
 #include <string.h>
 
 #include <base/json.h>
+#include <definition/definition.h>
+#include <journal/journal.h>
+#include <txn/txn.h>
+
+#include "arena.h"
+#include "burial.h"
+#include "clock.h"
+#include "definitions.h"
+#include "driver.h"
+#include "entry.h"
+#include "log.h"
+#include "participants.h"
+#include "seats.h"
+#include "state.h"
+#include "steps.h"
+#include "table.h"
+#include "trouble.h"
 
 static bool copy_origin(struct entry *entry, const struct txn_origin *origin)
 {

@@ -1,7 +1,15 @@
 /* registry.c: what is registered, as the journal has it: loaded at the start, and again whenever it
  * is not known what became of a change. Definitions: definitions.c. Participants: participants.c
  * and participant_changes.c. */
-#include "driver_private.h"
+#include "registry.h"
+
+#include <api/api.h>
+#include <event2/event.h>
+#include <journal/journal.h>
+
+#include "answer.h"
+#include "log.h"
+#include "state.h"
 
 static void load(struct driver *driver);
 

@@ -2,11 +2,17 @@
  *
  * What is under way never fails for want of room: its outputs and commands are counted when they
  * come, and only whoever would begin anew is refused. */
-#include "driver_private.h"
+#include "room.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+
+#include "config.h"
+#include "entry.h"
+#include "state.h"
 
 static size_t bytes_of(const struct entry *entry)
 {

@@ -1,10 +1,19 @@
 /* seats.c: whose seat a transaction takes, what is said where none is free, and what people see of
  * it. The rule is admission.h's. */
-#include "driver_private.h"
+#include "seats.h"
 
 #include <string.h>
 
+#include <api/api.h>
+#include <base/buffer.h>
 #include <base/json.h>
+
+#include "admission.h"
+#include "definitions.h"
+#include "entry.h"
+#include "owners.h"
+#include "participants.h"
+#include "state.h"
 
 #define PARTICIPANTS_NAMED_MAX 3u /* in a refusal */
 

@@ -1,6 +1,6 @@
 /* state.c: what all of the driver's files know: whether it can go on, whether it leads, and what
  * was put off until the end of the turn. */
-#include "driver_private.h"
+#include "state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,18 @@
  *
  * Branch i + 1 is step i, also after a restart: the journal keeps numbers and names, the rest comes
  * from the definition, of which every version that an open transaction runs is kept. */
-#include "driver_private.h"
+#include "steps.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include <base/buffer.h>
+#include <definition/definition.h>
+#include <txn/txn.h>
+
+#include "definitions.h"
+#include "entry.h"
+#include "state.h"
 
 static struct txn_retry retry_of(const struct definition *definition, int32_t index)
 {

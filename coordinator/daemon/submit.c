@@ -1,10 +1,37 @@
 /* submit.c: a client's POST /v1/transactions becomes an open transaction, once per idempotency key.
  */
-#include "driver_private.h"
+#include "submit.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <definition/definition.h>
+#include <journal/journal.h>
+#include <outbox/outbox.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "arena.h"
+#include "burial.h"
+#include "clock.h"
+#include "config.h"
+#include "counting.h"
+#include "definitions.h"
+#include "driver.h"
+#include "entry.h"
+#include "notice.h"
+#include "order.h"
+#include "owners.h"
+#include "participants.h"
+#include "queries.h"
+#include "room.h"
+#include "seats.h"
+#include "state.h"
+#include "steps.h"
+#include "table.h"
+#include "waiting.h"
 
 /* The answer to "was this key there before?" comes later; the transaction may be gone by then. */
 struct key_question {

@@ -1,8 +1,17 @@
 /* table.c: the open transactions in memory: found by gtid and by idempotency key, in each shard in
  * the order of their age; and the next gtid. */
-#include "driver_private.h"
+#include "table.h"
 
 #include <string.h>
+
+#include <base/buffer.h>
+#include <journal/journal.h>
+
+#include "clock.h"
+#include "counting.h"
+#include "entry.h"
+#include "room.h"
+#include "state.h"
 
 static uint32_t gtid_bucket(const troth_gtid *gtid)
 {

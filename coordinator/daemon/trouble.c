@@ -3,13 +3,20 @@
  *
  * Each is parked: in memory, so that it counts as open, holds its place in its shard (guard rows at
  * its participants stay) and its idempotency key; and shown with its reason wherever one looks. */
-#include "driver_private.h"
+#include "trouble.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <api/api.h>
+#include <base/buffer.h>
 #include <base/json.h>
+#include <txn/txn.h>
+
+#include "counting.h"
+#include "entry.h"
+#include "log.h"
 
 #define TROUBLE_BYTES 400u
 

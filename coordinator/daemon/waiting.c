@@ -1,11 +1,20 @@
 /* waiting.c: the clients that wait for a transaction, and what they are told when it ends, when
  * their time is over, and when the coordinator stops. What may be said when is the core's rule
  * (txn/told.c); this file only keeps who waits. */
-#include "driver_private.h"
+#include "waiting.h"
 
 #include <stdlib.h>
 
+#include <api/api.h>
 #include <base/now.h>
+#include <event2/event.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "clock.h"
+#include "config.h"
+#include "entry.h"
+#include "state.h"
 
 /* Where nothing durable can be said yet when a client's time is over, it waits so much longer. */
 #define GRACE_US UINT64_C(5000000)

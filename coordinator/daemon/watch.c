@@ -2,11 +2,22 @@
  *
  * A watcher of a transaction in memory hangs on its entry and is told after each step what the core
  * noted in it. The journal answers for all others, which have ended. */
-#include "driver_private.h"
+#include "watch.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <api/api.h>
+#include <base/buffer.h>
+#include <event2/event.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "entry.h"
+#include "queries.h"
+#include "state.h"
+#include "table.h"
 
 struct watcher {
     LIST_ENTRY(watcher) of_driver;

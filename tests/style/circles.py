@@ -2,17 +2,18 @@
 """Inside a module files stand above each other: no circle of more than two of them, by includes or by calls.
 
 A file is its .c with the .h of the same name. It uses another one that it includes, and one whose function it calls
-by name; a handler that only stands in a table is not called. With -v the table of edges is printed."""
+by name; a handler that only stands in a table is not called. Prints a line a module, and with -v the edges."""
 
 import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from style_check import main  # noqa: E402
+from style_check import c_files, main  # noqa: E402
 
-# A module comes into this list with the change that opens its circles.
-MODULES = ["coordinator/txn"]
+# Modules whose circles are not opened yet. A name leaves this list with the change that opens them.
+NOT_OPENED = {"coordinator/api", "coordinator/definition", "coordinator/journal", "coordinator/net",
+              "participant-sdk/http", "participant-sdk/src"}
 CIRCLE_MAX = 2
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 TEXT = re.compile(r'"(\\.|[^"\\\n])*"')
@@ -49,15 +50,35 @@ def circles(uses):
     return {frozenset(other for other in ways[stem] if stem in ways[other]) for stem in uses if stem in ways[stem]}
 
 
-def check(root):
-    faults = []
-    for module in MODULES:
+def modules(root):
+    """The folders with C of ours, without tests and examples."""
+    folders = {path.parent for path in c_files(root) if path.parts[0] in ("coordinator", "participant-sdk")}
+    return sorted(folder for folder in folders
+                  if not {"include", "examples"} & set(folder.parts) and any((Path(root) / folder).glob("*.c")))
+
+
+def table(root):
+    """How many files a module has, how many edges between them, and its largest circle; with -v each edge."""
+    yield f"{'module':32} {'files':>5} {'edges':>5} {'largest circle':>14}"
+    for module in modules(root):
         uses = uses_of(Path(root) / module)
-        if "-v" in sys.argv and str(root) == sys.argv[1]:
-            print("\n".join(f"{module}/{stem}: {' '.join(sorted(uses[stem]))}" for stem in sorted(uses)))
-        for circle in circles(uses):
-            if len(circle) > CIRCLE_MAX:
-                faults.append(f"{module}: {len(circle)} files use each other in a circle: {' '.join(sorted(circle))}")
+        largest = max((len(circle) for circle in circles(uses)), default=1)
+        yield f"{str(module):32} {len(uses):5} {sum(map(len, uses.values())):5} {largest:14}"
+        if "-v" in sys.argv:
+            yield from (f"    {stem}: {' '.join(sorted(uses[stem]))}" for stem in sorted(uses))
+
+
+def check(root):
+    if [str(root)] == sys.argv[1:2]:
+        print(*table(root), sep="\n")
+    faults = []
+    for module in modules(root):
+        large = [circle for circle in circles(uses_of(Path(root) / module)) if len(circle) > CIRCLE_MAX]
+        if not large and str(module) in NOT_OPENED:
+            faults.append(f"{module}: its circles are opened: take it out of NOT_OPENED")
+        if str(module) not in NOT_OPENED:
+            faults += [f"{module}: {len(circle)} files use each other in a circle: {' '.join(sorted(circle))}"
+                       for circle in large]
     return faults
 
 
@@ -66,6 +87,7 @@ B = '#include "b.h"\n#include "c.h"\nint b(void)\n{\n    return c();\n}\n'
 TXN = "coordinator/txn"
 main(check,
      bad=[{f"{TXN}/a.c": A, f"{TXN}/b.c": B, f"{TXN}/c.c": '#include "c.h"\n#include "a.h"\n'},
-          {f"{TXN}/a.c": A, f"{TXN}/b.c": B, f"{TXN}/c.c": "int c(void)\n{\n    return a();\n}\n"}],
+          {f"{TXN}/a.c": A, f"{TXN}/b.c": B, f"{TXN}/c.c": "int c(void)\n{\n    return a();\n}\n"},
+          {"coordinator/journal/a.c": "int a(void)\n{\n    return 0;\n}\n"}],
      good={f"{TXN}/a.c": A, f"{TXN}/b.c": B, f"{TXN}/c.c": "int c(void)\n{\n    return b();\n}\n",
            f"{TXN}/table.c": "int (*table)(void) = a;\n"})

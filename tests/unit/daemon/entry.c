@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <driver_private.h>
+#include <burial.h>
+#include <entry.h>
+#include <state.h>
+#include <table.h>
 
 #include "suites.h"
 

@@ -2,7 +2,12 @@
 #include <check.h>
 #include <string.h>
 
-#include <driver_private.h>
+#include <clock.h>
+#include <definitions.h>
+#include <entry.h>
+#include <gate.h>
+#include <learn.h>
+#include <state.h>
 
 #include "suites.h"
 

@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <driver_private.h>
+#include <burial.h>
+#include <entry.h>
+#include <listing.h>
+#include <state.h>
+#include <table.h>
 
 #include "suites.h"
 

@@ -1,7 +1,13 @@
 /* What /metrics says: counted from how a transaction stood before a step and behind it. */
 #include <string.h>
 
-#include <driver_private.h>
+#include <config.h>
+#include <counting.h>
+#include <definitions.h>
+#include <entry.h>
+#include <learn.h>
+#include <metrics.h>
+#include <state.h>
 
 #include "suites.h"
 

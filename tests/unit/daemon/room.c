@@ -3,7 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <driver_private.h>
+#include <arena.h>
+#include <burial.h>
+#include <entry.h>
+#include <room.h>
+#include <state.h>
+#include <table.h>
 
 #include "suites.h"
 

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <driver_private.h>
+#include <burial.h>
+#include <entry.h>
+#include <state.h>
+#include <table.h>
+#include <waiting.h>
 
 #include "suites.h"
 

@@ -1,0 +1,91 @@
+/* entry.h: one open transaction: struct entry. */
+#ifndef DAEMON_ENTRY_H
+#define DAEMON_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <base/buffer.h>
+#include <base/clock.h>
+#include <event2/event_struct.h>
+#include <net/slots.h>
+#include <troth/span.h>
+#include <txn/txn.h>
+
+#include "admission.h"
+#include "arena.h"
+#include "state.h"
+
+struct definition_slot;
+struct owner;
+struct participant;
+struct waiter;
+
+/* A participant's words about a branch come again and again; buffers take turns, so that one that
+ * the core still shows is never overwritten: those on the branch, on its abort of the attempt
+ * before and on the fallback, and one for what comes in. */
+#define ENTRY_REASONS 4u
+
+struct entry_branch {
+    struct mono prepare_at;          /* when its last prepare was sent */
+    struct participant *participant; /* held: it stays as long as this does; NULL: not registered */
+    struct slots_pool *place_at;     /* where a place is held; NULL: nowhere … */
+    bool has_slot;                   /* … and a slot: until its phase 1 is over */
+    uint32_t input_bytes;            /* of the input that its action was sent with last */
+    char *reasons[ENTRY_REASONS];
+    char *output; /* what the branch's output points to, when its participant gave it */
+    size_t output_len;
+};
+
+/* Where a transaction that prepares in order is (gate.c). */
+enum gate_place { GATE_OUTSIDE, GATE_BEFORE, GATE_INSIDE, GATE_ASIDE };
+
+struct entry {
+    struct driver *driver;
+    struct txn txn;
+    struct txn_origin origin;
+    struct arena arena;
+    struct definition_slot *definition; /* NULL: interactive */
+    struct owner *caller;               /* NULL: not known (it began before a restart) */
+    struct seat seat;
+    struct txn_branch *branches;
+    struct entry_branch *extra; /* one a branch */
+    uint32_t branches_cap;
+    struct slots_waiter slots;
+    struct slots_pool **wanted; /* of slots; one a branch */
+    uint32_t *wanted_branch;    /* which branch wanted[i] is for */
+    struct waiter *waiters;
+    struct watcher_list watchers;
+    struct event timer;
+    struct mono timer_at; /* 0: not armed */
+    struct entry *gtid_next, *key_next;
+    struct entry *older, *newer; /* of the same shard, by (epoch, counter) */
+    struct entry *dead_next;
+    struct entry *gate_next, *gate_prev;
+    enum gate_place place;
+    struct mono inside_since;
+    uint32_t writes;                   /* records without a verdict */
+    bool accepted, decided, completed; /* the core said that clients may be told so */
+    bool is_probe;                     /* of what its definition has learnt (order.c) */
+    bool looking_up;                   /* its idempotency key is being looked for; not begun */
+    bool unloaded;                     /* what the journal has of it can not be driven: no steps */
+    bool damaged;                      /* and not even be read */
+    char *trouble;                     /* why it can not go on by itself: shown, and it is parked */
+    bool ended;
+    struct wall ended_at; /* as its END record says */
+    bool dead;            /* on the list of those to be freed at the turn's end */
+    struct record_outbox_row *rows[TXN_OUTCOME_COUNT]; /* made, by outcome; in the arena */
+    struct buffer recovered_texts;                     /* the core's, after recovery */
+    size_t outputs_bytes;                              /* of what its participants answered */
+    size_t counted;                                    /* in the driver's open_bytes */
+};
+
+struct entry *entry_create(struct driver *driver, uint32_t branches_cap);
+void entry_release(struct entry *entry, uint32_t index); /* its place, and its slot if it has one */
+/* The slots that it asked for. */
+void entry_reserve(struct entry *entry);
+struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct troth_span reason);
+int64_t entry_branch_index(const struct entry *entry, uint32_t number);
+
+#endif

@@ -1,0 +1,34 @@
+/* host.h: the driver as its hosts see it. */
+#ifndef DAEMON_HOST_H
+#define DAEMON_HOST_H
+
+#include <stdint.h>
+
+#include <api/api.h>
+#include <journal/journal.h>
+#include <troth/error.h>
+
+struct config;
+struct driver;
+struct event_base;
+struct http_loop;
+
+TROTH_MUST_CHECK int driver_create(struct event_base *base, struct http_loop *http,
+                                   const struct config *config, struct driver **ret_driver);
+void driver_destroy(struct driver *driver); /* takes NULL; answers nobody */
+/* Gives it its journal, borrowed. It is made after the driver, since the callbacks below are part
+ * of its configuration; the outbox is the driver's own, made when the journal's id is known. */
+void driver_attach(struct driver *driver, struct journal *journal);
+/* The callbacks of the journal; arg is the driver. */
+struct journal_callbacks driver_journal_callbacks(void);
+/* What the API asks for. */
+struct api_host driver_api_host(struct driver *driver);
+/* One turn, after the events were taken: what was put off during the steps, slots. */
+void driver_turn(struct driver *driver);
+/* Turns the participants' queues into requests: after the journal's flush, before HTTP's. */
+void driver_flush(struct driver *driver);
+/* Takes no new transactions from now on. */
+void driver_drain(struct driver *driver);
+uint32_t driver_open(const struct driver *driver);
+
+#endif

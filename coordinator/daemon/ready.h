@@ -1,0 +1,11 @@
+/* ready.h: GET /readyz. */
+#ifndef DAEMON_READY_H
+#define DAEMON_READY_H
+
+#include <stdbool.h>
+
+struct buffer;
+
+bool driver_ready(void *ctx, struct buffer *ret_details);
+
+#endif

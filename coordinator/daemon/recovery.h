@@ -1,0 +1,20 @@
+/* recovery.h: open transactions of the journal go on. */
+#ifndef DAEMON_RECOVERY_H
+#define DAEMON_RECOVERY_H
+
+#include <stdbool.h>
+
+#include <troth/id.h>
+
+struct driver;
+struct entry;
+struct txn_image;
+
+void recovery_loaded(void *arg, const struct txn_image *image);
+void recovery_run(struct driver *driver);
+/* A row that the journal itself can not read back. */
+void recovery_unreadable(struct driver *driver, const troth_gtid *gtid, const char *why);
+/* An operator says: again. false: it is as before. */
+bool recovery_again(struct driver *driver, struct entry *entry);
+
+#endif
