@@ -8,6 +8,7 @@
  * NULL for what came late or twice (faults.md 10, 13; [NOATT]). */
 struct txn_branch *txn_answered(struct step *step, enum message_op op)
 {
+    assert(step->event->kind == TXN_EVENT_RESULT);
     const struct result *result = step->event->of.result;
     if (result->op != op)
         return NULL;
@@ -44,6 +45,7 @@ uint64_t txn_retry_after(const struct step *step)
 /* The branch whose input can not be made, with why; NULL when it is not in that state any more. */
 struct txn_branch *txn_unsendable(struct step *step, enum txn_branch_state state)
 {
+    assert(step->event->kind == TXN_EVENT_UNSENDABLE);
     struct txn_branch *branch = txn_branch_find(step->txn, step->event->of.number);
     if (branch == NULL || branch->state != state)
         return NULL;

@@ -25,6 +25,8 @@ static void forget(struct step *step, uint64_t members)
 
 void txn_attempt_end(struct step *step, uint64_t members)
 {
+    assert(step->txn->decision == TXN_UNDECIDED);
+    assert(step->txn->writing[TXN_RECORD_DECISION] == 0);
     forget(step, members);
     txn_persist(step, TXN_RECORD_ATTEMPT, true)->decision = TXN_ABORT;
     txn_record_members(step);
@@ -34,6 +36,7 @@ bool txn_attempt_ended(struct step *step)
 {
     struct txn *txn = step->txn;
     const struct txn_event *event = step->event;
+    assert(event->kind == TXN_EVENT_DURABLE);
     if (event->of.durable.record != TXN_RECORD_ATTEMPT ||
         event->of.durable.attempt + 1 != txn->attempt)
         return false;

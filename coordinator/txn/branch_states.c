@@ -77,6 +77,7 @@ const char *txn_branch_state_name(enum txn_branch_state state)
 
 void txn_branch_place(struct txn *txn, struct txn_branch *branch, enum txn_branch_state state)
 {
+    assert(state < TXN_BRANCH_STATE_COUNT);
     branch->state = state;
     txn->in[state] |= txn_bit(txn, branch);
 }
@@ -84,6 +85,7 @@ void txn_branch_place(struct txn *txn, struct txn_branch *branch, enum txn_branc
 void txn_branch_set(struct txn *txn, struct txn_branch *branch, enum txn_branch_state state)
 {
     assert((rows[branch->state].next >> state & 1u) != 0);
+    assert((txn->in[branch->state] & txn_bit(txn, branch)) != 0);
     txn->in[branch->state] &= ~txn_bit(txn, branch);
     txn->announced &= ~txn_bit(txn, branch); /* it was a try of what it was in */
     txn_branch_place(txn, branch, state);

@@ -33,6 +33,8 @@ static const struct txn_branch *first_strayed(struct txn *txn)
 void txn_conclude(struct step *step, enum txn_decision decision)
 {
     struct txn *txn = step->txn;
+    assert(txn->outcome == TXN_OUTCOME_NONE && decision != TXN_UNDECIDED);
+    assert(txn->decision == TXN_UNDECIDED || txn->decision == decision);
     txn_set_state(txn, TXN_CONCLUDING);
     txn->concluding = outcome_of(txn, decision);
     if (txn->strayed != 0) {

@@ -35,6 +35,7 @@ static enum txn_outcome commit_outcome(const struct txn *txn)
  * 1, rule 6). */
 void txn_commit(struct step *step)
 {
+    assert(step->txn->decision == TXN_UNDECIDED && step->txn->cause == TXN_CAUSE_NONE);
     txn_set_state(step->txn, TXN_DECIDING);
     decision_persist(step, TXN_COMMIT, commit_outcome(step->txn));
 }
@@ -43,6 +44,7 @@ void txn_commit(struct step *step)
 void txn_abort(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
     struct txn *txn = step->txn;
+    assert(txn->decision == TXN_UNDECIDED && cause != TXN_CAUSE_NONE);
     txn->cause = cause;
     txn->cause_branch = branch_number;
     if (txn->state == TXN_RESERVING)
@@ -126,6 +128,7 @@ void txn_adopt(struct step *step, enum txn_decision standing)
  */
 bool txn_adopt_early(struct step *step)
 {
+    assert(step->event->kind == TXN_EVENT_DURABLE && step->txn->decision == TXN_UNDECIDED);
     if (step->event->of.durable.verdict != TXN_ALREADY ||
         step->event->of.durable.standing == TXN_UNDECIDED)
         return false;
@@ -138,6 +141,7 @@ bool txn_adopt_early(struct step *step)
 
 static bool durable_decision(const struct step *step)
 {
+    assert(step->event->kind == TXN_EVENT_DURABLE);
     return step->event->of.durable.record == TXN_RECORD_DECISION &&
            step->event->of.durable.attempt == step->txn->attempt;
 }

@@ -30,6 +30,7 @@ static void note(struct step *step, const struct txn_branch *branch, enum txn_mo
 
 static void abort_send(struct step *step, struct txn_branch *branch)
 {
+    assert((step->txn->owed_aborts & txn_bit(step->txn, branch)) != 0);
     branch->abort_tries++;
     branch->abort_at.us = 0;
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_SEND);
@@ -46,6 +47,7 @@ static void abort_send(struct step *step, struct txn_branch *branch)
 void txn_earlier_abort(struct step *step, uint64_t members, uint32_t attempt)
 {
     struct txn *txn = step->txn;
+    assert(attempt >= 1 && attempt <= txn->attempt);
     txn->owed_aborts |= members;
     txn->parked_aborts &= ~members;
     while (members != 0) {
@@ -125,6 +127,7 @@ static void stray(struct txn *txn, struct txn_branch *branch)
 /* An answer to such an abort. True: it was one. */
 bool txn_earlier_answered(struct step *step)
 {
+    assert(step->event->kind == TXN_EVENT_RESULT);
     struct txn *txn = step->txn;
     const struct result *result = step->event->of.result;
     if (result->op != OP_ABORT || result->attempt >= txn->attempt)

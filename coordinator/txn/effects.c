@@ -25,6 +25,7 @@ void txn_release(struct step *step, struct txn_branch *branch)
 
 void txn_reply(struct step *step, enum txn_reply_level level)
 {
+    assert(level == TXN_REPLY_ACCEPTED || step->txn->outcome != TXN_OUTCOME_NONE);
     txn_emit(step, TXN_EFFECT_REPLY)->reply = level;
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_REPLIED, .detail = (uint8_t)level});
 }
@@ -39,6 +40,7 @@ void txn_reply_enlisted(struct step *step, struct txn_branch *branch)
 
 void txn_reply_refused(struct step *step, uint32_t number, int error)
 {
+    assert(error < 0);
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_REPLY);
     effect->reply = TXN_REPLY_REFUSED;
     effect->number = number;
@@ -57,6 +59,8 @@ void txn_reply_again(struct step *step)
 
 void txn_publish(struct step *step, enum txn_record_kind kind)
 {
+    assert(step->txn->outcome != TXN_OUTCOME_NONE);
+    assert(kind == TXN_RECORD_DECISION || kind == TXN_RECORD_OUTCOME);
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_PUBLISH);
     effect->record.kind = kind;
     effect->record.attempt = step->txn->attempt;
@@ -69,6 +73,8 @@ struct txn_record *txn_persist(struct step *step, enum txn_record_kind kind, boo
     struct txn *txn = step->txn;
     struct txn_effects *effects = step->effects;
     assert(effects->persists < TXN_PERSISTS_MAX);
+    assert(kind < TXN_RECORD_KIND_COUNT);
+    assert(kind != TXN_RECORD_DECISION || txn->writing[kind] == 0); /* one at a time */
     struct txn_record *record = &txn_emit(step, TXN_EFFECT_PERSIST)->record;
     effects->persist[effects->persists++].effect = effects->count - 1;
     record->kind = kind;

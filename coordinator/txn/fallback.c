@@ -35,6 +35,7 @@ void txn_leave_behind(struct txn *txn)
 void txn_fall_back(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
     struct txn *txn = step->txn;
+    assert(txn_falls_back(txn) && cause != TXN_CAUSE_NONE);
     const struct txn_branch *blamed = txn_branch_find(txn, branch_number);
     if (txn->state == TXN_RESERVING)
         txn_emit(step, TXN_EFFECT_UNRESERVE);

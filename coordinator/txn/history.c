@@ -49,6 +49,7 @@ _Static_assert(OP_COUNT <= 1u << (16 - TXN_HISTORY_OP) &&
 void txn_note(struct step *step, struct txn_note note)
 {
     struct txn *txn = step->txn;
+    assert(note.moment < TXN_MOMENT_COUNT && note.branch <= TROTH_BRANCH_NUMBER_MAX);
     uint32_t said = note.said < 1u << TXN_HISTORY_VOTE ? note.said : TROUBLE_NOT_UNDERSTOOD;
     *entry_new(txn) = (struct txn_history_entry){
         .at_us = step->now.mono.us - txn->began.us,

@@ -16,12 +16,14 @@
 #include "proof.h"
 #include "revoke.h"
 #include "send.h"
+#include "shape.h"
 #include "timer.h"
 #include "transition.h"
 
 void txn_delegate(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn_one_phase_fits(txn)); /* [ONEPHASE1] */
     txn->delegated_branch = txn->branches[0].number;
     txn_set_state(txn, TXN_DELEGATING);
     txn_persist(step, TXN_RECORD_DELEGATE, true);

@@ -42,6 +42,7 @@ static bool goes_before(const struct txn_branch *a, const struct txn_branch *b)
 uint64_t txn_next_in_order(const struct txn *txn, uint64_t ready)
 {
     const struct txn_branch *next = NULL;
+    assert((ready & ~txn->in[TXN_BRANCH_IDLE]) == 0);
     if (txn->in[TXN_BRANCH_PREPARING] != 0)
         return 0;
     for (; ready != 0; ready &= ready - 1) {
@@ -97,6 +98,7 @@ struct mono txn_conflict_at(struct step *step)
 /* Said again when a failure is told; counted. */
 void txn_conflict_note(struct step *step, const struct txn_branch *branch)
 {
+    assert(step->event->of.result->result == RESULT_CONFLICT);
     struct txn *txn = step->txn;
     txn->conflicts++;
     txn->conflict_branch = branch->number;

@@ -51,6 +51,7 @@ void txn_abort_members(struct step *step)
  * the branch is what was decided. */
 void txn_heuristic(struct step *step, struct txn_branch *branch)
 {
+    assert(branch->state != TXN_BRANCH_HEURISTIC);
     txn_branch_set(step->txn, branch, TXN_BRANCH_HEURISTIC);
     branch->retry_at.us = 0;
     txn_release(step, branch);

@@ -46,7 +46,8 @@ void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
     struct txn *txn = step->txn;
     struct txn_branch *pivot = txn_pivot(txn);
-    assert(!txn_forward_only(txn));
+    assert(!txn_forward_only(txn) && txn->decision == TXN_UNDECIDED);
+    assert(cause != TXN_CAUSE_NONE);
     txn->cause = cause;
     txn->cause_branch = branch_number;
     if (pivot != NULL && txn_branch_may_have_acted(txn, pivot)) {
@@ -80,6 +81,7 @@ static void go_forward(struct step *step)
 
 static void pivot_done(struct step *step, struct txn_branch *pivot)
 {
+    assert(pivot->kind == TXN_STEP_PIVOT);
     txn_step_done(step, pivot, step->event->of.result->output);
     go_forward(step);
 }

@@ -64,6 +64,7 @@ void txn_prepare_ready(struct step *step)
 void txn_on_reserved(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn->asking != 0);
     for (uint64_t mask = txn->asking; mask != 0;)
         txn_take(txn, &mask)->reserved = true;
     txn->asking = 0;

@@ -50,6 +50,7 @@ static bool has_tombstone(const struct result *result)
 
 void txn_account(struct step *step, const struct txn_branch *branch)
 {
+    assert(step->event->of.result->branch == branch->number);
     struct txn *txn = step->txn;
     uint64_t bit = txn_bit(txn, branch);
     const struct result *result = step->event->of.result;

@@ -18,6 +18,7 @@
 void txn_restart(struct step *step, enum txn_cause cause, uint32_t branch_number, struct mono at)
 {
     struct txn *txn = step->txn;
+    assert(cause != TXN_CAUSE_NONE && txn->attempt < TROTH_ATTEMPT_MAX);
     txn_attempt_end(step, txn_members(txn));
     txn->attempt++;
     txn->restart_at = at;

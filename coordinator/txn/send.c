@@ -7,8 +7,33 @@
 #include "timer.h"
 
 /* Every command of a branch leaves through here. */
+/* A command leaves only in the state of its branch that waits for its answer. No prepare or execute
+ * leaves behind an abort, no compensation before the turn is durable [EARLYCOMP], no commit before
+ * the decision is [EARLYSEND]. */
+static bool may_leave(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
+{
+    switch (op) {
+    case OP_PREPARE:
+        return branch->state == TXN_BRANCH_PREPARING && txn->decision == TXN_UNDECIDED;
+    case OP_EXECUTE:
+        return branch->state == TXN_BRANCH_EXECUTING && txn->decision != TXN_ABORT;
+    case OP_COMMIT:
+        return branch->state == TXN_BRANCH_COMMITTING && txn->decision == TXN_COMMIT;
+    case OP_ABORT:
+        return branch->state == TXN_BRANCH_ABORTING;
+    case OP_COMPENSATE:
+        return branch->state == TXN_BRANCH_COMPENSATING && txn->decision == TXN_ABORT;
+    case OP_STATUS:
+        return branch->state == TXN_BRANCH_ASKING && txn->decision == TXN_ABORT;
+    case OP_COUNT:
+        break;
+    }
+    return false;
+}
+
 void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
 {
+    assert(may_leave(step->txn, branch, op));
     branch->tries++;
     branch->retry_at.us = 0;
     step->txn->announced &= ~txn_bit(step->txn, branch);

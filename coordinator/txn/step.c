@@ -12,6 +12,7 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
               uint32_t cap)
 {
     assert(count <= cap && count <= TROTH_BRANCHES_MAX);
+    assert(epoch > 0 && origin->mode < TXN_MODE_COUNT);
     memset(txn, 0, offsetof(struct txn, history));
     txn->origin = origin;
     txn->policy = policy;
@@ -82,7 +83,8 @@ static bool fenced_verdict(const struct txn_event *event)
 void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now,
               struct txn_effects *effects)
 {
-    assert(event->kind < TXN_EVENT_COUNT);
+    assert(event->kind < TXN_EVENT_COUNT && txn->state < TXN_STATE_COUNT);
+    assert(txn->origin != NULL && txn->policy != NULL && effects->texts != NULL);
     struct step step = {.txn = txn, .event = event, .now = now, .effects = effects};
     effects->count = 0;
     effects->persists = 0;

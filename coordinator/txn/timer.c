@@ -27,6 +27,7 @@ static uint64_t random_next(struct txn *txn)
 
 uint64_t txn_random_below(struct txn *txn, uint64_t below)
 {
+    assert(below > 0);
     return random_next(txn) % below;
 }
 

@@ -75,6 +75,7 @@ uint32_t txn_list_difference(const struct txn *txn, const uint32_t *numbers, uin
 /* OPEN: the first commit. */
 void txn_list_close(struct txn *txn, const uint32_t *numbers, uint32_t count)
 {
+    assert(txn->state == TXN_OPEN && txn->named == 0);
     for (uint32_t i = 0; i < count; i++) {
         const struct txn_branch *branch = txn_branch_find(txn, numbers[i]);
         if (branch != NULL)

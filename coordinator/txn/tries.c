@@ -18,6 +18,7 @@
 void txn_try(struct step *step, struct txn_branch *branch, enum message_op op)
 {
     struct txn *txn = step->txn;
+    assert(op == OP_EXECUTE || op == OP_COMPENSATE);
     uint64_t bit = txn_bit(txn, branch);
     uint32_t limit = txn_tries_limit(txn, branch, op);
     if ((txn->untold & bit) != 0 && branch->tries == 0 && limit > 1)
