@@ -5,12 +5,24 @@
  * output in memory. Whatever else comes up goes to a thread and commit_run(), which may safely say
  * the same once more. Connections are opened by a thread, too, one at a time and when one is
  * missing; each has one statement under way, since each waits for a flush of its own. */
+#include "committer.h"
+
 #include <event2/event.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "guard.h"
+#include "inside.h"
+#include "outputs.h"
+#include "phase2.h"
+#include "pool.h"
+#include "reply.h"
+#include "request.h"
+#include "resource.h"
+#include "task.h"
+#include "watch.h"
 
 struct lane {
     struct committer *committer;

@@ -1,18 +1,25 @@
 /* connection.c: the connection of a session: opened, watched, and given up. */
+#include "connection.h"
+
 #include <libpq-events.h>
+#include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dial.h"
-#include "pg.h"
+#include "resource.h"
+#include "say.h"
+#include "sql.h"
+#include "task.h"
+#include "watch.h"
 
-#define SQLSTATE_LOCK_TIMEOUT  "55P03"
 #define SQLSTATE_DEADLOCK      "40P01"
 #define SQLSTATE_SERIALISATION "40001"
-#define SQLSTATE_CANCELLED     "57014"
 #define SQLSTATE_FAILED_BEFORE "25P02" /* says nothing new */
 #define SQLSTATE_READ_ONLY     "25006"
+#define LINE_BYTES             768u
 
 void session_init(struct session *session, struct troth_postgres *postgres)
 {
@@ -102,13 +109,6 @@ void session_forget(struct session *session)
     session->failed_why[0] = '\0';
     session->dependent = false;
     session->wait = (struct wait){0};
-}
-
-bool session_conflict(const struct session *session)
-{
-    return strcmp(session->failed, SQLSTATE_LOCK_TIMEOUT) == 0 || session_again(session) ||
-           (strcmp(session->failed, SQLSTATE_CANCELLED) == 0 &&
-            waits_ended(session->postgres->waits, session));
 }
 
 bool session_again(const struct session *session)
@@ -324,6 +324,28 @@ int session_open(struct session *session)
 int session_open_bare(struct session *session)
 {
     return open_with(session, false);
+}
+
+void session_complain(struct session *session, enum troth_severity severity, const char *event,
+                      const char *format, ...)
+{
+    struct troth_postgres *postgres = session->postgres;
+    char gtid[TROTH_GTID_TEXT_LEN + 1] = "-";
+    char line[LINE_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments); /* cut off where it is too long */
+    va_end(arguments);
+    if (session->branch != 0) {
+        troth_gtid_format(&session->gtid, gtid);
+    }
+    pthread_mutex_lock(&postgres->saying);
+    if (postgres->participant != NULL) {
+        participant_say(postgres->participant, severity, "event=%s gtid=%s branch=%u attempt=%u %s",
+                        event, gtid, session->branch, session->attempt, line);
+    }
+    pthread_mutex_unlock(&postgres->saying);
 }
 
 static void note_cut(struct session *session)

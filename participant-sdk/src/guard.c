@@ -1,11 +1,18 @@
 /* guard.c: the guard's rows: claimed here, in the transaction of the work; all else about them is
  * asked of the functions of troth_guard (sql/participant), which other languages use, too. What
  * these cannot do by themselves is done here: ROLLBACK PREPARED. */
+#include "guard.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "output.h"
+#include "resource.h"
+#include "session.h"
+#include "sql.h"
+#include "task.h"
 
 #define SQLSTATE_NO_SUCH_OBJECT   "42704" /* no such prepared transaction */
 #define SQLSTATE_NOT_IN_STATE     "55000" /* it is busy: being prepared, committed or rolled back */

@@ -1,13 +1,16 @@
 /* migrate.c: sql/participant, compiled in, and the version that a database has. */
+#include "migrate.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <base/buffer.h>
+#include <troth/postgres.h>
 
 #include "dial.h"
 #include "migrations_sql.h"
-#include "pg.h"
+#include "sql.h"
 
 const int schema_version = MIGRATIONS_COUNT;
 

@@ -5,11 +5,14 @@
  * which the two differ: a prepared transaction that was rolled back without a tombstone (by hand;
  * an abort leaves one) and prepared once more by another process over this database, whose commit
  * then comes here. */
+#include "outputs.h"
+
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "guard.h"
 
 #define OUTPUT_BYTES_MAX 4096u /* a longer one is read from the guard */
 

@@ -2,12 +2,25 @@
  *
  * ROLLBACK PREPARED of lower attempts by itself, before the row is asked for, which it would wait
  * for [TOMBFIRST]; then the row and the work in one transaction [TWOTX]. */
+#include "phase1.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "guard.h"
+#include "output.h"
+#include "outputs.h"
+#include "resource.h"
+#include "session.h"
+#include "single.h"
+#include "sql.h"
+#include "task.h"
+#include "turns.h"
+#include "waits.h"
+#include "work.h"
 
 /* Between two rounds that failed for what others have read and written: a prepared transaction in
  * the way stays there for a while. Who failed for a row that was changed has waited for it. */
@@ -159,7 +172,7 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
-        if (session_conflict(session)) {
+        if (waits_conflict(session)) {
             return conflict_why(session);
         }
         (void)session_rollback(session);
@@ -183,7 +196,7 @@ static enum round commit_transaction(struct session *session, struct troth_reply
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
-        if (session_conflict(session)) {
+        if (waits_conflict(session)) {
             return conflict_why(session);
         }
         (void)session_rollback(session);
@@ -268,7 +281,7 @@ static enum round unclaimed(struct session *session, struct troth_reply *task, e
         return held(session, task);
     case GUARD_CLAIMED:
     case GUARD_FAILED:
-        if (session_conflict(session)) {
+        if (waits_conflict(session)) {
             return conflict_why(session);
         }
         (void)session_rollback(session);
@@ -432,7 +445,7 @@ static enum round single_round(struct session *session, struct troth_reply *task
         phase1_done(session, task, buffer_span(&single->output));
         return ROUND_ANSWERED;
     }
-    if (session_conflict(session)) {
+    if (waits_conflict(session)) {
         return conflict_why(session);
     }
     (void)session_rollback(session); /* a broken one is opened anew */

@@ -1,9 +1,21 @@
 /* phase2.c: commit, abort, compensate and status (participant-sdk.md, "The guard"). */
+#include "phase2.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "guard.h"
+#include "output.h"
+#include "outputs.h"
+#include "reply.h"
+#include "resource.h"
+#include "session.h"
+#include "sql.h"
+#include "task.h"
+#include "waits.h"
+#include "work.h"
 
 #define SQLSTATE_NO_SUCH_OBJECT "42704"
 #define SQLSTATE_NOT_IN_STATE   "55000"
@@ -210,7 +222,7 @@ static void compensate_work(struct session *session, struct troth_reply *task,
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, output_span(&output));
     } else if (kept == SQL_LOST) {
         troth_reply_unknown(task, session->why);
-    } else if (session_conflict(session)) {
+    } else if (waits_conflict(session)) {
         troth_reply_conflict(task, session->why, NULL);
     } else {
         troth_reply_retry(task, 0, session->why);

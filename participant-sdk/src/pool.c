@@ -2,12 +2,17 @@
  *
  * Who became idle last works next: its thread, and more so its backend of the database, has what it
  * needs in the processor's caches, and the others sleep on. */
+#include "pool.h"
+
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "task.h"
+#include "watch.h"
 
 struct worker {
     pthread_t thread;
@@ -16,6 +21,7 @@ struct worker {
     struct worker *next_idle;
     struct pool *pool;
     struct session session;
+    void (*leave)(struct session *session); /* see pool_lend(); NULL: it was never lent */
     bool ended;
 };
 
@@ -174,7 +180,9 @@ int pool_create(struct troth_postgres *postgres, uint32_t count, struct pool **r
 /* Its thread goes on, with the session as its own. */
 static void wake(struct worker *worker, struct troth_reply *task)
 {
-    single_leave(&worker->session);
+    if (worker->leave != NULL) {
+        worker->leave(&worker->session);
+    }
     pthread_mutex_lock(&worker->pool->lock);
     worker->task = task;
     pthread_mutex_unlock(&worker->pool->lock);
@@ -214,13 +222,14 @@ static bool is_good(const struct session *session)
            PQtransactionStatus(session->connection) == PQTRANS_IDLE;
 }
 
-struct session *pool_lend(struct pool *pool)
+struct session *pool_lend(struct pool *pool, void (*leave)(struct session *session))
 {
     struct session *session = NULL;
 
     pthread_mutex_lock(&pool->lock);
     if (!pool->stop && pool->idle != NULL && is_good(&pool->idle->session)) {
         session = &pool->idle->session;
+        pool->idle->leave = leave;
         pool->idle = pool->idle->next_idle;
     }
     pthread_mutex_unlock(&pool->lock);
@@ -248,12 +257,12 @@ void pool_hand_over(struct session *session, struct troth_reply *task)
     wake(worker_of(session), task);
 }
 
-void pool_end_lending(struct pool *pool)
+void pool_end_lending(struct pool *pool, void (*finish)(struct session *session))
 {
     uint32_t i;
 
     for (i = 0; pool != NULL && i < pool->started; i++) {
-        single_finish(&pool->workers[i].session);
+        finish(&pool->workers[i].session);
     }
 }
 

@@ -1,9 +1,13 @@
 /* query.c: the service's own statements, parsed and planned once a connection. */
+#include "query.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "guard.h"
+#include "session.h"
 
 static _Thread_local struct session *here;
 

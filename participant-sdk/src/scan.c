@@ -6,6 +6,8 @@
  * Asking is always safe. `undecided` is asked again by the next scan; `unknown` stays in doubt and
  * is told to the operator. Names that are not ours, of another database, user or journal are left
  * alone. One scan at a time. */
+#include "scan.h"
+
 #include <assert.h>
 #include <event2/event.h>
 #include <stdio.h>
@@ -14,9 +16,20 @@
 
 #include <troth/client.h>
 
-#include "pg.h"
+/* Prepared branches looked at in one scan, oldest first; the next scan sees the others. */
+#define SCAN_NAMES_MAX 10000
 
 #include <base/now.h>
+
+#include "connection.h"
+#include "inside.h"
+#include "phase2.h"
+#include "pool.h"
+#include "resource.h"
+#include "say.h"
+#include "session.h"
+#include "sql.h"
+#include "task.h"
 
 #define ASKED_AT_A_TIME 8u
 #define ASK_TIMEOUT_US  UINT64_C(5000000)

@@ -1,9 +1,12 @@
 /* session.c: what is said over one connection to PostgreSQL, which one thread uses. */
+#include "session.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "sql.h"
 
 #define SQLSTATE_LOCK_TIMEOUT "55P03"
 

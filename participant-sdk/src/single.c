@@ -1,19 +1,33 @@
 /* single.c: prepare and execute of an operation that is a statement, in a single message and on the
  * loop's thread, without waiting.
  *
- *   BEGIN, the guard row, the statement with its output into that row, PREPARE TRANSACTION or
- * COMMIT
+ *   BEGIN, the guard row, the statement with its output into that row, PREPARE or COMMIT
  *
  * Where the row is not to be had, or the statement fails or gives nothing, the server skips what is
  * behind. So nothing stands between the lock on a row that others want and its transaction's end
  * but the server's own work; and no thread has to be woken. Only the plain case is done here: an
  * attempt that has none below it, on an idle connection, answered as was hoped for. Whatever else
  * comes up goes, with the connection as it is, to the connection's thread (phase1_go_on()). */
+#include "single.h"
+
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "guard.h"
+#include "inside.h"
+#include "phase1.h"
+#include "pool.h"
+#include "query.h"
+#include "reply.h"
+#include "request.h"
+#include "resource.h"
+#include "session.h"
+#include "sql.h"
+#include "statement.h"
+#include "task.h"
+#include "waits.h"
 
 /* Larger inputs, with the hash that is taken of them, go the way of functions. */
 #define INPUT_BYTES_MAX 16384u
@@ -156,7 +170,7 @@ static bool is_plain(const struct troth_postgres *postgres, const struct troth_r
 /* A session that can take it; it is in waits.c's list then. */
 static struct session *lend(struct troth_postgres *postgres, struct troth_reply *task)
 {
-    struct session *session = pool_lend(postgres->phase1);
+    struct session *session = pool_lend(postgres->phase1, single_leave);
 
     if (session == NULL) {
         return NULL;

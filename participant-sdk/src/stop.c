@@ -4,38 +4,30 @@
  *   database any more -> who has not come back even so stays behind, with what he uses
  *
  * The last are threads in the service's own code, or in the system's look-up of a name. */
+#include "stop.h"
+
 #include <event2/event.h>
-#include <stdarg.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pg.h"
+#include "committer.h"
+#include "inside.h"
+#include "operations.h"
+#include "outputs.h"
+#include "participant.h"
+#include "pool.h"
+#include "resource.h"
+#include "say.h"
+#include "scan.h"
+#include "single.h"
+#include "sweep.h"
+#include "task.h"
+#include "turns.h"
+#include "waits.h"
 
 #define CUT_US_MAX                                                                                 \
     1000000u /* before the end: the time to come back from a connection that was cut */
-#define LINE_BYTES 768u
-
-void session_complain(struct session *session, enum troth_severity severity, const char *event,
-                      const char *format, ...)
-{
-    struct troth_postgres *postgres = session->postgres;
-    char gtid[TROTH_GTID_TEXT_LEN + 1] = "-";
-    char line[LINE_BYTES];
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments); /* cut off where it is too long */
-    va_end(arguments);
-    if (session->branch != 0) {
-        troth_gtid_format(&session->gtid, gtid);
-    }
-    pthread_mutex_lock(&postgres->saying);
-    if (postgres->participant != NULL) {
-        participant_say(postgres->participant, severity, "event=%s gtid=%s branch=%u attempt=%u %s",
-                        event, gtid, session->branch, session->attempt, line);
-    }
-    pthread_mutex_unlock(&postgres->saying);
-}
 
 bool postgres_end_pools(struct troth_postgres *postgres, uint64_t end_us)
 {
@@ -71,7 +63,7 @@ static bool stop(struct troth_postgres *postgres)
     const uint64_t cut_us = end_us - (share_us < CUT_US_MAX ? share_us : CUT_US_MAX);
     bool ended;
 
-    pool_end_lending(postgres->phase1);
+    pool_end_lending(postgres->phase1, single_finish);
     committer_close(postgres->committer, cut_us);
     pool_close(postgres->phase1);
     pool_close(postgres->phase2);
@@ -140,7 +132,7 @@ int troth_postgres_destroy(struct troth_postgres *postgres)
         return TROTH_ERROR_INVALID;
     }
     postgres->closing = true;
-    postgres_detach(postgres);
+    operations_detach(postgres);
     if (postgres->look != NULL) {
         event_free(postgres->look);
     }

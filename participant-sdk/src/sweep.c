@@ -3,14 +3,26 @@
  *
  * The mark is durable a whole interval before the rows below it leave, so that an insert that still
  * saw the old mark has ended by then. Nothing is done while no mark moves. */
+#include "sweep.h"
+
 #include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+/* Guard rows deleted by one statement; the sweep repeats it until fewer are found. */
+#define SWEEP_ROWS_MAX 10000
 
 #include <base/now.h>
+
+#include "connection.h"
+#include "inside.h"
+#include "pool.h"
+#include "resource.h"
+#include "say.h"
+#include "session.h"
+#include "sql.h"
+#include "task.h"
 
 struct marks {
     char journal[TROTH_JOURNAL_ID_LEN + 1];

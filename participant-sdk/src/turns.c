@@ -5,13 +5,16 @@
  * longest, would get the row. So they come back in turns, the oldest transaction first. How many at
  * a time nobody can know, since nobody knows which rows they want: each one that succeeds makes
  * room for half a turn more, each that fails again for a fifth of all less, down to one. */
+#include "turns.h"
+
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "pg.h"
+#include "task.h"
 
 #define WHOLE    1000u /* one turn */
 #define WIDENED  (WHOLE / 2)

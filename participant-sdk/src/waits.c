@@ -13,17 +13,29 @@
  * And those who wait must not keep everybody else out: when every slot is taken, and more than half
  * of them wait for a lock that does not move, the youngest give way until half of the slots are
  * free. */
+#include "waits.h"
+
 #include <event2/event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg.h"
+#include "connection.h"
+#include "inside.h"
+#include "pool.h"
+#include "resource.h"
+#include "say.h"
+#include "session.h"
+#include "sql.h"
+#include "task.h"
 
-#define TICK_US       100000u
-#define LOOK_AFTER_US UINT64_C(500000) /* or half of the time that it may wait, */
-#define LOOK_LEAST_US UINT64_C(250000) /* which is no less: others are soon told anyway */
-#define LOOK_EVERY_US UINT64_C(250000)
+#define SQLSTATE_LOCK_TIMEOUT "55P03"
+#define SQLSTATE_CANCELLED    "57014"
+#define TICK_US               100000u
+#define LOOK_AFTER_US         UINT64_C(500000) /* or half of the time that it may wait, */
+#define LOOK_LEAST_US         UINT64_C(250000) /* which is no less: others are soon told anyway */
+#define LOOK_EVERY_US         UINT64_C(250000)
 /* A holder that has been prepared for so long may be waiting itself, elsewhere. */
 #define STUCK_US       UINT64_C(500000)
 #define CROWD_AFTER_US UINT64_C(1000000)
@@ -161,6 +173,13 @@ bool waits_ended(struct waits *waits, const struct session *session)
     ended = session->wait.ended;
     pthread_mutex_unlock(&waits->lock);
     return ended;
+}
+
+bool waits_conflict(const struct session *session)
+{
+    return strcmp(session->failed, SQLSTATE_LOCK_TIMEOUT) == 0 || session_again(session) ||
+           (strcmp(session->failed, SQLSTATE_CANCELLED) == 0 &&
+            waits_ended(session->postgres->waits, session));
 }
 
 /* --- giving way ------------------------------------------------------------------------------- */

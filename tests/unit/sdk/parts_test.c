@@ -1,6 +1,6 @@
 /* Small parts: what requests say of journals, outputs kept until their commit, reading an input. */
 #include <journals.h>
-#include <pg.h>
+#include <outputs.h>
 #include <stdlib.h>
 #include <string.h>
 
