@@ -178,12 +178,12 @@ static bool is_key(const void *arg, uint32_t i)
 static bool keys_unique(struct checker *checker, size_t first)
 {
     size_t count = (checker->keys.len - first) / sizeof(struct troth_span);
-    /* the buffer holds nothing but spans: every offset is aligned */
-    const struct troth_span *keys = (const void *)(checker->keys.data + first);
-    struct wanted_key wanted = {.keys = keys};
     checker->keys.len = first;
     if (count < 2)
         return true;
+    /* the buffer holds nothing but spans: every offset is aligned */
+    const struct troth_span *keys = (const void *)(checker->keys.data + first);
+    struct wanted_key wanted = {.keys = keys};
     if (hash_table_reset(&checker->table, (uint32_t)count) != 0) {
         checker->error = TROTH_ERROR_NO_MEMORY;
         return false;

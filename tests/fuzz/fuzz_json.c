@@ -1,5 +1,6 @@
 /* Any bytes: refused with a place inside the text, or walked to the last value. */
 #include <base/json.h>
+#include <base/tree.h>
 
 #include "fuzz.h"
 
@@ -39,6 +40,43 @@ static void walk(struct troth_span value, int depth)
     (void)json_member(value, "a", &part);
 }
 
+/* The tree of a value is what a walk over its text finds. Gives the node behind it. */
+static uint32_t walk_tree(struct json_tree *tree, uint32_t node, struct troth_span value)
+{
+    struct json_cursor cursor = json_cursor(value);
+    struct troth_span key, part;
+    uint32_t next = node + 1, index = 0, found = 0;
+    assert(fuzz_same(json_tree_value(tree, node), value));
+    while (json_next(&cursor, &key, &part)) {
+        struct troth_span last;
+        assert(next < tree->nodes[node].end && fuzz_same(json_tree_key(tree, next), key));
+        bool there = key.data != NULL ? json_tree_member_like(tree, node, key, &found)
+                                      : json_tree_element(tree, node, index, &found);
+        assert(there);
+        if (key.data == NULL)
+            assert(found == next);
+        struct buffer plain = {0};
+        if (key.data != NULL && json_string(key, &plain) == 0 &&
+            json_member_span(value, buffer_span(&plain), &last))
+            assert(fuzz_same(json_tree_value(tree, found), last));
+        buffer_finish(&plain);
+        next = walk_tree(tree, next, part);
+        index++;
+    }
+    assert(index == tree->nodes[node].count && next == tree->nodes[node].end);
+    return next;
+}
+
+static void check_tree(struct troth_span value)
+{
+    struct json_tree tree = {0};
+    int error = json_tree_build(&tree, value);
+    assert(error == 0);
+    uint32_t end = walk_tree(&tree, 0, value);
+    assert(end == tree.count);
+    json_tree_finish(&tree);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct troth_span text = fuzz_span(data, size), value;
@@ -55,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     walk(value, 0);
+    check_tree(value);
     assert(!json_is_deeper(value, JSON_DEPTH_MAX));
     if (strict != 0) /* a string in it is no text */
         return 0;

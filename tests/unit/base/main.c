@@ -17,6 +17,7 @@ int main(void)
     suite_add_tcase(suite, json_string_tests());
     suite_add_tcase(suite, json_random_tests());
     suite_add_tcase(suite, tree_tests());
+    suite_add_tcase(suite, worst_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

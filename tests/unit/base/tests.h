@@ -17,5 +17,6 @@ TCase *json_read_tests(void);
 TCase *json_string_tests(void);
 TCase *json_random_tests(void);
 TCase *tree_tests(void);
+TCase *worst_tests(void);
 
 #endif

@@ -8,5 +8,6 @@
 TCase *id_tests(void);
 TCase *message_tests(void);
 TCase *message_refused_tests(void);
+TCase *worst_tests(void);
 
 #endif
