@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "problem.h"
+#include "tree.h"
 #include <base/json.h>
 #include <base/span.h>
 
@@ -21,6 +22,7 @@ void call_finish(struct call *call)
 void answer_finish(struct answer *answer)
 {
     buffer_finish(&answer->body);
+    cJSON_Delete(answer->tree);
     *answer = (struct answer){.status = 0};
 }
 
@@ -260,13 +262,17 @@ int exit_of_status(long status, struct troth_span slug, bool changes)
     return CLI_EXIT_PROTOCOL;
 }
 
-/* The body as JSON; absent when it is empty or none. */
-static struct troth_span body_json(const struct answer *answer)
+/* The body as JSON, which stays absent when it is empty or none. CLI_EXIT_LOCAL: out of memory. */
+static int read_body(struct answer *answer)
 {
-    struct troth_span json = {NULL, 0};
+    struct troth_span json;
     if (json_check(buffer_span(&answer->body), JSON_CHECK_KEPT, &json, NULL) != 0)
-        return (struct troth_span){NULL, 0};
-    return json;
+        return CLI_EXIT_OK;
+    int error = tree_parse(json, &answer->tree);
+    if (error == 0)
+        answer->json = json;
+    return error == TROTH_ERROR_NO_MEMORY ? cli_complain(CLI_EXIT_LOCAL, "out of memory")
+                                          : CLI_EXIT_OK;
 }
 
 int call_make(const struct cli *cli, struct call *call, struct answer *ret_answer)
@@ -275,16 +281,18 @@ int call_make(const struct cli *cli, struct call *call, struct answer *ret_answe
     int error = make_transfer(cli, call, &answer);
     if (error != CLI_EXIT_OK)
         return error;
-    answer.json = body_json(&answer);
+    error = read_body(&answer);
+    if (error != CLI_EXIT_OK)
+        return error;
     bool good = (answer.status >= 200 && answer.status <= 299) ||
                 (answer.status == 503 && call->accepts_503 && answer.json.data != NULL);
     if (!good) {
         bool changes = strcmp(call->method, "GET") != 0;
-        error = exit_of_status(answer.status, problem_slug(answer.json), changes);
+        error = exit_of_status(answer.status, problem_slug(answer.tree), changes);
         if (error == CLI_EXIT_UNAVAILABLE && call->trouble != NULL)
-            problem_append(call->trouble, answer.status, answer.json);
+            problem_append(call->trouble, answer.status, answer.tree);
         else
-            problem_complain(error, answer.status, answer.json, call->file);
+            problem_complain(error, answer.status, answer.tree, call->file);
         if (error == CLI_EXIT_UNKNOWN && call->hint != NULL)
             cli_complain(error, "%s", call->hint);
         return error;

@@ -2,6 +2,8 @@
 #ifndef CLI_CALL_H
 #define CLI_CALL_H
 
+#include <cjson/cJSON.h>
+
 #include "cli.h"
 
 /* The coordinator says something at least so often while it streams. With a stream the timeout is
@@ -41,6 +43,7 @@ struct answer {
     long status;
     struct buffer body;
     struct troth_span json; /* checked; absent when the body is empty */
+    cJSON *tree;            /* the same without its payloads; NULL when the body is empty */
 };
 void answer_finish(struct answer *answer);
 #define ANSWER_SCOPED __attribute__((cleanup(answer_finish)))

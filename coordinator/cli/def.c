@@ -6,6 +6,7 @@
 #include "problem.h"
 #include "request.h"
 #include "text.h"
+#include "tree.h"
 #include <base/json.h>
 #include <definition/definition.h>
 #include <troth/id.h>
@@ -13,12 +14,12 @@
 /* --- apply and validate ------------------------------------------------------------------------
  */
 
-static void append_faults(struct buffer *text, struct troth_span faults, const char *file)
+static void append_faults(struct buffer *text, const cJSON *faults, const char *file)
 {
-    struct json_cursor cursor = json_cursor(faults);
-    struct troth_span fault;
-    while (json_next(&cursor, NULL, &fault))
+    const cJSON *fault;
+    cJSON_ArrayForEach (fault, faults) {
         fault_append(text, fault, file);
+    }
 }
 
 /* What the file is called in messages. */
@@ -31,11 +32,11 @@ static const char *shown(const char *path)
 static int print_validated(const struct cli *cli, const char *path, const struct answer *answer)
 {
     BUFFER_SCOPED struct buffer printed = {0};
-    bool valid;
-    struct troth_span word = member(answer->json, "valid");
-    if (word.data == NULL || json_bool(word, &valid) != 0)
+    const cJSON *word = member(answer->tree, "valid");
+    bool valid = cJSON_IsTrue(word);
+    if (!cJSON_IsBool(word))
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer does not say whether it is valid");
-    append_faults(&printed, member(answer->json, "faults"), shown(path));
+    append_faults(&printed, member(answer->tree, "faults"), shown(path));
     if (valid)
         buffer_append_format(&printed, "%s: valid\n", shown(path));
     int error = cli->json ? print_json(answer) : cli_print(&printed);
@@ -69,7 +70,8 @@ static int validate_here(const struct cli *cli, const char *path, struct troth_s
     buffer_append_text(&answer.body, "}\n");
     definition_faults_finish(&faults);
     if (error == TROTH_ERROR_NO_MEMORY || answer.body.failed ||
-        json_check(buffer_span(&answer.body), JSON_CHECK_DEFAULT, &answer.json, NULL) != 0)
+        json_check(buffer_span(&answer.body), JSON_CHECK_DEFAULT, &answer.json, NULL) != 0 ||
+        tree_parse(answer.json, &answer.tree) != 0)
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     return print_validated(cli, path, &answer);
 }
@@ -89,7 +91,7 @@ static bool name_of(struct troth_span text, char ret_name[TROTH_NAME_LEN_MAX + 1
     char name[TROTH_NAME_LEN_MAX + 1];
     if (json_check(text, JSON_CHECK_DEFAULT, &value, NULL) != 0)
         return false;
-    value = member(value, "name");
+    value = field(value, "name");
     if (value.data == NULL || json_string_copy(value, name, sizeof(name)) != 0 ||
         !troth_name_valid(name, strlen(name)))
         return false;
@@ -101,13 +103,13 @@ static int print_applied(const struct cli *cli, const char *path, const struct a
 {
     BUFFER_SCOPED struct buffer text = {0};
     BUFFER_SCOPED struct buffer warnings = {0};
-    append_faults(&warnings, member(answer->json, "warnings"), shown(path));
+    append_faults(&warnings, member(answer->tree, "warnings"), shown(path));
     cli_warn(&warnings);
     if (cli->json)
         return print_json(answer);
-    text_append_value(&text, member(answer->json, "name"));
+    text_append_item(&text, member(answer->tree, "name"));
     buffer_append_text(&text, " version ");
-    text_append_value(&text, member(answer->json, "version"));
+    text_append_item(&text, member(answer->tree, "version"));
     buffer_append_text(&text, answer->status == 201 ? " published\n" : " was there already\n");
     return cli_print(&text);
 }
@@ -181,52 +183,50 @@ static int name_and_version(const struct arguments *arguments, struct call *call
 
 /* "transfer version 1: first attempts prepare in order, bank_a last: 12 of 80 in parallel met a
  * conflict". Beside the file, which is standard output's alone. */
-static void note_order(struct troth_span status)
+static void note_order(const cJSON *status)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    struct troth_span prepare = member(status, "prepare"), last;
-    bool learnt = false;
-    if (prepare.data == NULL || json_type(prepare) != JSON_OBJECT ||
-        json_bool(member(prepare, "learnt"), &learnt) != 0)
+    const cJSON *prepare = member(status, "prepare"), *learnt = member(prepare, "learnt");
+    const cJSON *last = member(prepare, "last");
+    if (!cJSON_IsBool(learnt))
         return;
-    text_append_value(&text, member(status, "name"));
+    text_append_item(&text, member(status, "name"));
     buffer_append_text(&text, " version ");
-    text_append_value(&text, member(status, "version"));
+    text_append_item(&text, member(status, "version"));
     buffer_append_text(&text, ": first attempts prepare ");
-    bool ordered = json_string_equals(member(prepare, "order"), (struct troth_span){"ordered", 7});
+    bool ordered = item_is(member(prepare, "order"), "ordered");
     buffer_append_text(&text, ordered ? "in order" : "in parallel");
-    last = member(prepare, "last");
-    if (last.data != NULL) {
+    if (last != NULL) {
         buffer_append_text(&text, ", ");
-        text_append_value(&text, last);
+        text_append_item(&text, last);
         buffer_append_text(&text, " last");
     }
-    buffer_append_text(&text, learnt ? " (learnt): " : " (as it says): ");
-    text_append_value(&text, member(prepare, "conflicts"));
+    buffer_append_text(&text, cJSON_IsTrue(learnt) ? " (learnt): " : " (as it says): ");
+    text_append_item(&text, member(prepare, "conflicts"));
     buffer_append_text(&text, " of ");
-    text_append_value(&text, member(prepare, "parallel"));
+    text_append_item(&text, member(prepare, "parallel"));
     buffer_append_text(&text, " in parallel met a conflict, ");
-    text_append_value(&text, member(prepare, "ordered"));
+    text_append_item(&text, member(prepare, "ordered"));
     buffer_append_text(&text, " went in order\n");
     cli_warn(&text);
 }
 
 /* "transfer: 28 transactions open, 0 of its own 400 seats used, 3 refused for want of one". */
-static void note_seats(struct troth_span status)
+static void note_seats(const cJSON *status)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    struct troth_span seats = member(status, "seats");
-    if (seats.data == NULL || json_type(seats) != JSON_OBJECT)
+    const cJSON *seats = member(status, "seats");
+    if (!cJSON_IsObject(seats))
         return;
-    text_append_value(&text, member(status, "name"));
+    text_append_item(&text, member(status, "name"));
     buffer_append_text(&text, ": ");
-    text_append_value(&text, member(status, "open_transactions"));
+    text_append_item(&text, member(status, "open_transactions"));
     buffer_append_text(&text, " transactions open, ");
-    text_append_value(&text, member(seats, "own_used"));
+    text_append_item(&text, member(seats, "own_used"));
     buffer_append_text(&text, " of its own ");
-    text_append_value(&text, member(seats, "own"));
+    text_append_item(&text, member(seats, "own"));
     buffer_append_text(&text, " seats used, ");
-    text_append_value(&text, member(seats, "refused"));
+    text_append_item(&text, member(seats, "refused"));
     buffer_append_text(&text, " refused for want of one\n");
     cli_warn(&text);
 }
@@ -248,8 +248,8 @@ static void show_status(const struct cli *cli, const struct arguments *arguments
     if (number != 0)
         call_append_query(&call, "version", version);
     if (call_make(cli, &call, &answer) == CLI_EXIT_OK) {
-        note_order(answer.json);
-        note_seats(answer.json);
+        note_order(answer.tree);
+        note_seats(answer.tree);
     }
 }
 

@@ -82,7 +82,7 @@ static int get_file(const struct cli *cli, const char *path, struct sides *sides
     int error = read_file(path, sides);
     if (error != CLI_EXIT_OK)
         return error;
-    struct troth_span value = member(sides->new, "name");
+    struct troth_span value = field(sides->new, "name");
     if (value.data == NULL || json_string_copy(value, name, sizeof(name)) != 0 ||
         !troth_name_valid(name, strlen(name)))
         return cli_complain(CLI_EXIT_REFUSED,
@@ -100,14 +100,14 @@ static int get_file(const struct cli *cli, const char *path, struct sides *sides
 /* "order_checkout version 3 -> version 4: 2 differences" */
 static void append_heading(const struct sides *sides, const struct diff *diff, struct buffer *text)
 {
-    text_append_value(text, member(sides->old, "name"));
+    text_append_value(text, field(sides->old, "name"));
     buffer_append_text(text, " version ");
-    text_append_value(text, member(sides->old, "version"));
+    text_append_value(text, field(sides->old, "version"));
     buffer_append_text(text, " -> ");
     if (sides->path != NULL)
         buffer_append_format(text, "%s, ", sides->path);
     buffer_append_text(text, "version ");
-    text_append_value(text, member(sides->new, "version"));
+    text_append_value(text, field(sides->new, "version"));
     if (diff->count == 0)
         buffer_append_text(text, ": the same\n");
     else
@@ -117,8 +117,8 @@ static void append_heading(const struct sides *sides, const struct diff *diff, s
 static void append_json(const struct sides *sides, const struct diff *diff, struct buffer *text)
 {
     static const char *const names[] = {"name", "from", "to"};
-    const struct troth_span values[] = {member(sides->old, "name"), member(sides->old, "version"),
-                                        member(sides->new, "version")};
+    const struct troth_span values[] = {field(sides->old, "name"), field(sides->old, "version"),
+                                        field(sides->new, "version")};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         buffer_append_format(text, "%s\"%s\":", i == 0 ? "{" : ",", names[i]);
         if (values[i].data != NULL)
@@ -134,7 +134,7 @@ static void append_json(const struct sides *sides, const struct diff *diff, stru
 
 static bool same_version(const struct sides *sides)
 {
-    struct troth_span old = member(sides->old, "version"), new = member(sides->new, "version");
+    struct troth_span old = field(sides->old, "version"), new = field(sides->new, "version");
     return old.len == new.len &&old.len > 0 && memcmp(old.data, new.data, old.len) == 0;
 }
 

@@ -31,7 +31,7 @@ int event_show(const struct cli *cli, const struct arguments *arguments)
         return error;
     if (cli->json)
         return print_json(&answer);
-    properties_append(&text, answer.json);
+    properties_append(&text, answer.tree);
     return cli_print(&text);
 }
 

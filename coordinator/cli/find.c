@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "text.h"
-#include <base/json.h>
+#include "tree.h"
 #include <troth/id.h>
 
 #define PREFIX_LEN_MIN 4u
@@ -37,16 +36,12 @@ static bool is_prefix(const char *text)
 /* What the list that was asked for has: how many, and the gtid of the first. */
 static unsigned first_of(const struct answer *answer, char ret_gtid[TROTH_GTID_TEXT_LEN + 1])
 {
-    struct json_cursor cursor = json_cursor(member(answer->json, "transactions"));
-    struct troth_span item;
-    unsigned count = 0;
-    while (json_next(&cursor, NULL, &item)) {
-        struct troth_span gtid = member(item, "gtid");
-        if (count++ == 0 &&
-            (gtid.data == NULL || json_string_copy(gtid, ret_gtid, TROTH_GTID_TEXT_LEN + 1) != 0))
-            return 0;
-    }
-    return count;
+    const cJSON *list = member(answer->tree, "transactions");
+    const cJSON *gtid = member(cJSON_GetArrayItem(list, 0), "gtid");
+    if (item_text(gtid).len != TROTH_GTID_TEXT_LEN)
+        return 0;
+    memcpy(ret_gtid, gtid->valuestring, TROTH_GTID_TEXT_LEN + 1);
+    return (unsigned)cJSON_GetArraySize(list);
 }
 
 static int find_prefix(const struct cli *cli, const char *prefix,

@@ -3,11 +3,13 @@
 
 #include "request.h"
 #include "text.h"
+#include "tree.h"
 #include "view.h"
 #include <base/clock.h>
 #include <base/duration.h>
 #include <base/json.h>
 #include <base/now.h>
+#include <base/span.h>
 
 #define TX_LIMIT_DEFAULT 50u
 #define TX_LIMIT_MAX     100000u
@@ -27,7 +29,7 @@ static int print_json_list(const char *name, const struct buffer *items, const s
     return cli_print(&text);
 }
 
-typedef void (*add_row)(struct table *table, struct troth_span item);
+typedef void (*add_row)(struct table *table, const cJSON *item);
 
 /* The whole list as JSON or as a table. */
 static int print_list(const struct cli *cli, struct call *call, const char *name, uint32_t limit,
@@ -36,6 +38,8 @@ static int print_list(const struct cli *cli, struct call *call, const char *name
     BUFFER_SCOPED struct buffer items = {0};
     BUFFER_SCOPED struct buffer next = {0};
     BUFFER_SCOPED struct buffer array = {0};
+    TREE_SCOPED cJSON *rows = NULL;
+    const cJSON *row;
     BUFFER_SCOPED struct buffer text = {0};
     int error = request_pages(cli, call, name, limit, &items, &next);
     if (error != CLI_EXIT_OK)
@@ -45,12 +49,11 @@ static int print_list(const struct cli *cli, struct call *call, const char *name
     buffer_append_char(&array, '[');
     buffer_append_span(&array, buffer_span(&items));
     buffer_append_char(&array, ']');
-    if (array.failed)
+    if (array.failed || tree_parse(buffer_span(&array), &rows) != 0)
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
-    struct json_cursor cursor = json_cursor(buffer_span(&array));
-    struct troth_span item;
-    while (json_next(&cursor, NULL, &item))
-        add(table, item);
+    cJSON_ArrayForEach (row, rows) {
+        add(table, row);
+    }
     table_append(table, "", &text);
     error = cli_print(&text);
     if (error == CLI_EXIT_OK && next.len > 0)
@@ -61,24 +64,24 @@ static int print_list(const struct cli *cli, struct call *call, const char *name
 /* --- transactions ------------------------------------------------------------------------------
  */
 
-static void add_transaction(struct table *table, struct troth_span item)
+static void add_transaction(struct table *table, const cJSON *item)
 {
-    struct troth_span failure = member(item, "failure"), ended = member(item, "ended_at");
-    struct troth_span definition = member(item, "definition");
-    table_value(table, member(item, "gtid"));
-    if (definition.data != NULL)
-        text_append_value(&table->text, definition);
+    const cJSON *failure = member(item, "failure"), *ended = member(item, "ended_at");
+    const cJSON *definition = member(item, "definition");
+    table_item(table, member(item, "gtid"));
+    if (definition != NULL)
+        text_append_item(&table->text, definition);
     else
         buffer_append_text(&table->text, "(interactive)");
     table_end_cell(table);
-    table_value(table, member(item, "state"));
-    table_value(table, member(item, "outcome"));
+    table_item(table, member(item, "state"));
+    table_item(table, member(item, "outcome"));
     view_append_time(&table->text, member(item, "began_at"));
     table_end_cell(table);
     if (!view_append_between(&table->text, member(item, "began_at"), ended))
         buffer_append_char(&table->text, '-');
     table_end_cell(table);
-    if (failure.data != NULL)
+    if (failure != NULL)
         view_append_failure(&table->text, failure);
     table_end_cell(table);
 }
@@ -150,14 +153,14 @@ int tx_list(const struct cli *cli, const struct arguments *arguments)
 /* --- definitions and participants --------------------------------------------------------------
  */
 
-static void add_definition(struct table *table, struct troth_span item)
+static void add_definition(struct table *table, const cJSON *item)
 {
     static const char *const members[] = {"name", "version", "mode", "steps"};
-    struct troth_span description = member(item, "description");
+    const cJSON *description = member(item, "description");
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-        table_value(table, member(item, members[i]));
-    if (description.data != NULL)
-        text_append_value(&table->text, description);
+        table_item(table, member(item, members[i]));
+    if (description != NULL)
+        text_append_item(&table->text, description);
     table_end_cell(table);
 }
 
@@ -173,39 +176,37 @@ int def_list(const struct cli *cli, const struct arguments *arguments)
 }
 
 /* "slots=16 in_flight=0 …": whatever the coordinator tells of it. */
-static void append_members(struct buffer *text, struct troth_span object)
+static void append_members(struct buffer *text, const cJSON *object)
 {
-    struct json_cursor cursor = json_cursor(object);
-    struct troth_span key, value;
+    const cJSON *item;
     const char *before = "";
-    while (json_next(&cursor, &key, &value)) {
-        if (key.data == NULL)
-            return;
+    if (!cJSON_IsObject(object))
+        return;
+    cJSON_ArrayForEach (item, object) {
         buffer_append_text(text, before);
-        text_append_value(text, key);
+        text_append_plain(text, span_of(item->string));
         buffer_append_char(text, '=');
-        text_append_value(text, value);
+        text_append_item(text, item);
         before = " ";
     }
 }
 
-static void append_urls(struct buffer *text, struct troth_span urls)
+static void append_urls(struct buffer *text, const cJSON *urls)
 {
-    struct json_cursor cursor = json_cursor(urls);
-    struct troth_span url;
+    const cJSON *url;
     const char *before = "";
-    while (json_next(&cursor, NULL, &url)) {
+    cJSON_ArrayForEach (url, urls) {
         buffer_append_text(text, before);
-        text_append_value(text, url);
+        text_append_item(text, url);
         before = " ";
     }
 }
 
-static void add_participant(struct table *table, struct troth_span item)
+static void add_participant(struct table *table, const cJSON *item)
 {
-    table_value(table, member(item, "name"));
-    table_value(table, member(item, "binding"));
-    table_value(table, member(item, "slots"));
+    table_item(table, member(item, "name"));
+    table_item(table, member(item, "binding"));
+    table_item(table, member(item, "slots"));
     append_urls(&table->text, member(item, "urls"));
     table_end_cell(table);
     append_members(&table->text, member(item, "status"));
@@ -226,14 +227,14 @@ int participant_list(const struct cli *cli, const struct arguments *arguments)
 /* --- events that were set aside ----------------------------------------------------------------
  */
 
-static void add_event(struct table *table, struct troth_span item)
+static void add_event(struct table *table, const cJSON *item)
 {
     static const char *const members[] = {"id", "gtid", "topic", "key", "bytes"};
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-        table_value(table, member(item, members[i]));
+        table_item(table, member(item, members[i]));
     view_append_time(&table->text, member(item, "set_aside_at"));
     table_end_cell(table);
-    table_value(table, member(item, "reason"));
+    table_item(table, member(item, "reason"));
 }
 
 int event_list(const struct cli *cli, const struct arguments *arguments)

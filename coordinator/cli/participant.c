@@ -5,6 +5,7 @@
 #include "properties.h"
 #include "request.h"
 #include "text.h"
+#include "tree.h"
 #include <base/json.h>
 #include <base/now.h>
 
@@ -39,22 +40,19 @@ static int registration(const struct arguments *arguments, struct buffer *ret_bo
 }
 
 /* It was asked at its registration, and has neither answered nor failed yet. */
-static bool is_unknown(struct troth_span participant)
+static bool is_unknown(const cJSON *participant)
 {
-    struct troth_span status = member(participant, "status"), reachable;
-    return status.data != NULL && json_type(status) == JSON_OBJECT &&
-           json_member(status, "reachable", &reachable) && json_type(reachable) == JSON_NULL;
+    return cJSON_IsNull(
+        cJSON_GetObjectItemCaseSensitive(member(participant, "status"), "reachable"));
 }
 
-static void say_if_down(const char *name, struct troth_span participant)
+static void say_if_down(const char *name, const cJSON *participant)
 {
-    struct troth_span status = member(participant, "status");
-    struct troth_span reachable = member(status, "reachable");
-    bool up = true;
+    const cJSON *status = member(participant, "status");
     BUFFER_SCOPED struct buffer words = {0};
-    if (reachable.data == NULL || json_bool(reachable, &up) != 0 || up)
+    if (!cJSON_IsFalse(member(status, "reachable")))
         return;
-    text_append_value(&words, member(member(status, "last_failure"), "text"));
+    text_append_item(&words, member(member(status, "last_failure"), "text"));
     const char *text = buffer_text(&words);
     cli_complain(CLI_EXIT_OK, "nobody answers for %s: %s", name, text != NULL ? text : "?");
 }
@@ -73,8 +71,8 @@ static void tell_whether_it_answers(const struct cli *cli, const char *name)
         call_append(&call, name);
         if (call_make(cli, &call, &answer) != CLI_EXIT_OK)
             return;
-        if (!is_unknown(answer.json)) {
-            say_if_down(name, answer.json);
+        if (!is_unknown(answer.tree)) {
+            say_if_down(name, answer.tree);
             return;
         }
         (void)nanosleep(&pause, NULL);
@@ -105,7 +103,7 @@ int participant_add(const struct cli *cli, const struct arguments *arguments)
     buffer_append_format(&text, "%s %s\n", arguments->operands[0],
                          answer.status == 201 ? "added" : "updated");
     error = cli_print(&text);
-    if (error == CLI_EXIT_OK && is_unknown(answer.json))
+    if (error == CLI_EXIT_OK && is_unknown(answer.tree))
         tell_whether_it_answers(cli, arguments->operands[0]);
     return error;
 }
@@ -123,7 +121,7 @@ int participant_show(const struct cli *cli, const struct arguments *arguments)
         return error;
     if (cli->json)
         return print_json(&answer);
-    properties_append(&text, answer.json);
+    properties_append(&text, answer.tree);
     return cli_print(&text);
 }
 

@@ -3,66 +3,63 @@
 #include <string.h>
 
 #include "text.h"
-#include <base/json.h>
+#include "tree.h"
+#include <base/span.h>
 
-struct troth_span problem_slug(struct troth_span json)
+struct troth_span problem_slug(const cJSON *problem)
 {
-    struct troth_span slug = {"", 0}, type = member(json, "type");
-    if (type.data == NULL || json_type(type) != JSON_STRING)
-        return slug;
-    const char *end = type.data + type.len - 1;
-    const char *at = end;
-    while (at > type.data + 1 && at[-1] != '/')
-        at--;
-    return (struct troth_span){at, (size_t)(end - at)};
+    const cJSON *type = member(problem, "type");
+    if (!cJSON_IsString(type))
+        return (struct troth_span){"", 0};
+    const char *slash = strrchr(type->valuestring, '/');
+    return span_of(slash != NULL ? slash + 1 : type->valuestring);
 }
 
-void fault_append(struct buffer *text, struct troth_span fault, const char *file)
+void fault_append(struct buffer *text, const cJSON *fault, const char *file)
 {
-    struct troth_span line = member(fault, "line"), column = member(fault, "column");
-    struct troth_span pointer = member(fault, "pointer");
+    const cJSON *line = member(fault, "line"), *column = member(fault, "column");
+    const cJSON *pointer = member(fault, "pointer");
     if (file != NULL) {
         buffer_append_text(text, file);
-        if (line.data != NULL && column.data != NULL) {
+        if (line != NULL && column != NULL) {
             buffer_append_char(text, ':');
-            text_append_value(text, line);
+            text_append_item(text, line);
             buffer_append_char(text, ':');
-            text_append_value(text, column);
+            text_append_item(text, column);
         }
         buffer_append_text(text, ": ");
     }
-    if (pointer.len > 2) { /* not "", the whole document */
-        text_append_value(text, pointer);
+    if (pointer != NULL && !item_is(pointer, "")) { /* "" is the whole document */
+        text_append_item(text, pointer);
         buffer_append_text(text, ": ");
     }
-    if (json_string_equals(member(fault, "severity"), (struct troth_span){"warning", 7}))
+    if (item_is(member(fault, "severity"), "warning"))
         buffer_append_text(text, "warning: ");
-    text_append_value(text, member(fault, "detail"));
+    text_append_item(text, member(fault, "detail"));
     buffer_append_char(text, '\n');
 }
 
-void problem_append(struct buffer *text, long status, struct troth_span json)
+void problem_append(struct buffer *text, long status, const cJSON *problem)
 {
-    struct troth_span detail = member(json, "detail");
-    if (detail.data == NULL)
-        detail = member(json, "title");
-    if (detail.data != NULL && problem_slug(json).len > 0)
-        text_append_value(text, detail);
+    const cJSON *detail = member(problem, "detail");
+    if (detail == NULL)
+        detail = member(problem, "title");
+    if (detail != NULL && problem_slug(problem).len > 0)
+        text_append_item(text, detail);
     else
         buffer_append_format(text, "HTTP %ld, and no word why: is this a coordinator?", status);
 }
 
-void problem_complain(int code, long status, struct troth_span json, const char *file)
+void problem_complain(int code, long status, const cJSON *problem, const char *file)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    struct troth_span errors = member(json, "errors"), fault;
+    const cJSON *fault;
     if (file != NULL)
         buffer_append_format(&text, "%s: ", file);
-    problem_append(&text, status, json);
+    problem_append(&text, status, problem);
     const char *line = buffer_text(&text);
     cli_complain(code, "%s", line != NULL ? line : "refused");
-    struct json_cursor cursor = json_cursor(errors);
-    while (json_next(&cursor, NULL, &fault)) {
+    cJSON_ArrayForEach (fault, member(problem, "errors")) {
         buffer_clear(&text);
         buffer_append_text(&text, file != NULL ? "" : "  ");
         fault_append(&text, fault, file);

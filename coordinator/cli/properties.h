@@ -2,9 +2,10 @@
 #ifndef CLI_PROPERTIES_H
 #define CLI_PROPERTIES_H
 
-#include <base/buffer.h>
-#include <troth/span.h>
+#include <cjson/cJSON.h>
 
-void properties_append(struct buffer *text, struct troth_span object);
+#include <base/buffer.h>
+
+void properties_append(struct buffer *text, const cJSON *object);
 
 #endif

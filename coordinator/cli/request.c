@@ -6,6 +6,7 @@
 
 #include "find.h"
 #include "text.h"
+#include "tree.h"
 #include <base/duration.h>
 #include <base/json.h>
 #include <troth/id.h>
@@ -157,8 +158,8 @@ static int read_page(const struct cli *cli, struct call *call, const char *membe
     int error = call_make(cli, call, &answer);
     if (error != CLI_EXIT_OK)
         return error;
-    struct troth_span items = member(answer.json, member_name),
-                      next = member(answer.json, "cursor");
+    struct troth_span items = field(answer.json, member_name);
+    const cJSON *next = member(answer.tree, "cursor");
     if (items.data == NULL || json_type(items) != JSON_ARRAY)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer has no list \"%s\"", member_name);
     struct json_cursor cursor = json_cursor(items);
@@ -170,8 +171,9 @@ static int read_page(const struct cli *cli, struct call *call, const char *membe
         (*count)++;
     }
     buffer_clear(ret_next);
-    if (next.data != NULL && json_string(next, ret_next) != 0)
+    if (next != NULL && !cJSON_IsString(next))
         return cli_complain(CLI_EXIT_PROTOCOL, "\"cursor\" of the answer is no string");
+    buffer_append_span(ret_next, item_text(next));
     return CLI_EXIT_OK;
 }
 

@@ -17,7 +17,7 @@ int status_show(const struct cli *cli, const struct arguments *arguments)
         error = print_json(&answer);
     } else {
         buffer_append_format(&text, "%s at %s\n", ready ? "ready" : "NOT READY", cli_shown(cli));
-        properties_append(&text, answer.json);
+        properties_append(&text, answer.tree);
         error = cli_print(&text);
     }
     if (error != CLI_EXIT_OK)

@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "tree.h"
 #include <base/json.h>
+#include <base/span.h>
 
-struct troth_span member(struct troth_span object, const char *name)
+struct troth_span field(struct troth_span object, const char *name)
 {
     struct troth_span value;
     if (object.len == 0 || !json_member(object, name, &value) || json_type(value) == JSON_NULL)
@@ -96,6 +98,27 @@ void text_append_value(struct buffer *text, struct troth_span value)
         text_append_plain(text, buffer_span(&plain));
 }
 
+void text_append_item(struct buffer *text, const cJSON *item)
+{
+    if (item == NULL) {
+        buffer_append_char(text, '-');
+        return;
+    }
+    if (cJSON_IsString(item)) {
+        text_append_plain(text, span_of(item->valuestring));
+        return;
+    }
+    int64_t number;
+    if (item_number(item, &number)) { /* cJSON rounds what has more than 15 digits */
+        buffer_append_format(text, "%lld", (long long)number);
+        return;
+    }
+    char *printed = cJSON_PrintUnformatted(item);
+    text->failed = text->failed || printed == NULL;
+    text_append_json(text, span_of(printed));
+    cJSON_free(printed);
+}
+
 size_t text_width(struct troth_span text)
 {
     size_t width = 0;
@@ -119,9 +142,9 @@ void table_end_cell(struct table *table)
     table->cell = (table->cell + 1) % table->columns;
 }
 
-void table_value(struct table *table, struct troth_span value)
+void table_item(struct table *table, const cJSON *item)
 {
-    text_append_value(&table->text, value);
+    text_append_item(&table->text, item);
     table_end_cell(table);
 }
 

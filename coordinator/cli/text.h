@@ -6,11 +6,14 @@
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 
+#include <cjson/cJSON.h>
+
 #include <base/buffer.h>
 #include <troth/span.h>
 
-/* The member of an object; absent when it is not there, or null, or `object` is no object. */
-struct troth_span member(struct troth_span object, const char *name);
+/* The member of an object that is read as a text (a definition, a payload); absent when it is not
+ * there, or null, or `object` is no object. */
+struct troth_span field(struct troth_span object, const char *name);
 
 /* Checked JSON as it is, with its layout; in its strings what a terminal may obey becomes an
  * escape, which means the same. */
@@ -20,6 +23,7 @@ void text_append_body(struct buffer *text, struct troth_span value);
 void text_append_plain(struct buffer *text, struct troth_span plain);
 /* A string without its quotes, any other value as it stands; "-" when absent. All on one line. */
 void text_append_value(struct buffer *text, struct troth_span value);
+void text_append_item(struct buffer *text, const cJSON *item);
 /* A value as JSON (strings keep quotes and escapes), on one line. */
 void text_append_json(struct buffer *text, struct troth_span value);
 
@@ -38,7 +42,7 @@ struct table {
 };
 void table_begin(struct table *table, unsigned right, const char *const *headings);
 void table_end_cell(struct table *table);
-void table_value(struct table *table, struct troth_span value); /* text_append_value and end */
+void table_item(struct table *table, const cJSON *item); /* text_append_item and end */
 void table_append(struct table *table, const char *indent, struct buffer *ret_text);
 void table_finish(struct table *table);
 #define TABLE_SCOPED __attribute__((cleanup(table_finish)))

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "text.h"
+#include "tree.h"
 #include "view.h"
 #include <base/duration.h>
-#include <base/json.h>
 
 /* Beyond this, times are in seconds and not in milliseconds. */
 #define MILLISECONDS_UP_TO_US UINT64_C(10000000)
@@ -14,7 +14,7 @@
 
 /* How one timeline is laid out. */
 struct layout {
-    struct troth_span steps;
+    const cJSON *steps;
     bool seconds;
     int64_t attempt;   /* of the rows so far, the highest */
     bool list;         /* time, who, what; otherwise time, transaction, and a column a branch */
@@ -22,25 +22,19 @@ struct layout {
     struct table table;
 };
 
-static bool is(struct troth_span value, const char *word)
-{
-    return value.data != NULL && json_string_equals(value, (struct troth_span){word, strlen(word)});
-}
-
 /* "+1.203ms" as microseconds. */
-bool timeline_at(struct troth_span moment, uint64_t *ret_us)
+bool timeline_at(const cJSON *moment, uint64_t *ret_us)
 {
-    struct troth_span at = member(moment, "at");
-    return at.len > 3 && at.data[0] == '"' && at.data[1] == '+' &&
-           duration_parse(at.data + 2, at.len - 3, ret_us) == 0;
+    const cJSON *at = member(moment, "at");
+    return cJSON_IsString(at) && at->valuestring[0] == '+' &&
+           duration_parse(at->valuestring + 1, strlen(at->valuestring + 1), ret_us) == 0;
 }
 
-static bool in_seconds(struct troth_span timeline)
+static bool in_seconds(const cJSON *timeline)
 {
-    struct json_cursor cursor = json_cursor(timeline);
-    struct troth_span entry;
+    const cJSON *entry;
     uint64_t us, last_us = 0;
-    while (json_next(&cursor, NULL, &entry)) {
+    cJSON_ArrayForEach (entry, timeline) {
         if (timeline_at(entry, &us) && us > last_us)
             last_us = us;
     }
@@ -50,14 +44,14 @@ static bool in_seconds(struct troth_span timeline)
 /* --- one moment --------------------------------------------------------------------------------
  */
 
-static void append_at(struct layout *layout, struct troth_span entry)
+static void append_at(struct layout *layout, const cJSON *entry)
 {
     uint64_t us;
-    struct troth_span at = member(entry, "at");
+    const cJSON *at = member(entry, "at");
     struct buffer *text = &layout->table.text;
     if (!timeline_at(entry, &us)) {
-        if (at.data != NULL)
-            text_append_value(text, at);
+        if (at != NULL)
+            text_append_item(text, at);
         return;
     }
     if (layout->seconds)
@@ -67,16 +61,16 @@ static void append_at(struct layout *layout, struct troth_span entry)
 }
 
 /* Why an answer was none: " 404", ", connection refused". */
-static void append_said(struct buffer *text, struct troth_span entry)
+static void append_said(struct buffer *text, const cJSON *entry)
 {
-    struct troth_span status = member(entry, "status"), trouble = member(entry, "trouble");
-    if (status.data != NULL) {
+    const cJSON *status = member(entry, "status"), *trouble = member(entry, "trouble");
+    if (status != NULL) {
         buffer_append_char(text, ' ');
-        text_append_value(text, status);
-    } else if (trouble.data != NULL) {
+        text_append_item(text, status);
+    } else if (trouble != NULL) {
         buffer_append_text(text, ", ");
         size_t first = text->len;
-        text_append_value(text, trouble);
+        text_append_item(text, trouble);
         for (size_t i = first; i < text->len && !text->failed; i++) {
             if (text->data[i] == '_')
                 text->data[i] = ' ';
@@ -85,24 +79,23 @@ static void append_said(struct buffer *text, struct troth_span entry)
 }
 
 /* The answer to what: said only where it is not the last thing that was sent. */
-static void append_answer(struct buffer *text, struct troth_span entry, struct troth_span last_op)
+static void append_answer(struct buffer *text, const cJSON *entry, const char *last_op)
 {
-    struct troth_span vote = member(entry, "vote"), op = member(entry, "op");
+    const cJSON *vote = member(entry, "vote"), *op = member(entry, "op");
     buffer_append_text(text, "<- ");
-    text_append_value(text, member(entry, "result"));
-    if (vote.data != NULL) {
+    text_append_item(text, member(entry, "result"));
+    if (vote != NULL) {
         buffer_append_char(text, ' ');
-        text_append_value(text, vote);
+        text_append_item(text, vote);
     }
     append_said(text, entry);
-    bool same = op.len == last_op.len && op.len > 0 && memcmp(op.data, last_op.data, op.len) == 0;
-    if (op.data != NULL && !same) {
+    if (op != NULL && (last_op == NULL || !item_is(op, last_op))) {
         buffer_append_text(text, " to ");
-        text_append_value(text, op);
+        text_append_item(text, op);
     }
 }
 
-void timeline_append_what(struct buffer *text, struct troth_span entry, struct troth_span last_op)
+void timeline_append_what(struct buffer *text, const cJSON *entry, const char *last_op)
 {
     static const struct {
         const char *moment, *before, *detail, *after;
@@ -123,32 +116,32 @@ void timeline_append_what(struct buffer *text, struct troth_span entry, struct t
         {"restarted", "the attempt before ended: ", "cause", ""},
         {"in_order", "prepares in order: one after the other", NULL, ""},
     };
-    struct troth_span moment = member(entry, "moment");
-    if (is(moment, "answered")) {
+    const cJSON *moment = member(entry, "moment");
+    if (item_is(moment, "answered")) {
         append_answer(text, entry, last_op);
         return;
     }
     for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
-        if (!is(moment, moments[i].moment))
+        if (!item_is(moment, moments[i].moment))
             continue;
         buffer_append_text(text, moments[i].before);
         if (moments[i].detail != NULL)
-            text_append_value(text, member(entry, moments[i].detail));
+            text_append_item(text, member(entry, moments[i].detail));
         buffer_append_text(text, moments[i].after);
         return;
     }
-    text_append_value(text, moment); /* began, enlisted, timeout, ...: the word itself */
-    if (member(entry, "vote").data != NULL) {
+    text_append_item(text, moment); /* began, enlisted, timeout, ...: the word itself */
+    if (member(entry, "vote") != NULL) {
         buffer_append_text(text, ", vote ");
-        text_append_value(text, member(entry, "vote"));
+        text_append_item(text, member(entry, "vote"));
     }
 }
 
-void timeline_append_attempt(struct buffer *text, struct troth_span moment, int64_t running)
+void timeline_append_attempt(struct buffer *text, const cJSON *moment, int64_t running)
 {
-    struct troth_span attempt = member(moment, "attempt");
+    const cJSON *attempt = member(moment, "attempt");
     int64_t of = running;
-    if (attempt.data == NULL || json_int64(attempt, &of) != 0 || of >= running)
+    if (!item_number(attempt, &of) || of >= running)
         return;
     buffer_append_format(text, " (attempt %lld)", (long long)of);
 }
@@ -156,19 +149,15 @@ void timeline_append_attempt(struct buffer *text, struct troth_span moment, int6
 /* --- the layout --------------------------------------------------------------------------------
  */
 
-static bool same_number(struct troth_span a, struct troth_span b)
-{
-    return a.data != NULL && a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
 /* The step with that branch number; *ret_index counts from 0. */
-static bool step_of(struct troth_span steps, struct troth_span branch, struct troth_span *ret_step,
+static bool step_of(const cJSON *steps, const cJSON *branch, const cJSON **ret_step,
                     unsigned *ret_index)
 {
-    struct json_cursor cursor = json_cursor(steps);
+    const cJSON *step;
     unsigned index = 0;
-    while (json_next(&cursor, NULL, ret_step)) {
-        if (same_number(branch, member(*ret_step, "branch"))) {
+    cJSON_ArrayForEach (step, steps) {
+        if (items_equal(branch, member(step, "branch"))) {
+            *ret_step = step;
             *ret_index = index;
             return true;
         }
@@ -178,33 +167,33 @@ static bool step_of(struct troth_span steps, struct troth_span branch, struct tr
 }
 
 /* "1 debit"; without a name "1 bank_a". */
-static void append_branch(struct buffer *text, struct troth_span branch, struct troth_span step)
+static void append_branch(struct buffer *text, const cJSON *branch, const cJSON *step)
 {
-    struct troth_span name = member(step, "name");
-    text_append_value(text, branch);
-    if (name.data == NULL)
+    const cJSON *name = member(step, "name");
+    text_append_item(text, branch);
+    if (name == NULL)
         name = member(step, "participant");
-    if (name.data != NULL) {
+    if (name != NULL) {
         buffer_append_char(text, ' ');
-        text_append_value(text, name);
+        text_append_item(text, name);
     }
 }
 
-void timeline_append_who(struct buffer *text, struct troth_span branch, struct troth_span steps)
+void timeline_append_who(struct buffer *text, const cJSON *branch, const cJSON *steps)
 {
-    struct troth_span step;
+    const cJSON *step;
     unsigned index;
     if (!step_of(steps, branch, &step, &index))
-        step = (struct troth_span){NULL, 0};
+        step = NULL;
     append_branch(text, branch, step);
 }
 
-static void add_list_row(struct layout *layout, struct troth_span entry, struct troth_span last_op)
+static void add_list_row(struct layout *layout, const cJSON *entry, const char *last_op)
 {
-    struct troth_span branch = member(entry, "branch");
+    const cJSON *branch = member(entry, "branch");
     append_at(layout, entry);
     table_end_cell(&layout->table);
-    if (branch.data != NULL)
+    if (branch != NULL)
         timeline_append_who(&layout->table.text, branch, layout->steps);
     table_end_cell(&layout->table);
     timeline_append_what(&layout->table.text, entry, last_op);
@@ -212,10 +201,9 @@ static void add_list_row(struct layout *layout, struct troth_span entry, struct 
     table_end_cell(&layout->table);
 }
 
-static void add_column_row(struct layout *layout, struct troth_span entry,
-                           struct troth_span last_op)
+static void add_column_row(struct layout *layout, const cJSON *entry, const char *last_op)
 {
-    struct troth_span branch = member(entry, "branch"), step;
+    const cJSON *branch = member(entry, "branch"), *step;
     unsigned column = COLUMNS_BEFORE_BRANCHES - 1, index;
     bool known = step_of(layout->steps, branch, &step, &index);
     if (known)
@@ -224,8 +212,8 @@ static void add_column_row(struct layout *layout, struct troth_span entry,
     table_end_cell(&layout->table);
     for (unsigned i = 1; i < COLUMNS_BEFORE_BRANCHES + layout->branches; i++) {
         if (i == column) {
-            if (branch.data != NULL && !known) { /* of a branch that is not among the steps */
-                append_branch(&layout->table.text, branch, (struct troth_span){NULL, 0});
+            if (branch != NULL && !known) { /* of a branch that is not among the steps */
+                append_branch(&layout->table.text, branch, NULL);
                 buffer_append_char(&layout->table.text, ' ');
             }
             timeline_append_what(&layout->table.text, entry, last_op);
@@ -236,25 +224,25 @@ static void add_column_row(struct layout *layout, struct troth_span entry,
 }
 
 /* A row of its own where a higher attempt begins. */
-static void add_attempt_row(struct layout *layout, struct troth_span attempt)
+static void add_attempt_row(struct layout *layout, const cJSON *attempt)
 {
     unsigned columns = layout->table.columns;
     unsigned column = layout->list ? 2 : 1;
     for (unsigned i = 0; i < columns; i++) {
         if (i == column) {
             buffer_append_text(&layout->table.text, "-- attempt ");
-            text_append_value(&layout->table.text, attempt);
+            text_append_item(&layout->table.text, attempt);
             buffer_append_text(&layout->table.text, " --");
         }
         table_end_cell(&layout->table);
     }
 }
 
-static bool begins_attempt(struct troth_span entry, int64_t *attempt)
+static bool begins_attempt(const cJSON *entry, int64_t *attempt)
 {
     int64_t now = *attempt;
-    struct troth_span value = member(entry, "attempt");
-    if (value.data == NULL || json_int64(value, &now) != 0 || now <= *attempt)
+    const cJSON *value = member(entry, "attempt");
+    if (!item_number(value, &now) || now <= *attempt)
         return false;
     *attempt = now;
     return true;
@@ -262,23 +250,23 @@ static bool begins_attempt(struct troth_span entry, int64_t *attempt)
 
 /* What was last sent to the branch of `entry` before it. Looks from the beginning each time: a
  * timeline has a hundred entries. */
-static struct troth_span last_sent(struct troth_span timeline, struct troth_span entry)
+static const char *last_sent(const cJSON *timeline, const cJSON *entry)
 {
-    struct json_cursor cursor = json_cursor(timeline);
-    struct troth_span at, op = {NULL, 0}, branch = member(entry, "branch");
-    while (json_next(&cursor, NULL, &at) && at.data != entry.data) {
-        if (is(member(at, "moment"), "sent") && same_number(branch, member(at, "branch")))
+    const cJSON *at, *op = NULL, *branch = member(entry, "branch");
+    cJSON_ArrayForEach (at, timeline) {
+        if (at == entry)
+            break;
+        if (item_is(member(at, "moment"), "sent") && items_equal(branch, member(at, "branch")))
             op = member(at, "op");
     }
-    return op;
+    return cJSON_IsString(op) ? op->valuestring : NULL;
 }
 
-static void add_rows(struct layout *layout, struct troth_span timeline)
+static void add_rows(struct layout *layout, const cJSON *timeline)
 {
-    struct json_cursor cursor = json_cursor(timeline);
-    struct troth_span entry;
+    const cJSON *entry;
     layout->attempt = 1;
-    while (json_next(&cursor, NULL, &entry)) {
+    cJSON_ArrayForEach (entry, timeline) {
         if (begins_attempt(entry, &layout->attempt))
             add_attempt_row(layout, member(entry, "attempt"));
         if (layout->list)
@@ -300,9 +288,8 @@ static void begin_columns(struct layout *layout, struct buffer *names)
 {
     const char *headings[TABLE_COLUMNS_MAX + 1] = {layout->seconds ? "S" : "MS", "TRANSACTION"};
     size_t starts[BRANCHES_MAX] = {0};
-    struct json_cursor cursor = json_cursor(layout->steps);
-    struct troth_span step;
-    while (json_next(&cursor, NULL, &step)) {
+    const cJSON *step;
+    cJSON_ArrayForEach (step, layout->steps) {
         starts[layout->branches++] = names->len;
         append_branch(names, member(step, "branch"), step);
         buffer_append_char(names, '\0');
@@ -310,15 +297,6 @@ static void begin_columns(struct layout *layout, struct buffer *names)
     for (unsigned i = 0; i < layout->branches; i++)
         headings[COLUMNS_BEFORE_BRANCHES + i] = names->failed ? "?" : names->data + starts[i];
     table_begin(&layout->table, 1u << 0, headings);
-}
-
-static unsigned count_of(struct troth_span list)
-{
-    struct json_cursor cursor = json_cursor(list);
-    unsigned count = 0;
-    while (json_next(&cursor, NULL, NULL))
-        count++;
-    return count;
 }
 
 /* The longest line, in columns. */
@@ -338,15 +316,15 @@ static size_t lines_width(struct troth_span text)
     return widest;
 }
 
-void timeline_append(const struct cli *cli, struct troth_span transaction, struct buffer *ret_text)
+void timeline_append(const struct cli *cli, const cJSON *transaction, struct buffer *ret_text)
 {
-    struct troth_span timeline = member(transaction, "timeline");
+    const cJSON *timeline = member(transaction, "timeline");
     struct layout layout = {.steps = member(transaction, "steps"), .seconds = in_seconds(timeline)};
     BUFFER_SCOPED struct buffer drawn = {0};
     BUFFER_SCOPED struct buffer names = {0};
-    if (count_of(timeline) == 0)
+    if (cJSON_GetArraySize(timeline) == 0)
         return;
-    unsigned branches = count_of(layout.steps);
+    unsigned branches = (unsigned)cJSON_GetArraySize(layout.steps);
     bool list = branches == 0 || branches > BRANCHES_MAX;
     if (!list) {
         begin_columns(&layout, &names);

@@ -5,6 +5,7 @@
 #include "input.h"
 #include "request.h"
 #include "text.h"
+#include "tree.h"
 #include "view.h"
 #include "watch.h"
 #include <base/duration.h>
@@ -15,13 +16,13 @@
 static int print_transaction(const struct cli *cli, const struct answer *answer, bool timeline)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    if (answer->json.data == NULL || member(answer->json, "gtid").data == NULL)
+    if (member(answer->tree, "gtid") == NULL)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no transaction");
     if (cli->json)
         return print_json(answer);
-    view_append(cli, answer->json, wall_now().us, &text);
+    view_append(cli, answer->tree, answer->json, wall_now().us, &text);
     if (timeline)
-        timeline_append(cli, answer->json, &text);
+        timeline_append(cli, answer->tree, &text);
     return cli_print(&text);
 }
 
@@ -32,7 +33,7 @@ static int finish(const struct cli *cli, const struct answer *answer, bool accep
     int error = print_transaction(cli, answer, false);
     if (error != CLI_EXIT_OK)
         return error;
-    int code = view_exit(answer->json);
+    int code = view_exit(answer->tree);
     return code == CLI_EXIT_UNKNOWN && accepted_is_enough ? CLI_EXIT_OK : code;
 }
 
@@ -77,11 +78,10 @@ static int prefer(const struct cli *cli, const struct arguments *arguments, stru
 
 static int follow(const struct cli *cli, const struct answer *answer)
 {
-    char gtid[TROTH_GTID_TEXT_LEN + 1];
-    struct troth_span value = member(answer->json, "gtid");
-    if (value.data == NULL || json_string_copy(value, gtid, sizeof(gtid)) != 0)
+    const cJSON *gtid = member(answer->tree, "gtid");
+    if (item_text(gtid).len != TROTH_GTID_TEXT_LEN)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer is no transaction");
-    return watch_follow(cli, gtid, true);
+    return watch_follow(cli, gtid->valuestring, true);
 }
 
 int tx_start(const struct cli *cli, const struct arguments *arguments)
@@ -124,7 +124,7 @@ int tx_show(const struct cli *cli, const struct arguments *arguments)
     if (error == CLI_EXIT_OK)
         error = print_transaction(cli, &answer, true);
     if (error == CLI_EXIT_OK && arguments_value(arguments, "exit-code") != NULL)
-        error = view_exit(answer.json);
+        error = view_exit(answer.tree);
     return error;
 }
 
@@ -144,7 +144,7 @@ int tx_abort(const struct cli *cli, const struct arguments *arguments)
         error = print_transaction(cli, &answer, false);
     if (error != CLI_EXIT_OK)
         return error;
-    int code = view_exit(answer.json);
+    int code = view_exit(answer.tree);
     if (code == CLI_EXIT_NOT_COMMITTED)
         return CLI_EXIT_OK; /* just what was asked for */
     if (code == CLI_EXIT_OK)
@@ -194,7 +194,7 @@ int tx_begin(const struct cli *cli, const struct arguments *arguments)
         return error;
     if (cli->json)
         return print_json(&answer);
-    text_append_value(&text, member(answer.json, "gtid")); /* alone: it goes into a variable */
+    text_append_item(&text, member(answer.tree, "gtid")); /* alone: it goes into a variable */
     buffer_append_char(&text, '\n');
     return cli_print(&text);
 }

@@ -4,37 +4,33 @@
 #include <string.h>
 
 #include "text.h"
+#include "tree.h"
 #include <base/clock.h>
 #include <base/json.h>
+#include <base/span.h>
 
-static bool is(struct troth_span value, const char *word)
+static bool any_step(const cJSON *transaction, const char *state)
 {
-    return value.data != NULL && json_string_equals(value, (struct troth_span){word, strlen(word)});
-}
-
-static bool any_step(struct troth_span transaction, const char *state)
-{
-    struct json_cursor cursor = json_cursor(member(transaction, "steps"));
-    struct troth_span step;
-    while (json_next(&cursor, NULL, &step)) {
-        if (is(member(step, "state"), state) ||
-            is(member(member(step, "earlier_abort"), "state"), state))
+    const cJSON *step;
+    cJSON_ArrayForEach (step, member(transaction, "steps")) {
+        if (item_is(member(step, "state"), state) ||
+            item_is(member(member(step, "earlier_abort"), "state"), state))
             return true;
     }
     return false;
 }
 
-int view_exit(struct troth_span transaction)
+int view_exit(const cJSON *transaction)
 {
-    struct troth_span outcome = member(transaction, "outcome");
-    if (is(outcome, "mixed") || is(member(transaction, "state"), "parked") ||
+    const cJSON *outcome = member(transaction, "outcome");
+    if (item_is(outcome, "mixed") || item_is(member(transaction, "state"), "parked") ||
         any_step(transaction, "parked") || any_step(transaction, "heuristic"))
         return CLI_EXIT_ATTENTION;
-    if (outcome.data == NULL)
+    if (outcome == NULL)
         return CLI_EXIT_UNKNOWN;
-    if (is(outcome, "committed"))
+    if (item_is(outcome, "committed"))
         return CLI_EXIT_OK;
-    if (is(outcome, "aborted") || is(outcome, "compensated"))
+    if (item_is(outcome, "aborted") || item_is(outcome, "compensated"))
         return CLI_EXIT_NOT_COMMITTED;
     return CLI_EXIT_PROTOCOL;
 }
@@ -42,18 +38,18 @@ int view_exit(struct troth_span transaction)
 /* --- time --------------------------------------------------------------------------------------
  */
 
-static bool read_time(struct troth_span time, struct wall *ret_time)
+static bool read_time(const cJSON *time, struct wall *ret_time)
 {
-    return time.len > 2 && json_type(time) == JSON_STRING &&
-           wall_parse(time.data + 1, time.len - 2, ret_time) == 0;
+    return cJSON_IsString(time) &&
+           wall_parse(time->valuestring, strlen(time->valuestring), ret_time) == 0;
 }
 
-void view_append_time(struct buffer *text, struct troth_span time)
+void view_append_time(struct buffer *text, const cJSON *time)
 {
     struct wall wall;
     char formatted[WALL_TEXT_LEN + 1];
     if (!read_time(time, &wall)) {
-        text_append_value(text, time);
+        text_append_item(text, time);
         return;
     }
     wall_format(wall, formatted);
@@ -75,7 +71,7 @@ void view_append_duration(struct buffer *text, uint64_t us)
         buffer_append_format(text, "%llud%02lluh", seconds / 86400, seconds / 3600 % 24);
 }
 
-bool view_append_between(struct buffer *text, struct troth_span from, struct troth_span to)
+bool view_append_between(struct buffer *text, const cJSON *from, const cJSON *to)
 {
     struct wall begin, end;
     if (!read_time(from, &begin) || !read_time(to, &end) || end.us < begin.us)
@@ -100,69 +96,67 @@ static const char *colour_of(int code)
 }
 
 /* "COMMITTED (committing)  transfer version 1, 2pc" */
-static void append_verdict(const struct cli *cli, struct troth_span transaction,
-                           struct buffer *text)
+static void append_verdict(const struct cli *cli, const cJSON *transaction, struct buffer *text)
 {
-    struct troth_span outcome = member(transaction, "outcome");
-    struct troth_span state = member(transaction, "state");
+    const cJSON *outcome = member(transaction, "outcome");
+    const cJSON *state = member(transaction, "state");
     if (cli->colour)
         buffer_append_text(text, colour_of(view_exit(transaction)));
     size_t first = text->len;
-    if (outcome.data != NULL)
-        text_append_value(text, outcome);
+    if (outcome != NULL)
+        text_append_item(text, outcome);
     else
-        buffer_append_text(text, is(state, "parked") ? "no outcome" : "running");
+        buffer_append_text(text, item_is(state, "parked") ? "no outcome" : "running");
     for (size_t i = first; i < text->len && !text->failed; i++)
         text->data[i] = (char)toupper((unsigned char)text->data[i]);
     if (cli->colour)
         buffer_append_text(text, "\033[0m");
-    if (!is(state, "ended")) {
+    if (!item_is(state, "ended")) {
         buffer_append_text(text, " (");
-        text_append_value(text, state);
+        text_append_item(text, state);
         buffer_append_char(text, ')');
     }
     buffer_append_text(text, "  ");
-    struct troth_span definition = member(transaction, "definition");
-    if (definition.data != NULL) {
-        text_append_value(text, definition);
+    const cJSON *definition = member(transaction, "definition");
+    if (definition != NULL) {
+        text_append_item(text, definition);
         buffer_append_text(text, " version ");
-        text_append_value(text, member(transaction, "version"));
+        text_append_item(text, member(transaction, "version"));
     } else {
         buffer_append_text(text, "interactive");
     }
     buffer_append_text(text, ", ");
-    text_append_value(text, member(transaction, "mode"));
+    text_append_item(text, member(transaction, "mode"));
     buffer_append_char(text, '\n');
 }
 
 /* When the client was told the outcome: what follows (a second's grace for Kafka's word, a
  * participant that comes back after an hour) it did not wait for. */
-static bool told_after(struct troth_span transaction, uint64_t *ret_us)
+static bool told_after(const cJSON *transaction, uint64_t *ret_us)
 {
-    struct json_cursor cursor = json_cursor(member(transaction, "timeline"));
-    struct troth_span entry;
+    const cJSON *entry;
     bool found = false;
-    while (json_next(&cursor, NULL, &entry)) {
-        struct troth_span reply = member(entry, "reply");
-        if (is(member(entry, "moment"), "replied") &&
-            (is(reply, "completed") || (is(reply, "decided") && !found)))
+    cJSON_ArrayForEach (entry, member(transaction, "timeline")) {
+        const cJSON *reply = member(entry, "reply");
+        if (item_is(member(entry, "moment"), "replied") &&
+            (item_is(reply, "completed") || (item_is(reply, "decided") && !found)))
             found = timeline_at(entry, ret_us) || found;
     }
     return found;
 }
 
-static void append_times(struct troth_span transaction, uint64_t now_us, struct buffer *text)
+static void append_times(const cJSON *transaction, uint64_t now_us, struct buffer *text)
 {
     uint64_t told_us;
-    struct troth_span began = member(transaction, "began_at");
-    struct troth_span ended = member(transaction, "ended_at");
+    const cJSON *began = member(transaction, "began_at");
+    const cJSON *ended = member(transaction, "ended_at");
     struct wall wall;
     buffer_append_text(text, "began    ");
     view_append_time(text, began);
     if (told_after(transaction, &told_us)) {
         buffer_append_text(text, ", outcome told after ");
         view_append_duration(text, told_us);
-    } else if (ended.data != NULL) {
+    } else if (ended != NULL) {
         buffer_append_text(text, ", ended after ");
         if (!view_append_between(text, began, ended))
             view_append_time(text, ended);
@@ -171,26 +165,26 @@ static void append_times(struct troth_span transaction, uint64_t now_us, struct 
         view_append_duration(text, now_us - wall.us);
         buffer_append_text(text, " ago");
     }
-    struct troth_span attempt = member(transaction, "attempt");
-    if (attempt.data != NULL && !(attempt.len == 1 && attempt.data[0] == '1')) {
+    const cJSON *attempt = member(transaction, "attempt");
+    int64_t number = 0;
+    if (attempt != NULL && !(item_number(attempt, &number) && number == 1)) {
         buffer_append_text(text, ", attempt ");
-        text_append_value(text, attempt);
+        text_append_item(text, attempt);
     }
     buffer_append_char(text, '\n');
 }
 
-static void append_labels(struct troth_span transaction, struct buffer *text)
+static void append_labels(const cJSON *transaction, struct buffer *text)
 {
-    struct json_cursor cursor = json_cursor(member(transaction, "labels"));
-    struct troth_span key, value;
+    const cJSON *label, *labels = member(transaction, "labels");
     const char *before = "labels   ";
-    while (json_next(&cursor, &key, &value)) {
-        if (key.data == NULL) /* no object */
-            return;
+    if (!cJSON_IsObject(labels))
+        return;
+    cJSON_ArrayForEach (label, labels) {
         buffer_append_text(text, before);
-        text_append_value(text, key);
+        text_append_plain(text, span_of(label->string));
         buffer_append_char(text, '=');
-        text_append_value(text, value);
+        text_append_item(text, label);
         before = " ";
     }
     if (before[0] == ' ')
@@ -198,30 +192,30 @@ static void append_labels(struct troth_span transaction, struct buffer *text)
 }
 
 /* "1 debit at bank_a"; what is absent is left out. `step`: the member that holds the name. */
-static void append_who(struct buffer *text, struct troth_span object, const char *step)
+static void append_who(struct buffer *text, const cJSON *object, const char *step)
 {
-    struct troth_span name = member(object, step), participant = member(object, "participant");
-    text_append_value(text, member(object, "branch"));
-    if (name.data != NULL) {
+    const cJSON *name = member(object, step), *participant = member(object, "participant");
+    text_append_item(text, member(object, "branch"));
+    if (name != NULL) {
         buffer_append_char(text, ' ');
-        text_append_value(text, name);
+        text_append_item(text, name);
     }
-    if (participant.data != NULL) {
+    if (participant != NULL) {
         buffer_append_text(text, " at ");
-        text_append_value(text, participant);
+        text_append_item(text, participant);
     }
 }
 
-static void append_reason(struct buffer *text, struct troth_span object)
+static void append_reason(struct buffer *text, const cJSON *object)
 {
-    struct troth_span reason = member(object, "reason");
-    if (reason.data == NULL)
+    const cJSON *reason = member(object, "reason");
+    if (reason == NULL)
         return;
     buffer_append_text(text, ": ");
-    text_append_value(text, reason);
+    text_append_item(text, reason);
 }
 
-void view_append_failure(struct buffer *text, struct troth_span failure)
+void view_append_failure(struct buffer *text, const cJSON *failure)
 {
     static const struct {
         const char *cause, *alone, *with_branch;
@@ -237,17 +231,17 @@ void view_append_failure(struct buffer *text, struct troth_span failure)
         {"heuristic", "a branch ended otherwise than decided", "ended otherwise than decided: "},
         {"stuck", "it can not go on by itself", "it can not go on by itself: "},
     };
-    struct troth_span cause = member(failure, "cause");
-    bool branch = member(failure, "branch").data != NULL;
+    const cJSON *cause = member(failure, "cause");
+    bool branch = member(failure, "branch") != NULL;
     const char *phrase = NULL;
     for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
-        if (is(cause, causes[i].cause))
+        if (item_is(cause, causes[i].cause))
             phrase = branch ? causes[i].with_branch : causes[i].alone;
     }
     if (phrase != NULL)
         buffer_append_text(text, phrase);
     else
-        text_append_value(text, cause);
+        text_append_item(text, cause);
     if (branch && phrase == NULL)
         buffer_append_text(text, ": ");
     if (branch)
@@ -256,7 +250,7 @@ void view_append_failure(struct buffer *text, struct troth_span failure)
 }
 
 /* What a branch in that state still owes; NULL: nothing. */
-static const char *owed(struct troth_span step)
+static const char *owed(const cJSON *step)
 {
     static const struct {
         const char *state, *owes;
@@ -270,29 +264,28 @@ static const char *owed(struct troth_span step)
         {"heuristic", "ended otherwise than decided, an operator must look"},
     };
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-        if (is(member(step, "state"), states[i].state))
+        if (item_is(member(step, "state"), states[i].state))
             return states[i].owes;
     }
     return NULL;
 }
 
 /* "payments said 404 …", or what the coordinator saw. */
-static void append_last_words(struct buffer *text, struct troth_span object,
-                              struct troth_span participant)
+static void append_last_words(struct buffer *text, const cJSON *object, const cJSON *participant)
 {
-    struct troth_span reason = member(object, "reason");
-    static const char said[] = "\"said ";
-    if (reason.data == NULL)
+    const cJSON *reason = member(object, "reason");
+    static const char said[] = "said ";
+    if (reason == NULL)
         return;
     buffer_append_text(text, ": ");
-    if (reason.len > sizeof(said) && memcmp(reason.data, said, sizeof(said) - 1) == 0) {
-        text_append_value(text, participant);
+    if (cJSON_IsString(reason) && strncmp(reason->valuestring, said, sizeof(said) - 1) == 0) {
+        text_append_item(text, participant);
         buffer_append_char(text, ' ');
     }
-    text_append_value(text, reason);
+    text_append_item(text, reason);
 }
 
-static void append_next(struct buffer *text, struct troth_span next, uint64_t now_us)
+static void append_next(struct buffer *text, const cJSON *next, uint64_t now_us)
 {
     struct wall at;
     if (!read_time(next, &at))
@@ -307,16 +300,16 @@ static void append_next(struct buffer *text, struct troth_span next, uint64_t no
 }
 
 /* "; try 3 of 5, next in 4 s: payments said 404 …", and the end of the line. */
-static void append_tries(struct buffer *text, struct troth_span object,
-                         struct troth_span participant, uint64_t now_us)
+static void append_tries(struct buffer *text, const cJSON *object, const cJSON *participant,
+                         uint64_t now_us)
 {
-    struct troth_span tries = member(object, "tries"), most = member(object, "tries_max");
-    if (tries.data != NULL) {
+    const cJSON *tries = member(object, "tries"), *most = member(object, "tries_max");
+    if (tries != NULL) {
         buffer_append_text(text, "; try ");
-        text_append_value(text, tries);
-        if (most.data != NULL) {
+        text_append_item(text, tries);
+        if (most != NULL) {
             buffer_append_text(text, " of ");
-            text_append_value(text, most);
+            text_append_item(text, most);
         }
         append_next(text, member(object, "next_try_at"), now_us);
     }
@@ -325,25 +318,24 @@ static void append_tries(struct buffer *text, struct troth_span object,
 }
 
 /* A transaction that fell back is not through before the attempt before is aborted everywhere. */
-static void append_earlier_abort(struct buffer *text, struct troth_span abort,
-                                 struct troth_span participant, uint64_t now_us)
+static void append_earlier_abort(struct buffer *text, const cJSON *abort, const cJSON *participant,
+                                 uint64_t now_us)
 {
-    bool parked = is(member(abort, "state"), "parked");
+    bool parked = item_is(member(abort, "state"), "parked");
     buffer_append_text(text, parked ? " refused the abort of attempt "
                                     : " has not acknowledged the abort of attempt ");
-    text_append_value(text, member(abort, "attempt"));
+    text_append_item(text, member(abort, "attempt"));
     if (parked)
         buffer_append_text(text, ", which is parked, an operator must look");
     append_tries(text, abort, participant, now_us);
 }
 
-static void append_missing(struct troth_span transaction, uint64_t now_us, struct buffer *text)
+static void append_missing(const cJSON *transaction, uint64_t now_us, struct buffer *text)
 {
-    struct json_cursor cursor = json_cursor(member(transaction, "steps"));
-    struct troth_span step;
+    const cJSON *step;
     const char *before = "missing  ";
-    while (json_next(&cursor, NULL, &step)) {
-        struct troth_span abort = member(step, "earlier_abort");
+    cJSON_ArrayForEach (step, member(transaction, "steps")) {
+        const cJSON *abort = member(step, "earlier_abort");
         if (owed(step) != NULL) {
             buffer_append_text(text, before);
             append_who(text, step, "name");
@@ -351,7 +343,7 @@ static void append_missing(struct troth_span transaction, uint64_t now_us, struc
             append_tries(text, step, member(step, "participant"), now_us);
             before = "         ";
         }
-        if (abort.data != NULL) {
+        if (abort != NULL) {
             buffer_append_text(text, before);
             append_who(text, step, "name");
             append_earlier_abort(text, abort, member(step, "participant"), now_us);
@@ -360,20 +352,19 @@ static void append_missing(struct troth_span transaction, uint64_t now_us, struc
     }
 }
 
-static void append_steps(struct troth_span transaction, struct buffer *text)
+static void append_steps(const cJSON *transaction, struct buffer *text)
 {
     static const char *const members[] = {"branch", "name", "participant", "operation",
                                           "state",  "vote", "tries"};
     static const char *const headings[] = {"BRANCH", "STEP", "PARTICIPANT", "OPERATION",
                                            "STATE",  "VOTE", "TRIES",       NULL};
-    struct json_cursor cursor = json_cursor(member(transaction, "steps"));
-    struct troth_span step;
+    const cJSON *step;
     TABLE_SCOPED struct table table;
     table_begin(&table, 1u << 0, headings);
     bool any = false;
-    while (json_next(&cursor, NULL, &step)) {
+    cJSON_ArrayForEach (step, member(transaction, "steps")) {
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-            table_value(&table, member(step, members[i]));
+            table_item(&table, member(step, members[i]));
         any = true;
     }
     if (!any)
@@ -383,76 +374,78 @@ static void append_steps(struct troth_span transaction, struct buffer *text)
 }
 
 /* The payload's own text; a long one is cut, never rewritten. */
-static void append_output(struct buffer *text, struct troth_span output)
+static void append_payload(struct buffer *text, struct troth_span payload)
 {
-    struct troth_span shown = output;
+    struct troth_span shown = payload;
     if (shown.len > VIEW_OUTPUT_BYTES_MAX) {
         shown.len = VIEW_OUTPUT_BYTES_MAX;
         while (shown.len > 0 && ((unsigned char)shown.data[shown.len] & 0xc0) == 0x80)
             shown.len--;
     }
     text_append_json(text, shown);
-    if (shown.len < output.len)
-        buffer_append_format(text, "... (%zu bytes; -o json shows all)", output.len);
+    if (shown.len < payload.len)
+        buffer_append_format(text, "... (%zu bytes; -o json shows all)", payload.len);
+    buffer_append_char(text, '\n');
 }
 
-static void append_outputs(struct troth_span transaction, struct buffer *text)
+/* `json`: the same transaction as text, which has the payloads. */
+static void append_payloads(const cJSON *transaction, struct troth_span json, struct buffer *text)
 {
-    struct json_cursor cursor = json_cursor(member(transaction, "steps"));
-    struct troth_span step, output;
+    const cJSON *step = member(transaction, "steps");
+    struct json_cursor cursor = json_cursor(field(json, "steps"));
+    struct troth_span there, payload;
     const char *before = "\n";
-    if (json_type(transaction) == JSON_OBJECT && json_member(transaction, "input", &output)) {
+    if (json_type(json) == JSON_OBJECT && json_member(json, "input", &payload)) {
         buffer_append_text(text, "\ninput: ");
-        append_output(text, output);
-        buffer_append_char(text, '\n');
+        append_payload(text, payload);
         before = "";
     }
-    while (json_next(&cursor, NULL, &step)) {
-        if (json_type(step) != JSON_OBJECT || !json_member(step, "output", &output))
+    for (step = step != NULL ? step->child : NULL; step != NULL && json_next(&cursor, NULL, &there);
+         step = step->next) {
+        if (json_type(there) != JSON_OBJECT || !json_member(there, "output", &payload))
             continue;
         buffer_append_text(text, before);
         buffer_append_text(text, "output of ");
         append_who(text, step, "name");
         buffer_append_text(text, ": ");
-        append_output(text, output);
-        buffer_append_char(text, '\n');
+        append_payload(text, payload);
         before = "";
     }
 }
 
-void view_append_head(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
+void view_append_head(const struct cli *cli, const cJSON *transaction, uint64_t now_us,
                       struct buffer *ret_text)
 {
-    struct troth_span failure = member(transaction, "failure");
-    struct troth_span fallback = member(transaction, "fallback");
+    const cJSON *failure = member(transaction, "failure");
+    const cJSON *fallback = member(transaction, "fallback");
     append_verdict(cli, transaction, ret_text);
-    if (failure.data != NULL) {
+    if (failure != NULL) {
         buffer_append_text(ret_text, "why      ");
         view_append_failure(ret_text, failure);
         buffer_append_char(ret_text, '\n');
     }
-    if (fallback.data != NULL) {
+    if (fallback != NULL) {
         buffer_append_text(ret_text, "fell back from 2pc to a saga: ");
         view_append_failure(ret_text, fallback);
         buffer_append_char(ret_text, '\n');
     }
     append_missing(transaction, now_us, ret_text);
     buffer_append_text(ret_text, "gtid     ");
-    text_append_value(ret_text, member(transaction, "gtid"));
+    text_append_item(ret_text, member(transaction, "gtid"));
     buffer_append_char(ret_text, '\n');
     append_times(transaction, now_us, ret_text);
     append_labels(transaction, ret_text);
-    if (member(transaction, "idempotency_key").data != NULL) {
+    if (member(transaction, "idempotency_key") != NULL) {
         buffer_append_text(ret_text, "key      ");
-        text_append_value(ret_text, member(transaction, "idempotency_key"));
+        text_append_item(ret_text, member(transaction, "idempotency_key"));
         buffer_append_char(ret_text, '\n');
     }
 }
 
-void view_append(const struct cli *cli, struct troth_span transaction, uint64_t now_us,
-                 struct buffer *ret_text)
+void view_append(const struct cli *cli, const cJSON *transaction, struct troth_span json,
+                 uint64_t now_us, struct buffer *ret_text)
 {
     view_append_head(cli, transaction, now_us, ret_text);
     append_steps(transaction, ret_text);
-    append_outputs(transaction, ret_text);
+    append_payloads(transaction, json, ret_text);
 }

@@ -9,10 +9,12 @@
 #include "request.h"
 #include "stream.h"
 #include "text.h"
+#include "tree.h"
 #include "view.h"
 #include <base/duration.h>
 #include <base/json.h>
 #include <base/now.h>
+#include <base/span.h>
 #include <troth/id.h>
 
 #define OP_BYTES_MAX 24u
@@ -24,14 +26,14 @@
 /* What was last sent to a branch: an answer to anything else says to what. */
 struct sent {
     int64_t branch;
-    char op[OP_BYTES_MAX]; /* JSON, zero-terminated */
+    char op[OP_BYTES_MAX];
 };
 
 struct following {
     const struct cli *cli;
     struct stream stream;
-    struct buffer view;  /* the last `state`: names of the steps, and the state */
-    struct buffer state; /* as last drawn, JSON */
+    cJSON *view;   /* the last `state`: names of the steps, and the state; NULL: none yet */
+    cJSON *before; /* the one before it; NULL: none */
     struct sent sent[TROTH_BRANCHES_MAX];
     unsigned sent_count;
     int64_t attempt;
@@ -51,23 +53,17 @@ struct following {
 /* --- drawing -----------------------------------------------------------------------------------
  */
 
-static bool is(struct troth_span span, const char *text)
+static const cJSON *steps_of(const struct following *following)
 {
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
-}
-
-static struct troth_span steps_of(const struct following *following)
-{
-    return member(buffer_span(&following->view), "steps");
+    return member(following->view, "steps");
 }
 
 /* "1 debit" of the widest step: what follows stands in one column. */
 static size_t who_width(const struct following *following)
 {
-    struct json_cursor cursor = json_cursor(steps_of(following));
-    struct troth_span step;
+    const cJSON *step;
     size_t widest = strlen("BRANCH");
-    while (json_next(&cursor, NULL, &step)) {
+    cJSON_ArrayForEach (step, steps_of(following)) {
         BUFFER_SCOPED struct buffer who = {0};
         timeline_append_who(&who, member(step, "branch"), steps_of(following));
         size_t width = text_width(buffer_span(&who));
@@ -97,54 +93,52 @@ static void need_headings(struct following *following, struct buffer *text)
     buffer_append_text(text, "MOMENT\n");
 }
 
-static void add_note(struct following *following, const char *before, struct troth_span what,
+static void add_note(struct following *following, const char *before, const cJSON *what,
                      struct buffer *text)
 {
     static const struct troth_span none = {"", 0};
     need_headings(following, text);
     begin_row(following, none, none, text);
     buffer_append_format(text, "-- %s", before);
-    text_append_value(text, what);
+    text_append_item(text, what);
     buffer_append_text(text, " --\n");
 }
 
-/* What was last sent to the branch of this moment; a new sending takes its place. */
-static struct troth_span last_op(struct following *following, struct troth_span moment)
+/* What was last sent to the branch of this moment, or NULL; a new sending takes its place. */
+static const char *last_op(struct following *following, const cJSON *moment)
 {
-    struct troth_span op = member(moment, "op"), branch = member(moment, "branch");
+    const cJSON *op = member(moment, "op");
     int64_t number = 0;
     unsigned i = 0;
-    if (branch.data == NULL || json_int64(branch, &number) != 0)
-        return (struct troth_span){NULL, 0};
+    if (!item_number(member(moment, "branch"), &number))
+        return NULL;
     while (i < following->sent_count && following->sent[i].branch != number)
         i++;
-    struct troth_span moment_name = member(moment, "moment");
-    if (is(moment_name, "\"sent\"") && i < TROTH_BRANCHES_MAX && op.len < OP_BYTES_MAX) {
+    if (item_is(member(moment, "moment"), "sent") && i < TROTH_BRANCHES_MAX &&
+        item_text(op).len < OP_BYTES_MAX) {
         following->sent_count += i == following->sent_count;
         following->sent[i] = (struct sent){.branch = number};
-        memcpy(following->sent[i].op, op.data, op.len);
+        memcpy(following->sent[i].op, cJSON_IsString(op) ? op->valuestring : "", item_text(op).len);
     }
-    if (i == following->sent_count)
-        return (struct troth_span){NULL, 0};
-    return (struct troth_span){following->sent[i].op, strlen(following->sent[i].op)};
+    return i < following->sent_count ? following->sent[i].op : NULL;
 }
 
-static void draw_moment(struct following *following, struct troth_span moment, struct buffer *text)
+static void draw_moment(struct following *following, const cJSON *moment, struct buffer *text)
 {
     BUFFER_SCOPED struct buffer at = {0};
     BUFFER_SCOPED struct buffer who = {0};
-    struct troth_span branch = member(moment, "branch"), attempt = member(moment, "attempt");
+    const cJSON *branch = member(moment, "branch"), *attempt = member(moment, "attempt");
     int64_t now = following->attempt;
     uint64_t us;
     need_headings(following, text);
-    if (attempt.data != NULL && json_int64(attempt, &now) == 0 && now > following->attempt) {
+    if (item_number(attempt, &now) && now > following->attempt) {
         following->attempt = now;
         add_note(following, "attempt ", attempt, text);
     }
     if (timeline_at(moment, &us))
         buffer_append_format(&at, "+%llu.%06llu", (unsigned long long)(us / 1000000),
                              (unsigned long long)(us % 1000000));
-    if (branch.data != NULL)
+    if (branch != NULL)
         timeline_append_who(&who, branch, steps_of(following));
     begin_row(following, buffer_span(&at), buffer_span(&who), text);
     timeline_append_what(text, moment, last_op(following, moment));
@@ -153,29 +147,23 @@ static void draw_moment(struct following *following, struct troth_span moment, s
 }
 
 /* The first one is the head; later ones only say the new state. */
-static void draw_state(struct following *following, struct troth_span view, struct buffer *text)
+static void draw_state(struct following *following, const cJSON *view, struct buffer *text)
 {
-    struct troth_span state = member(view, "state");
-    bool first = following->view.len == 0;
-    bool same = state.len == following->state.len &&
-                (state.len == 0 || memcmp(state.data, following->state.data, state.len) == 0);
-    buffer_clear(&following->view);
-    buffer_append_span(&following->view, view);
-    buffer_clear(&following->state);
-    buffer_append_span(&following->state, state);
-    if (first)
+    const cJSON *state = member(view, "state");
+    if (following->before == NULL)
         view_append_head(following->cli, view, wall_now().us, text);
-    else if (!same)
+    else if (!items_equal(state, member(following->before, "state")))
         add_note(following, "", state, text);
 }
 
 /* As tx start shows it; what has ended before, as tx show does. */
-static void draw_end(const struct following *following, struct troth_span view, struct buffer *text)
+static void draw_end(const struct following *following, const cJSON *view, struct troth_span json,
+                     struct buffer *text)
 {
     if (following->drawn)
         buffer_append_char(text, '\n');
-    view_append(following->cli, view, wall_now().us, text);
-    if (member(view, "left_out").data != NULL)
+    view_append(following->cli, view, json, wall_now().us, text);
+    if (member(view, "left_out") != NULL)
         buffer_append_text(text, "\noutputs are left out: trothctl tx show has them\n");
     if (!following->drawn)
         timeline_append(following->cli, view, text);
@@ -197,34 +185,32 @@ static void append_json(const struct stream_event *event, struct troth_span data
     buffer_append_text(text, "}\n");
 }
 
-static void draw(struct following *following, const struct stream_event *event,
-                 struct troth_span data, struct buffer *text)
+static void draw(struct following *following, const struct stream_event *event, const cJSON *data,
+                 struct troth_span json, struct buffer *text)
 {
-    if (is(event->event, "moment"))
+    if (span_is(event->event, "moment"))
         draw_moment(following, data, text);
-    else if (is(event->event, "state"))
+    else if (span_is(event->event, "state"))
         draw_state(following, data, text);
-    else if (is(event->event, "ended"))
-        draw_end(following, data, text);
+    else if (span_is(event->event, "ended"))
+        draw_end(following, data, json, text);
 }
 
 /* How many moments this one stands for: those that the coordinator left out are counted. */
-static uint64_t stands_for(struct troth_span moment)
+static uint64_t stands_for(const cJSON *moment)
 {
     int64_t count = 1;
-    if (is(member(moment, "moment"), "\"left_out\"") &&
-        (json_int64(member(moment, "count"), &count) != 0 || count < 0))
+    if (item_is(member(moment, "moment"), "left_out") &&
+        (!item_number(member(moment, "count"), &count) || count < 0))
         return 1;
     return (uint64_t)count;
 }
 
-static bool moment_is_new(struct following *following, struct troth_span moment)
+static bool moment_is_new(struct following *following, const cJSON *moment, struct troth_span json)
 {
-    struct troth_span first = buffer_span(&following->first);
-    bool same = first.len == moment.len && memcmp(first.data, moment.data, first.len) == 0;
-    if (following->number == 0 && !same) {
+    if (following->number == 0 && !span_same(buffer_span(&following->first), json)) {
         buffer_clear(&following->first);
-        buffer_append_span(&following->first, moment);
+        buffer_append_span(&following->first, json);
         following->told = 0;
     }
     following->number += stands_for(moment);
@@ -244,40 +230,53 @@ static void note_heard(struct following *following)
 }
 
 /* It was not read for too long (a pager that waits): the stream ends, and is joined again. */
-static void say_dropped(struct troth_span problem)
+static void say_dropped(const cJSON *problem)
 {
     BUFFER_SCOPED struct buffer why = {0};
-    text_append_value(&why, member(problem, "detail"));
+    text_append_item(&why, member(problem, "detail"));
     const char *words = buffer_text(&why);
     cli_complain(CLI_EXIT_OK, "the coordinator dropped the stream: %s", words != NULL ? words : "");
+}
+
+static bool take_event(struct following *following, const struct stream_event *event,
+                       const cJSON *data, struct troth_span json)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    if (span_is(event->event, "moment") && !moment_is_new(following, data, json))
+        return true;
+    if (span_is(event->event, "dropped"))
+        say_dropped(data);
+    if (following->cli->json)
+        append_json(event, json, &text);
+    else
+        draw(following, event, data, json, &text);
+    following->code = cli_print(&text);
+    if (following->code != CLI_EXIT_OK)
+        return false;
+    following->ended = span_is(event->event, "ended");
+    if (following->ended)
+        following->code = view_exit(data);
+    return !following->ended;
 }
 
 static bool on_event(void *arg, const struct stream_event *event)
 {
     struct following *following = arg;
-    BUFFER_SCOPED struct buffer text = {0};
-    struct troth_span data;
+    TREE_SCOPED cJSON *data = NULL;
+    struct troth_span json;
     note_heard(following);
-    if (json_check(event->data, JSON_CHECK_KEPT, &data, NULL) != 0 ||
-        json_type(data) != JSON_OBJECT) {
+    if (json_check(event->data, JSON_CHECK_KEPT, &json, NULL) != 0 ||
+        tree_parse(json, &data) != 0 || !cJSON_IsObject(data)) {
         following->code = cli_complain(CLI_EXIT_PROTOCOL, "an event of the stream is not JSON");
         return false;
     }
-    if (is(event->event, "moment") && !moment_is_new(following, data))
-        return true;
-    if (is(event->event, "dropped"))
-        say_dropped(data);
-    if (following->cli->json)
-        append_json(event, data, &text);
-    else
-        draw(following, event, data, &text);
-    following->code = cli_print(&text);
-    if (following->code != CLI_EXIT_OK)
-        return false;
-    following->ended = is(event->event, "ended");
-    if (following->ended)
-        following->code = view_exit(data);
-    return !following->ended;
+    if (!span_is(event->event, "state"))
+        return take_event(following, event, data, json);
+    cJSON_Delete(following->before);
+    following->before = following->view;
+    following->view = data;
+    data = NULL;
+    return take_event(following, event, following->view, json);
 }
 
 static bool on_piece(void *arg, struct troth_span piece)
@@ -390,8 +389,8 @@ int watch_follow(const struct cli *cli, const char *gtid, bool known)
 {
     struct following following = {.cli = cli, .attempt = 1};
     int code = follow(&following, gtid, known);
-    buffer_finish(&following.view);
-    buffer_finish(&following.state);
+    cJSON_Delete(following.view);
+    cJSON_Delete(following.before);
     buffer_finish(&following.first);
     return code;
 }

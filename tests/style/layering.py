@@ -31,13 +31,13 @@ LAYERS = {
     "participant-sdk/examples": ["troth/", "event2/", "libpq-fe.h"],
     "coordinator/txn/record": [*PURE, "wire/", "txn/record.h"],
     "coordinator/txn": [*PURE, "wire/", "txn/"],
-    "coordinator/definition": [*WIRE, "definition/", "cjson/"],
+    "coordinator/definition": [*WIRE, "definition/"],
     "coordinator/journal": [*RECORD, "journal/", "resolve/", "hosts/", "event2/", "libpq-fe.h"],
     "coordinator/outbox": [*RECORD, "outbox/", "event2/", "librdkafka/", "openssl/"],
     "coordinator/net": [*WIRE, "http/", "net/", "event2/"],
-    "coordinator/api": [*WIRE, "txn/", "definition/", "http/", "api/", "cjson/", "openssl/"],
+    "coordinator/api": [*WIRE, "txn/", "definition/", "http/", "api/", "openssl/"],
     "coordinator/daemon": DAEMON,
-    "coordinator/cli": [*WIRE, "definition/", "curl/", "event2/"],
+    "coordinator/cli": [*WIRE, "definition/", "cjson/", "curl/"],
 }
 KNOWN = sorted({name for names in LAYERS.values() for name in names} - {"txn/record.h"} | {
     "daemon/", "cli/", "postgresql/"})

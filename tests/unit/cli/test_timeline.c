@@ -30,7 +30,8 @@ static void assert_drawn(const char *transaction, unsigned width, const char *wa
     BUFFER_SCOPED struct buffer text = {0};
     for (; *transaction != '\0'; transaction++)
         buffer_append_char(&json, *transaction == '\'' ? '"' : *transaction);
-    timeline_append(&cli, buffer_span(&json), &text);
+    TREE_SCOPED cJSON *tree = tree_of(buffer_span(&json));
+    timeline_append(&cli, tree, &text);
     ck_assert_str_eq(buffer_text(&text), want);
 }
 
@@ -154,9 +155,11 @@ START_TEST(attempt_before)
                  "+3.000  1 debit  parked (attempt 1)\n"
                  "+4.000  1 debit  <- done to execute\n");
     BUFFER_SCOPED struct buffer text = {0};
-    timeline_append_attempt(&text, span_of("{\"attempt\":1}"), 2);
-    timeline_append_attempt(&text, span_of("{\"attempt\":2}"), 2);
-    timeline_append_attempt(&text, span_of("{}"), 2);
+    static const char *const moments[] = {"{\"attempt\":1}", "{\"attempt\":2}", "{}"};
+    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        TREE_SCOPED cJSON *moment = tree_of(span_of(moments[i]));
+        timeline_append_attempt(&text, moment, 2);
+    }
     ck_assert_str_eq(buffer_text(&text), " (attempt 1)");
 }
 END_TEST
@@ -173,7 +176,8 @@ START_TEST(other_shapes)
         buffer_append_format(&many, ",{\"branch\":%d,\"name\":\"s%d\"}", i, i);
     buffer_append_text(&many,
                        "],\"timeline\":[{\"at\":\"+1ms\",\"branch\":64,\"moment\":\"parked\"}]}");
-    timeline_append(&cli, buffer_span(&many), &text);
+    TREE_SCOPED cJSON *tree = tree_of(buffer_span(&many));
+    timeline_append(&cli, tree, &text);
     ck_assert_str_eq(buffer_text(&text), "\n    MS  BRANCH  MOMENT\n+1.000  64 s64  parked\n");
     assert_drawn("{'steps':[],'timeline':[{'at':'+0s','moment':'began'}]}", 100,
                  "\n    MS  BRANCH  MOMENT\n+0.000          began\n");

@@ -4,10 +4,22 @@
 
 static const struct cli plain = {.width = 100};
 
+static void show(struct troth_span transaction, uint64_t now_us, struct buffer *text)
+{
+    TREE_SCOPED cJSON *tree = tree_of(transaction);
+    view_append(&plain, tree, transaction, now_us, text);
+}
+
+static int exit_of(const char *transaction)
+{
+    TREE_SCOPED cJSON *tree = tree_of(span_of(transaction));
+    return view_exit(tree);
+}
+
 static void assert_shown(const char *transaction, const char *want)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    view_append(&plain, span_of(transaction), 0, &text);
+    show(span_of(transaction), 0, &text);
     ck_assert_str_eq(buffer_text(&text), want);
 }
 
@@ -65,13 +77,12 @@ END_TEST
 START_TEST(waiting)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    view_append(&plain,
-                span_of(HEAD "\"state\":\"running\",\"outcome\":null,\"ended_at\":null,\"steps\":["
-                             "{\"branch\":1,\"name\":\"charge\",\"participant\":\"payments\","
-                             "\"operation\":\"c\",\"state\":\"executing\",\"tries\":3,"
-                             "\"reason\":\"said 404 \\\"no such route /v2/charge\\\"\","
-                             "\"tries_max\":5,\"next_try_at\":\"2026-11-21T05:34:56.112233Z\"}]}"),
-                UINT64_C(1795239289112233) + 3000000, &text);
+    show(span_of(HEAD "\"state\":\"running\",\"outcome\":null,\"ended_at\":null,\"steps\":["
+                      "{\"branch\":1,\"name\":\"charge\",\"participant\":\"payments\","
+                      "\"operation\":\"c\",\"state\":\"executing\",\"tries\":3,"
+                      "\"reason\":\"said 404 \\\"no such route /v2/charge\\\"\","
+                      "\"tries_max\":5,\"next_try_at\":\"2026-11-21T05:34:56.112233Z\"}]}"),
+         UINT64_C(1795239289112233) + 3000000, &text);
     const char *want =
         "missing  1 charge at payments has not answered execute; try 3 of 5, next in 4 s: "
         "payments said 404 \"no such route /v2/charge\"\n";
@@ -83,13 +94,12 @@ END_TEST
 START_TEST(told)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    view_append(&plain,
-                span_of(HEAD "\"state\":\"ended\",\"outcome\":\"committed\","
-                             "\"ended_at\":\"2026-11-21T05:34:50.2Z\",\"steps\":[],\"timeline\":["
-                             "{\"at\":\"+4.1ms\",\"moment\":\"replied\",\"reply\":\"decided\"},"
-                             "{\"at\":\"+5ms\",\"moment\":\"replied\",\"reply\":\"completed\"},"
-                             "{\"at\":\"+1.1s\",\"moment\":\"ended\"}]}"),
-                UINT64_C(1795239289112233) + 3000000, &text);
+    show(span_of(HEAD "\"state\":\"ended\",\"outcome\":\"committed\","
+                      "\"ended_at\":\"2026-11-21T05:34:50.2Z\",\"steps\":[],\"timeline\":["
+                      "{\"at\":\"+4.1ms\",\"moment\":\"replied\",\"reply\":\"decided\"},"
+                      "{\"at\":\"+5ms\",\"moment\":\"replied\",\"reply\":\"completed\"},"
+                      "{\"at\":\"+1.1s\",\"moment\":\"ended\"}]}"),
+         UINT64_C(1795239289112233) + 3000000, &text);
     ck_assert_ptr_nonnull(strstr(buffer_text(&text), "Z, outcome told after 5.000ms\n"));
 }
 END_TEST
@@ -117,11 +127,10 @@ START_TEST(missing_aborts)
                  "BRANCH  STEP    PARTICIPANT  OPERATION  STATE  VOTE  TRIES\n"
                  "     1  debit   bank_a       debit      done   -     1\n"
                  "     2  credit  bank_b       credit     done   -     1\n");
-    ck_assert_int_eq(view_exit(span_of(transaction)), CLI_EXIT_ATTENTION);
-    ck_assert_int_eq(
-        view_exit(span_of("{\"outcome\":null,\"state\":\"running\",\"steps\":[{\"state\":"
-                          "\"done\",\"earlier_abort\":{\"state\":\"parked\"}}]}")),
-        CLI_EXIT_ATTENTION);
+    ck_assert_int_eq(exit_of(transaction), CLI_EXIT_ATTENTION);
+    ck_assert_int_eq(exit_of("{\"outcome\":null,\"state\":\"running\",\"steps\":[{\"state\":"
+                             "\"done\",\"earlier_abort\":{\"state\":\"parked\"}}]}"),
+                     CLI_EXIT_ATTENTION);
 }
 END_TEST
 
@@ -144,11 +153,10 @@ END_TEST
 START_TEST(running)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    view_append(&plain,
-                span_of(HEAD "\"state\":\"preparing\",\"outcome\":null,\"ended_at\":null,"
-                             "\"steps\":[{\"branch\":1,\"name\":\"debit\",\"participant\":\"a\","
-                             "\"operation\":\"d\",\"state\":\"preparing\",\"tries\":1}]}"),
-                UINT64_C(1795239289112233) + 3200000, &text);
+    show(span_of(HEAD "\"state\":\"preparing\",\"outcome\":null,\"ended_at\":null,"
+                      "\"steps\":[{\"branch\":1,\"name\":\"debit\",\"participant\":\"a\","
+                      "\"operation\":\"d\",\"state\":\"preparing\",\"tries\":1}]}"),
+         UINT64_C(1795239289112233) + 3200000, &text);
     ck_assert_ptr_nonnull(strstr(buffer_text(&text), "RUNNING (preparing)  transfer"));
     ck_assert_ptr_nonnull(strstr(buffer_text(&text), "missing  1 debit at a has not voted"));
     ck_assert_ptr_nonnull(strstr(buffer_text(&text), "05:34:49.112Z, 3.200s ago\n"));
@@ -165,11 +173,25 @@ START_TEST(long_outputs)
     for (int i = 0; i < 2000; i++)
         buffer_append_text(&transaction, "\xc3\xa4");
     buffer_append_text(&transaction, "\"}]}");
-    view_append(&plain, buffer_span(&transaction), 0, &text);
+    show(buffer_span(&transaction), 0, &text);
     const char *shown = strstr(buffer_text(&text), "output of 1: ");
     ck_assert_ptr_nonnull(shown);
     ck_assert_ptr_nonnull(strstr(shown, "\xc3\xa4... (4002 bytes; -o json shows all)\n"));
     ck_assert_uint_lt(strlen(shown), VIEW_OUTPUT_BYTES_MAX + 100);
+}
+END_TEST
+
+/* A payload is shown as it came: no number is rounded, and half of a surrogate pair passes. */
+START_TEST(payloads_are_exact)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    show(span_of(HEAD "\"state\":\"ended\",\"outcome\":\"committed\",\"input\":{\"n\":0.10},"
+                      "\"steps\":[{\"branch\":1,\"state\":\"committed\"},{\"branch\":2,\"name\":"
+                      "\"credit\",\"output\":[9007199254740993,1e400,\"\\ud800\"]}]}"),
+         0, &text);
+    ck_assert_msg(strstr(buffer_text(&text), "\ninput: {\"n\":0.10}\noutput of 2 credit: "
+                                             "[9007199254740993,1e400,\"\\ud800\"]\n") != NULL,
+                  "%s", buffer_text(&text));
 }
 END_TEST
 
@@ -195,8 +217,7 @@ START_TEST(exits)
         {"{\"state\":\"ended\",\"outcome\":\"purple\"}", CLI_EXIT_PROTOCOL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        ck_assert_msg(view_exit(span_of(cases[i].transaction)) == cases[i].code, "%s",
-                      cases[i].transaction);
+        ck_assert_msg(exit_of(cases[i].transaction) == cases[i].code, "%s", cases[i].transaction);
 }
 END_TEST
 
@@ -239,7 +260,8 @@ START_TEST(failures)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         BUFFER_SCOPED struct buffer text = {0};
-        view_append_failure(&text, span_of(cases[i].failure));
+        TREE_SCOPED cJSON *failure = tree_of(span_of(cases[i].failure));
+        view_append_failure(&text, failure);
         ck_assert_str_eq(buffer_text(&text), cases[i].want);
     }
 }
@@ -256,6 +278,7 @@ TCase *view_tests(void)
     tcase_add_test(tests, aborted);
     tcase_add_test(tests, running);
     tcase_add_test(tests, long_outputs);
+    tcase_add_test(tests, payloads_are_exact);
     tcase_add_test(tests, exits);
     tcase_add_test(tests, durations);
     tcase_add_test(tests, failures);
