@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include <api/api.h>
 #include <base/buffer.h>
 #include <base/json.h>
@@ -43,43 +45,68 @@ static void encode(const struct api_participant *from, struct buffer *body)
     buffer_append_text(body, "}");
 }
 
-#define URL_BYTES_MAX 512
+#define URL_BYTES_MAX     512
+#define BINDING_BYTES_MAX 8
 
+static bool take_text(const cJSON *item, char *ret_text, size_t cap)
+{
+    bool fits = cJSON_IsString(item) && strlen(item->valuestring) < cap;
+    if (fits) {
+        memcpy(ret_text, item->valuestring, strlen(item->valuestring) + 1);
+    }
+    return fits;
+}
+
+static bool take_row(const cJSON *row, char *binding, char urls[][URL_BYTES_MAX],
+                     struct api_participant *ret_participant)
+{
+    const cJSON *slots = cJSON_GetObjectItemCaseSensitive(row, "slots");
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(row, "urls"), *url;
+    uint32_t count = 0;
+    if (!take_text(cJSON_GetObjectItemCaseSensitive(row, "binding"), binding, BINDING_BYTES_MAX) ||
+        !cJSON_IsNumber(slots) || slots->valuedouble < 0 ||
+        slots->valuedouble > CHANNEL_SLOTS_MAX || !cJSON_IsArray(list)) {
+        return false;
+    }
+    ret_participant->slots = (uint32_t)slots->valuedouble;
+    cJSON_ArrayForEach (url, list) {
+        if (count == CHANNEL_URLS_MAX) {
+            break;
+        }
+        if (!take_text(url, urls[count], URL_BYTES_MAX)) {
+            return false;
+        }
+        ret_participant->urls[count] = urls[count];
+        count++;
+    }
+    return true;
+}
+
+/* TROTH_ERROR_SYNTAX: it is no such row, or there is no memory to read it. */
 static int decode(const struct journal_entry *entry, char *name, char *binding,
                   char urls[][URL_BYTES_MAX], struct api_participant *ret_participant)
 {
-    struct troth_span body, value, key, item;
-    int64_t slots = 0;
-    if (entry->name.len > TROTH_NAME_LEN_MAX ||
-        json_check(entry->body, JSON_CHECK_DEFAULT, &body, NULL) != 0 ||
-        json_type(body) != JSON_OBJECT || !json_member(body, "binding", &value) ||
-        json_string_copy(value, binding, 8) != 0 || !json_member(body, "slots", &value) ||
-        json_int64(value, &slots) != 0 || slots < 0 || slots > CHANNEL_SLOTS_MAX ||
-        !json_member(body, "urls", &value) || json_type(value) != JSON_ARRAY) {
+    if (entry->name.len > TROTH_NAME_LEN_MAX) {
         return TROTH_ERROR_SYNTAX;
     }
     memcpy(name, entry->name.data, entry->name.len);
     name[entry->name.len] = '\0';
-    *ret_participant =
-        (struct api_participant){.name = name, .binding = binding, .slots = (uint32_t)slots};
-    struct json_cursor cursor = json_cursor(value);
-    for (uint32_t i = 0; i < CHANNEL_URLS_MAX && json_next(&cursor, &key, &item); i++) {
-        if (json_string_copy(item, urls[i], URL_BYTES_MAX) != 0) {
-            return TROTH_ERROR_SYNTAX;
-        }
-        ret_participant->urls[i] = urls[i];
-    }
-    return 0;
+    *ret_participant = (struct api_participant){.name = name, .binding = binding};
+    cJSON *row = cJSON_ParseWithLengthOpts(entry->body.data, entry->body.len, NULL, false);
+    bool good = take_row(row, binding, urls, ret_participant);
+    cJSON_Delete(row);
+    return good ? 0 : TROTH_ERROR_SYNTAX;
 }
 
 void participants_load(struct driver *driver, const struct journal_entry *entry)
 {
-    char name[TROTH_NAME_LEN_MAX + 1] = "", binding[8], urls[CHANNEL_URLS_MAX][URL_BYTES_MAX];
+    char name[TROTH_NAME_LEN_MAX + 1] = "", binding[BINDING_BYTES_MAX];
+    char urls[CHANNEL_URLS_MAX][URL_BYTES_MAX];
     struct api_participant from;
     struct participant *made = NULL;
     int error = decode(entry, name, binding, urls, &from);
-    struct participant *known = error == 0 ? participants_find(driver, name) : NULL;
-    if (known != NULL && strlen(known->body) == entry->body.len &&
+    struct participant *known = participants_find(driver, name);
+    if (error == 0 && known != NULL && strlen(known->body) == entry->body.len &&
         memcmp(known->body, entry->body.data, entry->body.len) == 0) {
         known->round = driver->registry_round;
         return;

@@ -19,7 +19,7 @@ BASE = ["troth/", "base/"]
 PURE = ["troth/", *(f"base/{name}.h" for name in ("buffer", "clock", "duration", "json", "nearest", "number", "span"))]
 WIRE = [*BASE, "wire/"]
 RECORD = [*WIRE, "txn/record.h"]
-DAEMON = [*WIRE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "resolve/", "api/", "event2/"]
+DAEMON = [*WIRE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "resolve/", "api/", "cjson/", "event2/"]
 LAYERS = {
     "participant-sdk/include": ["troth/", "libpq-fe.h"],
     "participant-sdk/base": BASE,
