@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/buffer.h>
 #include <base/json.h>
 #include <journal/journal.h>
@@ -15,31 +15,6 @@
 #include "log.h"
 #include "state.h"
 #include "trouble.h"
-
-void problem_unavailable(struct api_problem *problem, const char *why)
-{
-    (void)api_problem_set(problem, API_PROBLEM_UNAVAILABLE, "%s; nothing was done, try again", why);
-}
-
-/* 504 and no Retry-After: what may have been done must not be sent again by who has no key. */
-void problem_unknown(struct api_problem *problem, const struct entry *entry, const char *why)
-{
-    char text[TROTH_GTID_TEXT_LEN + 1];
-    troth_gtid_format(&entry->origin.gtid, text);
-    const char *again = "; to send the request again would begin another one";
-    if (entry->origin.interactive) {
-        again = ", or send the same request again";
-    } else if (entry->origin.idempotency_key.data != NULL) {
-        again = ", or send the same request again with the same Idempotency-Key";
-    }
-    (void)api_problem_set(problem, API_PROBLEM_OUTCOME_UNKNOWN,
-                          "%s: the outcome of transaction %s is not known here. Ask any node: GET "
-                          "/v1/transactions/%s (404: it has done nothing)%s",
-                          why, text, text, again);
-    problem->gtid = &entry->origin.gtid;
-}
-
-static const char lease_is_over[] = "this node's lease is over, another one may lead";
 
 /* With the clock of this moment: a process may have been paused just before. */
 bool answer_may_leave(const struct driver *driver)
@@ -116,9 +91,9 @@ static void answer_with(struct entry *entry, unsigned with, api_view_fn fn, void
 {
     struct api_problem problem;
     if (!answer_may_leave(entry->driver)) {
-        problem_unknown(&problem, entry, lease_is_over);
+        api_refuse_unknown(&problem, &entry->origin, API_WHY_LEASE_OVER);
     } else if (!show(entry, with, fn, arg, fresh)) {
-        problem_unknown(&problem, entry, "out of memory for the answer");
+        api_refuse_unknown(&problem, &entry->origin, API_WHY_NO_MEMORY_ANSWER);
     } else {
         return;
     }
@@ -227,7 +202,7 @@ void answer_row(const struct driver *driver, const struct journal_row *row, api_
 {
     struct api_problem problem;
     if (!answer_may_leave(driver)) {
-        problem_unavailable(&problem, lease_is_over);
+        api_refuse_unavailable(&problem, API_WHY_LEASE_OVER);
         fn(arg, &problem, NULL, fresh);
         return;
     }

@@ -10,10 +10,6 @@ struct driver;
 struct entry;
 struct journal_row;
 
-/* Nothing was done, and nothing will be: say it only where that is certain. */
-void problem_unavailable(struct api_problem *problem, const char *why);
-/* It has begun, and how it ends is not known here; borrows the entry's gtid. */
-void problem_unknown(struct api_problem *problem, const struct entry *entry, const char *why);
 /* The lease is ours by our own clock, now. */
 bool answer_may_leave(const struct driver *driver);
 /* The timeline is for who looks at a transaction, not for who began it. */

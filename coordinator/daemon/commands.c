@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <journal/journal.h>
 #include <txn/txn.h>
 
@@ -35,31 +35,6 @@ struct absent {
     uint32_t count;
 };
 
-static void problem_ended(struct api_problem *problem, const struct absent *absent,
-                          const struct journal_row *row)
-{
-    char text[TROTH_GTID_TEXT_LEN + 1];
-    troth_gtid_format(&absent->gtid, text);
-    if (row->image.outcome == TXN_OUTCOME_NONE) {
-        (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE,
-                              "transaction %s has not ended, and is not driven here: an operator "
-                              "has to look at it",
-                              text);
-    } else {
-        (void)api_problem_set(problem, API_PROBLEM_ENDED,
-                              "transaction %s has ended with outcome %s", text,
-                              txn_outcome_name(row->image.outcome));
-    }
-}
-
-static void problem_list(struct api_problem *problem, uint32_t number, bool names)
-{
-    (void)api_problem_set(problem, API_PROBLEM_COMMIT_DIFFERS,
-                          "the transaction was committed with other branches before: this request "
-                          "%s branch %u; the first one's answer is not for it",
-                          names ? "names" : "leaves out", number);
-}
-
 static bool is_named(const uint32_t *branches, uint32_t count, uint32_t number)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -77,17 +52,13 @@ static bool commit_said_again(const struct absent *absent, const struct journal_
     const struct txn_image *image = &row->image;
     uint32_t number = 0;
     if (!image->origin.interactive) {
-        (void)api_problem_set(ret_problem, API_PROBLEM_NOT_INTERACTIVE,
-                              "a transaction of a definition commits by itself");
+        api_refuse_orchestrated(ret_problem, NULL);
     } else if (image->outcome == TXN_OUTCOME_NONE) {
-        problem_ended(ret_problem, absent, row);
+        api_refuse_undriven(ret_problem, &absent->gtid);
     } else if (txn_image_list_difference(image, absent->branches, absent->count, &number) != 0) {
-        (void)api_problem_set(ret_problem, API_PROBLEM_ENDED,
-                              "the transaction has ended with outcome %s; its branches can not be "
-                              "read",
-                              txn_outcome_name(image->outcome));
+        api_refuse_unreadable(ret_problem, image->outcome);
     } else if (number != 0) {
-        problem_list(ret_problem, number, is_named(absent->branches, absent->count, number));
+        api_refuse_list(ret_problem, number, is_named(absent->branches, absent->count, number));
     } else {
         return true;
     }
@@ -113,8 +84,10 @@ static bool said_again(const struct absent *absent, const struct journal_row *ro
     case REQUEST_RETRY:
         break;
     }
-    if (!again) {
-        problem_ended(ret_problem, absent, row);
+    if (!again && row->image.outcome == TXN_OUTCOME_NONE) {
+        api_refuse_undriven(ret_problem, &absent->gtid);
+    } else if (!again) {
+        api_refuse_ended(ret_problem, &absent->gtid, row->image.outcome);
     }
     return again;
 }
@@ -122,8 +95,6 @@ static bool said_again(const struct absent *absent, const struct journal_row *ro
 static void on_absent(void *arg, int error, const struct journal_row *row)
 {
     struct absent *absent = arg;
-    char text[TROTH_GTID_TEXT_LEN + 1];
-    troth_gtid_format(&absent->gtid, text);
     struct api_problem problem;
     if (error == 0 && said_again(absent, row, &problem)) {
         answer_row(absent->driver, row, absent->fn, absent->arg, false);
@@ -131,11 +102,9 @@ static void on_absent(void *arg, int error, const struct journal_row *row)
         return;
     }
     if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver)) {
-        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_TRANSACTION,
-                              "there is no open transaction %s, and the journal has no row of it",
-                              text);
+        api_refuse_no_row(&problem, &absent->gtid, true);
     } else if (error != 0) {
-        problem_unavailable(&problem, "the journal can not be asked");
+        api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
     }
     absent->fn(absent->arg, &problem, NULL, false);
     free(absent);
@@ -146,7 +115,7 @@ static void answer_absent(const struct absent *what)
     struct absent *absent = malloc(sizeof *absent);
     if (absent == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
         what->fn(what->arg, &problem, NULL, false);
         return;
     }
@@ -163,7 +132,7 @@ static struct entry *find_open(const struct absent *what)
     }
     if (entry->unloaded || entry->txn.state == TXN_LOST) { /* no step would do anything */
         struct api_problem problem;
-        problem_trouble(&problem, entry);
+        api_refuse_stuck(&problem, entry->trouble);
         what->fn(what->arg, &problem, NULL, false);
         return NULL;
     }
@@ -183,9 +152,10 @@ static bool step_request(struct entry *entry, const struct txn_event *event,
     }
     if (driver->refused == TROTH_ERROR_EXISTS) {
         uint32_t number = txn_list_difference(&entry->txn, what->branches, what->count);
-        problem_list(&problem, number, is_named(what->branches, what->count, number));
+        api_refuse_list(&problem, number, is_named(what->branches, what->count, number));
     } else {
-        problem_too_late(&problem, entry, what->request == REQUEST_COMMIT ? "commit" : "abort");
+        api_refuse_late(&problem, what->request == REQUEST_COMMIT ? "commit" : "abort",
+                        &entry->txn);
     }
     what->fn(what->arg, &problem, NULL, false);
     return false;
@@ -198,7 +168,7 @@ static void answer_when(struct entry *entry, enum api_reply level, uint64_t wait
     struct waiter *waiter = answer_wait(entry, what->fn, what->arg, level, true, wait_us);
     if (waiter == NULL) {
         struct api_problem problem;
-        problem_unknown(&problem, entry, "out of memory: the request was taken");
+        api_refuse_unknown(&problem, &entry->origin, API_WHY_NO_MEMORY_TAKEN);
         what->fn(what->arg, &problem, NULL, true);
         return;
     }
@@ -261,23 +231,18 @@ void commands_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist 
     const struct participant *participant = registry_participant(driver, enlist->participant);
     struct txn_branch branch;
     if (!entry->origin.interactive) {
-        (void)api_problem_set(&problem, API_PROBLEM_NOT_INTERACTIVE,
-                              "its branches come from definition \"%.*s\"",
-                              (int)entry->origin.definition.len, entry->origin.definition.data);
+        api_refuse_orchestrated(&problem, &entry->origin);
     } else if (participant == NULL) {
-        (void)api_problem_set(&problem, API_PROBLEM_UNKNOWN_PARTICIPANT,
-                              "participant \"%s\" is not registered (PUT /v1/participants/%s)",
-                              enlist->participant, enlist->participant);
+        api_refuse_participant(&problem, NULL, NULL, enlist->participant);
     } else if (entry_branch_index(entry, enlist->branch) < 0 &&
                entry->txn.branches_count >= TROTH_BRANCHES_MAX) {
-        (void)api_problem_set(&problem, API_PROBLEM_TOO_MANY_BRANCHES,
-                              "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
+        api_refuse_branch(&problem, enlist->branch, TROTH_ERROR_FULL, &entry->txn);
     } else if (entry_branch_index(entry, enlist->branch) < 0 &&
                !submit_journal_takes(driver, &problem)) {
         /* refused: it says why */
     } else if (!fill_branch(entry, participant, enlist, &branch) ||
                answer_wait_enlisted(entry, fn, arg, enlist->branch) != 0) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
     } else {
         struct txn_event event = {.kind = TXN_EVENT_ENLISTED, .of.branch = &branch};
         driver_step(driver, entry, &event);
@@ -300,8 +265,7 @@ void commands_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches
     }
     if (!entry->origin.interactive) {
         struct api_problem problem;
-        (void)api_problem_set(&problem, API_PROBLEM_NOT_INTERACTIVE,
-                              "a transaction of a definition commits by itself");
+        api_refuse_orchestrated(&problem, NULL);
         fn(arg, &problem, NULL, false);
         return;
     }
@@ -348,10 +312,7 @@ void commands_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg
     }
     if (entry->txn.in[TXN_BRANCH_PARKED] == parked && entry->txn.parked_aborts == aborts) {
         struct api_problem problem;
-        (void)api_problem_set(&problem, entry->ended ? API_PROBLEM_ENDED : API_PROBLEM_WRONG_STATE,
-                              "nothing to try again: the transaction is %s%s",
-                              txn_shown_name(&entry->txn),
-                              (parked | aborts) == 0 ? ", and none of its steps is parked" : "");
+        api_refuse_retry(&problem, &entry->txn, entry->ended, (parked | aborts) != 0);
         fn(arg, &problem, NULL, false);
         return;
     }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/buffer.h>
 #include <definition/definition.h>
 #include <journal/journal.h>
@@ -45,7 +45,7 @@ static struct definition_change *new_change(struct driver *driver, const char *n
     struct definition_change *change = calloc(1, sizeof *change);
     if (change == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
         fn(arg, &problem);
         return NULL;
     }
@@ -55,15 +55,6 @@ static struct definition_change *new_change(struct driver *driver, const char *n
     change->version = version;
     (void)snprintf(change->name, sizeof change->name, "%s", name);
     return change;
-}
-
-static void problem_version(struct api_problem *problem, const struct definition_change *change,
-                            const char *and)
-{
-    (void)api_problem_set(
-        problem, API_PROBLEM_VERSION_PUBLISHED,
-        "definition \"%s\" version %u is published with another body%s: raise \"version\"",
-        change->name, change->version, and);
 }
 
 /* The journal has it. A hidden one that means the same comes back, with all that runs it. */
@@ -95,7 +86,7 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
     if (error == 0) {
         publish(change);
     } else if (error == TROTH_ERROR_EXISTS) {
-        problem_version(&problem, change, "");
+        api_refuse_version(&problem, change->name, change->version, "");
     } else {
         (void)registry_refused(change->driver, error, &problem);
     }
@@ -114,9 +105,9 @@ static bool is_settled(const struct definition_change *change, const struct defi
     }
     *ret_same = definition_same(slot->definition, definition);
     if (!*ret_same) {
-        problem_version(problem, change,
-                        slot->hidden ? ", deleted, and transactions run it that have not ended"
-                                     : "");
+        api_refuse_version(problem, change->name, change->version,
+                           slot->hidden ? ", deleted, and transactions run it that have not ended"
+                                        : "");
     }
     return !*ret_same || !slot->hidden;
 }
@@ -138,7 +129,7 @@ void registry_host_definition_put(void *ctx, struct definition *taken, api_done_
     }
     change->made = definitions_make(driver, taken);
     if (change->made == NULL) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
         finish_change(change, &problem);
         return;
     }
@@ -183,8 +174,7 @@ void registry_host_definition_delete(void *ctx, const char *name, uint32_t versi
     }
     struct api_problem problem;
     if (registry_definition(driver, name, version) == NULL) {
-        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_DEFINITION,
-                              "there is no definition \"%s\" of version %u", name, version);
+        api_refuse_no_definition(&problem, name, version);
         finish_change(change, &problem);
         return;
     }

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include <api/refusal.h>
 #include <net/channel.h>
 #include <net/slots.h>
 #include <txn/txn.h>
@@ -120,7 +121,7 @@ void driver_on_timer(struct entry *entry)
 {
     struct txn_now now = driver_now();
     if (!answer_overdue(entry, now.mono)) { /* its key was never looked up: it never begins */
-        answer_stopped(entry, "the journal does not answer in time");
+        answer_stopped(entry, API_WHY_JOURNAL_SILENT);
         entry_bury(entry->driver, entry);
         return;
     }

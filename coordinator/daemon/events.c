@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <journal/journal.h>
 #include <outbox/outbox.h>
 
@@ -49,12 +49,6 @@ void events_turn(struct driver *driver)
 }
 
 /* --- what was set aside: for an operator ------------------------------------------------------ */
-
-static void problem_no_event(struct api_problem *problem)
-{
-    (void)api_problem_set(problem, API_PROBLEM_NO_SUCH_EVENT,
-                          "no event of that id is set aside: it was sent, discarded, or never was");
-}
 
 static bool find(const struct driver *driver, const uint8_t *id, struct outbox_aside *ret_aside)
 {
@@ -124,10 +118,10 @@ static void on_shown(void *arg, int error, const struct record_outbox_row *row, 
     struct api_problem problem;
     (void)more;
     if (error != 0 && error != TROTH_ERROR_NOT_FOUND) {
-        problem_unavailable(&problem, "the journal can not be asked");
+        api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
         question->fn(question->arg, &problem, NULL);
     } else if (row == NULL || !find(question->driver, question->id, &aside)) {
-        problem_no_event(&problem);
+        api_refuse_no_event(&problem);
         question->fn(question->arg, &problem, NULL);
     } else {
         struct api_event event = event_of(&aside);
@@ -146,9 +140,9 @@ void events_get(void *ctx, const uint8_t *id, api_event_fn fn, void *arg)
     struct api_problem problem;
     struct event_question *question = NULL;
     if (!find(driver, id, &aside)) {
-        problem_no_event(&problem);
+        api_refuse_no_event(&problem);
     } else if ((question = ask(driver, id, arg)) == NULL) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
     } else {
         question->fn = fn;
         journal_event_get(driver->journal, &aside.gtid, id, on_shown, question);
@@ -171,7 +165,7 @@ void events_resend(void *ctx, const uint8_t *id, api_done_fn fn, void *arg)
     struct outbox_aside aside;
     struct api_problem problem;
     if (!find(driver, id, &aside)) {
-        problem_no_event(&problem);
+        api_refuse_no_event(&problem);
         fn(arg, &problem);
         return;
     }
@@ -190,7 +184,7 @@ static void on_discarded(void *arg, int error, const struct record_outbox_row *r
         (void)!outbox_discarded(question->driver->outbox, question->id); /* or gone meanwhile */
         question->done(question->arg, NULL);
     } else {
-        problem_unavailable(&problem, "the journal did not confirm it; discard it again");
+        api_refuse_unavailable(&problem, API_WHY_UNCONFIRMED);
         question->done(question->arg, &problem);
     }
     free(question);
@@ -203,9 +197,9 @@ void events_discard(void *ctx, const uint8_t *id, api_done_fn fn, void *arg)
     struct api_problem problem;
     struct event_question *question = NULL;
     if (!find(driver, id, &aside)) {
-        problem_no_event(&problem);
+        api_refuse_no_event(&problem);
     } else if ((question = ask(driver, id, arg)) == NULL) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
     } else {
         question->done = fn;
         log_operator("an operator discards an event that was set aside", &aside.gtid);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/buffer.h>
 #include <base/now.h>
 #include <event2/event.h>
@@ -127,7 +127,7 @@ static void drop_entry(struct driver *driver, struct entry *entry)
     if (driver->fenced && !entry->looking_up) {
         txn_step(&entry->txn, &fenced, driver_now(), driver->effects);
     }
-    answer_stopped(entry, driver->fenced ? "another node leads now" : "the coordinator stops");
+    answer_stopped(entry, driver->fenced ? API_WHY_OTHER_LEADS : API_WHY_STOPS);
     entry_bury(driver, entry);
 }
 

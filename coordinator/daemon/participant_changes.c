@@ -11,7 +11,7 @@
 
 #include <cjson/cJSON.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/buffer.h>
 #include <base/json.h>
 #include <definition/definition.h>
@@ -252,7 +252,7 @@ static struct participant_change *new_change(struct driver *driver, const char *
     struct participant_change *change = calloc(1, sizeof *change);
     if (change == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
         fn(arg, &problem);
         return NULL;
     }
@@ -316,13 +316,9 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
     struct api_problem problem;
     int error = prepare(change, participant);
     if (error == TROTH_ERROR_CONFIG) {
-        (void)api_problem_set(&problem, API_PROBLEM_WRONG_URL,
-                              "participant \"%s\": a URL is not http://host[:port][/path] with a "
-                              "host that can have an "
-                              "address",
-                              participant->name);
+        api_refuse_url(&problem, participant->name);
     } else if (error != 0) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
     }
     if (error != 0) {
         finish_change(change, &problem);
@@ -347,21 +343,6 @@ static void on_deleted(void *arg, int error, const struct journal_entry *entry)
     participant->doubted = registry_refused(change->driver, error, &problem);
     participant->deleting = participant->doubted;
     finish_change(change, &problem);
-}
-
-static void problem_needed(const struct driver *driver, const struct participant *participant,
-                           struct api_problem *problem)
-{
-    const struct entry *example = participants_example(driver, participant);
-    char text[TROTH_GTID_TEXT_LEN + 1] = "?";
-    if (example != NULL) {
-        troth_gtid_format(&example->origin.gtid, text);
-    }
-    (void)api_problem_set(problem, API_PROBLEM_IN_USE,
-                          "%u open transaction%s %s participant \"%s\", such as %s; delete it when "
-                          "they have ended",
-                          participant->share.open, participant->share.open == 1 ? "" : "s",
-                          participant->share.open == 1 ? "needs" : "need", participant->name, text);
 }
 
 /* A published definition with a step there; NULL: none. */
@@ -390,23 +371,20 @@ void registry_host_participant_delete(void *ctx, const char *name, bool force, a
     struct api_problem problem;
     struct participant *participant = participants_find(driver, name);
     if (participant == NULL || participant->deleting) {
-        (void)api_problem_set(&problem, API_PROBLEM_NO_SUCH_PARTICIPANT,
-                              "participant \"%s\" is not registered", name);
+        api_refuse_no_participant(&problem, name);
         finish_change(change, &problem);
         return;
     }
     if (participant->share.open > 0) {
-        problem_needed(driver, participant, &problem);
+        const struct entry *example = participants_example(driver, participant);
+        api_refuse_needed(&problem, name, participant->share.open,
+                          example != NULL ? &example->origin.gtid : NULL);
         finish_change(change, &problem);
         return;
     }
     const struct definition *names_it = force ? NULL : named_by(driver, name);
     if (names_it != NULL) {
-        (void)api_problem_set(&problem, API_PROBLEM_IN_USE,
-                              "definition \"%s\" version %u names participant \"%s\": its "
-                              "transactions would find nobody there; force=true removes it all the "
-                              "same",
-                              names_it->name, names_it->version, name);
+        api_refuse_named(&problem, name, names_it);
         finish_change(change, &problem);
         return;
     }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/buffer.h>
 #include <journal/journal.h>
 #include <txn/txn.h>
@@ -30,19 +30,13 @@ static void on_row(void *arg, int error, const struct journal_row *row)
 {
     struct view_question *question = arg;
     struct api_problem problem;
-    char text[TROTH_GTID_TEXT_LEN + 1];
-    troth_gtid_format(&question->gtid, text);
     if (error == 0) {
         answer_row(question->driver, row, question->fn, question->arg, question->fresh);
     } else {
         if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(question->driver)) {
-            (void)api_problem_set(
-                &problem, API_PROBLEM_NO_SUCH_TRANSACTION,
-                "the journal has no row of %s: it never was, or was aborted before anything "
-                "was written",
-                text);
+            api_refuse_no_row(&problem, &question->gtid, false);
         } else {
-            problem_unavailable(&problem, "the journal can not be asked");
+            api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
         }
         question->fn(question->arg, &problem, NULL, question->fresh);
     }
@@ -60,7 +54,7 @@ void queries_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn f
     struct view_question *question = malloc(sizeof *question);
     if (question == NULL) {
         struct api_problem problem;
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
         fn(arg, &problem, NULL, fresh);
         return;
     }
@@ -86,11 +80,9 @@ static void list_end(struct list_question *question, int error)
 {
     struct api_problem problem;
     if (error == TROTH_ERROR_TIMEOUT) {
-        (void)api_problem_set(&problem, API_PROBLEM_UNAVAILABLE,
-                              "looking through the history took too long; ask with a smaller "
-                              "limit, or for state open");
+        api_refuse_slow_list(&problem);
     } else if (error != 0) {
-        problem_unavailable(&problem, "the journal can not be asked");
+        api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
     }
     (void)question->fn(question->arg, error != 0 ? &problem : NULL, NULL);
     free(question);
@@ -173,10 +165,10 @@ static struct journal_filter filter_of(const struct api_list *list, const char *
                                    .payloads = list->payloads};
 }
 
-static void list_refuse(api_list_fn fn, void *arg, const char *why)
+static void list_refuse(api_list_fn fn, void *arg, enum api_why why)
 {
     struct api_problem problem;
-    problem_unavailable(&problem, why);
+    api_refuse_unavailable(&problem, why);
     (void)fn(arg, &problem, NULL);
 }
 
@@ -184,7 +176,7 @@ void queries_list(void *ctx, const struct api_list *list, api_list_fn fn, void *
 {
     struct driver *driver = ctx;
     if (!answer_may_leave(driver)) {
-        list_refuse(fn, arg, "this node's lease is over");
+        list_refuse(fn, arg, API_WHY_LEASE_OVER);
         return;
     }
     if (listing_in_memory(list) && list->key.data == NULL) {
@@ -197,7 +189,7 @@ void queries_list(void *ctx, const struct api_list *list, api_list_fn fn, void *
     const char *text = list->label.data != NULL ? buffer_text(&label) : NULL;
     if (question == NULL || (list->label.data != NULL && text == NULL)) {
         free(question);
-        list_refuse(fn, arg, "out of memory");
+        list_refuse(fn, arg, API_WHY_NO_MEMORY);
         return;
     }
     *question =
@@ -262,7 +254,7 @@ static void on_inquiry(void *arg, int error, const struct journal_inquiry *said)
     struct inquiry *inquiry = arg;
     struct api_problem problem;
     if (error != 0 || !answer_may_leave(inquiry->driver)) {
-        problem_unavailable(&problem, "the journal can not be asked");
+        api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
         inquiry->fn(inquiry->arg, &problem, NULL);
     } else {
         struct api_answer answer = {.decision = from_journal(inquiry, said),
@@ -302,7 +294,7 @@ void queries_inquire(void *ctx, const troth_gtid *gtid, uint32_t branch, uint32_
     }
     struct inquiry *inquiry = malloc(sizeof *inquiry);
     if (inquiry == NULL) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
         fn(arg, &problem, NULL);
         return;
     }

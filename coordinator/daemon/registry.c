@@ -3,7 +3,7 @@
  * and participant_changes.c. */
 #include "registry.h"
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <event2/event.h>
 #include <journal/journal.h>
 
@@ -68,11 +68,9 @@ bool registry_refused(struct driver *driver, int error, struct api_problem *prob
 {
     bool unknown = error == TROTH_ERROR_LOST || error == TROTH_ERROR_UNKNOWN;
     if (unknown) {
-        (void)api_problem_set(problem, API_PROBLEM_UNAVAILABLE,
-                              "the journal's answer was lost: it may be done or not; look, and ask "
-                              "for it again");
+        api_refuse_unconfirmed(problem);
     } else {
-        problem_unavailable(problem, "the journal did not take it");
+        api_refuse_unavailable(problem, API_WHY_JOURNAL_REFUSED);
     }
     load(driver);
     return unknown;

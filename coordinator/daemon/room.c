@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 
 #include "config.h"
 #include "entry.h"
@@ -45,10 +45,7 @@ bool room_takes(const struct driver *driver, size_t payload, struct api_problem 
     if (taken < most && payload <= most - taken) {
         return true;
     }
-    (void)api_problem_set(problem, API_PROBLEM_FULL,
-                          "open transactions take %llu bytes of memory, this one would bring %zu "
-                          "more, and open_bytes_max is %llu; nothing was done, try again",
-                          (unsigned long long)taken, payload, (unsigned long long)most);
+    api_refuse_bytes(problem, taken, payload, most);
     return false;
 }
 

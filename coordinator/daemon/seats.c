@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/buffer.h>
 #include <base/json.h>
 
@@ -121,13 +121,8 @@ bool seats_admit(struct entry *entry, struct api_problem *problem)
         return true;
     }
     refuse_for(entry, &who);
-    const char *text = buffer_text(&who);
-    (void)api_problem_set(problem, API_PROBLEM_FULL,
-                          "%u transactions are open (open_transactions_max is %u): the %u shared "
-                          "seats are taken, and of those of its own (open_transactions_reserved) "
-                          "%s; nothing was done, try again",
-                          admission->used[SEAT_NONE], admission->seats[SEAT_NONE],
-                          admission->seats[SEAT_SHARED], text != NULL ? text : "none is left");
+    api_refuse_seats(problem, admission->used[SEAT_NONE], admission->seats[SEAT_NONE],
+                     admission->seats[SEAT_SHARED], buffer_text(&who));
     return false;
 }
 

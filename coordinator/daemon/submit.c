@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <definition/definition.h>
 #include <journal/journal.h>
 #include <outbox/outbox.h>
@@ -70,16 +70,11 @@ static void problem_queue(const struct config *config, const struct journal_stat
                           struct api_problem *problem)
 {
     if (stats->gathered >= config->journal_queue_rows_max) {
-        (void)api_problem_set(problem, API_PROBLEM_FULL,
-                              "%u records wait for the journal, journal_queue_rows_max is %llu; "
-                              "nothing was done, try again",
-                              stats->gathered, (unsigned long long)config->journal_queue_rows_max);
+        api_refuse_full(problem, stats->gathered, "records wait for the journal",
+                        "journal_queue_rows_max", config->journal_queue_rows_max);
     } else {
-        (void)api_problem_set(problem, API_PROBLEM_FULL,
-                              "%llu bytes wait for the journal, journal_queue_bytes_max is %llu; "
-                              "nothing was done, try again",
-                              (unsigned long long)stats->gathered_bytes,
-                              (unsigned long long)config->journal_queue_bytes_max);
+        api_refuse_full(problem, stats->gathered_bytes, "bytes wait for the journal",
+                        "journal_queue_bytes_max", config->journal_queue_bytes_max);
     }
 }
 
@@ -90,10 +85,7 @@ bool submit_journal_takes(struct driver *driver, struct api_problem *problem)
     struct journal_stats stats;
     journal_stats(driver->journal, &stats);
     if (!stats.writable) {
-        const char *trouble = journal_trouble(driver->journal);
-        (void)api_problem_set(problem, API_PROBLEM_UNAVAILABLE,
-                              "the journal takes no writes now; nothing was done, try again%s%s",
-                              trouble[0] != '\0' ? ": " : "", trouble);
+        api_refuse_unwritable(problem, journal_trouble(driver->journal));
         return refused(driver, REFUSAL_JOURNAL_UNWRITABLE, problem);
     }
     if (!has_room(driver, &stats)) {
@@ -108,17 +100,13 @@ static bool admit(struct driver *driver, const struct api_submit *submit,
                   struct api_problem *problem)
 {
     if (driver->draining || driver->failed) {
-        problem_unavailable(problem, "this node is stopping");
+        api_refuse_unavailable(problem, API_WHY_STOPPING);
         return refused(driver, REFUSAL_STOPPING, problem);
     }
     if (driver->outbox_mode == CONFIG_OUTBOX_KAFKA &&
         outbox_waiting(driver) >= driver->config->outbox_rows_max) {
-        (void)api_problem_set(
-            problem, API_PROBLEM_FULL,
-            "%llu outcome events wait for Kafka, outbox_rows_max is %llu; nothing "
-            "was done, try again",
-            (unsigned long long)outbox_waiting(driver),
-            (unsigned long long)driver->config->outbox_rows_max);
+        api_refuse_full(problem, outbox_waiting(driver), "outcome events wait for Kafka",
+                        "outbox_rows_max", driver->config->outbox_rows_max);
         return refused(driver, REFUSAL_OUTBOX, problem);
     }
     if (!room_takes(driver, submit->input.len + submit->labels.len, problem)) {
@@ -134,12 +122,7 @@ static bool can_run(const struct driver *driver, const struct definition *defini
     for (uint32_t i = 0; i < definition->steps_count; i++) {
         const struct definition_step *step = &definition->steps[i];
         if (registry_participant(driver, step->participant) == NULL) {
-            (void)api_problem_set(
-                problem, API_PROBLEM_UNKNOWN_PARTICIPANT,
-                "definition \"%s\" version %u, step \"%s\": participant \"%s\" is not "
-                "registered (PUT /v1/participants/%s)",
-                definition->name, definition->version, step->name, step->participant,
-                step->participant);
+            api_refuse_participant(problem, definition, step, step->participant);
             return false;
         }
     }
@@ -237,7 +220,7 @@ static struct entry *make_entry(struct driver *driver, const struct api_submit *
         return NULL;
     }
     if (!has_memory || !fill_in(driver, entry, submit)) {
-        problem_unavailable(problem, "out of memory");
+        api_refuse_unavailable(problem, API_WHY_NO_MEMORY);
         if (entry != NULL) {
             entry_destroy(entry);
         }
@@ -263,26 +246,18 @@ static bool same_request(struct troth_span hash, const char *other)
     return hash.len == strlen(other) && memcmp(hash.data, other, hash.len) == 0;
 }
 
-static void problem_key(struct api_problem *problem, const troth_gtid *gtid)
-{
-    char text[TROTH_GTID_TEXT_LEN + 1];
-    troth_gtid_format(gtid, text);
-    (void)api_problem_set(problem, API_PROBLEM_KEY_REUSED,
-                          "this Idempotency-Key began transaction %s with another request", text);
-}
-
 /* The key is that of a transaction which is open here: its client waits with the first one. */
 static void join(struct entry *entry, const struct api_submit *submit, api_view_fn fn, void *arg)
 {
     struct api_problem problem;
     if (!same_request(entry->origin.request_hash, submit->request_hash)) {
-        problem_key(&problem, &entry->origin.gtid);
+        api_refuse_key(&problem, &entry->origin.gtid);
         fn(arg, &problem, NULL, false);
     } else if (!entry->looking_up &&
                (entry->origin.interactive || answer_is_due(entry, submit->reply))) {
         answer_entry(entry, fn, arg, false);
     } else if (answer_wait(entry, fn, arg, submit->reply, false, submit->wait_us) == NULL) {
-        problem_unknown(&problem, entry, "out of memory");
+        api_refuse_unknown(&problem, &entry->origin, API_WHY_NO_MEMORY);
         fn(arg, &problem, NULL, false);
     } else {
         entry_arm(entry);
@@ -304,7 +279,7 @@ static void show_earlier(struct driver *driver, struct entry *entry, const troth
             queries_get_as(driver, gtid, waiter->fn, waiter->arg, false);
         } else {
             struct api_problem problem;
-            problem_key(&problem, gtid);
+            api_refuse_key(&problem, gtid);
             waiter->fn(waiter->arg, &problem, NULL, false);
         }
         free(waiter);
@@ -329,7 +304,7 @@ static void on_key(void *arg, int error, const troth_gtid *gtid, struct troth_sp
         show_earlier(question.driver, entry, gtid, hash);
     } else {
         struct api_problem problem;
-        problem_unavailable(&problem, "the journal can not be asked for the idempotency key");
+        api_refuse_unavailable(&problem, API_WHY_KEY_UNASKED);
         answer_all(entry, &problem);
     }
     entry_bury(question.driver, entry);
@@ -360,7 +335,7 @@ static void start(struct driver *driver, const struct api_submit *submit, api_vi
     }
     if (answer_wait(entry, fn, arg, submit->reply, true, submit->wait_us) == NULL ||
         (keyed && !look_up_key(driver, entry))) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
         if (entry->waiters == NULL) {
             fn(arg, &problem, NULL, false);
         }

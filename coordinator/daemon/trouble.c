@@ -68,9 +68,3 @@ void trouble_failure_append(const struct entry *entry, struct buffer *object)
     json_append_text(object, entry->trouble);
     buffer_append_text(object, "}");
 }
-
-void problem_trouble(struct api_problem *problem, const struct entry *entry)
-{
-    (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE, "the transaction is parked: %s",
-                          entry->trouble);
-}

@@ -16,6 +16,5 @@ bool entry_is_parked(const struct entry *entry);
 const char *entry_state_name(const struct entry *entry);
 /* As txn_failure_tell(), or the trouble. */
 void trouble_failure_append(const struct entry *entry, struct buffer *object);
-void problem_trouble(struct api_problem *problem, const struct entry *entry);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/now.h>
 #include <event2/event.h>
 #include <txn/txn.h>
@@ -95,22 +95,13 @@ static void refuse(struct waiter **at, const struct api_problem *problem)
     free(waiter);
 }
 
-void problem_too_late(struct api_problem *problem, const struct entry *entry, const char *what)
-{
-    enum txn_outcome outcome = entry->txn.outcome;
-    (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE, "%s: the transaction is %s%s%s", what,
-                          txn_shown_name(&entry->txn),
-                          outcome != TXN_OUTCOME_NONE ? ", its outcome is " : "",
-                          outcome != TXN_OUTCOME_NONE ? txn_outcome_name(outcome) : "");
-}
-
 /* With how it stands. An abort that came too late is told so, now as when it is said again. */
 static void answer_one(struct entry *entry, struct waiter **at)
 {
     struct api_problem problem;
     if ((*at)->aborts && entry->txn.decision == TXN_COMMIT &&
         entry->txn.outcome != TXN_OUTCOME_NONE) {
-        problem_too_late(&problem, entry, "abort");
+        api_refuse_late(&problem, "abort", &entry->txn);
         refuse(at, &problem);
         return;
     }
@@ -144,23 +135,6 @@ void answer_level(struct entry *entry, enum txn_reply_level level)
 
 /* --- enlistments ------------------------------------------------------------------------------ */
 
-static void problem_enlist(struct api_problem *problem, const struct entry *entry, uint32_t branch,
-                           int error)
-{
-    if (error == TROTH_ERROR_EXISTS) {
-        (void)api_problem_set(
-            problem, API_PROBLEM_BRANCH_EXISTS,
-            "branch %u has enlisted already, with another participant, operation or vote", branch);
-    } else if (error == TROTH_ERROR_FULL) {
-        (void)api_problem_set(problem, API_PROBLEM_TOO_MANY_BRANCHES,
-                              "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
-    } else {
-        (void)api_problem_set(problem, API_PROBLEM_WRONG_STATE,
-                              "branch %u can not enlist: the transaction is %s; roll its work back",
-                              branch, txn_shown_name(&entry->txn));
-    }
-}
-
 void answer_enlisted(struct entry *entry, uint32_t branch, int error)
 {
     struct api_problem problem;
@@ -170,22 +144,10 @@ void answer_enlisted(struct entry *entry, uint32_t branch, int error)
         } else if (error == 0) {
             answer_one(entry, at);
         } else {
-            problem_enlist(&problem, entry, branch, error);
+            api_refuse_branch(&problem, branch, error, &entry->txn);
             refuse(at, &problem);
         }
     }
-}
-
-static void problem_enlisting(struct api_problem *problem, const struct entry *entry,
-                              uint32_t branch, const char *why)
-{
-    char text[TROTH_GTID_TEXT_LEN + 1];
-    troth_gtid_format(&entry->origin.gtid, text);
-    (void)api_problem_set(problem, API_PROBLEM_OUTCOME_UNKNOWN,
-                          "%s: it is not known whether branch %u of transaction %s is enlisted. "
-                          "Keep its work and enlist again, the same way, at any node: that is safe",
-                          why, branch, text);
-    problem->gtid = &entry->origin.gtid;
 }
 
 /* --- when it can not be waited for any longer ------------------------------------------------- */
@@ -213,7 +175,7 @@ void answer_stuck(struct entry *entry)
     }
 }
 
-static void answer_without(struct entry *entry, struct waiter **at, const char *why)
+static void answer_without(struct entry *entry, struct waiter **at, enum api_why why)
 {
     struct api_problem problem;
     if (may_be_shown(entry, *at)) {
@@ -221,16 +183,16 @@ static void answer_without(struct entry *entry, struct waiter **at, const char *
         return;
     }
     if (txn_told(&entry->txn) == TXN_TOLD_NOTHING) {
-        problem_unavailable(&problem, why);
+        api_refuse_unavailable(&problem, why);
     } else if ((*at)->enlists != 0) {
-        problem_enlisting(&problem, entry, (*at)->enlists, why);
+        api_refuse_unknown_enlistment(&problem, &entry->origin.gtid, (*at)->enlists, why);
     } else {
-        problem_unknown(&problem, entry, why);
+        api_refuse_unknown(&problem, &entry->origin, why);
     }
     refuse(at, &problem);
 }
 
-void answer_stopped(struct entry *entry, const char *why)
+void answer_stopped(struct entry *entry, enum api_why why)
 {
     while (entry->waiters != NULL) {
         answer_without(entry, &entry->waiters, why);
@@ -252,7 +214,7 @@ bool answer_overdue(struct entry *entry, struct mono now)
         } else if (txn_told(&entry->txn) == TXN_TOLD_NOTHING) {
             return false;
         } else {
-            answer_without(entry, at, "the journal does not answer in time");
+            answer_without(entry, at, API_WHY_JOURNAL_SILENT);
         }
     }
     return true;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/clock.h>
 #include <txn/txn.h>
 
@@ -24,7 +24,6 @@ struct waiter {
 };
 
 void entry_arm(struct entry *entry);
-void problem_too_late(struct api_problem *problem, const struct entry *entry, const char *what);
 /* NULL: no memory. */
 struct waiter *answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum api_reply level,
                            bool fresh, uint64_t wait_us);
@@ -41,7 +40,7 @@ void answer_level(struct entry *entry, enum txn_reply_level level);
 bool answer_overdue(struct entry *entry, struct mono now);
 /* The coordinator stops, or gives this transaction up: each is told what is durable, or that it is
  * not known. */
-void answer_stopped(struct entry *entry, const char *why);
+void answer_stopped(struct entry *entry, enum api_why why);
 struct mono answer_next(const struct entry *entry);
 /* What the client asked for was told already, or is due now. */
 bool answer_is_due(const struct entry *entry, enum api_reply level);

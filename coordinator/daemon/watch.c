@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <api/api.h>
+#include <api/refusal.h>
 #include <base/buffer.h>
 #include <event2/event.h>
 #include <txn/txn.h>
@@ -81,10 +81,10 @@ static void refuse(struct watcher *watcher, const struct api_problem *problem)
     fn(arg, problem, NULL);
 }
 
-static void refuse_unavailable(struct watcher *watcher, const char *why)
+static void refuse_unavailable(struct watcher *watcher, enum api_why why)
 {
     struct api_problem problem;
-    problem_unavailable(&problem, why);
+    api_refuse_unavailable(&problem, why);
     refuse(watcher, &problem);
 }
 
@@ -173,7 +173,7 @@ void watch_buried(struct entry *entry)
         if (entry->ended && entry->writes == 0) {
             answer_entry_timeline(entry, end_with_view, watcher, false);
         } else {
-            refuse_unavailable(watcher, "the transaction is not driven here any more");
+            refuse_unavailable(watcher, API_WHY_NO_LONGER_DRIVEN);
         }
     }
 }
@@ -181,7 +181,7 @@ void watch_buried(struct entry *entry)
 void watch_finish(struct driver *driver)
 {
     while (!LIST_EMPTY(&driver->watchers)) {
-        refuse_unavailable(LIST_FIRST(&driver->watchers), "the coordinator stops");
+        refuse_unavailable(LIST_FIRST(&driver->watchers), API_WHY_STOPS);
     }
     stop_timer(driver);
 }
@@ -238,7 +238,7 @@ static void on_looked_up(void *arg, const struct api_problem *problem, const str
     } else if (view->ended_at.us != 0) {
         tell_ended(watcher, view);
     } else {
-        refuse_unavailable(watcher, "the transaction is not driven here");
+        refuse_unavailable(watcher, API_WHY_NOT_DRIVEN);
     }
 }
 
@@ -246,7 +246,7 @@ static void look_up(struct watcher *watcher)
 {
     struct lookup *lookup = malloc(sizeof *lookup);
     if (lookup == NULL) {
-        refuse_unavailable(watcher, "out of memory");
+        refuse_unavailable(watcher, API_WHY_NO_MEMORY);
         return;
     }
     lookup->watcher = watcher;
@@ -260,9 +260,9 @@ void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg
     struct api_problem problem;
     struct watcher *watcher = NULL;
     if (!driver_leading(driver)) {
-        problem_unavailable(&problem, "this node does not lead yet");
+        api_refuse_unavailable(&problem, API_WHY_NOT_LEADING);
     } else if (!start_timer(driver) || (watcher = calloc(1, sizeof *watcher)) == NULL) {
-        problem_unavailable(&problem, "out of memory");
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
     }
     if (watcher == NULL) {
         fn(arg, &problem, NULL);

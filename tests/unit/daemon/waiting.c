@@ -117,7 +117,7 @@ static void wait_for(enum api_reply level)
 START_TEST(nothing_was_done_is_said_of_what_never_began)
 {
     wait_for(API_REPLY_COMPLETED);
-    answer_stopped(entry, "it stops");
+    answer_stopped(entry, API_WHY_STOPS);
     heard("unavailable");
     ck_assert_ptr_nonnull(strstr(detail, "nothing was done"));
 }
@@ -127,7 +127,7 @@ START_TEST(what_is_not_durable_is_not_known_and_says_how_to_ask)
 {
     step_kind(TXN_EVENT_SUBMITTED);
     wait_for(API_REPLY_COMPLETED);
-    answer_stopped(entry, "it stops");
+    answer_stopped(entry, API_WHY_STOPS);
     heard("outcome-unknown");
     ck_assert(named);
     ck_assert_ptr_nonnull(strstr(detail, "GET /v1/transactions/"));
@@ -141,11 +141,11 @@ START_TEST(what_is_durable_is_told_when_it_stops)
     step_kind(TXN_EVENT_SUBMITTED);
     durable(TXN_RECORD_BEGIN);
     wait_for(API_REPLY_COMPLETED);
-    answer_stopped(entry, "it stops");
+    answer_stopped(entry, API_WHY_STOPS);
     heard("view");
     step_kind(TXN_EVENT_FENCED); /* somebody else leads: it may be another state by now */
     wait_for(API_REPLY_COMPLETED);
-    answer_stopped(entry, "another node leads");
+    answer_stopped(entry, API_WHY_STOPS);
     heard("outcome-unknown");
 }
 END_TEST
@@ -159,7 +159,7 @@ START_TEST(an_outcome_that_is_durable_is_told_by_who_does_not_lead)
     durable(TXN_RECORD_DECISION);
     wait_for(API_REPLY_COMPLETED);
     step_kind(TXN_EVENT_FENCED);
-    answer_stopped(entry, "another node leads");
+    answer_stopped(entry, API_WHY_STOPS);
     heard("view");
 }
 END_TEST
@@ -198,7 +198,7 @@ START_TEST(a_key_that_is_not_looked_up_in_time_never_begins)
     entry->looking_up = true;
     ck_assert(answer_overdue(entry, answer_next(entry)));
     ck_assert(!answer_overdue(entry, answer_next(entry)));
-    answer_stopped(entry, "it takes too long");
+    answer_stopped(entry, API_WHY_STOPS);
     heard("unavailable");
 }
 END_TEST
@@ -220,7 +220,7 @@ START_TEST(an_enlistment_is_acknowledged_by_its_row_alone)
     heard("outcome-unknown");
     ck_assert_ptr_nonnull(strstr(detail, "branch 7"));
     ck_assert_int_eq(answer_wait_enlisted(entry, hear, NULL, 7), 0);
-    answer_stopped(entry, "it stops");
+    answer_stopped(entry, API_WHY_STOPS);
     heard("outcome-unknown");
 }
 END_TEST
