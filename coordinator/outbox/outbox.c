@@ -13,6 +13,9 @@
 
 /* The net below lost wake-ups, and when rows that met with passing trouble go again. */
 #define TICK_US 500000
+/* Rows are on their way and none has arrived for so long: Kafka is not there, whatever its
+ * connections say. */
+#define SILENT_US UINT64_C(5000000)
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
@@ -29,9 +32,27 @@ static void tell_state(struct outbox *outbox, bool reachable, const char *why)
     }
 }
 
+static bool is_silent(const struct outbox *outbox)
+{
+    return outbox->lanes.count[LANE_SENT] > 0 && mono_now().us - outbox->heard_us >= SILENT_US;
+}
+
 static void on_reachable(void *arg, bool reachable, const char *why)
 {
-    tell_state(arg, reachable, why);
+    struct outbox *outbox = arg;
+    if (!reachable || !is_silent(outbox)) {
+        tell_state(outbox, reachable, why);
+    }
+}
+
+static void look_whether_silent(struct outbox *outbox)
+{
+    char why[96];
+    if (outbox->stats.reachable && is_silent(outbox)) {
+        (void)snprintf(why, sizeof why, "connected, and no event was confirmed for %.0f s",
+                       (double)(mono_now().us - outbox->heard_us) / 1e6);
+        tell_state(outbox, false, why);
+    }
 }
 
 /* What is counted of a row in memory, before it is freed. */
@@ -109,6 +130,7 @@ static void on_delivered(void *arg, struct row *row, enum delivery delivery, con
     struct outbox *outbox = arg;
     struct lane *lane = row->lane;
     assert(lane->state == LANE_SENT && TAILQ_FIRST(&lane->rows) == row);
+    outbox->heard_us = mono_now().us;
     switch (delivery) {
     case DELIVERY_CONFIRMED:
         tell_state(outbox, true, "");
@@ -144,6 +166,9 @@ static bool lane_send(struct outbox *outbox, struct lane *lane, bool alone)
     const char *why = "";
     switch (producer_send(outbox->producer, row, &why)) {
     case 0:
+        if (outbox->lanes.count[LANE_SENT] == 0) {
+            outbox->heard_us = mono_now().us;
+        }
         lane->alone = alone;
         lane_set_state(&outbox->lanes, lane, LANE_SENT);
         return true;
@@ -213,6 +238,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct lane *lane;
     if (outbox->producer != NULL) {
         producer_serve(outbox->producer, 0);
+        look_whether_silent(outbox);
     }
     while ((lane = TAILQ_FIRST(&outbox->lanes.in[LANE_LATER])) != NULL) {
         lane_set_state(&outbox->lanes, lane, LANE_READY);

@@ -119,6 +119,7 @@ struct outbox {
     struct row_list pending; /* came since this reading began: behind what it finds */
     bool missed;             /* … or found no room even there: it is to be read once more */
     uint64_t passed_by;      /* rows of keys that are set aside, in this reading */
+    uint64_t heard_us;       /* of rows on their way: the last delivery, or when the first went */
     bool told;               /* config.state has been called */
     char why[512];           /* Kafka is not reachable, as was heard last */
 };

@@ -2,10 +2,14 @@
 and both databases, the journal and Kafka say the same."""
 
 import json
+import re
+import signal
 import socket
 import sys
 import threading
 from pathlib import Path
+
+import psycopg2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from system import BALANCE, System  # noqa: E402
@@ -244,6 +248,41 @@ class Faults(TrothTest):
         self.assertEqual({event["headers"]["ce_id"] for event in self.system.events()[gtid]}, {before})
 
     # --- two of them
+
+    def test_a_prepared_transaction_beside_the_journal_stops_no_event(self):
+        """Of somebody else, in the journal's own database, for as long as one likes."""
+        postgres = self.system.postgres
+        postgres.execute("journal", "create table if not exists public.other (n int)")
+        session = psycopg2.connect(postgres.to("journal"))
+        session.cursor().execute("insert into public.other values (1); prepare transaction 'somebody_elses'")
+        session.close()
+        try:
+            gtid = self.system.transfer(self.account, self.account, AMOUNT).json["gtid"]
+            self.agrees(gtid, "committed")
+            self.assertEqual(postgres.prepared("somebody%"), ["somebody_elses"])
+        finally:
+            postgres.execute("journal", "rollback prepared 'somebody_elses'")
+
+    def test_a_kafka_that_does_not_answer(self):
+        """Its connections live and nothing comes: transactions go on, it is told, and the events arrive when it is
+        back."""
+        self.system.transfer(self.account, self.account, 1)
+        self.system.drained()  # it has been heard of
+        self.system.kafka.signal(signal.SIGSTOP)
+        try:
+            gtid = self.system.transfer(self.account, self.account, 1).json["gtid"]
+            wait_until(lambda: re.search("^troth_kafka_reachable 0$", self.trothd.get("/metrics").body.decode(),
+                                         re.MULTILINE), 30, "the metric says so")
+            self.assertRegex(self.trothd.output(), "level=warn msg=kafka reachable=false "
+                                                   'reason="connected, and no event was confirmed for [5-9] s"')
+            self.assertEqual(self.trothd.get("/readyz").json["outbox"]["waiting"], 1)
+            self.assertEqual(self.trothd.get("/readyz").status, 200)
+        finally:
+            self.system.kafka.signal(signal.SIGCONT)
+        self.system.drained()
+        self.assertEqual({json.loads(event["payload"])["outcome"] for event in self.system.events()[gtid]},
+                         {"committed"})
+        wait_until(lambda: self.trothd.get("/readyz").json["outbox"]["reachable"], 30, "it is there again")
 
     def test_a_second_coordinator_waits_and_takes_over(self):
         from system import CheckedTrothd

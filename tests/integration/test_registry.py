@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from scripted import DONE, SILENCE, Scripted  # noqa: E402
+from scripted import DONE, REFUSED, SILENCE, Scripted  # noqa: E402
 from system import System  # noqa: E402
 from troth_test import TrothTest, main, wait_until  # noqa: E402
 
@@ -67,6 +67,34 @@ class Registrations(TrothTest):
                 for bank in BANKS]
             return left == [0, 0]
         wait_until(gone, 60, "the guard rows of 48 transfers are gone at both banks")
+
+    def test_the_guard_row_of_what_is_parked_stays(self):
+        """A saga is parked for longer than the rows of all others stay: its compensation finds what it undoes."""
+        self.publish("undone", [
+            {"name": "take", "participant": "bank_a", "operation": "debit", "input": {"account": 3, "amount": 5},
+             "compensate": {"operation": "debit", "input": {"account": 3, "amount": 5}, "retry": "once"}},
+            step("give", "one")], mode="saga", retries={"once": {"interval": "30ms", "max_attempts": 1}})
+        self.one.before["work", "execute"] = self.system.proxies["bank_a"].refuse
+        self.one.answers["work", "execute"] = [REFUSED]
+        before = self.system.balance("bank_a", 3)
+        gtid = self.begin("undone")
+        wait_until(lambda: self.trothd.show(gtid)["state"] == "parked", 30, "it is parked")
+        self.assertEqual(self.system.balance("bank_a", 3), before - 5)
+        self.system.proxies["bank_a"].accept()
+        later = [self.system.transfer(1, 1, 1).json["gtid"] for _ in range(48)]
+
+        def rows(gtids):
+            return self.system.postgres.value(
+                "bank_a", "select count(*) from troth_guard.guard where gtid = any(%s::uuid[])", (gtids,))
+
+        def gone():
+            self.assertEqual(self.system.transfer(2, 2, 1).status, 201)  # marks come with requests
+            return rows([other for other in later if other[15:18] != gtid[15:18]]) == 0
+        wait_until(gone, 60, "the rows of what came later, in other shards, are gone")
+        self.assertEqual(rows([gtid]), 1)
+        self.assertEqual(self.trothd.post(f"/v1/transactions/{gtid}/retry").status, 200)
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "compensated")
+        self.assertEqual(self.system.balance("bank_a", 3), before)
 
     def test_a_participant_that_open_transactions_need_is_not_deleted(self):
         self.one.answers["work", "prepare"] = [SILENCE]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from system import BALANCE, System  # noqa: E402
-from troth_test import TcpProxy, TrothTest, main, wait_until  # noqa: E402
+from troth_test import Postgres, TcpProxy, TrothTest, main, wait_until  # noqa: E402
 
 SAGAS = 48
 STOP_SECONDS = 5  # the participant's own
@@ -50,6 +50,29 @@ class ParticipantDatabase(TrothTest):
         bank.start()
         proxy = cls.system.proxies["bank_a"] = TcpProxy(bank.port)
         assert cls.trothd.register("bank_a", f"http://127.0.0.1:{proxy.port}/").status in (200, 201)
+
+    def test_a_database_that_does_not_exist_is_no_success(self):
+        """A decision meets a server without the participant's database: what says "does not exist" is taken for
+        nothing, neither for a commit nor for an abort."""
+        empty = self.run_folder.start(Postgres("empty"))
+        account = 7
+        for target, outcome in ((account, "committed"), (99999, "aborted")):  # nobody has that account
+            with self.subTest(outcome=outcome):
+                before = self.system.balance("bank_a", account)
+                self.system.proxies["bank_b"].hold("request")
+                gtid = self.system.begin(account, target, 5)
+                wait_until(lambda gtid=gtid: [name for name in self.postgres.prepared() if gtid in name], 20,
+                           "bank_a is prepared")
+                self.database.lead_to(empty.port)
+                self.system.proxies["bank_b"].release()
+                wait_until(lambda gtid=gtid: "does not exist" in self.trothd.show(gtid)["steps"][0].get("reason", ""),
+                           20, "the decision meets it")
+                self.assertIn(self.trothd.show(gtid)["steps"][0]["state"], ("committing", "aborting"))
+                self.assertEqual(len(self.postgres.prepared()), 1)
+                self.database.lead_to(self.postgres.port)
+                self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], outcome)
+                self.assertEqual(before - self.system.balance("bank_a", account), 5 if outcome == "committed" else 0)
+        self.system.drained()
 
     def tearDown(self):
         self.database.release()

@@ -3,6 +3,7 @@
     proxy = TcpProxy(postgres.port)      # connect to proxy.port
     proxy.cut()                          # every connection ends now, with a reset; new ones work
     proxy.refuse()                       # … and new ones are closed at once, until accept()
+    proxy.lead_to(other.port)            # … and new ones go to another server
     proxy.hold("reply")                  # bytes of that direction wait (the connection looks slow), until release()
     proxy.drop("reply")                  # bytes of that direction vanish until cut(): sent, but the answer never comes
     proxy.cut_at("reply", b"COMMIT")     # the next time the bytes come by, they are not passed on and the connection is
@@ -77,6 +78,11 @@ class TcpProxy:
 
     def accept(self):
         self._refusing = False
+
+    def lead_to(self, server_port):
+        """Another server stands behind it: connections end now, new ones go there."""
+        self._server = (self._server[0], server_port)
+        self.cut()
 
     def hold(self, direction):
         self._open[direction].clear()

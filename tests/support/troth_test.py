@@ -275,6 +275,10 @@ class Kafka:
         self.stop()
         self.start()
 
+    def signal(self, number):
+        """SIGSTOP makes it silent, SIGCONT lets it go on."""
+        os.kill(int((self.folder / "kafka.process").read_text().split()[0]), number)
+
     def topics(self):
         listed = self._kcat("-L", "-J")
         return sorted(topic["topic"] for topic in json.loads(listed)["topics"])

@@ -122,6 +122,25 @@ START_TEST(warning_on_prepare)
 }
 END_TEST
 
+/* The work runs in the transaction that is prepared, and in no other: what it wrote, and its guard
+ * row, bear that one's number (faults.md 8). */
+START_TEST(work_is_part_of_what_is_prepared)
+{
+    char number[32];
+
+    assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
+    snprintf(number, sizeof number, "%s",
+             rig_sql(&rig, "SELECT transaction FROM pg_prepared_xacts"
+                           " WHERE database = current_database()"));
+    ck_assert_str_ne(number, "");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
+    assert_result(ASK(.op = OP_COMMIT, .counter = 1), RESULT_DONE);
+    ck_assert_str_eq(rig_sql(&rig, "SELECT xmin FROM account WHERE id = 1"), number);
+    ck_assert_str_eq(rig_sql(&rig, "SELECT xmin FROM troth_guard.guard"), number);
+}
+END_TEST
+
 /* PREPARE that fails is retry; nothing is left, and the abort that follows is done. */
 START_TEST(prepare_fails)
 {
@@ -408,6 +427,7 @@ TCase *database_tests(void)
     tcase_add_test(tests, backend_ended_during_commit_prepared);
     tcase_add_test(tests, warning_on_commit_prepared);
     tcase_add_test(tests, warning_on_prepare);
+    tcase_add_test(tests, work_is_part_of_what_is_prepared);
     tcase_add_test(tests, prepare_fails);
     tcase_add_test(tests, failed_transaction);
     tcase_add_test(tests, committed_by_hand);
