@@ -6,14 +6,15 @@
 file(GLOB installed_sources CONFIGURE_DEPENDS ${sdk_dir}/src/*.c ${sdk_dir}/base/*.c
   ${sdk_dir}/wire/*.c ${sdk_dir}/http/*.c ${sdk_dir}/resolve/*.c ${sdk_dir}/hosts/*.c)
 add_library(troth_objects OBJECT ${installed_sources})
-add_dependencies(troth_objects sdk_sql)
 target_include_directories(troth_objects PRIVATE ${sdk_dir}/include ${sdk_dir}/src
   ${sdk_dir}/base ${sdk_dir}/base/include ${sdk_dir}/wire ${sdk_dir}/wire/include ${sdk_dir}/http ${sdk_dir}/http/include
-  ${sdk_dir}/resolve ${sdk_dir}/resolve/include ${sdk_dir}/hosts/include
-  ${CMAKE_CURRENT_BINARY_DIR}/generated)
-target_link_libraries(troth_objects PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES troth_flags)
+  ${sdk_dir}/resolve ${sdk_dir}/resolve/include ${sdk_dir}/hosts/include)
+target_link_libraries(troth_objects PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES
+  guard_migrations guard_sql troth_flags)
+set(troth_installed $<TARGET_OBJECTS:troth_objects> $<TARGET_OBJECTS:guard_migrations>
+  $<TARGET_OBJECTS:guard_sql>)
 
-add_library(troth_shared SHARED $<TARGET_OBJECTS:troth_objects>)
+add_library(troth_shared SHARED ${troth_installed})
 target_link_libraries(troth_shared PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES
   Threads::Threads)
 target_link_options(troth_shared PRIVATE -Wl,--version-script=${sdk_dir}/troth.map -Wl,-z,defs)
@@ -42,12 +43,12 @@ list(JOIN troth_exported "\n" troth_exported)
 file(CONFIGURE OUTPUT exported.txt CONTENT "${troth_exported}\n")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sdk_dir}/troth.map)
 add_custom_command(OUTPUT libtroth.a
-  COMMAND ${CMAKE_LINKER} -r -o troth_whole.o $<TARGET_OBJECTS:troth_objects> --whole-archive
+  COMMAND ${CMAKE_LINKER} -r -o troth_whole.o ${troth_installed} --whole-archive
     ${troth_llhttp_archive} --no-whole-archive
   COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${CMAKE_CURRENT_BINARY_DIR}/exported.txt troth_whole.o
   COMMAND ${CMAKE_COMMAND} -E rm -f libtroth.a
   COMMAND ${CMAKE_AR} rcs libtroth.a troth_whole.o
-  DEPENDS troth_objects $<TARGET_OBJECTS:troth_objects> llhttp ${CMAKE_CURRENT_BINARY_DIR}/exported.txt
+  DEPENDS troth_objects ${troth_installed} llhttp ${CMAKE_CURRENT_BINARY_DIR}/exported.txt
   COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(troth_static ALL DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/libtroth.a)
 

@@ -1,11 +1,11 @@
 /* /openapi.json: the description of this API, compiled in. */
-#include "openapi_data.h"
+#include <api_files.h>
 
 #include "call.h"
 
 struct troth_span api_openapi(void)
 {
-    return (struct troth_span){(const char *)openapi_data, openapi_data_len};
+    return (struct troth_span){api_files[0].text, api_files[0].len};
 }
 
 int openapi_get(const struct request *request, struct api_problem *ret_problem)

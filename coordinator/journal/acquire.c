@@ -1,58 +1,22 @@
-/* From a fresh connection to a lane that may write: see the steps in inner.h. */
+/* From a fresh connection to a lane that may write: see the steps in state.h. */
+#include "acquire.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "inner.h"
+#include <journal_sql.h>
+
+#include "alive.h"
+#include "beat.h"
+#include "lane.h"
+#include "lease.h"
+#include "load.h"
+#include "ticks.h"
 
 #define WAIT_MIN_US UINT64_C(20000)
 /* How often a node looks at one of its own name: an earlier self's session ends soon. */
 #define TWIN_WAIT_US UINT64_C(100000)
-
-/* All shards or none. The owner is one process: an earlier one of the same node may be taken over
- * at once when its sessions are gone, any other when its lease has run out. An owner's sessions
- * bear its name, the lane's from the statement on that made it the owner, the keeper's beside it.
- */
-static const char lease_sql[] =
-    "with l as materialized (select shard from troth.lease t where owner is null or owner = $2 "
-    "or (node = $1 and not exists (select from pg_stat_activity a where "
-    "starts_with(a.application_name, 'troth:') "
-    "and right(a.application_name, 32) = replace(t.owner::text, '-', ''))) "
-    "or lease_until is null or lease_until <= clock_timestamp() "
-    "order by shard for update), "
-    "u as (update troth.lease t set node = $1, owner = $2, "
-    "lease_until = clock_timestamp() + $3 * interval '1 microsecond' "
-    "where (select count(*) from l) = (select count(*) from troth.lease) "
-    "and t.shard in (select shard from l) returning t.shard) "
-    "select exists (select from u), "
-    "(select (extract(epoch from max(lease_until) - clock_timestamp()) * 1000000)::int8 "
-    "from troth.lease), "
-    "(select node from troth.lease order by lease_until desc nulls last limit 1), "
-    "(select (extract(epoch from max(lease_until)) * 1000000)::int8 from troth.lease), "
-    "case when exists (select from u) then "
-    "set_config('application_name', $4 || replace($2::text, '-', ''), false) end";
-
-static const char name_sql[] =
-    "select set_config('application_name', $1 || replace($2::text, '-', ''), false)";
-
-/* A half-sent pipeline of an older session would hold its locks as long as its connection stands.
- * Only while the lease is ours: a node that was fenced must not end its successor's session. */
-static const char terminate_sql[] =
-    "select pg_terminate_backend(pid) from pg_stat_activity where starts_with(application_name, "
-    "$1) "
-    "and pid <> pg_backend_pid() and exists (select from troth.lease where owner = $2)";
-
-/* Waits for every write before it, in the order in which writes lock. Every acquisition raises,
- * also the same node's after a restart: one epoch is one memory [SAMEEPOCH]. */
-static const char raise_sql[] =
-    "with l as materialized (select shard from troth.shard order by shard for update), "
-    "u as (update troth.shard s set epoch = epoch + 1 where s.shard in (select shard from l) "
-    "and exists (select from troth.lease t where t.shard = s.shard and t.owner = $1) "
-    "returning s.shard, s.epoch) select shard, epoch from u";
-
-static const char reclaim_sql[] =
-    "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
-    "microsecond' where owner = $1 returning shard) select count(*) from u";
 
 void acquire_query(struct journal *journal, const char *sql, link_fn fn)
 {
@@ -88,7 +52,7 @@ bool acquire_failed(struct journal *journal, PGresult *result)
         return false;
     if (status == PGRES_FATAL_ERROR) {
         journal->acquire_failed = true;
-        journal_state_set(journal, JOURNAL_CONNECTING, text == NULL ? "the database failed" : text);
+        state_set(journal, JOURNAL_CONNECTING, text == NULL ? "the database failed" : text);
     }
     link_reset(&journal->lane.link);
     return true;
@@ -104,7 +68,7 @@ static void acquire_on_ready(void *arg, PGresult *result)
     if (acquire_failed(journal, result) || PQresultStatus(result) != PGRES_PIPELINE_SYNC ||
         journal->step == STEP_STOPPED)
         return;
-    journal_step_set(journal, STEP_LOAD);
+    state_step(journal, STEP_LOAD);
     load_next(journal);
 }
 
@@ -115,7 +79,7 @@ static void acquire_on_reclaim(void *arg, PGresult *result)
     if (acquire_failed(journal, result))
         return;
     if (PQntuples(result) != 1 || field_int8(result, 0, 0) != (int64_t)journal->shards) {
-        journal_stop(journal, "another node took the lease over");
+        state_stop(journal, "another node took the lease over");
         return;
     }
     journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
@@ -127,23 +91,24 @@ static void acquire_terminate(struct journal *journal)
     params_clear(&journal->params);
     params_string(&journal->params, journal->application_name);
     params_uuid(&journal->params, journal->owner);
-    acquire_query(journal, name_sql, NULL);
-    acquire_query(journal, terminate_sql, NULL);
+    acquire_query(journal, journal_sql_lane_name, NULL);
+    acquire_query(journal, journal_sql_lane_terminate, NULL);
     acquire_sync(journal, NULL);
 }
 
 void acquire_reclaim(struct journal *journal)
 {
-    journal_step_set(journal, STEP_RECLAIM);
+    state_step(journal, STEP_RECLAIM);
     acquire_terminate(journal);
     journal->lease_asked_us = clock_mono_us();
     params_clear(&journal->params);
     params_uuid(&journal->params, journal->owner);
     params_int8(&journal->params, (int64_t)journal->lease_us);
-    acquire_query(journal, reclaim_sql, acquire_on_reclaim);
+    acquire_query(journal, journal_sql_lease_reclaim, acquire_on_reclaim);
     acquire_sync(journal, NULL);
     if (!journal->lane.link.broken)
         lane_prepare(journal);
+    beat_prepare(journal);
     acquire_sync(journal, acquire_on_ready);
 }
 
@@ -191,16 +156,17 @@ static void acquire_on_raised(void *arg, PGresult *result)
     lease_start(journal);
     if (!journal->lane.link.broken)
         lane_prepare(journal);
+    beat_prepare(journal);
     acquire_sync(journal, acquire_on_ready);
 }
 
 static void acquire_raise(struct journal *journal)
 {
-    journal_step_set(journal, STEP_RAISE);
+    state_step(journal, STEP_RAISE);
     acquire_terminate(journal);
     params_clear(&journal->params);
     params_uuid(&journal->params, journal->owner);
-    acquire_query(journal, raise_sql, acquire_on_raise);
+    acquire_query(journal, journal_sql_epoch_raise, acquire_on_raise);
     acquire_sync(journal, acquire_on_raised);
 }
 
@@ -217,7 +183,7 @@ static bool acquire_twin_lives(struct journal *journal, int64_t until)
              "another trothd that is called \"%s\", too, lives and leads this journal: give each "
              "node a name of its own (--node)",
              journal->node);
-    journal_stop(journal, why);
+    state_stop(journal, why);
     return true;
 }
 
@@ -237,8 +203,8 @@ static void acquire_wait(struct journal *journal, PGresult *result)
         wait = TWIN_WAIT_US;
     snprintf(why, sizeof why, "node %.*s holds the lease", (int)node.len,
              node.data == NULL ? "" : node.data);
-    journal_step_set(journal, STEP_WAIT);
-    journal_state_set(journal, JOURNAL_WAITING, why);
+    state_step(journal, STEP_WAIT);
+    state_set(journal, JOURNAL_WAITING, why);
     event_in(journal->acquire_timer, wait < third ? wait : third);
 }
 
@@ -258,14 +224,14 @@ static void acquire_on_lease(void *arg, PGresult *result)
 
 void acquire_lease(struct journal *journal)
 {
-    journal_step_set(journal, STEP_LEASE);
+    state_step(journal, STEP_LEASE);
     journal->lease_asked_us = clock_mono_us();
     params_clear(&journal->params);
     params_string(&journal->params, journal->node);
     params_uuid(&journal->params, journal->owner);
     params_int8(&journal->params, (int64_t)journal->lease_us);
     params_string(&journal->params, journal->application_name);
-    acquire_query(journal, lease_sql, acquire_on_lease);
+    acquire_query(journal, journal_sql_lease_acquire, acquire_on_lease);
     acquire_sync(journal, NULL);
 }
 

@@ -1,3 +1,4 @@
+/* Which of the queued rows go together into one COMMIT. */
 #include "batch.h"
 
 #include <assert.h>

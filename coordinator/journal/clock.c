@@ -3,12 +3,14 @@
  * takeover. So all of Troth's wall times are the database's, carried on by the monotonic clock,
  * which nobody sets: a wall clock that jumps changes nothing. A node whose wall clock differs too
  * much does not begin to lead: what else is wrong with it? */
+#include "clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "inner.h"
-
 #include <base/now.h>
+
+#include "ticks.h"
 
 /* Not worth a step of the time that is told: less than this, or than the answer took. */
 #define NOTE_US  INT64_C(100000)
@@ -55,6 +57,6 @@ bool clock_is_right(struct journal *journal)
                    (double)off / US_PER_S, journal->clock_ahead_us > 0 ? "ahead of" : "behind",
                    (double)journal->clock_difference_us / US_PER_S);
     journal->acquire_failed = true; /* said here: the connection's end has nothing to add */
-    journal_state_set(journal, JOURNAL_CONNECTING, why);
+    state_set(journal, JOURNAL_CONNECTING, why);
     return false;
 }

@@ -1,13 +1,8 @@
 /* The outbox's rows, read again: in pages bounded by rows and by bytes, so that a million of them,
  * or a few that are large, hold up nothing else that is asked. */
-#include "read.h"
+#include "events.h"
 
-#define PAGE_ROWS     200     /* JOURNAL_EVENTS_PAGE */
-#define PAGE_BYTES    4194304 /* of a page behind its first row */
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x)  STRINGIFY_(x)
-
-#define EVENT_COLUMNS "gtid, epoch, seq, id, aggregatetype, aggregateid, type, payload, headers"
+#include <journal_sql.h>
 
 static void event_read(const PGresult *result, int n, struct record_outbox_row *ret_row)
 {
@@ -46,16 +41,7 @@ static void events_take(struct ask *ask, const PGresult *result)
 
 const struct ask_kind ask_events = {
     .name = "events",
-    .sql = "select " EVENT_COLUMNS ", total >= " STRINGIFY(
-        PAGE_ROWS) " or total > n "
-                   "from (select *, row_number() over w as n, count(*) over () as total, "
-                   "sum(octet_length(payload) + octet_length(headers)) over w as bytes from "
-                   "(select * from "
-                   "troth.outbox where (shard, epoch, seq) > ($1, $2, $3) order by shard, epoch, "
-                   "seq "
-                   "limit " STRINGIFY(PAGE_ROWS) ") o window w as (order by shard, epoch, "
-                                                 "seq)) p where n = 1 or bytes <= " STRINGIFY(
-                                                     PAGE_BYTES) " order by n",
+    .sql = journal_sql_events,
     .take = events_take,
     .end = event_end,
 };
@@ -93,7 +79,7 @@ static void event_take(struct ask *ask, const PGresult *result)
 
 const struct ask_kind ask_event_get = {
     .name = "event_get",
-    .sql = "select " EVENT_COLUMNS " from troth.outbox where shard = $1 and gtid = $2 and id = $3",
+    .sql = journal_sql_event_get,
     .take = event_take,
     .end = event_end,
 };
@@ -106,8 +92,7 @@ static void discard_take(struct ask *ask, const PGresult *result)
 
 const struct ask_kind ask_event_discard = {
     .name = "event_discard",
-    .sql = "with d as (delete from troth.outbox where shard = $1 and gtid = $2 and id = $3 "
-           "returning id) select count(*) from d",
+    .sql = journal_sql_event_discard,
     .writes = true,
     .take = discard_take,
     .end = event_end,

@@ -1,17 +1,17 @@
 /* Whose journal is it, and is it fit for one? The first that the lane asks on a new connection. */
+#include "hello.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "inner.h"
+#include <journal_sql.h>
+
+#include "acquire.h"
+#include "alive.h"
+#include "clock.h"
 #include "session.h"
-
-/* Plans that were made on empty tables must not stay sequential scans. */
-#define LANE_SETS ", set_config('plan_cache_mode', 'force_generic_plan', false)"
-
-static const char hello_sql[] =
-    "select j.id, j.shards, (select max(version) from troth.migration), clock_timestamp() "
-    "from troth.journal j";
+#include "ticks.h"
 
 #define RUN_MIGRATE "run: trothd migrate"
 
@@ -21,17 +21,17 @@ static bool hello_schema_fits(struct journal *journal, PGresult *result)
     int version;
 
     if (state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0)) {
-        journal_stop(journal, "the database has no journal; " RUN_MIGRATE);
+        state_stop(journal, "the database has no journal; " RUN_MIGRATE);
         return false;
     }
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return true; /* another matter */
     version = PQntuples(result) == 1 ? field_int4(result, 0, 2) : 0;
     if (version < JOURNAL_SCHEMA_VERSION)
-        journal_stop(journal, "the journal's schema is older than this program; " RUN_MIGRATE);
+        state_stop(journal, "the journal's schema is older than this program; " RUN_MIGRATE);
     else if (version > JOURNAL_SCHEMA_VERSION)
-        journal_stop(journal, "the journal's schema is newer than this program: start the newer "
-                              "trothd");
+        state_stop(journal, "the journal's schema is newer than this program: start the newer "
+                            "trothd");
     return version == JOURNAL_SCHEMA_VERSION;
 }
 
@@ -41,13 +41,13 @@ static bool hello_take(struct journal *journal, PGresult *result)
     uint32_t shards = (uint32_t)field_int4(result, 0, 1);
 
     if (!troth_journal_id_valid(id.data, id.len) || shards == 0 || shards > TROTH_SHARDS_MAX) {
-        journal_stop(journal, "the journal's own row makes no sense");
+        state_stop(journal, "the journal's own row makes no sense");
         return false;
     }
     if (journal->id[0] != '\0') {
         if (memcmp(journal->id, id.data, id.len) == 0 && journal->shards == shards)
             return true;
-        journal_stop(journal, "the database holds another journal than before");
+        state_stop(journal, "the database holds another journal than before");
         return false;
     }
     if (journal->seqs == NULL)
@@ -93,7 +93,7 @@ static void hello_on_fit(void *arg, PGresult *result)
     case SESSION_FIT:
         return;
     case SESSION_STANDBY:
-        journal_state_set(journal, JOURNAL_CONNECTING, why);
+        state_set(journal, JOURNAL_CONNECTING, why);
         journal->acquire_failed = true;
         link_refuse(&journal->lane.link);
         return;
@@ -101,10 +101,10 @@ static void hello_on_fit(void *arg, PGresult *result)
         if (journal->unsafe)
             hello_warn(journal, why);
         else
-            journal_stop(journal, why);
+            state_stop(journal, why);
         return;
     case SESSION_UNFIT:
-        journal_stop(journal, why);
+        state_stop(journal, why);
         return;
     }
 }
@@ -116,7 +116,7 @@ static void hello_on_check(void *arg, PGresult *result)
     if (journal->step == STEP_STOPPED)
         return;
     if (session_is_shared(result))
-        journal_stop(journal, session_shared_why);
+        state_stop(journal, session_shared_why);
     else
         (void)acquire_failed(journal, result);
 }
@@ -155,35 +155,54 @@ static void prove_on_check(void *arg, PGresult *result)
     }
     if (journal->lane.flight == NULL) /* else that has to succeed */
         alive_wrote(journal);
-    journal_step_set(journal, STEP_READY);
-    journal_state_update(journal, alive_can_write(journal)
-                                      ? "all shards acquired"
-                                      : "connected again: what has no answer is written again");
-    lane_flush(journal);
+    state_step(journal, STEP_READY);
+    state_update(journal, state_can_write(journal)
+                              ? "all shards acquired"
+                              : "connected again: what has no answer is written again");
+    state_wake_lane(journal);
 }
 
-void acquire_prove(struct journal *journal)
+/* Loaded, and the keeper has put its mark. */
+static void prove_on_due(evutil_socket_t fd, short what, void *arg)
 {
-    if (journal->step != STEP_PROVE || !journal->keeper_marked)
+    struct journal *journal = arg;
+
+    (void)fd;
+    (void)what;
+    if (journal->step != STEP_PROVE || !journal->keeper_marked || journal->lane.link.broken)
         return;
     session_check(&journal->lane.link, &journal->params, prove_on_check, journal);
     acquire_sync(journal, prove_on_check);
 }
 
-void acquire_begin(struct journal *journal)
+void hello_begin(struct journal *journal)
 {
+    /* Plans that were made on empty tables must not stay sequential scans. */
+    static const struct session_settings settings = {.plan_cache_mode = "force_generic_plan"};
     struct link *link = &journal->lane.link;
 
-    journal_step_set(journal, STEP_HELLO);
-    session_begin(link, &journal->params, LANE_SETS, hello_on_begun, journal);
+    state_step(journal, STEP_HELLO);
+    session_begin(link, &journal->params, &settings, hello_on_begun, journal);
     acquire_sync(journal, NULL);
     params_clear(&journal->params);
-    acquire_query(journal, session_fit_sql, hello_on_fit);
+    acquire_query(journal, journal_sql_session_fit, hello_on_fit);
     session_prepare(link, hello_on_check, journal);
     session_check(link, &journal->params, hello_on_check, journal);
     acquire_sync(journal, NULL);
     params_clear(&journal->params);
     journal->hello_asked_us = clock_mono_us();
-    acquire_query(journal, hello_sql, hello_on_journal);
+    acquire_query(journal, journal_sql_hello, hello_on_journal);
     acquire_sync(journal, NULL);
+}
+
+int hello_init(struct journal *journal)
+{
+    journal->proving = event_new(journal->base, -1, 0, prove_on_due, journal);
+    return journal->proving == NULL ? TROTH_ERROR_NO_MEMORY : TROTH_OK;
+}
+
+void hello_finish(struct journal *journal)
+{
+    if (journal->proving != NULL)
+        event_free(journal->proving);
 }

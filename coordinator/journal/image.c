@@ -1,3 +1,4 @@
+/* From the columns of get.sql, load.sql, inquire.sql and list.sql to a transaction. */
 #include "image.h"
 
 #include "param.h"

@@ -5,15 +5,7 @@
 #include <journal/journal.h>
 #include <libpq-fe.h>
 
-/* Of troth.txn as t and troth.decision as d. */
-#define IMAGE_COLUMNS                                                                              \
-    "t.gtid, t.attempt, t.protocol, t.mode, t.interactive, t.accepted, t.definition, "             \
-    "t.definition_version, t.input, t.labels, t.idempotency_key, t.request_hash, t.traceparent, "  \
-    "t.timeout_us, t.prepare_timeout_us, t.began_at, "                                             \
-    "coalesce(d.delegated_branch, t.delegated_branch), d.decision, "                               \
-    "coalesce(t.outcome, d.outcome), coalesce(d.members, t.members), "                             \
-    "coalesce(t.failure, d.failure), t.state, t.steps, t.history, t.ended_at, d.decided_at, "      \
-    "t.fallback"
+/* In the order of get.sql, load.sql, inquire.sql and list.sql. */
 #define IMAGE_COLUMNS_COUNT 27
 #define IMAGE_BEGAN_AT      15
 

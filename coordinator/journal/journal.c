@@ -1,106 +1,26 @@
+/* The journal as its host sees it: made, asked for rows to write, ended. The steps of its
+ * connections are in hello.c, acquire.c and load.c; what writes in lane.c, what reads in read.c. */
 #include <assert.h>
 #include <event2/util.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "inner.h"
-
-#include <base/now.h>
-
-uint64_t clock_mono_us(void)
-{
-    return mono_now().us;
-}
-
-void event_in(struct event *event, uint64_t us)
-{
-    struct timeval wait = timeval_of(us);
-
-    event_add(event, &wait);
-}
-
-/* --- state ---------------------------------------------------------------------------------------
- */
-
-void journal_state_set(struct journal *journal, enum journal_state state, const char *why)
-{
-    bool same =
-        journal->state == state && (state == JOURNAL_LEADING || strcmp(journal->why, why) == 0);
-
-    if (same || journal->state == JOURNAL_FENCED)
-        return;
-    journal->state = state;
-    snprintf(journal->why, sizeof journal->why, "%s", why);
-    journal->callbacks.state(journal->arg, state, why);
-}
-
-void journal_step_set(struct journal *journal, enum step step)
-{
-    static const uint32_t next[STEP_COUNT] = {
-        [STEP_DOWN] = 1u << STEP_HELLO,
-        [STEP_HELLO] = 1u << STEP_LEASE | 1u << STEP_RECLAIM,
-        [STEP_LEASE] = 1u << STEP_WAIT | 1u << STEP_RAISE,
-        [STEP_WAIT] = 1u << STEP_LEASE,
-        [STEP_RAISE] = 1u << STEP_LOAD | 1u << STEP_LEASE,
-        [STEP_RECLAIM] = 1u << STEP_LOAD,
-        [STEP_LOAD] = 1u << STEP_PROVE,
-        [STEP_PROVE] = 1u << STEP_READY,
-    };
-
-    assert(step == STEP_STOPPED || step == STEP_DOWN || (next[journal->step] >> step & 1) != 0);
-    assert(journal->step != STEP_STOPPED);
-    journal->step = step;
-}
-
-static bool journal_writes(const struct journal *journal)
-{
-    return journal->step == STEP_READY && lease_sure(journal) && alive_can_write(journal) &&
-           (journal->lane.flight == NULL || journal->lane.flight->tries < 3);
-}
-
-void journal_state_update(struct journal *journal, const char *why)
-{
-    if (journal->step == STEP_READY)
-        journal_state_set(journal, journal_writes(journal) ? JOURNAL_LEADING : JOURNAL_CONNECTING,
-                          why);
-}
-
-void journal_state_recover(struct journal *journal, const char *why)
-{
-    if (journal_writes(journal))
-        journal_state_set(journal, JOURNAL_LEADING, why);
-}
-
-void journal_stop(struct journal *journal, const char *why)
-{
-    if (journal->step == STEP_STOPPED)
-        return;
-    journal_step_set(journal, STEP_STOPPED);
-    lane_fence_all(journal);
-    journal_state_set(journal, JOURNAL_FENCED, why);
-}
-
-void journal_report(struct journal *journal, const troth_gtid *gtid, enum txn_record_kind kind,
-                    uint32_t attempt, const char *why)
-{
-    char text[TROTH_GTID_TEXT_LEN + 1], line[400];
-
-    if (journal->callbacks.refused != NULL) {
-        journal->callbacks.refused(journal->arg, gtid, kind, attempt, why);
-        return;
-    }
-    troth_gtid_format(gtid, text);
-    snprintf(line, sizeof line, "txn=%s attempt=%u refused: %s", text, attempt, why);
-    journal->callbacks.state(journal->arg, journal->state, line);
-}
+#include "acquire.h"
+#include "alive.h"
+#include "asks.h"
+#include "hello.h"
+#include "lane.h"
+#include "lease.h"
+#include "read.h"
+#include "state.h"
+#include "ticks.h"
 
 static void lane_link_up(void *arg)
 {
     struct journal *journal = arg;
 
     if (journal->step != STEP_STOPPED)
-        acquire_begin(journal);
+        hello_begin(journal);
 }
 
 static void lane_link_down(void *arg, const char *why)
@@ -116,13 +36,13 @@ static void lane_link_down(void *arg, const char *why)
         free(journal->epochs);
         journal->epochs = NULL;
     }
-    journal_step_set(journal, STEP_DOWN);
+    state_step(journal, STEP_DOWN);
     lane_lost(journal);
     alive_waits(journal);
     if (journal->id[0] != '\0' && journal->lane.link.silences > 0)
         keeper_start(journal);
     if (!said)
-        journal_state_set(journal, JOURNAL_CONNECTING, why);
+        state_set(journal, JOURNAL_CONNECTING, why);
 }
 
 static void lane_link_warning(void *arg, const char *text)
@@ -157,8 +77,9 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->state = JOURNAL_CONNECTING;
     journal->load.shard = -1;
     evutil_secure_rng_get_bytes(journal->owner, sizeof journal->owner);
-    if ((error = lane_init(journal)) != TROTH_OK || (error = acquire_init(journal)) != TROTH_OK ||
-        (error = lease_init(journal)) != TROTH_OK || (error = reader_init(journal)) != TROTH_OK)
+    if ((error = lane_init(journal)) != TROTH_OK || (error = hello_init(journal)) != TROTH_OK ||
+        (error = acquire_init(journal)) != TROTH_OK || (error = lease_init(journal)) != TROTH_OK ||
+        (error = reader_init(journal, asks_prepared, asks_prepared_count)) != TROTH_OK)
         return error;
     error = link_init(&journal->lane.link, base, journal->conninfo, "troth standby", &callbacks,
                       journal);
@@ -200,6 +121,7 @@ void journal_destroy(struct journal *journal)
     reader_finish(journal);
     lease_finish(journal);
     acquire_finish(journal);
+    hello_finish(journal);
     lane_finish(journal);
     params_finish(&journal->params);
     free(journal->epochs);
@@ -216,7 +138,7 @@ enum journal_state journal_state(const struct journal *journal)
 
 bool journal_leads(const struct journal *journal)
 {
-    return journal->step != STEP_STOPPED && lease_sure(journal);
+    return journal->step != STEP_STOPPED && state_lease_sure(journal);
 }
 
 const char *journal_id(const struct journal *journal)
@@ -227,11 +149,6 @@ const char *journal_id(const struct journal *journal)
 uint32_t journal_shards(const struct journal *journal)
 {
     return journal->shards;
-}
-
-uint32_t journal_epoch(const struct journal *journal, uint32_t shard)
-{
-    return journal->epochs == NULL || shard >= journal->shards ? 0 : journal->epochs[shard];
 }
 
 /* --- writes --------------------------------------------------------------------------------------
@@ -290,5 +207,5 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
         ret_stats->gathered_bytes += batch->bytes;
     }
     ret_stats->connected = journal->lane.link.state == LINK_UP;
-    ret_stats->writable = alive_can_write(journal);
+    ret_stats->writable = state_can_write(journal);
 }

@@ -10,9 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inner.h"
+#include <journal_sql.h>
+
+#include "alive.h"
+#include "hindrance.h"
+#include "lane.h"
 #include "session.h"
 #include "statements.h"
+#include "ticks.h"
+#include "verdict.h"
 
 #define RETRY_MIN_US     UINT64_C(10000)
 #define RETRY_MAX_US     UINT64_C(1000000)
@@ -22,10 +28,29 @@ void lane_prepare(struct journal *journal)
 {
     struct link *link = &journal->lane.link;
 
-    link_prepare(link, STATEMENT_LOCK, statement_lock_sql, NULL, NULL);
+    link_prepare(link, STATEMENT_LOCK, journal_sql_lock, NULL, NULL);
     for (unsigned kind = 0; kind < ROW_KINDS; kind++)
         link_prepare(link, statements[kind].name, statements[kind].sql, NULL, NULL);
-    alive_prepare(journal);
+}
+
+/* --- rows that can not be written ----------------------------------------------------------- */
+
+static bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gtid)
+{
+    for (size_t i = 0; i < journal->lane.poisoned_count; i++)
+        if (troth_gtid_equal(&journal->lane.poisoned[i], gtid))
+            return true;
+    return false;
+}
+
+static void lane_poison(struct journal *journal, struct row *row, const char *why)
+{
+    struct lane *lane = &journal->lane;
+
+    if (row->kind != ROW_DELETE && !lane_is_poisoned(journal, row_gtid(row)) &&
+        lane->poisoned_count < LANE_POISONED_MAX)
+        lane->poisoned[lane->poisoned_count++] = *row_gtid(row);
+    state_report(journal, row_gtid(row), row->verdict.kind, row->verdict.attempt, why);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -57,7 +82,7 @@ static void lane_on_check(void *arg, PGresult *result)
     if (journal->step == STEP_STOPPED)
         return;
     if (session_is_shared(result))
-        journal_stop(journal, session_shared_why);
+        state_stop(journal, session_shared_why);
     else if (PQresultStatus(result) == PGRES_FATAL_ERROR)
         lane_on_result(arg, result);
 }
@@ -70,7 +95,7 @@ static void lane_on_claim(void *arg, PGresult *result)
     if (journal->step == STEP_STOPPED || PQresultStatus(result) != PGRES_FATAL_ERROR)
         return;
     if (state != NULL && strcmp(state, "22012") == 0)
-        journal_stop(journal, "another node took the lease over");
+        state_stop(journal, "another node took the lease over");
     else
         lane_on_result(arg, result);
 }
@@ -84,7 +109,7 @@ static void lane_claim(struct journal *journal)
     struct link_params view;
 
     lane->claimed_us = 0;
-    if (lease_sure(journal) || lane->link.broken)
+    if (state_lease_sure(journal) || lane->link.broken)
         return;
     lane->claimed_us = clock_mono_us();
     params_clear(&lane->params);
@@ -92,7 +117,7 @@ static void lane_claim(struct journal *journal)
     params_int8(&lane->params, (int64_t)journal->lease_us);
     params_int8(&lane->params, (int64_t)journal->shards);
     if (params_view(&lane->params, &view))
-        link_query(&lane->link, lease_claim_sql, &view, lane_on_claim, journal);
+        link_query(&lane->link, journal_sql_lease_claim, &view, lane_on_claim, journal);
     else
         link_reset(&lane->link);
 }
@@ -233,8 +258,8 @@ void lane_flush(struct journal *journal)
     if (journal->step != STEP_READY || journal->lane.flying ||
         journal->lane.link.state != LINK_UP || journal->lane.link.broken)
         return;
-    if (!lease_sure(journal))
-        journal_state_update(journal, "the lease was not renewed in time");
+    if (!state_lease_sure(journal))
+        state_update(journal, "the lease was not renewed in time");
     if (lane_next(journal))
         lane_send(journal);
 }
@@ -251,7 +276,7 @@ static void lane_again(struct journal *journal, const char *why)
     batch->tries++;
     lane->not_before_us = clock_mono_us() + (pause < RETRY_MAX_US ? pause : RETRY_MAX_US);
     if (batch->tries == STRUGGLING_TRIES)
-        journal_state_update(journal, why);
+        state_update(journal, why);
     event_active(lane->wakeup, EV_TIMEOUT, 0);
 }
 
@@ -309,7 +334,7 @@ static void lane_wrote(struct journal *journal, bool struggled)
         journal->lease_until_us = lane->claimed_us + journal->lease_us;
     alive_wrote(journal);
     if (struggled || journal->state != JOURNAL_LEADING)
-        journal_state_recover(journal, "writes succeed again");
+        state_recover(journal, "writes succeed again");
 }
 
 static void lane_deliver(struct journal *journal)
@@ -332,7 +357,7 @@ static void lane_deliver(struct journal *journal)
     }
     batch_destroy(batch);
     if (fenced)
-        journal_stop(journal, "another node raised the epoch: it leads now");
+        state_stop(journal, "another node raised the epoch: it leads now");
     event_active(lane->wakeup, EV_TIMEOUT, 0);
 }
 
@@ -408,25 +433,7 @@ void lane_warned(struct journal *journal)
         journal->lane.unknown = true;
 }
 
-/* --- rows that can not be written, and the end ------------------------------------------------ */
-
-bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gtid)
-{
-    for (size_t i = 0; i < journal->lane.poisoned_count; i++)
-        if (troth_gtid_equal(&journal->lane.poisoned[i], gtid))
-            return true;
-    return false;
-}
-
-void lane_poison(struct journal *journal, struct row *row, const char *why)
-{
-    struct lane *lane = &journal->lane;
-
-    if (row->kind != ROW_DELETE && !lane_is_poisoned(journal, row_gtid(row)) &&
-        lane->poisoned_count < LANE_POISONED_MAX)
-        lane->poisoned[lane->poisoned_count++] = *row_gtid(row);
-    journal_report(journal, row_gtid(row), row->verdict.kind, row->verdict.attempt, why);
-}
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void row_fence(struct journal *journal, struct row *row)
 {
@@ -438,7 +445,7 @@ static void row_fence(struct journal *journal, struct row *row)
         journal->callbacks.verdict(journal->arg, &verdict);
 }
 
-void lane_fence_all(struct journal *journal)
+static void lane_fence_all(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
 
@@ -470,6 +477,7 @@ int lane_init(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
 
+    journal->stopped = lane_fence_all;
     row_queue_init(&lane->queue);
     lane->timer = event_new(journal->base, -1, 0, lane_on_time, journal);
     lane->wakeup = event_new(journal->base, -1, 0, lane_on_time, journal);

@@ -1,32 +1,16 @@
 /* Renewal, at a third of the lease, on a connection of its own: never behind a batch or a list.
  * The lease says who tries; who may is the epoch's matter. */
+#include "lease.h"
+
 #include <stdio.h>
 
-#include "inner.h"
+#include <journal_sql.h>
+
+#include "beat.h"
+#include "clock.h"
+#include "hindrance.h"
 #include "session.h"
-
-/* A renewal that is lost with a crash only lets another node try earlier: it need not wait for the
- * disk, nor for a standby that is away. Local to the transaction, since the session may be another
- * client's next. */
-static const char hurry_sql[] = "select set_config('synchronous_commit', 'off', true)";
-
-static const char renew_sql[] =
-    "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
-    "microsecond' where owner = $1 returning shard) select count(*), clock_timestamp() from u";
-
-/* As the lane does it, in the transaction of a batch: fails where the lease is another's. */
-const char lease_claim_sql[] =
-    "with u as (update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 "
-    "microsecond' where owner = $1 returning shard) select 1 / (count(*) = $3)::int from u";
-
-static const char give_back_sql[] = "update troth.lease set lease_until = clock_timestamp(), "
-                                    "owner = null where owner = $1";
-
-/* Stops early: a tenth of the lease is left for what is on its way. */
-bool lease_sure(const struct journal *journal)
-{
-    return clock_mono_us() + journal->lease_us / 10 < journal->lease_until_us;
-}
+#include "ticks.h"
 
 static void lease_on_renewed(void *arg, PGresult *result)
 {
@@ -35,14 +19,14 @@ static void lease_on_renewed(void *arg, PGresult *result)
     if (PQresultStatus(result) != PGRES_TUPLES_OK || journal->step == STEP_STOPPED)
         return; /* asked again at the next tick */
     if (field_int8(result, 0, 0) != (int64_t)journal->shards) {
-        journal_stop(journal, "another node took the lease over");
+        state_stop(journal, "another node took the lease over");
         return;
     }
     journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
     journal->keeper.silences = 0;
     clock_note(journal, journal->lease_asked_us, field_time(result, 0, 1));
-    journal_state_recover(journal, "the lease is renewed");
-    lane_flush(journal);
+    state_recover(journal, "the lease is renewed");
+    state_wake_lane(journal);
 }
 
 static void keeper_on_check(void *arg, PGresult *result)
@@ -50,7 +34,7 @@ static void keeper_on_check(void *arg, PGresult *result)
     struct journal *journal = arg;
 
     if (session_is_shared(result) && journal->step != STEP_STOPPED)
-        journal_stop(journal, session_shared_why);
+        state_stop(journal, session_shared_why);
 }
 
 static void lease_renew(struct journal *journal)
@@ -66,10 +50,10 @@ static void lease_renew(struct journal *journal)
     if (!params_view(&journal->params, &view))
         return;
     journal->lease_asked_us = clock_mono_us();
-    link_query(&journal->keeper, hurry_sql, NULL, NULL, NULL);
+    link_query(&journal->keeper, journal_sql_lease_hurry, NULL, NULL, NULL);
     if (journal->keeper.broken)
         return;
-    link_query(&journal->keeper, renew_sql, &view, lease_on_renewed, journal);
+    link_query(&journal->keeper, journal_sql_lease_renew, &view, lease_on_renewed, journal);
     if (journal->keeper.broken)
         return;
     link_sync(&journal->keeper, NULL, NULL);
@@ -90,14 +74,14 @@ static void lease_look(struct journal *journal)
 
     if (journal->state != JOURNAL_LEADING)
         return;
-    if (!alive_can_write(journal)) {
+    if (!state_can_write(journal)) {
         snprintf(why, sizeof why,
                  "no write to the journal has succeeded for longer than its timeout: the lease is "
                  "not renewed%s%s",
                  journal->hindrance[0] != '\0' ? "; " : "", journal->hindrance);
-        journal_state_update(journal, why);
-    } else if (!lease_sure(journal)) {
-        journal_state_update(journal, "the lease was not renewed in time");
+        state_update(journal, why);
+    } else if (!state_lease_sure(journal)) {
+        state_update(journal, "the lease was not renewed in time");
     }
 }
 
@@ -116,12 +100,12 @@ static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
     if (journal->step == STEP_STOPPED)
         return;
     event_in(journal->keeper_timer, lease_tick_us(journal));
-    alive_beat(journal);
+    beat_send(journal);
     lease_look(journal);
     if (journal->keeper.state != LINK_UP || journal->keeper.broken ||
         journal->keeper.items_count != 0)
         return;
-    if (!alive_can_write(journal)) {
+    if (!state_can_write(journal)) {
         if (lease_is_due(journal, journal->hindrance_asked_us))
             hindrance_ask(journal);
     } else if (journal->leased && lease_is_due(journal, journal->lease_asked_us)) {
@@ -141,34 +125,34 @@ static void keeper_on_marked(void *arg, PGresult *result)
     if (PQresultStatus(result) != PGRES_PIPELINE_SYNC || journal->step == STEP_STOPPED)
         return;
     journal->keeper_marked = true;
-    acquire_prove(journal);
+    event_active(journal->proving, EV_TIMEOUT, 0);
 }
 
-/* The name says that its owner lives (acquire.c). */
-static void keeper_name(const struct journal *journal, char *ret_sets, size_t size)
+/* The name says that its owner lives (lease_acquire.sql). */
+static void keeper_name(const struct journal *journal, char *ret_name, size_t size)
 {
     char owner[2 * sizeof journal->owner + 1];
 
     for (size_t i = 0; i < sizeof journal->owner; i++)
         (void)snprintf(owner + 2 * i, 3, "%02x", journal->owner[i]);
-    (void)snprintf(ret_sets, size, ", set_config('application_name', 'troth:%s:keep:%s', false)",
-                   journal->id, owner);
+    (void)snprintf(ret_name, size, "troth:%s:keep:%s", journal->id, owner);
 }
 
 static void keeper_up(void *arg)
 {
     struct journal *journal = arg;
     struct link *link = &journal->keeper;
-    char sets[160];
+    char name[100];
+    struct session_settings settings = {.application_name = name};
 
-    keeper_name(journal, sets, sizeof sets);
-    session_begin(link, &journal->params, sets, keeper_on_marked, journal);
+    keeper_name(journal, name, sizeof name);
+    session_begin(link, &journal->params, &settings, keeper_on_marked, journal);
     session_prepare(link, keeper_on_marked, journal);
     if (link->broken)
         return;
     link_sync(link, keeper_on_marked, journal);
     link_send(link);
-    if (journal->leased && alive_can_write(journal))
+    if (journal->leased && state_can_write(journal))
         lease_renew(journal);
 }
 
@@ -180,7 +164,7 @@ static void keeper_down(void *arg, const char *why)
     if (journal->step == STEP_PROVE && why[0] != '\0') { /* all but this is there */
         char line[LINK_WHY_MAX + 60];
         snprintf(line, sizeof line, "a second connection to it can not be had: %s", why);
-        journal_state_set(journal, JOURNAL_CONNECTING, line);
+        state_set(journal, JOURNAL_CONNECTING, line);
     }
 }
 
@@ -211,7 +195,7 @@ void keeper_start(struct journal *journal)
     event_in(journal->keeper_timer, lease_tick_us(journal));
 }
 
-/* Behind what the lane has sent: a message in front of the farewell. Nobody waits for it. */
+/* A message in front of the farewell. */
 void lease_give_back(struct journal *journal)
 {
     struct link *link = &journal->lane.link;
@@ -223,7 +207,7 @@ void lease_give_back(struct journal *journal)
     params_uuid(&journal->params, journal->owner);
     if (!params_view(&journal->params, &view))
         return;
-    link_query(link, give_back_sql, &view, NULL, NULL);
+    link_query(link, journal_sql_lease_give_back, &view, NULL, NULL);
     if (link->broken)
         return;
     link_sync(link, NULL, NULL);

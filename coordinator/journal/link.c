@@ -1,3 +1,5 @@
+/* One connection to PostgreSQL on the loop: host after host, address after address, again and
+ * again; and what was asked on it, answered in order. */
 #include "link.h"
 
 #include <assert.h>
@@ -11,6 +13,8 @@
 #include <troth/error.h>
 
 #include <base/now.h>
+
+#include "ticks.h"
 
 static void link_on_io(evutil_socket_t fd, short what, void *arg);
 static void link_on_timer(evutil_socket_t fd, short what, void *arg);

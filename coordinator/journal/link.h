@@ -26,8 +26,6 @@
 struct event;
 struct event_base;
 
-uint64_t clock_mono_us(void); /* journal.c */
-
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
 #define LINK_BACKOFF_MIN_US UINT64_C(20000)

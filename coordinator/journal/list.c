@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <journal_sql.h>
+
 #include "image.h"
 #include "read.h"
+#include "ticks.h"
 
 /* Rows looked at by one statement. */
 #define LIST_WINDOW_FIRST 1000u
@@ -18,11 +21,6 @@
 #define LIST_GROWS        4u
 /* Of all windows of one list; then TROTH_ERROR_TIMEOUT. */
 #define LIST_TIME_US UINT64_C(10000000)
-
-/* Payloads of one window, behind its first row. */
-#define LIST_BYTES    4194304
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x)  STRINGIFY_(x)
 
 #define SCANNED 0
 #define LAST_AT 1 /* of the window's last row, and its gtid */
@@ -40,12 +38,17 @@ struct list {
     uint64_t until_us;
 };
 
-void list_destroy(struct list *list)
+static void list_destroy(struct list *list)
 {
     if (list == NULL)
         return;
     buffer_finish(&list->texts);
     free(list);
+}
+
+static void list_drop(void *kept)
+{
+    list_destroy(kept);
 }
 
 static bool looks_through(const struct journal_filter *filter)
@@ -92,12 +95,12 @@ static bool list_give(struct ask *ask, const PGresult *result, uint32_t *ret_giv
 
 static void list_take(struct ask *ask, const PGresult *result)
 {
-    struct list *list = ask->list;
+    struct list *list = ask->kept;
     uint32_t given = 0, wanted = (uint32_t)field_int8(result, 0, WANTED);
     bool goes_on = list_give(ask, result, &given);
     int last = (int)given - 1;
 
-    ask->list = NULL;
+    ask->kept = NULL;
     goes_on = goes_on && given < list->filter.limit;
     if (goes_on && given < wanted) {
         list->cursor_at = field_time(result, last, IMAGE + IMAGE_BEGAN_AT);
@@ -120,55 +123,8 @@ static void list_take(struct ask *ask, const PGresult *result)
     list_next(ask, list);
 }
 
-/* As IMAGE_COLUMNS. What is large stands under CASE: where it is not asked for, it is not fetched
- * from where PostgreSQL keeps it, either. */
-#define LIST_COLUMNS                                                                               \
-    "t.gtid, t.attempt, t.protocol, t.mode, t.interactive, t.accepted, t.definition, "             \
-    "t.definition_version, case when $15 then t.input end, t.labels, t.idempotency_key, "          \
-    "t.request_hash, t.traceparent, t.timeout_us, t.prepare_timeout_us, t.began_at, "              \
-    "coalesce(d.delegated_branch, t.delegated_branch), d.decision, "                               \
-    "coalesce(t.outcome, d.outcome), case when $15 then coalesce(d.members, t.members) end, "      \
-    "coalesce(t.failure, d.failure), t.state, case when $15 then t.steps end, "                    \
-    "case when $15 then t.history end, t.ended_at, d.decided_at, t.fallback"
-
-/* Planned each time, so that a filter which is not given costs nothing. Participants' names stand
- * in lists made by record_member_append and txn_steps_append: names need no escapes. The cursor's
- * row may have left meanwhile; the time in its gtid is near enough to go on from. */
-const struct ask_kind ask_list = {
-    .sql = "with w as materialized (select t.shard, t.gtid, t.began_at, "
-           "(($2::text is null or coalesce(t.outcome, d.outcome) = $2) "
-           "and ($3::text is null or t.definition = $3) "
-           "and ($4::text is null or strpos(coalesce(d.members, t.members, t.steps), "
-           "'\"participant\":\"' || $4 || '\"') > 0) "
-           "and ($12::text is null or strpos(t.labels, $12) > 0) "
-           "and t.gtid between $13 and $14) is true as wanted, "
-           "case when $15 then coalesce(octet_length(t.input), 0) + "
-           "coalesce(octet_length(d.members), octet_length(t.members), 0) + "
-           "coalesce(octet_length(t.steps), 0) + coalesce(octet_length(t.history), 0) "
-           "else 0 end as bytes "
-           "from troth.txn t left join troth.decision d "
-           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
-           "where ($1::text is null or t.state = $1) and t.began_at < $5 and t.began_at >= $11 "
-           "and (t.began_at, t.gtid) < (coalesce((select c.began_at from troth.txn c "
-           "where c.shard = $6 and c.gtid = $7), $8), $7) "
-           "order by t.began_at desc, t.gtid desc limit $10), "
-           "p as (select w.*, row_number() over o as n, sum(w.bytes) over o as sum from "
-           "(select * from w where w.wanted order by w.began_at desc, w.gtid desc limit $9) w "
-           "window o as (order by w.began_at desc, w.gtid desc)), "
-           "k as (select shard, gtid from p where n = 1 or sum <= " STRINGIFY(
-               LIST_BYTES) "), "
-                           "e as (select count(*) as scanned, (array_agg(w.began_at order by "
-                           "w.began_at, "
-                           "w.gtid))[1] as at, (array_agg(w.gtid order by w.began_at, w.gtid))[1] "
-                           "as gtid, "
-                           "(select count(*) from p) as wanted from w) "
-                           "select e.scanned, e.at, e.gtid, e.wanted, " LIST_COLUMNS
-                           " from e left join (k "
-                           "join troth.txn t on t.shard = k.shard and t.gtid = k.gtid "
-                           "left join troth.decision d "
-                           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt) on "
-                           "true "
-                           "order by t.began_at desc, t.gtid desc",
+static const struct ask_kind ask_list = {
+    .sql = journal_sql_list,
     .take = list_take,
     .end = list_end,
 };
@@ -186,7 +142,8 @@ static int list_ask(struct journal *journal, struct list *list, journal_list_fn 
     }
     troth_gtid_split(&filter->cursor, &parts);
     ask->fn.list = fn;
-    ask->list = list;
+    ask->kept = list;
+    ask->drop = list_drop;
     params_string(&ask->params, filter->state);
     params_string(&ask->params, filter->outcome);
     params_string(&ask->params, filter->definition);

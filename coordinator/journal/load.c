@@ -1,24 +1,12 @@
 /* What a new leader must know: open transactions, by their own small index. Page by page; a page
  * that was handed over is not asked for again after a loss. */
+#include "load.h"
+
+#include <journal_sql.h>
+
 #include "image.h"
-#include "inner.h"
 
-#define LOAD_PAGE 1000 /* as in the statements */
-
-/* What a saga's steps did, in the order of their appending. Payloads are as they came: text, not
- * jsonb. Two-phase commit has none, and is not asked. */
-#define STEPS                                                                                      \
-    "case when t.mode <> '2pc' then (select '[' || string_agg(p.payload, ',' order by p.seq) "     \
-    "|| ']' from troth.record p where p.shard = t.shard and p.gtid = t.gtid and p.kind = 'step') " \
-    "end"
-
-/* The order is the open index's alone: the primary key, which holds all history, can not serve it.
- */
-static const char txns_sql[] = "select " IMAGE_COLUMNS ", t.shard, " STEPS " from troth.txn t "
-                               "left join troth.decision d on d.shard = t.shard "
-                               "and d.gtid = t.gtid and d.attempt = t.attempt "
-                               "where t.state = 'open' and (t.gtid, t.shard) > ($1, $2) "
-                               "order by t.gtid, t.shard limit 1000";
+#define LOAD_PAGE 1000 /* as in load.sql */
 
 static bool load_broke(struct journal *journal, PGresult *result)
 {
@@ -44,8 +32,8 @@ static void load_on_txns(void *arg, PGresult *result)
         if (error == TROTH_OK)
             journal->callbacks.loaded(journal->arg, &row.image);
         else
-            journal_report(journal, &row.image.origin.gtid, TXN_RECORD_BEGIN, row.image.attempt,
-                           "its row can not be read: it stays as it is and is not driven");
+            state_report(journal, &row.image.origin.gtid, TXN_RECORD_BEGIN, row.image.attempt,
+                         "its row can not be read: it stays as it is and is not driven");
         if (i == count - 1) {
             journal->load.gtid = row.image.origin.gtid;
             journal->load.shard = field_int4(result, i, IMAGE_COLUMNS_COUNT);
@@ -86,9 +74,9 @@ void load_next(struct journal *journal)
     if (!journal->load.txns_done) {
         params_uuid(&journal->params, journal->load.gtid.bytes);
         params_int4(&journal->params, journal->load.shard);
-        load_ask(journal, txns_sql, load_on_txns);
+        load_ask(journal, journal_sql_load, load_on_txns);
     } else {
-        journal_step_set(journal, STEP_PROVE);
-        acquire_prove(journal);
+        state_step(journal, STEP_PROVE);
+        event_active(journal->proving, EV_TIMEOUT, 0);
     }
 }

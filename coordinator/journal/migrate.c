@@ -8,7 +8,9 @@
 #include <base/buffer.h>
 #include <journal/journal.h>
 
-#include "migrations.h"
+#include <journal_migrations.h>
+#include <journal_sql.h>
+
 #include "session.h"
 #include <hosts/hosts.h>
 
@@ -84,27 +86,24 @@ static int run_open(struct migration_run *run)
 {
     int there, error;
 
-    error = run_number(run, "select (to_regnamespace('troth') is not null)::int", &there);
+    error = run_number(run, journal_sql_migrate_has_schema, &there);
     if (error == TROTH_OK && !there)
-        error = run_exec(run, "create schema troth");
+        error = run_exec(run, journal_sql_migrate_schema);
     if (error == TROTH_OK)
-        error = run_number(run, "select (to_regclass('troth.migration') is not null)::int", &there);
+        error = run_number(run, journal_sql_migrate_has_table, &there);
     if (error == TROTH_OK && !there)
-        error = run_exec(run, "create table troth.migration (version integer not null primary key, "
-                              "name text not null, "
-                              "applied_at timestamptz not null default clock_timestamp())");
+        error = run_exec(run, journal_sql_migrate_table);
     return error;
 }
 
-static int run_record(struct migration_run *run, const struct migration *migration)
+static int run_record(struct migration_run *run, int version, const char *name)
 {
-    char version[16];
-    const char *values[] = {version, migration->name};
+    char number[16];
+    const char *values[] = {number, name};
 
-    snprintf(version, sizeof version, "%d", migration->version);
+    snprintf(number, sizeof number, "%d", version);
     RESULT_SCOPED PGresult *result =
-        PQexecParams(run->conn, "insert into troth.migration (version, name) values ($1, $2)", 2,
-                     NULL, values, NULL, NULL, 0);
+        PQexecParams(run->conn, journal_sql_migrate_record, 2, NULL, values, NULL, NULL, 0);
 
     return run_check(run, result);
 }
@@ -112,22 +111,22 @@ static int run_record(struct migration_run *run, const struct migration *migrati
 static int run_apply_locked(struct migration_run *run, bool *ret_more)
 {
     int version = 0;
-    int error = run_exec(run, "lock table troth.migration in access exclusive mode");
+    int error = run_exec(run, journal_sql_migrate_lock);
 
     if (error == TROTH_OK)
-        error = run_number(run, "select coalesce(max(version), 0) from troth.migration", &version);
+        error = run_number(run, journal_sql_migrate_version, &version);
     if (error != TROTH_OK)
         return error;
-    if (version > (int)migrations_count) {
+    if (version > JOURNAL_MIGRATIONS_COUNT) {
         why_set(run->why, "the journal's schema is newer than this program", "");
         return TROTH_ERROR_SCHEMA;
     }
-    *ret_more = version < (int)migrations_count;
+    *ret_more = version < JOURNAL_MIGRATIONS_COUNT;
     if (!*ret_more)
         return TROTH_OK;
-    error = run_exec(run, (const char *)migrations[version].sql);
+    error = run_exec(run, journal_migrations[version].text);
     if (error == TROTH_OK)
-        error = run_record(run, &migrations[version]);
+        error = run_record(run, version + 1, journal_migrations[version].name);
     if (error == TROTH_OK)
         run->applied++;
     return error;
@@ -148,14 +147,12 @@ static int run_create_journal(struct migration_run *run, uint32_t shards)
         snprintf(id + 2 * i, 3, "%02x", random[i]);
     snprintf(count, sizeof count, "%u", shards);
     RESULT_SCOPED PGresult *result =
-        PQexecParams(run->conn, "insert into troth.journal (id, shards) values ($1, $2)", 2, NULL,
-                     values, NULL, NULL, 0);
+        PQexecParams(run->conn, journal_sql_migrate_journal, 2, NULL, values, NULL, NULL, 0);
     error = run_check(run, result);
     if (error == TROTH_OK)
-        error = run_exec(run, "insert into troth.shard (shard) select generate_series(0, "
-                              "(select shards - 1 from troth.journal))");
+        error = run_exec(run, journal_sql_migrate_make_shards);
     if (error == TROTH_OK)
-        error = run_exec(run, "insert into troth.lease (shard) select shard from troth.shard");
+        error = run_exec(run, journal_sql_migrate_make_leases);
     return error;
 }
 
@@ -163,10 +160,10 @@ static int run_create_journal(struct migration_run *run, uint32_t shards)
 static int run_journal(struct migration_run *run)
 {
     int shards = 0;
-    int error = run_exec(run, "lock table troth.migration in access exclusive mode");
+    int error = run_exec(run, journal_sql_migrate_lock);
 
     if (error == TROTH_OK)
-        error = run_number(run, "select max(shards) from troth.journal", &shards);
+        error = run_number(run, journal_sql_migrate_shards, &shards);
     if (error != TROTH_OK)
         return error;
     if (shards == 0)
@@ -238,10 +235,10 @@ static PGconn *connect_one(const struct hosts *hosts, struct buffer *why)
 /* The same questions as the daemon's, so that one does not accept what the other refuses. */
 static int run_fit(struct migration_run *run, enum journal_unsafe unsafe)
 {
-    const char *values[] = {"migrate"};
+    const char *values[] = {"migrate", NULL, NULL, NULL};
     RESULT_SCOPED PGresult *begun =
-        PQexecParams(run->conn, session_settings_sql, 1, NULL, values, NULL, NULL, 0);
-    RESULT_SCOPED PGresult *result = PQexec(run->conn, session_fit_sql);
+        PQexecParams(run->conn, journal_sql_session_settings, 4, NULL, values, NULL, NULL, 0);
+    RESULT_SCOPED PGresult *result = PQexec(run->conn, journal_sql_session_fit);
     char text[LINK_WHY_MAX];
     enum session_fit fit;
     int error = run_check(run, begun);

@@ -1,3 +1,4 @@
+/* Parameters and results in PostgreSQL's binary format: libpq sends them as they are. */
 #include "param.h"
 
 #include <assert.h>

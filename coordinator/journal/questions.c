@@ -1,8 +1,9 @@
 /* What can be asked about transactions. */
-#include <string.h>
+#include "questions.h"
+
+#include <journal_sql.h>
 
 #include "image.h"
-#include "read.h"
 
 static void params_gtid(struct params *params, const troth_gtid *gtid)
 {
@@ -35,9 +36,7 @@ static void get_take(struct ask *ask, const PGresult *result)
 
 const struct ask_kind ask_get = {
     .name = "get",
-    .sql = "select " IMAGE_COLUMNS " from troth.txn t left join troth.decision d "
-           "on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt "
-           "where t.shard = $1 and t.gtid = $2",
+    .sql = journal_sql_get,
     .take = get_take,
     .end = row_end,
 };
@@ -97,11 +96,7 @@ static void inquire_end(struct ask *ask, int error)
 /* Epoch, mark and rows in one statement, that is one snapshot [INQ2STEP]. */
 const struct ask_kind ask_inquire = {
     .name = "inquire",
-    .sql = "select s.epoch, s.forgotten, greatest(t.attempt, (select max(a.attempt) "
-           "from troth.decision a where a.shard = $1 and a.gtid = $2)), " IMAGE_COLUMNS " "
-           "from troth.shard s left join troth.txn t on t.shard = s.shard and t.gtid = $2 "
-           "left join troth.decision d on d.shard = s.shard and d.gtid = $2 and d.attempt = $3 "
-           "where s.shard = $1",
+    .sql = journal_sql_inquire,
     .take = inquire_take,
     .end = inquire_end,
 };
@@ -143,7 +138,7 @@ static void key_end(struct ask *ask, int error)
 
 const struct ask_kind ask_key = {
     .name = "key",
-    .sql = "select gtid, request_hash from troth.idempotency where shard = $1 and key = $2",
+    .sql = journal_sql_key,
     .take = key_take,
     .end = key_end,
 };

@@ -1,3 +1,4 @@
+/* The reader: questions in their order, each answered once, whatever becomes of the connection. */
 #include "read.h"
 
 #include <stdio.h>
@@ -5,13 +6,14 @@
 #include <string.h>
 
 #include "session.h"
+#include "ticks.h"
 
 /* Longer than the statement_timeout below: a database that lives says so before. */
 #define READER_SILENCE_US UINT64_C(12000000)
 #define READER_TICK_US    UINT64_C(100000)
 
 /* Nothing that is asked may hold up inquiries for ever. */
-#define READER_SETS ", set_config('statement_timeout', '10000', false)"
+#define READER_STATEMENT_TIMEOUT_MS "10000"
 
 struct ask *ask_create(struct journal *journal, const struct ask_kind *kind, void *arg)
 {
@@ -40,7 +42,8 @@ static void ask_end(struct ask *ask, int error)
 static void ask_destroy(struct ask *ask)
 {
     params_finish(&ask->params);
-    list_destroy(ask->list);
+    if (ask->drop != NULL)
+        ask->drop(ask->kept);
     free(ask);
 }
 
@@ -135,7 +138,7 @@ static void reader_on_check(void *arg, PGresult *result)
     struct journal *journal = arg;
 
     if (session_is_shared(result))
-        journal_stop(journal, session_shared_why);
+        state_stop(journal, session_shared_why);
     if (PQresultStatus(result) == PGRES_FATAL_ERROR)
         reader_on_result(arg, result);
 }
@@ -216,7 +219,7 @@ static void reader_on_prepared(void *arg, PGresult *result)
 
     /* No schema yet, most likely: the lane's connection says so. */
     if (session_is_shared(result))
-        journal_stop(journal, session_shared_why);
+        state_stop(journal, session_shared_why);
     if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         reader_note(&journal->reader, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
         link_reset(&journal->reader.link);
@@ -227,29 +230,19 @@ static void reader_on_prepared(void *arg, PGresult *result)
 
 static void reader_up(void *arg)
 {
-    static const struct ask_kind *const kinds[] = {&ask_get,
-                                                   &ask_inquire,
-                                                   &ask_key,
-                                                   &ask_registry_number,
-                                                   &ask_registry_load,
-                                                   &ask_definition_put,
-                                                   &ask_participant_put,
-                                                   &ask_definition_delete,
-                                                   &ask_definition_forget,
-                                                   &ask_participant_delete,
-                                                   &ask_events,
-                                                   &ask_event_get,
-                                                   &ask_event_discard};
+    static const struct session_settings settings = {.statement_timeout =
+                                                         READER_STATEMENT_TIMEOUT_MS};
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;
     struct link *link = &reader->link;
 
-    session_begin(link, &reader->params, READER_SETS, NULL, NULL);
+    session_begin(link, &reader->params, &settings, NULL, NULL);
     if (!link->broken)
         link_sync(link, NULL, NULL);
     session_prepare(link, reader_on_prepared, journal);
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !link->broken; i++)
-        link_prepare(link, kinds[i]->name, kinds[i]->sql, reader_on_prepared, journal);
+    for (size_t i = 0; i < reader->prepared_count && !link->broken; i++)
+        link_prepare(link, reader->prepared[i]->name, reader->prepared[i]->sql, reader_on_prepared,
+                     journal);
     if (!link->broken)
         link_sync(link, reader_on_prepared, journal);
     link_send(link);
@@ -293,12 +286,14 @@ static void reader_warning(void *arg, const char *text)
     journal->reader.warned = true;
 }
 
-int reader_init(struct journal *journal)
+int reader_init(struct journal *journal, const struct ask_kind *const *prepared, size_t count)
 {
     static const struct link_callbacks callbacks = {
         .up = reader_up, .down = reader_down, .warning = reader_warning};
     struct reader *reader = &journal->reader;
 
+    reader->prepared = prepared;
+    reader->prepared_count = count;
     reader->last = &reader->first;
     reader->wakeup = event_new(journal->base, -1, 0, reader_pump, journal);
     if (reader->wakeup == NULL)

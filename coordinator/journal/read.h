@@ -2,7 +2,7 @@
 #ifndef JOURNAL_READ_H
 #define JOURNAL_READ_H
 
-#include "inner.h"
+#include "state.h"
 
 #define READER_ASKS_MAX   10000u            /* waiting; beyond: TROTH_ERROR_UNAVAILABLE */
 #define READER_WINDOW_MAX 64u               /* sent and not answered */
@@ -34,7 +34,8 @@ struct ask {
     void *arg;
     troth_gtid gtid;
     uint32_t attempt;
-    struct list *list; /* list.c: owned; what its next window needs */
+    void *kept; /* what a kind needs besides, owned; `drop` frees it with the question */
+    void (*drop)(void *kept);
 };
 
 struct ask_kind {
@@ -45,18 +46,13 @@ struct ask_kind {
     void (*end)(struct ask *ask, int error);
 };
 
-void list_destroy(struct list *list); /* NULL too */
-
 /* NULL: no memory. Fill in params and fn, then ask_send(). */
 struct ask *ask_create(struct journal *journal, const struct ask_kind *kind, void *arg);
 void ask_send(struct ask *ask);
 
-/* The statements that are prepared. */
-extern const struct ask_kind ask_get, ask_inquire, ask_key; /* questions.c */
-extern const struct ask_kind ask_registry_number, ask_registry_load, ask_definition_put,
-    ask_participant_put, ask_definition_delete, ask_definition_forget,
-    ask_participant_delete; /* registry.c */
-
-extern const struct ask_kind ask_events, ask_event_get, ask_event_discard; /* events.c */
+/* `prepared`: the kinds that are, on each new connection; static. */
+TROTH_MUST_CHECK int reader_init(struct journal *journal, const struct ask_kind *const *prepared,
+                                 size_t count);
+void reader_finish(struct journal *journal);
 
 #endif

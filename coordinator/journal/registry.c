@@ -3,11 +3,9 @@
  * Who reads the registry numbers that reading; a change belongs to the last one of this process and
  * is none when there was a later one. So what an earlier connection or an earlier leader has sent,
  * and nobody has heard of, is in what is read, or never comes. */
-#include "read.h"
+#include "registry.h"
 
-/* Every change begins with this; it holds the row to its commit, and the next reading waits. */
-#define NUMBERED                                                                                   \
-    "with n as materialized (select from troth.registry where reading = $1 for share), "
+#include <journal_sql.h>
 
 /* --- load
  * ------------------------------------------------------------------------------------------ */
@@ -35,14 +33,11 @@ static void entry_end(struct ask *ask, int error)
 
 const struct ask_kind ask_registry_load = {
     .name = "registry_load",
-    .sql = "select true, name, version, body, updated_at, deleted_at is not null from "
-           "troth.definition union all select false, name, 0, body, updated_at, false from "
-           "troth.participant order by 1, 2, 3",
+    .sql = journal_sql_registry_load,
     .take = load_take,
     .end = entry_end,
 };
 
-/* Nobody but the leader. */
 static void number_take(struct ask *ask, const PGresult *result)
 {
     ask->error = PQntuples(result) == 1 ? TROTH_OK : TROTH_ERROR_FENCED;
@@ -65,10 +60,7 @@ static void number_end(struct ask *ask, int error)
 
 const struct ask_kind ask_registry_number = {
     .name = "registry_number",
-    .sql = "with led as materialized (select from troth.shard where shard = 0 and epoch = $1::int8 "
-           "for "
-           "share) update troth.registry set reading = reading + 1 from led "
-           "returning reading",
+    .sql = journal_sql_registry_number,
     .writes = true,
     .take = number_take,
     .end = number_end,
@@ -98,16 +90,9 @@ static void put_take(struct ask *ask, const PGresult *result)
         ask->error = field_int8(result, 0, 1) > 0 ? TROTH_OK : TROTH_ERROR_EXISTS;
 }
 
-/* What is published never changes, and comes back as it is when it was hidden with this body. A
- * hidden one with another body is replaced: the daemon asks for that when nothing runs it. */
 const struct ask_kind ask_definition_put = {
     .name = "definition_put",
-    .sql = NUMBERED "w as (insert into troth.definition as d (name, version, body) select $2, $3, "
-                    "$4 from n on conflict (name, version) do update set body = case when "
-                    "d.deleted_at is null then d.body else excluded.body end, updated_at = case "
-                    "when d.deleted_at is null then d.updated_at else clock_timestamp() end, "
-                    "deleted_at = null returning body = $4 as same) "
-                    "select (select count(*) from n), (select count(*) from w where same)",
+    .sql = journal_sql_definition_put,
     .writes = true,
     .take = put_take,
     .end = entry_end,
@@ -115,10 +100,7 @@ const struct ask_kind ask_definition_put = {
 
 const struct ask_kind ask_participant_put = {
     .name = "participant_put",
-    .sql = NUMBERED "w as (insert into troth.participant as p (name, body) select $2, $3 from n on "
-                    "conflict (name) do update set body = excluded.body, updated_at = "
-                    "clock_timestamp() returning name) "
-                    "select (select count(*) from n), (select count(*) from w)",
+    .sql = journal_sql_participant_put,
     .writes = true,
     .take = put_take,
     .end = entry_end,
@@ -157,9 +139,7 @@ static void delete_take(struct ask *ask, const PGresult *result)
 
 const struct ask_kind ask_definition_delete = {
     .name = "definition_delete",
-    .sql = NUMBERED "w as (update troth.definition set deleted_at = clock_timestamp() from n where "
-                    "name = $2 and version = $3 and deleted_at is null returning name) "
-                    "select (select count(*) from n), (select count(*) from w)",
+    .sql = journal_sql_definition_delete,
     .writes = true,
     .take = delete_take,
     .end = entry_end,
@@ -167,11 +147,7 @@ const struct ask_kind ask_definition_delete = {
 
 const struct ask_kind ask_definition_forget = {
     .name = "definition_forget",
-    .sql = NUMBERED
-    "w as (delete from troth.definition as d using n where name = $2 and version = $3 and "
-    "deleted_at is not null and not exists (select from troth.txn as t where t.state = 'open' and "
-    "t.definition = d.name and t.definition_version = d.version) returning name) "
-    "select (select count(*) from n), (select count(*) from w)",
+    .sql = journal_sql_definition_forget,
     .writes = true,
     .take = delete_take,
     .end = entry_end,
@@ -179,8 +155,7 @@ const struct ask_kind ask_definition_forget = {
 
 const struct ask_kind ask_participant_delete = {
     .name = "participant_delete",
-    .sql = NUMBERED "w as (delete from troth.participant using n where name = $2 returning name) "
-                    "select (select count(*) from n), (select count(*) from w)",
+    .sql = journal_sql_participant_delete,
     .writes = true,
     .take = delete_take,
     .end = entry_end,

@@ -1,3 +1,4 @@
+/* Rows to write: copied with all their texts, and queued in the order of their appending. */
 #include "row.h"
 
 #include <stdlib.h>

@@ -1,30 +1,14 @@
+/* A session of the journal: its settings, its mark, and whether its database is fit. */
 #include "session.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include <journal_sql.h>
+
 #include "param.h"
 
-#define MARK "troth.session"
-
-/* A role or database may have defaults that suit other programs: timeouts that end an idle session
- * or a long load, another search path. Names that a server does not know are passed by. */
-#define SETTINGS                                                                                   \
-    "select set_config('" MARK "', $1, false), set_config('synchronous_commit', 'on', false), "    \
-    "set_config('search_path', 'pg_catalog', false), set_config('jit', 'off', false), "            \
-    "set_config('enable_seqscan', 'off', false), "                                                 \
-    "set_config('default_transaction_isolation', 'read committed', false), "                       \
-    "set_config('default_transaction_deferrable', 'off', false), "                                 \
-    "(select count(set_config(name, '0', false)) from pg_settings where name in "                  \
-    "('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', "                \
-    "'idle_session_timeout', 'transaction_timeout'))"
-
-const char session_settings_sql[] = SETTINGS;
-
-/* Local to the transaction: what another client of the same session set does not count here. */
-#define CHECK_NAME "session"
-static const char check_sql[] = "select set_config('synchronous_commit', 'on', true), "
-                                "1 / (coalesce(current_setting('" MARK "', true), '') = $1)::int";
+#define CHECK_NAME "session" /* what it is prepared under */
 
 const char session_shared_why[] =
     "the journal's database sessions are shared with other clients: a pooler in transaction mode "
@@ -37,16 +21,17 @@ static void params_mark(struct params *params, const struct link *link)
     params_string(params, link->mark);
 }
 
-void session_begin(struct link *link, struct params *params, const char *sets, link_fn fn,
-                   void *arg)
+void session_begin(struct link *link, struct params *params,
+                   const struct session_settings *settings, link_fn fn, void *arg)
 {
-    char sql[sizeof SETTINGS + 300];
     struct link_params view;
 
-    (void)snprintf(sql, sizeof sql, SETTINGS "%s", sets);
     params_mark(params, link);
+    params_string(params, settings->application_name);
+    params_string(params, settings->statement_timeout);
+    params_string(params, settings->plan_cache_mode);
     if (params_view(params, &view))
-        link_query(link, sql, &view, fn, arg);
+        link_query(link, journal_sql_session_settings, &view, fn, arg);
     else
         link_reset(link);
 }
@@ -54,7 +39,7 @@ void session_begin(struct link *link, struct params *params, const char *sets, l
 void session_prepare(struct link *link, link_fn fn, void *arg)
 {
     if (!link->broken)
-        link_prepare(link, CHECK_NAME, check_sql, fn, arg);
+        link_prepare(link, CHECK_NAME, journal_sql_session, fn, arg);
 }
 
 void session_check(struct link *link, struct params *params, link_fn fn, void *arg)
@@ -84,11 +69,6 @@ bool session_is_shared(const PGresult *result)
 /* --- is the database fit for a journal? --------------------------------------------------------
  */
 
-const char session_fit_sql[] =
-    "select pg_is_in_recovery()::text, current_setting('server_encoding'), "
-    "current_setting('client_encoding'), current_setting('synchronous_commit'), "
-    "current_setting('fsync'), current_setting('full_page_writes')";
-
 static const struct {
     const char *name, *wanted;
     enum session_fit otherwise;
@@ -104,10 +84,10 @@ static const struct {
     {"synchronous_commit", "on", SESSION_UNFIT, session_shared_why},
     {"fsync", "on", SESSION_UNSAFE,
      "a crash of its host loses acknowledged commits. Run: alter system set fsync = on; "
-     "select pg_reload_conf()"},
+     "then select pg_reload_conf()"},
     {"full_page_writes", "on", SESSION_UNSAFE,
      "a crash of its host can tear pages. Run: alter system set full_page_writes = on; "
-     "select pg_reload_conf()"},
+     "then select pg_reload_conf()"},
 };
 
 enum session_fit session_fit(const PGresult *result, char *why, size_t size)

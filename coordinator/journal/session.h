@@ -14,11 +14,15 @@
 
 struct params;
 
-/* What every session of the journal sets; $1: the session's mark. */
-extern const char session_settings_sql[];
-/* That, on the loop. `sets`: more set_config() calls, each behind a comma. */
-void session_begin(struct link *link, struct params *params, const char *sets, link_fn fn,
-                   void *arg);
+/* What a session has of its own, beside what all set (session_settings.sql); NULL: as it is, or
+ * none. */
+struct session_settings {
+    const char *application_name;
+    const char *statement_timeout;
+    const char *plan_cache_mode;
+};
+void session_begin(struct link *link, struct params *params,
+                   const struct session_settings *settings, link_fn fn, void *arg);
 void session_prepare(struct link *link, link_fn fn, void *arg);
 /* First of a transaction that must be durable: fails it where the session is not ours. */
 void session_check(struct link *link, struct params *params, link_fn fn, void *arg);
@@ -26,16 +30,15 @@ void session_check(struct link *link, struct params *params, link_fn fn, void *a
 bool session_is_shared(const PGresult *result);
 extern const char session_shared_why[];
 
-/* One row: whether the database keeps what it acknowledges. */
-extern const char session_fit_sql[];
 enum session_fit {
     SESSION_FIT,
     SESSION_STANDBY, /* not now, and not here */
     SESSION_UNSAFE,  /* it may lose what it acknowledged, when its host crashes */
     SESSION_UNFIT
 };
-/* Of that row, whose fields are texts (or in the binary format, where a text is the same). `why`
- * gets a sentence with what is wrong and the command that mends it; untouched when it is fit. */
+/* Of the row of session_fit.sql, whose fields are texts (or in the binary format, where a text is
+ * the same). `why` gets a sentence with what is wrong and the command that mends it; untouched when
+ * it is fit. */
 enum session_fit session_fit(const PGresult *result, char *why, size_t size);
 
 #endif

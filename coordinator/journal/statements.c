@@ -1,197 +1,21 @@
+/* What a batch writes: the statement of each kind of row (sql/journal/statements), and which part
+ * of a row goes into which of its parameters. */
 #include "statements.h"
 
 #include <stddef.h>
 
-/* Every statement has this shape (libraries.md):
- *
- *   r  the rows given, one array a column
- *   s  the shards' rows, locked FOR SHARE to the commit: a takeover's update waits for us, and we
- *      for it, and then see its epoch [UNLOCKED]
- *   …  the inserts, of those rows only whose epoch is their shard's [NOEPOCH]; a decision that
- *      stands is not replaced [NOWRITEONCE]
- *   the answer, a row for each row given
- *
- * Membership is asked as "(x in (select …)) is true", not joined: that is always a hashed subplan,
- * where a generic plan, which guesses ten rows, would compare each with each. What stands already
- * is looked up by scalar subqueries under CASE: they run for those rows only that were not written.
- */
-
-#define R_PARAMS                                                                                   \
-    "$1::int4[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::bool[], "         \
-    "$8::bool[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::text[], "    \
-    "$15::text[], $16::int8[], $17::int8[], $18::timestamptz[], $19::timestamptz[], "              \
-    "$20::text[], $21::int4[], $22::text[], $23::text[], $24::text[]"
-#define R_COLUMNS                                                                                  \
-    "shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition, "             \
-    "definition_version, input, labels, key, hash, traceparent, timeout_us, prepare_timeout_us, "  \
-    "began_at, at, members, delegated, decision, outcome, failure"
-#define EVENT_PARAMS                                                                               \
-    ", $25::uuid[], $26::int8[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[]"
-#define EVENT_COLUMNS   ", event_id, seq, topic, event_key, type, payload, headers"
-#define ATTEMPT_PARAMS  ", $25::text[]"
-#define ATTEMPT_COLUMNS ", fallback"
-#define END_PARAMS      ", $25::text[], $26::text[]"
-#define END_COLUMNS     ", steps, history"
-
-#define ROWS(params, columns)                                                                      \
-    "with r as materialized (select * from unnest(" params ") with ordinality as r(" columns       \
-    ", n)), "                                                                                      \
-    "s as materialized (select shard, epoch from troth.shard where shard = any($1) for share), "
-#define LED "((r.shard, r.epoch) in (select shard, epoch from s)) is true"
-
-/* The transaction's own row, from whichever statement comes first. */
-#define TXN_INSERT_AS(state, more_columns, attempt, delegated, members, more_values)               \
-    "insert into troth.txn as t (shard, gtid, epoch, attempt, protocol, mode, interactive, "       \
-    "accepted, definition, definition_version, input, labels, idempotency_key, request_hash, "     \
-    "traceparent, timeout_us, prepare_timeout_us, began_at, delegated_branch, members, "           \
-    "state" more_columns ") select r.shard, r.gtid, r.epoch, " attempt ", r.protocol, r.mode, "    \
-    "r.interactive, r.accepted, r.definition, r.definition_version, r.input, r.labels, r.key, "    \
-    "r.hash, r.traceparent, r.timeout_us, r.prepare_timeout_us, r.began_at, " delegated            \
-    ", " members ", '" state "'" more_values " from r where " LED " "
-#define TXN_INSERT(attempt, delegated, members)                                                    \
-    TXN_INSERT_AS("open", "", attempt, delegated, members, "")
-/* The first row of a transaction that is written brings its idempotency key. */
-#define KEY_INSERT                                                                                 \
-    "k as (insert into troth.idempotency (shard, key, gtid, request_hash, began_at) "              \
-    "select r.shard, r.key, r.gtid, r.hash, r.began_at from r "                                    \
-    "where r.key is not null and " LED " on conflict do nothing)"
-#define OUTBOX_INSERT(written)                                                                     \
-    "o as (insert into troth.outbox (shard, epoch, seq, id, gtid, aggregatetype, aggregateid, "    \
-    "type, payload, headers) select r.shard, r.epoch, r.seq, r.event_id, r.gtid, r.topic, "        \
-    "r.event_key, r.type, r.payload, r.headers from r "                                            \
-    "where r.event_id is not null and (r.gtid in (select gtid from " written ")) is true)"
-
-#define STANDING                                                                                   \
-    "(select p.decision from troth.decision p "                                                    \
-    "where p.shard = r.shard and p.gtid = r.gtid and p.attempt = r.attempt)"
-#define SAME_TXN(condition)                                                                        \
-    "(select true from troth.txn p where p.shard = r.shard and p.gtid = r.gtid "                   \
-    "and p.epoch = r.epoch and " condition ")"
-#define SAME_DECISION                                                                              \
-    "(select true from troth.decision p where p.shard = r.shard and p.gtid = r.gtid "              \
-    "and p.attempt = r.attempt and p.epoch = r.epoch and p.decision = r.decision)"
-#define ANSWER(written, same)                                                                      \
-    " select r.n::int4, " LED ", r.gtid in (select gtid from " written "), "                       \
-    "case when r.gtid in (select gtid from " written ") then null else " same " end, "             \
-    "case when r.gtid in (select gtid from " written ") then null else " STANDING " end from r"
-
-/* Written again by an interactive transaction whose member list grew; behind a decision of its
- * attempt it changes nothing. */
-static const char begin_sql[] = ROWS(R_PARAMS, R_COLUMNS) "t as (" TXN_INSERT(
-    "r.attempt", "r.delegated",
-    "r.members") "and " STANDING " is null "
-                 "on conflict (shard, gtid) do update set members = excluded.members, epoch = "
-                 "excluded.epoch "
-                 "where t.state = 'open' and t.attempt = excluded.attempt returning "
-                 "gtid), " KEY_INSERT ANSWER("t",
-                                             SAME_TXN("p.members is not distinct from r.members"));
-
-static const char delegate_sql[] = ROWS(R_PARAMS, R_COLUMNS) "t as (" TXN_INSERT(
-    "r.attempt", "r.delegated",
-    "r.members") "and " STANDING " is null "
-                 "on conflict (shard, gtid) do update set delegated_branch = "
-                 "excluded.delegated_branch, "
-                 "members = excluded.members, epoch = excluded.epoch "
-                 "where t.state = 'open' and t.attempt = excluded.attempt and t.delegated_branch = "
-                 "0 "
-                 "returning gtid), " KEY_INSERT ANSWER(
-                     "t", SAME_TXN("p.delegated_branch = r.delegated and p.attempt = r.attempt"));
-
-#define DECISION_INSERT                                                                            \
-    "d as (insert into troth.decision (shard, gtid, attempt, epoch, decision, outcome, "           \
-    "delegated_branch, decided_at, members, failure) select r.shard, r.gtid, r.attempt, r.epoch, " \
-    "r.decision, r.outcome, r.delegated, r.at, r.members, r.failure from r where " LED             \
-    " on conflict do nothing returning gtid), "
-
-static const char decision_sql[] =
-    ROWS(R_PARAMS EVENT_PARAMS, R_COLUMNS EVENT_COLUMNS) DECISION_INSERT
-    "t as (" TXN_INSERT("r.attempt", "r.delegated", "null") "on conflict do nothing), " KEY_INSERT
-                                                            ", " OUTBOX_INSERT("d")
-                                                                ANSWER("d", SAME_DECISION);
-
-/* protocol and fallback are the attempt's that begins. */
-static const char attempt_sql[] =
-    ROWS(R_PARAMS ATTEMPT_PARAMS, R_COLUMNS ATTEMPT_COLUMNS) DECISION_INSERT "t as (" TXN_INSERT_AS(
-        "open", ", fallback", "r.attempt + 1", "0", "r.members",
-        ", r.fallback") "and (r.gtid in (select gtid from d)) is true "
-                        "on conflict (shard, gtid) do update set attempt = excluded.attempt, "
-                        "protocol = excluded.protocol, members = excluded.members, "
-                        "delegated_branch = 0, "
-                        "fallback = coalesce(excluded.fallback, t.fallback), epoch = "
-                        "excluded.epoch where t.state = 'open' and t.attempt < "
-                        "excluded.attempt), " KEY_INSERT ANSWER("d", SAME_DECISION);
-
-/* Behind the row that began its transaction. A number holds the epoch that made it: what stands
- * under it is the same record, written by an earlier try, or one that it supersedes; the latest of
- * a batch holds. */
-static const char step_sql[] = ROWS(
-    "$1::int4[], $2::uuid[], $3::int4[], $4::int8[], $5::timestamptz[], $6::text[]",
-    "shard, gtid, epoch, seq, at, step") "d as (insert into troth.record as p (shard, gtid, seq, "
-                                         "epoch, kind, at, payload) select distinct on (r.shard, "
-                                         "r.gtid, r.seq) r.shard, r.gtid, r.seq, r.epoch, 'step', "
-                                         "r.at, r.step from r where " LED
-                                         " order by r.shard, r.gtid, r.seq, r.n desc on conflict "
-                                         "(shard, gtid, seq) do update set at = excluded.at, "
-                                         "payload = excluded.payload returning gtid, seq) "
-                                         "select r.n::int4, " LED
-                                         ", (r.gtid, r.seq) in (select gtid, seq from d), "
-                                         "true, null::text from r";
-
-static const char outcome_sql[] =
-    ROWS(R_PARAMS EVENT_PARAMS, R_COLUMNS EVENT_COLUMNS) "t as (" TXN_INSERT_AS(
-        "open", ", outcome, failure", "r.attempt", "r.delegated", "r.members",
-        ", r.outcome, r.failure") "on conflict (shard, gtid) do update set outcome = "
-                                  "excluded.outcome, "
-                                  "failure = coalesce(excluded.failure, t.failure), epoch = "
-                                  "excluded.epoch "
-                                  "where t.outcome is distinct from excluded.outcome returning "
-                                  "gtid), " KEY_INSERT ", " OUTBOX_INSERT("t")
-                                      ANSWER("t", SAME_TXN("p.outcome = r.outcome"));
-
-static const char end_sql[] =
-    ROWS(R_PARAMS END_PARAMS, R_COLUMNS END_COLUMNS) "t as (" TXN_INSERT_AS(
-        "ended", ", outcome, failure, steps, history, ended_at", "r.attempt", "r.delegated",
-        "r.members",
-        ", r.outcome, r.failure, r.steps, r.history, r.at") "on conflict (shard, gtid) do update "
-                                                            "set state = 'ended', attempt = "
-                                                            "excluded.attempt, "
-                                                            "protocol = excluded.protocol, outcome "
-                                                            "= coalesce(excluded.outcome, "
-                                                            "t.outcome), "
-                                                            "failure = coalesce(excluded.failure, "
-                                                            "t.failure), steps = excluded.steps, "
-                                                            "history = excluded.history, ended_at "
-                                                            "= excluded.ended_at, epoch = "
-                                                            "excluded.epoch "
-                                                            "where t.state = 'open' returning "
-                                                            "gtid), " KEY_INSERT ANSWER(
-                                                                "t", SAME_TXN("p.state = 'ended'"));
-
-/* By id: another epoch's row may have the same number. */
-static const char delete_sql[] =
-    ROWS("$1::int4[], $2::uuid[], $3::int4[], $4::uuid[]",
-         "shard, gtid, epoch, id") "d as (delete from troth.outbox o using r where o.shard = "
-                                   "r.shard and o.gtid = r.gtid "
-                                   "and o.id = r.id and " LED " returning o.id) "
-                                   "select r.n::int4, " LED
-                                   ", r.id in (select id from d), null::bool, null::text from r";
+#include <journal_sql.h>
 
 const struct statement statements[ROW_KINDS] = {
-    [TXN_RECORD_BEGIN] = {"begin", begin_sql},
-    [TXN_RECORD_DELEGATE] = {"delegate", delegate_sql},
-    [TXN_RECORD_STEP] = {"step", step_sql},
-    [TXN_RECORD_DECISION] = {"decision", decision_sql},
-    [TXN_RECORD_ATTEMPT] = {"attempt", attempt_sql},
-    [TXN_RECORD_OUTCOME] = {"outcome", outcome_sql},
-    [TXN_RECORD_END] = {"end", end_sql},
-    [ROW_DELETE] = {"delete", delete_sql},
+    [TXN_RECORD_BEGIN] = {"begin", journal_sql_begin},
+    [TXN_RECORD_DELEGATE] = {"delegate", journal_sql_delegate},
+    [TXN_RECORD_STEP] = {"step", journal_sql_step},
+    [TXN_RECORD_DECISION] = {"decision", journal_sql_decision},
+    [TXN_RECORD_ATTEMPT] = {"attempt", journal_sql_attempt},
+    [TXN_RECORD_OUTCOME] = {"outcome", journal_sql_outcome},
+    [TXN_RECORD_END] = {"end", journal_sql_end},
+    [ROW_DELETE] = {"delete", journal_sql_delete},
 };
-
-/* Before a batch that is written again. The earlier try, if it still runs, holds these rows FOR
- * SHARE to its end: once we have the lock, what it wrote is seen by the statements behind, whose
- * snapshots are younger. */
-const char *const statement_lock_sql =
-    "select shard from troth.shard where shard = any($1::int4[]) order by shard for update";
 
 enum source { FROM_UINT32, FROM_UINT64, FROM_BOOL, FROM_GTID, FROM_SPAN, FROM_WALL };
 

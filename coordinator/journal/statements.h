@@ -16,7 +16,6 @@ enum statement_answer {
 };
 
 #define STATEMENT_LOCK "lock"
-extern const char *const statement_lock_sql;
 
 struct statement {
     const char *name;

@@ -1,4 +1,7 @@
-#include "inner.h"
+/* What became of each row of a batch, from the answers of its statements. */
+#include "verdict.h"
+
+#include "param.h"
 #include "statements.h"
 
 static enum txn_decision standing_read(const PGresult *result, int n)

@@ -8,11 +8,12 @@
 #include <base/buffer.h>
 #include <troth/postgres.h>
 
+#include <guard_migrations.h>
+
 #include "dial.h"
-#include "migrations_sql.h"
 #include "sql.h"
 
-const int schema_version = MIGRATIONS_COUNT;
+const int schema_version = GUARD_MIGRATIONS_COUNT;
 
 static void say(char *ret_why, size_t why_cap, const char *text)
 {
@@ -104,7 +105,7 @@ static int apply(PGconn *connection, char *ret_why, size_t why_cap)
         return TROTH_ERROR_SCHEMA;
     }
     for (i = version; i < schema_version; i++) {
-        if (!command(connection, migrations[i])) {
+        if (!command(connection, guard_migrations[i].text)) {
             say(ret_why, why_cap, PQerrorMessage(connection));
             return TROTH_ERROR_DATABASE;
         }

@@ -8,11 +8,11 @@
 
 #include <base/buffer.h>
 
-#include "statements_sql.h"
+#include <guard_sql.h>
 
 #define FILE_NAMED(name)                                                                           \
     {                                                                                              \
-        "troth_" #name, statement_##name                                                           \
+        "troth_" #name, guard_sql_##name                                                           \
     }
 
 static const struct {

@@ -49,9 +49,9 @@
  *       an abort that finds nothing leaves a tombstone
  *   [NOINQ] participant-sdk/src/scan.c
  *       a prepared branch asks
- *   [NOWRITEONCE] coordinator/journal/statements.c
+ *   [NOWRITEONCE] sql/journal/statements/decision.sql
  *       a decision is written once; who comes second gets what stands
- *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/step.c
+ *   [NOEPOCH] sql/journal/statements/decision.sql coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
  *
  * POSTUNACK: the step behind the pivot waits for the decision, but not for the acknowledgements:

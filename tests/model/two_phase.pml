@@ -37,15 +37,15 @@
  *       what was accepted is driven again as a new attempt; one write ends the old, begins the new
  *   [ORIGINQ] coordinator/txn/inquire.c
  *       a row without decision is undecided: an older epoch in the gtid does not make it aborted
- *   [NOEPOCH] coordinator/journal/statements.c coordinator/txn/step.c
+ *   [NOEPOCH] sql/journal/statements/decision.sql coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
- *   [UNLOCKED] coordinator/journal/statements.c
+ *   [UNLOCKED] sql/journal/statements/decision.sql
  *       the epoch's row is locked from the check to the commit, so that a takeover waits
- *   [NOWRITEONCE] coordinator/journal/statements.c
+ *   [NOWRITEONCE] sql/journal/statements/decision.sql
  *       a decision is written once; who comes second gets what stands
  *   [READPROVES] coordinator/journal/lane.c
  *       an unknown COMMIT is written again; a row that is not seen is never "not written"
- *   [SAMEEPOCH] coordinator/journal/acquire.c
+ *   [SAMEEPOCH] sql/journal/statements/epoch_raise.sql
  *       every acquisition raises the epoch, also the same node's after a restart
  *   [INQ2STEP] coordinator/journal/questions.c
  *       an inquiry reads epoch and rows in one statement

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""The SDK's SQL stands in files of its own, sql/participant/statements, and each says what its parameters are.
+"""SQL stands in files of its own, and each says what its parameters are: the SDK's in sql/participant/statements, the
+journal's in sql/journal/statements.
 
-- No literal of participant-sdk/src is a statement, but for the words around one: BEGIN, COMMIT, PREPARE TRANSACTION
-  and their like, which cannot be prepared.
+- No literal of participant-sdk/src and of coordinator/journal is a statement, but for the words around one: BEGIN,
+  COMMIT, PREPARE TRANSACTION and their like, which cannot be prepared.
 - A file NAME.sql begins with a comment, is one `PREPARE troth_NAME (types) AS …;`, tells each $1 … of its types in
-  that comment, and is used by participant-sdk/src/sql.c."""
+  that comment, and is used by the C beside it. CREATE and LOCK cannot be prepared: they stand behind the comment."""
 
 import re
 import sys
@@ -13,24 +14,33 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from style_check import files, main  # noqa: E402
 
-SOURCES = "participant-sdk/src/*.c"
-STATEMENTS = "sql/participant/statements/*.sql"
-TABLE = "participant-sdk/src/sql.c"
+# The folder of the statements, that of the C, and how the C names one.
+SIDES = [("sql/participant/statements", "participant-sdk/src", r"\({}\)"),
+         ("sql/journal/statements", "coordinator/journal", r"\bjournal_sql_{}\b")]
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"')
-STATEMENT = re.compile(r'"\s*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|CREATE|ALTER|DROP|SET|SHOW|LOCK|CALL|DO|VALUES)\b')
-HEAD = re.compile(r"\A((?:--[^\n]*\n)+)PREPARE troth_(\w+)(?: \(([^)]*)\))? AS\n(.*);\n\Z", re.DOTALL)
+STATEMENT = re.compile(
+    r'"\s*(?:(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|CREATE|ALTER|DROP|SET|SHOW|LOCK|CALL|DO|VALUES)\b|'
+    r"(?:select|insert into|update \S+ set|delete from|merge into|with \w+ as|create|alter|drop|set|show|lock table|"
+    r"values) )")
+HEAD = re.compile(r"\A((?:--[^\n]*\n)+)PREPARE troth_(\w+)(?: \(([^)]*)\))? AS\n(.*);\n\Z",
+                  re.DOTALL | re.IGNORECASE)
+UNPREPARED = re.compile(r"\A(?:--[^\n]*\n)+(?:create|lock) [^;]*;\n\Z", re.IGNORECASE)
 
 
-def literal_faults(name, text):
+def literal_faults(name, text, folder):
     text = COMMENT.sub(lambda found: "\n" * found.group().count("\n"), text)
     for found in LITERAL.finditer(text):
         if STATEMENT.match(found.group()):
             line = text.count("\n", 0, found.start()) + 1
-            yield f"{name}:{line}: a statement belongs into sql/participant/statements: {found.group()[:50]}"
+            yield f"{name}:{line}: a statement belongs into {folder}: {found.group()[:50]}"
 
 
-def file_faults(name, text, table):
+def file_faults(name, text, used):
+    if not used:
+        yield f"{name}: nothing uses it"
+    if UNPREPARED.match(text):
+        return
     found = HEAD.match(text)
     if not found or found[2] != name.stem:
         yield f"{name}: is not a comment and `PREPARE troth_{name.stem} (types) AS …;`"
@@ -41,31 +51,38 @@ def file_faults(name, text, table):
     used = {int(number) for number in re.findall(r"\$(\d+)", found[4])}
     if used - set(numbers):
         yield f"{name}: ${max(used)} has no type"
-    if not re.search(rf"\({name.stem}\)", table):
-        yield f"{name}: {TABLE} does not use it"
 
 
 def check(root):
     faults = []
-    path = Path(root) / TABLE
-    table = path.read_text() if path.exists() else ""
-    for name in files(root):
-        if name.match(SOURCES):
-            faults += literal_faults(name, (Path(root) / name).read_text())
-        elif name.match(STATEMENTS):
-            faults += file_faults(name, (Path(root) / name).read_text(), table)
+    for statements, sources, use in SIDES:
+        texts = {name: (Path(root) / name).read_text() for name in files(root) if name.match(f"{sources}/*.c")}
+        whole = "\n".join(texts.values())
+        for name, text in texts.items():
+            faults += literal_faults(name, text, statements)
+        for name in files(root):
+            if name.match(f"{statements}/*.sql"):
+                used = re.search(use.format(name.stem), whole)
+                faults += file_faults(name, (Path(root) / name).read_text(), used)
     return faults
 
 
 FOLDER = "sql/participant/statements"
-USED = {TABLE: "FILE_NAMED(a)\n"}
+USED = {"participant-sdk/src/sql.c": "FILE_NAMED(a)\n"}
+JOURNAL = {"coordinator/journal/a.c": "const char *a = journal_sql_a;\n"}
 main(check,
      bad=[{"participant-sdk/src/a.c": 'const char *a = "SELECT 1";\n'},
+          {"coordinator/journal/a.c": 'const char *a = "select 1";\n'},
+          {"coordinator/journal/a.c": 'const char *a = "with a as (select 1) select from a";\n'},
           {"participant-sdk/src/a.c": 'const char *a = "b", *c = " INSERT INTO a ";\n'},
           {**USED, f"{FOLDER}/a.sql": "PREPARE troth_a AS\nSELECT 1;\n"},
           {**USED, f"{FOLDER}/a.sql": "-- a\nPREPARE troth_b AS\nSELECT 1;\n"},
           {**USED, f"{FOLDER}/a.sql": "-- $1 a\nPREPARE troth_a (text, text) AS\nSELECT $1, $2;\n"},
           {**USED, f"{FOLDER}/a.sql": "-- $1 a\nPREPARE troth_a (text) AS\nSELECT $1, $2;\n"},
+          {**JOURNAL, "sql/journal/statements/a.sql": "-- a\nselect 1;\n"},
+          {"sql/journal/statements/a.sql": "-- a\nprepare troth_a as\nselect 1;\n"},
           {f"{FOLDER}/a.sql": "-- a\nPREPARE troth_a AS\nSELECT 1;\n"}],
-     good={**USED, "participant-sdk/src/a.c": '/* "SELECT" */ const char *a = "BEGIN", *b = "selected";\n',
+     good={**USED, **JOURNAL, "participant-sdk/src/a.c": '/* "SELECT" */ const char *a = "BEGIN", *b = "selected";\n',
+           "coordinator/journal/b.c": 'const char *b = "delete", *c = "begin";\n',
+           "sql/journal/statements/a.sql": "-- a\nlock table a in access exclusive mode;\n",
            f"{FOLDER}/a.sql": "-- $1 a\nPREPARE troth_a (text) AS\nSELECT $1;\n"})

@@ -1,9 +1,9 @@
-/* inner.h: the journal's inside, shared by its files.
+/* state.h: the journal's memory, where its connections stand, and what is said of that.
  *
  * Three links: `lane` writes (and acquires, and loads), `reader` answers questions, `keeper` renews
  * the lease, so that none of them waits behind another.
  *
- * Steps of the lane's connection, each entered by journal_step_set():
+ * Steps of the lane's connection, each entered by state_step():
  *
  *   DOWN -> HELLO -> LEASE <-> WAIT          another live node holds the lease
  *                      └-> RAISE -> LOAD -> PROVE -> READY
@@ -11,8 +11,8 @@
  *   DOWN -> HELLO -> RECLAIM -> LOAD (where it stopped) -> PROVE -> READY
  *   any -> STOPPED                           fenced, or the schema is not ours
  */
-#ifndef JOURNAL_INNER_H
-#define JOURNAL_INNER_H
+#ifndef JOURNAL_STATE_H
+#define JOURNAL_STATE_H
 
 #include <event2/event.h>
 #include <journal/journal.h>
@@ -60,7 +60,8 @@ struct lane {
  * but their further rows are tried. */
 #define LANE_POISONED_MAX 256u
 
-struct ask; /* read.c */
+struct ask; /* read.h */
+struct ask_kind;
 
 struct reader {
     struct link link;
@@ -72,6 +73,8 @@ struct reader {
     char words[LINK_WHY_MAX]; /* what the database said last to a question or a connection */
     struct event *wakeup;
     struct params params;
+    const struct ask_kind *const *prepared;
+    size_t prepared_count;
 };
 
 struct journal {
@@ -85,6 +88,7 @@ struct journal {
     uint64_t clock_difference_us; /* more: no lead */
     struct journal_callbacks callbacks;
     void *arg;
+    void (*stopped)(struct journal *journal); /* the lane's: what waits gets TXN_FENCED */
 
     enum journal_state state;
     char why[LINK_WHY_MAX]; /* as told with it: the same is not told again */
@@ -120,86 +124,28 @@ struct journal {
     bool leased;        /* acquired: the keeper renews */
     struct event *keeper_timer;
     struct event *acquire_timer;
-    struct params params; /* of acquire.c, load.c and lease.c */
+    struct event *proving; /* the lane's session may be proven to be ours alone (hello.c) */
+    struct params params;  /* of hello.c, acquire.c, load.c and lease.c */
     char application_name[64];
     struct journal_stats stats;
 };
 
-void event_in(struct event *event, uint64_t us);
-
-/* journal.c */
-void journal_state_set(struct journal *journal, enum journal_state state, const char *why);
-void journal_step_set(struct journal *journal, enum step step);
-/* Fenced, or refused for ever: nothing is written any more, what waits gets TXN_FENCED. */
-void journal_stop(struct journal *journal, const char *why);
+/* Told by the callback, once; nothing behind FENCED. */
+void state_set(struct journal *journal, enum journal_state state, const char *why);
+void state_step(struct journal *journal, enum step step);
 /* LEADING when the lane is ready and the lease is sure, else CONNECTING. */
-void journal_state_update(struct journal *journal, const char *why);
+void state_update(struct journal *journal, const char *why);
 /* LEADING if it may: good news, that says nothing of what else is wrong. */
-void journal_state_recover(struct journal *journal, const char *why);
-void journal_report(struct journal *journal, const troth_gtid *gtid, enum txn_record_kind kind,
-                    uint32_t attempt, const char *why);
-
-/* acquire.c: what the lane's connection does before it writes */
-int acquire_init(struct journal *journal);
-void acquire_finish(struct journal *journal);
-void acquire_lease(struct journal *journal);
-void acquire_reclaim(struct journal *journal);
-void acquire_query(struct journal *journal, const char *sql, link_fn fn);
-void acquire_sync(struct journal *journal, link_fn fn);
-bool acquire_failed(struct journal *journal, PGresult *result);
-
-/* hello.c */
-void acquire_begin(struct journal *journal);
-void acquire_prove(struct journal *journal);
-
-/* clock.c */
-void clock_note(struct journal *journal, uint64_t asked_us, struct wall database);
-/* Else the state says that it does not lead. */
-bool clock_is_right(struct journal *journal);
-
-/* alive.c */
-void alive_wrote(struct journal *journal);
-void alive_waits(struct journal *journal);
-bool alive_can_write(const struct journal *journal);
-void alive_prepare(struct journal *journal);
-void alive_beat(struct journal *journal);
-
-/* hindrance.c */
-void hindrance_note(struct journal *journal, const char *why);
-void hindrance_ask(struct journal *journal); /* the keeper is up, and idle */
-
-/* lease.c */
-int lease_init(struct journal *journal);
-void lease_finish(struct journal *journal);
-void lease_start(struct journal *journal);  /* acquired: renew from now on */
-void keeper_start(struct journal *journal); /* to ask what hinders the lane, too */
-bool lease_sure(const struct journal *journal);
-extern const char lease_claim_sql[];
-void lease_give_back(struct journal *journal);
-
-/* load.c */
-void load_next(struct journal *journal);
-
-/* lane.c */
-int lane_init(struct journal *journal);
-void lane_finish(struct journal *journal);
-void lane_prepare(struct journal *journal);
-void lane_lost(struct journal *journal);
-void lane_warned(struct journal *journal);
-void lane_flush(struct journal *journal);
-void lane_begin(struct journal *journal);
-void lane_send_statement(struct journal *journal, const char *name, link_fn fn);
-void lane_on_result(void *arg, PGresult *result);
-void lane_end(struct journal *journal);
-void lane_fence_all(struct journal *journal);
-bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gtid);
-void lane_poison(struct journal *journal, struct row *row, const char *why);
-
-/* verdict.c: from the answers of a batch to its rows */
-bool verdict_take(struct batch *batch, unsigned kind, const PGresult *result);
-
-/* read.c */
-int reader_init(struct journal *journal);
-void reader_finish(struct journal *journal);
+void state_recover(struct journal *journal, const char *why);
+/* Fenced, or refused for ever: nothing is written any more, what waits gets TXN_FENCED. */
+void state_stop(struct journal *journal, const char *why);
+void state_report(struct journal *journal, const troth_gtid *gtid, enum txn_record_kind kind,
+                  uint32_t attempt, const char *why);
+/* By our own clock the lease is ours; a tenth of it is left for what is on its way. */
+bool state_lease_sure(const struct journal *journal);
+/* No write has waited for longer than its timeout. */
+bool state_can_write(const struct journal *journal);
+/* The lane looks what it has to write, behind what is active in this turn. */
+void state_wake_lane(struct journal *journal);
 
 #endif

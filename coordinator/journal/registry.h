@@ -1,0 +1,10 @@
+/* registry.h: definitions and participants. */
+#ifndef JOURNAL_REGISTRY_H
+#define JOURNAL_REGISTRY_H
+
+#include "read.h"
+
+extern const struct ask_kind ask_registry_number, ask_registry_load, ask_definition_put,
+    ask_participant_put, ask_definition_delete, ask_definition_forget, ask_participant_delete;
+
+#endif
