@@ -104,7 +104,7 @@ static void on_opened(void *arg, const struct result *result)
 
     committer->opening = NULL;
     if (result->result == RESULT_DONE && PQsetnonblocking(lane->session.connection, 1) == 0) {
-        lane->readable = event_new(committer->base, PQsocket(lane->session.connection),
+        lane->readable = event_new(committer->base, watch_socket(&lane->session.watch),
                                    EV_READ | EV_PERSIST, on_readable, lane);
     }
     if (lane->readable == NULL || event_add(lane->readable, NULL) != 0) {

@@ -28,6 +28,7 @@
 #include "statement.h"
 #include "task.h"
 #include "waits.h"
+#include "watch.h"
 
 /* Larger inputs, with the hash that is taken of them, go the way of functions. */
 #define INPUT_BYTES_MAX 16384u
@@ -42,10 +43,13 @@ static bool listen_to(struct session *session)
 {
     struct single *single = &session->single;
     struct event_base *base = session->postgres->base;
-    const evutil_socket_t fd = PQsocket(session->connection);
+    const evutil_socket_t fd = watch_socket(&session->watch);
 
     if (single->listens) {
         return true;
+    }
+    if (fd < 0) { /* a stop has ended it */
+        return false;
     }
     if (single->readable == NULL) {
         single->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, session);

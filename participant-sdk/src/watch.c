@@ -44,6 +44,16 @@ void watch_close(struct watch *watch)
     pthread_mutex_unlock(&watch->lock);
 }
 
+int watch_socket(struct watch *watch)
+{
+    int fd;
+
+    pthread_mutex_lock(&watch->lock);
+    fd = watch->fd;
+    pthread_mutex_unlock(&watch->lock);
+    return fd;
+}
+
 void watch_set(struct watch *watch, uint64_t deadline_us)
 {
     pthread_mutex_lock(&watch->lock);

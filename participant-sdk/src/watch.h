@@ -3,7 +3,11 @@
  * code, then sees a broken connection.
  *
  * The socket is known by a descriptor of its own, so that nobody else's is shut down when the
- * connection's number has been given away. Any thread. */
+ * connection's number has been given away. Any thread.
+ *
+ * An event loop listens to that copy and never to libpq's: libpq closes its own when it finds the
+ * connection lost, and while the copy keeps the socket alive, epoll goes on telling of a descriptor
+ * that nobody can take out of it any more. */
 #ifndef SDK_WATCH_H
 #define SDK_WATCH_H
 
@@ -23,7 +27,10 @@ void watch_init(struct watch *watch);
 void watch_finish(struct watch *watch);
 /* false: no descriptor is to be had, or it was ended. */
 bool watch_open(struct watch *watch, int socket);
+/* Events on it are taken away first. */
 void watch_close(struct watch *watch);
+/* The copy, until watch_close(); -1: none is open. */
+int watch_socket(struct watch *watch);
 /* An answer has to be there by then; 0: no hurry. */
 void watch_set(struct watch *watch, uint64_t deadline_us);
 bool watch_is_cut(struct watch *watch);

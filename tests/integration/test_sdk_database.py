@@ -13,6 +13,7 @@ from system import BALANCE, System  # noqa: E402
 from troth_test import Postgres, TcpProxy, TrothTest, main, wait_until  # noqa: E402
 
 SAGAS = 48
+WINDOW_SECONDS = 0.5
 STOP_SECONDS = 5  # the participant's own
 ENDLESS = {"interval": "50ms", "backoff": 1.0, "max_attempts": 0, "jitter": "none"}
 TAKE = {"name": "take", "version": 1, "mode": "saga", "timeout": "5m", "retries": {"endless": ENDLESS},
@@ -200,6 +201,29 @@ class ParticipantDatabase(TrothTest):
         self.assertEqual(self.system.transfer(1, 1, 1).json["outcome"], "committed")
         lines = [line for line in bank.output().splitlines() if "event=connection_cut" in line]
         self.assertTrue(all(re.search(r" gtid=\S+ branch=\d+ attempt=\d+ backend=\d+ ", line) for line in lines), lines)
+
+    # --- connections that are lost while nobody wants them
+
+    def loop_cpu_seconds(self):
+        """Of the bank's loop: its main thread."""
+        return int(Path(f"/proc/{self.system.banks['bank_a'].pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def transfers(self):
+        for gtid in [self.system.begin(account, account, 1) for account in range(1, 33)]:
+            self.assertEqual(self.trothd.wait_outcome(gtid, 60)["outcome"], "committed")
+        self.system.drained()
+
+    def test_a_database_that_ends_idle_sessions_costs_nothing(self):
+        """libpq closes its socket when it finds the connection lost; the loop must not be told of it for ever."""
+        self.transfers()
+        ended = [pid for pid, _ in self.sessions()]
+        self.assertGreater(len(ended), 3)
+        self.postgres.execute("bank_a", "select pg_terminate_backend(pid) from unnest(%s) as pid", (ended,))
+        wait_until(lambda: not {pid for pid, _ in self.sessions()} & set(ended), 10, "these sessions are gone")
+        before, until = self.loop_cpu_seconds(), time.monotonic() + WINDOW_SECONDS
+        wait_until(lambda: time.monotonic() > until, 10, "the window is over")
+        self.assertLess(self.loop_cpu_seconds() - before, WINDOW_SECONDS / 5)
+        self.transfers()
 
 
 if __name__ == "__main__":
