@@ -42,7 +42,7 @@ uint64_t txn_retry_after(const struct step *step)
     return waits ? result->retry_after_us : 0;
 }
 
-/* The branch whose input can not be made, with why; NULL when it is not in that state any more. */
+/* The branch whose input cannot be made, with why; NULL when it is not in that state any more. */
 struct txn_branch *txn_unsendable(struct step *step, enum txn_branch_state state)
 {
     assert(step->event->kind == TXN_EVENT_UNSENDABLE);

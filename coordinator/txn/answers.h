@@ -1,4 +1,4 @@
-/* answers.h: whom an answer is about. */
+/* answers.h: which branch an answer is about. */
 #ifndef TXN_ANSWERS_H
 #define TXN_ANSWERS_H
 

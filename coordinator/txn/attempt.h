@@ -6,7 +6,7 @@
 
 void txn_attempt_end(struct step *step, uint64_t members);
 /* The write that ends the attempt before this one is durable. False also when that has committed,
- * which nobody here wrote: the transaction is lost. */
+ * which no memory here wrote: the transaction is lost. */
 bool txn_attempt_ended(struct step *step);
 
 #endif

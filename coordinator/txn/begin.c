@@ -12,7 +12,7 @@
 #include "transition.h"
 
 /* A row must be durable before the first message where silence could not be read as "aborted":
- * what was promised to a client (accepted), and members that can not ask [NOINQ]. A delegated
+ * what was promised to a client (accepted), and members that cannot ask [NOINQ]. A delegated
  * branch needs no begin of its own: the row that delegates does its work. */
 static bool begin_forced(const struct txn *txn)
 {
@@ -43,7 +43,7 @@ void txn_on_submitted(struct step *step)
         txn_reserve(step);
 }
 
-/* BEGINNING: the forced begin, or the forced begins of members that can not inquire, are durable.
+/* BEGINNING: the forced begin, or the forced begins of members that cannot inquire, are durable.
  */
 void txn_on_begun(struct step *step)
 {

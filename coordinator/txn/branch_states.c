@@ -3,17 +3,17 @@
 #include "branch_states.h"
 #include "shape.h"
 
-/* Does the abort of its attempt go to it? To everybody who may have heard of the attempt: whoever
- * was asked, answered or not; whoever enlisted, for it has work open; whoever has not acknowledged
- * the end of an earlier attempt. Who refused or only read is through by itself, unless an earlier
- * try is unaccounted for. */
+/* Does the abort of its attempt go to it? To each that may have heard of the attempt: one that
+ * was asked, answered or not; one that enlisted, for it has work open; one that has not
+ * acknowledged the end of an earlier attempt. One that refused or only read is through by itself,
+ * unless an earlier try is unaccounted for. */
 enum hears { HEARS_NOTHING, HEARS_ABORT, HEARS_IF_ASKED, HEARS_IF_REPEATED };
 
-/* May an execute of it have acted, as far as this memory knows? Where nobody asks: it may. */
+/* May an execute of it have acted, as far as this memory knows? Where it is never asked: it may. */
 enum acted { NEVER_ACTED, MAY_HAVE, MAY_IF_UNACCOUNTED, MAY_IF_LEFT };
 
-/* What it is once it has heard a decision: the only thing to tell those who will not hear of this
- * transaction again. */
+/* What it is once it has heard a decision: the only thing to tell clients that will not hear of
+ * this transaction again. */
 enum decided { STAYS, ABORTS, COMMITS_OR_ABORTS };
 
 struct row {

@@ -80,7 +80,7 @@ static void compensate_ready(struct step *step)
         txn_conclude(step, TXN_ABORT);
 }
 
-/* Of a step that is neither done nor undone. One that can not be undone was revoked, or never sent.
+/* Of a step that is neither done nor undone. One that cannot be undone was revoked, or never sent.
  */
 static bool may_have_run(const struct txn *txn, const struct txn_branch *branch)
 {
@@ -168,8 +168,8 @@ static void refused(struct step *step, struct txn_branch *branch)
     }
 }
 
-/* Committed: it is not undone, and the refusal is all. Who can not say leaves it to an operator,
- * and the next try is the same attempt. */
+/* Committed: it is not undone, and the refusal is all. A participant that cannot say leaves it to
+ * an operator, and the next try is the same attempt. */
 static void checked(struct step *step, struct txn_branch *branch)
 {
     struct txn *txn = step->txn;
@@ -274,7 +274,7 @@ void txn_on_compensating_result(struct step *step)
     compensate_ready(step);
 }
 
-/* COMPENSATING: its input can not be made, although the outputs it names are known. */
+/* COMPENSATING: its input cannot be made, although the outputs it names are known. */
 void txn_on_compensating_unsendable(struct step *step)
 {
     struct txn_branch *branch = txn_unsendable(step, TXN_BRANCH_COMPENSATING);

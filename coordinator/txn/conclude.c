@@ -50,8 +50,8 @@ void txn_conclude(struct step *step, enum txn_decision decision)
     txn_record_people(step);
 }
 
-/* CONCLUDING: durable, and everybody told? Who says only now that it ended
- * otherwise makes the outcome mixed. */
+/* CONCLUDING: where the outcome is durable and every abort acknowledged it goes on to the end. A
+ * participant that says only now that it ended otherwise makes the outcome mixed. */
 void txn_concluded_settle(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -83,7 +83,7 @@ static void mixed_durable(struct step *step)
     txn_concluded_settle(step);
 }
 
-/* CONCLUDING. A turn in the place of our commit that nobody here wrote is a contradiction. */
+/* CONCLUDING. A turn in the place of our commit that no memory here wrote is a contradiction. */
 void txn_on_concluded(struct step *step)
 {
     struct txn *txn = step->txn;

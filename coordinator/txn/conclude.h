@@ -5,7 +5,7 @@
 #include "core.h"
 
 void txn_conclude(struct step *step, enum txn_decision decision);
-/* CONCLUDING: durable, and everybody told? Then on to the end. */
+/* CONCLUDING: on to the end, once the outcome is durable and every abort acknowledged. */
 void txn_concluded_settle(struct step *step);
 void txn_on_concluded(struct step *step);
 void txn_on_concluding_result(struct step *step);

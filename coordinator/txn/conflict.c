@@ -9,14 +9,15 @@
 #include "shape.h"
 #include "timer.h"
 
-/* Whoever was asked in this attempt; also who met the conflict: its prepare may come twice. */
+/* The branches that were asked in this attempt; also the one that met the conflict: its prepare may
+ * come twice. */
 static uint64_t asked(const struct txn *txn)
 {
     return txn_members(txn) & ~txn->in[TXN_BRANCH_IDLE] & ~txn->in[TXN_BRANCH_SKIPPED];
 }
 
 /* One that has waited in order for as long as it could would have no more than what was kept back:
- * no attempt worth its write, and no time to find out who holds the lock. */
+ * no attempt worth its write, and no time to find the holder of the lock. */
 static bool too_late(const struct txn *txn, struct mono at)
 {
     if (txn_in_order(txn))

@@ -2,7 +2,7 @@
  *
  * It is written once per attempt. The step that decides emits the record and nothing else that
  * speaks of it; the step that finds it durable sends, replies and publishes [EARLYSEND]. Aborts
- * need no row before they are sent (presumed abort), only before anybody else is told. */
+ * need no row before they are sent (presumed abort), only before a client or Kafka is told. */
 #include "decide.h"
 #include "effects.h"
 #include "end.h"
@@ -115,7 +115,7 @@ void txn_adopt(struct step *step, enum txn_decision standing)
         adopt_abort(step);
         break;
     case TXN_UNDECIDED:
-    case TXN_DECISION_COUNT: /* a row that decides nothing can not stand in a decision's way */
+    case TXN_DECISION_COUNT: /* a row that decides nothing cannot stand in a decision's way */
         txn_set_state(step->txn, TXN_LOST);
         return;
     }
@@ -123,7 +123,7 @@ void txn_adopt(struct step *step, enum txn_decision standing)
     txn_settle(step);
 }
 
-/* A row that only begins or delegates met a decision: abort holds; a commit that nobody here
+/* A row that only begins or delegates met a decision: abort holds; a commit that no memory here
  * decided is a contradiction, and nothing safe is left to do in this memory. True: it was adopted.
  */
 bool txn_adopt_early(struct step *step)

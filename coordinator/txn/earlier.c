@@ -108,7 +108,7 @@ void txn_on_earlier_resumed(struct step *step)
     }
 }
 
-/* Somebody committed it by hand: never silent. "Committed" is no sign of that behind a fallback,
+/* It was committed by hand: never silent. "Committed" is no sign of that behind a fallback,
  * nor once a later attempt has committed: that is what was done there. */
 static bool by_hand(const struct txn *txn, const struct result *result)
 {

@@ -36,7 +36,7 @@ static void end(struct step *step)
     txn_emit(step, TXN_EFFECT_ENDED);
 }
 
-/* Everybody knows. The rest is to note Kafka's confirmation, for a bounded time. */
+/* All have acknowledged. The rest is to note Kafka's confirmation, for a bounded time. */
 void txn_close(struct step *step)
 {
     struct txn *txn = step->txn;

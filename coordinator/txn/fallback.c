@@ -74,7 +74,7 @@ void txn_late(struct step *step)
         txn_give_up(step, TXN_CAUSE_TIMEOUT, 0);
 }
 
-/* FALLING_BACK: attempt n has ended. Who cancelled meanwhile finds nothing to undo. */
+/* FALLING_BACK: attempt n has ended. A cancel that came meanwhile finds nothing to undo. */
 void txn_on_fallen_back(struct step *step)
 {
     struct txn *txn = step->txn;

@@ -1,7 +1,7 @@
-/* image.c: does what the journal holds of a transaction make sense? Nobody here writes a row that
+/* image.c: does what the journal holds of a transaction make sense? This code writes no row that
  * does not, but a row may be damaged, or changed by hand. One that contradicts itself is left as it
- * is, and stops nobody else (faults.md 15): txn_recover() refuses it. What only the definition can
- * tell shows in the RECOVERED step: then the transaction is lost to this memory. */
+ * is, and stops no other transaction (faults.md 15): txn_recover() refuses it. What only the
+ * definition can tell shows in the RECOVERED step: then the transaction is lost to this memory. */
 #include "image.h"
 #include "shape.h"
 
@@ -91,7 +91,7 @@ static bool pivot_fits(const struct txn *txn)
            (behind != 0 || txn->outcome != TXN_OUTCOME_NONE);
 }
 
-/* Only what can be undone is, and nothing behind a pivot that is passed; only what can not turn any
+/* Only what can be undone is, and nothing behind a pivot that is passed; only what cannot turn any
  * more was parked on its way forward. */
 static bool turn_fits(const struct txn *txn)
 {

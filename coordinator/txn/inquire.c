@@ -18,8 +18,8 @@ const char *txn_answer_name(enum txn_answer answer)
     return "";
 }
 
-/* Commit is for members that voted yes; whoever is not on the closed list, or only read, is told
- * aborted [ORIGINQ]. */
+/* Commit is for members that voted yes; a branch that is not on the closed list, or only read, is
+ * told aborted [ORIGINQ]. */
 static enum txn_answer commit_for(enum message_vote vote)
 {
     return vote == VOTE_YES ? TXN_ANSWER_COMMITTED : TXN_ANSWER_ABORTED;
@@ -60,7 +60,7 @@ enum txn_answer txn_inquire(const struct txn *txn, uint32_t branch, uint32_t att
     return TXN_ANSWER_UNDECIDED;
 }
 
-/* A list that can not be read says nothing about anybody. */
+/* A list that cannot be read says nothing about any branch. */
 static enum txn_answer image_commit_for(const struct txn_image *image, uint32_t branch)
 {
     struct troth_span list;

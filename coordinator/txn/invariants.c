@@ -27,7 +27,7 @@ bool txn_reserving_holds(const struct txn *txn)
     return untouched(txn) && txn->asking != 0 && IN(ENLISTING) == 0;
 }
 
-/* The list is closed, somebody has yet to vote, nobody has said no. */
+/* The list is closed, some branch has yet to vote, none has said no. */
 bool txn_preparing_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE && !txn_delegated(txn) &&
@@ -53,8 +53,8 @@ bool txn_revoking_holds(const struct txn *txn)
            (IN(ABORTING) | IN(PARKED)) == txn_all(txn);
 }
 
-/* Everybody voted yes or read_only, or the delegated branch has committed or has nothing to commit;
- * the row is in flight. */
+/* All branches voted yes or read_only, or the delegated branch has committed or has nothing to
+ * commit; the row is in flight. */
 bool txn_deciding_holds(const struct txn *txn)
 {
     return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE &&
@@ -99,7 +99,7 @@ static bool nobody_reserved(const struct txn *txn)
     return true;
 }
 
-/* Nothing of the attempt that begins has left [EARLYSEND], and nobody holds a slot. */
+/* Nothing of the attempt that begins has left [EARLYSEND], and no branch holds a slot. */
 bool txn_restarting_holds(const struct txn *txn)
 {
     bool writing = txn->writing[TXN_RECORD_ATTEMPT] > 0;
@@ -118,7 +118,7 @@ bool txn_falling_back_holds(const struct txn *txn)
            earlier_holds(txn);
 }
 
-/* Steps that go, or went; somebody is asked, waits for a row or is parked, and nobody is undone;
+/* Steps that go, or went; one is asked, waits for a row or is parked, and none is undone;
  * behind the pivot one that was refused may be revoked. Behind a decision all its members have
  * acknowledged it [POSTEARLY]. */
 bool txn_running_holds(const struct txn *txn)

@@ -1,7 +1,7 @@
 /* one_phase.c: a single branch needs no vote: it is told to execute and its answer is the decision.
  *
  * The row that delegates is durable before execute leaves [ONEPHASE0], so that a new leader asks
- * the branch and nobody presumes abort. A branch that voted when it enlisted is never delegated to
+ * the branch and abort is not presumed. A branch that voted when it enlisted is never delegated to
  * [ONEPHASE1]. From the sending on a timeout or a cancel is a request: execute is revoked
  * (revoke.c), and what the branch answers (done already, or never) decides. So it is behind a
  * refusal that leaves an earlier try open [REFUSALPROVES]. */
@@ -92,7 +92,7 @@ static void park(struct step *step, struct txn_branch *branch)
     txn_release(step, branch);
 }
 
-/* A refusal behind a try that nobody knows of: it may have acted, and only the branch can tell.
+/* A refusal behind a try without an answer: that one may have acted, and only the branch can tell.
  * Once that is asked, its answer is waited for. */
 static void refusal_answered(struct step *step, struct txn_branch *branch)
 {

@@ -5,13 +5,13 @@
  * each other where no database sees the circle. So a parallel attempt waits for a lock only briefly
  * [LONGWAIT]; then its attempt ends at once, and the next prepares in order: by participant, then
  * by step, one after the other, each waiting as long as the prepare timeout leaves [ANYORDER]. Two
- * of these can not wait in a circle over participants. Inside one they can, where transactions have
+ * of these cannot wait in a circle over participants. Inside one they can, where transactions have
  * several steps there, and so they can where what a step needs, or `after`, goes against that
  * order: there the younger gives way to the older that is prepared, at the participant [NOAGE], and
  * here comes back later than that one.
  *
  * The prepare timeout bounds all attempts together, from the first grant of slots on: a conflict
- * gives nobody more time. */
+ * gives no more time. */
 #include "order.h"
 #include "shape.h"
 #include "timer.h"
@@ -56,7 +56,8 @@ uint64_t txn_next_in_order(const struct txn *txn, uint64_t ready)
 /* --- waits ------------------------------------------------------------------------------------ */
 
 /* How long a command may wait for locks: one that holds others up only briefly, and so that there
- * is time left for an attempt in order. Who holds nothing elsewhere may wait as one in order does.
+ * is time left for an attempt in order. A branch beside which nothing is held may wait as one in
+ * order does.
  */
 uint64_t txn_lock_wait(const struct txn *txn, enum message_op op, uint64_t timeout_us)
 {
@@ -69,7 +70,7 @@ uint64_t txn_lock_wait(const struct txn *txn, enum message_op op, uint64_t timeo
 }
 
 /* Within a shard gtids tell their order by themselves; between two, the clock does, and the shard
- * where that is the same: whoever compares two comes to the same end. */
+ * where that is the same: every node that compares two comes to the same end. */
 static bool older(const troth_gtid *a, const troth_gtid *b)
 {
     struct troth_gtid_parts left, right;

@@ -1,11 +1,13 @@
-/* order.h: in which order prepares go, how long they wait, and when who met a conflict comes back.
+/* order.h: in which order prepares go, how long they wait, and when a transaction comes back after
+ * a conflict.
  */
 #ifndef TXN_ORDER_H
 #define TXN_ORDER_H
 
 #include "core.h"
 
-/* Of what is left of a timeout so much is kept back, so that the answer can say who held the lock.
+/* Of what is left of a timeout so much is kept back, so that the answer can name the holder of the
+ * lock.
  */
 #define TXN_LOCK_WAIT_DIVISOR 8u
 

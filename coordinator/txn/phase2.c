@@ -27,7 +27,7 @@ void txn_tell(struct step *step, struct txn_branch *branch, enum txn_branch_stat
 
 void txn_commit_members(struct step *step)
 {
-    step->txn->strayed = 0; /* what somebody committed by hand is what was decided in the end */
+    step->txn->strayed = 0; /* what an operator committed by hand is what was decided in the end */
     for (uint64_t mask = step->txn->in[TXN_BRANCH_PREPARED]; mask != 0;)
         txn_tell(step, txn_take(step->txn, &mask), TXN_BRANCH_COMMITTING, OP_COMMIT);
 }
@@ -59,8 +59,8 @@ void txn_heuristic(struct step *step, struct txn_branch *branch)
         txn_mixed(step, branch);
 }
 
-/* Not while a mixed outcome is on its way to the journal: nobody is told less than is known, nor
- * more than is durable. */
+/* Not while a mixed outcome is on its way to the journal: a client is told no less than is known,
+ * and no more than is durable. */
 void txn_reply_decided(struct step *step)
 {
     if (step->txn->outcome == TXN_OUTCOME_NONE || txn_mixing(step->txn))
@@ -186,7 +186,7 @@ static bool earlier_open(struct step *step)
     return txn->writing[TXN_RECORD_OUTCOME] > 0 || txn->owed_aborts != 0;
 }
 
-/* Is everybody told and everything written? Then on to the end. */
+/* Where all branches are told and all records written it goes on to the end. */
 void txn_settle(struct step *step)
 {
     struct txn *txn = step->txn;

@@ -1,7 +1,7 @@
 /* pivot.c: how a saga turns back, and why it may not have to.
  *
  * Until its pivot is sent a saga may turn whenever it is told to. From then on a cancel or a
- * timeout is a request: the pivot has no compensation, so nobody may guess. It is
+ * timeout is a request: the pivot has no compensation, so it is not guessed. It is
  * revoked (revoke.c) before the turn is written [PIVOTLAZY, UNKNOWNPIVOT]: its branch has
  * committed, and the saga goes forward; or it never will, and the saga turns. A new leader knows
  * nothing of what the one before has sent, so it revokes the pivot, too. */
@@ -199,14 +199,15 @@ void txn_on_late_unsent(struct step *step)
     }
 }
 
-/* TURNING: the turn is durable. A commit in its place that nobody here wrote is a contradiction. */
+/* TURNING: the turn is durable. A commit in its place that no memory here wrote is a contradiction.
+ */
 void txn_on_turned(struct step *step)
 {
     const struct txn_event *event = step->event;
     if (event->of.durable.record != TXN_RECORD_DECISION ||
         event->of.durable.attempt != step->txn->attempt)
         return;
-    step->txn->untold = step->txn->undo_unaccounted = 0; /* nobody has compensated before */
+    step->txn->untold = step->txn->undo_unaccounted = 0; /* no leader has compensated before */
     if (event->of.durable.verdict == TXN_ALREADY && event->of.durable.standing != TXN_ABORT)
         txn_set_state(step->txn, TXN_LOST);
     else

@@ -11,7 +11,7 @@
 #include "timer.h"
 #include "transition.h"
 
-/* A conflict gives nobody more time: the clock of the first attempt runs on. */
+/* A conflict gives no more time: the clock of the first attempt runs on. */
 static void prepare_clock(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -19,8 +19,8 @@ static void prepare_clock(struct step *step)
         txn->prepare_deadline = txn_after(step->now, txn->origin->prepare_timeout_us);
 }
 
-/* All or none, before the first prepare: whoever holds a slot never waits for another one
- * (protocol.md, section 4). Who voted when it enlisted needs none. */
+/* All or none, before the first prepare: a transaction that holds a slot never waits for another
+ * one (protocol.md, section 4). A branch that voted when it enlisted needs none. */
 void txn_reserve(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -35,7 +35,7 @@ void txn_reserve(struct step *step)
     txn_emit(step, TXN_EFFECT_RESERVE)->mask = mask;
 }
 
-/* Whose input can be made by now, and who is to go before has voted. */
+/* The branches whose input can be made by now, and before which all that go first have voted. */
 static uint64_t ready(const struct txn *txn)
 {
     uint64_t open = txn_members(txn) & ~txn_voted(txn), mask = 0;

@@ -4,23 +4,23 @@
  * speaks of its own try. Of an earlier one whose answer was lost, or that an earlier leader may
  * have sent, it says nothing, unless it left a tombstone: that is written only where the action is
  * not, and keeps it out for ever [REFUSALPROVES]. Where it proves nothing the step counts as
- * may-have-run where it can be undone; where it can not (one phase, a pivot, a step behind one) its
+ * may-have-run where it can be undone; where it cannot (one phase, a pivot, a step behind one) its
  * branch is asked by revoking it (revoke.c), and a compensation's by status.
  *
- * A try that never left this process is proof of itself: nobody has heard of it, or ever will. A
- * step of which no try has left (every connection was refused) has not run, and is not compensated;
- * a pivot is not revoked for it [NEVERLEFT]. A conflict is not that: its try left nothing, but a
- * copy of it may still be on its way. A new leader knows nothing of its predecessor's tries: for it
- * no step is one of these.
+ * A try that never left this process is proof of itself: no participant has heard of it, or ever
+ * will. A step of which no try has left (every connection was refused) has not run, and is not
+ * compensated; a pivot is not revoked for it [NEVERLEFT]. A conflict is not that: its try left
+ * nothing, but a copy of it may still be on its way. A new leader knows nothing of its
+ * predecessor's tries: for it no step is one of these.
  *
  * A refusal that is proof is stored, and the same attempt is answered by it for ever. So an
  * operator, who has mended the cause, tries a step again as a new attempt of that step, which the
  * guard takes: a tombstone refuses its attempt and lower ones, not higher ones [STOREDNO]. The
  * attempt is durable before anything of it leaves, so that a new leader does not take it for one
- * that nobody tried [RAISELAZY]. Where the participant could not say what became of the earlier try
- * it stays the same attempt, under the same key: only the participant can tell them apart. A commit
- * or an abort has the attempt of what was prepared, and changes nothing when it comes twice: there
- * only the key is new. */
+ * that was never tried [RAISELAZY]. Where the participant could not say what became of the earlier
+ * try it stays the same attempt, under the same key: only the participant can tell them apart. A
+ * commit or an abort has the attempt of what was prepared, and changes nothing when it comes twice:
+ * there only the key is new. */
 #include "proof.h"
 #include "shape.h"
 

@@ -78,7 +78,7 @@ static int branch_state(const struct txn_image *image, const struct record_membe
                              ? TXN_BRANCH_DONE /* it made the outcome final */
                              : TXN_BRANCH_BEHIND;
         else
-            return TROTH_ERROR_SYNTAX; /* nobody commits without a vote */
+            return TROTH_ERROR_SYNTAX; /* no branch commits without a vote */
         return 0;
     case TXN_ABORT:
         /* A delegated branch, too: it may have work open that it was not told to drop. */
@@ -136,8 +136,8 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
     if (branch == NULL || txn->attempt + record->raised > TROTH_ATTEMPT_MAX)
         return TROTH_ERROR_SYNTAX;
     branch->raised = record->raised;
-    /* Behind a pivot the guard answers what the records say; but when the outcome is final nobody
-     * asks it again, and they are all that is known. */
+    /* Behind a pivot the guard answers what the records say; but when the outcome is final it is
+     * not asked again, and they are all that is known. */
     if (txn->protocol == TXN_PROTOCOL_2PC && branch->state != TXN_BRANCH_DONE)
         return 0;
     txn->in[branch->state] &= ~txn_bit(txn, branch);
@@ -200,7 +200,7 @@ static void blocker_read(struct troth_span value, troth_gtid *ret_blocker)
         (void)!troth_gtid_parse(value.data + 1, TROTH_GTID_TEXT_LEN, ret_blocker);
 }
 
-/* For people only: what can not be read is left out. False: there is no cause. */
+/* For people only: what cannot be read is left out. False: there is no cause. */
 static bool blame_read(struct troth_span text, struct buffer *texts, struct blame *ret_blame)
 {
     struct troth_span object, value;
@@ -224,7 +224,7 @@ static bool blame_read(struct troth_span text, struct buffer *texts, struct blam
 static void recover_failure(struct txn *txn, const struct txn_image *image, struct buffer *texts)
 {
     struct blame blame = {.branch = 0};
-    /* What goes on, or went well, has none. */
+    /* Only an abort and a mixed outcome have a failure. */
     if (image->decision != TXN_ABORT && image->outcome != TXN_OUTCOME_MIXED)
         return;
     if (!blame_read(image->failure, texts, &blame))

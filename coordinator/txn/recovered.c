@@ -78,7 +78,7 @@ static uint64_t untold(const struct txn *txn)
                             txn->in[TXN_BRANCH_COMPENSATED]);
 }
 
-/* RUNNING: the last try of a step was interrupted: what it did nobody knows. */
+/* RUNNING: the last try of a step was interrupted: what it did is not known. */
 static bool spent_before(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -122,7 +122,7 @@ void txn_saga_recovered(struct step *step)
 }
 
 /* What was accepted is driven again as a new attempt [SAMEATT]. The one that ends may be prepared
- * anywhere, and whoever led it may have told nobody [NOENDLATER]. */
+ * anywhere, and the leader before may have told no branch of it [NOENDLATER]. */
 static void restart(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -147,8 +147,8 @@ static void undecided(struct step *step)
         restart(step);
 }
 
-/* Who is told to commit has ended what was before, as has whoever prepared for that attempt.
- * Whoever has nothing to commit may have been prepared in an attempt before it. */
+/* A branch that is told to commit has ended what was before, and so has one that prepared for that
+ * attempt. One that has nothing to commit may have been prepared in an attempt before it. */
 static void earlier_of_commit(struct step *step)
 {
     struct txn *txn = step->txn;

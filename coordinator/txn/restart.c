@@ -1,7 +1,7 @@
 /* restart.c: the time between two attempts of a two-phase commit: behind a conflict, and when a new
  * leader finds one undecided: the write (attempt.c), and behind a conflict the wait for the next
- * try. Whoever waits holds no slot: others can go. Where a conflict met a transaction that holds
- * nothing elsewhere, its attempt is not over: it is tried again without a write. */
+ * try. A transaction that waits holds no slot: others can go. Where a conflict met a transaction
+ * that holds nothing elsewhere, its attempt is not over: it is tried again without a write. */
 #include "restart.h"
 #include "attempt.h"
 #include "branch_states.h"
@@ -28,7 +28,7 @@ void txn_restart(struct step *step, enum txn_cause cause, uint32_t branch_number
                                      .detail = (uint8_t)cause});
 }
 
-/* Nobody but this branch was asked: the same attempt goes on, without a write. An earlier try of it
+/* No other branch was asked: the same attempt goes on, without a write. An earlier try of it
  * may still be under way, so that it must hear of an abort. */
 void txn_restart_same(struct step *step, struct txn_branch *branch, struct mono at)
 {
@@ -56,7 +56,7 @@ static void go_on(struct step *step)
     txn_reserve(step);
 }
 
-/* RESTARTING: attempt n has ended and n + 1 begun; or somebody cancelled meanwhile. */
+/* RESTARTING: attempt n has ended and n + 1 begun; or it was cancelled meanwhile. */
 void txn_on_restarted(struct step *step)
 {
     struct txn *txn = step->txn;

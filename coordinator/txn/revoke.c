@@ -1,10 +1,10 @@
-/* revoke.c: taking back an execute that was sent before, where nobody can undo it and nobody knows
- * whether it has acted: one phase, a pivot, a step behind one.
+/* revoke.c: taking back an execute that was sent before, where it cannot be undone and is not known
+ * to have acted or not: one phase, a pivot, a step behind one.
  *
  * Abort goes to its branch, and only what that answers decides. The guard says "committed", with
  * the output, or it leaves a tombstone, which refuses a copy of the execute that is still on its
- * way. Silence decides nothing, however long it lasts. What either answer means is up to who
- * revokes: one_phase.c, pivot.c, saga.c. */
+ * way. Silence decides nothing, however long it lasts. What either answer means is up to the
+ * caller: one_phase.c, pivot.c, saga.c. */
 #include "revoke.h"
 #include "answers.h"
 #include "branch_states.h"

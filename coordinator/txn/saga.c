@@ -31,7 +31,7 @@ static bool ready(const struct txn *txn, const struct txn_branch *branch)
     switch (branch->kind) {
     case TXN_STEP_COMPENSATABLE:
         break;
-    case TXN_STEP_RETRIABLE: /* a skip of the pivot is durable first: nobody can ask it later */
+    case TXN_STEP_RETRIABLE: /* a skip of the pivot is durable first: it cannot be asked later */
         if ((txn_of_kind(txn, TXN_STEP_PIVOT) & txn->in[TXN_BRANCH_SKIPPED]) != 0 &&
             txn->writing[TXN_RECORD_STEP] > 0)
             return false;
@@ -140,8 +140,8 @@ static void unknown(struct step *step, struct txn_branch *branch)
     txn_persist_step(step, branch, RECORD_STEP_WAITING);
 }
 
-/* Refused behind the pivot. What left nothing open waits for an operator, who tries it as a new
- * attempt. Where an earlier try may have acted it is revoked: it may be done already. */
+/* Refused behind the pivot. A step with nothing open waits for an operator, who tries it as a
+ * new attempt. Where an earlier try may have acted it is revoked: it may be done already. */
 static void refused_behind(struct step *step, struct txn_branch *branch)
 {
     struct txn *txn = step->txn;
@@ -177,9 +177,9 @@ static void execute_answered(struct step *step)
     }
 }
 
-/* Never acted: it was refused, and that is all. Who can not say what became of it leaves it to an
- * operator at once, also where it has no such operation: nothing but the next try, which is the
- * same attempt, waits for that answer. */
+/* Never acted: it was refused, and that is all. A participant that cannot say what became of it
+ * leaves it to an operator at once, also where it has no such operation: nothing but the next try,
+ * which is the same attempt, waits for that answer. */
 static void revoke_answered(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -231,7 +231,7 @@ void txn_on_step_skipped(struct step *step)
     txn_run(step);
 }
 
-/* RUNNING: an input can not be made. Behind the pivot an operator looks. */
+/* RUNNING: an input cannot be made. Behind the pivot an operator looks. */
 void txn_on_step_unsendable(struct step *step)
 {
     struct txn_branch *branch = txn_unsendable(step, TXN_BRANCH_EXECUTING);
@@ -245,7 +245,7 @@ void txn_on_step_unsendable(struct step *step)
         txn_spent(step, branch, TXN_CAUSE_INPUT);
         return;
     }
-    txn_branch_set(step->txn, branch, TXN_BRANCH_IDLE); /* nobody ever sent it */
+    txn_branch_set(step->txn, branch, TXN_BRANCH_IDLE); /* no leader ever sent it */
     txn_stop(step, TXN_CAUSE_INPUT, branch->number);
 }
 

@@ -73,7 +73,7 @@ bool txn_one_phase_fits(const struct txn *txn)
 }
 
 /* What an input needs of these is perhaps lost: a participant that is asked again behind a restart
- * can not read what it has prepared before that commits (protocol.md, section 3). */
+ * cannot read what it has prepared before that commits (protocol.md, section 3). */
 uint64_t txn_yes_without_output(const struct txn *txn)
 {
     uint64_t without = 0;

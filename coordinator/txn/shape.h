@@ -55,7 +55,7 @@ bool txn_following(const struct txn *txn);
 bool txn_forward_only(const struct txn *txn);
 /* Steps that have a compensation. */
 uint64_t txn_undoable(const struct txn *txn);
-/* A single branch that nobody was asked for yet: its answer to execute may be the decision. */
+/* A single branch to which nothing was sent yet: its answer to execute may be the decision. */
 bool txn_one_phase_fits(const struct txn *txn);
 /* A prepare that does not come in time may end this attempt for a saga. */
 bool txn_falls_back(const struct txn *txn);

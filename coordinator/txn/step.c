@@ -133,7 +133,7 @@ const char *txn_effect_kind_name(enum txn_effect_kind kind)
     return effect_names[kind];
 }
 
-/* Wrong epoch: somebody else leads the shard [NOEPOCH]. No effect comes from here ever again. */
+/* Wrong epoch: another node leads the shard [NOEPOCH]. No effect comes from here ever again. */
 void txn_on_fenced(struct step *step)
 {
     txn_set_state(step->txn, TXN_LOST);

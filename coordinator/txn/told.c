@@ -1,5 +1,5 @@
-/* told.c: what may be said of a transaction, and to whom: one rule for whoever waits for an outcome
- * when his time is over, when the coordinator stops or is fenced, and for whoever asks again.
+/* told.c: what a client may be told of a transaction: one rule for a client whose time to wait is
+ * over, for one that waits when the coordinator stops or is fenced, and for one that asks again.
  *
  * A reply never says more than is durable, and never less than is known. */
 #include <base/json.h>
@@ -11,7 +11,7 @@
 enum txn_told txn_told(const struct txn *txn)
 {
     if (txn->outcome != TXN_OUTCOME_NONE)
-        return TXN_TOLD_OUTCOME; /* durable: true whoever leads */
+        return TXN_TOLD_OUTCOME; /* durable: true under every leader */
     if (txn->state == TXN_LOST)
         return TXN_TOLD_UNKNOWN;
     if (txn->begun)

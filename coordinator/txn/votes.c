@@ -105,7 +105,7 @@ void txn_on_reserve_refused(struct step *step)
         txn_give_up(step, TXN_CAUSE_UNREACHABLE, branch->number);
 }
 
-/* PREPARING: an input can not be made. An output that was lost a saga finds again; one that was
+/* PREPARING: an input cannot be made. An output that was lost a saga finds again; one that was
  * never there it would not find either. */
 void txn_on_unsendable(struct step *step)
 {
@@ -118,7 +118,7 @@ void txn_on_unsendable(struct step *step)
         txn_abort(step, TXN_CAUSE_INPUT, branch->number);
 }
 
-/* Whom to blame: the first that was asked and has not voted. */
+/* The first branch that was asked and has not voted is blamed. */
 static void timed_out(struct step *step)
 {
     struct txn *txn = step->txn;

@@ -45,9 +45,9 @@
  *   TXN_EVENT_SKIPPED answers instead of RESULT. It must say the same each time it is asked.
  * - SEND of OP_COMPENSATE: the host renders the compensation's own operation and input, from
  *   origin->input and branch->output of all branches. A step that may have run and whose output
- *   nobody knows has output.data NULL, also after its branch was asked (OP_STATUS): where the input
- *   can not be made for that reason (txn_output_unknown()) the host sends {} (the guard has the
- *   stored output at hand, or there is nothing to undo). UNSENDABLE answers when it can not be made
+ *   is not known has output.data NULL, also after its branch was asked (OP_STATUS): where the input
+ *   cannot be made for that reason (txn_output_unknown()) the host sends {} (the guard has the
+ *   stored output at hand, or there is nothing to undo). UNSENDABLE answers when it cannot be made
  *   although all outputs that it names are known, or known not to be there: the step is parked.
  * - SEND of OP_STATUS: no input. The output in its answer is kept where the state says committed.
  * - SEND of OP_ABORT to the pivot of a saga revokes its execute: the answer must carry the state
@@ -57,8 +57,8 @@
  *   image's STEP records. One that was not recorded yet comes back with the next execute, which the
  *   guard answers from its stored reply.
  * - Replies: DECIDED and COMPLETED come together when the outcome is durable (a compensation or a
- *   retriable step may take for ever: who waits no longer is shown the state reached). In mode
- *   2pc_then_saga a commit with steps behind the pivot is told with the last of them.
+ *   retriable step may take for ever: a client that waits no longer is shown the state reached). In
+ * mode 2pc_then_saga a commit with steps behind the pivot is told with the last of them.
  */
 #ifndef TXN_TXN_H
 #define TXN_TXN_H
@@ -98,14 +98,14 @@ enum txn_state {
     TXN_CONCLUDING,   /* the outcome is in flight: nothing may stop it now; or it is durable and
                          aborts of the attempt before are still tried */
     TXN_PUBLISHING,   /* all acknowledged; waits a bounded time to note Kafka's confirmation */
-    TXN_LOST,         /* the shard is led by somebody else: no effect ever comes from here again */
+    TXN_LOST,         /* another node leads the shard: no effect ever comes from here again */
     TXN_ENDED,
     TXN_STATE_COUNT
 };
 
 enum txn_branch_state {
     TXN_BRANCH_IDLE,      /* known, nothing sent */
-    TXN_BRANCH_ENLISTING, /* interactive, can not inquire: the row that names it is being forced;
+    TXN_BRANCH_ENLISTING, /* interactive, cannot inquire: the row that names it is being forced;
                              acknowledged when that is durable [NOINQ] */
     TXN_BRANCH_PREPARING, /* sent, or to be sent again at retry_at */
     TXN_BRANCH_PREPARED,  /* voted yes: in doubt until told */
@@ -267,7 +267,7 @@ struct txn {
     uint32_t conflict_branch;          /* whose was the last; 0: none */
     troth_gtid blocker;                /* and whose lock; all zero: not known */
     uint32_t delegated_branch;
-    bool begun;           /* a row of it is durable: it will come to an outcome, whoever leads */
+    bool begun;           /* a row of it is durable: it will come to an outcome under any leader */
     uint64_t named;       /* interactive: bit i: the commit named branches[i] */
     uint32_t stranger;    /* the lowest number it named that had not enlisted; 0: none */
     struct mono began;    /* monotonic twin of origin->began_at in this memory; may lie
@@ -315,7 +315,7 @@ struct txn {
 enum txn_event_kind {
     TXN_EVENT_SUBMITTED, /* orchestrated: all branches are there */
     TXN_EVENT_OPENED,    /* interactive */
-    TXN_EVENT_ENLISTED,  /* interactive: .branch says whom; a vote of yes means already prepared */
+    TXN_EVENT_ENLISTED,  /* interactive: .branch says which; a vote of yes means already prepared */
     TXN_EVENT_CLOSED,    /* interactive: the client says commit; .named are the branches it knows */
     TXN_EVENT_CANCELLED, /* client or operator says abort */
     TXN_EVENT_RESERVED,  /* all slots asked for were granted */
@@ -336,7 +336,7 @@ enum txn_event_kind {
 struct txn_event {
     enum txn_event_kind kind;
     bool unsent; /* RESULT: nothing left this process (channel_result's !sent): unreachable.
-                    PUBLISHED: no Kafka here, nobody confirms it: not worth a moment */
+                    PUBLISHED: no Kafka here, so that nothing confirms it: not worth a moment */
     bool down;   /* RESULT: nothing but failures was heard of that participant for a while. To a
                     prepare: no further try. In RESERVING it stands for the slot that is refused */
     struct troth_span reason; /* UNSENDABLE: why, for people; absent, or alive as long as the txn */
@@ -402,8 +402,8 @@ struct txn_effect {
     uint64_t lock_wait_us; /* SEND: so long it may wait for locks; 0: the participant's choice */
     bool ordered;          /* SEND: a long wait is meant, and age decides in a circle */
     uint64_t again; /* SEND of commit and abort: 0, or another number each time an operator has
-                       said: again. It tells apart for who keeps answers what the attempt can
-                       not: a commit is of the attempt that was prepared */
+                       said: again. A participant that keeps its answers tells by it what the
+                       attempt cannot tell: a commit is of the attempt that was prepared */
     enum txn_reply_level reply;
     uint32_t number; /* REPLY ENLISTED, REFUSED: the branch's number; 0: CLOSED or CANCELLED */
     int error;       /* REPLY REFUSED: TROTH_ERROR_ENDED (closed or ended), _EXISTS (that number is
@@ -481,7 +481,7 @@ struct mono txn_wake_at(const struct txn *txn);
 
 /* Instead of txn_init when a leader took the shard over: branches_cap must hold the image's members
  * (txn_image_members()); strings are put into `texts`, an empty buffer that lives as long as the
- * txn and is touched by nobody else. image->origin is borrowed: it must live as long as the txn,
+ * txn and is not touched by the host. image->origin is borrowed: it must live as long as the txn,
  * too; the rest of the image is not kept. Then step TXN_EVENT_RECOVERED. For an attempt to be
  * driven again (accepted, orchestrated) the host must have filled `needs` and `timeout_us` from the
  * definition before that step.
@@ -494,12 +494,12 @@ TROTH_MUST_CHECK int txn_recover(struct txn *txn, const struct txn_image *image,
                                  struct txn_branch *branches, uint32_t cap, struct buffer *texts,
                                  struct txn_now now);
 
-/* What may be said of it now to who waits for it, or asks again: when his time is over, when the
+/* What a client that waits for it, or asks again, may be told now: when its time is over, when the
  * coordinator stops, when it was fenced. */
 enum txn_told {
     TXN_TOLD_NOTHING,  /* nothing was done, and nothing will be: no record was ever handed to the
                           journal, nothing was sent. It must not be begun afterwards */
-    TXN_TOLD_UNKNOWN,  /* it has begun here and no row of it is durable, or somebody else leads: how
+    TXN_TOLD_UNKNOWN,  /* it has begun here and no row of it is durable, or another node leads: how
                           it ends is not known here */
     TXN_TOLD_ACCEPTED, /* a row of it is durable: it comes to an outcome, whatever happens */
     TXN_TOLD_OUTCOME   /* txn->outcome is durable */
@@ -508,7 +508,7 @@ enum txn_told txn_told(const struct txn *txn);
 
 /* A commit said again: the lowest number by which its list differs from that of the first one, or
  * 0: it is the same, and gets the first one's answer. Of an interactive transaction whose list is
- * closed; and from the journal's row (TROTH_ERROR_SYNTAX: its list can not be read). */
+ * closed; and from the journal's row (TROTH_ERROR_SYNTAX: its list cannot be read). */
 uint32_t txn_list_difference(const struct txn *txn, const uint32_t *numbers, uint32_t count);
 TROTH_MUST_CHECK int txn_image_list_difference(const struct txn_image *image,
                                                const uint32_t *numbers, uint32_t count,
@@ -547,7 +547,7 @@ bool txn_in_order(const struct txn *txn);
  * Outputs, which may be large, are there where they are asked for. */
 void txn_steps_append(const struct txn *txn, bool outputs, struct buffer *list);
 void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
-/* The same for who asks: a heuristic is told when the row that says mixed is durable. */
+/* The same for a client: a heuristic is told when the row that says mixed is durable. */
 void txn_failure_tell(const struct txn *txn, struct buffer *object);
 /* Why 2PC was given up for a saga, as in txn_record.fallback; "null" when it was not. */
 void txn_fallback_append(const struct txn *txn, struct buffer *object);

@@ -33,7 +33,7 @@ enum txn_outcome {
 
 enum txn_record_kind {
     /* It exists: what recovery needs to drive or to end it. Written again, forced, when a member
-     * that can not inquire enlists in an open interactive transaction: the row's member list is
+     * that cannot inquire enlists in an open interactive transaction: the row's member list is
      * replaced by the longer one [NOINQ]. Behind a decision of its attempt it changes nothing. */
     TXN_RECORD_BEGIN,
     TXN_RECORD_DELEGATE, /* one branch, one phase: that branch decides (protocol.md, [ONEPHASE0]) */
@@ -63,7 +63,7 @@ enum txn_verdict {
     TXN_ALREADY, /* a row was there; `standing` says what it decided: that holds. Also the verdict
                     on the same row written again after an unknown COMMIT that had reached the disk.
                     An ATTEMPT found written stands for abort */
-    TXN_FENCED,  /* wrong epoch: somebody else leads the shard. Stop */
+    TXN_FENCED,  /* wrong epoch: another node leads the shard. Stop */
     TXN_VERDICT_COUNT
 };
 
@@ -90,7 +90,7 @@ struct txn_origin {
 
 struct txn_record {
     enum txn_record_kind kind;
-    bool forced; /* somebody waits: flush now; false: with the next batch that goes anyway, or soon
+    bool forced; /* a step waits for it: flush now; false: with the next batch that goes, or soon
                   */
     const struct txn_origin *origin;
     uint32_t epoch;
@@ -126,9 +126,9 @@ struct record_member {
     struct troth_span name; /* step name; absent when interactive */
     struct troth_span participant;
     struct troth_span operation;
-    bool inquires; /* false: plain http, can not ask for the decision [NOINQ] */
+    bool inquires; /* false: plain http, cannot ask for the decision [NOINQ] */
     bool named;    /* interactive: the client's commit named it: what is said again is compared */
-    bool skipped;  /* its `when` was false: nobody was asked, though it counts as read_only */
+    bool skipped;  /* its `when` was false: it was not asked, though it counts as read_only */
     enum message_vote vote;
 };
 
@@ -136,8 +136,8 @@ void record_members_begin(struct buffer *list);
 void record_member_append(struct buffer *list, const struct record_member *member);
 void record_members_end(struct buffer *list);
 /* Reads back what record_member_append wrote. Start with json_cursor(list). TROTH_ERROR_NOT_FOUND
- * at the end; TROTH_ERROR_SYNTAX: damaged; the transaction is parked and reported, it stops nobody
- * else. */
+ * at the end; TROTH_ERROR_SYNTAX: damaged; the transaction is parked and reported, it stops no
+ * other. */
 struct json_cursor;
 TROTH_MUST_CHECK int record_member_next(struct json_cursor *cursor,
                                         struct record_member *ret_member);
@@ -148,11 +148,11 @@ enum record_step_state {
     RECORD_STEP_WAITING, /* `tries` of execute are over without a result; the next at retry_at */
     RECORD_STEP_DONE,    /* executed; `output` */
     RECORD_STEP_SKIPPED, /* its `when` was false */
-    RECORD_STEP_PARKED,  /* a retriable step can not go on: waits for an operator */
+    RECORD_STEP_PARKED,  /* a retriable step cannot go on: waits for an operator */
     RECORD_STEP_REFUSED, /* the same, refused for good: what he tries is a new attempt of it */
     RECORD_STEP_UNDO_TRYING,  /* as TRYING, of compensate: counted from zero */
     RECORD_STEP_UNDO_WAITING, /* as WAITING, of compensate: counted from zero */
-    RECORD_STEP_UNDO_PARKED,  /* compensation's retries are spent, or it can not be made */
+    RECORD_STEP_UNDO_PARKED,  /* compensation's retries are spent, or it cannot be made */
     RECORD_STEP_UNDO_REFUSED, /* as REFUSED, of compensate */
     RECORD_STEP_COMPENSATED,
     RECORD_STEP_STATE_COUNT
