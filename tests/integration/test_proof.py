@@ -105,8 +105,8 @@ class Proof(TrothTest):
         self.scripted.answers = {("pay", "execute"): [RESET, REFUSED], ("pay", "abort"): [abort]}
         return self.begin(self.define("2pc", act("pay")))
 
-    def test_46_a_plain_refusal_behind_a_lost_answer_is_fenced(self):
-        """Plain http: the try whose answer was lost had acted. The refusal behind it is no decision, the fence is."""
+    def test_46_a_plain_refusal_behind_a_lost_answer_is_revoked(self):
+        """The try whose answer was lost had acted. The refusal behind it decides nothing, its abort does."""
         gtid = self.plain(COMMITTED)
         shown = self.ended(gtid, "committed")
         self.assertEqual(shown["steps"][0]["output"], {"n": 7})

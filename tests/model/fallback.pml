@@ -36,10 +36,10 @@
  *       a yes that completes the votes while the fallback's write is in flight asks for no commit.
  *       Safe without, for rows are written once; not with NOWRITEONCE
  *   [ORIGINQ] coordinator/txn/inquire.c
- *       a question is about an attempt. Safe without, for the guard ends lower attempts; not with NOFENCE
+ *       a question is about an attempt. Safe without, for the guard ends lower attempts; not with LOWERSTAYS
  *   [ORIGINQ2] coordinator/txn/inquire.c
  *       a row without decision is undecided, and never taken for abort
- *   [NOFENCE] sql/participant/statements/claim.sql
+ *   [LOWERSTAYS] sql/participant/statements/claim.sql
  *       behind a row of attempt 2 nothing of attempt 1 can be prepared any more
  *   [TOMBALL] sql/participant/statements/claim.sql
  *       a tombstone refuses its attempt and lower ones, not higher ones
@@ -223,7 +223,7 @@ inline roll_back1(b) { assert(decision!=COMMIT); holder1[b]=0 }
 #define MEETS2(b) (!holder2[b])
 #define MEETS1(b) (holder1[b]==0)
 #endif
-#ifdef NOFENCE
+#ifdef LOWERSTAYS
 #define MAY_PREPARE(b) (guard[b]!=COMMITTED1)
 #else
 #define MAY_PREPARE(b) (guard[b]==0)

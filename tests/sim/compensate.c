@@ -14,7 +14,7 @@ static void null_compensation(struct world *world, const struct sim_event *event
         participant_roll_back(world, event->txn, event->branch);
     if (guard->running < event->attempt)
         guard->running = 0;
-    if (world->mutation != MUTATE_NO_COMPENSATION_FENCE)
+    if (world->mutation != MUTATE_UNDO_NO_TOMBSTONE)
         participant_tombstone(guard, event->attempt);
 }
 
@@ -22,7 +22,7 @@ void participant_compensate(struct world *world, const struct sim_event *event)
 {
     struct guard *guard = guard_of(world, event);
     struct result done = {.result = RESULT_DONE, .state = BRANCH_IS_COMPENSATED};
-    if (guard->running == event->attempt && world->mutation != MUTATE_NO_COMPENSATION_FENCE) {
+    if (guard->running == event->attempt && world->mutation != MUTATE_UNDO_NO_TOMBSTONE) {
         participant_answer(world, event,
                            (struct result){.result = RESULT_RETRY, .retry_after_us = 5000});
         return;

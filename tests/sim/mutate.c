@@ -13,7 +13,7 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_NOT_WRITE_ONCE] = "not-write-once",
     [MUTATE_READ_PROVES] = "read-proves",
     [MUTATE_NO_TOMBSTONE] = "no-tombstone",
-    [MUTATE_NO_ATTEMPT_FENCE] = "no-attempt-fence",
+    [MUTATE_ANY_ATTEMPT] = "any-attempt",
     [MUTATE_GUARD_IGNORES_ATTEMPT] = "guard-ignores-attempt",
     [MUTATE_ONE_PHASE_WITHOUT_ROW] = "one-phase-without-row",
     [MUTATE_OPEN_LIST] = "open-list",
@@ -23,14 +23,14 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_UNKNOWN_IS_DONE] = "unknown-is-done",
     [MUTATE_NOTHING_IS_DONE] = "nothing-is-done",
     [MUTATE_NO_IDEMPOTENCY_KEY] = "no-idempotency-key",
-    [MUTATE_NO_COMPENSATION_FENCE] = "no-compensation-fence",
+    [MUTATE_UNDO_NO_TOMBSTONE] = "undo-no-tombstone",
     [MUTATE_REFUSAL_NO_TOMBSTONE] = "refusal-no-tombstone",
     [MUTATE_TURN_AFTER_SEND] = "turn-after-send",
     [MUTATE_PIVOT_LAZY] = "pivot-lazy",
     [MUTATE_UNKNOWN_PIVOT] = "unknown-pivot",
     [MUTATE_KNOWN_ONLY] = "known-only",
     [MUTATE_EARLY_SEND] = "early-send",
-    [MUTATE_GUARD_NO_FENCE] = "guard-no-fence",
+    [MUTATE_LOWER_STAYS] = "lower-stays",
     [MUTATE_LATE_YES] = "late-yes",
     [MUTATE_NO_ABORT] = "no-abort",
     [MUTATE_REFUSED_IS_DONE] = "refused-is-done",
@@ -99,9 +99,9 @@ static void send_early(struct world *world, uint32_t node, uint32_t txn,
     }
 }
 
-/* The fence of a pivot: is it for a pivot whose retries are spent? */
-static bool fence_pretended(const struct world *world, const struct txn *txn,
-                            const struct txn_effect *effect)
+/* The abort that revokes a pivot: is it for a pivot whose retries are spent? */
+static bool revoke_pretended(const struct world *world, const struct txn *txn,
+                             const struct txn_effect *effect)
 {
     if (txn->state != TXN_STOPPING || effect->op != OP_ABORT || effect->attempt != txn->attempt)
         return false;
@@ -121,7 +121,7 @@ bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
                             .state = BRANCH_IS_ABORTED};
     bool known = guard->recorded || (guard->sent_by >> node & 1u) != 0;
     bool pretends =
-        fence_pretended(world, &live->txn, effect) ||
+        revoke_pretended(world, &live->txn, effect) ||
         (world->mutation == MUTATE_KNOWN_ONLY && effect->op == OP_COMPENSATE && !known) ||
         (world->mutation == MUTATE_NO_ABORT && effect->op == OP_ABORT &&
          effect->attempt < live->txn.attempt) ||

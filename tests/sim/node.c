@@ -327,7 +327,7 @@ void node_on_result(struct world *world, const struct sim_event *event)
     struct result result = event->result;
     if (world->mutation == MUTATE_WAITED_OUT && result.result == RESULT_CONFLICT)
         result.result = RESULT_RETRY;
-    if (world->mutation == MUTATE_NO_ATTEMPT_FENCE)
+    if (world->mutation == MUTATE_ANY_ATTEMPT)
         result.attempt = live->txn.attempt;
     if (world->mutation == MUTATE_STORED_NO &&
         (result.op == OP_EXECUTE || result.op == OP_COMPENSATE) &&

@@ -115,8 +115,8 @@ static void on_work(struct world *world, const struct sim_event *event)
     struct guard *guard = &txn->guard[event->branch];
     if (known_already(world, event))
         return;
-    bool fenced = world->mutation != MUTATE_GUARD_NO_FENCE || event->what != OP_EXECUTE;
-    if (guard->prepared != 0 && fenced) /* of a lower attempt */
+    bool ends = world->mutation != MUTATE_LOWER_STAYS || event->what != OP_EXECUTE;
+    if (guard->prepared != 0 && ends) /* of a lower attempt */
         participant_roll_back(world, event->txn, event->branch);
     if (txn->plan.interactive && !guard->work) { /* its work is lost: a no, and its tombstone */
         participant_tombstone(guard, event->attempt);

@@ -45,9 +45,9 @@ enum mutation {
     MUTATE_NO_EPOCH_CHECK,       /* the journal takes writes of an old leader */
     MUTATE_SAME_EPOCH,           /* a restart goes on under the old epoch */
     MUTATE_NOT_WRITE_ONCE,       /* a later decision replaces the first */
-    MUTATE_READ_PROVES,      /* after an unknown COMMIT a row that is not seen counts as absent */
-    MUTATE_NO_TOMBSTONE,     /* an abort that finds nothing leaves nothing */
-    MUTATE_NO_ATTEMPT_FENCE, /* answers of an earlier attempt count in a later one */
+    MUTATE_READ_PROVES,  /* after an unknown COMMIT a row that is not seen counts as absent */
+    MUTATE_NO_TOMBSTONE, /* an abort that finds nothing leaves nothing */
+    MUTATE_ANY_ATTEMPT,  /* answers of an earlier attempt count in a later one */
     MUTATE_GUARD_IGNORES_ATTEMPT, /* the guard tells prepared attempts not apart */
     MUTATE_ONE_PHASE_WITHOUT_ROW, /* execute leaves before the row that delegates is durable */
     MUTATE_OPEN_LIST,             /* enlistments are acknowledged when the list is closed */
@@ -57,16 +57,16 @@ enum mutation {
     MUTATE_UNKNOWN_IS_DONE,       /* no answer to a commit counts as its acknowledgement */
     MUTATE_NOTHING_IS_DONE,       /* a commit that finds nothing is acknowledged */
     MUTATE_NO_IDEMPOTENCY_KEY,    /* a request sent again is a new transaction */
-    MUTATE_NO_COMPENSATION_FENCE, /* a compensation that finds nothing leaves nothing */
+    MUTATE_UNDO_NO_TOMBSTONE,     /* a compensation that finds nothing leaves nothing */
     MUTATE_REFUSAL_NO_TOMBSTONE,  /* a refusal leaves nothing behind [REFNOTOMB] */
     MUTATE_TURN_AFTER_SEND,       /* compensations leave when the turn is asked for [EARLYCOMP] */
-    MUTATE_PIVOT_LAZY,     /* a cancel or timeout does not wait for the pivot's fence [PIVOTLAZY] */
-    MUTATE_UNKNOWN_PIVOT,  /* a pivot whose retries are spent counts as not run [UNKNOWNPIVOT] */
-    MUTATE_KNOWN_ONLY,     /* only what this leader sent or the records show is compensated */
-    MUTATE_EARLY_SEND,     /* attempt 2 leaves when its row is asked for [EARLYSEND] */
-    MUTATE_GUARD_NO_FENCE, /* execute does not end what a lower attempt prepared [NOFENCE] */
-    MUTATE_LATE_YES,       /* a late yes still asks for a commit [LATEYES, NOWRITEONCE] */
-    MUTATE_NO_ABORT,       /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
+    MUTATE_PIVOT_LAZY,    /* a cancel or timeout does not wait for the pivot's answer [PIVOTLAZY] */
+    MUTATE_UNKNOWN_PIVOT, /* a pivot whose retries are spent counts as not run [UNKNOWNPIVOT] */
+    MUTATE_KNOWN_ONLY,    /* only what this leader sent or the records show is compensated */
+    MUTATE_EARLY_SEND,    /* attempt 2 leaves when its row is asked for [EARLYSEND] */
+    MUTATE_LOWER_STAYS,   /* execute does not end what a lower attempt prepared [LOWERSTAYS] */
+    MUTATE_LATE_YES,      /* a late yes still asks for a commit [LATEYES, NOWRITEONCE] */
+    MUTATE_NO_ABORT,      /* attempt 1 is not aborted where attempt 2 does not come [NOABORT] */
     MUTATE_REFUSED_IS_DONE,  /* 409 to an abort of attempt 1 counts as its acknowledgement */
     MUTATE_TRY_UNCOUNTED,    /* a try leaves without the record that counts it */
     MUTATE_LAST_ROW,         /* what is published is the row made last, not that of the record */

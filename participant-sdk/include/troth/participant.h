@@ -198,7 +198,8 @@ void troth_reply_done(struct troth_reply *reply, enum troth_branch_state state,
                       struct troth_span output);
 /* A business no, never retried; to a prepare it is the vote "no". A service that refuses must
  * refuse the same command for ever (protocol.md, section 3). It speaks of this try only: where an
- * earlier one of the same command may have acted, the coordinator asks on (abort, as a fence). */
+ * earlier one of the same command may have acted, the coordinator revokes it (an abort, and its
+ * answer). */
 void troth_reply_refused(struct troth_reply *reply, const char *reason, struct troth_span output);
 /* The same with proof: it is durable that this attempt of the branch, and every lower one, has not
  * acted and never will (a tombstone; protocol.md, section 3). The PostgreSQL resource answers so. A

@@ -21,7 +21,7 @@ WITH settings AS MATERIALIZED (
 -- One row for prepare and execute, so that they meet, and inserted: a look before the insert proves
 -- nothing [KINDKEY, SPLITKEY]. A tombstone or refusal of a lower attempt gives way to a higher one
 -- [TOMBALL]; what is done stays. Behind what a higher attempt left, nothing of a lower one comes in
--- [NOFENCE].
+-- [LOWERSTAYS].
 INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind, attempt, state, request, shard, ordering)
 SELECT $1, $2, $3, 'action', $4, 'done', sha256($5), $6, $7
 FROM settings
