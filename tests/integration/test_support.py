@@ -3,6 +3,7 @@ nothing of a test process is left behind."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,63 @@ import psycopg2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from troth_test import Kafka, Postgres, TcpProxy, TrothTest, main, wait_until  # noqa: E402
+
+
+class Aim(TrothTest):
+    """tests/run -R NAME:PART runs that part of that test, and nothing else."""
+
+    AIM = Path(__file__).resolve().parents[1] / "support" / "aim"
+
+    def aim(self, *arguments):
+        return subprocess.run([self.AIM, *arguments, "--build", os.environ["TROTH_BUILD"]], capture_output=True,
+                              text=True, timeout=120, check=False)
+
+    def test_one_case_of_check_runs_alone(self):
+        done = self.aim("unit", "unit_wire:id")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        ran = [line for line in done.stdout.splitlines() if ":P:" in line]
+        self.assertGreater(len(ran), 0, done.stdout)
+        self.assertEqual([], [line for line in ran if ":P:id:" not in line])
+
+    def test_a_test_function_finds_its_case(self):
+        done = self.aim("unit", "unit_base:many_keys_are_not_quadratic")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertIn("json_check:many_keys_are_not_quadratic", done.stdout)
+
+    def test_one_history_is_traced_with_and_without_a_mutation(self):
+        done = self.aim("sim", "seed:26")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn("--seed 26 --trace", done.stdout)
+        self.assertIn("journal: txn", done.stdout)
+        done = self.aim("sim", "seed:26:no-tombstone", "--print")
+        self.assertIn("--mutate no-tombstone", done.stdout)
+
+    def test_a_python_test_is_found_by_its_class_and_by_its_name(self):
+        name = "test_what_is_not_there_is_refused_with_what_is"
+        for part in (f"Aim.{name}", name):
+            done = self.aim("all", f"support:{part}", "--print")
+            self.assertRegex(done.stdout, rf"test_support\.py -v Aim\.{name}\n$")
+
+    def test_what_is_not_there_is_refused_with_what_is(self):
+        for suite, what, said in (("unit", "unit_txn:sagga", "Did you mean saga?"),
+                                  ("unit", "unit_tnx:saga", "Did you mean txn?"),
+                                  ("integration", "told:test_nothing_of_the_kind", "Told"),
+                                  ("sim", "seed:last", "a seed is a number"),
+                                  ("model", "saga:NORULE", "There are: "),
+                                  ("fuzz", "json:nowhere", "there is no file")):
+            done = self.aim(suite, what)
+            self.assertNotEqual(0, done.returncode, what)
+            self.assertIn(said, done.stderr)
+
+    def test_help_shows_each_form_and_each_is_real(self):
+        run = self.AIM.parents[1] / "run"
+        told = subprocess.run([run, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+        forms = re.findall(r"^ +(\w+) -R (\S+:[a-zA-Z0-9]+)  ", told, re.M)
+        self.assertGreaterEqual({suite for suite, _ in forms},
+                                {"unit", "sim", "model", "integration", "fuzz", "monkey"})
+        for suite, what in forms:
+            if not what.endswith(":FILE"):
+                self.assertEqual(0, self.aim(suite, what, "--print").returncode, what)
 
 
 class PostgresServer(TrothTest):
