@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include <base/buffer.h>
+
 static const char *const whys[API_WHY_COUNT] = {
 #define WHY_(name, sentence) [API_WHY_##name] = sentence,
     API_WHYS(WHY_)
@@ -95,14 +97,34 @@ void api_refuse_bytes(struct api_problem *ret_problem, uint64_t taken, size_t mo
                           (unsigned long long)taken, more, (unsigned long long)most);
 }
 
-void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t most,
-                      uint32_t shared, const char *own)
+static void append_share(struct buffer *text, const struct api_share *share)
 {
+    static const char *const owners[] = {[API_OWNER_DEFINITION] = "definition",
+                                         [API_OWNER_PARTICIPANT] = "participant",
+                                         [API_OWNER_CALLER] = "caller"};
+    if (share->name == NULL)
+        buffer_append_text(text, "interactive transactions");
+    else if (share->owner == API_OWNER_CALLER)
+        buffer_append_format(text, "caller %s", share->name);
+    else
+        buffer_append_format(text, "%s \"%s\"", owners[share->owner], share->name);
+    buffer_append_format(text, " %u of %u (%u open)", share->used, share->own, share->open);
+}
+
+void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t most,
+                      uint32_t shared, const struct api_share *shares, uint32_t count)
+{
+    BUFFER_SCOPED struct buffer own = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_append_text(&own, i > 0 ? ", " : "");
+        append_share(&own, &shares[i]);
+    }
+    const char *text = buffer_text(&own);
     (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
-                          "%u transactions are open (open_transactions_max is %u): the %u shared "
-                          "seats are taken, and of those of its own (open_transactions_reserved) "
-                          "%s; nothing was done, try again",
-                          open, most, shared, own != NULL ? own : "none is left");
+                          "%u transactions are open (open_transactions_max is %u); nothing was "
+                          "done, try again. The %u shared seats are taken, and of its own "
+                          "(open_transactions_reserved) %s",
+                          open, most, shared, text != NULL ? text : "none is left");
 }
 
 void api_refuse_key(struct api_problem *ret_problem, const troth_gtid *gtid)

@@ -38,12 +38,14 @@ struct metrics_mark {
     uint32_t attempt, conflicts;
 };
 
+/* Before a step. */
 struct metrics_mark metrics_mark(const struct txn *txn);
 /* After each step: counts what is new since `before`. */
 void metrics_count(struct metrics *metrics, const struct txn *txn,
                    const struct metrics_mark *before, enum txn_event_kind event);
 /* A fallback counts when the write that ends the attempt is durable. */
 bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before);
+/* Something of it waits for an operator. */
 bool metrics_is_parked(const struct txn *txn);
 
 #endif

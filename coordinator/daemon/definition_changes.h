@@ -6,6 +6,7 @@
 
 #include <api/api.h>
 
+/* For struct api_host. */
 const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version);
 void registry_host_definition_status(void *ctx, const struct definition *definition,
                                      struct buffer *ret_members);

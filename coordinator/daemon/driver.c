@@ -25,11 +25,6 @@
 #include "waiting.h"
 #include "watch.h"
 
-void driver_attach_server(struct driver *driver, const struct http_server *server)
-{
-    driver->server = server;
-}
-
 static void log_step(const struct entry *entry, const struct txn_event *event, const char *from)
 {
     if (!log_wants(LOG_DEBUG)) {

@@ -81,11 +81,16 @@ struct entry {
     size_t counted;                                    /* in the driver's open_bytes */
 };
 
+/* In no table, without a seat; its timer calls the driver's hook. NULL: no memory. */
 struct entry *entry_create(struct driver *driver, uint32_t branches_cap);
-void entry_release(struct entry *entry, uint32_t index); /* its place, and its slot if it has one */
-/* The slots that it asked for. */
+/* The branch's place, and its slot if it has one. */
+void entry_release(struct entry *entry, uint32_t index);
+/* Asks for the slots in `slots`: its gate let it in. */
 void entry_reserve(struct entry *entry);
+/* A copy that lives until words that the core does not show need its room; cut to
+ * MESSAGE_REASON_MAX. Absent without memory. */
 struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct troth_span reason);
+/* Of the branch of that number; -1: there is none. */
 int64_t entry_branch_index(const struct entry *entry, uint32_t number);
 
 #endif

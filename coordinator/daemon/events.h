@@ -10,6 +10,7 @@ struct driver;
 
 /* Reads the outbox's table while the outbox wants it. */
 void events_turn(struct driver *driver);
+/* For struct api_host. */
 uint32_t events_list(void *ctx, uint32_t limit, api_event_fn fn, void *arg);
 void events_get(void *ctx, const uint8_t *id, api_event_fn fn, void *arg);
 void events_resend(void *ctx, const uint8_t *id, api_done_fn fn, void *arg);

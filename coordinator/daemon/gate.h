@@ -9,11 +9,16 @@
 struct driver;
 struct entry;
 
+/* false: no memory. */
 bool gate_init(struct driver *driver);
 void gate_finish(struct driver *driver);
+/* It is looked again soon, while anybody waits. */
 void gate_arm(struct driver *driver);
+/* Lets in whoever may go; who is inside for too long stands aside. */
 void gate_look(struct driver *driver, struct mono now);
+/* true: it may ask for its slots now. false: it waits, and asks when it is let in. */
 bool gate_enter(struct entry *entry);
+/* It has no slot any more and wants none; also when it was never inside. */
 void gate_leave(struct entry *entry);
 
 #endif

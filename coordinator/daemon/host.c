@@ -174,6 +174,11 @@ void driver_attach(struct driver *driver, struct journal *journal)
     driver->journal = journal;
 }
 
+void driver_attach_server(struct driver *driver, const struct http_server *server)
+{
+    driver->server = server;
+}
+
 void driver_drain(struct driver *driver)
 {
     driver->draining = true;

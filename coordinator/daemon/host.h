@@ -1,4 +1,7 @@
-/* host.h: the driver as its hosts see it. */
+/* host.h: the driver as its hosts see it. It turns what happens into events of the core, and the
+ * core's effects into calls of the modules. It owns every open transaction in memory and decides
+ * nothing about their order: that lives in txn/. Here journal, net, outbox, definition and api
+ * meet. */
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
 
@@ -12,13 +15,18 @@ struct config;
 struct driver;
 struct event_base;
 struct http_loop;
+struct http_server;
 
+/* TROTH_ERROR_NO_MEMORY. `base`, `http` and `config` are borrowed and outlive it. */
 TROTH_MUST_CHECK int driver_create(struct event_base *base, struct http_loop *http,
                                    const struct config *config, struct driver **ret_driver);
-void driver_destroy(struct driver *driver); /* takes NULL; answers nobody */
+/* Tells everybody who waits what is durable, or that it is not known. Takes NULL. */
+void driver_destroy(struct driver *driver);
 /* Gives it its journal, borrowed. It is made after the driver, since the callbacks below are part
  * of its configuration; the outbox is the driver's own, made when the journal's id is known. */
 void driver_attach(struct driver *driver, struct journal *journal);
+/* Whose budget of bytes is told of; borrowed. */
+void driver_attach_server(struct driver *driver, const struct http_server *server);
 /* The callbacks of the journal; arg is the driver. */
 struct journal_callbacks driver_journal_callbacks(void);
 /* What the API asks for. */
@@ -29,6 +37,7 @@ void driver_turn(struct driver *driver);
 void driver_flush(struct driver *driver);
 /* Takes no new transactions from now on. */
 void driver_drain(struct driver *driver);
+/* How many transactions have not ended. */
 uint32_t driver_open(const struct driver *driver);
 
 #endif

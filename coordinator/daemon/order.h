@@ -10,7 +10,9 @@ struct entry;
 struct metrics_mark;
 struct result;
 
+/* Before it begins: whether its first attempt prepares in order. */
 void order_choose(struct entry *entry);
+/* Behind each step: a conflict, or the end of a probe, is learnt. */
 void order_step(struct entry *entry, const struct metrics_mark *before);
 /* Before a result is stepped: counts conflicts, and learns how long a prepare in order took. */
 void order_result(struct entry *entry, uint32_t index, const struct result *result);

@@ -31,6 +31,7 @@ struct participant {
     uint64_t round;          /* of the load that saw it last */
 };
 
+/* NULL: there is none of that name. */
 struct participant *participants_find(const struct driver *driver, const char *name);
 /* The next by name, whether there is one of that name or not; NULL: it would be the last. */
 struct participant *participants_behind(const struct driver *driver, const char *name);
@@ -40,17 +41,21 @@ struct participant *registry_participant(const struct driver *driver, const char
 TROTH_MUST_CHECK int participants_make(struct driver *driver, const struct api_participant *from,
                                        struct troth_span body,
                                        struct participant **ret_participant);
+/* One that is in no table and that nobody needs. Takes NULL. */
 void participants_destroy(struct participant *participant);
 /* Room for one more, so that participants_apply() can not fail. */
 TROTH_MUST_CHECK int participants_reserve(struct driver *driver);
 /* Into the table, or its registration into the one of that name; which it is now. Takes it. */
 struct participant *participants_apply(struct driver *driver, struct participant *taken);
+/* Out of the table and gone; nobody needs it. */
 void participants_remove(struct driver *driver, struct participant *participant);
 void participants_finish(struct driver *driver);
 /* The participant of a branch, held from now on; NULL while there is none of that name. */
 struct participant *participants_of(struct entry *entry, uint32_t index);
+/* All of its branches; those that are not registered are tried again when they are sent to. */
 void participants_hold(struct entry *entry);
 void participants_let_go(struct entry *entry);
+/* An open transaction that needs it; NULL: none. Looks at all. */
 const struct entry *participants_example(const struct driver *driver,
                                          const struct participant *participant);
 

@@ -6,6 +6,7 @@
 
 struct buffer;
 
+/* Appends the body of /readyz. true: it is. ctx: the driver. */
 bool driver_ready(void *ctx, struct buffer *ret_details);
 
 #endif

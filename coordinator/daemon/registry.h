@@ -8,6 +8,8 @@
 
 struct driver;
 
+/* Reads it from the journal, again and again until it can; each entry, then NULL, to the driver's
+ * hook. */
 void registry_load(struct driver *driver);
 void registry_finish(struct driver *driver);
 /* A change that the journal did not confirm. Sets *problem; the registry is read again. true: it

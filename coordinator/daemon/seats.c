@@ -15,8 +15,6 @@
 #include "participants.h"
 #include "state.h"
 
-#define PARTICIPANTS_NAMED_MAX 3u /* in a refusal */
-
 static const char *const kinds[SEAT_KINDS] = {[SEAT_SHARED] = "shared",
                                               [SEAT_DEFINITION] = "definitions",
                                               [SEAT_PARTICIPANT] = "participants",
@@ -64,65 +62,63 @@ static void enter(struct entry *entry)
     }
 }
 
-static void append_share(struct buffer *text, const struct admission *admission,
-                         enum seat_kind kind, const struct share *share, uint32_t open)
+/* Whom a refusal names; each is counted, also those that are not named. */
+struct refused {
+    uint32_t count;
+    struct api_share shares[API_SHARES_MAX];
+};
+
+static void refuse(struct refused *refused, enum api_owner owner, const char *name,
+                   struct share *share, uint32_t own, uint32_t open)
 {
-    buffer_append_format(text, " %u of %u (%u open)", share->seats, admission_own(admission, kind),
-                         open);
+    share->refused++;
+    if (refused->count < API_SHARES_MAX) {
+        refused->shares[refused->count++] = (struct api_share){
+            .owner = owner, .name = name, .used = share->seats, .own = own, .open = open};
+    }
 }
 
 /* Every participant of it that has none of its own left: who of them is the cause is not told. */
-static void refuse_at(struct entry *entry, struct buffer *ret_who)
+static void refuse_at(const struct entry *entry, struct refused *refused)
 {
-    const struct admission *admission = &entry->driver->admission;
-    uint32_t own = admission_own(admission, SEAT_PARTICIPANT), named = 0;
+    uint32_t own = admission_own(&entry->driver->admission, SEAT_PARTICIPANT);
     for (uint32_t i = 0; entry->definition != NULL && i < entry->branches_cap; i++) {
         struct participant *participant = entry->extra[i].participant;
-        if (participant == NULL || participant->share.seats < own || needs_before(entry, i)) {
-            continue;
-        }
-        participant->share.refused++;
-        if (named++ < PARTICIPANTS_NAMED_MAX) {
-            buffer_append_format(ret_who, ", participant \"%s\"", participant->name);
-            append_share(ret_who, admission, SEAT_PARTICIPANT, &participant->share,
-                         participant->share.open - 1); /* the one that is refused needs it, too */
+        if (participant != NULL && participant->share.seats >= own && !needs_before(entry, i)) {
+            refuse(refused, API_OWNER_PARTICIPANT, participant->name, &participant->share, own,
+                   participant->share.open - 1); /* the one that is refused needs it, too */
         }
     }
 }
 
-/* Counts whom it is for, and names them: each has used up its own. */
-static void refuse_for(struct entry *entry, struct buffer *ret_who)
+static struct refused refuse_all(const struct entry *entry)
 {
     const struct admission *admission = &entry->driver->admission;
-    entry->seat.definition->refused++;
-    if (entry->definition != NULL) {
-        buffer_append_format(ret_who, "definition \"%s\"", entry->definition->family->name);
-    } else {
-        buffer_append_text(ret_who, "interactive transactions");
-    }
-    append_share(ret_who, admission, SEAT_DEFINITION, entry->seat.definition,
-                 entry->seat.definition->open);
-    refuse_at(entry, ret_who);
+    struct refused refused = {.count = 0};
+    struct share *share = entry->seat.definition;
+    refuse(&refused, API_OWNER_DEFINITION,
+           entry->definition != NULL ? entry->definition->family->name : NULL, share,
+           admission_own(admission, SEAT_DEFINITION), share->open);
     if (entry->caller != NULL) {
-        entry->caller->share.refused++;
-        buffer_append_format(ret_who, ", caller %s", entry->caller->name);
-        append_share(ret_who, admission, SEAT_CALLER, &entry->caller->share,
-                     entry->caller->share.open);
+        share = &entry->caller->share;
+        refuse(&refused, API_OWNER_CALLER, entry->caller->name, share,
+               admission_own(admission, SEAT_CALLER), share->open);
     }
+    refuse_at(entry, &refused);
+    return refused;
 }
 
 bool seats_admit(struct entry *entry, struct api_problem *problem)
 {
     const struct admission *admission = &entry->driver->admission;
-    BUFFER_SCOPED struct buffer who = {0};
     fill(entry);
     if (admission_look(admission, &entry->seat) != SEAT_NONE) {
         enter(entry);
         return true;
     }
-    refuse_for(entry, &who);
+    struct refused refused = refuse_all(entry);
     api_refuse_seats(problem, admission->used[SEAT_NONE], admission->seats[SEAT_NONE],
-                     admission->seats[SEAT_SHARED], buffer_text(&who));
+                     admission->seats[SEAT_SHARED], refused.shares, refused.count);
     return false;
 }
 

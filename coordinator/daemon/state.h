@@ -141,8 +141,11 @@ struct driver {
     int refused; /* why the client's request that is being stepped was; 0: it was not */
 };
 
+/* For jitter and seeds. */
 uint64_t driver_random(struct driver *driver);
+/* Handled at the turn's end. Without memory it is dropped: the core's timers come round to it. */
 void driver_defer(struct driver *driver, const struct deferred *deferred);
+/* The process must end; the first reason stays. */
 void driver_fail(struct driver *driver, const char *why);
 /* Leading: all open transactions and the registry are loaded, requests are served. */
 bool driver_leading(const struct driver *driver);

@@ -12,6 +12,7 @@ struct driver;
 bool submit_journal_has_room(const struct driver *driver);
 /* false: *problem, and it was counted and told of. */
 bool submit_journal_takes(struct driver *driver, struct api_problem *problem);
+/* For struct api_host. */
 void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
 
 #endif

@@ -12,7 +12,9 @@ struct entry;
 void trouble_set(struct entry *entry, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void trouble_clear(struct entry *entry);
+/* By the core, or by its trouble. */
 bool entry_is_parked(const struct entry *entry);
+/* As it is shown. */
 const char *entry_state_name(const struct entry *entry);
 /* As txn_failure_tell(), or the trouble. */
 void trouble_failure_append(const struct entry *entry, struct buffer *object);

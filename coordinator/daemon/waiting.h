@@ -23,6 +23,7 @@ struct waiter {
     struct mono until; /* answered with the state reached by then */
 };
 
+/* Its timer, for the core's next time or for the first client whose time is over. */
 void entry_arm(struct entry *entry);
 /* NULL: no memory. */
 struct waiter *answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum api_reply level,

@@ -8,6 +8,7 @@
 struct driver;
 struct entry;
 
+/* For struct api_host. */
 void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg);
 void unwatch_host(void *ctx, void *arg);
 /* After each step of an entry with watchers: tells what is new. */

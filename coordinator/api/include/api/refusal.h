@@ -50,9 +50,17 @@ void api_refuse_unwritable(struct api_problem *ret_problem, const char *words);
 void api_refuse_full(struct api_problem *ret_problem, uint64_t count, const char *things,
                      const char *key, uint64_t most);
 void api_refuse_bytes(struct api_problem *ret_problem, uint64_t taken, size_t more, uint64_t most);
-/* `own`: who has how many of its own seats taken. */
+/* Whom the transaction belongs to, and how many of its own seats are taken. */
+enum api_owner { API_OWNER_DEFINITION, API_OWNER_PARTICIPANT, API_OWNER_CALLER };
+struct api_share {
+    enum api_owner owner;
+    const char *name; /* NULL: of interactive transactions */
+    uint32_t used, own, open;
+};
+#define API_SHARES_MAX 4u /* that are named */
+/* The shared seats are taken, and so are all that it has of its own. */
 void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t most,
-                      uint32_t shared, const char *own);
+                      uint32_t shared, const struct api_share *shares, uint32_t count);
 void api_refuse_key(struct api_problem *ret_problem, const troth_gtid *gtid);
 /* `step` NULL: a branch names it. */
 void api_refuse_participant(struct api_problem *ret_problem, const struct definition *definition,
