@@ -137,6 +137,11 @@ static bool is_nth(uint32_t tries)
 
 void notice_try(struct entry *entry, const struct txn_branch *branch, const struct result *result)
 {
+    bool done = result->result == RESULT_DONE || result->result == RESULT_VOTE;
+    if (done && result->said == TROUBLE_NOT_UNDERSTOOD) {
+        say(entry, NOTICE_TRY, LOG_WARN, "an answer's body is no output: it counts as none", branch,
+            result->reason);
+    }
     bool waits = branch->retry_at.us != 0;
     if (waits && is_nth(branch->tries)) {
         say(entry, NOTICE_TRY, LOG_WARN, "a command is tried again and again", branch,

@@ -234,7 +234,9 @@ static void answered(struct request *request, const struct http_reply *reply)
     struct result result = channel_item_result(item, RESULT_UNKNOWN);
     if (reply->status / 100 == 2) {
         read_success(channel, reply, &result);
-        result.said = result.result == RESULT_UNKNOWN ? TROUBLE_NOT_UNDERSTOOD : TROUBLE_NONE;
+        if (result.result == RESULT_UNKNOWN) {
+            result.said = TROUBLE_NOT_UNDERSTOOD;
+        }
     } else if (says_conflict(reply)) {
         read_conflict(channel, reply, &result);
     } else if (reply->status == 409) {

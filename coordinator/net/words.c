@@ -55,4 +55,5 @@ void channel_read_output(struct channel *channel, struct troth_span text, struct
     buffer_append_format(&channel->reason, "what it answered is no output: %s", why);
     result->output = (struct troth_span){NULL, 0};
     result->reason = buffer_span(&channel->reason);
+    result->said = TROUBLE_NOT_UNDERSTOOD; /* the body: that it is done stands in the status */
 }

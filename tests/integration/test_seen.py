@@ -125,6 +125,45 @@ class Seen(TrothTest):
                           if entry["moment"] == "answered"][0], "connection_refused")
         self.trothd.post(f"/v1/transactions/{gtid}/abort")
 
+    def test_an_abort_that_nobody_understands_is_seen(self):
+        """A service without a route for it: nothing proves that its branch is not prepared, so it is told for ever, and
+        everybody sees whom and why."""
+        self.register()
+        self.assertEqual(self.trothd.apply({
+            "name": f"two_{Seen.count}", "version": 1, "mode": "2pc", "prepare_timeout": "5s",
+            "steps": [{"name": name, "participant": self.name, "operation": name, "input": {}}
+                      for name in ("charge", "book")]}).status, 201)
+        self.scripted.answers["book", "prepare"] = [REFUSED]
+        self.scripted.answers["charge", "abort"] = [(404, b'{"detail":"no route /charge/abort"}', {})]
+        gtid = self.begin(f"two_{Seen.count}")
+        line = self.logged("tried again and again", gtid)
+        for part in (f"participant={self.name}", "step=charge", "no route /charge/abort"):
+            self.assertIn(part, line)
+        _, shown = self.ctl("tx", "show", gtid)
+        self.assertRegex(shown, rf"(?m)^ABORTED \(aborting\) .*\n(.*\n)*missing +1 charge at {self.name} has not "
+                                rf'acknowledged abort; try \d+.*: {self.name} said 404 "no route /charge/abort"$')
+        self.assertGreater(self.metric("troth_oldest_open_transaction_seconds"), 0)
+        self.assertEqual(self.status()["open_transactions"], 1)
+        self.scripted.answers["charge", "abort"] = [DONE]
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "aborted")
+
+    def test_an_answer_that_is_no_output_is_seen(self):
+        """Done is done, whatever the body is. Who names its output can not go on, and both are told."""
+        self.register()
+        self.scripted.answers["charge", "execute"] = [(200, b"<h1>Welcome</h1>", {})]
+        gtid = self.begin(self.saga([
+            {"name": "charge", "operation": "charge", "kind": "pivot"},
+            {"name": "ship", "operation": "ship", "kind": "retriable", "after": ["charge"],
+             "input": {"id": "${steps.charge.output.id}"}}]))
+        self.logged("level=warn", "an answer's body is no output: it counts as none", gtid, "step=charge",
+                    f"participant={self.name}")
+        line = self.logged("parked: an operator must look", gtid, "step=ship")
+        self.assertIn("steps.charge.output", line)
+        _, shown = self.ctl("tx", "show", gtid)
+        self.assertIn("<- done, not understood", shown)
+        self.assertRegex(shown, r"missing +2 ship at .* is parked, an operator must look.*steps\.charge\.output")
+        self.assertRegex(self.step(gtid)["reason"], "what it answered is no output: ")
+
     # --- what an operator has to hear of
 
     def test_parked_and_resumed_are_logged(self):

@@ -113,6 +113,23 @@ class Told(TrothTest):
             self.assertEqual(reply.json["gtid"], gtid)
         return reply.json["gtid"]
 
+    def test_a_begin_that_was_not_written_is_forgotten_by_a_crash(self):
+        """An interactive begin is answered before its row is written, since nothing depends on it: a crash aborts it,
+        and everybody who comes later hears that there is none."""
+        node = self.lead()
+        self.proxy.hold("request")
+        gtid = node.post("/v1/transactions", {"mode": "2pc"}).json["gtid"]
+        node.kill9()
+        self.proxy.cut()
+        self.proxy.release()
+        node.start()
+        branch = {"branch": 1, "participant": "scripted", "operation": "debit", "prepared": True}
+        for reply in (node.get(f"/v1/transactions/{gtid}"), node.post(f"/v1/transactions/{gtid}/branches", branch),
+                      node.post(f"/v1/transactions/{gtid}/commit", {"branches": [1]})):
+            self.assertEqual((reply.status, reply.json["type"].rsplit("/", 1)[1]), (404, "unknown-transaction"), reply)
+        self.assertIn("it never was, or was aborted before anything was written",
+                      node.get(f"/v1/transactions/{gtid}").json["detail"])
+
     # --- the journal does not answer
 
     def test_accepted_is_never_said_of_what_a_crash_may_forget(self):
