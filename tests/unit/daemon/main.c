@@ -18,6 +18,8 @@ int main(void)
     srunner_add_suite(runner, suite_room());
     srunner_add_suite(runner, suite_driving());
     srunner_add_suite(runner, suite_asking());
+    srunner_add_suite(runner, suite_recovery());
+    srunner_add_suite(runner, suite_commanding());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -16,5 +16,7 @@ Suite *suite_admission(void);
 Suite *suite_room(void);
 Suite *suite_driving(void);
 Suite *suite_asking(void);
+Suite *suite_recovery(void);
+Suite *suite_commanding(void);
 
 #endif
