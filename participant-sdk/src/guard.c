@@ -253,36 +253,14 @@ static bool answer_fill(struct session *session, PGresult *result, struct guard_
     return true;
 }
 
-/* READ COMMITTED, whatever the service's own transactions are: each look is at what is there now,
- * and nobody's transaction depends on it. */
 bool guard_ask(struct session *session, enum sql_statement function,
                const struct sql_parameters *parameters, struct guard_answer *ret_answer)
 {
-    PGresult *result = NULL;
-    struct sql_error error;
-    enum sql_end end;
+    const uint64_t more_us = GUARD_ROUNDS_MAX * session->postgres->guard_timeout_us;
+    PGresult *result;
 
-    if (!session_pipeline_begin(session) ||
-        !session_send(session, SQL_BEGIN_READ_COMMITTED, NULL) ||
-        !session_send(session, function, parameters) || !session_send(session, SQL_COMMIT, NULL) ||
-        !session_pipeline_send(session)) {
-        (void)not_sent(session);
-        return false;
-    }
-    session_limit(session, GUARD_ROUNDS_MAX * session->postgres->guard_timeout_us);
-    end = session_next(session, NULL, &error);
-    if (end == SQL_OK) {
-        end = session_next(session, &result, &error);
-    }
-    if (end == SQL_OK) {
-        end = session_next(session, NULL, &error);
-    }
-    if (!session_pipeline_end(session) || end != SQL_OK) {
-        PQclear(result);
-        (void)session_rollback(session); /* a broken one is opened anew */
-        return false;
-    }
-    return answer_fill(session, result, ret_answer);
+    return session_ask(session, function, parameters, more_us, &result) &&
+           answer_fill(session, result, ret_answer);
 }
 
 void guard_answer_finish(struct guard_answer *answer)

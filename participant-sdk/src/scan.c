@@ -16,9 +16,6 @@
 
 #include <troth/client.h>
 
-/* Prepared branches looked at in one scan, oldest first; the next scan sees the others. */
-#define SCAN_NAMES_MAX 10000
-
 #include <base/now.h>
 
 #include "connection.h"
@@ -31,6 +28,8 @@
 #include "sql.h"
 #include "task.h"
 
+/* Prepared branches looked at in one scan, oldest first; the next scan sees the others. */
+#define SCAN_NAMES_MAX  10000
 #define ASKED_AT_A_TIME 8u
 #define ASK_TIMEOUT_US  UINT64_C(5000000)
 

@@ -1,6 +1,7 @@
 /* session.c: what is said over one connection to PostgreSQL, which one thread uses. */
 #include "session.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,4 +174,36 @@ bool session_rollback(struct session *session)
     }
     (void)dropped(session);
     return false;
+}
+
+bool session_ask(struct session *session, enum sql_statement statement,
+                 const struct sql_parameters *parameters, uint64_t more_us, PGresult **ret_result)
+{
+    PGresult *result = NULL;
+    struct sql_error error;
+    enum sql_end end;
+
+    assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
+    if (!session_pipeline_begin(session) ||
+        !session_send(session, SQL_BEGIN_READ_COMMITTED, NULL) ||
+        !session_send(session, statement, parameters) || !session_send(session, SQL_COMMIT, NULL) ||
+        !session_pipeline_send(session)) {
+        (void)dropped(session);
+        return false;
+    }
+    session_limit(session, more_us);
+    end = session_next(session, NULL, &error);
+    if (end == SQL_OK) {
+        end = session_next(session, &result, &error);
+    }
+    if (end == SQL_OK) {
+        end = session_next(session, NULL, &error);
+    }
+    if (!session_pipeline_end(session) || end != SQL_OK) {
+        PQclear(result);
+        (void)session_rollback(session); /* a broken one is opened anew */
+        return false;
+    }
+    *ret_result = result;
+    return true;
 }

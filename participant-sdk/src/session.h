@@ -40,6 +40,12 @@ enum sql_end session_next(struct session *session, PGresult **ret_result,
                           struct sql_error *ret_error);
 /* Reads on to the sync and leaves pipeline mode. false: lost. */
 bool session_pipeline_end(struct session *session);
+/* One statement in a transaction of its own, in one message: READ COMMITTED, whatever the service's
+ * own transactions are, so that each look is at what is there now, and nobody's transaction depends
+ * on it. `more_us`: how long it may wait for locks. true: it is committed, and the caller clears
+ * its result. false: session->why. */
+bool session_ask(struct session *session, enum sql_statement statement,
+                 const struct sql_parameters *parameters, uint64_t more_us, PGresult **ret_result);
 /* Ends whatever transaction is open. false: lost. */
 bool session_rollback(struct session *session);
 

@@ -41,7 +41,6 @@ static const struct {
     [SQL_STATUS] = FILE_NAMED(status),
     [SQL_SCAN] = FILE_NAMED(scan),
     [SQL_SWEEP] = FILE_NAMED(sweep),
-    [SQL_MARK] = FILE_NAMED(mark),
     [SQL_HOLDERS] = FILE_NAMED(holders),
     [SQL_CANCEL] = FILE_NAMED(cancel),
     [SQL_SET_UP] = FILE_NAMED(set_up),

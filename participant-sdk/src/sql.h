@@ -33,7 +33,6 @@ enum sql_statement {
     SQL_STATUS,
     SQL_SCAN,
     SQL_SWEEP,
-    SQL_MARK,
     SQL_HOLDERS,
     SQL_CANCEL,
     /* … every connection at first, … */

@@ -1,17 +1,13 @@
 /* sweep.c: guard rows leave once their shard's oldest open gtid has passed them (protocol.md,
- * section 3).
- *
- * The mark is durable a whole interval before the rows below it leave, so that an insert that still
- * saw the old mark has ended by then. Nothing is done while no mark moves. */
+ * section 3): when the guard is asked to forget them. How is written in 0011_forget.sql. Nothing is
+ * done while no mark moves. */
 #include "sweep.h"
 
 #include <assert.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Guard rows deleted by one statement; the sweep repeats it until fewer are found. */
-#define SWEEP_ROWS_MAX 10000
 
 #include <base/now.h>
 
@@ -24,11 +20,13 @@
 #include "sql.h"
 #include "task.h"
 
+/* Guard rows deleted by one statement; the sweep repeats it until fewer are found. */
+#define SWEEP_ROWS_MAX 10000
+
 struct marks {
     char journal[TROTH_JOURNAL_ID_LEN + 1];
-    uint64_t written[TROTH_SHARDS_MAX]; /* by this process, an interval ago or more; 0: none */
-    uint64_t moved[TROTH_SHARDS_MAX];   /* to be written now */
-    unsigned due;                       /* runs: one writes a mark, the next deletes below it */
+    uint64_t moved[TROTH_SHARDS_MAX]; /* as requests have shown them; 0: not yet */
+    bool due;                         /* the guard has not done all that follows from these */
 };
 
 struct sweep {
@@ -99,54 +97,53 @@ static void arrays(const uint64_t *orderings, struct buffer *shards, struct buff
     buffer_append_char(values, '}');
 }
 
-/* Rows touched; -1: it did not work. */
-static long run_marks(struct session *session, enum sql_statement statement, const char *journal,
-                      const uint64_t *orderings)
+/* A mark is as old as the run before this one when rows below it leave, so that an insert that
+ * still saw the mark before has ended by then. */
+static uint64_t every_us(const struct troth_postgres *postgres)
+{
+    return postgres->sweep_interval_us - postgres->sweep_interval_us / 4;
+}
+
+/* false: session->why. */
+static bool forget(struct session *session, const struct marks *marks, long *ret_gone,
+                   bool *ret_owed)
 {
     struct buffer shards BUFFER_SCOPED = {0};
     struct buffer values BUFFER_SCOPED = {0};
     struct sql_parameters parameters = {.count = 0};
-    struct sql_error error;
-    PGresult *result = NULL;
-    long rows = -1;
+    PGresult *result;
 
-    arrays(orderings, &shards, &values);
+    arrays(marks->moved, &shards, &values);
     if (shards.failed || values.failed) {
-        return -1;
+        (void)snprintf(session->why, sizeof session->why, "out of memory");
+        return false;
     }
-    sql_text(&parameters, journal);
+    sql_text(&parameters, marks->journal);
     sql_text(&parameters, buffer_text(&shards));
     sql_text(&parameters, buffer_text(&values));
-    if (statement == SQL_SWEEP) {
-        sql_int4(&parameters, SWEEP_ROWS_MAX);
+    sql_int8(&parameters, every_us(session->postgres));
+    sql_int8(&parameters, SWEEP_ROWS_MAX);
+    if (!session_ask(session, SQL_SWEEP, &parameters, 0, &result)) {
+        return false;
     }
-    if (session_run(session, statement, &parameters, &result, &error) == SQL_OK) {
-        rows = strtol(PQcmdTuples(result), NULL, 10);
-    }
+    *ret_gone = strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    *ret_owed = PQgetvalue(result, 0, 1)[0] == 't';
     PQclear(result);
-    return rows;
+    return true;
 }
 
 static void sweep_run(struct session *session, struct troth_reply *task)
 {
     struct sweep *sweep = task->done_arg;
     struct marks *marks = sweep->now;
-    long rows = SWEEP_ROWS_MAX;
+    bool good = session_open(session) == 0;
+    long gone = SWEEP_ROWS_MAX;
 
-    if (session_open(session) == 0) {
-        while (rows == SWEEP_ROWS_MAX) {
-            rows = run_marks(session, SQL_SWEEP, marks->journal, marks->written);
-        }
-        if (rows >= 0) {
-            rows = run_marks(session, SQL_MARK, marks->journal, marks->moved);
-        }
-    } else {
-        rows = -1;
+    assert(sweep->running && marks->due);
+    while (good && gone == SWEEP_ROWS_MAX) {
+        good = forget(session, marks, &gone, &marks->due);
     }
-    if (rows >= 0) {
-        assert(sweep->running && marks->due > 0);
-        memcpy(marks->written, marks->moved, sizeof marks->written);
-        marks->due--;
+    if (good) {
         troth_reply_done(task, TROTH_BRANCH_UNSAID, (struct troth_span){NULL, 0});
     } else {
         troth_reply_retry(task, 0, session->why);
@@ -175,10 +172,10 @@ static bool moved(struct marks *marks, const struct journal_seen *seen)
     for (i = 0; i < TROTH_SHARDS_MAX; i++) {
         if (marks->moved[i] != seen->shards[i].oldest_open) {
             marks->moved[i] = seen->shards[i].oldest_open;
-            marks->due = 2;
+            marks->due = true;
         }
     }
-    return marks->due > 0;
+    return marks->due;
 }
 
 static void sweep_begin(struct sweep *sweep, struct marks *marks)

@@ -69,6 +69,26 @@ class GuardOne(unittest.TestCase):
         self.assertEqual(self.b.run("SHOW lock_timeout"), [("7001ms",)])
         self.b.run("ROLLBACK")
 
+    def test_rows_leave_when_their_mark_is_old(self):
+        """As old as the end of what moved it, not as its beginning; and it is said whether something is left to do."""
+        def forget(counter, every, most=10):
+            return self.a.run("SELECT gone, owed FROM troth_guard.forget_below(%s, ARRAY[troth_guard.shard_of(%s)],"
+                              " ARRAY[troth_guard.ordering_of(%s)], %s, %s)",
+                              JOURNAL, gtid(counter), gtid(counter), every, most)[0]
+
+        for counter in (1, 2, 3, 4):
+            self.a.abort(counter)
+        self.a.run("BEGIN")
+        self.assertEqual(forget(4, "1 hour"), (0, True))
+        self.assertEqual(self.a.run("SELECT moved_at > now() FROM troth_guard.mark"), [(True,)])
+        self.a.run("COMMIT")
+        self.assertEqual(forget(5, "1 hour"), (0, True))  # the mark is young: nothing leaves, and it stays
+        self.assertEqual(forget(4, "0", most=2), (2, True))
+        self.assertEqual(forget(4, "0", most=2), (1, False))
+        self.assertEqual(query(self.database, "SELECT gtid FROM troth_guard.guard"), [(gtid(4),)])
+        self.assertEqual(forget(5, "0"), (0, True))  # what is below the mark that has just moved
+        self.assertEqual(forget(5, "0"), (1, False))
+
 
 if __name__ == "__main__":
     if "TROTH_TEST_POSTGRES" not in os.environ:
