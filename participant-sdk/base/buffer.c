@@ -10,6 +10,13 @@
 
 #define BUFFER_FIRST_CAP 256u
 
+/* What every function here may rely on, and leaves behind. */
+static bool holds(const struct buffer *buffer)
+{
+    return buffer != NULL && buffer->len <= buffer->cap &&
+           (buffer->data != NULL || buffer->cap == 0);
+}
+
 void buffer_finish(struct buffer *buffer)
 {
     free(buffer->data);
@@ -18,12 +25,14 @@ void buffer_finish(struct buffer *buffer)
 
 void buffer_clear(struct buffer *buffer)
 {
+    assert(holds(buffer));
     buffer->len = 0;
     buffer->failed = false;
 }
 
 bool buffer_reserve(struct buffer *buffer, size_t more)
 {
+    assert(holds(buffer));
     if (buffer->failed)
         return false;
     if (more <= buffer->cap - buffer->len)
@@ -48,6 +57,7 @@ bool buffer_reserve(struct buffer *buffer, size_t more)
 
 void buffer_append(struct buffer *buffer, const void *data, size_t len)
 {
+    assert(data != NULL || len == 0);
     if (len == 0 || !buffer_reserve(buffer, len))
         return;
     memcpy(buffer->data + buffer->len, data, len);
@@ -63,6 +73,7 @@ void buffer_append_char(struct buffer *buffer, char c)
 
 void buffer_append_text(struct buffer *buffer, const char *text)
 {
+    assert(text != NULL);
     buffer_append(buffer, text, strlen(text));
 }
 
@@ -102,7 +113,7 @@ void buffer_append_format(struct buffer *buffer, const char *format, ...)
 
 void buffer_consume(struct buffer *buffer, size_t len)
 {
-    assert(len <= buffer->len);
+    assert(holds(buffer) && len <= buffer->len);
     buffer->len -= len;
     if (buffer->len > 0 && len > 0)
         memmove(buffer->data, buffer->data + len, buffer->len);
@@ -110,6 +121,7 @@ void buffer_consume(struct buffer *buffer, size_t len)
 
 struct troth_span buffer_span(const struct buffer *buffer)
 {
+    assert(holds(buffer));
     /* an empty buffer is an empty value, not an absent one */
     return (struct troth_span){buffer->data == NULL ? "" : buffer->data, buffer->len};
 }

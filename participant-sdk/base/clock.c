@@ -1,5 +1,6 @@
 #include <base/clock.h>
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 void wall_format(struct wall time, char ret_text[WALL_TEXT_LEN + 1])
 {
+    assert(ret_text != NULL);
     uint64_t us = time.us < WALL_MAX_US ? time.us : WALL_MAX_US;
     time_t seconds = (time_t)(us / 1000000);
     struct tm tm;
@@ -54,6 +56,7 @@ static bool fraction_read(const char *text, size_t len, uint64_t *ret_us)
 
 int wall_parse(const char *text, size_t len, struct wall *ret_time)
 {
+    assert((text != NULL || len == 0) && ret_time != NULL);
     static const char shape[] = "0000-00-00T00:00:00";
     const size_t shape_len = sizeof(shape) - 1;
     if (len < shape_len + 1 || text[len - 1] != 'Z')

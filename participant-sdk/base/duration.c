@@ -1,5 +1,6 @@
 #include <base/duration.h>
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ static bool fraction_us(const char *digits, size_t len, uint64_t unit_us, uint64
 
 int duration_parse(const char *text, size_t len, uint64_t *ret_us)
 {
+    assert((text != NULL || len == 0) && ret_us != NULL);
     const char *at = text;
     const char *end = text + len;
     uint64_t whole = 0;
@@ -111,6 +113,7 @@ static size_t format_in(uint64_t us, const struct unit *unit, char text[DURATION
 
 void duration_format(uint64_t us, char ret_text[DURATION_TEXT_MAX])
 {
+    assert(ret_text != NULL);
     if (us == 0) {
         memcpy(ret_text, "0s", 3);
         return;

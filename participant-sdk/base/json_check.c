@@ -2,6 +2,8 @@
  * bounds the stack. */
 #include <base/json.h>
 
+#include <assert.h>
+
 #include <base/hash.h>
 
 #include "json_scan.h"
@@ -296,6 +298,7 @@ static unsigned depth_max(int flags)
 int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
                struct json_fault *ret_fault)
 {
+    assert((text.data != NULL || text.len == 0) && ret_value != NULL);
     const char *start = text.data == NULL ? "" : text.data;
     struct checker checker = {
         .start = start,
@@ -326,6 +329,7 @@ int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
 
 void json_position(struct troth_span text, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
 {
+    assert(ret_line != NULL && ret_column != NULL);
     uint32_t line = 1, column = 1;
     for (size_t i = 0; i < offset && i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];

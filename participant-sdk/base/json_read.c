@@ -72,6 +72,7 @@ struct json_cursor json_cursor(struct troth_span container)
 
 bool json_next(struct json_cursor *cursor, struct troth_span *ret_key, struct troth_span *ret_value)
 {
+    assert(cursor != NULL && cursor->at <= cursor->end);
     const char *end = cursor->end; /* at the closing bracket, which tells object from array */
     const char *at = cursor->at == NULL ? end : scan_space(cursor->at, end);
     if (at != end && *at == ',')
@@ -116,6 +117,7 @@ bool json_member_span(struct troth_span object, struct troth_span name,
 
 bool json_member(struct troth_span object, const char *name, struct troth_span *ret_value)
 {
+    assert(name != NULL);
     return json_member_span(object, (struct troth_span){name, strlen(name)}, ret_value);
 }
 

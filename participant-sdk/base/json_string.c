@@ -154,6 +154,7 @@ bool json_string_view(struct troth_span string, struct buffer *scratch, struct t
 
 int json_string_copy(struct troth_span value, char *ret_text, size_t cap)
 {
+    assert(ret_text != NULL || cap == 0);
     if (!is_string(value))
         return TROTH_ERROR_TYPE;
     struct troth_span inside;
@@ -215,6 +216,7 @@ static const char *verbatim(const char *at, const char *end)
 
 void json_append_string(struct buffer *buffer, struct troth_span plain)
 {
+    assert(plain.data != NULL || plain.len == 0);
     buffer_append_char(buffer, '"');
     const char *at = plain.data;
     const char *end = plain.len == 0 ? at : at + plain.len;
@@ -237,5 +239,6 @@ void json_append_string(struct buffer *buffer, struct troth_span plain)
 
 void json_append_text(struct buffer *buffer, const char *plain)
 {
+    assert(plain != NULL);
     json_append_string(buffer, (struct troth_span){plain, strlen(plain)});
 }

@@ -70,6 +70,7 @@ static bool abbreviates(const char *wrong, size_t wrong_len, const char *name, s
 
 const char *name_nearest(const char *wrong, const char *const *names)
 {
+    assert(wrong != NULL && names != NULL);
     size_t wrong_len = strlen(wrong);
     const char *nearest = NULL;
     uint32_t least_distance = UINT32_MAX;

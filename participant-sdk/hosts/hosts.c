@@ -1,5 +1,6 @@
 #include <hosts/hosts.h>
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static bool hosts_split(struct hosts *hosts)
 
 int hosts_init(struct hosts *hosts, const char *conninfo)
 {
+    assert(hosts != NULL && conninfo != NULL);
     const char *timeout;
     long seconds;
 
@@ -145,6 +147,7 @@ static void pairs_make(const struct hosts *hosts, size_t which, const char *appl
 
 const char *hosts_name(const struct hosts *hosts, size_t which)
 {
+    assert(which < hosts->count);
     const char *host = hosts->list[which].host, *address = hosts->list[which].hostaddr;
 
     if (hosts->options == NULL || option(hosts, "service", "PGSERVICE") != NULL)

@@ -115,7 +115,9 @@ static int listen_on(const struct http_server_config *config, int *ret_fd)
 int http_server_create(struct http_loop *loop, const struct http_server_config *config,
                        struct http_server **ret_server)
 {
+    assert(loop != NULL && ret_server != NULL);
     assert(config->handler != NULL && config->connections_max > 0);
+    assert(http_limits_valid(&config->limits));
     struct http_server *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         return TROTH_ERROR_NO_MEMORY;

@@ -243,3 +243,11 @@ void http_buffer_reset(struct buffer *buffer)
         buffer_clear(buffer);
     }
 }
+
+bool http_limits_valid(const struct http_limits *limits)
+{
+    return limits->header_bytes_max > 0 && limits->headers_max > 0 && limits->body_bytes_max > 0 &&
+           limits->target_bytes_max > 0 && limits->head_timeout_us > 0 &&
+           limits->body_timeout_us > 0 && limits->idle_timeout_us > 0 &&
+           limits->write_timeout_us > 0;
+}

@@ -131,4 +131,7 @@ void http_conn_read_deadline(struct http_conn *conn, uint64_t deadline_us);
 /* Empties a buffer, and gives its memory back when it had grown beyond HTTP_KEEP_BYTES. */
 void http_buffer_reset(struct buffer *buffer);
 
+/* Every limit has a floor: none of them means "without end". */
+bool http_limits_valid(const struct http_limits *limits);
+
 #endif

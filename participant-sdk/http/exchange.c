@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,6 +185,7 @@ static bool is_name(const char *at, const char *end, const char *name)
 bool http_exchange_parameter(const struct http_exchange *exchange, const char *name,
                              struct buffer *ret_value)
 {
+    assert(name != NULL && ret_value != NULL);
     struct troth_span query = http_exchange_query(exchange);
     const char *end = query.data + query.len;
     for (const char *at = query.data; at < end;) {
@@ -232,6 +234,7 @@ void http_exchange_client(const struct http_exchange *exchange, char ret_text[HT
 
 void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gone_arg)
 {
+    assert(exchange != NULL && gone != NULL);
     exchange->gone = gone;
     exchange->gone_arg = gone_arg;
 }

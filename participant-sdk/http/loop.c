@@ -158,6 +158,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
 int http_loop_create(struct event_base *base, struct http_loop **ret_loop)
 {
+    assert(base != NULL && ret_loop != NULL);
     struct http_loop *loop = calloc(1, sizeof(*loop));
     if (loop == NULL) {
         return TROTH_ERROR_NO_MEMORY;
@@ -228,6 +229,7 @@ int http_loop_resolver(struct http_loop *loop, struct resolver **ret_resolver)
 
 void http_loop_hold(struct http_loop *loop, bool (*may_send)(void *arg), void *arg)
 {
+    assert(loop != NULL && may_send != NULL);
     loop->may_send = may_send;
     loop->may_send_arg = arg;
 }

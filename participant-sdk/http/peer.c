@@ -12,7 +12,9 @@
 int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                      struct http_peer **ret_peer)
 {
+    assert(loop != NULL && config->url != NULL && ret_peer != NULL);
     assert(config->connections_max > 0 && config->connect_timeout_us > 0);
+    assert(http_limits_valid(&config->limits));
     struct http_peer *peer = calloc(1, sizeof(*peer));
     if (peer == NULL) {
         return TROTH_ERROR_NO_MEMORY;
@@ -169,6 +171,7 @@ static int start(struct http_peer *peer, struct http_call *call, const struct ht
 int http_peer_call(struct http_peer *peer, const struct http_request *request,
                    struct http_call **ret_call)
 {
+    assert(request->method != NULL && request->target != NULL);
     assert(request->timeout_us > 0 && request->on_done != NULL);
     if (peer->destroying) {
         return TROTH_ERROR_SHUTTING_DOWN;

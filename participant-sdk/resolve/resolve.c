@@ -1,6 +1,7 @@
 /* resolve.c: questions and their answers. */
 #include "resolver.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,6 +247,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 int resolver_create(struct event_base *base, const char *servers, struct resolver **ret_resolver)
 {
+    assert(base != NULL && ret_resolver != NULL);
     struct resolver *resolver = calloc(1, sizeof(*resolver));
     if (resolver == NULL) {
         return TROTH_ERROR_NO_MEMORY;
@@ -291,6 +293,7 @@ void resolver_destroy(struct resolver *resolver)
 int resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
                  resolver_answered answered, void *arg, struct resolver_question **ret_question)
 {
+    assert(resolver != NULL && host != NULL && answered != NULL && ret_question != NULL);
     size_t len = strlen(host);
     if (len == 0 || len > RESOLVER_HOST_MAX) {
         return TROTH_ERROR_CONFIG;

@@ -58,11 +58,13 @@ void troth_gtid_split(const troth_gtid *gtid, struct troth_gtid_parts *ret_parts
 
 uint64_t troth_gtid_order(const troth_gtid *gtid)
 {
+    assert(gtid != NULL);
     return half_load(gtid->bytes + 8) & ((UINT64_C(1) << 62) - 1u);
 }
 
 bool troth_gtid_equal(const troth_gtid *a, const troth_gtid *b)
 {
+    assert(a != NULL && b != NULL);
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
@@ -111,6 +113,7 @@ int troth_gtid_parse(const char *text, size_t len, troth_gtid *ret_gtid)
 
 void troth_gtid_format(const troth_gtid *gtid, char ret_text[TROTH_GTID_TEXT_LEN + 1])
 {
+    assert(gtid != NULL && ret_text != NULL);
     static const char digits[] = "0123456789abcdef";
     char *at = ret_text;
     for (size_t i = 0; i < sizeof(gtid->bytes); i++) {

@@ -74,6 +74,9 @@ static struct troth_span reason_cut(struct troth_span reason)
 
 void message_command_append(struct buffer *buffer, const struct command *command)
 {
+    assert(command->operation.len > 0);
+    assert(command->traceparent.data == NULL ||
+           command->traceparent.len == MESSAGE_TRACEPARENT_LEN);
     append_head(buffer, command->op, &command->gtid, command->branch, command->attempt);
     buffer_append_text(buffer, ",\"operation\":");
     json_append_string(buffer, command->operation);
@@ -398,6 +401,7 @@ static int result_read(struct line *line, struct buffer *scratch, struct result 
 int message_command_parse(struct troth_span line, struct buffer *scratch,
                           struct command *ret_command, const char **ret_why)
 {
+    assert(scratch != NULL && ret_command != NULL);
     struct line read = {.why = NULL};
     struct command command = {.timeout_us = 0};
     buffer_clear(scratch);
@@ -414,6 +418,7 @@ int message_command_parse(struct troth_span line, struct buffer *scratch,
 int message_result_parse(struct troth_span line, struct buffer *scratch, struct result *ret_result,
                          const char **ret_why)
 {
+    assert(scratch != NULL && ret_result != NULL);
     struct line read = {.why = NULL};
     struct result result = {.vote = VOTE_NONE};
     buffer_clear(scratch);
