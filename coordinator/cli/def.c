@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "input.h"
+#include "parts.h"
 #include "problem.h"
-#include "request.h"
 #include "text.h"
 #include "tree.h"
 #include <base/json.h>
@@ -169,9 +169,9 @@ static int name_and_version(const struct arguments *arguments, struct call *call
     char text[16];
     uint32_t version = 0;
     buffer_append_text(&call->target, "/v1/definitions/");
-    int error = request_name(arguments->operands[0], call);
+    int error = parts_name(arguments->operands[0], call);
     if (error == CLI_EXIT_OK)
-        error = request_number(arguments, "version", INT32_MAX, &version);
+        error = parts_number(arguments, "version", INT32_MAX, &version);
     if (error != CLI_EXIT_OK)
         return error;
     (void)snprintf(text, sizeof(text), "%u", version);
@@ -240,8 +240,8 @@ static void show_status(const struct cli *cli, const struct arguments *arguments
     char version[16];
     uint32_t number = 0;
     buffer_append_text(&call.target, "/v1/definitions/");
-    if (request_name(arguments->operands[0], &call) != CLI_EXIT_OK ||
-        request_number(arguments, "version", INT32_MAX, &number) != CLI_EXIT_OK)
+    if (parts_name(arguments->operands[0], &call) != CLI_EXIT_OK ||
+        parts_number(arguments, "version", INT32_MAX, &number) != CLI_EXIT_OK)
         return;
     buffer_append_text(&call.target, "/status");
     (void)snprintf(version, sizeof(version), "%u", number);

@@ -3,7 +3,7 @@
 
 #include "diff.h"
 #include "input.h"
-#include "request.h"
+#include "parts.h"
 #include "text.h"
 #include <base/json.h>
 #include <troth/id.h>
@@ -33,7 +33,7 @@ static int get(const struct cli *cli, const char *name, const char *version,
 {
     CALL_SCOPED struct call call = {.method = "GET"};
     buffer_append_text(&call.target, "/v1/definitions/");
-    int error = request_name(name, &call);
+    int error = parts_name(name, &call);
     if (error != CLI_EXIT_OK)
         return error;
     if (version != NULL)
@@ -45,9 +45,9 @@ static int get_both(const struct cli *cli, const struct arguments *arguments, st
 {
     const char *const *words = arguments->operands;
     uint32_t number;
-    int error = request_count("V1", words[1], INT32_MAX, &number);
+    int error = parts_count("V1", words[1], INT32_MAX, &number);
     if (error == CLI_EXIT_OK)
-        error = request_count("V2", words[2], INT32_MAX, &number);
+        error = parts_count("V2", words[2], INT32_MAX, &number);
     if (error == CLI_EXIT_OK)
         error = get(cli, words[0], words[1], &sides->from);
     if (error == CLI_EXIT_OK)

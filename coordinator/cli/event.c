@@ -1,8 +1,8 @@
 /* trothctl event …: everything but the list. */
 #include <string.h>
 
+#include "parts.h"
 #include "properties.h"
-#include "request.h"
 #include "text.h"
 
 #define ID_LEN 36u

@@ -1,7 +1,7 @@
 /* trothctl tx list, def list, participant list. */
 #include <string.h>
 
-#include "request.h"
+#include "parts.h"
 #include "text.h"
 #include "tree.h"
 #include "view.h"
@@ -41,7 +41,7 @@ static int print_list(const struct cli *cli, struct call *call, const char *name
     TREE_SCOPED cJSON *rows = NULL;
     const cJSON *row;
     BUFFER_SCOPED struct buffer text = {0};
-    int error = request_pages(cli, call, name, limit, &items, &next);
+    int error = parts_pages(cli, call, name, limit, &items, &next);
     if (error != CLI_EXIT_OK)
         return error;
     if (cli->json)
@@ -142,7 +142,7 @@ int tx_list(const struct cli *cli, const struct arguments *arguments)
     uint32_t limit = TX_LIMIT_DEFAULT;
     table_begin(&table, 1u << 5, headings);
     buffer_append_text(&call.target, "/v1/transactions");
-    int error = request_number(arguments, "limit", TX_LIMIT_MAX, &limit);
+    int error = parts_number(arguments, "limit", TX_LIMIT_MAX, &limit);
     if (error == CLI_EXIT_OK)
         error = list_filters(arguments, &call);
     if (error == CLI_EXIT_OK)

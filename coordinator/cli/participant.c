@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "parts.h"
 #include "properties.h"
-#include "request.h"
 #include "text.h"
 #include "tree.h"
 #include <base/json.h>
@@ -21,7 +21,7 @@ static int registration(const struct arguments *arguments, struct buffer *ret_bo
         return cli_complain(CLI_EXIT_USAGE, "which binding? --binding http or --binding batch");
     if (strcmp(binding, "http") != 0 && strcmp(binding, "batch") != 0)
         return cli_complain(CLI_EXIT_USAGE, "--binding: '%s' is neither http nor batch", binding);
-    int error = request_number(arguments, "slots", SLOTS_MAX, &slots);
+    int error = parts_number(arguments, "slots", SLOTS_MAX, &slots);
     if (error != CLI_EXIT_OK)
         return error;
     buffer_append_format(ret_body, "{\"binding\":\"%s\",\"urls\":[", binding);
@@ -87,7 +87,7 @@ int participant_add(const struct cli *cli, const struct arguments *arguments)
     BUFFER_SCOPED struct buffer body = {0};
     BUFFER_SCOPED struct buffer text = {0};
     buffer_append_text(&call.target, "/v1/participants/");
-    int error = request_name(arguments->operands[0], &call);
+    int error = parts_name(arguments->operands[0], &call);
     if (error == CLI_EXIT_OK)
         error = registration(arguments, &body);
     if (error != CLI_EXIT_OK)
@@ -114,7 +114,7 @@ int participant_show(const struct cli *cli, const struct arguments *arguments)
     ANSWER_SCOPED struct answer answer = {.status = 0};
     BUFFER_SCOPED struct buffer text = {0};
     buffer_append_text(&call.target, "/v1/participants/");
-    int error = request_name(arguments->operands[0], &call);
+    int error = parts_name(arguments->operands[0], &call);
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
     if (error != CLI_EXIT_OK)
@@ -132,7 +132,7 @@ int participant_remove(const struct cli *cli, const struct arguments *arguments)
     ANSWER_SCOPED struct answer answer = {.status = 0};
     BUFFER_SCOPED struct buffer text = {0};
     buffer_append_text(&call.target, "/v1/participants/");
-    int error = request_name(arguments->operands[0], &call);
+    int error = parts_name(arguments->operands[0], &call);
     if (error == CLI_EXIT_OK && arguments_value(arguments, "force") != NULL)
         call_append_query(&call, "force", "true");
     if (error == CLI_EXIT_OK)

@@ -1,6 +1,6 @@
 /* trothctl status. */
+#include "parts.h"
 #include "properties.h"
-#include "request.h"
 
 int status_show(const struct cli *cli, const struct arguments *arguments)
 {

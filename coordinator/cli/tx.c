@@ -3,7 +3,7 @@
 
 #include "find.h"
 #include "input.h"
-#include "request.h"
+#include "parts.h"
 #include "text.h"
 #include "tree.h"
 #include "view.h"
@@ -47,7 +47,7 @@ static int start_body(const struct arguments *arguments, struct buffer *ret_body
     uint32_t version = 0;
     if (!troth_name_valid(definition, strlen(definition)))
         return cli_complain(CLI_EXIT_USAGE, "'%s' is no name of a definition", definition);
-    int error = request_number(arguments, "version", INT32_MAX, &version);
+    int error = parts_number(arguments, "version", INT32_MAX, &version);
     if (error == CLI_EXIT_OK && input != NULL)
         error = input_option("--input", input, &text, &value);
     if (error != CLI_EXIT_OK)
@@ -60,7 +60,7 @@ static int start_body(const struct arguments *arguments, struct buffer *ret_body
     }
     buffer_append_text(ret_body, ",\"input\":");
     buffer_append_span(ret_body, value);
-    error = request_labels(arguments, ret_body);
+    error = parts_labels(arguments, ret_body);
     buffer_append_char(ret_body, '}');
     return error;
 }
@@ -69,7 +69,7 @@ static int start_body(const struct arguments *arguments, struct buffer *ret_body
 static int prefer(const struct cli *cli, const struct arguments *arguments, struct call *call)
 {
     if (arguments_value(arguments, "watch") == NULL)
-        return request_preference(cli, arguments, call);
+        return parts_preference(cli, arguments, call);
     if (arguments_value(arguments, "wait") != NULL || arguments_value(arguments, "async") != NULL)
         return cli_complain(CLI_EXIT_USAGE, "--watch and --wait or --async exclude each other");
     buffer_append_text(&call->preference, "respond-async");
@@ -95,7 +95,7 @@ int tx_start(const struct cli *cli, const struct arguments *arguments)
     if (error == CLI_EXIT_OK)
         error = prefer(cli, arguments, &call);
     if (error == CLI_EXIT_OK)
-        error = request_key(arguments, &call, &key, &hint);
+        error = parts_key(arguments, &call, &key, &hint);
     if (error != CLI_EXIT_OK)
         return error;
     if (body.failed || buffer_text(&key) == NULL)
@@ -118,7 +118,7 @@ int tx_show(const struct cli *cli, const struct arguments *arguments)
     CALL_SCOPED struct call call = {.method = "GET"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(cli, arguments, &call);
+    int error = parts_gtid(cli, arguments, &call);
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
     if (error == CLI_EXIT_OK)
@@ -134,10 +134,10 @@ int tx_abort(const struct cli *cli, const struct arguments *arguments)
         .method = "POST", .body = {"{}", 2}, .hint = "the same again is safe"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(cli, arguments, &call);
+    int error = parts_gtid(cli, arguments, &call);
     buffer_append_text(&call.target, "/abort");
     if (error == CLI_EXIT_OK)
-        error = request_preference(cli, arguments, &call);
+        error = parts_preference(cli, arguments, &call);
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
     if (error == CLI_EXIT_OK)
@@ -158,7 +158,7 @@ int tx_retry(const struct cli *cli, const struct arguments *arguments)
         .method = "POST", .body = {"{}", 2}, .hint = "the same again is safe"};
     ANSWER_SCOPED struct answer answer = {.status = 0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(cli, arguments, &call);
+    int error = parts_gtid(cli, arguments, &call);
     buffer_append_text(&call.target, "/retry");
     if (error == CLI_EXIT_OK)
         error = call_make(cli, &call, &answer);
@@ -181,7 +181,7 @@ int tx_begin(const struct cli *cli, const struct arguments *arguments)
         buffer_append_text(&body, ",\"timeout\":");
         json_append_text(&body, lifetime);
     }
-    int error = request_labels(arguments, &body);
+    int error = parts_labels(arguments, &body);
     buffer_append_char(&body, '}');
     if (error != CLI_EXIT_OK)
         return error;
@@ -224,12 +224,12 @@ int tx_commit(const struct cli *cli, const struct arguments *arguments)
     ANSWER_SCOPED struct answer answer = {.status = 0};
     BUFFER_SCOPED struct buffer body = {0};
     buffer_append_text(&call.target, "/v1/transactions/");
-    int error = request_gtid(cli, arguments, &call);
+    int error = parts_gtid(cli, arguments, &call);
     buffer_append_text(&call.target, "/commit");
     if (error == CLI_EXIT_OK)
         error = commit_body(arguments, &body);
     if (error == CLI_EXIT_OK)
-        error = request_preference(cli, arguments, &call);
+        error = parts_preference(cli, arguments, &call);
     if (error != CLI_EXIT_OK)
         return error;
     if (body.failed)

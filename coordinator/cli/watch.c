@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "call.h"
-#include "request.h"
+#include "parts.h"
 #include "stream.h"
 #include "text.h"
 #include "tree.h"

@@ -1,5 +1,5 @@
 /* batch.c: the batch binding: a command a line, a result a line, in any order, streamed. */
-#include "lane.h"
+#include "inside.h"
 
 #include <string.h>
 
@@ -7,15 +7,15 @@
 
 static void on_line(void *arg, struct troth_span line);
 
-static int call(struct request *request, struct http_peer *peer)
+static int call(struct outbound *outbound, struct http_peer *peer)
 {
-    struct channel *channel = request->channel;
+    struct channel *channel = outbound->channel;
     struct http_header headers[3] = {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
     uint64_t now_us = mono_now().us;
     const struct item *item;
-    (void)channel_request_headers(request, headers, &channel->headers);
+    (void)channel_outbound_headers(outbound, headers, &channel->headers);
     buffer_clear(&channel->body);
-    TAILQ_FOREACH(item, &request->open, link)
+    TAILQ_FOREACH(item, &outbound->open, link)
     {
         struct command command = item->command;
         command.timeout_us = item->has_timeout ? channel_item_left_us(item, now_us) : 0;
@@ -24,17 +24,18 @@ static int call(struct request *request, struct http_peer *peer)
     if (channel->body.failed) {
         return TROTH_ERROR_NO_MEMORY;
     }
-    return http_peer_call(peer,
-                          &(struct http_request){.method = "POST",
-                                                 .target = "",
-                                                 .headers = headers,
-                                                 .type = "application/x-ndjson",
-                                                 .body = buffer_span(&channel->body),
-                                                 .timeout_us = channel_request_timeout_us(request),
-                                                 .on_line = on_line,
-                                                 .on_done = channel_request_done,
-                                                 .arg = request},
-                          &request->call);
+    return http_peer_call(
+        peer,
+        &(struct http_request){.method = "POST",
+                               .target = "",
+                               .headers = headers,
+                               .type = "application/x-ndjson",
+                               .body = buffer_span(&channel->body),
+                               .timeout_us = channel_outbound_timeout_us(outbound),
+                               .on_line = on_line,
+                               .on_done = channel_outbound_done,
+                               .arg = outbound},
+        &outbound->call);
 }
 
 static bool is_answer_to(const struct item *item, const struct result *result)
@@ -70,11 +71,11 @@ static bool is_sensible(const struct result *result)
  * no sense is ignored; its command stays open and becomes unknown with the end of the request. */
 static void on_line(void *arg, struct troth_span line)
 {
-    struct request *request = arg;
-    struct channel *channel = request->channel;
+    struct outbound *outbound = arg;
+    struct channel *channel = outbound->channel;
     struct result result;
     struct item *item;
-    channel_request_read_slots(request, &(struct http_reply){.call = request->call});
+    channel_outbound_read_slots(outbound, &(struct http_reply){.call = outbound->call});
     if (message_result_parse(line, &channel->scratch, &result, NULL) != 0 ||
         !is_sensible(&result)) {
         return;
@@ -82,7 +83,7 @@ static void on_line(void *arg, struct troth_span line)
     if (result.output.data != NULL) { /* a line is deeper and longer than an output may be */
         channel_read_output(channel, result.output, &result);
     }
-    TAILQ_FOREACH(item, &request->open, link)
+    TAILQ_FOREACH(item, &outbound->open, link)
     {
         if (is_answer_to(item, &result)) {
             if (result.result == RESULT_NO_OPERATION && channel_item_elsewhere(item)) {
@@ -94,21 +95,21 @@ static void on_line(void *arg, struct troth_span line)
     }
 }
 
-static void answered(struct request *request, const struct http_reply *reply)
+static void answered(struct outbound *outbound, const struct http_reply *reply)
 {
     if (reply->status / 100 == 2) {
         return;
     }
     bool is_not_now = channel_is_not_now(reply);
-    struct troth_span words = channel_said(request->channel, reply);
+    struct troth_span words = channel_said(outbound->channel, reply);
     struct item *item;
-    while ((item = TAILQ_FIRST(&request->open)) != NULL) {
+    while ((item = TAILQ_FIRST(&outbound->open)) != NULL) {
         struct result result =
             channel_item_result(item, is_not_now ? RESULT_RETRY : RESULT_UNKNOWN);
-        result.retry_after_us = is_not_now ? channel_request_retry_after_us(reply) : 0;
+        result.retry_after_us = is_not_now ? channel_outbound_retry_after_us(reply) : 0;
         result.reason = words;
         result.said = (uint16_t)reply->status;
-        channel_item_answer(request->channel, item, &result, true);
+        channel_item_answer(outbound->channel, item, &result, true);
     }
 }
 

@@ -1,5 +1,5 @@
 /* channel.c: creating, queueing, flushing; and every command's one result. */
-#include "lane.h"
+#include "inside.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,12 +10,12 @@
 
 #include <base/now.h>
 
-static enum lane_number lane_of(enum message_op op)
+static enum phase_number phase_of(enum message_op op)
 {
     switch (op) {
     case OP_PREPARE:
     case OP_EXECUTE:
-        return LANE_PHASE1;
+        return PHASE_1;
     case OP_COMMIT:
     case OP_ABORT:
     case OP_COMPENSATE:
@@ -23,7 +23,7 @@ static enum lane_number lane_of(enum message_op op)
     case OP_COUNT:
         break;
     }
-    return LANE_PHASE2;
+    return PHASE_2;
 }
 
 static size_t bytes_of(const struct command *command)
@@ -43,14 +43,14 @@ static void free_item(struct channel *channel, struct item *item)
 
 static void unlink_item(struct channel *channel, struct item *item)
 {
-    if (item->request != NULL) {
-        TAILQ_REMOVE(&item->request->open, item, link);
-        item->request = NULL;
+    if (item->outbound != NULL) {
+        TAILQ_REMOVE(&item->outbound->open, item, link);
+        item->outbound = NULL;
         channel->in_flight--;
     } else {
-        struct lane *lane = &channel->lanes[lane_of(item->command.op)];
-        TAILQ_REMOVE(&lane->queue, item, link);
-        lane->queued--;
+        struct phase *phase = &channel->phases[phase_of(item->command.op)];
+        TAILQ_REMOVE(&phase->queue, item, link);
+        phase->queued--;
     }
 }
 
@@ -86,18 +86,18 @@ void channel_item_fail(struct channel *channel, struct item *item, enum message_
 
 bool channel_item_elsewhere(struct item *item)
 {
-    struct channel *channel = item->request->channel;
-    struct lane *lane = &channel->lanes[item->request->lane];
-    const struct route *route = item->request->route;
-    item->lacking |= UINT32_C(1) << item->request->replica;
+    struct channel *channel = item->outbound->channel;
+    struct phase *phase = &channel->phases[item->outbound->phase];
+    const struct route *route = item->outbound->route;
+    item->lacking |= UINT32_C(1) << item->outbound->replica;
     if (route != channel->route) {
         item->lacking = 0; /* registered anew meanwhile: the new ones may have it */
     } else if (item->lacking == (UINT32_C(1) << route->replica_count) - 1) {
         return false;
     }
     unlink_item(channel, item);
-    TAILQ_INSERT_HEAD(&lane->queue, item, link);
-    lane->queued++;
+    TAILQ_INSERT_HEAD(&phase->queue, item, link);
+    phase->queued++;
     return true;
 }
 
@@ -143,7 +143,7 @@ static void sweep_items(struct channel *channel, struct items *items, uint64_t n
         struct item *next = TAILQ_NEXT(item, link);
         if (item->deadline_us > now_us) {
             *next_us = item->deadline_us < *next_us ? item->deadline_us : *next_us;
-        } else if (item->request != NULL) {
+        } else if (item->outbound != NULL) {
             channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no answer in time", true);
         } else {
             channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no connection was free in time",
@@ -159,16 +159,16 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     struct channel *channel = arg;
     uint64_t now_us = mono_now().us;
     uint64_t next_us = UINT64_MAX;
-    struct request *request;
+    struct outbound *outbound;
     (void)fd;
     (void)what;
     channel->sweep_at_us = 0;
-    for (int i = 0; i < LANE_COUNT; i++) {
-        sweep_items(channel, &channel->lanes[i].queue, now_us, &next_us);
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        sweep_items(channel, &channel->phases[i].queue, now_us, &next_us);
     }
-    TAILQ_FOREACH(request, &channel->requests, link)
+    TAILQ_FOREACH(outbound, &channel->outbounds, link)
     {
-        sweep_items(channel, &request->open, now_us, &next_us);
+        sweep_items(channel, &outbound->open, now_us, &next_us);
     }
     if (next_us != UINT64_MAX) {
         sweep_by(channel, next_us);
@@ -210,10 +210,10 @@ int channel_create(struct http_loop *loop, const struct channel_config *config,
     channel->loop = loop;
     channel->pool.slots = channel->pool.places = slots_of(config);
     channel->reachable = true; /* until we know better */
-    for (int i = 0; i < LANE_COUNT; i++) {
-        TAILQ_INIT(&channel->lanes[i].queue);
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        TAILQ_INIT(&channel->phases[i].queue);
     }
-    TAILQ_INIT(&channel->requests);
+    TAILQ_INIT(&channel->outbounds);
     TAILQ_INIT(&channel->failed);
     int result = create_parts(channel);
     if (result != 0) {
@@ -241,19 +241,19 @@ void channel_destroy(struct channel *channel)
     if (channel == NULL) {
         return;
     }
-    struct request *request;
-    while ((request = TAILQ_FIRST(&channel->requests)) != NULL) {
-        http_call_cancel(request->call);
-        free_items(channel, &request->open);
-        channel_request_free(request);
+    struct outbound *outbound;
+    while ((outbound = TAILQ_FIRST(&channel->outbounds)) != NULL) {
+        http_call_cancel(outbound->call);
+        free_items(channel, &outbound->open);
+        channel_outbound_free(outbound);
     }
     if (channel->is_due) {
         TAILQ_REMOVE(channel->config.due, channel, due_link);
     }
     channel_probe_end(channel);
     channel_route_drop(channel->route);
-    for (int i = 0; i < LANE_COUNT; i++) {
-        free_items(channel, &channel->lanes[i].queue);
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        free_items(channel, &channel->phases[i].queue);
     }
     free_items(channel, &channel->failed);
     if (channel->deliver != NULL) {
@@ -275,8 +275,8 @@ void channel_destroy(struct channel *channel)
 static void forget_lacking(struct channel *channel)
 {
     struct item *item;
-    for (int i = 0; i < LANE_COUNT; i++) {
-        TAILQ_FOREACH(item, &channel->lanes[i].queue, link)
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        TAILQ_FOREACH(item, &channel->phases[i].queue, link)
         {
             item->lacking = 0;
         }
@@ -320,7 +320,7 @@ static struct item *create_item(const struct command *command)
     char *at = item->bytes;
     uint64_t timeout_us =
         command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
-    item->request = NULL;
+    item->outbound = NULL;
     item->deadline_us = mono_now().us + timeout_us;
     item->has_timeout = command->timeout_us != 0;
     item->was_sent = false;
@@ -340,13 +340,13 @@ static struct item *create_item(const struct command *command)
 
 int channel_send(struct channel *channel, const struct command *command)
 {
-    struct lane *lane = &channel->lanes[lane_of(command->op)];
+    struct phase *phase = &channel->phases[phase_of(command->op)];
     assert(troth_name_valid(command->operation.data, command->operation.len));
     assert(command->traceparent.len == 0 || command->traceparent.len == MESSAGE_TRACEPARENT_LEN);
     if (command->input.len > MESSAGE_LINE_MAX - LINE_FRAME_MAX) {
         return TROTH_ERROR_TOO_LARGE;
     }
-    if (lane->queued >= CHANNEL_QUEUE_MAX) {
+    if (phase->queued >= CHANNEL_QUEUE_MAX) {
         return TROTH_ERROR_FULL;
     }
     struct item *item = create_item(command);
@@ -356,8 +356,8 @@ int channel_send(struct channel *channel, const struct command *command)
     if (channel->config.bytes != NULL) {
         *channel->config.bytes += bytes_of(command);
     }
-    TAILQ_INSERT_TAIL(&lane->queue, item, link);
-    lane->queued++;
+    TAILQ_INSERT_TAIL(&phase->queue, item, link);
+    phase->queued++;
     sweep_by(channel, item->deadline_us);
     channel_is_due(channel);
     return 0;
@@ -365,20 +365,20 @@ int channel_send(struct channel *channel, const struct command *command)
 
 void channel_is_due(struct channel *channel)
 {
-    bool waits = channel->lanes[LANE_PHASE1].queued + channel->lanes[LANE_PHASE2].queued > 0;
+    bool waits = channel->phases[PHASE_1].queued + channel->phases[PHASE_2].queued > 0;
     if (waits && !channel->is_due && channel->config.due != NULL) {
         channel->is_due = true;
         TAILQ_INSERT_TAIL(channel->config.due, channel, due_link);
     }
 }
 
-static void flush_lane(struct channel *channel, enum lane_number number)
+static void flush_lane(struct channel *channel, enum phase_number number)
 {
     const uint32_t requests_max =
-        number == LANE_PHASE1 ? channel->pool.slots : channel->config.phase2_connections;
-    struct lane *lane = &channel->lanes[number];
-    while (lane->queued > 0 && lane->requests < requests_max) {
-        channel_request_start(channel, number);
+        number == PHASE_1 ? channel->pool.slots : channel->config.phase2_connections;
+    struct phase *phase = &channel->phases[number];
+    while (phase->queued > 0 && phase->requests < requests_max) {
+        channel_outbound_start(channel, number);
     }
 }
 
@@ -388,8 +388,8 @@ void channel_flush(struct channel *channel)
         channel->is_due = false;
         TAILQ_REMOVE(channel->config.due, channel, due_link);
     }
-    flush_lane(channel, LANE_PHASE2); /* first: it frees what phase 1 waits for */
-    flush_lane(channel, LANE_PHASE1);
+    flush_lane(channel, PHASE_2); /* first: it frees what phase 1 waits for */
+    flush_lane(channel, PHASE_1);
 }
 
 void channel_list_flush(struct channel_list *due)
@@ -405,7 +405,7 @@ void channel_list_flush_phase2(struct channel_list *due)
     struct channel *channel;
     TAILQ_FOREACH(channel, due, due_link)
     { /* starting a request takes none off the list */
-        flush_lane(channel, LANE_PHASE2);
+        flush_lane(channel, PHASE_2);
     }
 }
 
@@ -422,7 +422,7 @@ void channel_stats(const struct channel *channel, struct channel_stats *ret_stat
         .places = channel->pool.places,
         .places_used = channel->pool.held,
         .breaker = channel->pool.breaker,
-        .queued = channel->lanes[LANE_PHASE1].queued + channel->lanes[LANE_PHASE2].queued,
+        .queued = channel->phases[PHASE_1].queued + channel->phases[PHASE_2].queued,
         .in_flight = channel->in_flight,
         .reachable = channel->reachable,
         .tried = channel->contact.tried,

@@ -1,5 +1,5 @@
 /* contact.c: what was heard of a participant last, and whether anybody is there at all. */
-#include "lane.h"
+#include "inside.h"
 
 #include <event2/event.h>
 #include <string.h>
@@ -146,7 +146,7 @@ static void probe_next(struct channel *channel)
 {
     struct contact *contact = &channel->contact;
     while (contact->probing < contact->probed->replica_count) {
-        struct http_peer *peer = contact->probed->replicas[contact->probing].peers[LANE_PHASE2];
+        struct http_peer *peer = contact->probed->replicas[contact->probing].peers[PHASE_2];
         struct http_request request = {.method = "GET",
                                        .target = "",
                                        .timeout_us = CHANNEL_PROBE_TIMEOUT_US,

@@ -1,6 +1,6 @@
 /* rest.c: the http binding: one request per command, the result by class of its status
  * (interfaces.md). Never a decision from words in a body. */
-#include "lane.h"
+#include "inside.h"
 
 #include <string.h>
 #include <strings.h>
@@ -43,10 +43,10 @@ static void format_key(struct head *head, enum message_op op, uint64_t again)
     }
 }
 
-static void format_head(struct request *request, const struct item *item, struct head *head)
+static void format_head(struct outbound *outbound, const struct item *item, struct head *head)
 {
     const struct command *command = &item->command;
-    uint32_t count = channel_request_headers(request, head->list, &request->channel->headers);
+    uint32_t count = channel_outbound_headers(outbound, head->list, &outbound->channel->headers);
     troth_gtid_format(&command->gtid, head->gtid);
     (void)number_format(command->branch, head->branch);
     (void)number_format(command->attempt, head->attempt);
@@ -74,12 +74,12 @@ static void format_head(struct request *request, const struct item *item, struct
     head->list[count] = (struct http_header){NULL, NULL};
 }
 
-static int call(struct request *request, struct http_peer *peer)
+static int call(struct outbound *outbound, struct http_peer *peer)
 {
-    struct channel *channel = request->channel;
-    const struct item *item = TAILQ_FIRST(&request->open);
+    struct channel *channel = outbound->channel;
+    const struct item *item = TAILQ_FIRST(&outbound->open);
     struct head head;
-    format_head(request, item, &head);
+    format_head(outbound, item, &head);
     buffer_clear(&channel->body);
     buffer_append_char(&channel->body, '/');
     buffer_append_span(&channel->body, item->command.operation);
@@ -96,10 +96,10 @@ static int call(struct request *request, struct http_peer *peer)
                                .headers = head.list,
                                .type = item->command.input.data != NULL ? "application/json" : NULL,
                                .body = item->command.input,
-                               .timeout_us = channel_request_timeout_us(request),
-                               .on_done = channel_request_done,
-                               .arg = request},
-        &request->call);
+                               .timeout_us = channel_outbound_timeout_us(outbound),
+                               .on_done = channel_outbound_done,
+                               .arg = outbound},
+        &outbound->call);
 }
 
 static struct troth_span text_span(const char *text)
@@ -196,7 +196,7 @@ static void read_conflict(struct channel *channel, const struct http_reply *repl
     troth_gtid blocker;
     result->result = RESULT_CONFLICT;
     result->reason = channel_refusal_reason(channel, reply->body);
-    result->retry_after_us = channel_request_retry_after_us(reply);
+    result->retry_after_us = channel_outbound_retry_after_us(reply);
     if (http_reply_header(reply, HEADER_BLOCKER, &value) &&
         troth_gtid_parse(value.data, value.len, &blocker) == 0) {
         result->blocker = blocker;
@@ -224,10 +224,10 @@ static bool lacks_operation(const struct http_reply *reply)
     return reply->status == 404 || reply->status == 405 || reply->status == 501;
 }
 
-static void answered(struct request *request, const struct http_reply *reply)
+static void answered(struct outbound *outbound, const struct http_reply *reply)
 {
-    struct channel *channel = request->channel;
-    struct item *item = TAILQ_FIRST(&request->open);
+    struct channel *channel = outbound->channel;
+    struct item *item = TAILQ_FIRST(&outbound->open);
     if (item == NULL) { /* too late: it was told unknown */
         return;
     }
@@ -244,7 +244,7 @@ static void answered(struct request *request, const struct http_reply *reply)
     } else {
         if (channel_is_not_now(reply)) {
             result.result = RESULT_RETRY;
-            result.retry_after_us = channel_request_retry_after_us(reply);
+            result.retry_after_us = channel_outbound_retry_after_us(reply);
         } else if (lacks_operation(reply)) {
             result.result = RESULT_NO_OPERATION;
         }

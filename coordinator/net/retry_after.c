@@ -1,7 +1,7 @@
 /* retry_after.c: when a participant wants to be asked again (RFC 9110, 10.2.3): in so many seconds,
  * or at a date. A date is by the participant's own clock, which its Date header tells, so that no
  * two clocks have to agree. */
-#include "lane.h"
+#include "inside.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static bool read_date(struct troth_span text, int64_t *ret_seconds)
     return tm.tm_mon >= 0;
 }
 
-uint64_t channel_request_retry_after_us(const struct http_reply *reply)
+uint64_t channel_outbound_retry_after_us(const struct http_reply *reply)
 {
     struct troth_span value, date;
     int64_t seconds = 0, at = 0, now = 0;

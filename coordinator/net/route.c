@@ -3,7 +3,7 @@
  *
  * A registration may be replaced at any time. What waits goes the new way; a request that is under
  * way ends on the route it began on, which goes with the last of them. */
-#include "lane.h"
+#include "inside.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -20,8 +20,8 @@ static int create_peers(struct route *route, struct http_loop *loop,
         .limits = HTTP_LIMITS_DEFAULT,
     };
     peer.limits.body_bytes_max = MESSAGE_LINE_MAX; /* of one line in the batch binding */
-    for (int i = 0; i < LANE_COUNT; i++) {
-        peer.connections_max = i == LANE_PHASE1 ? CHANNEL_SLOTS_MAX : config->phase2_connections;
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        peer.connections_max = i == PHASE_1 ? CHANNEL_SLOTS_MAX : config->phase2_connections;
         int result = http_peer_create(loop, &peer, &replica->peers[i]);
         if (result != 0) {
             return result;
@@ -62,7 +62,7 @@ void channel_route_drop(struct route *route)
         return;
     }
     for (uint32_t i = 0; i < route->replica_count; i++) {
-        for (int k = 0; k < LANE_COUNT; k++) {
+        for (int k = 0; k < PHASE_COUNT; k++) {
             http_peer_destroy(route->replicas[i].peers[k]);
         }
     }

@@ -1,5 +1,5 @@
 /* words.c: what a participant said that is no result, for people. */
-#include "lane.h"
+#include "inside.h"
 
 #include <string.h>
 

@@ -34,7 +34,7 @@ static void tell_state(struct outbox *outbox, bool reachable, const char *why)
 
 static bool is_silent(const struct outbox *outbox)
 {
-    return outbox->lanes.count[LANE_SENT] > 0 && mono_now().us - outbox->heard_us >= SILENT_US;
+    return outbox->lanes.count[KEY_LANE_SENT] > 0 && mono_now().us - outbox->heard_us >= SILENT_US;
 }
 
 static void on_reachable(void *arg, bool reachable, const char *why)
@@ -64,7 +64,7 @@ static void forget(struct outbox *outbox, struct row *row)
     outbox->bytes -= row->bytes;
 }
 
-void outbox_evict(struct outbox *outbox, struct lane *lane)
+void outbox_evict(struct outbox *outbox, struct key_lane *lane)
 {
     struct row *row;
     while ((row = TAILQ_FIRST(&lane->rows)) != NULL) {
@@ -82,7 +82,7 @@ static void row_confirmed(struct outbox *outbox, struct row *row)
     memcpy(id, row->id, sizeof(id));
     ids_confirmed(&outbox->ids, id);
     forget(outbox, row);
-    lane_pop(&outbox->lanes, row->lane);
+    key_lane_pop(&outbox->lanes, row->lane);
     outbox->stats.confirmed++;
     if (outbox->config.confirmed != NULL) {
         outbox->config.confirmed(outbox->config.arg, &gtid, id);
@@ -92,11 +92,12 @@ static void row_confirmed(struct outbox *outbox, struct row *row)
 /* Its key waits, in the table: what is refused may be many rows, and large ones. */
 static void row_set_aside(struct outbox *outbox, struct row *row, const char *why)
 {
-    struct lane *lane = row->lane;
+    struct key_lane *lane = row->lane;
     struct aside *aside = calloc(1, sizeof *aside);
     if (aside == NULL) { /* the next time, then */
         lane->alone = false;
-        lane_set_state(&outbox->lanes, lane, lane->state == LANE_SENT ? LANE_LATER : lane->state);
+        key_lane_set_state(&outbox->lanes, lane,
+                           lane->state == KEY_LANE_SENT ? KEY_LANE_LATER : lane->state);
         return;
     }
     aside->gtid = row->gtid;
@@ -107,7 +108,7 @@ static void row_set_aside(struct outbox *outbox, struct row *row, const char *wh
     (void)snprintf(aside->why, sizeof aside->why, "%s", why);
     lane->alone = false;
     lane->aside = aside;
-    lane_set_state(&outbox->lanes, lane, LANE_SET_ASIDE);
+    key_lane_set_state(&outbox->lanes, lane, KEY_LANE_SET_ASIDE);
     outbox_evict(outbox, lane);
     if (outbox->config.set_aside != NULL) {
         outbox->config.set_aside(outbox->config.arg, &aside->gtid, aside->id, aside->why);
@@ -121,15 +122,15 @@ static void row_refused(struct outbox *outbox, struct row *row, const char *why)
     if (row->lane->alone) {
         row_set_aside(outbox, row, why);
     } else {
-        lane_set_state(&outbox->lanes, row->lane, LANE_ALONE);
+        key_lane_set_state(&outbox->lanes, row->lane, KEY_LANE_ALONE);
     }
 }
 
 static void on_delivered(void *arg, struct row *row, enum delivery delivery, const char *why)
 {
     struct outbox *outbox = arg;
-    struct lane *lane = row->lane;
-    assert(lane->state == LANE_SENT && TAILQ_FIRST(&lane->rows) == row);
+    struct key_lane *lane = row->lane;
+    assert(lane->state == KEY_LANE_SENT && TAILQ_FIRST(&lane->rows) == row);
     outbox->heard_us = mono_now().us;
     switch (delivery) {
     case DELIVERY_CONFIRMED:
@@ -141,11 +142,11 @@ static void on_delivered(void *arg, struct row *row, enum delivery delivery, con
         break;
     case DELIVERY_AGAIN:
         lane->alone = false;
-        lane_set_state(&outbox->lanes, lane, LANE_LATER);
+        key_lane_set_state(&outbox->lanes, lane, KEY_LANE_LATER);
         break;
     case DELIVERY_RETURNED:
         lane->alone = false;
-        lane_set_state(&outbox->lanes, lane, LANE_READY);
+        key_lane_set_state(&outbox->lanes, lane, KEY_LANE_READY);
         break;
     }
     event_active(outbox->go, EV_TIMEOUT, 0);
@@ -160,17 +161,17 @@ static struct producer_callbacks producer_calls(struct outbox *outbox)
 /* --- sending ---------------------------------------------------------------------------------- */
 
 /* false: no room now. */
-static bool lane_send(struct outbox *outbox, struct lane *lane, bool alone)
+static bool key_lane_send(struct outbox *outbox, struct key_lane *lane, bool alone)
 {
     struct row *row = TAILQ_FIRST(&lane->rows);
     const char *why = "";
     switch (producer_send(outbox->producer, row, &why)) {
     case 0:
-        if (outbox->lanes.count[LANE_SENT] == 0) {
+        if (outbox->lanes.count[KEY_LANE_SENT] == 0) {
             outbox->heard_us = mono_now().us;
         }
         lane->alone = alone;
-        lane_set_state(&outbox->lanes, lane, LANE_SENT);
+        key_lane_set_state(&outbox->lanes, lane, KEY_LANE_SENT);
         return true;
     case TROTH_ERROR_REFUSED:
         row_set_aside(outbox, row, why);
@@ -183,15 +184,15 @@ static bool lane_send(struct outbox *outbox, struct lane *lane, bool alone)
 static void send_what_may_go(struct outbox *outbox)
 {
     struct lanes *lanes = &outbox->lanes;
-    struct lane *lane;
-    while ((lane = TAILQ_FIRST(&lanes->in[LANE_ALONE])) != NULL) {
-        if (lanes->count[LANE_SENT] > 0 || !lane_send(outbox, lane, true)) {
+    struct key_lane *lane;
+    while ((lane = TAILQ_FIRST(&lanes->in[KEY_LANE_ALONE])) != NULL) {
+        if (lanes->count[KEY_LANE_SENT] > 0 || !key_lane_send(outbox, lane, true)) {
             return;
         }
     }
-    while (lanes->count[LANE_SENT] < OUTBOX_WINDOW_MAX &&
-           (lane = TAILQ_FIRST(&lanes->in[LANE_READY])) != NULL) {
-        if (!lane_send(outbox, lane, false)) {
+    while (lanes->count[KEY_LANE_SENT] < OUTBOX_WINDOW_MAX &&
+           (lane = TAILQ_FIRST(&lanes->in[KEY_LANE_READY])) != NULL) {
+        if (!key_lane_send(outbox, lane, false)) {
             return;
         }
     }
@@ -235,13 +236,13 @@ static void on_go(evutil_socket_t fd, short what, void *arg)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct outbox *outbox = arg;
-    struct lane *lane;
+    struct key_lane *lane;
     if (outbox->producer != NULL) {
         producer_serve(outbox->producer, 0);
         look_whether_silent(outbox);
     }
-    while ((lane = TAILQ_FIRST(&outbox->lanes.in[LANE_LATER])) != NULL) {
-        lane_set_state(&outbox->lanes, lane, LANE_READY);
+    while ((lane = TAILQ_FIRST(&outbox->lanes.in[KEY_LANE_LATER])) != NULL) {
+        key_lane_set_state(&outbox->lanes, lane, KEY_LANE_READY);
     }
     on_go(fd, what, outbox);
 }
@@ -335,7 +336,7 @@ static void flush(struct outbox *outbox, uint64_t flush_us)
     uint64_t end = mono_now().us + flush_us;
     while (outbox->producer != NULL && mono_now().us < end) {
         send_what_may_go(outbox);
-        if (lanes->count[LANE_SENT] == 0 || producer_dead(outbox->producer)) {
+        if (lanes->count[KEY_LANE_SENT] == 0 || producer_dead(outbox->producer)) {
             return;
         }
         producer_serve(outbox->producer, 10);
@@ -433,14 +434,14 @@ int outbox_admit(struct outbox *outbox, struct row *row)
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats)
 {
     *ret_stats = outbox->stats;
-    ret_stats->set_aside = outbox->lanes.count[LANE_SET_ASIDE];
+    ret_stats->set_aside = outbox->lanes.count[KEY_LANE_SET_ASIDE];
     ret_stats->waiting += outbox->in_table;
     ret_stats->bytes = outbox->bytes;
     ret_stats->why = outbox->why;
     const struct row *oldest = TAILQ_FIRST(&outbox->by_age);
     ret_stats->oldest.us = oldest != NULL ? oldest->made_at_us : 0;
-    const struct lane *lane = NULL;
-    TAILQ_FOREACH(lane, &outbox->lanes.in[LANE_SET_ASIDE], link)
+    const struct key_lane *lane = NULL;
+    TAILQ_FOREACH(lane, &outbox->lanes.in[KEY_LANE_SET_ASIDE], link)
     {
         uint64_t made_at_us = lane->aside->made_at_us;
         if (made_at_us != 0 && (ret_stats->oldest.us == 0 || made_at_us < ret_stats->oldest.us)) {

@@ -27,7 +27,7 @@ struct row {
     TAILQ_ENTRY(row) link;
     TAILQ_ENTRY(row) age;
     uint64_t made_at_us; /* wall clock; as the event says it */
-    struct lane *lane;
+    struct key_lane *lane;
     troth_gtid gtid;
     uint8_t id[RECORD_OUTBOX_ID_BYTES];
     char *topic; /* zero-terminated; the texts stand behind the struct */
@@ -42,14 +42,14 @@ struct row {
  *     │        │├── trouble that may pass ──> LATER ──tick──> READY
  *     │        │└── refused ──> SET_ASIDE (from READY and ALONE too: refused before it was sent)
  *     └────────┴─ new producer      SET_ASIDE ──an operator──> gone: the table is read again */
-enum lane_state {
-    LANE_READY,     /* its first row may go */
-    LANE_ALONE,     /* its first row goes when nothing else is in flight: is it really this one? */
-    LANE_SENT,      /* its first row is with librdkafka */
-    LANE_LATER,     /* its first row goes again at the next tick */
-    LANE_SET_ASIDE, /* its first row was refused; waits for an operator. Its rows are in the table
-                       only: `aside` remembers the first */
-    LANE_STATE_COUNT
+enum key_lane_state {
+    KEY_LANE_READY, /* its first row may go */
+    KEY_LANE_ALONE, /* its first row goes when nothing else is in flight: is it really this one? */
+    KEY_LANE_SENT,  /* its first row is with librdkafka */
+    KEY_LANE_LATER, /* its first row goes again at the next tick */
+    KEY_LANE_SET_ASIDE, /* its first row was refused; waits for an operator. Its rows are in the
+                       table only: `aside` remembers the first */
+    KEY_LANE_STATE_COUNT
 };
 
 /* A row that was set aside. */
@@ -62,11 +62,11 @@ struct aside {
     char why[OUTBOX_WHY_MAX];
 };
 
-struct lane {
-    TAILQ_ENTRY(lane) link; /* in lanes.in[state] */
-    struct lane *next;      /* in its bucket */
+struct key_lane {
+    TAILQ_ENTRY(key_lane) link; /* in lanes.in[state] */
+    struct key_lane *next;      /* in its bucket */
     uint64_t hash;
-    enum lane_state state;
+    enum key_lane_state state;
     bool alone;          /* the first row is sent without company: its refusal is its own */
     struct aside *aside; /* SET_ASIDE only */
     TAILQ_HEAD(, row) rows;
@@ -91,12 +91,12 @@ bool ids_has(const struct ids *ids, const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
 void ids_confirmed(struct ids *ids, const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
 bool ids_was_confirmed(const struct ids *ids, const uint8_t id[RECORD_OUTBOX_ID_BYTES]);
 
-TAILQ_HEAD(lane_list, lane);
+TAILQ_HEAD(key_lane_list, key_lane);
 
 struct lanes {
-    struct lane_list in[LANE_STATE_COUNT];
-    uint32_t count[LANE_STATE_COUNT];
-    struct lane **buckets;
+    struct key_lane_list in[KEY_LANE_STATE_COUNT];
+    uint32_t count[KEY_LANE_STATE_COUNT];
+    struct key_lane **buckets;
     size_t buckets_count; /* a power of two */
     size_t total;
 };
@@ -132,19 +132,20 @@ struct row *row_copy(const struct record_outbox_row *from);
 TROTH_MUST_CHECK int outbox_admit(struct outbox *outbox, struct row *row);
 void outbox_drop_pending(struct outbox *outbox); /* they are in the table */
 /* Forgets every row of a lane: they are in the table. */
-void outbox_evict(struct outbox *outbox, struct lane *lane);
+void outbox_evict(struct outbox *outbox, struct key_lane *lane);
 
 TROTH_MUST_CHECK int lanes_init(struct lanes *lanes);
 void lanes_finish(struct lanes *lanes); /* frees every lane and row */
 /* Takes the row, and sets its lane. TROTH_ERROR_NO_MEMORY: the row is still the caller's. */
 TROTH_MUST_CHECK int lanes_add(struct lanes *lanes, struct row *row);
 /* NULL: none of that topic and key. */
-struct lane *lanes_find(const struct lanes *lanes, struct troth_span topic, struct troth_span key);
-void lane_set_state(struct lanes *lanes, struct lane *lane, enum lane_state state);
+struct key_lane *lanes_find(const struct lanes *lanes, struct troth_span topic,
+                            struct troth_span key);
+void key_lane_set_state(struct lanes *lanes, struct key_lane *lane, enum key_lane_state state);
 /* Without rows. */
-void lane_destroy(struct lanes *lanes, struct lane *lane);
+void key_lane_destroy(struct lanes *lanes, struct key_lane *lane);
 /* Removes and frees the first row. The lane is READY with the next one, or freed. */
-void lane_pop(struct lanes *lanes, struct lane *lane);
+void key_lane_pop(struct lanes *lanes, struct key_lane *lane);
 
 /* outbox_row_make, without an outbox. */
 TROTH_MUST_CHECK int row_make(const char *source, const char *topic_default, size_t bytes_max,

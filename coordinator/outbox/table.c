@@ -122,8 +122,8 @@ static bool is_known(const struct outbox *outbox, const struct record_outbox_row
 
 static bool is_aside(const struct outbox *outbox, const struct record_outbox_row *row)
 {
-    const struct lane *lane = lanes_find(&outbox->lanes, row->topic, row->key);
-    return lane != NULL && lane->state == LANE_SET_ASIDE;
+    const struct key_lane *lane = lanes_find(&outbox->lanes, row->topic, row->key);
+    return lane != NULL && lane->state == KEY_LANE_SET_ASIDE;
 }
 
 static int take(struct outbox *outbox, const struct record_outbox_row *row)
@@ -228,10 +228,10 @@ void outbox_loaded(struct outbox *outbox)
 
 /* --- what was set aside ----------------------------------------------------------------------- */
 
-static struct lane *find_aside(const struct outbox *outbox, const uint8_t *id)
+static struct key_lane *find_aside(const struct outbox *outbox, const uint8_t *id)
 {
-    struct lane *lane = NULL;
-    TAILQ_FOREACH(lane, &outbox->lanes.in[LANE_SET_ASIDE], link)
+    struct key_lane *lane = NULL;
+    TAILQ_FOREACH(lane, &outbox->lanes.in[KEY_LANE_SET_ASIDE], link)
     {
         if (memcmp(lane->aside->id, id, RECORD_OUTBOX_ID_BYTES) == 0) {
             return lane;
@@ -240,7 +240,7 @@ static struct lane *find_aside(const struct outbox *outbox, const uint8_t *id)
     return NULL;
 }
 
-static struct outbox_aside view_of(const struct lane *lane)
+static struct outbox_aside view_of(const struct key_lane *lane)
 {
     const struct aside *aside = lane->aside;
     return (struct outbox_aside){.gtid = aside->gtid,
@@ -256,8 +256,8 @@ static struct outbox_aside view_of(const struct lane *lane)
 void outbox_asides(const struct outbox *outbox,
                    void (*fn)(void *arg, const struct outbox_aside *aside), void *arg)
 {
-    const struct lane *lane = NULL;
-    TAILQ_FOREACH(lane, &outbox->lanes.in[LANE_SET_ASIDE], link)
+    const struct key_lane *lane = NULL;
+    TAILQ_FOREACH(lane, &outbox->lanes.in[KEY_LANE_SET_ASIDE], link)
     {
         struct outbox_aside view = view_of(lane);
         fn(arg, &view);
@@ -267,7 +267,7 @@ void outbox_asides(const struct outbox *outbox,
 bool outbox_aside(const struct outbox *outbox, const uint8_t id[RECORD_OUTBOX_ID_BYTES],
                   struct outbox_aside *ret_aside)
 {
-    const struct lane *lane = find_aside(outbox, id);
+    const struct key_lane *lane = find_aside(outbox, id);
     if (lane != NULL) {
         *ret_aside = view_of(lane);
     }
@@ -277,11 +277,11 @@ bool outbox_aside(const struct outbox *outbox, const uint8_t id[RECORD_OUTBOX_ID
 /* The key is no longer passed by: the table is read again for its rows. */
 static int let_go(struct outbox *outbox, const uint8_t *id)
 {
-    struct lane *lane = find_aside(outbox, id);
+    struct key_lane *lane = find_aside(outbox, id);
     if (lane == NULL) {
         return TROTH_ERROR_NOT_FOUND;
     }
-    lane_destroy(&outbox->lanes, lane);
+    key_lane_destroy(&outbox->lanes, lane);
     outbox->missed = outbox->missed || outbox->behind; /* a reading may have passed it by */
     outbox->behind = true;
     return 0;

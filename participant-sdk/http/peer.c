@@ -44,9 +44,9 @@ void http_peer_destroy(struct http_peer *peer)
     }
     peer->destroying = true;
     peer->why[0] = 0;
-    struct link *link;
+    struct peer_link *link;
     while ((link = TAILQ_FIRST(&peer->links)) != NULL) {
-        if (link->state == LINK_CONNECTING || link->state == LINK_BUSY) {
+        if (link->state == PEER_LINK_CONNECTING || link->state == PEER_LINK_BUSY) {
             http_link_finish(link, TROTH_ERROR_SHUTTING_DOWN, false);
         } else {
             http_link_close(link);
@@ -153,7 +153,7 @@ static void build(const struct http_peer *peer, const struct http_request *reque
 static int start(struct http_peer *peer, struct http_call *call, const struct http_request *request)
 {
     (void)name_look(&peer->name, mono_now().us); /* an old one is asked for again beside the call */
-    struct link *link = http_link_reuse(peer);
+    struct peer_link *link = http_link_reuse(peer);
     struct buffer fresh = {.data = NULL};
     struct buffer *out = link != NULL ? &link->conn.out : &fresh;
     build(peer, request, out);
@@ -207,13 +207,13 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
 
 void http_call_cancel(struct http_call *call)
 {
-    struct link *link = call->link;
+    struct peer_link *link = call->link;
     if (link == NULL) {
         http_wait_cancel(call);
         return;
     }
     struct http_peer *peer = link->peer;
-    assert(link->state == LINK_CONNECTING || link->state == LINK_BUSY);
+    assert(link->state == PEER_LINK_CONNECTING || link->state == PEER_LINK_BUSY);
     http_link_close(link);
     http_peer_call_free(peer, call);
 }
@@ -221,7 +221,7 @@ void http_call_cancel(struct http_call *call)
 bool http_reply_header(const struct http_reply *reply, const char *name,
                        struct troth_span *ret_value)
 {
-    const struct link *link = reply->call->link;
+    const struct peer_link *link = reply->call->link;
     const struct http_parse *parse = link != NULL ? &link->parse : NULL;
     return parse != NULL && parse->head_done && http_parse_header(parse, name, ret_value) > 0;
 }

@@ -12,34 +12,34 @@
 #define PEER_WHY_MAX 384u
 
 /*     CONNECTING ──> BUSY ──> FINISHING ──> IDLE ──> BUSY …      any ──> closed */
-enum link_state {
-    LINK_CONNECTING,
-    LINK_BUSY,      /* a call is under way */
-    LINK_FINISHING, /* its on_done is on the stack */
-    LINK_IDLE,      /* keep-alive */
-    LINK_STATE_COUNT
+enum peer_link_state {
+    PEER_LINK_CONNECTING,
+    PEER_LINK_BUSY,      /* a call is under way */
+    PEER_LINK_FINISHING, /* its on_done is on the stack */
+    PEER_LINK_IDLE,      /* keep-alive */
+    PEER_LINK_STATE_COUNT
 };
 
-struct link {
+struct peer_link {
     struct http_conn conn; /* first: the loop frees it */
     struct http_peer *peer;
     struct http_call *call; /* NULL when idle */
-    enum link_state state;
+    enum peer_link_state state;
     bool is_reused; /* had a call before: may be stale */
     struct resolver_address address;
     uint32_t round;   /* of the name's answers, in which that address stood */
     size_t line_seen; /* of the body: has no line feed */
     struct http_parse parse;
-    TAILQ_ENTRY(link) all;
-    TAILQ_ENTRY(link) idle;
+    TAILQ_ENTRY(peer_link) all;
+    TAILQ_ENTRY(peer_link) idle;
 };
 
-TAILQ_HEAD(links, link);
+TAILQ_HEAD(peer_links, peer_link);
 
 struct http_call {
     struct http_peer *peer;
     struct http_call *next; /* among the peer's unused ones */
-    struct link *link;      /* NULL: it waits for the name */
+    struct peer_link *link; /* NULL: it waits for the name */
     struct buffer request;  /* while it waits */
     TAILQ_ENTRY(http_call) waiting;
     uint64_t connect_by_us;
@@ -69,22 +69,22 @@ struct http_peer {
     bool *gone; /* told when the host destroys the peer under our feet */
     int why_errno;
     char why[PEER_WHY_MAX];
-    struct links links;
-    struct links idle; /* last used first */
+    struct peer_links links;
+    struct peer_links idle; /* last used first */
     struct http_call *unused;
 };
 
-/* link.c. A connection to the peer for the call, with the request's bytes (taken). Nothing is
+/* peer_link.c. A connection to the peer for the call, with the request's bytes (taken). Nothing is
  * called before it returns. TROTH_ERROR_UNAVAILABLE, _NO_MEMORY; the request is lost then. */
 TROTH_MUST_CHECK int http_link_open(struct http_peer *peer, struct http_call *call,
                                     struct buffer *request);
 /* An idle connection that is still good, or NULL. */
-struct link *http_link_reuse(struct http_peer *peer);
+struct peer_link *http_link_reuse(struct http_peer *peer);
 /* The request stands in its `out`. */
-void http_link_use(struct link *link, struct http_call *call);
-void http_link_close(struct link *link);
+void http_link_use(struct peer_link *link, struct http_call *call);
+void http_link_close(struct peer_link *link);
 /* Calls on_done; the connection becomes idle or is closed. */
-void http_link_finish(struct link *link, int error, bool is_reusable);
+void http_link_finish(struct peer_link *link, int error, bool is_reusable);
 
 /* wait.c: calls that wait for the name. */
 TROTH_MUST_CHECK int http_wait_init(struct http_peer *peer);

@@ -14,12 +14,12 @@
 
 #include "connection.h"
 #include "guard.h"
+#include "inbound.h"
 #include "inside.h"
 #include "outputs.h"
 #include "phase2.h"
 #include "pool.h"
 #include "reply.h"
-#include "request.h"
 #include "resource.h"
 #include "task.h"
 #include "watch.h"
@@ -211,7 +211,7 @@ static void answer(struct lane *lane, struct troth_reply *task, bool committed)
         return;
     }
     if (lane->session.warned) { /* nobody knows what the commit waited for */
-        task_set_sink(participant->mailbox, request_deliver, participant);
+        task_set_sink(participant->mailbox, inbound_deliver, participant);
         troth_reply_unknown(task, lane->session.why);
         task_set_sink(NULL, NULL, NULL);
         return;
@@ -220,7 +220,7 @@ static void answer(struct lane *lane, struct troth_reply *task, bool committed)
         give_to_thread(lane->committer, task);
         return;
     }
-    task_set_sink(participant->mailbox, request_deliver, participant);
+    task_set_sink(participant->mailbox, inbound_deliver, participant);
     troth_reply_done(task, TROTH_BRANCH_COMMITTED, output);
     task_set_sink(NULL, NULL, NULL);
     free(memory);
@@ -292,7 +292,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     lane_read(lane);
-    request_flush_all(lane->committer->postgres->participant);
+    inbound_flush_all(lane->committer->postgres->participant);
 }
 
 void committer_look(struct committer *committer, uint64_t now_us)

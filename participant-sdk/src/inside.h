@@ -16,7 +16,7 @@ struct event_base;
 struct http_loop;
 struct http_server;
 struct mailbox;
-struct request;
+struct inbound;
 
 /* Why the resource may want to look for branches left prepared. */
 enum server_news { SERVER_NEWS_EPOCH, SERVER_NEWS_BROKEN };
@@ -56,8 +56,8 @@ struct troth_participant {
     struct event *woken;
     struct http_loop *loop;
     struct http_server *server;
-    struct request *requests;
-    struct request *dirty;
+    struct inbound *requests;
+    struct inbound *dirty;
     struct buffer scratch;
     server_news_fn news;
     server_attached_fn attached;

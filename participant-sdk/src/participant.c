@@ -8,10 +8,10 @@
 
 #include <http/server.h>
 
+#include "inbound.h"
 #include "inside.h"
 #include "mailbox.h"
 #include "reply.h"
-#include "request.h"
 #include "say.h"
 #include "server.h"
 #include "sized.h"
@@ -180,7 +180,7 @@ void participant_dispatch(struct troth_participant *participant, struct troth_re
                                               : handler_of(&operation->handlers, task->call.op);
     void *arg = operation == NULL ? participant->resource_others : operation->arg;
 
-    task_set_sink(participant->mailbox, request_deliver, participant);
+    task_set_sink(participant->mailbox, inbound_deliver, participant);
     if (participant->destroyed) { /* by the handler of another command of this request */
         troth_reply_retry(task, 0, "the participant is shutting down");
     } else if (handler == NULL) {
@@ -199,10 +199,10 @@ void participant_drain(struct troth_participant *participant)
     while (task != NULL) {
         struct troth_reply *next = task->next;
 
-        request_deliver(participant, task);
+        inbound_deliver(participant, task);
         task = next;
     }
-    request_flush_all(participant);
+    inbound_flush_all(participant);
     http_loop_flush(participant->loop);
     if (stop) {
         (void)event_base_loopexit(participant->event_base, NULL); /* fails without memory only */
@@ -346,7 +346,7 @@ void participant_finish(struct troth_participant *participant)
     uint32_t i;
 
     http_server_destroy(participant->server);
-    request_destroy_all(participant);
+    inbound_destroy_all(participant);
     if (participant->woken != NULL) { /* before its descriptor is closed */
         event_free(participant->woken);
     }

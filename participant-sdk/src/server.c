@@ -11,10 +11,10 @@
 #include <base/json.h>
 #include <base/number.h>
 
+#include "inbound.h"
 #include "inside.h"
 #include "participant.h"
 #include "reply.h"
-#include "request.h"
 #include "say.h"
 #include "task.h"
 
@@ -55,24 +55,24 @@ static bool take_headers(struct troth_participant *participant, struct http_exch
     return true;
 }
 
-static void give(struct request *request, const struct command *command,
+static void give(struct inbound *inbound, const struct command *command,
                  struct journal_seen *journal, uint64_t now_us)
 {
-    struct troth_participant *participant = request->participant;
+    struct troth_participant *participant = inbound->participant;
     struct troth_reply *task = task_create(participant->mailbox, command, journal->id, now_us);
 
     if (task == NULL) { /* no line comes for it: unknown, asked again */
         participant_say(participant, TROTH_SEVERITY_ERROR, "event=command_lost reason=memory");
         return;
     }
-    task->request = request;
-    request->pending++;
+    task->inbound = inbound;
+    inbound->pending++;
     participant->pending++;
     if (journals_gtid(journal, &command->gtid) && participant->news != NULL) {
         participant->news(participant->resource, SERVER_NEWS_EPOCH);
     }
     if (participant->pending > participant->pending_max) {
-        task_set_sink(participant->mailbox, request_deliver, participant);
+        task_set_sink(participant->mailbox, inbound_deliver, participant);
         troth_reply_retry(task, 0, "the participant has too many commands waiting");
         task_set_sink(NULL, NULL, NULL);
         return;
@@ -83,10 +83,10 @@ static void give(struct request *request, const struct command *command,
 /* --- batch ------------------------------------------------------------------------------------ */
 
 /* true: it was a command. One bad line spoils no other: it gets no result, which is "unknown". */
-static bool take_line(struct request *request, struct journal_seen *journal, struct troth_span line,
+static bool take_line(struct inbound *inbound, struct journal_seen *journal, struct troth_span line,
                       uint64_t now_us)
 {
-    struct troth_participant *participant = request->participant;
+    struct troth_participant *participant = inbound->participant;
     struct command command;
     const char *why = "too long";
     int error = TROTH_ERROR_TOO_LARGE;
@@ -105,11 +105,11 @@ static bool take_line(struct request *request, struct journal_seen *journal, str
                         origin.len > 0 ? buffer_text(&origin) : "", troth_error_name(error), why);
         return false;
     }
-    give(request, &command, journal, now_us);
+    give(inbound, &command, journal, now_us);
     return true;
 }
 
-static void take_lines(struct request *request, struct journal_seen *journal,
+static void take_lines(struct inbound *inbound, struct journal_seen *journal,
                        struct troth_span body)
 {
     const uint64_t now_us = task_now_us();
@@ -124,15 +124,15 @@ static void take_lines(struct request *request, struct journal_seen *journal,
         if (line.len > 0 && line.data[line.len - 1] == '\r') {
             line.len--;
         }
-        if (line.len > 0 && take_line(request, journal, line, now_us)) {
+        if (line.len > 0 && take_line(inbound, journal, line, now_us)) {
             taken++;
         }
         at = stop == NULL ? end : stop + 1;
     }
     if (taken == 0) {
-        struct http_exchange *exchange = request->exchange;
+        struct http_exchange *exchange = inbound->exchange;
 
-        request->exchange = NULL;
+        inbound->exchange = NULL;
         refuse(exchange, 400, "no line of the body is a command");
     }
 }
@@ -140,14 +140,14 @@ static void take_lines(struct request *request, struct journal_seen *journal,
 static void handle_batch(struct troth_participant *participant, struct http_exchange *exchange,
                          struct journal_seen *journal)
 {
-    struct request *request = request_create(participant, exchange, REQUEST_BATCH);
+    struct inbound *inbound = inbound_create(participant, exchange, INBOUND_BATCH);
 
-    if (request == NULL) {
+    if (inbound == NULL) {
         refuse(exchange, 503, "out of memory");
         return;
     }
-    take_lines(request, journal, http_exchange_body(exchange));
-    request_given_out(request);
+    take_lines(inbound, journal, http_exchange_body(exchange));
+    inbound_given_out(inbound);
 }
 
 /* --- http ------------------------------------------------------------------------------------- */
@@ -240,24 +240,24 @@ static void handle_plain(struct troth_participant *participant, struct http_exch
                          struct journal_seen *journal, struct command *command)
 {
     const char *wrong = plain_command(exchange, command);
-    struct request *request;
+    struct inbound *inbound;
 
     if (wrong != NULL) {
         refuse(exchange, 400, wrong);
         return;
     }
-    request = request_create(participant, exchange, REQUEST_PLAIN);
-    if (request == NULL) {
+    inbound = inbound_create(participant, exchange, INBOUND_PLAIN);
+    if (inbound == NULL) {
         refuse(exchange, 503, "out of memory");
         return;
     }
-    give(request, command, journal, task_now_us());
-    if (request->pending == 1 && !request->dirty && request->exchange != NULL) {
+    give(inbound, command, journal, task_now_us());
+    if (inbound->pending == 1 && !inbound->dirty && inbound->exchange != NULL) {
         /* give() had no memory for the task: the request must not wait for ever. */
-        request->exchange = NULL;
+        inbound->exchange = NULL;
         refuse(exchange, 503, "out of memory");
     }
-    request_given_out(request);
+    inbound_given_out(inbound);
 }
 
 static void handle(struct troth_participant *participant, struct http_exchange *exchange)
@@ -292,7 +292,7 @@ static void handle(struct troth_participant *participant, struct http_exchange *
     } else {
         handle_plain(participant, exchange, journal, &command);
     }
-    request_flush_all(participant);
+    inbound_flush_all(participant);
 }
 
 void server_handle(void *arg, struct http_exchange *exchange)

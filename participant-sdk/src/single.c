@@ -16,12 +16,12 @@
 
 #include "connection.h"
 #include "guard.h"
+#include "inbound.h"
 #include "inside.h"
 #include "phase1.h"
 #include "pool.h"
 #include "query.h"
 #include "reply.h"
-#include "request.h"
 #include "resource.h"
 #include "session.h"
 #include "sql.h"
@@ -326,7 +326,7 @@ static void answer(struct session *session)
     session->single.task = NULL;
     session->single.parses = false;
     session_end_task(session);
-    task_set_sink(participant->mailbox, request_deliver, participant);
+    task_set_sink(participant->mailbox, inbound_deliver, participant);
     phase1_done(session, task, buffer_span(&session->single.output));
     task_set_sink(NULL, NULL, NULL);
     pool_give_back(session);
@@ -358,7 +358,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (went_well(session) && PQexitPipelineMode(session->connection) == 1 &&
         waits_try_leave(session->postgres->waits, session)) {
         answer(session);
-        request_flush_all(participant);
+        inbound_flush_all(participant);
     } else {
         hand_over(session);
     }

@@ -9,7 +9,7 @@
 
 struct mailbox;
 struct pg_operation;
-struct request;
+struct inbound;
 struct session;
 
 /* For tasks that the library makes itself (the scan): called on the loop's thread. */
@@ -20,7 +20,7 @@ struct troth_reply {
     struct troth_call call;
     uint64_t deadline_us;    /* CLOCK_MONOTONIC; 0: none */
     uint64_t began_us;       /* when a connection took it up; 0: not yet */
-    struct request *request; /* who asked; belongs to the loop's thread; NULL: `done` instead */
+    struct inbound *inbound; /* who asked; belongs to the loop's thread; NULL: `done` instead */
     task_done done;
     void *done_arg;
     struct mailbox *mailbox;

@@ -1,9 +1,9 @@
-/* lane.h: a channel from the inside: lanes, requests under way, the commands in them.
+/* inside.h: a channel from the inside: lanes, requests under way, the commands in them.
  *
  * A command is an item in exactly one place: its lane's queue, the open list of a request, or the
  * channel's list of those that failed and wait for the next event to be told. */
-#ifndef NET_LANE_H
-#define NET_LANE_H
+#ifndef NET_INSIDE_H
+#define NET_INSIDE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,11 +13,11 @@
 #include <net/channel.h>
 
 struct event;
-struct request;
+struct outbound;
 
 struct item {
     TAILQ_ENTRY(item) link;
-    struct request *request; /* NULL: queued or failed */
+    struct outbound *outbound; /* NULL: queued or failed */
     uint64_t deadline_us;
     bool has_timeout;       /* said by the host, so the participant is told */
     bool was_sent;          /* failed items */
@@ -32,19 +32,19 @@ struct item {
 TAILQ_HEAD(items, item);
 
 /* Phase 2 never waits behind phase 1. */
-enum lane_number { LANE_PHASE1, LANE_PHASE2, LANE_COUNT };
+enum phase_number { PHASE_1, PHASE_2, PHASE_COUNT };
 
-struct lane {
+struct phase {
     struct items queue;
     uint32_t queued;
     uint32_t requests; /* under way */
 };
 
-struct request {
-    TAILQ_ENTRY(request) link;
+struct outbound {
+    TAILQ_ENTRY(outbound) link;
     struct channel *channel;
     struct route *route; /* held */
-    enum lane_number lane;
+    enum phase_number phase;
     struct items open; /* not yet answered */
     struct http_call *call;
     uint32_t replica;
@@ -54,11 +54,11 @@ struct request {
     bool slots_read;  /* the announcement in the reply's headers */
 };
 
-TAILQ_HEAD(requests, request);
+TAILQ_HEAD(outbounds, outbound);
 
 /* TLS will be a peer's own affair (http/conn.c), a breaker will stand before replica_choose(). */
 struct replica {
-    struct http_peer *peers[LANE_COUNT];
+    struct http_peer *peers[PHASE_COUNT];
     uint64_t avoid_until_us;
 };
 
@@ -95,8 +95,8 @@ struct channel {
     char journal[TROTH_JOURNAL_ID_LEN + 1];
     struct http_loop *loop;
     struct route *route; /* of the registration in force */
-    struct lane lanes[LANE_COUNT];
-    struct requests requests;
+    struct phase phases[PHASE_COUNT];
+    struct outbounds outbounds;
     struct items failed;
     struct event *deliver; /* tells the failed */
     struct event *sweep;   /* looks at deadlines, at sweep_at_us or later */
@@ -151,29 +151,29 @@ bool channel_item_elsewhere(struct item *item);
 uint64_t channel_item_left_us(const struct item *item, uint64_t now_us);
 
 /* request.c. Takes items off the lane's queue into one request and sends it. */
-void channel_request_start(struct channel *channel, enum lane_number lane);
-void channel_request_free(struct request *request);
+void channel_outbound_start(struct channel *channel, enum phase_number phase);
+void channel_outbound_free(struct outbound *outbound);
 
 /* batch.c and rest.c: what the bindings do differently. */
 struct binding {
     uint32_t commands_max; /* of one request */
     /* Writes body and headers from the open items, and calls the peer. */
-    int (*call)(struct request *request, struct http_peer *peer);
+    int (*call)(struct outbound *outbound, struct http_peer *peer);
     /* An answer (error 0); items still open afterwards are failed by the caller. */
-    void (*answered)(struct request *request, const struct http_reply *reply);
+    void (*answered)(struct outbound *outbound, const struct http_reply *reply);
 };
 extern const struct binding channel_binding_batch;
 extern const struct binding channel_binding_http;
 
 /* request.c, for the bindings. */
-void channel_request_done(void *arg, int error, const struct http_reply *reply);
-uint64_t channel_request_timeout_us(const struct request *request);
+void channel_outbound_done(void *arg, int error, const struct http_reply *reply);
+uint64_t channel_outbound_timeout_us(const struct outbound *outbound);
 /* Troth-Journal and Troth-Oldest-Open into `headers`; how many. `text` keeps their values. */
-uint32_t channel_request_headers(struct request *request, struct http_header headers[2],
-                                 struct buffer *text);
-void channel_request_read_slots(struct request *request, const struct http_reply *reply);
+uint32_t channel_outbound_headers(struct outbound *outbound, struct http_header headers[2],
+                                  struct buffer *text);
+void channel_outbound_read_slots(struct outbound *outbound, const struct http_reply *reply);
 /* retry_after.c: 0: it does not say. */
-uint64_t channel_request_retry_after_us(const struct http_reply *reply);
+uint64_t channel_outbound_retry_after_us(const struct http_reply *reply);
 /* rest.c. The `detail` of a problem (RFC 9457), else the body's own text, in channel->reason. */
 struct troth_span channel_refusal_reason(struct channel *channel, struct troth_span body);
 /* words.c. 425, 429 and 503: nothing was done, again later. */

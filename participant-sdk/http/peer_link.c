@@ -1,4 +1,4 @@
-/* link.c: a client connection: connecting, the answer, and what a lost connection means. */
+/* peer_link.c: a client connection: connecting, the answer, and what a lost connection means. */
 #include "peer.h"
 
 #include <assert.h>
@@ -11,20 +11,21 @@
 
 #include <base/now.h>
 
-#define EDGE(state)    (1u << (state))
-#define LINK_MARGIN_US UINT64_C(1000000) /* closed so long before the server says that it will */
+#define EDGE(state) (1u << (state))
+#define PEER_LINK_MARGIN_US                                                                        \
+    UINT64_C(1000000) /* closed so long before the server says that it will */
 
 static const struct {
     const char *name;
     unsigned next;
-} states[LINK_STATE_COUNT] = {
-    [LINK_CONNECTING] = {"connecting", EDGE(LINK_BUSY) | EDGE(LINK_FINISHING)},
-    [LINK_BUSY] = {"busy", EDGE(LINK_FINISHING)},
-    [LINK_FINISHING] = {"finishing", EDGE(LINK_IDLE)},
-    [LINK_IDLE] = {"idle", EDGE(LINK_BUSY)},
+} states[PEER_LINK_STATE_COUNT] = {
+    [PEER_LINK_CONNECTING] = {"connecting", EDGE(PEER_LINK_BUSY) | EDGE(PEER_LINK_FINISHING)},
+    [PEER_LINK_BUSY] = {"busy", EDGE(PEER_LINK_FINISHING)},
+    [PEER_LINK_FINISHING] = {"finishing", EDGE(PEER_LINK_IDLE)},
+    [PEER_LINK_IDLE] = {"idle", EDGE(PEER_LINK_BUSY)},
 };
 
-static void set_state(struct link *link, enum link_state state)
+static void set_state(struct peer_link *link, enum peer_link_state state)
 {
     assert((states[link->state].next & EDGE(state)) != 0);
     link->state = state;
@@ -32,10 +33,10 @@ static void set_state(struct link *link, enum link_state state)
 
 static const struct http_conn_ops ops;
 
-void http_link_close(struct link *link)
+void http_link_close(struct peer_link *link)
 {
     struct http_peer *peer = link->peer;
-    if (link->state == LINK_IDLE) {
+    if (link->state == PEER_LINK_IDLE) {
         TAILQ_REMOVE(&peer->idle, link, idle);
     } else {
         peer->busy--;
@@ -47,7 +48,7 @@ void http_link_close(struct link *link)
 }
 
 /* Whether the peer's name still leads where the connection goes. */
-static bool has_address(struct link *link)
+static bool has_address(struct peer_link *link)
 {
     struct name *name = &link->peer->name;
     if (link->round != name->round) {
@@ -63,7 +64,7 @@ static bool has_address(struct link *link)
  * would: a request that meets its close is lost. A server says when it will (Keep-Alive:
  * timeout=5); of one that does not we only know our own limit, which may be its, too. 0: at once.
  */
-static uint64_t idle_us(const struct link *link)
+static uint64_t idle_us(const struct peer_link *link)
 {
     const uint64_t own_us = link->peer->config.limits.idle_timeout_us / 4 * 3;
     uint32_t said_s;
@@ -71,15 +72,15 @@ static uint64_t idle_us(const struct link *link)
         return own_us;
     }
     uint64_t said_us = said_s * UINT64_C(1000000);
-    said_us = said_us > 2 * LINK_MARGIN_US ? said_us - LINK_MARGIN_US : said_us / 2;
+    said_us = said_us > 2 * PEER_LINK_MARGIN_US ? said_us - PEER_LINK_MARGIN_US : said_us / 2;
     return said_us < own_us ? said_us : own_us;
 }
 
-void http_link_finish(struct link *link, int error, bool is_reusable)
+void http_link_finish(struct peer_link *link, int error, bool is_reusable)
 {
     struct http_peer *peer = link->peer;
     struct http_call *call = link->call;
-    set_state(link, LINK_FINISHING);
+    set_state(link, PEER_LINK_FINISHING);
     http_conn_read_deadline(&link->conn, 0);
     struct http_reply reply = {
         .status = link->parse.head_done ? (int)link->parse.llhttp.status_code : 0,
@@ -96,7 +97,7 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
     link->call = NULL;
     const uint64_t kept_us = is_reusable && has_address(link) ? idle_us(link) : 0;
     if (kept_us > 0) {
-        set_state(link, LINK_IDLE);
+        set_state(link, PEER_LINK_IDLE);
         TAILQ_INSERT_HEAD(&peer->idle, link, idle);
         peer->busy--;
         http_buffer_reset(&link->conn.out);
@@ -111,7 +112,7 @@ void http_link_finish(struct link *link, int error, bool is_reusable)
 }
 
 /* Ends the call with an error, and with words for it. */
-static void fail(struct link *link, int error, const char *words)
+static void fail(struct peer_link *link, int error, const char *words)
 {
     struct http_peer *peer = link->peer;
     char address[RESOLVER_ADDRESS_TEXT_MAX];
@@ -121,7 +122,7 @@ static void fail(struct link *link, int error, const char *words)
 }
 
 /* The connection came to nothing and the call has no other way: http_peer_say() has been told. */
-static void give_up(struct link *link)
+static void give_up(struct peer_link *link)
 {
     http_link_finish(link, link->call->was_repeated ? TROTH_ERROR_LOST : TROTH_ERROR_UNAVAILABLE,
                      false);
@@ -143,7 +144,7 @@ static uint64_t connect_by_us(const struct http_call *call)
 }
 
 /* Its share of the time that is left: what is not tried yet has to have one too. */
-static void set_connect_deadline(struct link *link)
+static void set_connect_deadline(struct peer_link *link)
 {
     uint64_t now_us = mono_now().us;
     uint64_t by_us = connect_by_us(link->call);
@@ -203,7 +204,7 @@ static int open_next(struct http_peer *peer, struct http_call *call, struct buff
     if (result != 0) {
         return result;
     }
-    struct link *link = calloc(1, sizeof(*link));
+    struct peer_link *link = calloc(1, sizeof(*link));
     if (link == NULL || http_parse_init(&link->parse, HTTP_RESPONSE, &peer->config.limits) != 0) {
         free(link);
         (void)close(fd);
@@ -215,7 +216,7 @@ static int open_next(struct http_peer *peer, struct http_call *call, struct buff
         return TROTH_ERROR_NO_MEMORY;
     }
     link->peer = peer;
-    link->state = LINK_CONNECTING;
+    link->state = PEER_LINK_CONNECTING;
     link->address = address;
     link->round = peer->name.round;
     link->conn.calls = true;
@@ -240,7 +241,7 @@ int http_link_open(struct http_peer *peer, struct http_call *call, struct buffer
 }
 
 /* Takes the call and its request off a connection that is of no use to them. */
-static void move_on(struct link *link)
+static void move_on(struct peer_link *link)
 {
     struct http_peer *peer = link->peer;
     struct http_call *call = link->call;
@@ -257,14 +258,14 @@ static void move_on(struct link *link)
 
 static void on_connected(struct http_conn *conn, int error)
 {
-    struct link *link = (struct link *)conn;
+    struct peer_link *link = (struct peer_link *)conn;
     if (error != 0) {
         note_failure(link->peer, &link->address, error);
         move_on(link);
         return;
     }
     name_worked(&link->peer->name, &link->address);
-    set_state(link, LINK_BUSY);
+    set_state(link, PEER_LINK_BUSY);
     link->parse.skip_body = link->call->is_head;
     link->parse.streaming = link->call->on_line != NULL;
     http_conn_read_start(conn);
@@ -272,9 +273,9 @@ static void on_connected(struct http_conn *conn, int error)
     http_conn_send(conn);
 }
 
-struct link *http_link_reuse(struct http_peer *peer)
+struct peer_link *http_link_reuse(struct http_peer *peer)
 {
-    struct link *link;
+    struct peer_link *link;
     while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
         if (http_conn_is_quiet(&link->conn) && has_address(link)) {
             return link;
@@ -284,10 +285,10 @@ struct link *http_link_reuse(struct http_peer *peer)
     return NULL;
 }
 
-void http_link_use(struct link *link, struct http_call *call)
+void http_link_use(struct peer_link *link, struct http_call *call)
 {
     struct http_peer *peer = link->peer;
-    set_state(link, LINK_BUSY);
+    set_state(link, PEER_LINK_BUSY);
     TAILQ_REMOVE(&peer->idle, link, idle);
     peer->busy++;
     link->is_reused = true;
@@ -304,7 +305,7 @@ void http_link_use(struct link *link, struct http_call *call)
 
 /* Hands out the complete lines. False: the host has cancelled the call, or a line is too long and
  * the call has ended. */
-static bool deliver_lines(struct link *link)
+static bool deliver_lines(struct peer_link *link)
 {
     struct http_call *call = link->call;
     struct buffer *body = &link->parse.body;
@@ -340,7 +341,7 @@ static bool deliver_lines(struct link *link)
     return true;
 }
 
-static void complete(struct link *link, size_t left)
+static void complete(struct peer_link *link, size_t left)
 {
     if (!deliver_lines(link)) {
         return;
@@ -357,7 +358,7 @@ static void complete(struct link *link, size_t left)
  * new one, as if this one had not been there. Once a byte was, the other side may have all of it
  * and act on it: only what changes nothing is sent again (RFC 9110, sections 9.2.1 and 9.2.2).
  * False: it is lost. The connection that it moves to is new, and so never stale. */
-static bool leaves_stale(struct link *link)
+static bool leaves_stale(struct peer_link *link)
 {
     struct http_call *call = link->call;
     bool is_unwritten = link->conn.out_sent == 0;
@@ -373,8 +374,8 @@ static bool leaves_stale(struct link *link)
 
 static void on_bytes(struct http_conn *conn, const char *data, size_t len)
 {
-    struct link *link = (struct link *)conn;
-    if (link->state != LINK_BUSY) {
+    struct peer_link *link = (struct peer_link *)conn;
+    if (link->state != PEER_LINK_BUSY) {
         http_link_close(link);
         return;
     }
@@ -414,8 +415,8 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
 
 static void on_ended(struct http_conn *conn, int error)
 {
-    struct link *link = (struct link *)conn;
-    if (link->state == LINK_IDLE) {
+    struct peer_link *link = (struct peer_link *)conn;
+    if (link->state == PEER_LINK_IDLE) {
         http_link_close(link);
         return;
     }
@@ -440,10 +441,10 @@ static void on_written(struct http_conn *conn)
     (void)conn; /* `out` is kept: the request may have to be sent again */
 }
 
-static void on_late(struct link *link)
+static void on_late(struct peer_link *link)
 {
     switch (link->state) {
-    case LINK_CONNECTING:
+    case PEER_LINK_CONNECTING:
         note_failure(link->peer, &link->address, ETIMEDOUT);
         if (mono_now().us < connect_by_us(link->call)) {
             move_on(link);
@@ -451,24 +452,24 @@ static void on_late(struct link *link)
             give_up(link);
         }
         break;
-    case LINK_BUSY:
+    case PEER_LINK_BUSY:
         fail(link, TROTH_ERROR_TIMEOUT, "no answer in time");
         break;
-    case LINK_IDLE:
+    case PEER_LINK_IDLE:
         http_link_close(link);
         break;
-    case LINK_FINISHING:
-    case LINK_STATE_COUNT:
+    case PEER_LINK_FINISHING:
+    case PEER_LINK_STATE_COUNT:
         break;
     }
 }
 
 static void on_run(struct http_conn *conn, unsigned reasons)
 {
-    struct link *link = (struct link *)conn;
+    struct peer_link *link = (struct peer_link *)conn;
     /* A broken write says nothing yet: an answer may be there to read, or its absence. But where it
      * was the first one on a kept connection, nothing has left. */
-    if ((reasons & HTTP_RUN_BROKEN) != 0 && link->state == LINK_BUSY && conn->out_sent == 0 &&
+    if ((reasons & HTTP_RUN_BROKEN) != 0 && link->state == PEER_LINK_BUSY && conn->out_sent == 0 &&
         !conn->out.failed && leaves_stale(link)) {
         return;
     }

@@ -1,6 +1,6 @@
-/* request.h: one HTTP request and the way of results back to it. Loop thread only. */
-#ifndef SDK_REQUEST_H
-#define SDK_REQUEST_H
+/* inbound.h: one HTTP request and the way of results back to it. Loop thread only. */
+#ifndef SDK_INBOUND_H
+#define SDK_INBOUND_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,15 +12,15 @@
 
 struct troth_reply;
 
-enum request_binding { REQUEST_BATCH, REQUEST_PLAIN };
+enum inbound_binding { INBOUND_BATCH, INBOUND_PLAIN };
 
 /* With its commands that are not yet answered. */
-struct request {
-    struct request *next, *prev; /* of the participant */
-    struct request *next_dirty;
+struct inbound {
+    struct inbound *next, *prev; /* of the participant */
+    struct inbound *next_dirty;
     struct troth_participant *participant;
     struct http_exchange *exchange; /* NULL: the client has left */
-    enum request_binding binding;
+    enum inbound_binding binding;
     uint32_t pending; /* commands not yet answered, +1 while they are being given out */
     bool begun;       /* the head of a streamed reply has been written */
     bool dirty;       /* `out` waits for request_flush_all() */
@@ -28,14 +28,14 @@ struct request {
     struct result plain; /* REQUEST_PLAIN: the only result; its spans point into `out` */
 };
 
-struct request *request_create(struct troth_participant *participant,
-                               struct http_exchange *exchange, enum request_binding binding);
+struct inbound *inbound_create(struct troth_participant *participant,
+                               struct http_exchange *exchange, enum inbound_binding binding);
 /* A result reaches its request; takes the task. A task_sink: arg is the participant. */
-void request_deliver(void *arg, struct troth_reply *task);
+void inbound_deliver(void *arg, struct troth_reply *task);
 /* The commands of the request have all been given out. */
-void request_given_out(struct request *request);
+void inbound_given_out(struct inbound *inbound);
 /* Writes what requests of this turn have to say, ends those that are complete. */
-void request_flush_all(struct troth_participant *participant);
-void request_destroy_all(struct troth_participant *participant);
+void inbound_flush_all(struct troth_participant *participant);
+void inbound_destroy_all(struct troth_participant *participant);
 
 #endif

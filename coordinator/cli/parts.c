@@ -1,4 +1,5 @@
-#include "request.h"
+/* parts.c: options and operands of commands as parts of a request to the coordinator. */
+#include "parts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #define PAGE_MAX 500u
 
-int request_gtid(const struct cli *cli, const struct arguments *arguments, struct call *call)
+int parts_gtid(const struct cli *cli, const struct arguments *arguments, struct call *call)
 {
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     int error = find_gtid(cli, arguments->operands[0], gtid);
@@ -24,7 +25,7 @@ int request_gtid(const struct cli *cli, const struct arguments *arguments, struc
     return error;
 }
 
-int request_name(const char *name, struct call *call)
+int parts_name(const char *name, struct call *call)
 {
     if (!troth_name_valid(name, strlen(name)))
         return cli_complain(CLI_EXIT_USAGE,
@@ -34,7 +35,7 @@ int request_name(const char *name, struct call *call)
     return CLI_EXIT_OK;
 }
 
-int request_count(const char *what, const char *text, uint32_t max, uint32_t *ret_number)
+int parts_count(const char *what, const char *text, uint32_t max, uint32_t *ret_number)
 {
     int64_t number = 0;
     struct troth_span span = {text, strlen(text)}, value;
@@ -45,8 +46,8 @@ int request_count(const char *what, const char *text, uint32_t max, uint32_t *re
     return CLI_EXIT_OK;
 }
 
-int request_number(const struct arguments *arguments, const char *name, uint32_t max,
-                   uint32_t *ret_number)
+int parts_number(const struct arguments *arguments, const char *name, uint32_t max,
+                 uint32_t *ret_number)
 {
     const char *text = arguments_value(arguments, name);
     BUFFER_SCOPED struct buffer what = {0};
@@ -54,10 +55,10 @@ int request_number(const struct arguments *arguments, const char *name, uint32_t
         return CLI_EXIT_OK;
     buffer_append_format(&what, "--%s", name);
     const char *option = buffer_text(&what);
-    return request_count(option != NULL ? option : name, text, max, ret_number);
+    return parts_count(option != NULL ? option : name, text, max, ret_number);
 }
 
-int request_preference(const struct cli *cli, const struct arguments *arguments, struct call *call)
+int parts_preference(const struct cli *cli, const struct arguments *arguments, struct call *call)
 {
     const char *wait = arguments_value(arguments, "wait");
     bool async = arguments_value(arguments, "async") != NULL;
@@ -105,8 +106,8 @@ static int append_quoted(const char *key, struct buffer *header)
     return CLI_EXIT_OK;
 }
 
-int request_key(const struct arguments *arguments, struct call *call, struct buffer *ret_key,
-                struct buffer *ret_hint)
+int parts_key(const struct arguments *arguments, struct call *call, struct buffer *ret_key,
+              struct buffer *ret_hint)
 {
     BUFFER_SCOPED struct buffer made = {0};
     const char *key = arguments_value(arguments, "key");
@@ -124,7 +125,7 @@ int request_key(const struct arguments *arguments, struct call *call, struct buf
     return append_quoted(key, &call->key);
 }
 
-int request_labels(const struct arguments *arguments, struct buffer *ret_body)
+int parts_labels(const struct arguments *arguments, struct buffer *ret_body)
 {
     const struct option_values *labels = arguments_values(arguments, "label");
     for (unsigned i = 0; i < labels->count; i++) {
@@ -177,8 +178,8 @@ static int read_page(const struct cli *cli, struct call *call, const char *membe
     return CLI_EXIT_OK;
 }
 
-int request_pages(const struct cli *cli, struct call *call, const char *member_name, uint32_t limit,
-                  struct buffer *ret_items, struct buffer *ret_next)
+int parts_pages(const struct cli *cli, struct call *call, const char *member_name, uint32_t limit,
+                struct buffer *ret_items, struct buffer *ret_next)
 {
     size_t filters = call->target.len;
     uint32_t count = 0;

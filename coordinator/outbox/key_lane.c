@@ -1,4 +1,4 @@
-/* lane.c: the rows of one topic and key, in order. */
+/* key_lane.c: the rows of one topic and key, in order. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +7,23 @@
 
 #define BUCKETS_MIN 1024u
 
-static const bool allowed[LANE_STATE_COUNT][LANE_STATE_COUNT] = {
-    [LANE_READY] = {[LANE_SENT] = true, [LANE_SET_ASIDE] = true},
-    [LANE_ALONE] = {[LANE_SENT] = true, [LANE_SET_ASIDE] = true},
-    [LANE_SENT] =
-        {[LANE_READY] = true, [LANE_ALONE] = true, [LANE_LATER] = true, [LANE_SET_ASIDE] = true},
-    [LANE_LATER] = {[LANE_READY] = true},
+static const bool allowed[KEY_LANE_STATE_COUNT][KEY_LANE_STATE_COUNT] = {
+    [KEY_LANE_READY] = {[KEY_LANE_SENT] = true, [KEY_LANE_SET_ASIDE] = true},
+    [KEY_LANE_ALONE] = {[KEY_LANE_SENT] = true, [KEY_LANE_SET_ASIDE] = true},
+    [KEY_LANE_SENT] = {[KEY_LANE_READY] = true,
+                       [KEY_LANE_ALONE] = true,
+                       [KEY_LANE_LATER] = true,
+                       [KEY_LANE_SET_ASIDE] = true},
+    [KEY_LANE_LATER] = {[KEY_LANE_READY] = true},
 };
 
 int lanes_init(struct lanes *lanes)
 {
     memset(lanes, 0, sizeof(*lanes));
-    for (int state = 0; state < LANE_STATE_COUNT; state++) {
+    for (int state = 0; state < KEY_LANE_STATE_COUNT; state++) {
         TAILQ_INIT(&lanes->in[state]);
     }
-    lanes->buckets = calloc(BUCKETS_MIN, sizeof(struct lane *));
+    lanes->buckets = calloc(BUCKETS_MIN, sizeof(struct key_lane *));
     if (lanes->buckets == NULL) {
         return TROTH_ERROR_NO_MEMORY;
     }
@@ -31,8 +33,8 @@ int lanes_init(struct lanes *lanes)
 
 void lanes_finish(struct lanes *lanes)
 {
-    for (int state = 0; state < LANE_STATE_COUNT; state++) {
-        struct lane *lane;
+    for (int state = 0; state < KEY_LANE_STATE_COUNT; state++) {
+        struct key_lane *lane;
         while ((lane = TAILQ_FIRST(&lanes->in[state])) != NULL) {
             struct row *row;
             while ((row = TAILQ_FIRST(&lane->rows)) != NULL) {
@@ -62,14 +64,14 @@ static uint64_t hash_of(struct troth_span topic, struct troth_span key)
     return hash;
 }
 
-static bool is_of(const struct lane *lane, struct troth_span topic, struct troth_span key)
+static bool is_of(const struct key_lane *lane, struct troth_span topic, struct troth_span key)
 {
     return lane->key_len == key.len && strlen(lane->texts) == topic.len &&
            memcmp(lane->texts, topic.data, topic.len) == 0 &&
            (key.len == 0 || memcmp(lane->texts + topic.len + 1, key.data, key.len) == 0);
 }
 
-static struct lane **bucket_of(const struct lanes *lanes, uint64_t hash)
+static struct key_lane **bucket_of(const struct lanes *lanes, uint64_t hash)
 {
     return &lanes->buckets[hash & (lanes->buckets_count - 1)];
 }
@@ -77,19 +79,19 @@ static struct lane **bucket_of(const struct lanes *lanes, uint64_t hash)
 /* Twice the buckets; without memory for them the chains just get longer. */
 static void grow(struct lanes *lanes)
 {
-    struct lane **bigger = calloc(lanes->buckets_count * 2, sizeof(struct lane *));
+    struct key_lane **bigger = calloc(lanes->buckets_count * 2, sizeof(struct key_lane *));
     if (bigger == NULL) {
         return;
     }
-    struct lane **old = lanes->buckets;
+    struct key_lane **old = lanes->buckets;
     size_t old_count = lanes->buckets_count;
     lanes->buckets = bigger;
     lanes->buckets_count = old_count * 2;
     for (size_t i = 0; i < old_count; i++) {
         while (old[i] != NULL) {
-            struct lane *lane = old[i];
+            struct key_lane *lane = old[i];
             old[i] = lane->next;
-            struct lane **bucket = bucket_of(lanes, lane->hash);
+            struct key_lane **bucket = bucket_of(lanes, lane->hash);
             lane->next = *bucket;
             *bucket = lane;
         }
@@ -97,10 +99,10 @@ static void grow(struct lanes *lanes)
     free(old);
 }
 
-static struct lane *lane_create(struct lanes *lanes, uint64_t hash, struct troth_span topic,
-                                struct troth_span key)
+static struct key_lane *key_lane_create(struct lanes *lanes, uint64_t hash, struct troth_span topic,
+                                        struct troth_span key)
 {
-    struct lane *lane = calloc(1, sizeof(*lane) + topic.len + 1 + key.len);
+    struct key_lane *lane = calloc(1, sizeof(*lane) + topic.len + 1 + key.len);
     if (lane == NULL) {
         return NULL;
     }
@@ -113,28 +115,29 @@ static struct lane *lane_create(struct lanes *lanes, uint64_t hash, struct troth
         grow(lanes);
     }
     lane->hash = hash;
-    lane->state = LANE_READY;
+    lane->state = KEY_LANE_READY;
     TAILQ_INIT(&lane->rows);
-    struct lane **bucket = bucket_of(lanes, hash);
+    struct key_lane **bucket = bucket_of(lanes, hash);
     lane->next = *bucket;
     *bucket = lane;
-    TAILQ_INSERT_TAIL(&lanes->in[LANE_READY], lane, link);
-    lanes->count[LANE_READY]++;
+    TAILQ_INSERT_TAIL(&lanes->in[KEY_LANE_READY], lane, link);
+    lanes->count[KEY_LANE_READY]++;
     lanes->total++;
     return lane;
 }
 
-static struct lane *find(const struct lanes *lanes, uint64_t hash, struct troth_span topic,
-                         struct troth_span key)
+static struct key_lane *find(const struct lanes *lanes, uint64_t hash, struct troth_span topic,
+                             struct troth_span key)
 {
-    struct lane *lane = *bucket_of(lanes, hash);
+    struct key_lane *lane = *bucket_of(lanes, hash);
     while (lane != NULL && (lane->hash != hash || !is_of(lane, topic, key))) {
         lane = lane->next;
     }
     return lane;
 }
 
-struct lane *lanes_find(const struct lanes *lanes, struct troth_span topic, struct troth_span key)
+struct key_lane *lanes_find(const struct lanes *lanes, struct troth_span topic,
+                            struct troth_span key)
 {
     return find(lanes, hash_of(topic, key), topic, key);
 }
@@ -143,9 +146,9 @@ int lanes_add(struct lanes *lanes, struct row *row)
 {
     struct troth_span topic = {row->topic, strlen(row->topic)};
     uint64_t hash = hash_of(topic, row->key);
-    struct lane *lane = find(lanes, hash, topic, row->key);
+    struct key_lane *lane = find(lanes, hash, topic, row->key);
     if (lane == NULL) {
-        lane = lane_create(lanes, hash, topic, row->key);
+        lane = key_lane_create(lanes, hash, topic, row->key);
         if (lane == NULL) {
             return TROTH_ERROR_NO_MEMORY;
         }
@@ -155,7 +158,7 @@ int lanes_add(struct lanes *lanes, struct row *row)
     return 0;
 }
 
-static void move(struct lanes *lanes, struct lane *lane, enum lane_state state)
+static void move(struct lanes *lanes, struct key_lane *lane, enum key_lane_state state)
 {
     TAILQ_REMOVE(&lanes->in[lane->state], lane, link);
     lanes->count[lane->state]--;
@@ -164,17 +167,17 @@ static void move(struct lanes *lanes, struct lane *lane, enum lane_state state)
     lanes->count[state]++;
 }
 
-void lane_set_state(struct lanes *lanes, struct lane *lane, enum lane_state state)
+void key_lane_set_state(struct lanes *lanes, struct key_lane *lane, enum key_lane_state state)
 {
     assert(allowed[lane->state][state]);
     assert(!TAILQ_EMPTY(&lane->rows));
     move(lanes, lane, state);
 }
 
-void lane_destroy(struct lanes *lanes, struct lane *lane)
+void key_lane_destroy(struct lanes *lanes, struct key_lane *lane)
 {
     assert(TAILQ_EMPTY(&lane->rows));
-    struct lane **at = bucket_of(lanes, lane->hash);
+    struct key_lane **at = bucket_of(lanes, lane->hash);
     while (*at != lane) {
         at = &(*at)->next;
     }
@@ -186,7 +189,7 @@ void lane_destroy(struct lanes *lanes, struct lane *lane)
     free(lane);
 }
 
-void lane_pop(struct lanes *lanes, struct lane *lane)
+void key_lane_pop(struct lanes *lanes, struct key_lane *lane)
 {
     struct row *row = TAILQ_FIRST(&lane->rows);
     assert(row != NULL);
@@ -194,8 +197,8 @@ void lane_pop(struct lanes *lanes, struct lane *lane)
     free(row);
     lane->alone = false;
     if (TAILQ_EMPTY(&lane->rows)) {
-        lane_destroy(lanes, lane);
+        key_lane_destroy(lanes, lane);
     } else {
-        lane_set_state(lanes, lane, LANE_READY);
+        key_lane_set_state(lanes, lane, KEY_LANE_READY);
     }
 }

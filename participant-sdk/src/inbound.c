@@ -1,8 +1,8 @@
-/* request.c: the way of results back to their request.
+/* inbound.c: the way of results back to their request.
  *
  * Results of one turn of the loop leave in one piece. When the last of a batch is there before
  * anything was written, the reply has a length; otherwise it is streamed, a piece a turn. */
-#include "request.h"
+#include "inbound.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -20,142 +20,142 @@
 /* What has to be said in phase 2 is said in whole seconds, at least one (RFC 9110, 10.2.3). */
 #define US_PER_S UINT64_C(1000000)
 
-static void unlink_request(struct request *request)
+static void unlink_inbound(struct inbound *inbound)
 {
-    if (request->prev == NULL) {
-        request->participant->requests = request->next;
+    if (inbound->prev == NULL) {
+        inbound->participant->requests = inbound->next;
     } else {
-        request->prev->next = request->next;
+        inbound->prev->next = inbound->next;
     }
-    if (request->next != NULL) {
-        request->next->prev = request->prev;
+    if (inbound->next != NULL) {
+        inbound->next->prev = inbound->prev;
     }
 }
 
-static void destroy(struct request *request)
+static void destroy(struct inbound *inbound)
 {
-    unlink_request(request);
-    buffer_finish(&request->out);
-    free(request);
+    unlink_inbound(inbound);
+    buffer_finish(&inbound->out);
+    free(inbound);
 }
 
 static void on_gone(void *arg, struct http_exchange *exchange)
 {
-    struct request *request = arg;
-    struct troth_participant *participant = request->participant;
+    struct inbound *inbound = arg;
+    struct troth_participant *participant = inbound->participant;
 
     (void)exchange;
-    request->exchange = NULL;
-    if (request->pending == 0 && !request->dirty) {
-        destroy(request);
+    inbound->exchange = NULL;
+    if (inbound->pending == 0 && !inbound->dirty) {
+        destroy(inbound);
     }
     if (participant->news != NULL) {
         participant->news(participant->resource, SERVER_NEWS_BROKEN);
     }
 }
 
-struct request *request_create(struct troth_participant *participant,
-                               struct http_exchange *exchange, enum request_binding binding)
+struct inbound *inbound_create(struct troth_participant *participant,
+                               struct http_exchange *exchange, enum inbound_binding binding)
 {
-    struct request *request = calloc(1, sizeof *request);
+    struct inbound *inbound = calloc(1, sizeof *inbound);
 
-    if (request == NULL) {
+    if (inbound == NULL) {
         return NULL;
     }
-    request->participant = participant;
-    request->exchange = exchange;
-    request->binding = binding;
-    request->pending = 1;
-    request->next = participant->requests;
-    if (request->next != NULL) {
-        request->next->prev = request;
+    inbound->participant = participant;
+    inbound->exchange = exchange;
+    inbound->binding = binding;
+    inbound->pending = 1;
+    inbound->next = participant->requests;
+    if (inbound->next != NULL) {
+        inbound->next->prev = inbound;
     }
-    participant->requests = request;
-    http_exchange_set(exchange, on_gone, request);
-    return request;
+    participant->requests = inbound;
+    http_exchange_set(exchange, on_gone, inbound);
+    return inbound;
 }
 
-static void mark(struct request *request)
+static void mark(struct inbound *inbound)
 {
-    if (!request->dirty) {
-        request->dirty = true;
-        request->next_dirty = request->participant->dirty;
-        request->participant->dirty = request;
+    if (!inbound->dirty) {
+        inbound->dirty = true;
+        inbound->next_dirty = inbound->participant->dirty;
+        inbound->participant->dirty = inbound;
     }
 }
 
 /* The spans of a task's result, kept beyond the task. */
-static void keep_plain(struct request *request, const struct result *result)
+static void keep_plain(struct inbound *inbound, const struct result *result)
 {
-    request->plain = *result;
-    buffer_append_span(&request->out, result->output);
-    buffer_append_span(&request->out, result->reason);
+    inbound->plain = *result;
+    buffer_append_span(&inbound->out, result->output);
+    buffer_append_span(&inbound->out, result->reason);
 }
 
-void request_deliver(void *arg, struct troth_reply *task)
+void inbound_deliver(void *arg, struct troth_reply *task)
 {
     struct troth_participant *participant = arg;
-    struct request *request = task->request;
+    struct inbound *inbound = task->inbound;
 
-    if (request == NULL) {
+    if (inbound == NULL) {
         if (task->done != NULL) {
             task->done(task->done_arg, &task->result);
         }
         task_destroy(task);
         return;
     }
-    assert(request->participant == participant && request->pending > 0 && participant->pending > 0);
+    assert(inbound->participant == participant && inbound->pending > 0 && participant->pending > 0);
     participant->pending--;
-    request->pending--;
+    inbound->pending--;
     if (task->complaint != NULL) {
         char more[256];
 
         (void)snprintf(more, sizeof more, " reason=\"%s\"", task->complaint);
         participant_say_call(participant, TROTH_SEVERITY_ERROR, "bad_output", &task->call, more);
     }
-    if (request->exchange != NULL) {
-        if (request->binding == REQUEST_BATCH) {
-            message_result_append(&request->out, &task->result);
+    if (inbound->exchange != NULL) {
+        if (inbound->binding == INBOUND_BATCH) {
+            message_result_append(&inbound->out, &task->result);
         } else {
-            keep_plain(request, &task->result);
+            keep_plain(inbound, &task->result);
         }
     }
-    mark(request);
+    mark(inbound);
     task_destroy(task);
 }
 
-void request_given_out(struct request *request)
+void inbound_given_out(struct inbound *inbound)
 {
-    assert(request->pending > 0);
-    request->pending--;
-    mark(request);
+    assert(inbound->pending > 0);
+    inbound->pending--;
+    mark(inbound);
 }
 
-static void flush_batch(struct request *request)
+static void flush_batch(struct inbound *inbound)
 {
-    const char *places = request->participant->places_text;
+    const char *places = inbound->participant->places_text;
     const struct http_header headers[] = {
-        {HEADER_SLOTS, request->participant->slots_text},
+        {HEADER_SLOTS, inbound->participant->slots_text},
         {places[0] != '\0' ? HEADER_PLACES : NULL, places},
         {NULL, NULL},
     };
-    struct http_exchange *exchange = request->exchange;
+    struct http_exchange *exchange = inbound->exchange;
 
-    if (request->pending == 0 && !request->begun) {
-        request->exchange = NULL;
-        http_exchange_reply(exchange, 200, TYPE_BATCH, headers, buffer_span(&request->out));
+    if (inbound->pending == 0 && !inbound->begun) {
+        inbound->exchange = NULL;
+        http_exchange_reply(exchange, 200, TYPE_BATCH, headers, buffer_span(&inbound->out));
         return;
     }
-    if (request->out.len > 0) {
-        if (!request->begun) {
+    if (inbound->out.len > 0) {
+        if (!inbound->begun) {
             http_exchange_begin(exchange, 200, TYPE_BATCH, headers);
-            request->begun = true;
+            inbound->begun = true;
         }
-        http_exchange_write(exchange, buffer_span(&request->out));
-        buffer_clear(&request->out);
+        http_exchange_write(exchange, buffer_span(&inbound->out));
+        buffer_clear(&inbound->out);
     }
-    if (request->pending == 0) {
-        request->exchange = NULL;
+    if (inbound->pending == 0) {
+        inbound->exchange = NULL;
         http_exchange_end(exchange);
     }
 }
@@ -201,28 +201,28 @@ static const char *plain_body(const struct result *result, struct troth_span out
 }
 
 /* Memory ran out while a result was written down: the connection's end says "unknown" for it. */
-static void give_up(struct request *request)
+static void give_up(struct inbound *inbound)
 {
-    struct http_exchange *exchange = request->exchange;
+    struct http_exchange *exchange = inbound->exchange;
     const struct troth_span none = {NULL, 0};
 
-    participant_say(request->participant, TROTH_SEVERITY_ERROR, "event=results_lost reason=memory");
-    request->exchange = NULL;
-    buffer_finish(&request->out);
-    if (request->begun) {
+    participant_say(inbound->participant, TROTH_SEVERITY_ERROR, "event=results_lost reason=memory");
+    inbound->exchange = NULL;
+    buffer_finish(&inbound->out);
+    if (inbound->begun) {
         http_exchange_end(exchange);
     } else {
         http_exchange_reply(exchange, 500, NULL, NULL, none);
     }
 }
 
-static void flush_plain(struct request *request)
+static void flush_plain(struct inbound *inbound)
 {
-    const struct result *result = &request->plain;
+    const struct result *result = &inbound->plain;
     struct troth_span output = {NULL, 0};
     struct troth_span reason = {NULL, 0};
-    struct http_header headers[8] = {{HEADER_SLOTS, request->participant->slots_text}};
-    struct http_exchange *exchange = request->exchange;
+    struct http_header headers[8] = {{HEADER_SLOTS, inbound->participant->slots_text}};
+    struct http_exchange *exchange = inbound->exchange;
     uint32_t n = 1;
     char after[24];
     char blocker[TROTH_GTID_TEXT_LEN + 1];
@@ -230,14 +230,14 @@ static void flush_plain(struct request *request)
     struct buffer body BUFFER_SCOPED = {0};
 
     if (result->output.data != NULL) {
-        output = (struct troth_span){request->out.data, result->output.len};
+        output = (struct troth_span){inbound->out.data, result->output.len};
     }
     if (result->reason.data != NULL) {
-        reason.data = request->out.data + result->output.len;
+        reason.data = inbound->out.data + result->output.len;
         reason.len = result->reason.len;
     }
-    if (request->participant->places_text[0] != '\0') {
-        headers[n++] = (struct http_header){HEADER_PLACES, request->participant->places_text};
+    if (inbound->participant->places_text[0] != '\0') {
+        headers[n++] = (struct http_header){HEADER_PLACES, inbound->participant->places_text};
     }
     if (result->state != BRANCH_IS_UNSAID) {
         headers[n++] = (struct http_header){HEADER_STATE, message_state_name(result->state)};
@@ -259,47 +259,47 @@ static void flush_plain(struct request *request)
     }
     type = plain_body(result, output, reason, &body);
     if (body.failed) { /* without its output it would be another result */
-        give_up(request);
+        give_up(inbound);
         return;
     }
-    request->exchange = NULL;
+    inbound->exchange = NULL;
     http_exchange_reply(exchange, plain_status(result), type, headers, buffer_span(&body));
 }
 
-static void flush(struct request *request)
+static void flush(struct inbound *inbound)
 {
-    if (request->exchange == NULL) {
+    if (inbound->exchange == NULL) {
         return;
     }
-    if (request->out.failed) {
-        if (request->pending == 0) {
-            give_up(request);
+    if (inbound->out.failed) {
+        if (inbound->pending == 0) {
+            give_up(inbound);
         }
-    } else if (request->binding == REQUEST_BATCH) {
-        flush_batch(request);
-    } else if (request->pending == 0) {
-        flush_plain(request);
+    } else if (inbound->binding == INBOUND_BATCH) {
+        flush_batch(inbound);
+    } else if (inbound->pending == 0) {
+        flush_plain(inbound);
     }
 }
 
-void request_flush_all(struct troth_participant *participant)
+void inbound_flush_all(struct troth_participant *participant)
 {
-    struct request *request = participant->dirty;
+    struct inbound *inbound = participant->dirty;
 
     participant->dirty = NULL;
-    while (request != NULL) {
-        struct request *next = request->next_dirty;
+    while (inbound != NULL) {
+        struct inbound *next = inbound->next_dirty;
 
-        flush(request);
-        request->dirty = false;
-        if (request->pending == 0) {
-            destroy(request);
+        flush(inbound);
+        inbound->dirty = false;
+        if (inbound->pending == 0) {
+            destroy(inbound);
         }
-        request = next;
+        inbound = next;
     }
 }
 
-void request_destroy_all(struct troth_participant *participant)
+void inbound_destroy_all(struct troth_participant *participant)
 {
     participant->dirty = NULL;
     while (participant->requests != NULL) {
