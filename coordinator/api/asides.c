@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "request.h"
+#include "router.h"
 #include <base/json.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};

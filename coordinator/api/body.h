@@ -9,7 +9,7 @@
 
 #include <base/json.h>
 
-#include "router.h"
+#include "context.h"
 
 #define BODY_MEMBERS_MAX 8u
 

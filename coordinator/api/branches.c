@@ -2,6 +2,7 @@
 #include "body.h"
 #include "lookup.h"
 #include "request.h"
+#include "router.h"
 #include "transaction_reply.h"
 
 static void enlisted(void *arg, const struct api_problem *problem, const struct api_view *view,

@@ -2,8 +2,8 @@
 #ifndef API_CALL_H
 #define API_CALL_H
 
+#include "context.h"
 #include "headers.h"
-#include "router.h"
 
 #define JSON_TYPE    "application/json"
 #define PROBLEM_TYPE "application/problem+json"

@@ -1,6 +1,7 @@
 /* /v1/transactions/{gtid}/decision: a branch in doubt asks (protocol.md, section 2). */
 #include "call.h"
 #include "request.h"
+#include "router.h"
 #include <base/json.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};

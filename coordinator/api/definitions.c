@@ -5,6 +5,7 @@
 #include "lookup.h"
 #include "problem_body.h"
 #include "request.h"
+#include "router.h"
 #include <base/json.h>
 #include <base/number.h>
 #include <base/span.h>

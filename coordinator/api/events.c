@@ -6,6 +6,7 @@
 #include "call.h"
 #include "problem_body.h"
 #include "request.h"
+#include "router.h"
 #include "view.h"
 
 #define EVENTS_TYPE "text/event-stream"

@@ -1,5 +1,6 @@
 /* /healthz: the process answers. /readyz: it can do its work. */
 #include "call.h"
+#include "router.h"
 
 static const struct http_header no_headers[] = {{NULL, NULL}};
 

@@ -2,7 +2,7 @@
 #ifndef API_LOOKUP_H
 #define API_LOOKUP_H
 
-#include "router.h"
+#include "context.h"
 #include <api/problem.h>
 
 /* Names a refusal looks at for the nearest one; those behind are passed over. */

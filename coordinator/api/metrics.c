@@ -1,5 +1,6 @@
 /* /metrics: for Prometheus. */
 #include "call.h"
+#include "router.h"
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

@@ -2,6 +2,7 @@
 #include <api_files.h>
 
 #include "call.h"
+#include "router.h"
 
 struct troth_span api_openapi(void)
 {

@@ -5,6 +5,7 @@
 #include "lookup.h"
 #include "registration.h"
 #include "request.h"
+#include "router.h"
 #include <base/json.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};

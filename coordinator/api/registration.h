@@ -2,7 +2,7 @@
 #ifndef API_REGISTRATION_H
 #define API_REGISTRATION_H
 
-#include "router.h"
+#include "context.h"
 
 #define REGISTRATION_URLS_MAX      8u /* replicas over one database */
 #define REGISTRATION_URL_BYTES_MAX 512u

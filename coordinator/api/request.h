@@ -4,7 +4,7 @@
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
-#include "router.h"
+#include "context.h"
 #include <api/problem.h>
 
 /* For %.*s in a detail: so much of what the client sent is shown. */

@@ -2,24 +2,7 @@
 #ifndef API_ROUTER_H
 #define API_ROUTER_H
 
-#include <api/api.h>
-
-/* Requests that wait for their host, also those whose client has left. Beyond: 503. */
-#define API_CALLS_MAX 100000u
-
-struct watch;
-
-struct api {
-    struct api_host host;
-    uint32_t calls;
-    struct watch *watches; /* clients that follow a transaction (events.c) */
-};
-
-struct request {
-    struct api *api;
-    struct http_exchange *exchange;
-    struct troth_span named; /* what stands in the place of {gtid} or {name} in the pattern */
-};
+#include "context.h"
 
 /* Answers, or has a call answer later, and returns 0. Anything else: *ret_problem is the answer. */
 typedef int (*route_handler)(const struct request *request, struct api_problem *ret_problem);

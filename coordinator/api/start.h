@@ -2,8 +2,8 @@
 #ifndef API_START_H
 #define API_START_H
 
+#include "context.h"
 #include "headers.h"
-#include "router.h"
 
 struct start {
     struct api_submit submit; /* spans into the request, `key` and `labels` */

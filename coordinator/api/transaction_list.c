@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "request.h"
+#include "router.h"
 #include "view.h"
 #include <base/duration.h>
 #include <base/json.h>

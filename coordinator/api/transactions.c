@@ -1,6 +1,7 @@
 /* /v1/transactions: start, show, abort, retry. */
 #include "body.h"
 #include "request.h"
+#include "router.h"
 #include "start.h"
 #include "transaction_reply.h"
 

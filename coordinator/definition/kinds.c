@@ -2,7 +2,7 @@
  * to 6). */
 #include <string.h>
 
-#include "parse.h"
+#include "kinds.h"
 
 #define BIT(i) (UINT64_C(1) << (i))
 

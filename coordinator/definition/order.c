@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "parse.h"
+#include "order.h"
+#include "steps.h"
 
 #define BIT(i) (UINT64_C(1) << (i))
 

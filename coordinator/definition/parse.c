@@ -1,7 +1,12 @@
 /* parse.c: definition_parse(): the document's own fields, and the order in which all is checked. */
 #include <base/span.h>
 
-#include "parse.h"
+#include "draft.h"
+#include "kinds.h"
+#include "order.h"
+#include "references.h"
+#include "retries.h"
+#include "steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +126,7 @@ const char *definition_topic_wrong(struct troth_span topic)
     return NULL;
 }
 
-void parse_events(struct parse *parse)
+static void parse_events(struct parse *parse)
 {
     const struct place *events = &parse->top[TOP_EVENTS];
     if (!field_is(&parse->check, events, JSON_OBJECT))

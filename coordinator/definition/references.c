@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "expression.h"
-#include "parse.h"
+#include "references.h"
 #include "schema.h"
+#include "steps.h"
 
 #define BIT(i) (UINT64_C(1) << (i))
 

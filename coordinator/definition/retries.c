@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "decimal.h"
-#include "parse.h"
+#include "retries.h"
 
 enum retry_field {
     RETRY_INTERVAL,

@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "expression.h"
-#include "parse.h"
+#include "retries.h"
+#include "steps.h"
 
 static const struct field step_fields[] = {
     {"name", true},     {"participant", true}, {"operation", true}, {"kind", false},

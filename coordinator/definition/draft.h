@@ -1,6 +1,7 @@
-/* parse.h: what the parts of the parser share. Private to the definition module. */
-#ifndef DEFINITION_PARSE_H
-#define DEFINITION_PARSE_H
+/* draft.h: a definition while it is parsed: where each of its parts is, and what is known of them.
+ * Private to the definition module. */
+#ifndef DEFINITION_DRAFT_H
+#define DEFINITION_DRAFT_H
 
 #include "check.h"
 #include "fields.h"
@@ -81,28 +82,5 @@ struct parse {
     bool retries_unread; /* the same of DEFINITION_RETRIES_MAX and "retries" */
     bool order_known;    /* false: some step or `after` is so wrong that the order means nothing */
 };
-
-/* The parts, in the order in which parse.c calls them. Each adds its faults and goes on. */
-void parse_retries(struct parse *parse);
-/* A retry policy by name; stays -1 when it is not there. */
-void parse_retry_name(struct parse *parse, const struct place *place, int32_t *ret_retry);
-void parse_steps(struct parse *parse);
-/* `after` of every step, the order that follows, and the circles in it. */
-void parse_order(struct parse *parse);
-/* What the templates name: needs, input_needs. Before parse_order() in mode 2pc, where the needs
- * make the order; whether what is named comes before is checked by parse_references(). */
-void parse_needs(struct parse *parse);
-void parse_references(struct parse *parse);
-void parse_kinds(struct parse *parse);
-void parse_events(struct parse *parse);
-
-/* The step of that name, or -1. `name` is plain. */
-int32_t step_find(const struct parse *parse, struct troth_span name);
-/* A name that is not found may still be the name of a step that could not be read: one whose own
- * name is missing or wrong, unless the name is near to that of another, or one that was not looked
- * at. The fault is told there; that nobody has the name would only follow from it. */
-bool step_may_be_unread(const struct parse *parse, const char *nearest);
-/* All step names, NULL-terminated, for suggestions. */
-void step_names(const struct parse *parse, const char *ret_names[DEFINITION_STEPS_MAX + 1]);
 
 #endif

@@ -1,0 +1,24 @@
+/* context.h: what every file of the API works on: the API itself, and one request. */
+#ifndef API_CONTEXT_H
+#define API_CONTEXT_H
+
+#include <api/api.h>
+
+/* Requests that wait for their host, also those whose client has left. Beyond: 503. */
+#define API_CALLS_MAX 100000u
+
+struct watch;
+
+struct api {
+    struct api_host host;
+    uint32_t calls;
+    struct watch *watches; /* clients that follow a transaction (events.c) */
+};
+
+struct request {
+    struct api *api;
+    struct http_exchange *exchange;
+    struct troth_span named; /* what stands in the place of {gtid} or {name} in the pattern */
+};
+
+#endif
