@@ -155,25 +155,44 @@ class KafkaServer(TrothTest):
 
 
 class CleanUp(TrothTest):
-    def test_nothing_is_left_when_a_test_process_is_killed(self):
+    def nothing_is_left_of(self, start):
+        """Of a test process that is killed behind `start`, which sets `pids`."""
         script = textwrap.dedent("""
-            import json, sys, signal
-            from troth_test import run_folder, Postgres
-            postgres = run_folder().start(Postgres())
-            pid = int((postgres.folder / "postgres.process").read_text().split()[0])
-            print(json.dumps({"folder": str(run_folder().path), "pid": pid}), flush=True)
+            import json, signal
+            from troth_test import Postgres, Process, run_folder
+            {start}
+            print(json.dumps({{"folder": str(run_folder().path), "pids": pids}}), flush=True)
             signal.pause()
-        """)
+        """).format(start=textwrap.dedent(start))
         support = Path(__file__).resolve().parents[1] / "support"
         child = subprocess.Popen([sys.executable, "-c", script], cwd=support, stdout=subprocess.PIPE, text=True)
         self.addCleanup(child.stdout.close)
         made = json.loads(child.stdout.readline())
-        os.kill(made["pid"], 0)
+        for pid in made["pids"]:
+            os.kill(pid, 0)
         child.kill()
         child.wait()
         wait_until(lambda: not Path(made["folder"]).exists(), 20, "the folder removed")
-        status = Path(f"/proc/{made['pid']}/stat")
-        self.assertTrue(not status.exists() or ") Z " in status.read_text())
+        for pid in made["pids"]:
+            status = Path(f"/proc/{pid}/stat")
+            self.assertTrue(not status.exists() or ") Z " in status.read_text())
+
+    def test_nothing_is_left_when_a_test_process_is_killed(self):
+        self.nothing_is_left_of("""
+            postgres = run_folder().start(Postgres())
+            pids = [int((postgres.folder / "postgres.process").read_text().split()[0])]
+        """)
+
+    def test_two_processes_of_one_name_are_both_ended(self):
+        self.nothing_is_left_of("""
+            class Sleep(Process):
+                def command(self):
+                    return ["sleep", "600"]
+            two = [Sleep("same"), Sleep("same")]
+            for one in two:
+                one.launch()
+            pids = [one.pid for one in two]
+        """)
 
 
 if __name__ == "__main__":

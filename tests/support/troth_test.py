@@ -332,7 +332,8 @@ class Process:
                                            stdout=output, stderr=subprocess.STDOUT, cwd=self.folder,
                                            env=self.environment())
         started = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()[19]
-        (self.folder / f"{self.name}.process").write_text(f"{self.pid} {started} KILL\n")
+        # A file each: a second one of this name must not make the clean-up forget the first.
+        (self.folder / f"{self.name}.{self.pid}.process").write_text(f"{self.pid} {started} KILL\n")
 
     def start(self):
         self.launch()
