@@ -50,7 +50,9 @@ static void why_set(struct buffer *why, const char *what, const char *detail)
 /* TROTH_ERROR_BUSY: another one does the same at this moment; from the start. */
 static int run_check(struct migration_run *run, const PGresult *result)
 {
-    static const char *const collisions[] = {"23505", "42P06", "42P07", "40001", "40P01", "XX000"};
+    /* Of schema, table, and the table's row type: whichever the other one has made meanwhile. */
+    static const char *const collisions[] = {"23505", "42P06", "42P07", "42710",
+                                             "40001", "40P01", "XX000"};
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     ExecStatusType status = PQresultStatus(result);
 
