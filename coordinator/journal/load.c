@@ -6,7 +6,10 @@
 
 #include "image.h"
 
-#define LOAD_PAGE 1000 /* as in load.sql */
+/* Columns of load.sql behind those of the image. */
+#define LOAD_SHARD IMAGE_COLUMNS_COUNT
+#define LOAD_STEPS (IMAGE_COLUMNS_COUNT + 1)
+#define LOAD_MORE  (IMAGE_COLUMNS_COUNT + 2)
 
 static bool load_broke(struct journal *journal, PGresult *result)
 {
@@ -28,7 +31,7 @@ static void load_on_txns(void *arg, PGresult *result)
 
         int error = image_read(result, i, 0, &row);
 
-        row.image.steps = field_text(result, i, IMAGE_COLUMNS_COUNT + 1);
+        row.image.steps = field_text(result, i, LOAD_STEPS);
         if (error == TROTH_OK)
             journal->callbacks.loaded(journal->arg, &row.image);
         else
@@ -36,10 +39,10 @@ static void load_on_txns(void *arg, PGresult *result)
                          "its row can not be read: it stays as it is and is not driven");
         if (i == count - 1) {
             journal->load.gtid = row.image.origin.gtid;
-            journal->load.shard = field_int4(result, i, IMAGE_COLUMNS_COUNT);
+            journal->load.shard = field_int4(result, i, LOAD_SHARD);
         }
     }
-    journal->load.txns_done = count < LOAD_PAGE;
+    journal->load.txns_done = count == 0 || !field_bool(result, count - 1, LOAD_MORE);
 }
 
 static void load_on_sync(void *arg, PGresult *result)

@@ -130,6 +130,27 @@ class Bytes(TrothTest):
         wait_until(lambda: metric(trothd, "troth_open_transactions_bytes") == 0, 30, "all memory is given back")
         self.assertEqual(trothd.submit("order", input_).status, 201)
 
+    def test_a_takeover_reads_large_inputs_in_pages(self):
+        """What is open is loaded in pages bounded in bytes: the memory is what they take, not twice as much."""
+        trothd = self.started("takeover", open_bytes_max=512 * MIB, retry_interval="1h", retry_interval_max="1h")
+        shop = Scripted()
+        shop.answers["charge", "execute"] = [NOT_NOW]
+        self.assertEqual(trothd.register("shop", shop.url, "http").status, 201)
+        self.assertEqual(trothd.apply(saga("order", retry="patient")).status, 201)
+        opened = []
+        for n in range(300):
+            reply = trothd.submit("order", {"n": n, "text": "x" * (PAYLOAD_MAX - 100)}, prefer="respond-async")
+            self.assertEqual(reply.status, 202, reply)
+            opened.append(reply.json["gtid"])
+        trothd.kill9()
+        trothd.start()
+        taken = metric(trothd, "troth_open_transactions_bytes")
+        self.assertGreater(taken, 150 * MIB)
+        self.assertLess(memory(trothd), taken + 90 * MIB)
+        self.assertEqual(metric(trothd, "troth_open_transactions"), 300)
+        self.assertEqual([trothd.get(f"/v1/transactions/{gtid}").json["input"]["n"] for gtid in opened[::50]],
+                         list(range(0, 300, 50)))
+
     # --- lists --------------------------------------------------------------------------------------------------------
 
     def big_rows(self, trothd, rows):

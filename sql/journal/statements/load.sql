@@ -1,11 +1,33 @@
 -- load: a page of what a new leader must know: open transactions, by their own small index. The order is that
--- index's alone: the primary key, which holds all history, can not serve it. Columns as image.c reads them, then
--- the shard and what a saga's steps did, in the order of their appending: text as it came, not jsonb. Two-phase
--- commit has none, and is not asked. 1000 rows (LOAD_PAGE).
+-- index's alone: the primary key, which holds all history, can not serve it. A page has 1000 rows, fewer where they
+-- are large (16 MiB), one at least. Columns as image.c reads them, then the shard, what a saga's steps did, in the
+-- order of their appending (text as it came, not jsonb; two-phase commit has none, and is not asked), and whether
+-- there is more behind this row: of the last one that is the page's.
 --
 -- $1  gtid: behind this one
 -- $2  shard: and this
 prepare troth_load (uuid, int4) as
+with p as materialized (
+    select
+        t.shard, t.gtid, row_number() over o as n, count(*) over () as total,
+        sum(
+            coalesce(octet_length(t.input), 0)
+            + coalesce(octet_length(d.members), octet_length(t.members), 0)
+            + case when t.mode <> '2pc' then coalesce((
+                select sum(octet_length(r.payload)) from troth.record r
+                where r.shard = t.shard and r.gtid = t.gtid and r.kind = 'step'
+            ), 0) else 0 end
+        ) over o as bytes
+    from (
+        select shard, gtid, attempt, mode, input, members
+        from troth.txn
+        where state = 'open' and (gtid, shard) > ($1, $2)
+        order by gtid, shard
+        limit 1000
+    ) t
+    left join troth.decision d on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt
+    window o as (order by t.gtid, t.shard)
+)
 select
     t.gtid, t.attempt, t.protocol, t.mode, t.interactive, t.accepted, t.definition,
     t.definition_version, t.input, t.labels, t.idempotency_key, t.request_hash, t.traceparent,
@@ -15,12 +37,13 @@ select
     t.ended_at, d.decided_at, t.fallback,
     t.shard,
     case when t.mode <> '2pc' then (
-        select '[' || string_agg(p.payload, ',' order by p.seq) || ']'
-        from troth.record p
-        where p.shard = t.shard and p.gtid = t.gtid and p.kind = 'step'
-    ) end
-from troth.txn t
+        select '[' || string_agg(r.payload, ',' order by r.seq) || ']'
+        from troth.record r
+        where r.shard = t.shard and r.gtid = t.gtid and r.kind = 'step'
+    ) end,
+    p.total >= 1000 or p.total > p.n
+from p
+join troth.txn t on t.shard = p.shard and t.gtid = p.gtid
 left join troth.decision d on d.shard = t.shard and d.gtid = t.gtid and d.attempt = t.attempt
-where t.state = 'open' and (t.gtid, t.shard) > ($1, $2)
-order by t.gtid, t.shard
-limit 1000;
+where p.n = 1 or p.bytes <= 16777216
+order by p.n;
