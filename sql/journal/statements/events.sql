@@ -1,4 +1,4 @@
--- events: a page of the outbox: 200 rows (JOURNAL_EVENTS_PAGE), fewer where they are large (4 MiB), one at least.
+-- events: a page of the outbox: 200 rows, fewer where they are large (4 MiB), one at least.
 -- Whether there is more is the window's word, not the page's: that may end early for its bytes.
 --
 -- $1  shard

@@ -238,9 +238,8 @@ struct journal_place { /* behind which row to go on; `begun` false: at the begin
     uint32_t shard, epoch;
     uint64_t seq;
 };
-#define JOURNAL_EVENTS_PAGE 200u
 /* `row` for each of a page in the order of (shard, epoch, seq), then `fn` with row NULL and the
- * error. A page has JOURNAL_EVENTS_PAGE rows, or fewer when they are large (one at least), or when
+ * error. A page has 200 rows, or fewer when they are large (one at least), or when
  * it is the last: then `more` is false. */
 typedef void (*journal_event_fn)(void *arg, int error, const struct record_outbox_row *row,
                                  bool more);
