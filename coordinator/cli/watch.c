@@ -312,8 +312,7 @@ static int listen_once(struct following *following, const char *gtid, struct buf
 
 static void rest(uint64_t us)
 {
-    struct timespec left = {.tv_sec = (time_t)(us / 1000000),
-                            .tv_nsec = (long)(us % 1000000) * 1000};
+    struct timespec left = timespec_of(us);
     while (nanosleep(&left, &left) != 0)
         ;
 }

@@ -31,3 +31,9 @@ struct timeval timeval_of(uint64_t us)
     return (struct timeval){.tv_sec = (time_t)(us / US_PER_S),
                             .tv_usec = (suseconds_t)(us % US_PER_S)};
 }
+
+struct timespec timespec_of(uint64_t us)
+{
+    return (struct timespec){.tv_sec = (time_t)(us / US_PER_S),
+                             .tv_nsec = (long)(us % US_PER_S * NS_PER_US)};
+}

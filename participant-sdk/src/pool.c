@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <base/now.h>
+
 #include "connection.h"
 #include "task.h"
 #include "watch.h"
@@ -302,8 +304,7 @@ void pool_close(struct pool *pool)
 
 bool pool_wait(struct pool *pool, uint64_t until_us)
 {
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u),
-                                   .tv_nsec = (long)(until_us % 1000000u) * 1000};
+    const struct timespec until = timespec_of(until_us);
     bool all;
 
     if (pool == NULL) {

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <base/now.h>
+
 #include "task.h"
 
 #define WHOLE    1000u /* one turn */
@@ -97,8 +99,7 @@ static void leave(struct turns *turns, const struct turn *turn)
 
 static void wait_for(struct turns *turns, struct turn *turn, uint64_t until_us)
 {
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u),
-                                   .tv_nsec = (long)(until_us % 1000000u) * 1000};
+    const struct timespec until = timespec_of(until_us);
     int error = 0;
 
     queue(turns, turn);

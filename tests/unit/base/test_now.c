@@ -28,6 +28,9 @@ START_TEST(a_wait_keeps_its_microseconds)
     wait = timeval_of(999999);
     ck_assert_int_eq(wait.tv_sec, 0);
     ck_assert_int_eq(wait.tv_usec, 999999);
+    struct timespec rest = timespec_of(UINT64_C(90000001));
+    ck_assert_int_eq(rest.tv_sec, 90);
+    ck_assert_int_eq(rest.tv_nsec, 1000);
 }
 END_TEST
 

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include <base/clock.h>
 
@@ -13,5 +14,7 @@ struct wall wall_now(void);
 
 /* So many microseconds, as libevent's timers take them. */
 struct timeval timeval_of(uint64_t us);
+/* The same, as nanosleep() and the waits of pthreads take them. */
+struct timespec timespec_of(uint64_t us);
 
 #endif
