@@ -31,32 +31,55 @@ static int print_json_list(const char *name, const struct buffer *items, const s
 
 typedef void (*add_row)(struct table *table, const cJSON *item);
 
+/* What is kept of the pages: cells of a table, or (JSON) the entries byte for byte. */
+struct gathered {
+    bool json;
+    struct table *table;
+    add_row add;
+    struct buffer items;
+};
+
+static void gather(void *arg, const cJSON *entries, struct troth_span text)
+{
+    struct gathered *gathered = arg;
+    const cJSON *entry;
+    struct json_cursor cursor = json_cursor(text);
+    struct troth_span item;
+    while (gathered->json && json_next(&cursor, NULL, &item)) {
+        if (gathered->items.len > 0)
+            buffer_append_char(&gathered->items, ',');
+        buffer_append_span(&gathered->items, item);
+    }
+    if (gathered->json)
+        return;
+    cJSON_ArrayForEach (entry, entries) {
+        gathered->add(gathered->table, entry);
+    }
+}
+
+static int print_gathered(const struct gathered *gathered, const char *name,
+                          const struct buffer *next)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    if (gathered->items.failed)
+        return cli_complain(CLI_EXIT_LOCAL, "out of memory");
+    if (gathered->json)
+        return print_json_list(name, &gathered->items, next);
+    table_append(gathered->table, "", &text);
+    return cli_print(&text);
+}
+
 /* The whole list as JSON or as a table. */
 static int print_list(const struct cli *cli, struct call *call, const char *name, uint32_t limit,
                       struct table *table, add_row add)
 {
-    BUFFER_SCOPED struct buffer items = {0};
+    struct gathered gathered = {.json = cli->json, .table = table, .add = add};
     BUFFER_SCOPED struct buffer next = {0};
-    BUFFER_SCOPED struct buffer array = {0};
-    TREE_SCOPED cJSON *rows = NULL;
-    const cJSON *row;
-    BUFFER_SCOPED struct buffer text = {0};
-    int error = parts_pages(cli, call, name, limit, &items, &next);
-    if (error != CLI_EXIT_OK)
-        return error;
-    if (cli->json)
-        return print_json_list(name, &items, &next);
-    buffer_append_char(&array, '[');
-    buffer_append_span(&array, buffer_span(&items));
-    buffer_append_char(&array, ']');
-    if (array.failed || tree_parse(buffer_span(&array), &rows) != 0)
-        return cli_complain(CLI_EXIT_LOCAL, "out of memory");
-    cJSON_ArrayForEach (row, rows) {
-        add(table, row);
-    }
-    table_append(table, "", &text);
-    error = cli_print(&text);
-    if (error == CLI_EXIT_OK && next.len > 0)
+    int error = parts_pages(cli, call, name, limit, gather, &gathered, &next);
+    if (error == CLI_EXIT_OK)
+        error = print_gathered(&gathered, name, &next);
+    buffer_finish(&gathered.items);
+    if (error == CLI_EXIT_OK && next.len > 0 && !cli->json)
         cli_complain(error, "there are more than these %u: --limit", limit);
     return error;
 }

@@ -153,24 +153,18 @@ int parts_labels(const struct arguments *arguments, struct buffer *ret_body)
 
 /* One page; *ret_next is replaced by its cursor. */
 static int read_page(const struct cli *cli, struct call *call, const char *member_name,
-                     struct buffer *ret_items, uint32_t *count, struct buffer *ret_next)
+                     parts_page fn, void *arg, uint32_t *count, struct buffer *ret_next)
 {
     ANSWER_SCOPED struct answer answer = {.status = 0};
     int error = call_make(cli, call, &answer);
     if (error != CLI_EXIT_OK)
         return error;
-    struct troth_span items = field(answer.json, member_name);
+    const cJSON *entries = member(answer.tree, member_name);
     const cJSON *next = member(answer.tree, "cursor");
-    if (items.data == NULL || json_type(items) != JSON_ARRAY)
+    if (!cJSON_IsArray(entries))
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer has no list \"%s\"", member_name);
-    struct json_cursor cursor = json_cursor(items);
-    struct troth_span item;
-    while (json_next(&cursor, NULL, &item)) {
-        if (ret_items->len > 0)
-            buffer_append_char(ret_items, ',');
-        buffer_append_span(ret_items, item);
-        (*count)++;
-    }
+    fn(arg, entries, field(answer.json, member_name));
+    *count += (uint32_t)cJSON_GetArraySize(entries);
     buffer_clear(ret_next);
     if (next != NULL && !cJSON_IsString(next))
         return cli_complain(CLI_EXIT_PROTOCOL, "\"cursor\" of the answer is no string");
@@ -179,7 +173,7 @@ static int read_page(const struct cli *cli, struct call *call, const char *membe
 }
 
 int parts_pages(const struct cli *cli, struct call *call, const char *member_name, uint32_t limit,
-                struct buffer *ret_items, struct buffer *ret_next)
+                parts_page fn, void *arg, struct buffer *ret_next)
 {
     size_t filters = call->target.len;
     uint32_t count = 0;
@@ -188,11 +182,11 @@ int parts_pages(const struct cli *cli, struct call *call, const char *member_nam
         char page[16];
         (void)snprintf(page, sizeof(page), "%u", left < PAGE_MAX ? left : PAGE_MAX);
         call_append_query(call, "limit", page);
-        int error = read_page(cli, call, member_name, ret_items, &count, ret_next);
+        int error = read_page(cli, call, member_name, fn, arg, &count, ret_next);
         if (error != CLI_EXIT_OK)
             return error;
         const char *next = buffer_text(ret_next);
-        if (ret_items->failed || next == NULL)
+        if (next == NULL)
             return cli_complain(CLI_EXIT_LOCAL, "out of memory");
         if (next[0] == '\0' || (limit != 0 && count >= limit))
             return CLI_EXIT_OK;

@@ -31,11 +31,13 @@ TROTH_MUST_CHECK int parts_key(const struct arguments *arguments, struct call *c
 /* --label as the member ,"labels":{…}; nothing when there is none. */
 TROTH_MUST_CHECK int parts_labels(const struct arguments *arguments, struct buffer *ret_body);
 
-/* All pages of a list, up to `limit` entries (0: all): *ret_items gets them separated by commas,
- * *ret_next the cursor of what follows, or stays empty. `call` holds the target with its filters.
- */
+/* One page of a list: its entries as a tree, and as they stand in the answer. */
+typedef void (*parts_page)(void *arg, const cJSON *entries, struct troth_span text);
+/* All pages of a list, one after the other, up to `limit` entries (0: all); only one is in memory.
+ * *ret_next: the cursor of what follows, or it stays empty. `call` holds the target with its
+ * filters. */
 TROTH_MUST_CHECK int parts_pages(const struct cli *cli, struct call *call, const char *member_name,
-                                 uint32_t limit, struct buffer *ret_items, struct buffer *ret_next);
+                                 uint32_t limit, parts_page fn, void *arg, struct buffer *ret_next);
 
 /* The answer's body as it came, with a line feed. */
 TROTH_MUST_CHECK int print_json(const struct answer *answer);
