@@ -211,9 +211,8 @@ START_TEST(who_is_fenced_says_that_it_does_not_know)
     rig.callbacks.state(rig.driver, JOURNAL_FENCED, "somebody took over");
     ck_assert(driver_failed(rig.driver, &why));
     ck_assert_str_eq(why, "somebody took over");
-    driver_destroy(rig.driver);
-    rig.driver = NULL;
-    rig_told_problem(&told, "outcome-unknown", "");
+    rig_stop();
+    rig_told_problem(&told, "outcome-unknown", "another node leads now");
 }
 END_TEST
 
@@ -222,9 +221,8 @@ START_TEST(who_stops_says_nothing_was_done_only_of_what_was_never_begun)
     rig_submit("transfer", "{}", "order-1", API_REPLY_COMPLETED, &other);
     rig_turn(); /* its key is still looked up */
     begin();
-    driver_destroy(rig.driver);
-    rig.driver = NULL;
-    rig_told_problem(&other, "unavailable", "the coordinator stops");
+    rig_stop();
+    rig_told_problem(&other, "unavailable", "can not be asked for the idempotency key");
     rig_told_problem(&told, "outcome-unknown", "");
 }
 END_TEST

@@ -24,6 +24,27 @@ void rig_channels_finish(void)
     free(rig.commands);
 }
 
+static struct channel *channel_named(const char *name)
+{
+    struct channel *channel = channels;
+    while (channel != NULL && strcmp(channel->name, name) != 0)
+        channel = channel->next;
+    ck_assert_msg(channel != NULL, "there is no channel to %s", name);
+    return channel;
+}
+
+void rig_slots(const char *participant, uint32_t slots, uint32_t places)
+{
+    struct channel *channel = channel_named(participant);
+    channel->pool.slots = slots;
+    channel->pool.places = places;
+}
+
+void rig_breaker(const char *participant, enum breaker_state breaker)
+{
+    channel_named(participant)->pool.breaker = breaker;
+}
+
 int channel_create(struct http_loop *loop, const struct channel_config *config,
                    struct channel **ret_channel)
 {

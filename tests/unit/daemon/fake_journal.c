@@ -102,9 +102,42 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
         .gathered = rig_waiting(), .connected = true, .writable = rig.writable};
 }
 
+static void hang_up_on(struct rig_question question)
+{
+    switch (question.kind) {
+    case RIG_GET:
+        question.fn.row(question.arg, TROTH_ERROR_UNAVAILABLE, NULL);
+        break;
+    case RIG_INQUIRE:
+        question.fn.inquiry(question.arg, TROTH_ERROR_UNAVAILABLE, NULL);
+        break;
+    case RIG_KEY:
+        question.fn.key(question.arg, TROTH_ERROR_UNAVAILABLE, NULL, (struct troth_span){NULL, 0});
+        break;
+    case RIG_LIST:
+        (void)question.fn.list(question.arg, TROTH_ERROR_UNAVAILABLE, NULL);
+        break;
+    case RIG_LOAD:
+        question.fn.entry(question.arg, TROTH_ERROR_UNAVAILABLE, NULL);
+        break;
+    case RIG_PUT:
+    case RIG_DELETE:
+    case RIG_FORGET:
+        question.fn.entry(question.arg, TROTH_ERROR_LOST, NULL);
+        break;
+    }
+}
+
+/* Also those that are asked from inside. */
 void journal_hang_up(struct journal *journal)
 {
     (void)journal;
+    for (uint32_t i = 0; i < rig.questions_count; i++) {
+        if (!rig.questions[i].answered) {
+            rig.questions[i].answered = true;
+            hang_up_on(rig.questions[i]);
+        }
+    }
 }
 
 /* --- writes ----------------------------------------------------------------------------------- */

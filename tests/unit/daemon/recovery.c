@@ -198,7 +198,12 @@ END_TEST
 /* What the journal has of it is damaged, each in another way. */
 static const struct {
     const char *members, *input;
-} damaged[] = {{NULL, "{}"}, {"[{\"branch\":1", "{}"}, {"{}", "{}"}, {"[]", "{\"n\":"}};
+} damaged[] = {{NULL, "{}"},
+               {"[{\"branch\":1", "{}"},
+               {"{}", "{}"},
+               {"[{\"branch\":1,\"name\":\"debit\",\"participant\":\"bank_a\",\"operation\":"
+                "\"debit\",\"inquires\":true}]",
+                "{\"n\":"}};
 
 START_TEST(a_damaged_row_is_shown_and_stops_nobody_else)
 {

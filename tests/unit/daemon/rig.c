@@ -60,9 +60,17 @@ void rig_up(void)
     rig.host = driver_api_host(rig.driver);
 }
 
+void rig_stop(void)
+{
+    if (rig.driver != NULL)
+        journal_hang_up(rig.journal);
+    driver_destroy(rig.driver);
+    rig.driver = NULL;
+}
+
 void rig_down(void)
 {
-    driver_destroy(rig.driver);
+    rig_stop();
     rig_channels_finish();
     rig_journal_finish();
     event_base_free(rig.base);

@@ -104,6 +104,8 @@ extern struct rig rig;
  * waits was never told. */
 void rig_up(void);
 void rig_down(void);
+/* As the daemon stops: the journal hangs up on who asked it, and the driver ends. */
+void rig_stop(void);
 /* The journal leads, the registry is empty, requests are served. */
 void rig_lead(void);
 /* A turn of the loop: what was put off, slots, the journal's flush. */
@@ -143,6 +145,9 @@ void rig_changed(enum rig_question_kind kind, int error);
 
 /* --- participants ----------------------------------------------------------------------------- */
 
+/* What that participant has of slots and places, and whether anything is heard of it. */
+void rig_slots(const char *participant, uint32_t slots, uint32_t places);
+void rig_breaker(const char *participant, enum breaker_state breaker);
 /* The last command of that kind to that branch which was not answered; NULL: none. */
 struct rig_command *rig_sent(enum message_op op, uint32_t branch);
 /* The answer to it; the test fails where it was not sent. `output` and `reason` may be NULL. */

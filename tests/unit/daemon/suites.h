@@ -18,5 +18,6 @@ Suite *suite_driving(void);
 Suite *suite_asking(void);
 Suite *suite_recovery(void);
 Suite *suite_commanding(void);
+Suite *suite_neighbours(void);
 
 #endif
