@@ -34,10 +34,14 @@ void world_init(struct world *world, bool bare)
     static unsigned number;
     struct timeval often = {.tv_usec = 5000};
     char sql[160], conninfo[200];
+    struct timespec now;
     uint32_t applied;
 
     *world = (struct world){0};
-    snprintf(world->database, sizeof world->database, "journal_%ld_%u", (long)getpid(), ++number);
+    /* A test's process may have the number of one before it. */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(world->database, sizeof world->database, "journal_%ld_%ld_%u", (long)getpid(),
+             (long)now.tv_sec, ++number);
     snprintf(conninfo, sizeof conninfo, "%s dbname=postgres", server());
     world->admin = PQconnectdb(conninfo);
     snprintf(sql, sizeof sql, "create database %s", world->database);

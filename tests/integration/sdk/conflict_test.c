@@ -41,7 +41,7 @@ static void set_default(const char *setting)
     char sql[160];
 
     rig_stop(&rig);
-    snprintf(sql, sizeof sql, "ALTER DATABASE sdk_%d SET %s", (int)getpid(), setting);
+    snprintf(sql, sizeof sql, "ALTER DATABASE %s SET %s", PQdb(rig.sql), setting);
     rig_sql(&rig, sql);
     rig_start(&rig);
 }

@@ -103,10 +103,12 @@ static void tidy_up_after_others(void)
 static void create_database(struct rig *rig)
 {
     struct rig postgres = {.conninfo = ""};
-    char name[32], sql[64];
+    char name[48], sql[80];
+    struct timespec now; /* a test's process may have the number of one before it */
 
     in_database(&postgres, "postgres");
-    snprintf(name, sizeof name, "sdk_%d", (int)getpid());
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(name, sizeof name, "sdk_%d_%ld", (int)getpid(), (long)now.tv_sec);
     snprintf(sql, sizeof sql, "CREATE DATABASE %s", name);
     session_run_sql(postgres.sql, sql);
     PQfinish(postgres.sql);

@@ -213,9 +213,9 @@ START_TEST(others_are_left_alone)
     session_run_sql(rig.sql, "BEGIN; INSERT INTO seen VALUES ('x'); PREPARE TRANSACTION "
                              "'troth_" OTHER_JOURNAL "_019a0000-0000-8003-8000-01c000000005_1_1'");
     snprintf(sql, sizeof sql,
-             "CREATE ROLE other_%d LOGIN; GRANT ALL ON seen TO other_%d; "
-             "SET SESSION AUTHORIZATION other_%d",
-             (int)getpid(), (int)getpid(), (int)getpid());
+             "CREATE ROLE other_%s LOGIN; GRANT ALL ON seen TO other_%s; "
+             "SET SESSION AUTHORIZATION other_%s",
+             PQdb(rig.sql), PQdb(rig.sql), PQdb(rig.sql));
     session_run_sql(rig.sql, sql);
     session_run_sql(rig.sql, "BEGIN; INSERT INTO seen VALUES ('x'); PREPARE TRANSACTION "
                              "'troth_" JOURNAL "_019a0000-0000-8003-8000-01c000000006_1_1'");
