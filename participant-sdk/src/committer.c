@@ -7,6 +7,7 @@
  * missing; each has one statement under way, since each waits for a flush of its own. */
 #include "committer.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -146,6 +147,7 @@ static void lane_send(struct lane *lane, struct troth_reply *task)
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
 
+    assert(lane->task == NULL);
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
     session_unwarn(&lane->session);

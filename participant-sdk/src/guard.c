@@ -3,6 +3,7 @@
  * these cannot do by themselves is done here: ROLLBACK PREPARED. */
 #include "guard.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,8 @@ static bool send_claim(struct session *session, const struct troth_reply *task,
     struct sql_parameters parameters;
     struct guard_timeouts timeouts;
 
+    /* BEGIN in an open transaction is a warning, and the row would be of that one. */
+    assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
     guard_timeouts_of(session, task, &timeouts);
     guard_prepared_name(&task->call, task->call.attempt, prepared);
     sql_key(&parameters, &task->call);
@@ -188,6 +191,7 @@ enum guard_end guard_claim_compensation(struct session *session, const struct tr
     struct sql_parameters parameters;
     struct guard_timeouts timeouts;
 
+    assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
     guard_timeouts_of(session, task, &timeouts);
     sql_key(&parameters, &task->call);
     add_place(&parameters, task);

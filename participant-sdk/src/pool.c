@@ -4,6 +4,7 @@
  * needs in the processor's caches, and the others sleep on. */
 #include "pool.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -195,6 +196,7 @@ void pool_give(struct pool *pool, struct troth_reply *task)
 {
     struct worker *worker;
 
+    assert(task->run != NULL);
     task->next = NULL;
     pthread_mutex_lock(&pool->lock);
     worker = pool->idle;
@@ -243,6 +245,7 @@ void pool_give_back(struct session *session)
     struct worker *worker = worker_of(session);
     struct troth_reply *task;
 
+    assert(worker->task == NULL);
     pthread_mutex_lock(&worker->pool->lock);
     task = queue_take(worker->pool);
     if (task == NULL) {

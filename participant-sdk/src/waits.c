@@ -15,6 +15,7 @@
  * free. */
 #include "waits.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -97,6 +98,7 @@ static void enter(struct waits *waits, struct session *session, const struct tro
 {
     struct wait *wait = &session->wait;
 
+    assert(session->connection != NULL && wait->prev == NULL && waits->first != session);
     memset(wait, 0, sizeof *wait);
     /* Copied: the task has gone with its answer before the session leaves. */
     memcpy(wait->journal, task->call.journal, sizeof wait->journal);
@@ -137,6 +139,7 @@ static void leave(struct waits *waits, const struct session *session)
 {
     const struct wait *wait = &session->wait;
 
+    assert(waits->count > 0 && (wait->prev != NULL || waits->first == session));
     if (wait->prev != NULL) {
         wait->prev->wait.next = wait->next;
     } else {

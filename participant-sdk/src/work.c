@@ -1,6 +1,7 @@
 /* work.c: the service's function, and the end of its transaction. */
 #include "work.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
 {
     int answer;
 
+    assert(work != NULL && (session->unclaimed != NULL || session->claimed == GUARD_CLAIMED));
     session_set_here(session);
     session_limit_work(session);
     answer = work(arg, session->unclaimed != NULL ? NULL : session->connection, call, output);
@@ -116,6 +118,7 @@ enum sql_end work_finish(struct session *session, const struct troth_call *call,
     PGresult *result = NULL;
     enum sql_end end;
 
+    assert(session->claimed == GUARD_CLAIMED);
     session_unwarn(session);
     if (!session_pipeline_begin(session) || !send_keep(session, call, kind, output) ||
         !session_send_text(session, text) || !session_pipeline_send(session)) {
