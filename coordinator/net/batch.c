@@ -5,9 +5,14 @@
 
 #include <base/now.h>
 
+#include "binding.h"
+#include "item.h"
+#include "retry_after.h"
+#include "words.h"
+
 static void on_line(void *arg, struct troth_span line);
 
-static int call(struct outbound *outbound, struct http_peer *peer)
+static int call(struct outbound *outbound, struct http_peer *peer, http_done done)
 {
     struct channel *channel = outbound->channel;
     struct http_header headers[3] = {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
@@ -33,7 +38,7 @@ static int call(struct outbound *outbound, struct http_peer *peer)
                                .body = buffer_span(&channel->body),
                                .timeout_us = channel_outbound_timeout_us(outbound),
                                .on_line = on_line,
-                               .on_done = channel_outbound_done,
+                               .on_done = done,
                                .arg = outbound},
         &outbound->call);
 }

@@ -1,11 +1,14 @@
 /* contact.c: what was heard of a participant last, and whether anybody is there at all. */
-#include "inside.h"
+#include "contact.h"
 
 #include <event2/event.h>
 #include <string.h>
 #include <time.h>
 
 #include <base/now.h>
+
+#include "route.h"
+#include "words.h"
 
 /* Cut between two characters. */
 static void keep(char words[CHANNEL_WORDS_MAX + 1], struct troth_span text)

@@ -1,5 +1,5 @@
 /* outbound.c: one HTTP request under way, in either binding: replicas, fail-over, its end. */
-#include "inside.h"
+#include "outbound.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include <base/now.h>
-#include <base/number.h>
+
+#include "binding.h"
+#include "contact.h"
+#include "item.h"
+#include "route.h"
 
 static const struct binding *binding_of(const struct outbound *outbound)
 {
@@ -77,13 +81,15 @@ void channel_outbound_free(struct outbound *outbound)
     channel_is_due(channel);
 }
 
+static void on_done(void *arg, int error, const struct http_reply *reply);
+
 /* To its replica, or to the next that is not refused at once. */
 static void outbound_send(struct outbound *outbound)
 {
     struct route *route = outbound->route;
     while (outbound->tried < route->replica_count) {
         struct replica *replica = &route->replicas[outbound->replica];
-        int result = binding_of(outbound)->call(outbound, replica->peers[outbound->phase]);
+        int result = binding_of(outbound)->call(outbound, replica->peers[outbound->phase], on_done);
         if (result == 0) {
             return;
         }
@@ -150,67 +156,6 @@ void channel_outbound_start(struct channel *channel, enum phase_number phase)
     outbound_send(outbound);
 }
 
-uint64_t channel_outbound_timeout_us(const struct outbound *outbound)
-{
-    uint64_t now_us = mono_now().us;
-    uint64_t longest_us = 1;
-    const struct item *item;
-    TAILQ_FOREACH(item, &outbound->open, link)
-    {
-        uint64_t left_us = channel_item_left_us(item, now_us);
-        longest_us = left_us > longest_us ? left_us : longest_us;
-    }
-    return longest_us;
-}
-
-uint32_t channel_outbound_headers(struct outbound *outbound, struct http_header headers[2],
-                                  struct buffer *text)
-{
-    struct channel *channel = outbound->channel;
-    headers[0] = (struct http_header){HEADER_JOURNAL, channel->journal};
-    buffer_clear(text);
-    if (channel->config.oldest_open != NULL) {
-        channel->config.oldest_open(channel->config.arg, channel->marks_round++, text);
-    }
-    if (text->len == 0) {
-        return 1;
-    }
-    headers[1] = (struct http_header){HEADER_OLDEST_OPEN, buffer_text(text)};
-    return headers[1].value != NULL ? 2 : 1;
-}
-
-static uint32_t announced(const struct http_reply *reply, const char *name, uint32_t otherwise)
-{
-    struct troth_span value;
-    uint64_t number = 0;
-    if (!http_reply_header(reply, name, &value) ||
-        number_parse(value, CHANNEL_SLOTS_MAX, &number) == TROTH_ERROR_SYNTAX || number == 0) {
-        return otherwise;
-    }
-    return (uint32_t)number;
-}
-
-/* Who says nothing of its places has as many as slots. */
-void channel_outbound_read_slots(struct outbound *outbound, const struct http_reply *reply)
-{
-    struct slots_pool *pool = &outbound->channel->pool;
-    if (outbound->slots_read) {
-        return;
-    }
-    outbound->slots_read = true;
-    breaker_heard(pool);
-    uint32_t slots = announced(reply, HEADER_SLOTS, 0);
-    if (slots > 0) {
-        pool->slots = slots;
-        outbound->channel->announced = true;
-    }
-    pool->places = announced(reply, HEADER_PLACES, pool->slots);
-    if (pool->places < pool->slots) {
-        pool->places = pool->slots;
-    }
-    channel_is_due(outbound->channel);
-}
-
 static enum message_trouble trouble_of(int error)
 {
     switch (error) {
@@ -236,7 +181,7 @@ static void fail_over(struct outbound *outbound)
     outbound_send(outbound);
 }
 
-void channel_outbound_done(void *arg, int error, const struct http_reply *reply)
+static void on_done(void *arg, int error, const struct http_reply *reply)
 {
     struct outbound *outbound = arg;
     struct channel *channel = outbound->channel;

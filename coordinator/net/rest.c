@@ -10,6 +10,11 @@
 #include <base/now.h>
 #include <base/number.h>
 
+#include "binding.h"
+#include "item.h"
+#include "retry_after.h"
+#include "words.h"
+
 #define HEADERS_MAX 11
 
 /* Values of the headers of one request, and where each began in the text. */
@@ -74,7 +79,7 @@ static void format_head(struct outbound *outbound, const struct item *item, stru
     head->list[count] = (struct http_header){NULL, NULL};
 }
 
-static int call(struct outbound *outbound, struct http_peer *peer)
+static int call(struct outbound *outbound, struct http_peer *peer, http_done done)
 {
     struct channel *channel = outbound->channel;
     const struct item *item = TAILQ_FIRST(&outbound->open);
@@ -97,7 +102,7 @@ static int call(struct outbound *outbound, struct http_peer *peer)
                                .type = item->command.input.data != NULL ? "application/json" : NULL,
                                .body = item->command.input,
                                .timeout_us = channel_outbound_timeout_us(outbound),
-                               .on_done = channel_outbound_done,
+                               .on_done = done,
                                .arg = outbound},
         &outbound->call);
 }
@@ -105,49 +110,6 @@ static int call(struct outbound *outbound, struct http_peer *peer)
 static struct troth_span text_span(const char *text)
 {
     return (struct troth_span){text, strlen(text)};
-}
-
-/* Valid UTF-8 of at most MESSAGE_REASON_MAX bytes without control characters, whatever it was. */
-static struct troth_span clean_reason(struct channel *channel, struct troth_span text)
-{
-    if (text.len > MESSAGE_REASON_MAX) {
-        text.len = MESSAGE_REASON_MAX;
-    }
-    buffer_clear(&channel->scratch);
-    buffer_clear(&channel->reason);
-    json_append_string(&channel->scratch, text);
-    if (channel->scratch.failed ||
-        json_string(buffer_span(&channel->scratch), &channel->reason) != 0) {
-        return (struct troth_span){NULL, 0};
-    }
-    struct buffer *reason = &channel->reason;
-    for (size_t i = 0; i < reason->len; i++) {
-        unsigned char c = (unsigned char)reason->data[i];
-        if (c < ' ' || c == 0x7f) {
-            reason->data[i] = ' ';
-        }
-    }
-    size_t len = reason->len < MESSAGE_REASON_MAX ? reason->len : MESSAGE_REASON_MAX;
-    while (len > 0 && len < reason->len && ((unsigned char)reason->data[len] & 0xc0) == 0x80) {
-        len--; /* not in the middle of a character */
-    }
-    while (len > 0 && reason->data[len - 1] == ' ') {
-        len--;
-    }
-    return len > 0 ? (struct troth_span){reason->data, len} : (struct troth_span){NULL, 0};
-}
-
-struct troth_span channel_refusal_reason(struct channel *channel, struct troth_span body)
-{
-    struct troth_span value;
-    struct troth_span detail;
-    BUFFER_SCOPED struct buffer text = {.data = NULL};
-    if (json_check(body, JSON_CHECK_DEFAULT, &value, NULL) == 0 &&
-        json_type(value) == JSON_OBJECT && json_member(value, "detail", &detail) &&
-        json_string(detail, &text) == 0) {
-        return clean_reason(channel, buffer_span(&text));
-    }
-    return clean_reason(channel, body);
 }
 
 /* 2xx. What its headers say about the branch has to be understood, or nothing is known. */

@@ -1,7 +1,7 @@
 /* retry_after.c: when a participant wants to be asked again (RFC 9110, 10.2.3): in so many seconds,
  * or at a date. A date is by the participant's own clock, which its Date header tells, so that no
  * two clocks have to agree. */
-#include "inside.h"
+#include "retry_after.h"
 
 #include <stdio.h>
 #include <string.h>

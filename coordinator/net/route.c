@@ -3,7 +3,7 @@
  *
  * A registration may be replaced at any time. What waits goes the new way; a request that is under
  * way ends on the route it began on, which goes with the last of them. */
-#include "inside.h"
+#include "route.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,0 +1,68 @@
+/* binding.c: what both bindings write into a request, and read of its answer. */
+#include "binding.h"
+
+#include <base/now.h>
+#include <base/number.h>
+
+#include "item.h"
+
+uint64_t channel_outbound_timeout_us(const struct outbound *outbound)
+{
+    uint64_t now_us = mono_now().us;
+    uint64_t longest_us = 1;
+    const struct item *item;
+    TAILQ_FOREACH(item, &outbound->open, link)
+    {
+        uint64_t left_us = channel_item_left_us(item, now_us);
+        longest_us = left_us > longest_us ? left_us : longest_us;
+    }
+    return longest_us;
+}
+
+uint32_t channel_outbound_headers(struct outbound *outbound, struct http_header headers[2],
+                                  struct buffer *text)
+{
+    struct channel *channel = outbound->channel;
+    headers[0] = (struct http_header){HEADER_JOURNAL, channel->journal};
+    buffer_clear(text);
+    if (channel->config.oldest_open != NULL) {
+        channel->config.oldest_open(channel->config.arg, channel->marks_round++, text);
+    }
+    if (text->len == 0) {
+        return 1;
+    }
+    headers[1] = (struct http_header){HEADER_OLDEST_OPEN, buffer_text(text)};
+    return headers[1].value != NULL ? 2 : 1;
+}
+
+static uint32_t announced(const struct http_reply *reply, const char *name, uint32_t otherwise)
+{
+    struct troth_span value;
+    uint64_t number = 0;
+    if (!http_reply_header(reply, name, &value) ||
+        number_parse(value, CHANNEL_SLOTS_MAX, &number) == TROTH_ERROR_SYNTAX || number == 0) {
+        return otherwise;
+    }
+    return (uint32_t)number;
+}
+
+/* Who says nothing of its places has as many as slots. */
+void channel_outbound_read_slots(struct outbound *outbound, const struct http_reply *reply)
+{
+    struct slots_pool *pool = &outbound->channel->pool;
+    if (outbound->slots_read) {
+        return;
+    }
+    outbound->slots_read = true;
+    breaker_heard(pool);
+    uint32_t slots = announced(reply, HEADER_SLOTS, 0);
+    if (slots > 0) {
+        pool->slots = slots;
+        outbound->channel->announced = true;
+    }
+    pool->places = announced(reply, HEADER_PLACES, pool->slots);
+    if (pool->places < pool->slots) {
+        pool->places = pool->slots;
+    }
+    channel_is_due(outbound->channel);
+}

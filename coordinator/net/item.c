@@ -1,0 +1,174 @@
+/* item.c: one command: queued, in a request, failed; and its one result. */
+#include "item.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include <base/now.h>
+
+#include "contact.h"
+
+enum phase_number channel_phase_of(enum message_op op)
+{
+    switch (op) {
+    case OP_PREPARE:
+    case OP_EXECUTE:
+        return PHASE_1;
+    case OP_COMMIT:
+    case OP_ABORT:
+    case OP_COMPENSATE:
+    case OP_STATUS:
+    case OP_COUNT:
+        break;
+    }
+    return PHASE_2;
+}
+
+size_t channel_item_bytes(const struct command *command)
+{
+    return sizeof(struct item) + command->operation.len + command->input.len +
+           command->traceparent.len;
+}
+
+static struct troth_span keep(char **at, struct troth_span span)
+{
+    struct troth_span kept = {NULL, 0};
+    if (span.data != NULL) {
+        memcpy(*at, span.data, span.len);
+        kept = (struct troth_span){*at, span.len};
+        *at += span.len;
+    }
+    return kept;
+}
+
+struct item *channel_item_create(const struct command *command)
+{
+    struct item *item = malloc(channel_item_bytes(command));
+    if (item == NULL) {
+        return NULL;
+    }
+    char *at = item->bytes;
+    uint64_t timeout_us =
+        command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
+    item->outbound = NULL;
+    item->deadline_us = mono_now().us + timeout_us;
+    item->has_timeout = command->timeout_us != 0;
+    item->was_sent = false;
+    item->lacking = 0;
+    item->reason = NULL;
+    item->reason_copy = NULL;
+    item->said = 0;
+    item->command = *command;
+    item->command.operation = keep(&at, command->operation);
+    item->command.input = keep(&at, command->input);
+    item->command.traceparent = keep(&at, command->traceparent);
+    return item;
+}
+
+static void free_item(struct channel *channel, struct item *item)
+{
+    if (channel->config.bytes != NULL) {
+        *channel->config.bytes -= channel_item_bytes(&item->command);
+    }
+    free(item->reason_copy);
+    free(item);
+}
+
+static void unlink_item(struct channel *channel, struct item *item)
+{
+    if (item->outbound != NULL) {
+        TAILQ_REMOVE(&item->outbound->open, item, link);
+        item->outbound = NULL;
+        channel->in_flight--;
+    } else {
+        struct phase *phase = &channel->phases[channel_phase_of(item->command.op)];
+        TAILQ_REMOVE(&phase->queue, item, link);
+        phase->queued--;
+    }
+}
+
+struct result channel_item_result(const struct item *item, enum message_result kind)
+{
+    return (struct result){.op = item->command.op,
+                           .gtid = item->command.gtid,
+                           .branch = item->command.branch,
+                           .attempt = item->command.attempt,
+                           .result = kind};
+}
+
+void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
+                         bool was_sent)
+{
+    unlink_item(channel, item);
+    channel_contact_counted(channel, result->result, was_sent);
+    channel->config.result(channel->config.arg, result, was_sent);
+    free_item(channel, item);
+}
+
+void channel_item_fail(struct channel *channel, struct item *item, enum message_trouble trouble,
+                       const char *reason, bool was_sent)
+{
+    unlink_item(channel, item);
+    item->reason_copy = strdup(reason);
+    item->reason = item->reason_copy != NULL ? item->reason_copy : message_trouble_name(trouble);
+    item->said = (uint16_t)trouble;
+    item->was_sent = was_sent;
+    TAILQ_INSERT_TAIL(&channel->failed, item, link);
+    event_active(channel->deliver, EV_TIMEOUT, 1);
+}
+
+bool channel_item_elsewhere(struct item *item)
+{
+    struct channel *channel = item->outbound->channel;
+    struct phase *phase = &channel->phases[item->outbound->phase];
+    const struct route *route = item->outbound->route;
+    item->lacking |= UINT32_C(1) << item->outbound->replica;
+    if (route != channel->route) {
+        item->lacking = 0; /* registered anew meanwhile: the new ones may have it */
+    } else if (item->lacking == (UINT32_C(1) << route->replica_count) - 1) {
+        return false;
+    }
+    unlink_item(channel, item);
+    TAILQ_INSERT_HEAD(&phase->queue, item, link);
+    phase->queued++;
+    return true;
+}
+
+uint64_t channel_item_left_us(const struct item *item, uint64_t now_us)
+{
+    return item->deadline_us > now_us ? item->deadline_us - now_us : 1;
+}
+
+void channel_deliver_failed(struct channel *channel)
+{
+    struct item *item;
+    while ((item = TAILQ_FIRST(&channel->failed)) != NULL) {
+        TAILQ_REMOVE(&channel->failed, item, link);
+        struct result result = channel_item_result(item, RESULT_UNKNOWN);
+        result.reason = (struct troth_span){item->reason, strlen(item->reason)};
+        result.said = item->said;
+        channel_contact_counted(channel, RESULT_UNKNOWN, item->was_sent);
+        channel->config.result(channel->config.arg, &result, item->was_sent);
+        free_item(channel, item);
+    }
+}
+
+void channel_items_free(struct channel *channel, struct items *items)
+{
+    struct item *item;
+    while ((item = TAILQ_FIRST(items)) != NULL) {
+        TAILQ_REMOVE(items, item, link);
+        free_item(channel, item);
+    }
+}
+
+void channel_is_due(struct channel *channel)
+{
+    bool waits = channel->phases[PHASE_1].queued + channel->phases[PHASE_2].queued > 0;
+    if (waits && !channel->is_due && channel->config.due != NULL) {
+        channel->is_due = true;
+        TAILQ_INSERT_TAIL(channel->config.due, channel, due_link);
+    }
+}
