@@ -29,8 +29,13 @@ void lane_prepare(struct journal *journal)
     struct link *link = &journal->lane.link;
 
     link_prepare(link, STATEMENT_LOCK, journal_sql_lock, NULL, NULL);
-    for (unsigned kind = 0; kind < ROW_KINDS; kind++)
+    for (unsigned kind = 0; kind < ROW_KINDS; kind++) {
+        const struct statement *one = &statements_of_one[kind];
+
         link_prepare(link, statements[kind].name, statements[kind].sql, NULL, NULL);
+        if (one->sql != NULL)
+            link_prepare(link, one->name, one->sql, NULL, NULL);
+    }
 }
 
 /* --- rows that can not be written ----------------------------------------------------------- */
@@ -157,11 +162,18 @@ static void lane_send(struct journal *journal)
         lane_send_statement(journal, STATEMENT_LOCK, lane_on_lock);
     }
     for (unsigned kind = 0; kind < ROW_KINDS; kind++) {
-        if (batch_count_of(batch, kind) == 0)
+        size_t count = batch_count_of(batch, kind);
+        const struct statement *one = &statements_of_one[kind];
+        bool is_one = count == 1 && one->sql != NULL;
+
+        if (count == 0)
             continue;
-        statement_params(batch, kind, &lane->params);
+        if (is_one)
+            statement_params_of_one(batch, kind, &lane->params);
+        else
+            statement_params(batch, kind, &lane->params);
         lane->flight_kinds[lane->flight_count++] = kind;
-        lane_send_statement(journal, statements[kind].name, lane_on_result);
+        lane_send_statement(journal, is_one ? one->name : statements[kind].name, lane_on_result);
     }
     lane_end(journal);
     journal->stats.batches++;

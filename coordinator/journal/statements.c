@@ -2,6 +2,7 @@
  * of a row goes into which of its parameters. */
 #include "statements.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 #include <journal_sql.h>
@@ -15,6 +16,10 @@ const struct statement statements[ROW_KINDS] = {
     [TXN_RECORD_OUTCOME] = {"outcome", journal_sql_outcome},
     [TXN_RECORD_END] = {"end", journal_sql_end},
     [ROW_DELETE] = {"delete", journal_sql_delete},
+};
+
+const struct statement statements_of_one[ROW_KINDS] = {
+    [TXN_RECORD_DECISION] = {"decision_one", journal_sql_decision_one},
 };
 
 enum source { FROM_UINT32, FROM_UINT64, FROM_BOOL, FROM_GTID, FROM_SPAN, FROM_WALL };
@@ -112,13 +117,15 @@ static void column_put(const struct column *column, const struct row *row, struc
     }
 }
 
-static void columns_put(const struct batch *batch, unsigned kind, const struct column *columns,
-                        size_t count, struct params *params)
+/* `rows`: as arrays of so many; 0: of a single row, its values. */
+static void columns_put(const struct batch *batch, unsigned kind, size_t rows,
+                        const struct column *columns, size_t count, struct params *params)
 {
-    size_t rows = batch_count_of(batch, kind);
-
     for (size_t c = 0; c < count; c++) {
-        params_array(params, columns[c].element, rows);
+        if (rows == 0)
+            params_element(params, columns[c].element);
+        else
+            params_array(params, columns[c].element, rows);
         for (size_t i = 0; i < batch->count; i++) {
             const struct row *row = batch->rows[i];
 
@@ -129,9 +136,9 @@ static void columns_put(const struct batch *batch, unsigned kind, const struct c
 }
 
 #define COLUMNS_PUT(columns)                                                                       \
-    columns_put(batch, kind, columns, sizeof(columns) / sizeof(columns)[0], params)
+    columns_put(batch, kind, rows, columns, sizeof(columns) / sizeof(columns)[0], params)
 
-void statement_params(const struct batch *batch, unsigned kind, struct params *params)
+static void kind_put(const struct batch *batch, unsigned kind, size_t rows, struct params *params)
 {
     params_clear(params);
     if (kind == ROW_DELETE) {
@@ -149,6 +156,17 @@ void statement_params(const struct batch *batch, unsigned kind, struct params *p
         COLUMNS_PUT(attempt_columns);
     else if (kind == TXN_RECORD_END)
         COLUMNS_PUT(end_columns);
+}
+
+void statement_params(const struct batch *batch, unsigned kind, struct params *params)
+{
+    kind_put(batch, kind, batch_count_of(batch, kind), params);
+}
+
+void statement_params_of_one(const struct batch *batch, unsigned kind, struct params *params)
+{
+    assert(batch_count_of(batch, kind) == 1);
+    kind_put(batch, kind, 0, params);
 }
 
 void statement_lock_params(const struct batch *batch, struct params *params)

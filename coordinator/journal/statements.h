@@ -22,10 +22,14 @@ struct statement {
     const char *sql;
 };
 extern const struct statement statements[ROW_KINDS];
+/* The same of a single row; NULL: it has none, and a row is an array of one. */
+extern const struct statement statements_of_one[ROW_KINDS];
 
 /* The parameters of a kind's statement: one array a column, of the rows of that kind which are
  * written by themselves. */
 void statement_params(const struct batch *batch, unsigned kind, struct params *params);
+/* The same of the statement of one: its row's values. */
+void statement_params_of_one(const struct batch *batch, unsigned kind, struct params *params);
 /* The lock's: the shards of the batch. */
 void statement_lock_params(const struct batch *batch, struct params *params);
 

@@ -38,7 +38,7 @@ class KillingProxy(TcpProxy):
     A write is one pipeline that ends with Sync and has a Bind of one of the journal's writing statements: its COMMIT
     is the Sync's, there is no such word on the wire. Its answer ends with ReadyForQuery."""
 
-    BIND = re.compile(rb"B....\0(begin|delegate|step|decision|attempt|outcome|end)\0", re.DOTALL)
+    BIND = re.compile(rb"B....\0(begin|delegate|step|decision|attempt|outcome|end)(?:_one)?\0", re.DOTALL)
     SYNC = b"S\0\0\0\4"
     READY = b"Z\0\0\0\5I"
 
