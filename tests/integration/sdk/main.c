@@ -42,6 +42,7 @@ int main(void)
         add_all(suite, function);
     }
     suite_add_tcase(suite, scan_tests());
+    suite_add_tcase(suite, statement_tests());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -127,7 +127,8 @@ void rig_setup(struct rig *rig)
     create_database(rig);
     ck_assert_msg(troth_postgres_migrate(rig->conninfo, why, sizeof why) == 0, "%s", why);
     session_run_sql(rig->sql,
-                    "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL);"
+                    "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL"
+                    " CONSTRAINT account_balance CHECK (balance BETWEEN -1000000 AND 1000000));"
                     "CREATE TABLE seen (output text);"
                     "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");
     rig->config = (struct troth_postgres_config){

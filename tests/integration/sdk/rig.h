@@ -103,6 +103,7 @@ TCase *attempt_tests(void);
 TCase *conflict_tests(void);
 TCase *database_tests(void);
 TCase *scan_tests(void);
+TCase *statement_tests(void);
 TCase *silent_tests(void);
 
 #endif

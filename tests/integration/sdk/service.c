@@ -308,8 +308,41 @@ static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bo
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
 }
 
+/* What statement_test.c asks for. */
+static const char *const payment[] = {"from.account", "amount", "note", NULL};
+static const struct troth_postgres_statement pay = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "UPDATE account SET balance = balance - $2::bigint WHERE id = $1::bigint"
+           " AND balance >= $2::bigint RETURNING balance, $3::text AS note",
+    .parameters = payment,
+    .refusal = "SELECT format('no account %s with %s%s', $1::bigint, $2::bigint, $3::text)"};
+static const struct troth_postgres_statement pay_back = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "UPDATE account SET balance = balance + $2::bigint WHERE id = $1::bigint"
+           " AND $3::text IS NULL RETURNING balance -- and a comment",
+    .parameters = payment};
+static const struct troth_postgres_statement divide = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "SELECT 1 / $1::bigint AS share WHERE $1::bigint IS NOT NULL",
+    .parameters = (const char *const[]){"by", NULL}};
+static const struct troth_postgres_statement many = {TROTH_POSTGRES_STATEMENT_INIT,
+                                                     .sql = "SELECT id FROM account"};
+
+static void handle_statement(struct rig *rig, const char *name,
+                             const struct troth_postgres_statement *statement,
+                             const struct troth_postgres_statement *undo_statement)
+{
+    const struct troth_postgres_operation operation = {
+        TROTH_POSTGRES_OPERATION_INIT, .statement = statement, .undo = undo_statement};
+
+    ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
+}
+
 void service_register(struct rig *rig)
 {
+    handle_statement(rig, "pay", &pay, &pay_back);
+    handle_statement(rig, "divide", &divide, NULL);
+    handle_statement(rig, "many", &many, NULL);
     handle(rig, "debit", debit, false);
     handle(rig, "hold", hold, false);
     handle(rig, "both", both, false);

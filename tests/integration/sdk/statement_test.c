@@ -1,0 +1,164 @@
+/* Operations that are one SQL statement (troth/postgres.h). Each test runs two ways: as the first
+ * call of a session, which goes the way of functions, and as a later one, in a single message. */
+#include <string.h>
+
+#include "rig.h"
+
+static struct rig rig;
+
+#define ASK(...) rig_ask(&rig, (struct ask){__VA_ARGS__})
+#define PAY(...) ASK(.op = OP_EXECUTE, .operation = "pay", __VA_ARGS__)
+
+static void setup(void)
+{
+    rig_setup(&rig);
+}
+
+static void teardown(void)
+{
+    rig_teardown(&rig);
+}
+
+static void warm_up(int times)
+{
+    if (times > 0) {
+        ck_assert_int_eq(
+            PAY(.counter = 99, .input = "{\"from\":{\"account\":9},\"amount\":1}").result,
+            RESULT_DONE);
+    }
+}
+
+static void assert_done(struct said said, const char *output)
+{
+    ck_assert_msg(said.result == RESULT_DONE, "%s: %s", message_result_name(said.result),
+                  said.reason);
+    ck_assert_str_eq(said.output, output);
+}
+
+/* It stands, and its tombstone with it. */
+static void assert_refused(struct said said, const char *words)
+{
+    ck_assert_msg(said.result == RESULT_REFUSED, "%s: %s", message_result_name(said.result),
+                  said.reason);
+    ck_assert_int_eq(said.state, BRANCH_IS_ABORTED);
+    ck_assert_msg(strstr(said.reason, words) != NULL, "%s", said.reason);
+}
+
+START_TEST(its_row_is_the_output_and_members_of_members_are_parameters)
+{
+    const char *input = "{\"from\":{\"account\":1},\"amount\":100}";
+
+    warm_up(_i);
+    assert_done(PAY(.counter = 1, .input = input), "{\"balance\":900,\"note\":null}");
+    assert_done(PAY(.counter = 1, .input = input), "{\"balance\":900,\"note\":null}");
+    assert_done(
+        PAY(.counter = 2,
+            .input = "{\"from\":{\"account\":\"1\"},\"amount\":1,\"note\":\"a \\\"b\\\"\"}"),
+        "{\"balance\":899,\"note\":\"a \\\"b\\\"\"}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 899);
+}
+END_TEST
+
+START_TEST(without_a_row_it_refuses_in_the_words_of_its_query)
+{
+    warm_up(_i);
+    assert_refused(PAY(.counter = 1, .input = "{\"from\":{\"account\":77},\"amount\":1}"),
+                   "no account 77 with 1");
+    assert_refused(PAY(.counter = 1, .input = "{\"from\":{\"account\":77},\"amount\":1}"),
+                   "no account 77 with 1");
+    assert_refused(
+        ASK(.op = OP_PREPARE, .operation = "divide", .counter = 2, .input = "{\"by\":null}"),
+        "refused");
+}
+END_TEST
+
+/* Also where it fails as the guard's own statements do. */
+START_TEST(what_would_fail_again_is_refused_in_the_servers_words)
+{
+    warm_up(_i);
+    assert_refused(PAY(.counter = 1, .input = "{\"from\":{\"account\":1},\"amount\":\"much\"}"),
+                   "invalid input syntax");
+    assert_refused(
+        ASK(.op = OP_PREPARE, .operation = "divide", .counter = 2, .input = "{\"by\":0}"),
+        "division by zero");
+    assert_refused(PAY(.counter = 3, .input = "{\"from\":{\"account\":1},\"amount\":-1000000}"),
+                   "account_balance");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+START_TEST(more_than_one_row_is_no_answer)
+{
+    struct said said;
+
+    warm_up(_i);
+    said = ASK(.op = OP_PREPARE, .operation = "many", .counter = 1, .input = "{}");
+    ck_assert_int_eq(said.result, RESULT_RETRY);
+    ck_assert_ptr_nonnull(strstr(said.reason, "more than one row"));
+}
+END_TEST
+
+START_TEST(a_statement_undoes)
+{
+    const char *input = "{\"from\":{\"account\":1},\"amount\":100}";
+
+    warm_up(_i);
+    assert_done(PAY(.counter = 1, .input = input), "{\"balance\":900,\"note\":null}");
+    assert_done(ASK(.op = OP_COMPENSATE, .operation = "pay", .counter = 1, .input = input),
+                "{\"balance\":1000}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+static int nothing(void *arg, PGconn *connection, const struct troth_call *call,
+                   struct troth_output *output)
+{
+    (void)arg;
+    (void)connection;
+    (void)call;
+    (void)output;
+    return 0;
+}
+
+#define REFUSES(...)                                                                               \
+    ck_assert_int_eq(troth_postgres_handle(rig.postgres, "wrong",                                  \
+                                           &(struct troth_postgres_operation){                     \
+                                               TROTH_POSTGRES_OPERATION_INIT, __VA_ARGS__}),       \
+                     TROTH_ERROR_INVALID)
+
+START_TEST(what_makes_no_operation_is_refused_at_once)
+{
+    const struct troth_postgres_statement good = {TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT 1"};
+    const struct troth_postgres_statement empty = {TROTH_POSTGRES_STATEMENT_INIT};
+    const struct troth_postgres_statement unsized = {.sql = "SELECT 1"};
+    const char *many[TROTH_POSTGRES_PARAMETERS_MAX + 2] = {NULL};
+    const struct troth_postgres_statement long_one = {TROTH_POSTGRES_STATEMENT_INIT,
+                                                      .sql = "SELECT 1", .parameters = many};
+    unsigned i;
+
+    for (i = 0; i <= TROTH_POSTGRES_PARAMETERS_MAX; i++) {
+        many[i] = "a";
+    }
+    REFUSES(.statement = &good, .work = nothing);
+    REFUSES(.undo = &good, .compensate = nothing);
+    REFUSES(.statement = &good, .read_only = true);
+    REFUSES(.statement = &empty);
+    REFUSES(.statement = &unsized);
+    REFUSES(.statement = &long_one);
+}
+END_TEST
+
+TCase *statement_tests(void)
+{
+    TCase *tests = tcase_create("statement");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, its_row_is_the_output_and_members_of_members_are_parameters, 0, 2);
+    tcase_add_loop_test(tests, without_a_row_it_refuses_in_the_words_of_its_query, 0, 2);
+    tcase_add_loop_test(tests, what_would_fail_again_is_refused_in_the_servers_words, 0, 2);
+    tcase_add_loop_test(tests, more_than_one_row_is_no_answer, 0, 2);
+    tcase_add_loop_test(tests, a_statement_undoes, 0, 2);
+    tcase_add_test(tests, what_makes_no_operation_is_refused_at_once);
+    return tests;
+}
