@@ -100,8 +100,7 @@ struct rig {
 };
 extern struct rig rig;
 
-/* A fixture: up with everything unset, as behind driver_create(); down fails where somebody who
- * waits was never told. */
+/* A fixture: up with everything unset, as behind driver_create(). */
 void rig_up(void);
 void rig_down(void);
 /* As the daemon stops: the journal hangs up on who asked it, and the driver ends. */
