@@ -15,6 +15,7 @@ int main(void)
     srunner_add_suite(runner, suite_learn());
     srunner_add_suite(runner, suite_gate());
     srunner_add_suite(runner, suite_admission());
+    srunner_add_suite(runner, suite_seats());
     srunner_add_suite(runner, suite_room());
     srunner_add_suite(runner, suite_driving());
     srunner_add_suite(runner, suite_asking());

@@ -13,6 +13,7 @@ Suite *suite_waiting(void);
 Suite *suite_learn(void);
 Suite *suite_gate(void);
 Suite *suite_admission(void);
+Suite *suite_seats(void);
 Suite *suite_room(void);
 Suite *suite_driving(void);
 Suite *suite_asking(void);

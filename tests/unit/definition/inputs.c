@@ -149,6 +149,31 @@ START_TEST(without_a_schema_every_input_fits)
 }
 END_TEST
 
+/* What the coordinator takes at most, also where a default is more; 0 takes any. */
+START_TEST(timeouts_have_a_longest)
+{
+    const uint64_t second = 1000000;
+    struct definition *definition =
+        parsed("{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\n\"timeout\":\"2h\","
+               "\"steps\":[{\"name\":\"a\",\"participant\":\"p\",\"operation\":\"o\"}]}");
+    struct definition_faults faults = {0};
+    ck_assert_int_eq(definition_check_timeouts(definition, 0, 0, &faults), 0);
+    ck_assert_int_eq(definition_check_timeouts(definition, 7200 * second, 10 * second, &faults), 0);
+    ck_assert_int_eq(definition_check_timeouts(definition, 7199 * second, 9 * second, &faults),
+                     TROTH_ERROR_INVALID);
+    ck_assert_uint_eq(faults.errors, 2);
+    BUFFER_SCOPED struct buffer text = {0};
+    definition_faults_format(&faults, "d", &text);
+    ck_assert_str_eq(buffer_text(&text),
+                     "d:1:1: prepare_timeout: 10s is longer than the coordinator's "
+                     "prepare_timeout_max, 9s\n"
+                     "d:2:11: /timeout: timeout: 2h is longer than the coordinator's timeout_max, "
+                     "7199s\n");
+    definition_faults_finish(&faults);
+    definition_destroy(definition);
+}
+END_TEST
+
 TCase *tests_of_inputs(void)
 {
     TCase *tests = tcase_create("inputs");
@@ -161,5 +186,6 @@ TCase *tests_of_inputs(void)
     tcase_add_test(tests, enum_and_const_compare_deeply);
     tcase_add_test(tests, a_keyword_for_another_type_is_passed_over);
     tcase_add_test(tests, without_a_schema_every_input_fits);
+    tcase_add_test(tests, timeouts_have_a_longest);
     return tests;
 }

@@ -89,6 +89,40 @@ START_TEST(a_long_history_keeps_its_beginning_and_its_end)
 }
 END_TEST
 
+/* Moment by moment it is the same; who has heard some of those that were left out is told of the
+ * others. */
+START_TEST(moments_come_one_by_one)
+{
+    struct rig *rig = rig_new(1);
+    rig_event(rig, TXN_EVENT_SUBMITTED);
+    for (uint32_t i = 0; i < TXN_HISTORY_MAX + 7; i++)
+        rig->txn.history[rig->txn.history_count < TXN_HISTORY_MAX
+                             ? rig->txn.history_count++
+                             : TXN_HISTORY_MAX / 2 + rig->txn.history_dropped++] =
+            (struct txn_history_entry){.moment = TXN_MOMENT_TIMEOUT, .attempt = 1, .at_us = i};
+    BUFFER_SCOPED struct buffer whole = {0}, joined = {0}, one = {0};
+    const uint64_t noted = (uint64_t)rig->txn.history_count + rig->txn.history_dropped;
+    uint64_t told = 0;
+    txn_history_append(&rig->txn, &whole);
+    buffer_append_char(&joined, '[');
+    while (told < noted) {
+        buffer_append_text(&joined, told > 0 ? "," : "");
+        ck_assert(txn_history_next(&rig->txn, &told, &joined));
+    }
+    buffer_append_char(&joined, ']');
+    ck_assert_str_eq(buffer_text(&joined), buffer_text(&whole));
+    ck_assert(!txn_history_next(&rig->txn, &told, &one));
+    told = TXN_HISTORY_MAX / 2 + 2;
+    ck_assert(txn_history_next(&rig->txn, &told, &one));
+    BUFFER_SCOPED struct buffer wanted = {0};
+    buffer_append_format(&wanted, "{\"moment\":\"left_out\",\"count\":%u}",
+                         rig->txn.history_dropped - 2);
+    ck_assert_str_eq(buffer_text(&one), buffer_text(&wanted));
+    ck_assert_uint_eq(told, TXN_HISTORY_MAX / 2 + rig->txn.history_dropped);
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(outputs_larger_than_the_reserved_texts_go_with_the_record)
 {
     struct rig *rig = rig_new(1);
@@ -127,6 +161,7 @@ TCase *text_tests(void)
     TCase *tests = tcase_create("text");
     tcase_add_test(tests, the_end_record_tells_the_whole_way);
     tcase_add_test(tests, a_long_history_keeps_its_beginning_and_its_end);
+    tcase_add_test(tests, moments_come_one_by_one);
     tcase_add_test(tests, outputs_larger_than_the_reserved_texts_go_with_the_record);
     tcase_add_test(tests, no_failure_is_null);
     return tests;
