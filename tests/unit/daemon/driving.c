@@ -24,6 +24,16 @@
     "{'name':'take','participant':'bank_a','operation':'take','compensate':{'operation':'put'}},"  \
     "{'name':'pay','participant':'bank_b','operation':'pay','compensate':{'operation':'undo'}}]}"
 
+#define SINGLE                                                                                     \
+    "{'name':'single','version':1,'mode':'2pc','steps':["                                          \
+    "{'name':'one','participant':'bank_a','operation':'work'}]}"
+#define UPGRADE                                                                                    \
+    "{'name':'upgrade','version':1,'mode':'saga','steps':["                                        \
+    "{'name':'take','participant':'bank_a','operation':'take','compensate':{'operation':'put'}},"  \
+    "{'name':'charge','participant':'bank_b','operation':'charge','kind':'pivot'},"                \
+    "{'name':'tell','participant':'bank_a','operation':'tell','kind':'retriable','after':["        \
+    "'charge']}]}"
+
 static struct rig_told told;
 
 static void set_up(void)
@@ -35,6 +45,8 @@ static void set_up(void)
     rig_define(TRANSFER);
     rig_define(ORDER);
     rig_define(CHECKOUT);
+    rig_define(SINGLE);
+    rig_define(UPGRADE);
     memset(&told, 0, sizeof told);
 }
 
@@ -209,6 +221,86 @@ START_TEST(an_answer_for_what_is_not_here_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_single_branch_decides_by_itself_behind_a_row_that_says_so)
+{
+    begin("single", "{}");
+    ck_assert_ptr_null(rig_sent(OP_PREPARE, 1));
+    ck_assert_ptr_null(rig_sent(OP_EXECUTE, 1));
+    ck_assert(rig_written(TXN_RECORD_DELEGATE)->forced);
+    rig_durable();
+    rig_done(OP_EXECUTE, 1, "{\"n\":1}");
+    rig_durable();
+    rig_told_outcome(&told, TXN_OUTCOME_COMMITTED);
+    ck_assert_ptr_null(rig_sent(OP_COMMIT, 1));
+    ck_assert_msg(strstr(told.steps, "\"output\":{\"n\":1}") != NULL, "%s", told.steps);
+}
+END_TEST
+
+START_TEST(a_single_branch_whose_answer_is_lost_is_asked_again_and_never_taken_for_a_no)
+{
+    begin("single", "{}");
+    rig_durable();
+    rig_answer(OP_EXECUTE, 1, (struct result){.result = RESULT_UNKNOWN});
+    ck_assert_uint_eq(told.times, 0);
+    rig_advance(5000000);
+    rig_durable();
+    ck_assert_ptr_nonnull(rig_sent(OP_EXECUTE, 1));
+    ck_assert_ptr_null(rig_written(TXN_RECORD_DECISION));
+}
+END_TEST
+
+START_TEST(who_only_read_hears_no_commit)
+{
+    begin("transfer", "{\"n\":7}");
+    rig_answer(OP_PREPARE, 1, (struct result){.result = RESULT_VOTE, .vote = VOTE_READ_ONLY});
+    rig_yes(2, NULL);
+    rig_durable();
+    ck_assert_ptr_null(rig_sent(OP_COMMIT, 1));
+    rig_done(OP_COMMIT, 2, NULL);
+    rig_durable();
+    rig_told_outcome(&told, TXN_OUTCOME_COMMITTED);
+}
+END_TEST
+
+START_TEST(a_branch_that_ended_otherwise_makes_the_outcome_mixed_when_that_is_durable)
+{
+    begin("transfer", "{\"n\":7}");
+    rig_yes(1, NULL);
+    rig_yes(2, NULL);
+    rig_durable();
+    rig_done(OP_COMMIT, 2, NULL);
+    rig_answer(OP_COMMIT, 1, (struct result){.result = RESULT_HEURISTIC});
+    ck_assert_int_eq(rig_written(TXN_RECORD_OUTCOME)->outcome, TXN_OUTCOME_MIXED);
+    rig_durable();
+    rig_told_outcome(&told, TXN_OUTCOME_MIXED);
+}
+END_TEST
+
+START_TEST(who_has_waited_long_enough_is_told_how_far_it_is)
+{
+    begin("transfer", "{\"n\":7}");
+    rig_yes(1, NULL);
+    rig_yes(2, NULL);
+    rig_durable();
+    rig_done(OP_COMMIT, 2, NULL);
+    rig_advance(UINT64_C(120000000)); /* bank_a does not answer its commit */
+    rig_told_outcome(&told, TXN_OUTCOME_COMMITTED);
+    ck_assert_str_eq(told.state, "committing");
+    ck_assert_uint_eq(driver_open(rig.driver), 1);
+}
+END_TEST
+
+START_TEST(a_participant_that_is_registered_again_keeps_what_is_under_way)
+{
+    begin("transfer", "{\"n\":7}");
+    rig_yes(1, NULL);
+    rig_participant("bank_b", "batch");
+    rig_yes(2, NULL);
+    rig_durable();
+    ck_assert_str_eq(rig_sent(OP_COMMIT, 2)->participant, "bank_b");
+}
+END_TEST
+
 /* --- sagas -------------------------------------------------------------------------------------
  */
 
@@ -271,6 +363,67 @@ START_TEST(an_unknown_answer_is_asked_again_and_counted)
 }
 END_TEST
 
+START_TEST(behind_its_pivot_a_saga_only_goes_forward)
+{
+    struct rig_told cancel = {0};
+    begin("upgrade", "{}");
+    rig_durable();
+    troth_gtid gtid = rig_sent(OP_EXECUTE, 1)->gtid;
+    rig_done(OP_EXECUTE, 1, NULL);
+    rig_durable();
+    rig_done(OP_EXECUTE, 2, NULL);
+    rig_durable();
+    rig_answer(OP_EXECUTE, 3, (struct result){.result = RESULT_UNKNOWN});
+    rig.host.abort(rig.host.ctx, &gtid, 0, rig_tell, &cancel);
+    ck_assert_int_eq(cancel.status, 409);
+    for (int i = 0; i < 10; i++) {
+        rig_advance(60000000);
+        rig_durable();
+        rig_answer(OP_EXECUTE, 3, (struct result){.result = RESULT_UNKNOWN});
+    }
+    rig_advance(60000000);
+    rig_durable();
+    rig_done(OP_EXECUTE, 3, NULL);
+    rig_durable();
+    ck_assert_ptr_null(rig_sent(OP_COMPENSATE, 1));
+    ck_assert_uint_eq(driver_open(rig.driver), 0);
+}
+END_TEST
+
+START_TEST(a_pivot_that_says_no_turns_the_saga_back)
+{
+    begin("upgrade", "{}");
+    rig_durable();
+    rig_done(OP_EXECUTE, 1, NULL);
+    rig_durable();
+    rig_refused(OP_EXECUTE, 2, "card declined");
+    rig_durable();
+    rig_done(OP_COMPENSATE, 1, NULL);
+    rig_durable();
+    rig_told_outcome(&told, TXN_OUTCOME_COMPENSATED);
+    failed_with("card declined");
+}
+END_TEST
+
+START_TEST(a_pivot_that_may_have_run_is_fenced_before_the_turn_is_written)
+{
+    struct rig_told cancel = {0};
+    begin("upgrade", "{}");
+    rig_durable();
+    troth_gtid gtid = rig_sent(OP_EXECUTE, 1)->gtid;
+    rig_done(OP_EXECUTE, 1, NULL);
+    rig_durable();
+    rig_answer(OP_EXECUTE, 2, (struct result){.result = RESULT_UNKNOWN});
+    rig.host.abort(rig.host.ctx, &gtid, 0, rig_tell, &cancel);
+    rig_durable();
+    ck_assert_ptr_null(rig_sent(OP_COMPENSATE, 1));
+    ck_assert_ptr_nonnull(rig_sent(OP_ABORT, 2));
+    rig_answer(OP_ABORT, 2, (struct result){.result = RESULT_DONE, .state = BRANCH_IS_ABORTED});
+    rig_durable();
+    ck_assert_ptr_nonnull(rig_sent(OP_COMPENSATE, 1));
+}
+END_TEST
+
 /* --- fallback ----------------------------------------------------------------------------------
  */
 
@@ -324,6 +477,17 @@ Suite *suite_driving(void)
     tcase_add_test(tests, a_commit_that_nobody_answers_is_sent_again_without_end);
     tcase_add_test(tests, a_full_queue_to_a_participant_is_no_answer_of_its);
     tcase_add_test(tests, an_answer_for_what_is_not_here_changes_nothing);
+    tcase_add_test(tests, a_single_branch_decides_by_itself_behind_a_row_that_says_so);
+    tcase_add_test(tests,
+                   a_single_branch_whose_answer_is_lost_is_asked_again_and_never_taken_for_a_no);
+    tcase_add_test(tests, who_only_read_hears_no_commit);
+    tcase_add_test(tests,
+                   a_branch_that_ended_otherwise_makes_the_outcome_mixed_when_that_is_durable);
+    tcase_add_test(tests, who_has_waited_long_enough_is_told_how_far_it_is);
+    tcase_add_test(tests, a_participant_that_is_registered_again_keeps_what_is_under_way);
+    tcase_add_test(tests, behind_its_pivot_a_saga_only_goes_forward);
+    tcase_add_test(tests, a_pivot_that_says_no_turns_the_saga_back);
+    tcase_add_test(tests, a_pivot_that_may_have_run_is_fenced_before_the_turn_is_written);
     tcase_add_test(tests, a_step_gets_the_output_of_the_one_before_it);
     tcase_add_test(tests, a_refusal_undoes_what_was_done_with_what_it_answered);
     tcase_add_test(tests, a_step_whose_condition_is_false_is_never_sent);
