@@ -415,6 +415,15 @@ static bool ends_session(const PGresult *result)
     return state != NULL && memcmp(state, "08", 2) == 0;
 }
 
+/* What the next session would most likely hear, too, so that it comes after a longer pause. Not: a
+ * connection that was lost (no SQLSTATE, or class 08), a session that somebody ended (57P). */
+static bool will_recur(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return state != NULL && memcmp(state, "08", 2) != 0 && memcmp(state, "57P", 3) != 0;
+}
+
 static void link_deliver(struct link *link, PGresult *result)
 {
     struct link_item item = link->items[link->items_head];
@@ -431,7 +440,7 @@ static void link_deliver(struct link *link, PGresult *result)
         if (item.is_sync)
             link->backoff_us = LINK_BACKOFF_MIN_US;
     }
-    link->failed = link->failed || status == PGRES_FATAL_ERROR;
+    link->failed = link->failed || (status == PGRES_FATAL_ERROR && will_recur(result));
     if (item.fn != NULL)
         item.fn(item.arg, result);
     if (status == PGRES_FATAL_ERROR && ends_session(result)) {

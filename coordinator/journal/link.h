@@ -92,7 +92,7 @@ struct link {
     uint64_t heard_us; /* when the last word came, or the first question went */
     uint64_t backoff_us;       /* back to its minimum with the first sync of a session … */
     uint64_t backoff_start_us; /* … unless the session ends after an error: then as it began */
-    bool failed;               /* an error in this session */
+    bool failed;               /* an error in this session that the next may meet, too */
     bool broken; /* a send failed: torn down in the next turn, never inside a caller */
     struct link_item *items;
     size_t items_head, items_count, items_cap;

@@ -39,6 +39,14 @@ class Failover(TrothTest):
         cls.first_client = 0
         cls.system = cls.make_system().start()
 
+    @classmethod
+    def tearDownClass(cls):
+        """The next class has processes of the same names."""
+        for process in (cls.system.trothd, *cls.system.banks.values()):
+            process.kill9()
+        for cluster in cls.system.pair.clusters:
+            cluster.stop()
+
     def setUp(self):
         self.trothd, self.pair = self.system.trothd, self.system.pair
         self.transfers = Transfers(self.system, CLIENTS, first=self.first_client)

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TEMPLATE "journal_template"
+
 uint64_t world_now_ms(void)
 {
     struct timespec now;
@@ -29,13 +31,31 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)arg;
 }
 
+void world_make_template(void)
+{
+    static bool made;
+    char conninfo[200];
+    uint32_t applied;
+    PGconn *admin;
+
+    if (made)
+        return;
+    made = true;
+    snprintf(conninfo, sizeof conninfo, "%s dbname=postgres", server());
+    admin = PQconnectdb(conninfo);
+    PQclear(PQexec(admin, "create database " TEMPLATE));
+    PQfinish(admin);
+    snprintf(conninfo, sizeof conninfo, "%s dbname=" TEMPLATE, server());
+    ck_assert_int_eq(journal_migrate(conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
+                     TROTH_OK);
+}
+
 void world_init(struct world *world, bool bare)
 {
     static unsigned number;
     struct timeval often = {.tv_usec = 5000};
     char sql[160], conninfo[200];
     struct timespec now;
-    uint32_t applied;
 
     *world = (struct world){0};
     /* A test's process may have the number of one before it. */
@@ -44,15 +64,15 @@ void world_init(struct world *world, bool bare)
              (long)now.tv_sec, ++number);
     snprintf(conninfo, sizeof conninfo, "%s dbname=postgres", server());
     world->admin = PQconnectdb(conninfo);
-    snprintf(sql, sizeof sql, "create database %s", world->database);
+    snprintf(sql, sizeof sql, "create database %s%s", world->database,
+             bare ? "" : " template " TEMPLATE);
     world_exec(world, sql);
     PQfinish(world->admin);
     snprintf(world->conninfo, sizeof world->conninfo, "%s dbname=%s", server(), world->database);
     world->admin = PQconnectdb(world->conninfo);
     ck_assert_int_eq(PQstatus(world->admin), CONNECTION_OK);
-    if (!bare)
-        ck_assert_int_eq(
-            journal_migrate(world->conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied), TROTH_OK);
+    if (!bare) /* sessions are known by it, and those of the test before may still be there */
+        world_exec(world, "update troth.journal set id = substr(md5(random()::text), 1, 16)");
     world->base = event_base_new();
     world->tick = event_new(world->base, -1, EV_PERSIST, on_tick, NULL);
     event_add(world->tick, &often);

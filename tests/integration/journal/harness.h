@@ -66,6 +66,9 @@ struct world {
     size_t nodes_count;
 };
 
+/* What the tests' databases are copies of: made by the first that calls it, in the process of all
+ * (an unchecked fixture). */
+void world_make_template(void);
 /* A new database, migrated unless `bare`. */
 void world_init(struct world *world, bool bare);
 void world_finish(struct world *world);

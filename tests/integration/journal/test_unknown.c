@@ -8,6 +8,9 @@
     32 /* transactions without verdicts at a time, so that there are many batches                  \
         */
 
+#define LOSSES        16
+#define LOSSES_MS_MAX 8000 /* with a pause that doubles up to two seconds it would be 15 s */
+
 /* Appends begin, a step and decision of `count` transactions while `fault` does its
  * worst; then every append has exactly one verdict, every decision is there exactly once, and so is
  * its event. */
@@ -81,7 +84,7 @@ static void bombard_cut(enum proxy_cut cut, size_t budget_max, uint32_t seed)
     proxy_init(&cutter.proxy, &world);
     node_start(&world, &node, (struct node_options){.conninfo = cutter.proxy.conninfo});
     world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
-    bombard(&world, &node, 1200, cut_often, &cutter);
+    bombard(&world, &node, 400, cut_often, &cutter);
     journal_stats(node.journal, &stats);
     ck_assert_uint_gt(cutter.proxy.cuts, 20);
     ck_assert_uint_gt(stats.unknown_commits, 10);
@@ -111,6 +114,10 @@ struct killer {
     long killed;
 };
 
+static const char kill_sql[] =
+    "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name like "
+    "'troth:%:lane:%' and datname = current_database()";
+
 static void kill_lane(void *arg, uint64_t done)
 {
     struct killer *killer = arg;
@@ -118,10 +125,7 @@ static void kill_lane(void *arg, uint64_t done)
     if (done < killer->at)
         return;
     killer->at = done + 60;
-    killer->killed +=
-        world_number(killer->world, "select count(pg_terminate_backend(pid)) from pg_stat_activity "
-                                    "where application_name like 'troth:%:lane:%' "
-                                    "and datname = current_database()");
+    killer->killed += world_number(killer->world, kill_sql);
 }
 
 /* The lane's session is ended by an administrator again and again, also during its COMMIT. */
@@ -138,6 +142,26 @@ START_TEST(session_terminated)
     journal_stats(node.journal, &stats);
     ck_assert_int_gt(killer.killed, 20);
     ck_assert_uint_gt(stats.unknown_commits, 5);
+    world_finish(&world);
+}
+END_TEST
+
+/* A session that is lost says nothing against the next one: it is made at once, however many were
+ * lost before. */
+START_TEST(a_lost_session_is_followed_at_once)
+{
+    struct world world;
+    struct node node;
+    uint64_t began = world_now_ms();
+
+    world_init(&world, false);
+    node_lead(&world, &node);
+    for (uint64_t i = 1; i <= LOSSES; i++) {
+        append(&node, sample_gtid(&node, 1, i), TXN_RECORD_DECISION);
+        world_wait(&world, world_number(&world, kill_sql) == 1);
+        world_wait(&world, node.verdicts.count == i);
+    }
+    ck_assert_uint_lt(world_now_ms() - began, LOSSES_MS_MAX);
     world_finish(&world);
 }
 END_TEST
@@ -212,6 +236,7 @@ TCase *unknown_tests(void)
     tcase_add_test(tests, cut_within_requests);
     tcase_add_test(tests, cut_within_answers);
     tcase_add_test(tests, session_terminated);
+    tcase_add_test(tests, a_lost_session_is_followed_at_once);
     tcase_add_test(tests, warning_at_commit);
     tcase_add_test(tests, refused_for_a_while);
     return tests;
