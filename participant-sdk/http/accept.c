@@ -1,5 +1,5 @@
 /* accept.c: listening and accepting. */
-#include "serve.h"
+#include "serve_conn.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+
+#include "serve.h"
 
 #define LISTEN_BACKLOG 1024
 

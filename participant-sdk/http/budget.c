@@ -3,7 +3,7 @@
  * A connection's memory is counted while it has something to send (replies and streams apart), and
  * while a request's body is there. Whoever asks for more than is left of bodies is refused; of
  * those that do not read what was sent to them, the one with the most goes first. */
-#include "serve.h"
+#include "budget.h"
 
 #include <string.h>
 

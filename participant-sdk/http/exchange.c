@@ -1,5 +1,5 @@
 /* exchange.c: the request as its handler sees it. */
-#include "serve.h"
+#include "exchange.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+
+#include "budget.h"
 
 /* http://host/path -> /path (RFC 9112, section 3.2.2: a server must take this form too). */
 static size_t skip_authority(struct troth_span target)

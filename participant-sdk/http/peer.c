@@ -1,5 +1,5 @@
 /* peer.c: the client's interface: peers and calls. */
-#include "peer.h"
+#include "peer_parts.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -8,6 +8,10 @@
 #include <string.h>
 
 #include <base/now.h>
+
+#include "peer_call.h"
+#include "peer_link.h"
+#include "wait.h"
 
 int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                      struct http_peer **ret_peer)
@@ -75,15 +79,6 @@ int http_peer_errno(const struct http_peer *peer)
     return peer->why_errno;
 }
 
-void http_peer_say(struct http_peer *peer, int error, const char *format, ...)
-{
-    peer->why_errno = error;
-    va_list values;
-    va_start(values, format);
-    (void)vsnprintf(peer->why, sizeof(peer->why), format, values);
-    va_end(values);
-}
-
 uint32_t http_peer_free(const struct http_peer *peer)
 {
     return peer->config.connections_max - peer->busy;
@@ -97,12 +92,6 @@ static struct http_call *new_call(struct http_peer *peer)
     }
     peer->unused = call->next;
     return call;
-}
-
-void http_peer_call_free(struct http_peer *peer, struct http_call *call)
-{
-    call->next = peer->unused;
-    peer->unused = call;
 }
 
 #define APPEND_LITERAL(buffer, text) buffer_append((buffer), (text), sizeof(text) - 1)

@@ -1,5 +1,5 @@
 /* peer_link.c: a client connection: connecting, the answer, and what a lost connection means. */
-#include "peer.h"
+#include "peer_link.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <base/now.h>
+
+#include "peer_call.h"
 
 #define EDGE(state) (1u << (state))
 #define PEER_LINK_MARGIN_US                                                                        \

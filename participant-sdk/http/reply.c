@@ -1,8 +1,11 @@
 /* reply.c: what a server connection says. */
-#include "serve.h"
+#include "reply.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "budget.h"
+#include "serve.h"
 
 const char *http_status_reason(int status)
 {

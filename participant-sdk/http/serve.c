@@ -9,6 +9,10 @@
 
 #include <base/now.h>
 
+#include "budget.h"
+#include "exchange.h"
+#include "reply.h"
+
 #define EDGE(state) (1u << (state))
 
 static const struct {

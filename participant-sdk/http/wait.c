@@ -1,5 +1,5 @@
 /* wait.c: calls that wait until it is known where their peer's name leads. */
-#include "peer.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,6 +7,9 @@
 #include <event2/event.h>
 
 #include <base/now.h>
+
+#include "peer_call.h"
+#include "peer_link.h"
 
 static uint64_t patience_of(const struct http_call *call)
 {

@@ -1,6 +1,6 @@
-/* peer.h: the client's own view of a peer, its connections and calls. */
-#ifndef HTTP_PEER_H
-#define HTTP_PEER_H
+/* peer_parts.h: the client's own view of a peer, its connections and calls. */
+#ifndef HTTP_PEER_PARTS_H
+#define HTTP_PEER_PARTS_H
 
 #include <http/client.h>
 
@@ -73,32 +73,5 @@ struct http_peer {
     struct peer_links idle; /* last used first */
     struct http_call *unused;
 };
-
-/* peer_link.c. A connection to the peer for the call, with the request's bytes (taken). Nothing is
- * called before it returns. TROTH_ERROR_UNAVAILABLE, _NO_MEMORY; the request is lost then. */
-TROTH_MUST_CHECK int http_link_open(struct http_peer *peer, struct http_call *call,
-                                    struct buffer *request);
-/* An idle connection that is still good, or NULL. */
-struct peer_link *http_link_reuse(struct http_peer *peer);
-/* The request stands in its `out`. */
-void http_link_use(struct peer_link *link, struct http_call *call);
-void http_link_close(struct peer_link *link);
-/* Calls on_done; the connection becomes idle or is closed. */
-void http_link_finish(struct peer_link *link, int error, bool is_reusable);
-
-/* wait.c: calls that wait for the name. */
-TROTH_MUST_CHECK int http_wait_init(struct http_peer *peer);
-void http_wait_finish(struct http_peer *peer); /* every call ends with SHUTTING_DOWN */
-/* A new connection for the call, as soon as there is an address; takes the request, also on
- * failure. Nothing is called before it returns. TROTH_ERROR_UNAVAILABLE, _NO_MEMORY. */
-TROTH_MUST_CHECK int http_wait_or_open(struct http_peer *peer, struct http_call *call,
-                                       struct buffer *request);
-void http_wait_cancel(struct http_call *call);
-
-/* peer.c */
-/* What has become of the last call, for people; and as an errno where no connection came about. */
-void http_peer_say(struct http_peer *peer, int error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void http_peer_call_free(struct http_peer *peer, struct http_call *call);
 
 #endif
