@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "rig.h"
 
@@ -24,9 +25,24 @@ static void add_all(Suite *suite, void (*way)(void))
     size_t i;
 
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tcase_add_unchecked_fixture(cases[i], rig_make_template, NULL);
         tcase_add_unchecked_fixture(cases[i], way, function);
         suite_add_tcase(suite, cases[i]);
     }
+}
+
+static void add_one(Suite *suite, TCase *tests)
+{
+    tcase_add_unchecked_fixture(tests, rig_make_template, NULL);
+    suite_add_tcase(suite, tests);
+}
+
+/* All of them, or a part: they mostly wait, and so they do beside each other (in-parts). */
+static bool is_wanted(const char *part)
+{
+    const char *wanted = getenv("TROTH_TEST_PART");
+
+    return wanted == NULL || strcmp(wanted, part) == 0;
 }
 
 int main(void)
@@ -36,13 +52,20 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    add_all(suite, statement);
-    if (once == NULL) { /* under ThreadSanitizer: the way with most hands is enough */
+    if (is_wanted("1")) {
+        add_all(suite, statement);
+    }
+    if (once == NULL && is_wanted("2")) { /* under ThreadSanitizer: the way with most hands is
+                                             enough */
         add_all(suite, queries_only);
+    }
+    if (once == NULL && is_wanted("3")) {
         add_all(suite, function);
     }
-    suite_add_tcase(suite, scan_tests());
-    suite_add_tcase(suite, statement_tests());
+    if (is_wanted("3")) {
+        add_one(suite, scan_tests());
+        add_one(suite, statement_tests());
+    }
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -103,34 +103,49 @@ static void tidy_up_after_others(void)
 static void create_database(struct rig *rig)
 {
     struct rig postgres = {.conninfo = ""};
-    char name[48], sql[80];
+    char name[48], sql[112];
     struct timespec now; /* a test's process may have the number of one before it */
 
     in_database(&postgres, "postgres");
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(name, sizeof name, "sdk_%d_%ld", (int)getpid(), (long)now.tv_sec);
-    snprintf(sql, sizeof sql, "CREATE DATABASE %s", name);
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE rig_template", name);
     session_run_sql(postgres.sql, sql);
     PQfinish(postgres.sql);
     in_database(rig, name);
 }
 
-void rig_setup(struct rig *rig)
+void rig_make_template(void)
 {
+    static bool made;
+    struct rig rig = {.conninfo = ""};
     char why[512];
 
+    if (made) {
+        return;
+    }
+    made = true;
+    in_database(&rig, "postgres");
+    session_run_sql(rig.sql, "CREATE DATABASE rig_template");
+    PQfinish(rig.sql);
+    in_database(&rig, "rig_template");
+    ck_assert_msg(troth_postgres_migrate(rig.conninfo, why, sizeof why) == 0, "%s", why);
+    session_run_sql(rig.sql,
+                    "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL"
+                    " CONSTRAINT account_balance CHECK (balance BETWEEN -1000000 AND 1000000));"
+                    "CREATE TABLE seen (output text);"
+                    "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");
+    PQfinish(rig.sql);
+}
+
+void rig_setup(struct rig *rig)
+{
     memset(rig, 0, sizeof *rig);
     pthread_mutex_init(&rig->gate.lock, NULL);
     pthread_cond_init(&rig->gate.moved, NULL);
     pthread_mutex_init(&rig->saying, NULL);
     tidy_up_after_others();
     create_database(rig);
-    ck_assert_msg(troth_postgres_migrate(rig->conninfo, why, sizeof why) == 0, "%s", why);
-    session_run_sql(rig->sql,
-                    "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL"
-                    " CONSTRAINT account_balance CHECK (balance BETWEEN -1000000 AND 1000000));"
-                    "CREATE TABLE seen (output text);"
-                    "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");
     rig->config = (struct troth_postgres_config){
         TROTH_POSTGRES_CONFIG_INIT, .conninfo = rig->conninfo,  .slots = 4,
         .phase2_connections = 2,    .lock_timeout_us = 300000,  .guard_timeout_us = 100000,

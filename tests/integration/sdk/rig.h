@@ -43,6 +43,9 @@ struct rig {
     unsigned calls; /* of `both` and `skew` */
 };
 
+/* What the tests' databases are copies of: made by the first that calls it, in the process of all
+ * (an unchecked fixture). */
+void rig_make_template(void);
 /* A new database with account 1 to 9 of 1000 each, and a participant over it. */
 void rig_setup(struct rig *rig);
 void rig_start(struct rig *rig);
