@@ -59,7 +59,8 @@ static const char *output_wrong(struct troth_span output, struct troth_span *ret
     return json_check(output, JSON_CHECK_PAYLOAD, ret_value, &fault) == 0 ? NULL : fault.text;
 }
 
-/* Keeps the answer's bytes in the task; what cannot be kept makes the answer unknown. */
+/* Keeps the answer's bytes in the task; what cannot be kept makes the answer unknown. Only a commit
+ * stays done, without an output: it would be asked about for ever, and be answered the same. */
 static void keep(struct troth_reply *task, struct troth_span output, const char *reason)
 {
     struct result *result = &task->result;
@@ -68,8 +69,11 @@ static void keep(struct troth_reply *task, struct troth_span output, const char 
     char *at;
 
     if (output.data != NULL && (task->complaint = output_wrong(output, &value)) != NULL) {
-        set_unknown(result, task->complaint);
-        return;
+        value = (struct troth_span){NULL, 0};
+        if (result->op != OP_COMMIT || result->result != RESULT_DONE) {
+            set_unknown(result, task->complaint);
+            return;
+        }
     }
     if (words.len > MESSAGE_REASON_MAX) {
         words.len = MESSAGE_REASON_MAX;

@@ -86,7 +86,7 @@ struct troth_participant_config {
  *   pending_max                        `retry`; commands of one request have no other limit
  *   TROTH_JOURNALS_MAX                 503
  *   an output above 512 KiB, or        `unknown`, since the work may have been done, and a
- *   of more than 64 levels             diagnostic
+ *   of more than 64 levels             diagnostic; a commit is done without it
  *   a client that takes nothing of     cut off; its commands go on, and their answers go nowhere
  *   its answer for 30 s, or leaves
  *   8 MiB of it
@@ -190,7 +190,8 @@ struct troth_reply; /* the right, and the duty, to answer one command */
  * What the reply says must be durable before it is given: the library only carries it.
  *
  * `output` is one JSON value or absent ({NULL, 0}); what is not JSON turns the reply into `unknown`
- * and a diagnostic, since the work may have been done. `reason` is text for people or NULL; more
+ * and a diagnostic, since the work may have been done; a commit that is done stays so, without the
+ * output. `reason` is text for people or NULL; more
  * than 512 bytes are cut off. Memory that runs out turns a reply into `unknown`. */
 void troth_reply_vote(struct troth_reply *reply, enum troth_vote vote, struct troth_span output);
 /* `state`: for abort and status, what became of the branch; TROTH_BRANCH_UNSAID otherwise. */

@@ -1,8 +1,9 @@
 -- What an operation's own statement is put into, in the place of the one here, where it goes in one message with the
 -- claim (claim_or_fail.sql) and with COMMIT or PREPARE TRANSACTION behind it, which takes the time that it needs: its
 -- row as one JSON value, kept in the row that was claimed, by its place. A look into the index would make a
--- serialisable transaction depend on whoever inserts his row beside it. Without a row, or with one that is larger than
--- an output may be, it fails (22012), so that the server skips what was sent behind it.
+-- serialisable transaction depend on whoever inserts his row beside it. Without a row, or with one that may be larger or
+-- deeper than an output is allowed to be (it has more opening brackets, perhaps within texts), it fails (22012), so that
+-- the server skips what was sent behind it: as a function's, the output is looked at before anything is kept.
 PREPARE troth_row_kept AS
 WITH work AS (
 TABLE troth_guard.version
@@ -13,4 +14,7 @@ TABLE troth_guard.version
     WHERE ctid = current_setting('troth.place')::tid
     RETURNING output, set_config('statement_timeout', '0', true)
 )
-SELECT min(output), 1 / count(*) FILTER (WHERE octet_length(output) <= 524288) FROM kept;
+SELECT min(output),
+       1 / count(*) FILTER (WHERE octet_length(convert_to(output, 'UTF8')) <= 524288
+                            AND length(output) - length(translate(output, '{[', '')) <= 64)
+FROM kept;

@@ -328,6 +328,13 @@ static const struct troth_postgres_statement divide = {
 static const struct troth_postgres_statement many = {TROTH_POSTGRES_STATEMENT_INIT,
                                                      .sql = "SELECT id FROM account"};
 
+/* An array of so many levels, within the row's own. */
+static const struct troth_postgres_statement nested = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "UPDATE account SET balance = balance - 1 WHERE id = 1"
+           " RETURNING (repeat('[', $1::int) || repeat(']', $1::int))::json AS levels",
+    .parameters = (const char *const[]){"levels", NULL}};
+
 static void handle_statement(struct rig *rig, const char *name,
                              const struct troth_postgres_statement *statement,
                              const struct troth_postgres_statement *undo_statement)
@@ -343,6 +350,7 @@ void service_register(struct rig *rig)
     handle_statement(rig, "pay", &pay, &pay_back);
     handle_statement(rig, "divide", &divide, NULL);
     handle_statement(rig, "many", &many, NULL);
+    handle_statement(rig, "nested", &nested, NULL);
     handle(rig, "debit", debit, false);
     handle(rig, "hold", hold, false);
     handle(rig, "both", both, false);

@@ -98,6 +98,25 @@ START_TEST(more_than_one_row_is_no_answer)
 }
 END_TEST
 
+/* Before anything is kept: a branch whose output nobody can take would be committed for ever. */
+START_TEST(an_output_that_is_too_deep_is_no_answer)
+{
+    struct said said;
+
+    warm_up(_i);
+    said = ASK(.op = OP_EXECUTE, .operation = "nested", .counter = 1, .input = "{\"levels\":64}");
+    ck_assert_int_eq(said.result, RESULT_RETRY);
+    ck_assert_msg(strstr(said.reason, "too deep") != NULL, "%s", said.reason);
+    said = ASK(.op = OP_PREPARE, .operation = "nested", .counter = 2, .input = "{\"levels\":500}");
+    ck_assert_int_eq(said.result, RESULT_RETRY);
+    ck_assert_msg(strstr(said.reason, "too deep") != NULL, "%s", said.reason);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+    said = ASK(.op = OP_EXECUTE, .operation = "nested", .counter = 3, .input = "{\"levels\":63}");
+    ck_assert_int_eq(said.result, RESULT_DONE);
+    ck_assert_int_eq(rig_balance(&rig, 1), 999);
+}
+END_TEST
+
 START_TEST(a_statement_undoes)
 {
     const char *input = "{\"from\":{\"account\":1},\"amount\":100}";
@@ -158,6 +177,7 @@ TCase *statement_tests(void)
     tcase_add_loop_test(tests, without_a_row_it_refuses_in_the_words_of_its_query, 0, 2);
     tcase_add_loop_test(tests, what_would_fail_again_is_refused_in_the_servers_words, 0, 2);
     tcase_add_loop_test(tests, more_than_one_row_is_no_answer, 0, 2);
+    tcase_add_loop_test(tests, an_output_that_is_too_deep_is_no_answer, 0, 2);
     tcase_add_loop_test(tests, a_statement_undoes, 0, 2);
     tcase_add_test(tests, what_makes_no_operation_is_refused_at_once);
     return tests;

@@ -168,6 +168,17 @@ START_TEST(diagnostics_name_the_branch)
 }
 END_TEST
 
+/* A commit that is done would be asked about for ever. */
+START_TEST(a_commit_with_a_bad_output_is_done_without_it)
+{
+    const char *answer = ask(line("commit", 1, "garbage", NULL));
+
+    ck_assert_msg(strstr(answer, "\"result\":\"done\"") != NULL, "%s", answer);
+    ck_assert_ptr_null(strstr(answer, "output"));
+    ck_assert_ptr_nonnull(strstr(said_last(), "event=bad_output"));
+}
+END_TEST
+
 /* A body in which no line is a command is 400. */
 START_TEST(no_command_at_all)
 {
@@ -281,6 +292,7 @@ TCase *batch_tests(void)
     tcase_add_test(tests, late_replies_from_threads);
     tcase_add_test(tests, one_bad_line);
     tcase_add_test(tests, diagnostics_name_the_branch);
+    tcase_add_test(tests, a_commit_with_a_bad_output_is_done_without_it);
     tcase_add_test(tests, no_command_at_all);
     tcase_add_test(tests, too_long_a_line);
     tcase_add_test(tests, too_large_a_body);

@@ -71,9 +71,14 @@ static void spoilt(void *arg, const struct troth_call *call, struct troth_reply 
 
 static void garbage(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
+    const struct troth_span output = {"{]", 2};
+
     (void)arg;
-    (void)call;
-    troth_reply_vote(reply, TROTH_VOTE_YES, (struct troth_span){"{]", 2});
+    if (call->op == TROTH_OP_COMMIT) {
+        troth_reply_done(reply, TROTH_BRANCH_COMMITTED, output);
+    } else {
+        troth_reply_vote(reply, TROTH_VOTE_YES, output);
+    }
 }
 
 static void quiet(void *arg, const struct troth_call *call, struct troth_reply *reply)
