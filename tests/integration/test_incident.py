@@ -132,7 +132,10 @@ class Incident(TrothTest):
         self.metric_is(0, "troth_journal_writable")
         shown = self.status("NOT READY at", r"journal\.writable +false\n", rf"journal\.reason .*{words}",
                             status=UNAVAILABLE)
-        wait_until(lambda: self.transfers.refused(words), 20, "a client is refused with these words")
+        refused = self.system.transfer(*AWAY)  # a new one; those under way are not refused, and wait
+        self.assertEqual(refused.status, 503, refused)
+        self.assertIn("nothing was done", refused.json["detail"])
+        self.assertIn(words, refused.json["detail"])
         return shown
 
     def journal_is_well(self):

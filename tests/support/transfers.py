@@ -29,7 +29,6 @@ class Client(threading.Thread):
         self.system, self.number, self.random = system, number, random.Random(number)
         self.told, self.end = [], threading.Event()
         self.accepted = set()  # gtids of 202: durable, whatever became of them
-        self.refused = []  # the words of who said that nothing was done
         self.failed = None
         self.start()
 
@@ -53,8 +52,6 @@ class Client(threading.Thread):
                                       time.monotonic()))
                 return
             assert reply is None or reply.status in (202, 503, 504), reply
-            if reply is not None and reply.status == 503:
-                self.refused.append(reply.json["detail"])
             if reply is not None and reply.status == 202:
                 self.accepted.add(reply.json["gtid"])
             self.end.wait(AGAIN_SECONDS)
@@ -71,10 +68,6 @@ class Transfers:
 
     def committed_since(self, moment):
         return [one for one in self.told() if one.at > moment and one.outcome == "committed"]
-
-    def refused(self, words):
-        """A client was refused with these words."""
-        return any(words in detail for client in self.clients for detail in client.refused)
 
     def stop(self):
         for client in self.clients:
