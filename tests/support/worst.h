@@ -18,6 +18,8 @@
  * builds with sanitizers and slow machines. What was quadratic took seconds. */
 #define WORST_BOUND_US 250000u
 #define WORST_RUNS     4
+/* Caches that others fill and pages that are new make one time differ from the next by so much. */
+#define WORST_NOISE_US 50000u
 
 static inline uint64_t worst_cpu_us(void)
 {
@@ -45,8 +47,8 @@ static inline void worst_judge(const char *name, uint64_t half_us, uint64_t whol
         printf("%-34s half %6llu us, whole %6llu us\n", name, (unsigned long long)half_us,
                (unsigned long long)whole_us);
     ck_assert_msg(whole_us < WORST_BOUND_US, "%s: %llu us", name, (unsigned long long)whole_us);
-    ck_assert_msg(whole_us < 3 * half_us + 5000, "%s: %llu us, and half of it %llu us", name,
-                  (unsigned long long)whole_us, (unsigned long long)half_us);
+    ck_assert_msg(whole_us < 3 * half_us + WORST_NOISE_US, "%s: %llu us, and half of it %llu us",
+                  name, (unsigned long long)whole_us, (unsigned long long)half_us);
 }
 
 /* ' stands for ". */
