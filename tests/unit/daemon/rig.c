@@ -70,6 +70,7 @@ void rig_stop(void)
 
 void rig_down(void)
 {
+    rig.deaf = true;
     rig_stop();
     rig_channels_finish();
     rig_journal_finish();
@@ -153,6 +154,8 @@ static void tell_text(char *ret_text, size_t size, struct troth_span span)
 void rig_tell(void *arg, const struct api_problem *problem, const struct api_view *view, bool fresh)
 {
     struct rig_told *told = arg;
+    if (rig.deaf)
+        return;
     tell_problem(told, problem);
     told->fresh = fresh;
     if (problem != NULL)
@@ -167,7 +170,8 @@ void rig_tell(void *arg, const struct api_problem *problem, const struct api_vie
 
 void rig_tell_done(void *arg, const struct api_problem *problem)
 {
-    tell_problem(arg, problem);
+    if (!rig.deaf)
+        tell_problem(arg, problem);
 }
 
 void rig_submit(const char *definition, const char *input, const char *key, enum api_reply reply,

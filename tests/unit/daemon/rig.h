@@ -88,6 +88,7 @@ struct rig {
     struct journal *journal; /* never looked into */
     /* How the journal is: set by a test at any time. */
     bool leads, writable;
+    bool deaf; /* a test is over: who it asked for is not told any more, being out of scope */
     uint32_t epoch;
     int append_error;
     struct rig_write *writes;

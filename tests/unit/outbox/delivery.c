@@ -245,7 +245,7 @@ START_TEST(damaged_rows_are_set_aside)
     static const char *const bad[] = {"", "[]", "{\"a\":1}", "{\"a\":\"b\"", "null"};
     make_outbox("mock");
     for (int i = 0; i < 5; i++) {
-        char key[8];
+        char key[12];
         (void)snprintf(key, sizeof(key), "%d", i);
         send_row((uint8_t)i, key, "{}", bad[i]);
         wait_for(i + 1);
