@@ -25,13 +25,13 @@
 #include "task.h"
 #include "watch.h"
 
-struct lane {
+struct commit_lane {
     struct committer *committer;
     struct session session; /* while it is being opened, the thread's */
     struct event *readable;
     struct troth_reply *task; /* under way; NULL: idle */
     bool committed;           /* its result has come, and is the one that was hoped for */
-    struct lane *next_idle;
+    struct commit_lane *next_idle;
 };
 
 struct committer {
@@ -39,10 +39,10 @@ struct committer {
     struct event_base *base;
     uint32_t count;
     uint32_t opened; /* lanes in use, the first ones; a lane that broke is opened again */
-    struct lane *opening;
-    struct lane *idle;   /* the last one used first */
-    struct lane *broken; /* to be opened again */
-    struct lane *lanes;
+    struct commit_lane *opening;
+    struct commit_lane *idle;   /* the last one used first */
+    struct commit_lane *broken; /* to be opened again */
+    struct commit_lane *lanes;
     struct troth_reply *first; /* waiting; bounded by the participant's pending_max */
     struct troth_reply **last;
 };
@@ -68,7 +68,7 @@ static void give_waiting_to_threads(struct committer *committer)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static void lane_break(struct lane *lane)
+static void lane_break(struct commit_lane *lane)
 {
     struct committer *committer = lane->committer;
 
@@ -85,7 +85,7 @@ static void lane_break(struct lane *lane)
 /* On a thread, which gives its own connection nothing to do. */
 static void open_run(struct session *session, struct troth_reply *task)
 {
-    struct lane *lane = task->done_arg;
+    struct commit_lane *lane = task->done_arg;
     const struct troth_span none = {NULL, 0};
 
     (void)session;
@@ -96,11 +96,11 @@ static void open_run(struct session *session, struct troth_reply *task)
     }
 }
 
-static void lane_free(struct lane *lane);
+static void lane_free(struct commit_lane *lane);
 
 static void on_opened(void *arg, const struct result *result)
 {
-    struct lane *lane = arg;
+    struct commit_lane *lane = arg;
     struct committer *committer = lane->committer;
 
     committer->opening = NULL;
@@ -118,7 +118,7 @@ static void on_opened(void *arg, const struct result *result)
 static void open_one(struct committer *committer)
 {
     const struct command command = {.op = OP_COMMIT, .operation = {"", 0}};
-    struct lane *lane = committer->broken;
+    struct commit_lane *lane = committer->broken;
     struct troth_reply *task;
 
     if (committer->opening != NULL || (lane == NULL && committer->opened == committer->count)) {
@@ -142,7 +142,7 @@ static void open_one(struct committer *committer)
 
 /* --- committing ------------------------------------------------------------------------------- */
 
-static void lane_send(struct lane *lane, struct troth_reply *task)
+static void lane_send(struct commit_lane *lane, struct troth_reply *task)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
@@ -164,7 +164,7 @@ static void lane_send(struct lane *lane, struct troth_reply *task)
 }
 
 /* The lane has nothing to do: the next task, or none. */
-static void lane_free(struct lane *lane)
+static void lane_free(struct commit_lane *lane)
 {
     struct committer *committer = lane->committer;
     struct troth_reply *task = committer->first;
@@ -183,7 +183,7 @@ static void lane_free(struct lane *lane)
 
 void committer_commit(struct committer *committer, struct troth_reply *task)
 {
-    struct lane *lane = committer->idle;
+    struct commit_lane *lane = committer->idle;
 
     if (lane != NULL) {
         committer->idle = lane->next_idle;
@@ -202,7 +202,7 @@ void committer_commit(struct committer *committer, struct troth_reply *task)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void answer(struct lane *lane, struct troth_reply *task, bool committed)
+static void answer(struct commit_lane *lane, struct troth_reply *task, bool committed)
 {
     struct troth_participant *participant = lane->committer->postgres->participant;
     struct troth_span output;
@@ -228,7 +228,7 @@ static void answer(struct lane *lane, struct troth_reply *task, bool committed)
     free(memory);
 }
 
-static void lane_note(struct lane *lane, PGresult *result)
+static void lane_note(struct commit_lane *lane, PGresult *result)
 {
     lane->committed = PQresultStatus(result) == PGRES_COMMAND_OK &&
                       strcmp(PQcmdStatus(result), "COMMIT PREPARED") == 0;
@@ -236,7 +236,7 @@ static void lane_note(struct lane *lane, PGresult *result)
 }
 
 /* All of the answer has come. */
-static void lane_answered(struct lane *lane)
+static void lane_answered(struct commit_lane *lane)
 {
     struct troth_reply *task = lane->task;
 
@@ -250,9 +250,9 @@ static void lane_answered(struct lane *lane)
     }
 }
 
-static void lane_unlink_idle(struct lane *lane)
+static void lane_unlink_idle(struct commit_lane *lane)
 {
-    struct lane **at = &lane->committer->idle;
+    struct commit_lane **at = &lane->committer->idle;
 
     while (*at != NULL && *at != lane) {
         at = &(*at)->next_idle;
@@ -262,7 +262,7 @@ static void lane_unlink_idle(struct lane *lane)
     }
 }
 
-static void lane_read(struct lane *lane)
+static void lane_read(struct commit_lane *lane)
 {
     PGconn *connection = lane->session.connection;
     struct troth_reply *task = lane->task;
@@ -289,7 +289,7 @@ static void lane_read(struct lane *lane)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    struct lane *lane = arg;
+    struct commit_lane *lane = arg;
 
     (void)fd;
     (void)what;
@@ -384,7 +384,7 @@ void committer_cut(struct committer *committer)
     uint32_t i;
 
     for (i = 0; committer != NULL && i < committer->opened; i++) {
-        struct lane *lane = &committer->lanes[i];
+        struct commit_lane *lane = &committer->lanes[i];
         struct troth_reply *task = lane->task;
 
         watch_end(&lane->session.watch);
