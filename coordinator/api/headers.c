@@ -80,12 +80,11 @@ static struct troth_span read_pair(struct reader *reader, struct troth_span *ret
 /* Parameters of a preference, and whatever else stands there, up to the comma behind. */
 static void skip_to_comma(struct reader *reader)
 {
-    while (reader->at < reader->text.len && !reader_is(reader, ',')) {
+    while (reader->at < reader->text.len && !reader_is(reader, ','))
         if (reader_is(reader, '"'))
             (void)read_quoted(reader);
         else
             reader->at++;
-    }
     if (reader->at < reader->text.len)
         reader->at++;
 }

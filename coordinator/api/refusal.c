@@ -196,7 +196,7 @@ void api_refuse_branch(struct api_problem *ret_problem, uint32_t branch, int err
                               "a transaction has at most %u branches", TROTH_BRANCHES_MAX);
     else
         (void)api_problem_set(ret_problem, API_PROBLEM_WRONG_STATE,
-                              "branch %u can not enlist: the transaction is %s; roll its work back",
+                              "branch %u cannot enlist: the transaction is %s; roll its work back",
                               branch, txn_shown_name(txn));
 }
 
@@ -219,7 +219,7 @@ void api_refuse_ended(struct api_problem *ret_problem, const troth_gtid *gtid,
 void api_refuse_unreadable(struct api_problem *ret_problem, enum txn_outcome outcome)
 {
     (void)api_problem_set(ret_problem, API_PROBLEM_ENDED,
-                          "the transaction has ended with outcome %s; its branches can not be read",
+                          "the transaction has ended with outcome %s; its branches cannot be read",
                           txn_outcome_name(outcome));
 }
 

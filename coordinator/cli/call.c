@@ -29,7 +29,7 @@ void answer_finish(struct answer *answer)
 int call_begin(void)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return cli_complain(CLI_EXIT_LOCAL, "libcurl can not be set up");
+        return cli_complain(CLI_EXIT_LOCAL, "libcurl cannot be set up");
     return CLI_EXIT_OK;
 }
 

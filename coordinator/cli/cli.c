@@ -48,6 +48,6 @@ int cli_print(const struct buffer *text)
     if (text->failed)
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     if (!write_all(stdout, text))
-        return cli_complain(CLI_EXIT_LOCAL, "can not write the output: %s", strerror(errno));
+        return cli_complain(CLI_EXIT_LOCAL, "cannot write the output: %s", strerror(errno));
     return CLI_EXIT_OK;
 }

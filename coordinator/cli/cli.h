@@ -28,7 +28,7 @@
     X(UNKNOWN, 6, "no outcome yet, or no answer: it may have happened, ask again")                 \
     X(ATTENTION, 7, "an operator must look: mixed, parked or heuristic")                           \
     X(PROTOCOL, 8, "the coordinator failed, or gave an answer that is not understood")             \
-    X(LOCAL, 9, "trouble here: a file can not be read, the output not written")
+    X(LOCAL, 9, "trouble here: a file cannot be read, the output not written")
 
 enum cli_exit {
 #define CLI_EXIT_ENUM_(name, code, text) CLI_EXIT_##name = code,
@@ -58,7 +58,7 @@ static inline const char *cli_shown(const struct cli *cli)
 /* "trothctl: …" on stderr, with a line feed; gives `code` back. */
 int cli_complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Everything to stdout, at once. CLI_EXIT_LOCAL when it can not be written or did not fit memory.
+/* Everything to stdout, at once. CLI_EXIT_LOCAL when it cannot be written or did not fit memory.
  */
 TROTH_MUST_CHECK int cli_print(const struct buffer *text);
 

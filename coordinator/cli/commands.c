@@ -355,7 +355,7 @@ const struct command_spec commands[] = {
         .name = "status",
         .operands = "",
         .summary = "is the coordinator ready, and how is it",
-        .text = "Exit status 0 when it is ready, 5 when it is not or can not be reached.",
+        .text = "Exit status 0 when it is ready, 5 when it is not or cannot be reached.",
         .examples = "trothctl status\n"
                     "trothctl status --url http://troth.internal:7800 -o json",
         .run = status_show,

@@ -17,9 +17,8 @@
 static void append_faults(struct buffer *text, const cJSON *faults, const char *file)
 {
     const cJSON *fault;
-    cJSON_ArrayForEach (fault, faults) {
+    cJSON_ArrayForEach (fault, faults)
         fault_append(text, fault, file);
-    }
 }
 
 /* What the file is called in messages. */

@@ -171,10 +171,9 @@ static size_t enter(struct diff *diff, struct troth_span key)
 
 static bool is_skipped(struct troth_span key, const char *const *skipped)
 {
-    for (; *skipped != NULL; skipped++) {
+    for (; *skipped != NULL; skipped++)
         if (json_string_equals(key, (struct troth_span){*skipped, strlen(*skipped)}))
             return true;
-    }
     return false;
 }
 

@@ -52,9 +52,8 @@ static void gather(void *arg, const cJSON *entries, struct troth_span text)
     }
     if (gathered->json)
         return;
-    cJSON_ArrayForEach (entry, entries) {
+    cJSON_ArrayForEach (entry, entries)
         gathered->add(gathered->table, entry);
-    }
 }
 
 static int print_gathered(const struct gathered *gathered, const char *name,

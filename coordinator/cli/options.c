@@ -54,10 +54,9 @@ static void parser_add(struct parser *parser, const struct option_spec *options,
 /* The index of the option with that letter, behind `first`; -1: none. */
 static int by_letter(const struct option_spec *options, int letter, int first)
 {
-    for (int i = 0; options[i].name != NULL; i++) {
+    for (int i = 0; options[i].name != NULL; i++)
         if (options[i].letter != 0 && options[i].letter == letter)
             return first + i;
-    }
     return -1;
 }
 
@@ -194,10 +193,9 @@ static const struct command_spec *find(const char *group, const char *name)
 static bool group_known(const char *group)
 {
     const struct command_spec *at = commands;
-    for (; !is_last(at); at++) {
+    for (; !is_last(at); at++)
         if (at->group != NULL && strcmp(at->group, group) == 0)
             return true;
-    }
     return false;
 }
 

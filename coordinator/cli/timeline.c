@@ -34,10 +34,9 @@ static bool in_seconds(const cJSON *timeline)
 {
     const cJSON *entry;
     uint64_t us, last_us = 0;
-    cJSON_ArrayForEach (entry, timeline) {
+    cJSON_ArrayForEach (entry, timeline)
         if (timeline_at(entry, &us) && us > last_us)
             last_us = us;
-    }
     return last_us >= MILLISECONDS_UP_TO_US;
 }
 
@@ -71,10 +70,9 @@ static void append_said(struct buffer *text, const cJSON *entry)
         buffer_append_text(text, ", ");
         size_t first = text->len;
         text_append_item(text, trouble);
-        for (size_t i = first; i < text->len && !text->failed; i++) {
+        for (size_t i = first; i < text->len && !text->failed; i++)
             if (text->data[i] == '_')
                 text->data[i] = ' ';
-        }
     }
 }
 

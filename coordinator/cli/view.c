@@ -12,11 +12,10 @@
 static bool any_step(const cJSON *transaction, const char *state)
 {
     const cJSON *step;
-    cJSON_ArrayForEach (step, member(transaction, "steps")) {
+    cJSON_ArrayForEach (step, member(transaction, "steps"))
         if (item_is(member(step, "state"), state) ||
             item_is(member(member(step, "earlier_abort"), "state"), state))
             return true;
-    }
     return false;
 }
 
@@ -229,15 +228,14 @@ void view_append_failure(struct buffer *text, const cJSON *failure)
          "the coordinator restarted in the last try of "},
         {"input", "a step's input could not be made", "the input could not be made for "},
         {"heuristic", "a branch ended otherwise than decided", "ended otherwise than decided: "},
-        {"stuck", "it can not go on by itself", "it can not go on by itself: "},
+        {"stuck", "it cannot go on by itself", "it cannot go on by itself: "},
     };
     const cJSON *cause = member(failure, "cause");
     bool branch = member(failure, "branch") != NULL;
     const char *phrase = NULL;
-    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
         if (item_is(cause, causes[i].cause))
             phrase = branch ? causes[i].with_branch : causes[i].alone;
-    }
     if (phrase != NULL)
         buffer_append_text(text, phrase);
     else
@@ -263,10 +261,9 @@ static const char *owed(const cJSON *step)
         {"parked", "is parked, an operator must look"},
         {"heuristic", "ended otherwise than decided, an operator must look"},
     };
-    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
         if (item_is(member(step, "state"), states[i].state))
             return states[i].owes;
-    }
     return NULL;
 }
 

@@ -322,7 +322,7 @@ static void say_lost(const struct following *following, const char *why)
     char limit[DURATION_TEXT_MAX];
     duration_format(following->cli->timeout_us, limit);
     cli_complain(CLI_EXIT_UNAVAILABLE, "%s: the stream %s (%s); trying again for %s",
-                 cli_shown(following->cli), following->heard ? "broke off" : "can not be joined",
+                 cli_shown(following->cli), following->heard ? "broke off" : "cannot be joined",
                  why, limit);
 }
 

@@ -38,11 +38,9 @@ static bool has_left(const struct admission *admission, enum seat_kind kind,
 
 static bool all_have_left(const struct admission *admission, const struct seat *seat)
 {
-    for (uint32_t i = 0; i < seat->participants_count; i++) {
-        if (!has_left(admission, SEAT_PARTICIPANT, seat->participants[i])) {
+    for (uint32_t i = 0; i < seat->participants_count; i++)
+        if (!has_left(admission, SEAT_PARTICIPANT, seat->participants[i]))
             return false;
-        }
-    }
     return seat->participants_count > 0;
 }
 
@@ -53,19 +51,15 @@ static bool is_free(const struct admission *admission, enum seat_kind kind)
 
 enum seat_kind admission_look(const struct admission *admission, const struct seat *seat)
 {
-    if (is_free(admission, SEAT_SHARED)) {
+    if (is_free(admission, SEAT_SHARED))
         return SEAT_SHARED;
-    }
     if (is_free(admission, SEAT_DEFINITION) &&
-        has_left(admission, SEAT_DEFINITION, seat->definition)) {
+        has_left(admission, SEAT_DEFINITION, seat->definition))
         return SEAT_DEFINITION;
-    }
-    if (is_free(admission, SEAT_PARTICIPANT) && all_have_left(admission, seat)) {
+    if (is_free(admission, SEAT_PARTICIPANT) && all_have_left(admission, seat))
         return SEAT_PARTICIPANT;
-    }
-    if (is_free(admission, SEAT_CALLER) && has_left(admission, SEAT_CALLER, seat->caller)) {
+    if (is_free(admission, SEAT_CALLER) && has_left(admission, SEAT_CALLER, seat->caller))
         return SEAT_CALLER;
-    }
     return SEAT_NONE;
 }
 
@@ -82,9 +76,8 @@ static void use_own(const struct seat *seat, bool uses)
         use(seat->definition, uses);
         break;
     case SEAT_PARTICIPANT:
-        for (uint32_t i = 0; i < seat->participants_count; i++) {
+        for (uint32_t i = 0; i < seat->participants_count; i++)
             use(seat->participants[i], uses);
-        }
         break;
     case SEAT_CALLER:
         use(seat->caller, uses);

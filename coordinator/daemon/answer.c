@@ -50,18 +50,15 @@ static void texts_finish(struct texts *texts)
 static bool make_view(struct entry *entry, unsigned with, struct texts *texts,
                       struct api_view *ret_view)
 {
-    if ((with & WITH_STEPS) != 0) {
+    if ((with & WITH_STEPS) != 0)
         txn_steps_append(&entry->txn, (with & WITH_OUTPUTS) != 0, &texts->steps);
-    }
     trouble_failure_append(entry, &texts->failure);
     txn_fallback_append(&entry->txn, &texts->fallback);
-    if ((with & WITH_TIMELINE) != 0) {
+    if ((with & WITH_TIMELINE) != 0)
         txn_history_append(&entry->txn, &texts->history);
-    }
     if (texts->steps.failed || texts->failure.failed || texts->fallback.failed ||
-        texts->history.failed) {
+        texts->history.failed)
         return false;
-    }
     *ret_view = (struct api_view){.origin = &entry->origin,
                                   .attempt = entry->txn.attempt,
                                   .state = entry_state_name(entry),
@@ -80,9 +77,8 @@ static bool show(struct entry *entry, unsigned with, api_view_fn fn, void *arg, 
 {
     __attribute__((cleanup(texts_finish))) struct texts texts = {0};
     struct api_view view;
-    if (!make_view(entry, with, &texts, &view)) {
+    if (!make_view(entry, with, &texts, &view))
         return false;
-    }
     fn(arg, NULL, &view, fresh);
     return true;
 }
@@ -90,13 +86,12 @@ static bool show(struct entry *entry, unsigned with, api_view_fn fn, void *arg, 
 static void answer_with(struct entry *entry, unsigned with, api_view_fn fn, void *arg, bool fresh)
 {
     struct api_problem problem;
-    if (!answer_may_leave(entry->driver)) {
+    if (!answer_may_leave(entry->driver))
         api_refuse_unknown(&problem, &entry->origin, API_WHY_LEASE_OVER);
-    } else if (!show(entry, with, fn, arg, fresh)) {
+    else if (!show(entry, with, fn, arg, fresh))
         api_refuse_unknown(&problem, &entry->origin, API_WHY_NO_MEMORY_ANSWER);
-    } else {
+    else
         return;
-    }
     fn(arg, &problem, NULL, fresh);
 }
 
@@ -127,9 +122,8 @@ void answer_entry_timeline(struct entry *entry, api_view_fn fn, void *arg, bool 
 /* Of a transaction that is not in memory, the journal knows members, votes and the decision. */
 static const char *member_state(const struct txn_image *image, const struct record_member *member)
 {
-    if (member->vote == VOTE_READ_ONLY) {
+    if (member->vote == VOTE_READ_ONLY)
         return txn_branch_state_name(TXN_BRANCH_READ_ONLY);
-    }
     switch (image->decision) {
     case TXN_COMMIT:
         return txn_branch_state_name(TXN_BRANCH_COMMITTING);
@@ -151,15 +145,14 @@ static void append_text(struct buffer *list, const char *name, struct troth_span
     }
 }
 
-/* A list that can not be read names nobody. */
+/* A list that cannot be read names nobody. */
 static void members_as_steps(const struct txn_image *image, struct buffer *list)
 {
     struct record_member member;
     struct troth_span members = {"[]", 2};
     if (image->members.data != NULL &&
-        json_check(image->members, JSON_CHECK_KEPT, &members, NULL) != 0) {
+        json_check(image->members, JSON_CHECK_KEPT, &members, NULL) != 0)
         members = (struct troth_span){"[]", 2};
-    }
     struct json_cursor cursor = json_cursor(members);
     buffer_append_text(list, "[");
     while (record_member_next(&cursor, &member) == 0) {
@@ -175,9 +168,8 @@ static void members_as_steps(const struct txn_image *image, struct buffer *list)
 /* `made` gets the steps where the row has none. */
 static struct api_view view_of_row(const struct journal_row *row, struct buffer *made)
 {
-    if (row->steps.data == NULL) {
+    if (row->steps.data == NULL)
         members_as_steps(&row->image, made);
-    }
     return (struct api_view){.origin = &row->image.origin,
                              .attempt = row->image.attempt,
                              .state = row->ended_at.us != 0 ? "ended" : "open",

@@ -28,14 +28,12 @@ void arena_finish(struct arena *arena)
 static struct arena_chunk *chunk_for(struct arena *arena, size_t size)
 {
     struct arena_chunk *chunk = arena->chunks;
-    if (chunk != NULL && chunk->cap - chunk->used >= size) {
+    if (chunk != NULL && chunk->cap - chunk->used >= size)
         return chunk;
-    }
     size_t cap = size > CHUNK_BYTES ? size : CHUNK_BYTES;
     chunk = malloc(sizeof *chunk + cap);
-    if (chunk == NULL) {
+    if (chunk == NULL)
         return NULL;
-    }
     chunk->used = 0;
     chunk->cap = cap;
     chunk->next = arena->chunks;
@@ -49,9 +47,8 @@ void *arena_alloc(struct arena *arena, size_t size)
     const size_t align = alignof(max_align_t);
     size_t rounded = (size + align - 1) / align * align;
     struct arena_chunk *chunk = chunk_for(arena, rounded);
-    if (chunk == NULL) {
+    if (chunk == NULL)
         return NULL;
-    }
     void *place = chunk->bytes + chunk->used;
     chunk->used += rounded;
     memset(place, 0, size);
@@ -65,17 +62,15 @@ const char *arena_text(struct arena *arena, struct troth_span span, bool *failed
         *failed = true;
         return NULL;
     }
-    if (span.len > 0) {
+    if (span.len > 0)
         memcpy(copy, span.data, span.len);
-    }
     return copy;
 }
 
 struct troth_span arena_copy(struct arena *arena, struct troth_span span, bool *failed)
 {
-    if (span.data == NULL) {
+    if (span.data == NULL)
         return span;
-    }
     const char *copy = arena_text(arena, span, failed);
     return (struct troth_span){copy, copy == NULL ? 0 : span.len};
 }

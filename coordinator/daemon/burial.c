@@ -25,12 +25,10 @@ static void give_slots_back(struct entry *entry)
 {
     struct driver *driver = entry->driver;
     gate_leave(entry);
-    if (entry->slots.waiting) {
+    if (entry->slots.waiting)
         slots_cancel(driver->slots, &entry->slots);
-    }
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
         entry_release(entry, i);
-    }
 }
 
 void entry_destroy(struct entry *entry)
@@ -42,9 +40,8 @@ void entry_destroy(struct entry *entry)
     seats_leave(entry);
     participants_let_go(entry);
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        for (uint32_t which = 0; which < ENTRY_REASONS; which++) {
+        for (uint32_t which = 0; which < ENTRY_REASONS; which++)
             free(entry->extra[i].reasons[which]);
-        }
         free(entry->extra[i].output);
     }
     registry_let_go(entry->definition);
@@ -57,9 +54,8 @@ void entry_destroy(struct entry *entry)
 
 void entry_bury(struct driver *driver, struct entry *entry)
 {
-    if (entry->dead) {
+    if (entry->dead)
         return;
-    }
     entry->dead = true;
     watch_buried(entry);
     entry_remove(driver, entry);

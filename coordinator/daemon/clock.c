@@ -27,9 +27,8 @@ void clock_follow(int64_t wall_us, int64_t ahead_us)
 {
     char text[32];
     database_wall_us = wall_us;
-    if (ahead_us == clock_ahead) {
+    if (ahead_us == clock_ahead)
         return;
-    }
     clock_ahead = ahead_us;
     (void)snprintf(text, sizeof text, "%.1f", (double)ahead_us / 1e6);
     bool much = ahead_us > 1000000 || ahead_us < -1000000;

@@ -37,11 +37,9 @@ struct absent {
 
 static bool is_named(const uint32_t *branches, uint32_t count, uint32_t number)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (branches[i] == number) {
+    for (uint32_t i = 0; i < count; i++)
+        if (branches[i] == number)
             return true;
-        }
-    }
     return false;
 }
 
@@ -51,17 +49,16 @@ static bool commit_said_again(const struct absent *absent, const struct journal_
 {
     const struct txn_image *image = &row->image;
     uint32_t number = 0;
-    if (!image->origin.interactive) {
+    if (!image->origin.interactive)
         api_refuse_orchestrated(ret_problem, NULL);
-    } else if (image->outcome == TXN_OUTCOME_NONE) {
+    else if (image->outcome == TXN_OUTCOME_NONE)
         api_refuse_undriven(ret_problem, &absent->gtid);
-    } else if (txn_image_list_difference(image, absent->branches, absent->count, &number) != 0) {
+    else if (txn_image_list_difference(image, absent->branches, absent->count, &number) != 0)
         api_refuse_unreadable(ret_problem, image->outcome);
-    } else if (number != 0) {
+    else if (number != 0)
         api_refuse_list(ret_problem, number, is_named(absent->branches, absent->count, number));
-    } else {
+    else
         return true;
-    }
     return false;
 }
 
@@ -84,11 +81,10 @@ static bool said_again(const struct absent *absent, const struct journal_row *ro
     case REQUEST_RETRY:
         break;
     }
-    if (!again && row->image.outcome == TXN_OUTCOME_NONE) {
+    if (!again && row->image.outcome == TXN_OUTCOME_NONE)
         api_refuse_undriven(ret_problem, &absent->gtid);
-    } else if (!again) {
+    else if (!again)
         api_refuse_ended(ret_problem, &absent->gtid, row->image.outcome);
-    }
     return again;
 }
 
@@ -101,11 +97,10 @@ static void on_absent(void *arg, int error, const struct journal_row *row)
         free(absent);
         return;
     }
-    if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver)) {
+    if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver))
         api_refuse_no_row(&problem, &absent->gtid, true);
-    } else if (error != 0) {
+    else if (error != 0)
         api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
-    }
     absent->fn(absent->arg, &problem, NULL, false);
     free(absent);
 }
@@ -147,9 +142,8 @@ static bool step_request(struct entry *entry, const struct txn_event *event,
     struct api_problem problem;
     driver->refused = 0;
     driver_step(driver, entry, event);
-    if (driver->refused == 0) {
+    if (driver->refused == 0)
         return true;
-    }
     if (driver->refused == TROTH_ERROR_EXISTS) {
         uint32_t number = txn_list_difference(&entry->txn, what->branches, what->count);
         api_refuse_list(&problem, number, is_named(what->branches, what->count, number));
@@ -173,11 +167,10 @@ static void answer_when(struct entry *entry, enum api_reply level, uint64_t wait
         return;
     }
     waiter->aborts = what->request == REQUEST_ABORT;
-    if (entry->dead || answer_is_due(entry, level) || answer_is_stuck(entry, waiter)) {
+    if (entry->dead || answer_is_due(entry, level) || answer_is_stuck(entry, waiter))
         answer_now(entry, waiter);
-    } else {
+    else
         entry_arm(entry);
-    }
 }
 
 static bool same_text(const char *a, const char *b)
@@ -225,9 +218,8 @@ void commands_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist 
                           .request = REQUEST_ENLIST,
                           .enlists = enlist->branch};
     struct entry *entry = find_open(&what);
-    if (entry == NULL) {
+    if (entry == NULL)
         return;
-    }
     const struct participant *participant = registry_participant(driver, enlist->participant);
     struct txn_branch branch;
     if (!entry->origin.interactive) {
@@ -260,9 +252,8 @@ void commands_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches
     what.count = count;
     memcpy(what.branches, branches, count * sizeof *branches);
     struct entry *entry = find_open(&what);
-    if (entry == NULL) {
+    if (entry == NULL)
         return;
-    }
     if (!entry->origin.interactive) {
         struct api_problem problem;
         api_refuse_orchestrated(&problem, NULL);
@@ -271,9 +262,8 @@ void commands_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches
     }
     struct txn_event event = {.kind = TXN_EVENT_CLOSED,
                               .of.named = {.numbers = branches, .count = count}};
-    if (step_request(entry, &event, &what)) {
+    if (step_request(entry, &event, &what))
         answer_when(entry, reply, wait_us, &what);
-    }
 }
 
 void commands_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg)
@@ -281,16 +271,14 @@ void commands_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_vie
     struct absent what = {
         .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_ABORT};
     struct entry *entry = find_open(&what);
-    if (entry == NULL) {
+    if (entry == NULL)
         return;
-    }
     struct txn_event event = {.kind = TXN_EVENT_CANCELLED};
-    if (step_request(entry, &event, &what)) {
+    if (step_request(entry, &event, &what))
         answer_when(entry, API_REPLY_COMPLETED, wait_us, &what);
-    }
 }
 
-/* The core ignores it where nothing is parked, and where what is parked can not go on now. */
+/* The core ignores it where nothing is parked, and where what is parked cannot go on now. */
 void commands_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
@@ -302,14 +290,12 @@ void commands_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg
         return;
     }
     entry = find_open(&what);
-    if (entry == NULL) {
+    if (entry == NULL)
         return;
-    }
     uint64_t parked = entry->txn.in[TXN_BRANCH_PARKED], aborts = entry->txn.parked_aborts;
     struct txn_event event = {.kind = TXN_EVENT_RESUMED};
-    if ((parked | aborts) != 0) {
+    if ((parked | aborts) != 0)
         driver_step(driver, entry, &event);
-    }
     if (entry->txn.in[TXN_BRANCH_PARKED] == parked && entry->txn.parked_aborts == aborts) {
         struct api_problem problem;
         api_refuse_retry(&problem, &entry->txn, entry->ended, (parked | aborts) != 0);

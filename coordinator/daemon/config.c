@@ -165,23 +165,20 @@ static bool is_number(const struct config_key *key)
     return key->kind == CONFIG_COUNT || key->kind == CONFIG_DURATION;
 }
 
-/* A line of the file can not hold it, nor could --print-config say it. */
+/* A line of the file cannot hold it, nor could --print-config say it. */
 static bool has_control(const char *value)
 {
-    for (; *value != '\0'; value++) {
-        if ((unsigned char)*value < ' ' || *value == 0x7f) {
+    for (; *value != '\0'; value++)
+        if ((unsigned char)*value < ' ' || *value == 0x7f)
             return true;
-        }
-    }
     return false;
 }
 
 static int set_text(struct config *config, const struct config_key *key, const char *value)
 {
     char *copy = strdup(value);
-    if (copy == NULL) {
+    if (copy == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     char **field = text_field(config, key);
     free(*field);
     *field = copy;
@@ -193,9 +190,8 @@ static bool among(const char *choices, const char *value)
     size_t len = strlen(value);
     for (const char *at = choices; *at != '\0';) {
         size_t part = strcspn(at, "|");
-        if (part == len && memcmp(at, value, len) == 0) {
+        if (part == len && memcmp(at, value, len) == 0)
             return true;
-        }
         at += part + (at[part] == '|');
     }
     return false;
@@ -234,9 +230,8 @@ int config_address(const char *text, char *ret_address, size_t cap, uint16_t *re
 {
     const char *colon = strrchr(text, ':');
     uint64_t port = 0;
-    if (colon == NULL || number_parse(span_of(colon + 1), UINT16_MAX, &port) != 0) {
+    if (colon == NULL || number_parse(span_of(colon + 1), UINT16_MAX, &port) != 0)
         return TROTH_ERROR_SYNTAX;
-    }
     const char *from = text;
     size_t len = (size_t)(colon - text);
     if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
@@ -244,15 +239,13 @@ int config_address(const char *text, char *ret_address, size_t cap, uint16_t *re
         len -= 2;
     }
     char address[INET6_ADDRSTRLEN];
-    if (len == 0 || len >= sizeof address || len >= cap) {
+    if (len == 0 || len >= sizeof address || len >= cap)
         return TROTH_ERROR_SYNTAX;
-    }
     memcpy(address, from, len);
     address[len] = '\0';
     struct in6_addr parsed;
-    if (inet_pton(AF_INET, address, &parsed) != 1 && inet_pton(AF_INET6, address, &parsed) != 1) {
+    if (inet_pton(AF_INET, address, &parsed) != 1 && inet_pton(AF_INET6, address, &parsed) != 1)
         return TROTH_ERROR_SYNTAX;
-    }
     memcpy(ret_address, address, len + 1);
     *ret_port = (uint16_t)port;
     return 0;
@@ -280,9 +273,8 @@ static bool is_server(const char *text, size_t len)
     char address[INET6_ADDRSTRLEN];
     struct in6_addr parsed;
     uint16_t port = 1;
-    if (len >= sizeof server) {
+    if (len >= sizeof server)
         return false;
-    }
     memcpy(server, text, len);
     server[len] = '\0';
     return inet_pton(AF_INET, server, &parsed) == 1 || inet_pton(AF_INET6, server, &parsed) == 1 ||
@@ -301,9 +293,8 @@ static int set_servers(struct config *config, const struct config_key *key, cons
                                  key->name, (int)len, at);
             return TROTH_ERROR_CONFIG;
         }
-        if (at[len] == '\0') {
+        if (at[len] == '\0')
             break;
-        }
         at += len + 1;
     }
     return set_text(config, key, value);
@@ -321,20 +312,17 @@ static int set_choice(struct config *config, const struct config_key *key, const
 
 static const struct config_key *find_key(const char *name)
 {
-    for (size_t i = 0; i < config_keys_count; i++) {
-        if (strcmp(config_keys[i].name, name) == 0) {
+    for (size_t i = 0; i < config_keys_count; i++)
+        if (strcmp(config_keys[i].name, name) == 0)
             return &config_keys[i];
-        }
-    }
     return NULL;
 }
 
 const char *config_nearest(const char *name)
 {
     const char *names[sizeof config_keys / sizeof config_keys[0] + 1];
-    for (size_t i = 0; i < config_keys_count; i++) {
+    for (size_t i = 0; i < config_keys_count; i++)
         names[i] = config_keys[i].name;
-    }
     names[config_keys_count] = NULL;
     return name_nearest(name, names);
 }
@@ -354,9 +342,8 @@ static void say_unknown(const char *name, struct buffer *why)
     }
     const char *near = config_nearest(name);
     buffer_append_format(why, "unknown key \"%s\"", name);
-    if (near != NULL) {
+    if (near != NULL)
         buffer_append_format(why, "; did you mean \"%s\"?", near);
-    }
 }
 
 int config_set(struct config *config, const char *name, const char *value, struct buffer *why)
@@ -449,12 +436,10 @@ int config_check(const struct config *config, struct buffer *why)
 
 enum config_outbox config_outbox(const struct config *config)
 {
-    if (strcmp(config->outbox, "off") == 0) {
+    if (strcmp(config->outbox, "off") == 0)
         return CONFIG_OUTBOX_OFF;
-    }
-    if (strcmp(config->outbox, "table") == 0) {
+    if (strcmp(config->outbox, "table") == 0)
         return CONFIG_OUTBOX_TABLE;
-    }
     return config->kafka_brokers[0] != '\0' ? CONFIG_OUTBOX_KAFKA : CONFIG_OUTBOX_OFF;
 }
 

@@ -13,13 +13,11 @@ extern char **environ;
 
 static char *trim(char *text)
 {
-    while (isspace((unsigned char)*text)) {
+    while (isspace((unsigned char)*text))
         text++;
-    }
     size_t len = strlen(text);
-    while (len > 0 && isspace((unsigned char)text[len - 1])) {
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
         text[--len] = '\0';
-    }
     return text;
 }
 
@@ -28,9 +26,8 @@ static int read_line(struct config *config, char *line, unsigned number, unsigne
                      struct buffer *why)
 {
     char *text = trim(line);
-    if (*text == '\0' || *text == '#') {
+    if (*text == '\0' || *text == '#')
         return 0;
-    }
     char *equals = strchr(text, '=');
     if (equals == NULL) {
         buffer_append_text(why, "the line is not \"key = value\"");
@@ -39,9 +36,8 @@ static int read_line(struct config *config, char *line, unsigned number, unsigne
     *equals = '\0';
     const char *name = trim(text);
     for (size_t i = 0; i < config_keys_count; i++) {
-        if (strcmp(config_keys[i].name, name) != 0) {
+        if (strcmp(config_keys[i].name, name) != 0)
             continue;
-        }
         if (seen[i] != 0) {
             buffer_append_format(why, "%s stands in line %u already", name, seen[i]);
             return TROTH_ERROR_CONFIG;
@@ -77,7 +73,7 @@ int config_read_file(struct config *config, const char *path, struct buffer *why
         }
     }
     if (error == 0 && ferror(file) != 0) {
-        buffer_append_format(why, "%s: can not be read", path);
+        buffer_append_format(why, "%s: cannot be read", path);
         error = TROTH_ERROR_CONFIG;
     }
     (void)fclose(file);
@@ -92,11 +88,9 @@ static bool is_others(const char *name)
         "URL",           "HOME",       "ROOT",  "BUILD",         "KEEP",           "PORT",
         "LOGS",          "SEED",       "TRAIL", "DRAIN_SECONDS", "MONKEY_SECONDS", "TEST_JOBS",
         "TEST_POSTGRES", "KAFKA_HEAP", NULL};
-    for (size_t i = 0; others[i] != NULL; i++) {
-        if (strcmp(name, others[i]) == 0) {
+    for (size_t i = 0; others[i] != NULL; i++)
+        if (strcmp(name, others[i]) == 0)
             return true;
-        }
-    }
     return strstr(name, "SERVICE_HOST") != NULL || strstr(name, "SERVICE_PORT") != NULL ||
            strstr(name, "_TCP") != NULL || strstr(name, "_UDP") != NULL;
 }
@@ -108,19 +102,15 @@ static int read_variable(struct config *config, const char *name, const char *va
 {
     char key[CONFIG_NAME_MAX + 1];
     size_t len = 0;
-    for (; name[len] != '\0' && len < CONFIG_NAME_MAX; len++) {
+    for (; name[len] != '\0' && len < CONFIG_NAME_MAX; len++)
         key[len] = (char)tolower((unsigned char)name[len]);
-    }
     key[len] = '\0';
-    for (size_t i = 0; i < config_keys_count; i++) {
-        if (strcmp(config_keys[i].name, key) == 0) {
+    for (size_t i = 0; i < config_keys_count; i++)
+        if (strcmp(config_keys[i].name, key) == 0)
             return config_set(config, key, value, why);
-        }
-    }
     const char *near = config_nearest(key);
-    if (is_others(name)) {
+    if (is_others(name))
         return 0;
-    }
     if (near == NULL) {
         (void)fprintf(stderr, "trothd: environment TROTH_%s: no key of trothd, not used\n", name);
         return 0;
@@ -134,15 +124,13 @@ int config_read_environment(struct config *config, struct buffer *why)
     static const char prefix[] = "TROTH_";
     for (char *const *at = environ; at != NULL && *at != NULL; at++) {
         const char *equals = strchr(*at, '=');
-        if (equals == NULL || strncmp(*at, prefix, sizeof prefix - 1) != 0) {
+        if (equals == NULL || strncmp(*at, prefix, sizeof prefix - 1) != 0)
             continue;
-        }
         char name[CONFIG_NAME_MAX + 1];
         const char *from = *at + sizeof prefix - 1;
         size_t len = (size_t)(equals - from);
-        if (len > CONFIG_NAME_MAX) {
+        if (len > CONFIG_NAME_MAX)
             continue; /* longer than any of ours */
-        }
         memcpy(name, from, len);
         name[len] = '\0';
         BUFFER_SCOPED struct buffer what = {0};

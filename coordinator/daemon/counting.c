@@ -29,15 +29,12 @@ bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before)
 void metrics_count(struct metrics *metrics, const struct txn *txn,
                    const struct metrics_mark *before, enum txn_event_kind event)
 {
-    if (before->outcome == TXN_OUTCOME_NONE && txn->outcome != TXN_OUTCOME_NONE) {
+    if (before->outcome == TXN_OUTCOME_NONE && txn->outcome != TXN_OUTCOME_NONE)
         metrics->transactions[txn->origin->mode][txn->outcome]++;
-    }
-    if (before->outcome != TXN_OUTCOME_MIXED && txn->outcome == TXN_OUTCOME_MIXED) {
+    if (before->outcome != TXN_OUTCOME_MIXED && txn->outcome == TXN_OUTCOME_MIXED)
         metrics->mixed++;
-    }
-    if (metrics_fell_back(txn, before)) {
+    if (metrics_fell_back(txn, before))
         metrics->fallbacks[txn->fallback_cause]++;
-    }
     metrics->compensations += bits(txn->in[TXN_BRANCH_COMPENSATED] & ~before->compensated);
     metrics->parked_steps += bits(txn->in[TXN_BRANCH_PARKED] & ~before->parked) +
                              bits(txn->parked_aborts & ~before->parked_aborts);

@@ -37,7 +37,7 @@ struct daemon {
     struct event *terminate, *interrupt, *hang_up;
     struct event *drained, *look; /* while it stops */
     char address[ADDRESS_BYTES];
-    const char *trouble; /* why it can not start, where that is known better than by an error */
+    const char *trouble; /* why it cannot start, where that is known better than by an error */
     bool announced;
     bool stopping;
     bool stop;
@@ -62,9 +62,8 @@ static void on_hang_up(evutil_socket_t fd, short what, void *arg)
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
     struct daemon *daemon = arg;
-    if (driver_drained(daemon->driver)) {
+    if (driver_drained(daemon->driver))
         stop_now(fd, what, daemon);
-    }
 }
 
 /* First: no new work, and what is under way may end. Second: now. */
@@ -86,9 +85,8 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     daemon->drained = evtimer_new(daemon->base, stop_now, daemon);
     daemon->look = event_new(daemon->base, -1, EV_PERSIST, on_look, daemon);
     if (daemon->drained == NULL || evtimer_add(daemon->drained, &after) != 0 ||
-        daemon->look == NULL || event_add(daemon->look, &often) != 0) {
+        daemon->look == NULL || event_add(daemon->look, &often) != 0)
         daemon->stop = true;
-    }
 }
 
 static bool catch_signals(struct daemon *daemon)
@@ -125,12 +123,10 @@ static int start_journal(struct daemon *daemon)
                                      .callbacks = driver_journal_callbacks(),
                                      .arg = daemon->driver};
     int error = http_loop_resolver(daemon->http, &journal.resolver);
-    if (error == 0) {
+    if (error == 0)
         error = journal_create(daemon->base, &journal, &daemon->journal);
-    }
-    if (error == 0) {
+    if (error == 0)
         driver_attach(daemon->driver, daemon->journal);
-    }
     return error;
 }
 
@@ -138,9 +134,8 @@ static int start_server(struct daemon *daemon)
 {
     struct api_host host = driver_api_host(daemon->driver);
     int error = api_create(&host, &daemon->api);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     struct http_limits limits = HTTP_LIMITS_DEFAULT;
     limits.body_bytes_max = (uint32_t)daemon->config->body_bytes_max;
     struct http_server_config server = {
@@ -157,9 +152,8 @@ static int start_server(struct daemon *daemon)
         .arg = daemon->api};
     char address[ADDRESS_BYTES];
     error = config_address(daemon->config->listen, address, sizeof address, &server.port);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     memcpy(daemon->address, address, sizeof address);
     errno = 0;
     error = http_server_create(daemon->http, &server, &daemon->server);
@@ -192,52 +186,41 @@ static int start(struct daemon *daemon)
 {
     event_set_log_callback(on_event_log);
     daemon->base = event_base_new();
-    if (daemon->base == NULL || !catch_signals(daemon)) {
+    if (daemon->base == NULL || !catch_signals(daemon))
         return TROTH_ERROR_SYSTEM;
-    }
     int error = http_loop_create(daemon->base, &daemon->http);
-    if (error == 0) {
+    if (error == 0)
         http_loop_hold(daemon->http, may_send, daemon);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = http_loop_name_servers(daemon->http, daemon->config->resolver);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = driver_create(daemon->base, daemon->http, daemon->config, &daemon->driver);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = start_server(daemon);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = start_journal(daemon);
-    }
     return error;
 }
 
 static void finish(struct daemon *daemon)
 {
-    if (daemon->journal != NULL) {
+    if (daemon->journal != NULL)
         journal_hang_up(daemon->journal); /* who asked it is told while there is a driver */
-    }
-    driver_destroy(daemon->driver); /* answers who waits, so before the connections go */
+    driver_destroy(daemon->driver);       /* answers who waits, so before the connections go */
     daemon->driver = NULL;
-    if (daemon->http != NULL) {
+    if (daemon->http != NULL)
         http_loop_flush(daemon->http);
-    }
     journal_destroy(daemon->journal);
     http_server_destroy(daemon->server);
     api_destroy(daemon->api);
     http_loop_destroy(daemon->http);
     struct event *const events[] = {daemon->terminate, daemon->interrupt, daemon->hang_up,
                                     daemon->drained, daemon->look};
-    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
-        if (events[i] != NULL) {
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        if (events[i] != NULL)
             event_free(events[i]);
-        }
-    }
-    if (daemon->base != NULL) {
+    if (daemon->base != NULL)
         event_base_free(daemon->base);
-    }
 }
 
 /* One line on standard output, for people and for scripts that wait for it. */
@@ -274,16 +257,14 @@ static int loop(struct daemon *daemon)
     const char *why = NULL;
     while (!daemon->stop) {
         turn(daemon);
-        if (!daemon->announced && driver_leading(daemon->driver)) {
+        if (!daemon->announced && driver_leading(daemon->driver))
             announce(daemon);
-        }
         if (driver_failed(daemon->driver, &why)) {
-            log_line(LOG_ERROR, "can not go on", "reason", why, NULL);
+            log_line(LOG_ERROR, "cannot go on", "reason", why, NULL);
             return DAEMON_FENCED;
         }
-        if (daemon->stopping && driver_open(daemon->driver) == 0) {
+        if (daemon->stopping && driver_open(daemon->driver) == 0)
             daemon->stop = true;
-        }
     }
     char open[16];
     (void)snprintf(open, sizeof open, "%u", driver_open(daemon->driver));
@@ -299,7 +280,7 @@ int daemon_run(const struct config *config)
     if (error == 0) {
         code = loop(&daemon);
     } else {
-        log_line(LOG_ERROR, "can not start", "listen", config->listen, "reason",
+        log_line(LOG_ERROR, "cannot start", "listen", config->listen, "reason",
                  daemon.trouble != NULL ? daemon.trouble : troth_error_text(error), NULL);
     }
     finish(&daemon);

@@ -13,7 +13,7 @@ enum daemon_exit {
         3 /* somebody else leads, or the schema is another one: do not restart blindly */
 };
 
-/* Runs until SIGTERM or SIGINT, or until it can not go on. */
+/* Runs until SIGTERM or SIGINT, or until it cannot go on. */
 int daemon_run(const struct config *config);
 
 #endif

@@ -64,9 +64,8 @@ static void publish(struct definition_change *change)
     struct definition_slot **hidden =
         definitions_find_hidden(driver, change->name, change->version);
     struct definition_slot *slot = change->made;
-    if (registry_definition(driver, change->name, change->version) != NULL) {
+    if (registry_definition(driver, change->name, change->version) != NULL)
         return; /* put twice at a time */
-    }
     if (*hidden != NULL && definition_same((*hidden)->definition, slot->definition)) {
         slot = *hidden;
         *hidden = slot->next;
@@ -83,13 +82,12 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
     (void)entry;
     struct definition_change *change = arg;
     struct api_problem problem;
-    if (error == 0) {
+    if (error == 0)
         publish(change);
-    } else if (error == TROTH_ERROR_EXISTS) {
+    else if (error == TROTH_ERROR_EXISTS)
         api_refuse_version(&problem, change->name, change->version, "");
-    } else {
+    else
         (void)registry_refused(change->driver, error, &problem);
-    }
     finish_change(change, error == 0 ? NULL : &problem);
 }
 
@@ -100,9 +98,8 @@ static bool is_settled(const struct definition_change *change, const struct defi
     struct driver *driver = change->driver;
     const struct definition_slot *slot =
         registry_definition_of(driver, change->name, change->version);
-    if (slot == NULL || (slot->hidden && slot->refs == 0)) {
+    if (slot == NULL || (slot->hidden && slot->refs == 0))
         return false;
-    }
     *ret_same = definition_same(slot->definition, definition);
     if (!*ret_same) {
         api_refuse_version(problem, change->name, change->version,
@@ -156,9 +153,8 @@ static void on_deleted(void *arg, int error, const struct journal_entry *entry)
     if (slot != NULL) {
         definitions_take_out(driver, slot);
         definitions_hide(driver, slot);
-        if (slot->refs == 0) {
+        if (slot->refs == 0)
             definitions_forget(slot);
-        }
     }
     finish_change(change, NULL);
 }
@@ -169,9 +165,8 @@ void registry_host_definition_delete(void *ctx, const char *name, uint32_t versi
 {
     struct driver *driver = ctx;
     struct definition_change *change = new_change(driver, name, version, fn, arg);
-    if (change == NULL) {
+    if (change == NULL)
         return;
-    }
     struct api_problem problem;
     if (registry_definition(driver, name, version) == NULL) {
         api_refuse_no_definition(&problem, name, version);

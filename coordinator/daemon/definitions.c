@@ -25,9 +25,8 @@
 static int compare(const struct definition *a, const char *name, uint32_t version)
 {
     int order = strcmp(a->name, name);
-    if (order != 0) {
+    if (order != 0)
         return order;
-    }
     return a->version < version ? -1 : a->version > version;
 }
 
@@ -37,11 +36,10 @@ static uint32_t place_of(const struct driver *driver, const char *name, uint32_t
     uint32_t from = 0, to = driver->definitions_count;
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
-        if (compare(driver->definitions[middle]->definition, name, version) < 0) {
+        if (compare(driver->definitions[middle]->definition, name, version) < 0)
             from = middle + 1;
-        } else {
+        else
             to = middle;
-        }
     }
     return from;
 }
@@ -52,9 +50,8 @@ struct definition_slot *registry_definition(const struct driver *driver, const c
 {
     uint32_t at = place_of(driver, name, version != 0 ? version : UINT32_MAX);
     if (version == 0) {
-        if (at == 0 || strcmp(driver->definitions[at - 1]->definition->name, name) != 0) {
+        if (at == 0 || strcmp(driver->definitions[at - 1]->definition->name, name) != 0)
             return NULL;
-        }
         return driver->definitions[at - 1];
     }
     bool found = at < driver->definitions_count &&
@@ -66,9 +63,8 @@ struct definition_slot **definitions_find_hidden(struct driver *driver, const ch
                                                  uint32_t version)
 {
     struct definition_slot **at = &driver->hidden;
-    while (*at != NULL && compare((*at)->definition, name, version) != 0) {
+    while (*at != NULL && compare((*at)->definition, name, version) != 0)
         at = &(*at)->next;
-    }
     return at;
 }
 
@@ -101,9 +97,8 @@ void definitions_destroy(struct definition_slot *slot)
 static bool reserve(struct driver *driver)
 {
     uint32_t wanted = driver->definitions_count + driver->definitions_coming + 1;
-    if (wanted <= driver->definitions_cap) {
+    if (wanted <= driver->definitions_cap)
         return true;
-    }
     uint32_t cap = wanted < 64 ? 64 : wanted * 2;
     void *grown = realloc(driver->definitions, cap * sizeof(struct definition_slot *));
     if (grown != NULL) {
@@ -158,9 +153,8 @@ static void on_forgotten(void *arg, int error, const struct journal_entry *entry
     (void)entry;
     struct driver *driver = arg;
     struct api_problem problem;
-    if (error != 0 && error != TROTH_ERROR_NOT_FOUND) {
+    if (error != 0 && error != TROTH_ERROR_NOT_FOUND)
         (void)registry_refused(driver, error, &problem);
-    }
 }
 
 /* Nothing runs it any more, and whatever ran it has ended durably. */
@@ -195,9 +189,8 @@ void registry_hold(struct definition_slot *slot)
 /* Takes NULL. */
 void registry_let_go(struct definition_slot *slot)
 {
-    if (slot != NULL && --slot->refs == 0 && slot->hidden) {
+    if (slot != NULL && --slot->refs == 0 && slot->hidden)
         definitions_forget(slot);
-    }
 }
 
 /* Behind recovery: what was deleted and nothing needs. */
@@ -206,18 +199,16 @@ void definitions_recovered(struct driver *driver)
     struct definition_slot *slot = driver->hidden;
     while (slot != NULL) {
         struct definition_slot *next = slot->next;
-        if (slot->refs == 0) {
+        if (slot->refs == 0)
             definitions_forget(slot);
-        }
         slot = next;
     }
 }
 
 void definitions_finish(struct driver *driver)
 {
-    for (uint32_t i = 0; i < driver->definitions_count; i++) {
+    for (uint32_t i = 0; i < driver->definitions_count; i++)
         definitions_destroy(driver->definitions[i]);
-    }
     free(driver->definitions);
     while (driver->hidden != NULL) {
         struct definition_slot *next = driver->hidden->next;
@@ -258,21 +249,18 @@ static int load_new(struct driver *driver, const struct journal_entry *entry)
     struct definition *definition = NULL;
     int error = definition_parse(entry->body, &faults, &definition);
     definition_faults_finish(&faults);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     struct definition_slot *slot = definitions_make(driver, definition);
-    if (slot == NULL) {
+    if (slot == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     driver->definitions_coming--;
     slot->round = driver->registry_round;
     warn_if_long(driver, definition);
-    if (entry->hidden) {
+    if (entry->hidden)
         definitions_hide(driver, slot);
-    } else {
+    else
         definitions_insert(driver, slot);
-    }
     return 0;
 }
 
@@ -282,16 +270,15 @@ void definitions_load(struct driver *driver, const struct journal_entry *entry)
     (void)snprintf(name, sizeof name, "%.*s", (int)entry->name.len, entry->name.data);
     struct definition_slot *known = registry_definition(driver, name, entry->version);
     struct definition_slot **hidden = definitions_find_hidden(driver, name, entry->version);
-    if (known == NULL && *hidden != NULL && entry->hidden) {
+    if (known == NULL && *hidden != NULL && entry->hidden)
         known = *hidden;
-    }
     if (known != NULL) {
         load_known(driver, known, entry->hidden);
         return;
     }
     int error = load_new(driver, entry);
     if (error != 0) {
-        log_line(LOG_ERROR, "a definition of the journal can not be loaded", "definition", name,
+        log_line(LOG_ERROR, "a definition of the journal cannot be loaded", "definition", name,
                  "reason", troth_error_text(error), NULL);
     }
 }
@@ -306,9 +293,8 @@ void definitions_loaded(struct driver *driver)
             definitions_hide(driver, slot);
         }
     }
-    if (driver->recovered) {
+    if (driver->recovered)
         definitions_recovered(driver);
-    }
 }
 
 const struct definition *registry_host_definition_behind(void *ctx, const char *name,
@@ -317,8 +303,7 @@ const struct definition *registry_host_definition_behind(void *ctx, const char *
     const struct driver *driver = ctx;
     uint32_t at = place_of(driver, name, version);
     if (at < driver->definitions_count &&
-        compare(driver->definitions[at]->definition, name, version) == 0) {
+        compare(driver->definitions[at]->definition, name, version) == 0)
         at++;
-    }
     return at < driver->definitions_count ? driver->definitions[at]->definition : NULL;
 }

@@ -11,13 +11,11 @@
 static uint64_t raise_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 0;
-    }
     struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-    if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+    if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0)
         limit = raised;
-    }
     return limit.rlim_cur; /* RLIM_INFINITY is more than anybody asks for */
 }
 
@@ -26,9 +24,8 @@ uint32_t descriptors_for_clients(uint64_t connections_max)
     uint64_t limit = raise_limit();
     uint64_t reserved = limit / 2 < DESCRIPTORS_RESERVED_MIN ? limit / 2 : DESCRIPTORS_RESERVED_MIN;
     uint64_t left = limit - reserved;
-    if (limit == 0 || connections_max <= left) {
+    if (limit == 0 || connections_max <= left)
         return (uint32_t)connections_max;
-    }
     char asked[24], served[24], files[24];
     (void)snprintf(asked, sizeof asked, "%llu", (unsigned long long)connections_max);
     (void)snprintf(served, sizeof served, "%llu", (unsigned long long)left);

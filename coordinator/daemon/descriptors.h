@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* The soft limit becomes the hard one. The journal, participants, Kafka and names have descriptors
- * that clients can not take: at least DESCRIPTORS_RESERVED_MIN, or half of all where there are few.
+ * that clients cannot take: at least DESCRIPTORS_RESERVED_MIN, or half of all where there are few.
  * Returns how many connections of clients may be open: what was asked for, or fewer; then a line of
  * the log says so. */
 #define DESCRIPTORS_RESERVED_MIN 1024u

@@ -16,13 +16,11 @@ static bool calls(const struct txn *txn)
     for (uint32_t i = 0; i < txn->branches_count; i++) {
         const struct txn_branch *branch = &txn->branches[i];
         bool waits = branch->retry_at.us != 0;
-        if ((busy >> i & 1u) != 0 && !waits) {
+        if ((busy >> i & 1u) != 0 && !waits)
             return true;
-        }
         if ((txn->owed_aborts >> i & 1u) != 0 && (txn->parked_aborts >> i & 1u) == 0 &&
-            branch->abort_at.us == 0) {
+            branch->abort_at.us == 0)
             return true;
-        }
     }
     return false;
 }
@@ -36,9 +34,8 @@ static bool is_quiet(const struct entry *entry)
  * has all of it, and the next leader goes on as well as this one. */
 static bool rests(const struct entry *entry)
 {
-    if (entry->unloaded) {
+    if (entry->unloaded)
         return true; /* shown, and never driven */
-    }
     switch (entry->txn.state) {
     case TXN_COMMITTING:
     case TXN_ABORTING:
@@ -73,11 +70,9 @@ bool driver_drained(const struct driver *driver)
 {
     for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
         const struct entry *entry = driver->shards[shard].oldest;
-        for (; entry != NULL; entry = entry->newer) {
-            if (!rests(entry)) {
+        for (; entry != NULL; entry = entry->newer)
+            if (!rests(entry))
                 return false;
-            }
-        }
     }
     return true;
 }

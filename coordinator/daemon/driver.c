@@ -27,9 +27,8 @@
 
 static void log_step(const struct entry *entry, const struct txn_event *event, const char *from)
 {
-    if (!log_wants(LOG_DEBUG)) {
+    if (!log_wants(LOG_DEBUG))
         return;
-    }
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&entry->origin.gtid, gtid);
     log_line(LOG_DEBUG, "step", "txn", gtid, "event", txn_event_kind_name(event->kind), "from",
@@ -51,14 +50,12 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     watch_step(entry);
     answer_stuck(entry);
     room_count(entry);
-    if (entry->ended) {
+    if (entry->ended)
         answer_all(entry, NULL); /* whoever is not told yet: there is nothing more to wait for */
-    }
-    if (entry->ended && entry->writes == 0) {
+    if (entry->ended && entry->writes == 0)
         entry_bury(driver, entry);
-    } else {
+    else
         entry_arm(entry);
-    }
 }
 
 static bool is_down(const struct entry_branch *extra)
@@ -83,9 +80,8 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     struct driver *driver = arg;
     struct entry *entry = entry_find(driver, &result->gtid);
     int64_t index = entry == NULL ? -1 : entry_branch_index(entry, result->branch);
-    if (index < 0 || entry->unloaded) {
+    if (index < 0 || entry->unloaded)
         return; /* ended, or not driven here: a late answer changes nothing */
-    }
     struct result kept = *result;
     bool failed = false;
     order_result(entry, (uint32_t)index, result);
@@ -98,9 +94,8 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
         kept.output = copy;
     }
     kept.reason = entry_keep_reason(entry, (uint32_t)index, result->reason);
-    if (failed) {
+    if (failed)
         kept.result = RESULT_UNKNOWN; /* no memory for the answer: it is asked for again */
-    }
     struct txn_event event = {.kind = TXN_EVENT_RESULT,
                               .of.result = &kept,
                               .unsent = !sent,

@@ -31,9 +31,8 @@ static struct deferred deferred_for(const struct entry *entry, const struct txn_
                             .op = effect->op,
                             .result = RESULT_UNKNOWN,
                             .attempt = effect->attempt};
-    if (effect->branch != NULL) {
+    if (effect->branch != NULL)
         what.branch = effect->branch->number;
-    }
     return what;
 }
 
@@ -42,9 +41,8 @@ static struct deferred deferred_for(const struct entry *entry, const struct txn_
 static struct troth_span event_key(struct driver *driver, const struct entry *entry)
 {
     struct troth_span none = {NULL, 0};
-    if (entry->definition == NULL || entry->definition->definition->key_template.data == NULL) {
+    if (entry->definition == NULL || entry->definition->definition->key_template.data == NULL)
         return none;
-    }
     buffer_clear(&driver->row_topic_key);
     int error = definition_render_key(entry->definition->definition, steps_values(driver, entry),
                                       &driver->row_topic_key);
@@ -58,9 +56,8 @@ static bool keep_row(struct entry *entry, enum txn_outcome outcome,
 {
     bool failed = false;
     struct record_outbox_row *kept = arena_alloc(&entry->arena, sizeof *kept);
-    if (kept == NULL) {
+    if (kept == NULL)
         return false;
-    }
     *kept = *row;
     kept->topic = arena_copy(&entry->arena, row->topic, &failed);
     kept->key = arena_copy(&entry->arena, row->key, &failed);
@@ -77,9 +74,8 @@ static bool make_row(struct driver *driver, struct entry *entry, const struct tx
     struct troth_gtid_parts parts;
     troth_gtid_split(&entry->origin.gtid, &parts);
     struct outbox_facts facts = {.record = record, .key = event_key(driver, entry)};
-    if (entry->definition != NULL) {
+    if (entry->definition != NULL)
         facts.topic = entry->definition->definition->topic;
-    }
     uint64_t seq = journal_outbox_seq(driver->journal, parts.shard);
     return outbox_row_make(driver->outbox, &facts, seq, &driver->row_texts, ret_row) == 0 &&
            keep_row(entry, record->outcome, ret_row);
@@ -89,16 +85,14 @@ static void persist(struct driver *driver, struct entry *entry, const struct txn
 {
     struct txn_record record = effect->record;
     struct record_outbox_row row;
-    if (record.publishes && driver->outbox_mode == CONFIG_OUTBOX_OFF) {
+    if (record.publishes && driver->outbox_mode == CONFIG_OUTBOX_OFF)
         record.publishes = false;
-    }
     if (record.publishes && !make_row(driver, entry, &record, &row)) {
         driver_fail(driver, "no memory for an outcome event");
         return;
     }
-    if (record.kind == TXN_RECORD_END) {
+    if (record.kind == TXN_RECORD_END)
         entry->ended_at = record.at;
-    }
     int error = journal_append(driver->journal, &record, record.publishes ? &row : NULL);
     if (error != 0) {
         /* The journal has stopped, or this is the end of memory, which admission keeps far (see
@@ -147,13 +141,11 @@ static void reserve(struct entry *entry, const struct txn_effect *effect)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if ((effect->mask >> i & 1u) == 0) {
+        if ((effect->mask >> i & 1u) == 0)
             continue;
-        }
         struct participant *participant = participants_of(entry, i);
-        if (participant == NULL) {
+        if (participant == NULL)
             continue; /* one that is gone needs no slot: its sends fail and say so */
-        }
         entry->wanted[count] = channel_pool(participant->channel);
         entry->wanted_branch[count++] = i;
     }
@@ -161,9 +153,8 @@ static void reserve(struct entry *entry, const struct txn_effect *effect)
     entry->slots.count = count;
     entry->slots.granted = on_granted;
     entry->slots.refused = on_refused;
-    if (gate_enter(entry)) {
+    if (gate_enter(entry))
         entry_reserve(entry);
-    }
 }
 
 /* When it was granted meanwhile, RESERVED is on its way to the core, which releases again. */
@@ -179,11 +170,9 @@ static void unreserve(struct driver *driver, struct entry *entry)
 
 static bool holds_place(const struct entry *entry)
 {
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if (entry->extra[i].place_at != NULL) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
+        if (entry->extra[i].place_at != NULL)
             return true;
-        }
-    }
     return false;
 }
 
@@ -192,9 +181,8 @@ static void release(struct entry *entry, const struct txn_effect *effect)
     uint32_t index = (uint32_t)(effect->branch - entry->branches);
     bool held = entry->extra[index].place_at != NULL;
     entry_release(entry, index);
-    if (held && !holds_place(entry)) {
+    if (held && !holds_place(entry))
         gate_leave(entry);
-    }
 }
 
 /* --- SEND ------------------------------------------------------------------------------------ */
@@ -233,22 +221,19 @@ static bool make_input(struct driver *driver, struct entry *entry, const struct 
 {
     static const struct troth_span empty = {"{}", 2};
     uint32_t index = (uint32_t)(effect->branch - entry->branches);
-    const char *why = "its input can not be made";
+    const char *why = "its input cannot be made";
     bool runs = true;
     int error = 0;
-    if (effect->op != OP_PREPARE && effect->op != OP_EXECUTE && effect->op != OP_COMPENSATE) {
+    if (effect->op != OP_PREPARE && effect->op != OP_EXECUTE && effect->op != OP_COMPENSATE)
         return true;
-    }
-    if (effect->op != OP_COMPENSATE && entry->definition != NULL) {
+    if (effect->op != OP_COMPENSATE && entry->definition != NULL)
         error = steps_runs(driver, entry, index, &runs, &why);
-    }
     if (error == 0 && !runs) {
         skip(driver, entry, effect);
         return false;
     }
-    if (error == 0) {
+    if (error == 0)
         error = steps_input(driver, entry, index, effect->op, &command->input, &why);
-    }
     if (error == TROTH_ERROR_NO_MEMORY) {
         send_failed(driver, entry, effect, RESULT_RETRY, troth_error_text(error));
         return false;
@@ -257,9 +242,8 @@ static bool make_input(struct driver *driver, struct entry *entry, const struct 
         command->input = empty;
         error = 0;
     }
-    if (error != 0) {
+    if (error != 0)
         unsendable(driver, entry, effect, why);
-    }
     return error == 0;
 }
 
@@ -283,12 +267,10 @@ static void send_command(struct driver *driver, struct entry *entry,
                               .ordered = effect->ordered,
                               .again = effect->again,
                               .traceparent = entry->origin.traceparent};
-    if (!make_input(driver, entry, effect, &command)) {
+    if (!make_input(driver, entry, effect, &command))
         return;
-    }
-    if (effect->op == OP_PREPARE) {
+    if (effect->op == OP_PREPARE)
         entry->extra[index].prepare_at = driver_now().mono;
-    }
     int error = channel_send(participant->channel, &command);
     if (error == TROTH_ERROR_TOO_LARGE) {
         send_failed(driver, entry, effect, RESULT_REFUSED,
@@ -307,11 +289,10 @@ static void reply(struct driver *driver, struct entry *entry, const struct txn_e
         answer_enlisted(entry, effect->number, 0);
         break;
     case TXN_REPLY_REFUSED:
-        if (effect->number != 0) {
+        if (effect->number != 0)
             answer_enlisted(entry, effect->number, effect->error);
-        } else {
+        else
             driver->refused = effect->error;
-        }
         break;
     case TXN_REPLY_ACCEPTED:
     case TXN_REPLY_DECIDED:
@@ -370,8 +351,7 @@ static void handle(struct driver *driver, struct entry *entry, const struct txn_
 
 void effects_handle(struct driver *driver, struct entry *entry)
 {
-    for (uint32_t i = 0; i < driver->effects->count; i++) {
+    for (uint32_t i = 0; i < driver->effects->count; i++)
         handle(driver, entry, &driver->effects->list[i]);
-    }
     steps_forget_values(driver);
 }

@@ -5,7 +5,7 @@
 struct driver;
 struct entry;
 
-/* All that the last step made, in its order. A record that can not be appended fails the driver. */
+/* All that the last step made, in its order. A record that cannot be appended fails the driver. */
 void effects_handle(struct driver *driver, struct entry *entry);
 
 #endif

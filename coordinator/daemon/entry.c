@@ -27,9 +27,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 struct entry *entry_create(struct driver *driver, uint32_t branches_cap)
 {
     struct entry *entry = calloc(1, sizeof *entry);
-    if (entry == NULL) {
+    if (entry == NULL)
         return NULL;
-    }
     entry->driver = driver;
     entry->branches_cap = branches_cap;
     entry->branches = arena_alloc(&entry->arena, branches_cap * sizeof *entry->branches);
@@ -59,11 +58,9 @@ void entry_release(struct entry *entry, uint32_t index)
 
 int64_t entry_branch_index(const struct entry *entry, uint32_t number)
 {
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if (entry->branches[i].number == number) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
+        if (entry->branches[i].number == number)
             return i;
-        }
-    }
     return -1;
 }
 
@@ -77,20 +74,16 @@ static bool reason_is_shown(const struct entry *entry, uint32_t index, const cha
 
 struct troth_span entry_keep_reason(struct entry *entry, uint32_t index, struct troth_span reason)
 {
-    if (reason.data == NULL) {
+    if (reason.data == NULL)
         return reason;
-    }
     struct entry_branch *extra = &entry->extra[index];
     uint32_t which = 0;
-    while (which + 1 < ENTRY_REASONS && reason_is_shown(entry, index, extra->reasons[which])) {
+    while (which + 1 < ENTRY_REASONS && reason_is_shown(entry, index, extra->reasons[which]))
         which++;
-    }
-    if (extra->reasons[which] == NULL) {
+    if (extra->reasons[which] == NULL)
         extra->reasons[which] = malloc(MESSAGE_REASON_MAX);
-    }
-    if (extra->reasons[which] == NULL) {
+    if (extra->reasons[which] == NULL)
         return (struct troth_span){NULL, 0};
-    }
     size_t len = reason.len < MESSAGE_REASON_MAX ? reason.len : MESSAGE_REASON_MAX;
     memcpy(extra->reasons[which], reason.data, len);
     return (struct troth_span){extra->reasons[which], len};

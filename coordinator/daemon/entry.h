@@ -69,9 +69,9 @@ struct entry {
     bool accepted, decided, completed; /* the core said that clients may be told so */
     bool is_probe;                     /* of what its definition has learnt (order.c) */
     bool looking_up;                   /* its idempotency key is being looked for; not begun */
-    bool unloaded;                     /* what the journal has of it can not be driven: no steps */
+    bool unloaded;                     /* what the journal has of it cannot be driven: no steps */
     bool damaged;                      /* and not even be read */
-    char *trouble;                     /* why it can not go on by itself: shown, and it is parked */
+    char *trouble;                     /* why it cannot go on by itself: shown, and it is parked */
     bool ended;
     struct wall ended_at; /* as its END record says */
     bool dead;            /* on the list of those to be freed at the turn's end */

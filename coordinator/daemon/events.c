@@ -41,9 +41,8 @@ void events_turn(struct driver *driver)
 {
     if (driver->outbox == NULL || driver->events_reading || !driver->recovered ||
         driver->outbox_mode != CONFIG_OUTBOX_KAFKA || !outbox_wants(driver->outbox) ||
-        driver_now().mono.us < driver->events_not_before.us) {
+        driver_now().mono.us < driver->events_not_before.us)
         return;
-    }
     driver->events_reading = true;
     journal_events(driver->journal, &driver->events_place, on_event, driver);
 }
@@ -77,18 +76,16 @@ static void list_one(void *arg, const struct outbox_aside *aside)
 {
     struct listing *listing = arg;
     struct api_event event = event_of(aside);
-    if (listing->count++ < listing->limit) {
+    if (listing->count++ < listing->limit)
         listing->fn(listing->arg, NULL, &event);
-    }
 }
 
 uint32_t events_list(void *ctx, uint32_t limit, api_event_fn fn, void *arg)
 {
     const struct driver *driver = ctx;
     struct listing listing = {.limit = limit, .fn = fn, .arg = arg};
-    if (driver->outbox != NULL) {
+    if (driver->outbox != NULL)
         outbox_asides(driver->outbox, list_one, &listing);
-    }
     return listing.count;
 }
 

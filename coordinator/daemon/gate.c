@@ -35,9 +35,8 @@ static bool has_gate(const struct entry *entry)
 
 static bool has_room(struct definition_slot *slot)
 {
-    if (slot->learn.mode == LEARN_PARALLEL) {
+    if (slot->learn.mode == LEARN_PARALLEL)
         return true;
-    }
     if (slot->inside_count == 0) {
         slot->order_version = slot->learn.order_version;
         return true;
@@ -77,9 +76,8 @@ static void let_in(struct entry *entry)
     link_last(&slot->inside, entry);
     entry->place = GATE_INSIDE;
     entry->inside_since = driver_now().mono;
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
         entry->branches[i].prepares_last = (slot->learn.last_steps >> i & 1u) != 0;
-    }
 }
 
 static void let_in_more(struct definition_slot *slot)
@@ -96,19 +94,17 @@ static void let_in_more(struct definition_slot *slot)
 bool gate_enter(struct entry *entry)
 {
     struct definition_slot *slot = entry->definition;
-    if (!has_gate(entry)) {
+    if (!has_gate(entry))
         return true;
-    }
     assert(entry->place == GATE_OUTSIDE || entry->place == GATE_ASIDE);
     if (slot->before.first == NULL && has_room(slot)) {
         let_in(entry);
         return true;
     }
-    if (entry->txn.attempt > 1 || entry->txn.conflicts > 0) {
+    if (entry->txn.attempt > 1 || entry->txn.conflicts > 0)
         link_first(&slot->before, entry);
-    } else {
+    else
         link_last(&slot->before, entry);
-    }
     entry->place = GATE_BEFORE;
     gate_arm(entry->driver);
     return false;
@@ -157,22 +153,18 @@ static void look_inside(struct definition_slot *slot, struct mono now)
 
 static void look(struct definition_slot *slot, struct mono now)
 {
-    if (slot->before.first != NULL) {
+    if (slot->before.first != NULL)
         look_inside(slot, now);
-    }
-    if (slot->before.first != NULL) {
+    if (slot->before.first != NULL)
         gate_arm(slot->driver);
-    }
 }
 
 void gate_look(struct driver *driver, struct mono now)
 {
-    for (uint32_t i = 0; i < driver->definitions_count; i++) {
+    for (uint32_t i = 0; i < driver->definitions_count; i++)
         look(driver->definitions[i], now);
-    }
-    for (struct definition_slot *slot = driver->hidden; slot != NULL; slot = slot->next) {
+    for (struct definition_slot *slot = driver->hidden; slot != NULL; slot = slot->next)
         look(slot, now);
-    }
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)
@@ -187,9 +179,8 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 void gate_arm(struct driver *driver)
 {
     static const struct timeval soon = {.tv_usec = GATE_LOOK_US};
-    if (!driver->gate_armed && driver->gate_timer != NULL) {
+    if (!driver->gate_armed && driver->gate_timer != NULL)
         driver->gate_armed = evtimer_add(driver->gate_timer, &soon) == 0;
-    }
 }
 
 bool gate_init(struct driver *driver)
@@ -200,7 +191,6 @@ bool gate_init(struct driver *driver)
 
 void gate_finish(struct driver *driver)
 {
-    if (driver->gate_timer != NULL) {
+    if (driver->gate_timer != NULL)
         event_free(driver->gate_timer);
-    }
 }

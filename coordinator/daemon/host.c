@@ -95,9 +95,8 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
                   struct driver **ret_driver)
 {
     struct driver *driver = calloc(1, sizeof *driver);
-    if (driver == NULL) {
+    if (driver == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     driver->base = base;
     driver->http = http;
     driver->hooks = (struct driver_hooks){
@@ -124,28 +123,24 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
 static void drop_entry(struct driver *driver, struct entry *entry)
 {
     struct txn_event fenced = {.kind = TXN_EVENT_FENCED};
-    if (driver->fenced && !entry->looking_up) {
+    if (driver->fenced && !entry->looking_up)
         txn_step(&entry->txn, &fenced, driver_now(), driver->effects);
-    }
     answer_stopped(entry, driver->fenced ? API_WHY_OTHER_LEADS : API_WHY_STOPS);
     entry_bury(driver, entry);
 }
 
 static void drop_entries(struct driver *driver)
 {
-    for (uint32_t i = 0; driver->by_gtid != NULL && i < DRIVER_BUCKETS; i++) {
-        while (driver->by_gtid[i] != NULL) {
+    for (uint32_t i = 0; driver->by_gtid != NULL && i < DRIVER_BUCKETS; i++)
+        while (driver->by_gtid[i] != NULL)
             drop_entry(driver, driver->by_gtid[i]);
-        }
-    }
     entry_bury_all(driver);
 }
 
 void driver_destroy(struct driver *driver)
 {
-    if (driver == NULL) {
+    if (driver == NULL)
         return;
-    }
     driver->finishing = true;
     outbox_destroy(driver->outbox, 0);
     drop_entries(driver);
@@ -155,9 +150,8 @@ void driver_destroy(struct driver *driver)
     participants_finish(driver);
     registry_finish(driver);
     slots_destroy(driver->slots);
-    if (driver->slots_again != NULL) {
+    if (driver->slots_again != NULL)
         event_free(driver->slots_again);
-    }
     buffer_finish(&driver->texts);
     buffer_finish(&driver->scratch);
     buffer_finish(&driver->row_texts);
@@ -202,11 +196,10 @@ static void step_deferred(struct driver *driver, struct entry *entry, const stru
     struct txn_event event = {.kind = what->kind, .reason = what->reason};
     event.unsent = what->unsent;
     event.down = what->down;
-    if (what->kind == TXN_EVENT_RESULT) {
+    if (what->kind == TXN_EVENT_RESULT)
         event.of.result = &result;
-    } else if (what->kind == TXN_EVENT_UNSENDABLE || what->kind == TXN_EVENT_SKIPPED) {
+    else if (what->kind == TXN_EVENT_UNSENDABLE || what->kind == TXN_EVENT_SKIPPED)
         event.of.number = what->branch;
-    }
     driver_step(driver, entry, &event);
 }
 
@@ -215,9 +208,8 @@ static void run_deferred(struct driver *driver)
     for (size_t i = 0; i < driver->deferred_count; i++) { /* steps may add more behind */
         struct deferred what = driver->deferred[i];
         struct entry *entry = entry_find(driver, &what.gtid);
-        if (entry != NULL) {
+        if (entry != NULL)
             step_deferred(driver, entry, &what);
-        }
     }
     driver->deferred_count = 0;
 }
@@ -228,9 +220,8 @@ static void run_slots(struct driver *driver)
     uint64_t again_us = slots_run(driver->slots, now_us);
     uint64_t wait_us = again_us > now_us ? again_us - now_us : 0;
     struct timeval wait = timeval_of(wait_us);
-    if (again_us != 0) {
+    if (again_us != 0)
         (void)evtimer_add(driver->slots_again, &wait); /* else the next event's turn does */
-    }
 }
 
 void driver_turn(struct driver *driver)
@@ -247,11 +238,10 @@ void driver_turn(struct driver *driver)
  * with all that they carry, would add to it. What frees their locks goes on. */
 void driver_flush(struct driver *driver)
 {
-    if (submit_journal_has_room(driver)) {
+    if (submit_journal_has_room(driver))
         channel_list_flush(&driver->channels_due);
-    } else {
+    else
         channel_list_flush_phase2(&driver->channels_due);
-    }
 }
 
 /* --- what the journal says ---------------------------------------------------------------- */
@@ -285,9 +275,8 @@ static void on_journal_state(void *arg, enum journal_state state, const char *wh
     if (state == JOURNAL_LEADING && !driver->leading) {
         driver->leading = true;
         driver->shards_count = journal_shards(driver->journal);
-        if (driver_make_outbox(driver)) {
+        if (driver_make_outbox(driver))
             registry_load(driver);
-        }
     }
 }
 
@@ -295,9 +284,8 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
 {
     struct driver *driver = arg;
     struct entry *entry = entry_find(driver, &verdict->gtid);
-    if (entry == NULL) {
+    if (entry == NULL)
         return;
-    }
     assert(entry->writes > 0);
     entry->writes--;
     struct txn_event event = {.kind = TXN_EVENT_DURABLE,

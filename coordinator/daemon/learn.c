@@ -31,9 +31,8 @@ static void become_ordered(struct learn *learn, struct mono now)
 {
     learn->mode = LEARN_ORDERED;
     learn->term_us = learn->term_us == 0 ? LEARN_TERM_US : learn->term_us * 2;
-    if (learn->term_us > LEARN_TERM_MAX_US) {
+    if (learn->term_us > LEARN_TERM_MAX_US)
         learn->term_us = LEARN_TERM_MAX_US;
-    }
     learn->term_at.us = now.us + learn->term_us;
     learn->probes_good = 0;
 }
@@ -65,12 +64,10 @@ static void limit_begin(struct learn *learn)
 /* One probe at a time, and not too soon behind the one before. */
 static bool probe_goes(struct learn *learn, struct mono now)
 {
-    if (learn->mode == LEARN_ORDERED && now.us >= learn->term_at.us) {
+    if (learn->mode == LEARN_ORDERED && now.us >= learn->term_at.us)
         learn->mode = LEARN_PROBING;
-    }
-    if (learn->mode != LEARN_PROBING || learn->probing || now.us < learn->term_at.us) {
+    if (learn->mode != LEARN_PROBING || learn->probing || now.us < learn->term_at.us)
         return false;
-    }
     learn->probing = true;
     learn->term_at.us = now.us + LEARN_PROBE_EVERY_US;
     return true;
@@ -78,11 +75,10 @@ static bool probe_goes(struct learn *learn, struct mono now)
 
 static void count(struct learn *learn, bool ordered)
 {
-    if (ordered) {
+    if (ordered)
         learn->ordered_total++;
-    } else {
+    else
         learn->parallel_total++;
-    }
 }
 
 void learn_said(struct learn *learn, bool ordered)
@@ -110,9 +106,8 @@ struct learn_way learn_begin(struct learn *learn, struct mono now)
 void learn_conflict(struct learn *learn, struct mono now)
 {
     learn->conflicts_total++;
-    if (learn->mode != LEARN_PARALLEL) {
+    if (learn->mode != LEARN_PARALLEL)
         return; /* of one that began before, or a probe: learn_probe_ended() hears of that */
-    }
     window_look(learn, now);
     learn->conflicts++;
     if (learn->conflicts >= LEARN_CONFLICTS_MIN &&
@@ -125,14 +120,12 @@ void learn_conflict(struct learn *learn, struct mono now)
 void learn_probe_ended(struct learn *learn, enum learn_probe probe, struct mono now)
 {
     learn->probing = false;
-    if (learn->mode != LEARN_PROBING || probe == LEARN_PROBE_NEITHER) {
+    if (learn->mode != LEARN_PROBING || probe == LEARN_PROBE_NEITHER)
         return;
-    }
-    if (probe == LEARN_PROBE_CONFLICT) {
+    if (probe == LEARN_PROBE_CONFLICT)
         become_ordered(learn, now);
-    } else if (++learn->probes_good == LEARN_PROBES_GOOD) {
+    else if (++learn->probes_good == LEARN_PROBES_GOOD)
         become_parallel(learn, now);
-    }
 }
 
 /* --- how many, and in which order ---------------------------------------------------------------
@@ -140,9 +133,8 @@ void learn_probe_ended(struct learn *learn, enum learn_probe probe, struct mono 
 
 static uint32_t bounded(uint32_t limit)
 {
-    if (limit < LEARN_LIMIT_MIN) {
+    if (limit < LEARN_LIMIT_MIN)
         return LEARN_LIMIT_MIN;
-    }
     return limit > LEARN_LIMIT_MAX ? LEARN_LIMIT_MAX : limit;
 }
 
@@ -207,18 +199,16 @@ static void epoch_end(struct learn *learn, uint64_t rate)
 
 void learn_left(struct learn *learn, bool full, struct mono now)
 {
-    if (learn->mode == LEARN_PARALLEL) {
+    if (learn->mode == LEARN_PARALLEL)
         return;
-    }
     if (learn->settling > 0 || learn->epoch_at.us == 0) {
         learn->settling -= learn->settling > 0 ? 1 : 0;
         learn->epoch_at = now;
         return;
     }
     learn->epoch_full = learn->epoch_full && full;
-    if (++learn->left < LEARN_EPOCH_MIN + 2 * learn->limit) {
+    if (++learn->left < LEARN_EPOCH_MIN + 2 * learn->limit)
         return;
-    }
     uint64_t elapsed_us = now.us > learn->epoch_at.us ? now.us - learn->epoch_at.us : 1;
     learn->epoch_at = now;
     epoch_end(learn, learn->left * UINT64_C(3600000000) / elapsed_us);
@@ -238,11 +228,9 @@ static uint64_t wait_at(const struct learn *learn, uint64_t steps)
 static uint64_t hottest(const struct learn *learn, const struct learn_steps *steps)
 {
     uint64_t found = steps->beside[0];
-    for (uint32_t i = 1; i < steps->count; i++) {
-        if (wait_at(learn, steps->beside[i]) > wait_at(learn, found)) {
+    for (uint32_t i = 1; i < steps->count; i++)
+        if (wait_at(learn, steps->beside[i]) > wait_at(learn, found))
             found = steps->beside[i];
-        }
-    }
     return found;
 }
 
@@ -279,13 +267,11 @@ bool learn_vote(struct learn *learn, uint32_t step, uint64_t took_us)
     uint64_t *average = &learn->took_us[step];
     took_us = took_us == 0 ? 1 : took_us;
     learn->base_us += learn->base_us / BASE_DRIFT;
-    if (learn->base_us == 0 || took_us < learn->base_us) {
+    if (learn->base_us == 0 || took_us < learn->base_us)
         learn->base_us = took_us;
-    }
     *average = *average == 0 ? took_us : (*average * (TOOK_WEIGHTS - 1) + took_us) / TOOK_WEIGHTS;
-    if (learn->mode == LEARN_PARALLEL || learn->said || ++learn->order_votes < LEARN_TRIAL_VOTES) {
+    if (learn->mode == LEARN_PARALLEL || learn->said || ++learn->order_votes < LEARN_TRIAL_VOTES)
         return false;
-    }
     learn->order_votes = 0;
     return true;
 }

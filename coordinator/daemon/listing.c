@@ -37,9 +37,8 @@ bool listing_in_memory(const struct api_list *list)
 static bool is_before(struct wall at, const troth_gtid *gtid, struct wall other_at,
                       const troth_gtid *other)
 {
-    if (at.us != other_at.us) {
+    if (at.us != other_at.us)
         return at.us > other_at.us;
-    }
     return memcmp(gtid->bytes, other->bytes, sizeof gtid->bytes) > 0;
 }
 
@@ -52,11 +51,9 @@ static bool is_in_state(const struct entry *entry, const char *state)
 
 static bool is_at(const struct txn *txn, const char *participant)
 {
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
-        if (strcmp(txn->branches[i].participant, participant) == 0) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
+        if (strcmp(txn->branches[i].participant, participant) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -94,15 +91,12 @@ static void insert(struct page *page, struct entry *entry)
     uint32_t at = page->count;
     while (at > 0 &&
            is_before(entry->origin.began_at, &entry->origin.gtid,
-                     page->entries[at - 1]->origin.began_at, &page->entries[at - 1]->origin.gtid)) {
+                     page->entries[at - 1]->origin.began_at, &page->entries[at - 1]->origin.gtid))
         at--;
-    }
-    if (at == page->list->limit) {
+    if (at == page->list->limit)
         return; /* on a later page */
-    }
-    if (page->count < page->list->limit) {
+    if (page->count < page->list->limit)
         page->count++;
-    }
     memmove(&page->entries[at + 1], &page->entries[at],
             (page->count - at - 1) * sizeof(struct entry *));
     page->entries[at] = entry;
@@ -128,21 +122,16 @@ bool listing_entries(struct driver *driver, const struct api_list *list, api_lis
 {
     assert(list->limit >= 1 && list->limit <= LISTED_MAX);
     struct page page = {.list = list};
-    if (list->has_cursor) {
+    if (list->has_cursor)
         page.cursor_at = cursor_at(driver, &list->cursor);
-    }
     for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
         struct entry *entry = driver->shards[shard].newest;
-        for (; entry != NULL; entry = entry->older) {
-            if (is_wanted(&page, entry)) {
+        for (; entry != NULL; entry = entry->older)
+            if (is_wanted(&page, entry))
                 insert(&page, entry);
-            }
-        }
     }
-    for (uint32_t i = 0; i < page.count; i++) {
-        if (!answer_listed(page.entries[i], list->payloads, fn, arg)) {
+    for (uint32_t i = 0; i < page.count; i++)
+        if (!answer_listed(page.entries[i], list->payloads, fn, arg))
             return false;
-        }
-    }
     return true;
 }

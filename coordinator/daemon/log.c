@@ -42,11 +42,10 @@ static const char *level_name(enum log_level level)
 static void append_value(struct buffer *line, const char *value)
 {
     bool plain = value[0] != '\0' && strpbrk(value, " \t\r\n\"=\\") == NULL;
-    if (plain && !as_json) {
+    if (plain && !as_json)
         buffer_append_text(line, value);
-    } else {
+    else
         json_append_text(line, value);
-    }
 }
 
 static void append_pair(struct buffer *line, const char *key, const char *value)
@@ -75,9 +74,8 @@ static bool write_line(struct buffer *line)
     }
     ssize_t sent = send(STDERR_FILENO, line->data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == ENOTSOCK) {
-        if (poll(&out, 1, 0) == 0) {
+        if (poll(&out, 1, 0) == 0)
             return false;
-        }
         sent = write(STDERR_FILENO, line->data, len);
     }
     return sent >= 0 || errno != EAGAIN; /* gone: nowhere to say so */
@@ -87,9 +85,8 @@ static void begin_line(struct buffer *line, enum log_level level, const char *me
 {
     char time[WALL_TEXT_LEN + 1];
     wall_format(wall_now(), time);
-    if (as_json) {
+    if (as_json)
         buffer_append_char(line, '{');
-    }
     append_pair(line, "time", time);
     append_pair(line, "level", level_name(level));
     append_pair(line, "msg", message);
@@ -104,17 +101,15 @@ static bool end_line(struct buffer *line)
 /* As soon as there is room again. */
 static void tell_dropped(void)
 {
-    if (dropped == told_dropped) {
+    if (dropped == told_dropped)
         return;
-    }
     BUFFER_SCOPED struct buffer line = {0};
     char count[24];
     (void)snprintf(count, sizeof count, "%llu", (unsigned long long)(dropped - told_dropped));
     begin_line(&line, LOG_WARN, "nobody read standard error: lines were dropped");
     append_pair(&line, "count", count);
-    if (end_line(&line)) {
+    if (end_line(&line))
         told_dropped = dropped;
-    }
 }
 
 uint64_t log_dropped(void)
@@ -124,9 +119,8 @@ uint64_t log_dropped(void)
 
 void log_line(enum log_level level, const char *message, ...)
 {
-    if (!log_wants(level)) {
+    if (!log_wants(level))
         return;
-    }
     tell_dropped();
     BUFFER_SCOPED struct buffer line = {0};
     begin_line(&line, level, message);
@@ -135,12 +129,10 @@ void log_line(enum log_level level, const char *message, ...)
     for (const char *key = va_arg(pairs, const char *); key != NULL;
          key = va_arg(pairs, const char *)) {
         const char *value = va_arg(pairs, const char *);
-        if (value != NULL) {
+        if (value != NULL)
             append_pair(&line, key, value);
-        }
     }
     va_end(pairs);
-    if (!end_line(&line)) {
+    if (!end_line(&line))
         dropped++;
-    }
 }

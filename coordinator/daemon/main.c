@@ -61,7 +61,7 @@ static const char before[] =
     "  3  another node took the journal over, or lives and has this one's name; or its\n"
     "     schema is not this program's, or its database could lose what it\n"
     "     acknowledged: the reason is logged\n"
-    "A journal or Kafka that can not be reached is no end: it is tried again, and\n"
+    "A journal or Kafka that cannot be reached is no end: it is tried again, and\n"
     "/readyz says so.";
 
 /* What may be shown: a conninfo without quotes falls apart into words, one with the password. */
@@ -80,12 +80,10 @@ static void refuse_unknown_flags(int argc, char **argv)
         const char *equals = strchr(argv[i], '=');
         size_t len = equals != NULL ? (size_t)(equals - argv[i]) - 2 : 0;
         bool known = equals == NULL || strncmp(argv[i], "--", 2) != 0;
-        for (size_t k = 0; !known && k < config_keys_count; k++) {
+        for (size_t k = 0; !known && k < config_keys_count; k++)
             known = strncmp(config_keys[k].name, argv[i] + 2, len) == 0;
-        }
-        for (size_t k = 0; !known && others[k] != NULL; k++) {
+        for (size_t k = 0; !known && others[k] != NULL; k++)
             known = strncmp(others[k], argv[i] + 2, len) == 0;
-        }
         if (!known) {
             (void)fprintf(stderr, "trothd: unrecognized option '--%.*s'\n", (int)len, argv[i] + 2);
             exit(DAEMON_USAGE);
@@ -128,9 +126,8 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         }
         return 0;
     case ARGP_KEY_END:
-        if (flags->shards != 0 && flags->command != COMMAND_MIGRATE) {
+        if (flags->shards != 0 && flags->command != COMMAND_MIGRATE)
             argp_error(state, "--shards is for migrate: a journal keeps the number it has");
-        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -164,19 +161,16 @@ static void parse_flags(int argc, char **argv, struct flags *flags)
 static int configure(struct config *config, const struct flags *flags, struct buffer *why)
 {
     int error = config_init(config);
-    if (error == 0 && flags->file != NULL) {
+    if (error == 0 && flags->file != NULL)
         error = config_read_file(config, flags->file, why);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = config_read_environment(config, why);
-    }
     for (size_t i = 0; error == 0 && i < config_keys_count; i++) {
         if (flags->values[i] != NULL) {
             buffer_append_text(why, "--");
             error = config_set(config, config_keys[i].name, flags->values[i], why);
-            if (error == 0) {
+            if (error == 0)
                 buffer_clear(why);
-            }
         }
     }
     return error == 0 ? config_check(config, why) : error;
@@ -192,9 +186,8 @@ static int migrate(const struct config *config, uint32_t shards)
                       why.len > 0 ? buffer_text(&why) : troth_error_text(error));
         return error == TROTH_ERROR_SCHEMA ? DAEMON_FENCED : DAEMON_FAILED;
     }
-    if (why.len > 0) {
+    if (why.len > 0)
         (void)fprintf(stderr, "trothd migrate: warning: %s\n", buffer_text(&why));
-    }
     (void)printf("trothd migrate: %u migrations applied, the journal has schema version %d\n",
                  applied, JOURNAL_SCHEMA_VERSION);
     return DAEMON_OK;
@@ -204,11 +197,9 @@ static void configure_log(const struct config *config)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     enum log_level level = LOG_INFO;
-    for (int i = 0; i <= LOG_DEBUG; i++) {
-        if (strcmp(config->log_level, names[i]) == 0) {
+    for (int i = 0; i <= LOG_DEBUG; i++)
+        if (strcmp(config->log_level, names[i]) == 0)
             level = (enum log_level)i;
-        }
-    }
     log_configure(level, strcmp(config->log_format, "json") == 0);
 }
 
@@ -216,9 +207,8 @@ int main(int argc, char **argv)
 {
     static char name[] = "trothd";
     struct flags flags = {0};
-    if (argc > 0) {
+    if (argc > 0)
         argv[0] = name; /* what argp calls the program, wherever it lies */
-    }
     parse_flags(argc, argv, &flags);
     struct config config;
     BUFFER_SCOPED struct buffer why = {0};

@@ -21,9 +21,8 @@ static uint64_t of_control_group(void)
 {
     FILE *file = fopen(CONTROL_GROUP, "re");
     unsigned long long bytes = 0;
-    if (file == NULL) {
+    if (file == NULL)
         return 0;
-    }
     int found = fscanf(file, "%llu", &bytes);
     (void)fclose(file);
     return found == 1 ? bytes : 0;
@@ -41,9 +40,8 @@ void memory_look(const struct config *config, uint32_t connections)
 {
     uint64_t most = memory_at_limits(config, connections), there = memory_there_is();
     char at_limits[24], has[24];
-    if (there == 0 || most <= there) {
+    if (there == 0 || most <= there)
         return;
-    }
     (void)snprintf(at_limits, sizeof at_limits, "%llu", (unsigned long long)most);
     (void)snprintf(has, sizeof has, "%llu", (unsigned long long)there);
     log_line(LOG_WARN,

@@ -204,9 +204,8 @@ static void append_transactions(struct buffer *text, const struct metrics *metri
     for (uint32_t mode = 0; mode < TXN_MODE_COUNT; mode++) {
         for (uint32_t outcome = 0; outcome < TXN_OUTCOME_COUNT; outcome++) {
             uint64_t value = metrics->transactions[mode][outcome];
-            if (value == 0 && !can_end((enum txn_mode)mode, (enum txn_outcome)outcome)) {
+            if (value == 0 && !can_end((enum txn_mode)mode, (enum txn_outcome)outcome))
                 continue;
-            }
             buffer_append_format(
                 text, "%s{mode=\"%s\",outcome=\"%s\"}", families[FAMILY_TRANSACTIONS].name,
                 txn_mode_name((enum txn_mode)mode), txn_outcome_name((enum txn_outcome)outcome));
@@ -261,13 +260,12 @@ static void append_conflicts(struct buffer *text, const struct driver *driver)
     begin(text, FAMILY_DEFINITION_ORDERED);
     for (uint32_t i = 0; i < driver->definitions_count; i++) {
         const struct definition_slot *slot = driver->definitions[i];
-        if (slot->definition->mode != DEFINITION_SAGA) {
+        if (slot->definition->mode != DEFINITION_SAGA)
             append_definition(text, FAMILY_DEFINITION_ORDERED, slot, is_ordered(slot) ? 1 : 0);
-        }
     }
 }
 
-/* What is open, looked at anew each time: it can not drift. */
+/* What is open, looked at anew each time: it cannot drift. */
 struct open_summary {
     uint64_t parked;
     uint64_t oldest_us;       /* wall clock; UINT64_MAX: none */
@@ -288,12 +286,10 @@ static struct open_summary sum_up(const struct driver *driver)
         for (; entry != NULL; entry = entry->newer) {
             uint64_t began_us = entry->origin.began_at.us;
             sum.parked += entry_is_parked(entry) ? 1 : 0;
-            if (began_us < sum.oldest_us) {
+            if (began_us < sum.oldest_us)
                 sum.oldest_us = began_us;
-            }
-            if (in_doubt(&entry->txn) && began_us < sum.oldest_doubt_us) {
+            if (in_doubt(&entry->txn) && began_us < sum.oldest_doubt_us)
                 sum.oldest_doubt_us = began_us;
-            }
         }
     }
     return sum;
@@ -397,9 +393,8 @@ static void append_shares(struct buffer *text, const struct driver *driver)
 static void append_journal(struct buffer *text, const struct driver *driver)
 {
     struct journal_stats stats = {0};
-    if (driver->journal != NULL) {
+    if (driver->journal != NULL)
         journal_stats(driver->journal, &stats);
-    }
     append(text, FAMILY_LEADING, driver_leading(driver) ? 1 : 0);
     append(text, FAMILY_JOURNAL_CONNECTED, stats.connected ? 1 : 0);
     append(text, FAMILY_JOURNAL_WRITABLE, stats.writable ? 1 : 0);
@@ -416,12 +411,10 @@ static void append_journal(struct buffer *text, const struct driver *driver)
 static void append_outbox(struct buffer *text, const struct driver *driver)
 {
     struct outbox_stats stats = {0};
-    if (driver->outbox_mode != CONFIG_OUTBOX_KAFKA) {
+    if (driver->outbox_mode != CONFIG_OUTBOX_KAFKA)
         return;
-    }
-    if (driver->outbox != NULL) {
+    if (driver->outbox != NULL)
         outbox_stats(driver->outbox, &stats);
-    }
     append(text, FAMILY_OUTBOX_WAITING, stats.waiting);
     append_age(text, FAMILY_OLDEST_EVENT, stats.oldest.us != 0 ? stats.oldest.us : UINT64_MAX);
     append(text, FAMILY_OUTBOX_CONFIRMED, stats.confirmed);
@@ -494,9 +487,8 @@ static void append_calls(struct buffer *text, const struct driver *driver)
 static void append_clients(struct buffer *text, const struct driver *driver)
 {
     struct http_server_stats stats = {0};
-    if (driver->server != NULL) {
+    if (driver->server != NULL)
         http_server_stats(driver->server, &stats);
-    }
     append(text, FAMILY_CONNECTIONS, stats.connections);
     append(text, FAMILY_ANSWERS_BYTES, stats.replies_bytes);
     append(text, FAMILY_ANSWERS_CUT, stats.cut_replies);

@@ -46,9 +46,8 @@ static bool may_say(struct driver *driver, enum notice kind, char text[12],
 static const char *text_of(struct troth_span span, char text[MESSAGE_REASON_MAX + 1])
 {
     size_t len = span.len < MESSAGE_REASON_MAX ? span.len : MESSAGE_REASON_MAX;
-    if (span.data == NULL) {
+    if (span.data == NULL)
         return NULL;
-    }
     memcpy(text, span.data, len);
     text[len] = '\0';
     return text;
@@ -61,9 +60,8 @@ static void say(struct entry *entry, enum notice kind, enum log_level level, con
     char gtid[TROTH_GTID_TEXT_LEN + 1], number[12] = "", tries[12] = "", left[12];
     char reason[MESSAGE_REASON_MAX + 1];
     const char *left_out;
-    if (!log_wants(level) || !may_say(entry->driver, kind, left, &left_out)) {
+    if (!log_wants(level) || !may_say(entry->driver, kind, left, &left_out))
         return;
-    }
     troth_gtid_format(&entry->origin.gtid, gtid);
     if (branch != NULL) {
         (void)snprintf(number, sizeof number, "%u", branch->number);
@@ -103,9 +101,8 @@ static void notice_parked(struct entry *entry, const struct metrics_mark *before
     uint64_t was = before->parked | before->parked_aborts;
     uint64_t is = txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts;
     say_of_each(entry, is & ~was, NOTICE_PARKED, LOG_WARN, "parked: an operator must look");
-    if (event == TXN_EVENT_RESUMED) {
+    if (event == TXN_EVENT_RESUMED)
         say_of_each(entry, was & ~is, NOTICE_RESUMED, LOG_INFO, "resumed: it is tried again");
-    }
 }
 
 void notice_step(struct entry *entry, const struct metrics_mark *before, enum txn_event_kind event)
@@ -127,11 +124,9 @@ void notice_step(struct entry *entry, const struct metrics_mark *before, enum tx
 /* 3, 10, 30, 100, …, and from 1000 on every thousandth: what goes on for days is not forgotten. */
 static bool is_nth(uint32_t tries)
 {
-    for (uint32_t n = 3; n <= 1000; n = n % 3 == 0 ? n / 3 * 10 : n * 3) {
-        if (tries == n) {
+    for (uint32_t n = 3; n <= 1000; n = n % 3 == 0 ? n / 3 * 10 : n * 3)
+        if (tries == n)
             return true;
-        }
-    }
     return tries > 0 && tries % 1000 == 0;
 }
 

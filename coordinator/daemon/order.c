@@ -26,11 +26,9 @@ static void steps_look(struct definition_slot *slot)
     for (uint32_t i = 0; i < steps->count; i++) {
         const char *name = definition->steps[i].participant;
         steps->beside[i] = 0;
-        for (uint32_t j = 0; j < steps->count; j++) {
-            if (strcmp(name, definition->steps[j].participant) == 0) {
+        for (uint32_t j = 0; j < steps->count; j++)
+            if (strcmp(name, definition->steps[j].participant) == 0)
                 steps->beside[i] |= UINT64_C(1) << j;
-            }
-        }
         if (strcmp(name, last) >= 0) {
             last = name;
             steps->last_by_name = steps->beside[i];
@@ -42,13 +40,11 @@ static void steps_look(struct definition_slot *slot)
 void order_choose(struct entry *entry)
 {
     struct learn *learn;
-    if (entry->definition == NULL || entry->origin.mode == TXN_MODE_SAGA) {
+    if (entry->definition == NULL || entry->origin.mode == TXN_MODE_SAGA)
         return;
-    }
     learn = &entry->definition->learn;
-    if (entry->definition->steps.count == 0) {
+    if (entry->definition->steps.count == 0)
         steps_look(entry->definition);
-    }
     switch (entry->definition->definition->prepare) {
     case DEFINITION_PREPARE_PARALLEL:
     case DEFINITION_PREPARE_ORDERED:
@@ -69,11 +65,10 @@ static void learn_from(struct entry *entry)
 {
     struct learn *learn = &entry->definition->learn;
     if (entry->origin.ordered ||
-        entry->definition->definition->prepare != DEFINITION_PREPARE_LEARNT) {
+        entry->definition->definition->prepare != DEFINITION_PREPARE_LEARNT)
         learn->conflicts_total++;
-    } else {
+    else
         learn_conflict(learn, driver_now().mono);
-    }
 }
 
 /* All votes are there, or it is over in another way; or it goes on. */
@@ -83,9 +78,8 @@ static void probe_look(struct entry *entry, bool conflict)
     enum learn_probe probe = conflict                     ? LEARN_PROBE_CONFLICT
                              : txn->state == TXN_DECIDING ? LEARN_PROBE_GOOD
                                                           : LEARN_PROBE_NEITHER;
-    if (txn->state == TXN_BEGINNING || txn->state == TXN_RESERVING || txn->state == TXN_PREPARING) {
+    if (txn->state == TXN_BEGINNING || txn->state == TXN_RESERVING || txn->state == TXN_PREPARING)
         return;
-    }
     entry->is_probe = false;
     learn_probe_ended(&entry->definition->learn, probe, driver_now().mono);
 }
@@ -95,21 +89,17 @@ void order_step(struct entry *entry, const struct metrics_mark *before)
 {
     bool conflict = before->state == TXN_PREPARING && before->attempt == 1 &&
                     entry->txn.conflicts > before->conflicts;
-    if (conflict && entry->definition != NULL) {
+    if (conflict && entry->definition != NULL)
         learn_from(entry);
-    }
-    if (entry->is_probe) {
+    if (entry->is_probe)
         probe_look(entry, conflict);
-    }
 }
 
 static bool has_participant(const struct definition *definition, uint32_t steps, const char *name)
 {
-    for (uint32_t i = 0; i < steps; i++) {
-        if (strcmp(definition->steps[i].participant, name) == 0) {
+    for (uint32_t i = 0; i < steps; i++)
+        if (strcmp(definition->steps[i].participant, name) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -130,9 +120,8 @@ static bool is_alone(const struct definition_slot *slot)
     for (uint32_t i = 0; i < driver->definitions_count; i++) {
         const struct definition_slot *other = driver->definitions[i];
         if (other != slot && other->learn.mode != LEARN_PARALLEL &&
-            participants_in_common(slot->definition, other->definition) >= 2) {
+            participants_in_common(slot->definition, other->definition) >= 2)
             return false;
-        }
     }
     return true;
 }
@@ -141,22 +130,19 @@ static void learn_took(struct entry *entry, uint32_t index)
 {
     struct definition_slot *slot = entry->definition;
     struct mono now = driver_now().mono;
-    if (learn_vote(&slot->learn, index, now.us - entry->extra[index].prepare_at.us)) {
+    if (learn_vote(&slot->learn, index, now.us - entry->extra[index].prepare_at.us))
         learn_order(&slot->learn, &slot->steps, is_alone(slot), now);
-    }
 }
 
 void order_result(struct entry *entry, uint32_t index, const struct result *result)
 {
     struct participant *participant = participants_of(entry, index);
-    if (result->result == RESULT_CONFLICT && participant != NULL) {
+    if (result->result == RESULT_CONFLICT && participant != NULL)
         participant->conflicts++;
-    }
     if (result->result == RESULT_VOTE && entry->place == GATE_INSIDE &&
         entry->branches[index].state == TXN_BRANCH_PREPARING &&
-        result->attempt == entry->txn.attempt) {
+        result->attempt == entry->txn.attempt)
         learn_took(entry, index);
-    }
 }
 
 /* --- what was learnt ---------------------------------------------------------------------------
@@ -186,11 +172,9 @@ void order_append(const struct definition_slot *slot, struct buffer *ret_members
                          (unsigned long long)learn->conflicts_total,
                          (unsigned long long)learn->parallel_total,
                          (unsigned long long)learn->ordered_total);
-    if (ordered && learn->limit != 0) {
+    if (ordered && learn->limit != 0)
         buffer_append_format(ret_members, ",\"limit\":%u", learn->limit);
-    }
-    if (order_last(slot) != NULL) {
+    if (order_last(slot) != NULL)
         buffer_append_format(ret_members, ",\"last\":\"%s\"", order_last(slot));
-    }
     buffer_append_char(ret_members, '}');
 }

@@ -38,9 +38,8 @@ struct owner *owners_get(struct owners *owners, const char *name)
 
 void owners_put(struct owners *owners, struct owner *owner)
 {
-    if (owner == NULL || --owner->refs > 0) {
+    if (owner == NULL || --owner->refs > 0)
         return;
-    }
     assert(owner->share.open == 0 && owner->share.seats == 0);
     (void)tdelete(owner, &owners->tree, compare);
     owners->count--;
@@ -52,9 +51,8 @@ static void look(const void *node, VISIT visit, void *arg)
     const struct owner *owner = *(const struct owner *const *)node, **busiest = arg;
     bool once = visit == postorder || visit == leaf;
     uint32_t most = *busiest != NULL ? (*busiest)->share.open : 0;
-    if (once && owner->share.open > most) {
+    if (once && owner->share.open > most)
         *busiest = owner;
-    }
 }
 
 const struct owner *owners_busiest(const struct owners *owners)

@@ -51,9 +51,8 @@ static void encode(const struct api_participant *from, struct buffer *body)
 static bool take_text(const cJSON *item, char *ret_text, size_t cap)
 {
     bool fits = cJSON_IsString(item) && strlen(item->valuestring) < cap;
-    if (fits) {
+    if (fits)
         memcpy(ret_text, item->valuestring, strlen(item->valuestring) + 1);
-    }
     return fits;
 }
 
@@ -65,17 +64,14 @@ static bool take_row(const cJSON *row, char *binding, char urls[][URL_BYTES_MAX]
     uint32_t count = 0;
     if (!take_text(cJSON_GetObjectItemCaseSensitive(row, "binding"), binding, BINDING_BYTES_MAX) ||
         !cJSON_IsNumber(slots) || slots->valuedouble < 0 ||
-        slots->valuedouble > CHANNEL_SLOTS_MAX || !cJSON_IsArray(list)) {
+        slots->valuedouble > CHANNEL_SLOTS_MAX || !cJSON_IsArray(list))
         return false;
-    }
     ret_participant->slots = (uint32_t)slots->valuedouble;
     cJSON_ArrayForEach (url, list) {
-        if (count == CHANNEL_URLS_MAX) {
+        if (count == CHANNEL_URLS_MAX)
             break;
-        }
-        if (!take_text(url, urls[count], URL_BYTES_MAX)) {
+        if (!take_text(url, urls[count], URL_BYTES_MAX))
             return false;
-        }
         ret_participant->urls[count] = urls[count];
         count++;
     }
@@ -86,9 +82,8 @@ static bool take_row(const cJSON *row, char *binding, char urls[][URL_BYTES_MAX]
 static int decode(const struct journal_entry *entry, char *name, char *binding,
                   char urls[][URL_BYTES_MAX], struct api_participant *ret_participant)
 {
-    if (entry->name.len > TROTH_NAME_LEN_MAX) {
+    if (entry->name.len > TROTH_NAME_LEN_MAX)
         return TROTH_ERROR_SYNTAX;
-    }
     memcpy(name, entry->name.data, entry->name.len);
     name[entry->name.len] = '\0';
     *ret_participant = (struct api_participant){.name = name, .binding = binding};
@@ -111,21 +106,18 @@ void participants_load(struct driver *driver, const struct journal_entry *entry)
         known->round = driver->registry_round;
         return;
     }
-    if (error == 0) {
+    if (error == 0)
         error = participants_make(driver, &from, entry->body, &made);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = participants_reserve(driver);
-    }
     if (error == 0) {
         participants_apply(driver, made)->round = driver->registry_round;
         return;
     }
     participants_destroy(made);
-    if (known != NULL) { /* it goes on as it was */
+    if (known != NULL) /* it goes on as it was */
         known->round = driver->registry_round;
-    }
-    log_line(LOG_ERROR, "a participant of the journal can not be loaded", "participant", name,
+    log_line(LOG_ERROR, "a participant of the journal cannot be loaded", "participant", name,
              "reason", troth_error_text(error), NULL);
 }
 
@@ -152,26 +144,23 @@ static void show(const struct participant *participant, struct api_participant *
 {
     *ret_participant = (struct api_participant){
         .name = participant->name, .binding = participant->binding, .slots = participant->slots};
-    for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++) {
+    for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++)
         ret_participant->urls[i] = participant->urls[i];
-    }
 }
 
 bool registry_host_participant(void *ctx, const char *name, struct api_participant *ret)
 {
     const struct participant *participant = participants_find(ctx, name);
-    if (participant != NULL) {
+    if (participant != NULL)
         show(participant, ret);
-    }
     return participant != NULL;
 }
 
 bool registry_host_participant_behind(void *ctx, const char *name, struct api_participant *ret)
 {
     const struct participant *participant = participants_behind(ctx, name);
-    if (participant != NULL) {
+    if (participant != NULL)
         show(participant, ret);
-    }
     return participant != NULL;
 }
 
@@ -180,14 +169,12 @@ static void append_heard(struct buffer *members, const char *name, struct wall a
                          const char *words)
 {
     char text[WALL_TEXT_LEN + 1];
-    if (at.us == 0) {
+    if (at.us == 0)
         return;
-    }
     wall_format(at, text);
     buffer_append_format(members, ",\"%s\":{\"at\":\"%s\"", name, text);
-    if (status != 0) {
+    if (status != 0)
         buffer_append_format(members, ",\"status\":%d", status);
-    }
     if (words[0] != '\0') {
         buffer_append_text(members, ",\"text\":");
         json_append_text(members, words);
@@ -198,19 +185,17 @@ static void append_heard(struct buffer *members, const char *name, struct wall a
 void registry_host_participant_status(void *ctx, const char *name, struct buffer *ret_members)
 {
     const struct participant *participant = participants_find(ctx, name);
-    if (participant == NULL) {
+    if (participant == NULL)
         return;
-    }
     struct channel_stats stats;
     channel_stats(participant->channel, &stats);
     const char *reachable = stats.reachable ? "true" : "false";
     buffer_append_format(ret_members,
                          "\"reachable\":%s,\"slots_announced\":", stats.tried ? reachable : "null");
-    if (stats.announced) {
+    if (stats.announced)
         buffer_append_uint(ret_members, stats.slots);
-    } else {
+    else
         buffer_append_text(ret_members, "null");
-    }
     static const char *const breakers[] = {
         [BREAKER_CLOSED] = "closed", [BREAKER_WARY] = "wary", [BREAKER_OPEN] = "open"};
     buffer_append_format(ret_members,
@@ -290,13 +275,11 @@ static int prepare(struct participant_change *change, const struct api_participa
 {
     struct participant *made = NULL;
     encode(participant, &change->body);
-    if (change->body.failed) {
+    if (change->body.failed)
         return TROTH_ERROR_NO_MEMORY;
-    }
     int error = participants_make(change->driver, participant, buffer_span(&change->body), &made);
-    if (error == 0) {
+    if (error == 0)
         error = participants_reserve(change->driver);
-    }
     if (error != 0) {
         participants_destroy(made);
         return error;
@@ -310,16 +293,14 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
 {
     struct driver *driver = ctx;
     struct participant_change *change = new_change(driver, participant->name, fn, arg);
-    if (change == NULL) {
+    if (change == NULL)
         return;
-    }
     struct api_problem problem;
     int error = prepare(change, participant);
-    if (error == TROTH_ERROR_CONFIG) {
+    if (error == TROTH_ERROR_CONFIG)
         api_refuse_url(&problem, participant->name);
-    } else if (error != 0) {
+    else if (error != 0)
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-    }
     if (error != 0) {
         finish_change(change, &problem);
         return;
@@ -350,11 +331,9 @@ static const struct definition *named_by(const struct driver *driver, const char
 {
     for (uint32_t i = 0; i < driver->definitions_count; i++) {
         const struct definition *definition = driver->definitions[i]->definition;
-        for (uint32_t k = 0; k < definition->steps_count; k++) {
-            if (strcmp(definition->steps[k].participant, name) == 0) {
+        for (uint32_t k = 0; k < definition->steps_count; k++)
+            if (strcmp(definition->steps[k].participant, name) == 0)
                 return definition;
-            }
-        }
     }
     return NULL;
 }
@@ -365,9 +344,8 @@ void registry_host_participant_delete(void *ctx, const char *name, bool force, a
 {
     struct driver *driver = ctx;
     struct participant_change *change = new_change(driver, name, fn, arg);
-    if (change == NULL) {
+    if (change == NULL)
         return;
-    }
     struct api_problem problem;
     struct participant *participant = participants_find(driver, name);
     if (participant == NULL || participant->deleting) {

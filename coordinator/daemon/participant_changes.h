@@ -9,7 +9,7 @@
 struct driver;
 struct journal_entry;
 
-/* One of the journal's registry; one that can not be loaded is logged and passed over. */
+/* One of the journal's registry; one that cannot be loaded is logged and passed over. */
 void participants_load(struct driver *driver, const struct journal_entry *entry);
 /* Behind all of them: who is in memory and not in the journal any more goes, unless it is needed.
  */

@@ -29,11 +29,10 @@ static uint32_t place_of(const struct driver *driver, const char *name)
     uint32_t from = 0, to = driver->participants_count;
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
-        if (strcmp(driver->participants[middle]->name, name) < 0) {
+        if (strcmp(driver->participants[middle]->name, name) < 0)
             from = middle + 1;
-        } else {
+        else
             to = middle;
-        }
     }
     return from;
 }
@@ -49,9 +48,8 @@ struct participant *participants_find(const struct driver *driver, const char *n
 struct participant *participants_behind(const struct driver *driver, const char *name)
 {
     uint32_t at = place_of(driver, name);
-    if (at < driver->participants_count && strcmp(driver->participants[at]->name, name) == 0) {
+    if (at < driver->participants_count && strcmp(driver->participants[at]->name, name) == 0)
         at++;
-    }
     return at < driver->participants_count ? driver->participants[at] : NULL;
 }
 
@@ -67,9 +65,8 @@ int participants_reserve(struct driver *driver)
     if (wanted > driver->participants_cap) {
         uint32_t cap = wanted < 64 ? 64 : wanted * 2;
         void *grown = realloc(driver->participants, cap * sizeof(struct participant *));
-        if (grown == NULL) {
+        if (grown == NULL)
             return TROTH_ERROR_NO_MEMORY;
-        }
         driver->participants = grown;
         driver->participants_cap = cap;
     }
@@ -92,13 +89,11 @@ static void insert(struct driver *driver, struct participant *taken)
 
 void participants_destroy(struct participant *participant)
 {
-    if (participant == NULL) {
+    if (participant == NULL)
         return;
-    }
     assert(participant->share.open == 0);
-    for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++) {
+    for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++)
         free(participant->urls[i]);
-    }
     channel_destroy(participant->channel);
     free(participant->body);
     free(participant);
@@ -124,9 +119,8 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         .arg = driver,
         .due = &driver->channels_due,
         .bytes = &driver->command_bytes};
-    for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++) {
+    for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++)
         config.urls[i] = from->urls[i];
-    }
     struct channel *channel = NULL;
     return channel_create(driver->http, &config, &channel) == 0 ? channel : NULL;
 }
@@ -147,9 +141,8 @@ int participants_make(struct driver *driver, const struct api_participant *from,
                       struct troth_span body, struct participant **ret_participant)
 {
     struct participant *made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     made->slots = from->slots;
     made->inquires = strcmp(from->binding, "batch") == 0;
     (void)snprintf(made->name, sizeof made->name, "%s", from->name);
@@ -206,9 +199,8 @@ void participants_remove(struct driver *driver, struct participant *participant)
 
 void participants_finish(struct driver *driver)
 {
-    while (driver->participants_count > 0) {
+    while (driver->participants_count > 0)
         participants_remove(driver, driver->participants[driver->participants_count - 1]);
-    }
     free(driver->participants);
 }
 
@@ -216,11 +208,9 @@ void participants_finish(struct driver *driver)
 
 static bool needs(const struct entry *entry, uint32_t branches, const struct participant *other)
 {
-    for (uint32_t i = 0; i < branches; i++) {
-        if (entry->extra[i].participant == other) {
+    for (uint32_t i = 0; i < branches; i++)
+        if (entry->extra[i].participant == other)
             return true;
-        }
-    }
     return false;
 }
 
@@ -228,23 +218,20 @@ struct participant *participants_of(struct entry *entry, uint32_t index)
 {
     struct entry_branch *extra = &entry->extra[index];
     assert(index < entry->branches_cap);
-    if (extra->participant != NULL) {
+    if (extra->participant != NULL)
         return extra->participant;
-    }
     struct participant *participant =
         registry_participant(entry->driver, entry->branches[index].participant);
-    if (participant != NULL && !needs(entry, entry->branches_cap, participant)) {
+    if (participant != NULL && !needs(entry, entry->branches_cap, participant))
         participant->share.open++;
-    }
     extra->participant = participant;
     return participant;
 }
 
 void participants_hold(struct entry *entry)
 {
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
         (void)participants_of(entry, i);
-    }
 }
 
 void participants_let_go(struct entry *entry)
@@ -264,11 +251,9 @@ const struct entry *participants_example(const struct driver *driver,
 {
     for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
         const struct entry *entry = driver->shards[shard].oldest;
-        for (; entry != NULL; entry = entry->newer) {
-            if (needs(entry, entry->branches_cap, participant)) {
+        for (; entry != NULL; entry = entry->newer)
+            if (needs(entry, entry->branches_cap, participant))
                 return entry;
-            }
-        }
     }
     return NULL;
 }

@@ -37,13 +37,13 @@ struct participant *participants_find(const struct driver *driver, const char *n
 struct participant *participants_behind(const struct driver *driver, const char *name);
 /* The same, without those that are being deleted: for what begins to need it. */
 struct participant *registry_participant(const struct driver *driver, const char *name);
-/* One that is not in the table yet. TROTH_ERROR_CONFIG: a URL that can not be called. */
+/* One that is not in the table yet. TROTH_ERROR_CONFIG: a URL that cannot be called. */
 TROTH_MUST_CHECK int participants_make(struct driver *driver, const struct api_participant *from,
                                        struct troth_span body,
                                        struct participant **ret_participant);
 /* One that is in no table and that nobody needs. Takes NULL. */
 void participants_destroy(struct participant *participant);
-/* Room for one more, so that participants_apply() can not fail. */
+/* Room for one more, so that participants_apply() cannot fail. */
 TROTH_MUST_CHECK int participants_reserve(struct driver *driver);
 /* Into the table, or its registration into the one of that name; which it is now. Takes it. */
 struct participant *participants_apply(struct driver *driver, struct participant *taken);

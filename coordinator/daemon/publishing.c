@@ -47,9 +47,8 @@ static void on_outbox_state(void *arg, bool reachable, const char *why)
 
 bool driver_make_outbox(struct driver *driver)
 {
-    if (driver->outbox != NULL) {
+    if (driver->outbox != NULL)
         return true;
-    }
     char source[64];
     (void)snprintf(source, sizeof source, "/troth/%s", journal_id(driver->journal));
     bool kafka = driver->outbox_mode == CONFIG_OUTBOX_KAFKA;
@@ -65,7 +64,7 @@ bool driver_make_outbox(struct driver *driver)
                                    .arg = driver};
     BUFFER_SCOPED struct buffer why = {0};
     if (outbox_create(driver->base, &config, &why, &driver->outbox) != 0) {
-        driver_fail(driver, why.len > 0 ? buffer_text(&why) : "the outbox can not be made");
+        driver_fail(driver, why.len > 0 ? buffer_text(&why) : "the outbox cannot be made");
         return false;
     }
     return true;

@@ -33,11 +33,10 @@ static void on_row(void *arg, int error, const struct journal_row *row)
     if (error == 0) {
         answer_row(question->driver, row, question->fn, question->arg, question->fresh);
     } else {
-        if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(question->driver)) {
+        if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(question->driver))
             api_refuse_no_row(&problem, &question->gtid, false);
-        } else {
+        else
             api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
-        }
         question->fn(question->arg, &problem, NULL, question->fresh);
     }
     free(question);
@@ -79,11 +78,10 @@ struct list_question {
 static void list_end(struct list_question *question, int error)
 {
     struct api_problem problem;
-    if (error == TROTH_ERROR_TIMEOUT) {
+    if (error == TROTH_ERROR_TIMEOUT)
         api_refuse_slow_list(&problem);
-    } else if (error != 0) {
+    else if (error != 0)
         api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
-    }
     (void)question->fn(question->arg, error != 0 ? &problem : NULL, NULL);
     free(question);
 }
@@ -102,9 +100,8 @@ static bool list_row(const struct list_question *question, const struct journal_
 static bool on_list_row(void *arg, int error, const struct journal_row *row)
 {
     struct list_question *question = arg;
-    if (error == 0 && row != NULL) {
+    if (error == 0 && row != NULL)
         return list_row(question, row);
-    }
     list_end(question, error);
     return false;
 }
@@ -114,9 +111,8 @@ static bool on_list_row(void *arg, int error, const struct journal_row *row)
 static void on_keyed_row(void *arg, int error, const struct journal_row *row)
 {
     struct list_question *question = arg;
-    if (error == 0) {
+    if (error == 0)
         (void)list_row(question, row);
-    }
     /* Not found: the key's row is there, the transaction's has left. */
     list_end(question, error == TROTH_ERROR_NOT_FOUND ? 0 : error);
 }
@@ -125,11 +121,10 @@ static void on_key_found(void *arg, int error, const troth_gtid *gtid, struct tr
 {
     struct list_question *question = arg;
     (void)hash;
-    if (error == 0) {
+    if (error == 0)
         journal_get(question->driver->journal, gtid, on_keyed_row, question);
-    } else {
+    else
         list_end(question, error == TROTH_ERROR_NOT_FOUND ? 0 : error);
-    }
 }
 
 static void list_by_key(struct list_question *question, struct troth_span key)
@@ -225,22 +220,18 @@ static const char *from_journal(const struct inquiry *inquiry, const struct jour
 {
     struct troth_gtid_parts parts;
     troth_gtid_split(&inquiry->gtid, &parts);
-    if (parts.epoch > said->shard_epoch) {
+    if (parts.epoch > said->shard_epoch)
         return "unknown"; /* 1: an epoch this journal never had */
-    }
     if (said->found && said->image.decision != TXN_UNDECIDED) {
         return txn_answer_name(
             txn_inquire_image(&said->image, inquiry->branch, inquiry->attempt)); /* 2 */
     }
-    if (said->found) {
+    if (said->found)
         return said->highest_attempt > inquiry->attempt ? "aborted" : "undecided"; /* 3 */
-    }
-    if (said->forgotten) {
+    if (said->forgotten)
         return "unknown"; /* 4: what was forgotten is never called aborted */
-    }
-    if (parts.epoch < said->shard_epoch) {
+    if (parts.epoch < said->shard_epoch)
         return "aborted"; /* 5: for ever */
-    }
     /* 6: no row, same epoch: the leader is asked (again). It did not know the gtid before the
      * journal was read, and only it hands them out. */
     bool here = journal_epoch(inquiry->driver->journal, parts.shard) == parts.epoch;

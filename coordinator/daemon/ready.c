@@ -22,11 +22,10 @@ static const char *boolean(bool value)
 static void append_reason(struct buffer *object, const char *why)
 {
     buffer_append_text(object, ",\"reason\":");
-    if (why == NULL || why[0] == '\0') {
+    if (why == NULL || why[0] == '\0')
         buffer_append_text(object, "null");
-    } else {
+    else
         json_append_text(object, why);
-    }
 }
 
 static void append_journal(struct buffer *object, const struct driver *driver,
@@ -57,9 +56,8 @@ static void append_outbox(struct buffer *object, const struct driver *driver)
 {
     static const char *const names[] = {"kafka", "table", "off"};
     struct outbox_stats stats = {0};
-    if (driver->outbox != NULL && driver->outbox_mode == CONFIG_OUTBOX_KAFKA) {
+    if (driver->outbox != NULL && driver->outbox_mode == CONFIG_OUTBOX_KAFKA)
         outbox_stats(driver->outbox, &stats);
-    }
     buffer_append_format(object, "\"outbox\":{\"mode\":\"%s\",\"reachable\":%s",
                          names[driver->outbox_mode], boolean(stats.reachable));
     append_reason(object, stats.reachable ? NULL : stats.why);
@@ -72,9 +70,8 @@ bool driver_ready(void *ctx, struct buffer *ret_details)
 {
     const struct driver *driver = ctx;
     struct journal_stats journal = {0};
-    if (driver->journal != NULL) {
+    if (driver->journal != NULL)
         journal_stats(driver->journal, &journal);
-    }
     bool leading = driver_leading(driver);
     bool ready = leading && journal.writable && !driver->draining && !driver->failed &&
                  journal_state(driver->journal) == JOURNAL_LEADING;

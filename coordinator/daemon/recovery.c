@@ -1,5 +1,5 @@
 /* recovery.c: after the shards were taken: every open transaction of the journal becomes one in
- * memory, and goes on (protocol.md, section 1, rule 5). One that can not be loaded is reported and
+ * memory, and goes on (protocol.md, section 1, rule 5). One that cannot be loaded is reported and
  * stops nobody else (faults.md 15). */
 #include "recovery.h"
 
@@ -47,17 +47,14 @@ static int load(struct driver *driver, const struct txn_image *image)
 {
     uint32_t members = 0;
     int error = txn_image_members(image, &members);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
-    if (!is_readable(image->origin.input)) { /* templates walk it */
+    if (!is_readable(image->origin.input)) /* templates walk it */
         return TROTH_ERROR_SYNTAX;
-    }
     struct entry *entry = entry_create(driver, members > 0 ? members : 1);
     if (entry == NULL || !copy_origin(entry, &image->origin)) {
-        if (entry != NULL) {
+        if (entry != NULL)
             entry_destroy(entry);
-        }
         return TROTH_ERROR_NO_MEMORY;
     }
     struct txn_image mine = *image;
@@ -82,20 +79,17 @@ static void park(struct driver *driver, const struct txn_origin *origin, const c
 {
     struct troth_gtid_parts parts;
     troth_gtid_split(&origin->gtid, &parts);
-    if (entry_find(driver, &origin->gtid) != NULL || parts.shard >= TROTH_SHARDS_MAX) {
+    if (entry_find(driver, &origin->gtid) != NULL || parts.shard >= TROTH_SHARDS_MAX)
         return;
-    }
     struct entry *entry = entry_create(driver, 1);
     if (entry == NULL || !copy_origin(entry, origin)) {
         driver_fail(driver, "no memory to load the open transactions");
-        if (entry != NULL) {
+        if (entry != NULL)
             entry_destroy(entry);
-        }
         return;
     }
-    if (entry->origin.began_at.us == 0) {
+    if (entry->origin.began_at.us == 0)
         entry->origin.began_at.us = parts.unix_ms * 1000u;
-    }
     txn_init(&entry->txn, &entry->origin, &driver->policy,
              journal_epoch(driver->journal, parts.shard), driver_random(driver), entry->branches, 0,
              1);
@@ -104,7 +98,7 @@ static void park(struct driver *driver, const struct txn_origin *origin, const c
     entry->damaged = true;
     entry_insert(driver, entry);
     trouble_set(entry,
-                "what the journal has of it can not be read (%s): mend its rows in troth.txn, "
+                "what the journal has of it cannot be read (%s): mend its rows in troth.txn, "
                 "troth.decision and troth.record, then restart trothd",
                 why);
 }
@@ -113,9 +107,8 @@ void recovery_loaded(void *arg, const struct txn_image *image)
 {
     struct driver *driver = arg;
     int error = load(driver, image);
-    if (error != 0) {
+    if (error != 0)
         park(driver, &image->origin, troth_error_text(error));
-    }
 }
 
 void recovery_unreadable(struct driver *driver, const troth_gtid *gtid, const char *why)
@@ -150,9 +143,8 @@ static bool fill_from_definition(struct driver *driver, struct entry *entry)
     }
     entry->definition = slot;
     registry_hold(slot);
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
         steps_fill(slot->definition, i, &entry->branches[i]);
-    }
     return true;
 }
 
@@ -177,27 +169,24 @@ static void resume(struct driver *driver, struct entry *entry)
 
 bool recovery_again(struct driver *driver, struct entry *entry)
 {
-    if (!entry->damaged) {
+    if (!entry->damaged)
         resume(driver, entry);
-    }
     return !entry->unloaded;
 }
 
 void recovery_run(struct driver *driver)
 {
-    if (driver->recovered || !driver->leading || !driver->registry_loaded) {
+    if (driver->recovered || !driver->leading || !driver->registry_loaded)
         return;
-    }
     driver->recovered = true;
     for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
         struct entry *entry = driver->shards[shard].oldest;
         while (entry != NULL) {
             struct entry *newer = entry->newer; /* resume() may bury it */
-            if (entry->damaged) {
+            if (entry->damaged)
                 seats_take(entry);
-            } else {
+            else
                 resume(driver, entry);
-            }
             entry = newer;
         }
     }

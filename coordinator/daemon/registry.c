@@ -20,30 +20,27 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     load(arg);
 }
 
-/* A database that can not answer now is no end: it is asked again. What is known serves meanwhile.
+/* A database that cannot answer now is no end: it is asked again. What is known serves meanwhile.
  */
 static void not_loaded(struct driver *driver)
 {
     static const struct timeval later = {.tv_sec = 1};
-    log_line(LOG_WARN, "the registry can not be read from the journal yet: trying again", "reason",
+    log_line(LOG_WARN, "the registry cannot be read from the journal yet: trying again", "reason",
              journal_words(driver->journal), NULL);
     driver->registry_loading = false;
-    if (driver->registry_again == NULL) {
+    if (driver->registry_again == NULL)
         driver->registry_again = evtimer_new(driver->base, on_again, driver);
-    }
-    if (driver->registry_again == NULL || evtimer_add(driver->registry_again, &later) != 0) {
+    if (driver->registry_again == NULL || evtimer_add(driver->registry_again, &later) != 0)
         driver_fail(driver, "no memory to read the registry again");
-    }
 }
 
 static void on_loaded(void *arg, int error, const struct journal_entry *entry)
 {
     struct driver *driver = arg;
-    if (error != 0) {
+    if (error != 0)
         not_loaded(driver);
-    } else {
+    else
         driver->hooks.registry(driver, entry);
-    }
     if (error == 0 && entry == NULL) {
         driver->registry_round++;
         driver->registry_loaded = true;
@@ -67,18 +64,16 @@ void registry_load(struct driver *driver)
 bool registry_refused(struct driver *driver, int error, struct api_problem *problem)
 {
     bool unknown = error == TROTH_ERROR_LOST || error == TROTH_ERROR_UNKNOWN;
-    if (unknown) {
+    if (unknown)
         api_refuse_unconfirmed(problem);
-    } else {
+    else
         api_refuse_unavailable(problem, API_WHY_JOURNAL_REFUSED);
-    }
     load(driver);
     return unknown;
 }
 
 void registry_finish(struct driver *driver)
 {
-    if (driver->registry_again != NULL) {
+    if (driver->registry_again != NULL)
         event_free(driver->registry_again);
-    }
 }

@@ -42,9 +42,8 @@ uint64_t room_taken(const struct driver *driver)
 bool room_takes(const struct driver *driver, size_t payload, struct api_problem *problem)
 {
     uint64_t taken = room_taken(driver), most = driver->config->open_bytes_max;
-    if (taken < most && payload <= most - taken) {
+    if (taken < most && payload <= most - taken)
         return true;
-    }
     api_refuse_bytes(problem, taken, payload, most);
     return false;
 }
@@ -52,13 +51,11 @@ bool room_takes(const struct driver *driver, size_t payload, struct api_problem 
 bool room_output_copy(struct troth_span output, struct troth_span *ret_copy)
 {
     *ret_copy = (struct troth_span){NULL, 0};
-    if (output.data == NULL) {
+    if (output.data == NULL)
         return true;
-    }
     char *copy = malloc(output.len > 0 ? output.len : 1);
-    if (copy == NULL) {
+    if (copy == NULL)
         return false;
-    }
     memcpy(copy, output.data, output.len);
     *ret_copy = (struct troth_span){copy, output.len};
     return true;
@@ -70,9 +67,8 @@ void room_output_settle(struct entry *entry, uint32_t index, struct troth_span c
 {
     struct entry_branch *extra = &entry->extra[index];
     struct troth_span now = entry->branches[index].output;
-    if (copy.data == NULL) {
+    if (copy.data == NULL)
         return;
-    }
     if (now.data != copy.data) {
         free((void *)(uintptr_t)copy.data);
         return;

@@ -30,11 +30,9 @@ const char *seats_kind_name(enum seat_kind kind)
 /* An earlier step is at the same participant. */
 static bool needs_before(const struct entry *entry, uint32_t index)
 {
-    for (uint32_t i = 0; i < index; i++) {
-        if (entry->extra[i].participant == entry->extra[index].participant) {
+    for (uint32_t i = 0; i < index; i++)
+        if (entry->extra[i].participant == entry->extra[index].participant)
             return true;
-        }
-    }
     return false;
 }
 
@@ -47,9 +45,8 @@ static void fill(struct entry *entry)
     seat->caller = entry->caller != NULL ? &entry->caller->share : NULL;
     for (uint32_t i = 0; entry->definition != NULL && i < entry->branches_cap; i++) {
         struct participant *participant = entry->extra[i].participant;
-        if (participant != NULL && !needs_before(entry, i)) {
+        if (participant != NULL && !needs_before(entry, i))
             seat->participants[seat->participants_count++] = &participant->share;
-        }
     }
 }
 
@@ -57,9 +54,8 @@ static void enter(struct entry *entry)
 {
     admission_enter(&entry->driver->admission, &entry->seat);
     entry->seat.definition->open++;
-    if (entry->seat.caller != NULL) {
+    if (entry->seat.caller != NULL)
         entry->seat.caller->open++;
-    }
 }
 
 /* Whom a refusal names; each is counted, also those that are not named. */
@@ -132,14 +128,12 @@ void seats_take(struct entry *entry)
 
 void seats_leave(struct entry *entry)
 {
-    if (entry->seat.kind == SEAT_NONE) {
+    if (entry->seat.kind == SEAT_NONE)
         return;
-    }
     admission_leave(&entry->driver->admission, &entry->seat);
     entry->seat.definition->open--;
-    if (entry->seat.caller != NULL) {
+    if (entry->seat.caller != NULL)
         entry->seat.caller->open--;
-    }
 }
 
 /* --- what is seen of it ---------------------------------------------------------------------- */

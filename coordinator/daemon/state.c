@@ -15,9 +15,8 @@ void driver_fail(struct driver *driver, const char *why)
 
 bool driver_failed(const struct driver *driver, const char **ret_why)
 {
-    if (driver->failed) {
+    if (driver->failed)
         *ret_why = driver->why;
-    }
     return driver->failed;
 }
 
@@ -42,9 +41,8 @@ void driver_defer(struct driver *driver, const struct deferred *deferred)
     if (driver->deferred_count == driver->deferred_cap) {
         size_t cap = driver->deferred_cap == 0 ? 256 : driver->deferred_cap * 2;
         struct deferred *grown = realloc(driver->deferred, cap * sizeof *grown);
-        if (grown == NULL) {
+        if (grown == NULL)
             return; /* the core's timers come round to the same place */
-        }
         driver->deferred = grown;
         driver->deferred_cap = cap;
     }

@@ -17,9 +17,8 @@
 
 static struct txn_retry retry_of(const struct definition *definition, int32_t index)
 {
-    if (index < 0) {
+    if (index < 0)
         return (struct txn_retry){0}; /* the policy's */
-    }
     const struct definition_retry *retry = &definition->retries[index];
     return (struct txn_retry){.interval_us = retry->interval_us,
                               .backoff_thousandths = (uint32_t)(retry->backoff * 1000.0 + 0.5),
@@ -32,9 +31,8 @@ static struct txn_retry retry_of(const struct definition *definition, int32_t in
 static struct txn_retry undoing_of(const struct definition *definition, int32_t index)
 {
     struct txn_retry retry = retry_of(definition, index);
-    if (index >= 0 && !definition->retries[index].attempts_given) {
+    if (index >= 0 && !definition->retries[index].attempts_given)
         retry.max_attempts = 0;
-    }
     return retry;
 }
 
@@ -84,13 +82,11 @@ void steps_fill(const struct definition *definition, uint32_t index, struct txn_
 struct definition_values *steps_values(struct driver *driver, const struct entry *entry)
 {
     struct definition_values *values = &driver->values;
-    if (driver->values_known) {
+    if (driver->values_known)
         return values;
-    }
     *values = (struct definition_values){.input = entry->origin.input};
-    for (uint32_t i = 0; i < entry->txn.branches_count && i < DEFINITION_STEPS_MAX; i++) {
+    for (uint32_t i = 0; i < entry->txn.branches_count && i < DEFINITION_STEPS_MAX; i++)
         values->outputs[i] = entry->branches[i].output;
-    }
     driver->values_known = true;
     return values;
 }
@@ -108,15 +104,13 @@ void steps_forget_values(struct driver *driver)
 static const struct txn_branch *output_lost(const struct entry *entry, uint64_t needs)
 {
     uint64_t without = needs & txn_yes_without_output(&entry->txn);
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if ((without >> i & 1u) != 0 && entry->branches[i].tries > 1) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
+        if ((without >> i & 1u) != 0 && entry->branches[i].tries > 1)
             return &entry->branches[i];
-        }
-    }
     return NULL;
 }
 
-/* Lets its `when` run the step? TROTH_ERROR_UNAVAILABLE: it can not be told, an output is lost;
+/* Lets its `when` run the step? TROTH_ERROR_UNAVAILABLE: it cannot be told, an output is lost;
  * _TOO_LARGE: as definition_when() says; *ret_why is for people. TROTH_ERROR_NO_MEMORY: not now. */
 int steps_runs(struct driver *driver, const struct entry *entry, uint32_t index, bool *ret_runs,
                const char **ret_why)
@@ -124,9 +118,8 @@ int steps_runs(struct driver *driver, const struct entry *entry, uint32_t index,
     static char text[TROTH_NAME_LEN_MAX + 100];
     const struct definition *definition = entry->definition->definition;
     const struct txn_branch *lost = output_lost(entry, definition->steps[index].when_needs);
-    if (lost == NULL) {
+    if (lost == NULL)
         return definition_when(definition, index, steps_values(driver, entry), ret_runs, ret_why);
-    }
     (void)snprintf(text, sizeof text,
                    "a condition names the output of ${%s}, which was lost when its participant was "
                    "restarted",
@@ -141,9 +134,8 @@ int steps_runs(struct driver *driver, const struct entry *entry, uint32_t index,
 static int count_bytes(struct entry *entry, uint32_t index, size_t bytes, const char **ret_why)
 {
     uint64_t all = bytes;
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
         all += i != index ? entry->extra[i].input_bytes : 0;
-    }
     if (all > DEFINITION_RENDERED_ALL_BYTES_MAX) {
         *ret_why = DEFINITION_RENDERED_ALL_WORDS;
         return TROTH_ERROR_TOO_LARGE;
@@ -153,7 +145,7 @@ static int count_bytes(struct entry *entry, uint32_t index, size_t bytes, const 
 }
 
 /* The input of prepare, execute and compensate, into the driver's scratch. TROTH_ERROR_NOT_FOUND,
- * _TYPE, _TOO_LARGE: it can not be made of what is known; *ret_why as definition_render() says. */
+ * _TYPE, _TOO_LARGE: it cannot be made of what is known; *ret_why as definition_render() says. */
 int steps_input(struct driver *driver, struct entry *entry, uint32_t index, enum message_op op,
                 struct troth_span *ret_input, const char **ret_why)
 {
@@ -168,12 +160,10 @@ int steps_input(struct driver *driver, struct entry *entry, uint32_t index, enum
     buffer_clear(&driver->scratch);
     int error =
         definition_render(definition, text, steps_values(driver, entry), &driver->scratch, ret_why);
-    if (error == 0 && op != OP_COMPENSATE) {
+    if (error == 0 && op != OP_COMPENSATE)
         error = count_bytes(entry, index, driver->scratch.len, ret_why);
-    }
-    if (error == 0) {
+    if (error == 0)
         *ret_input = buffer_span(&driver->scratch);
-    }
     return error;
 }
 
@@ -181,18 +171,15 @@ int steps_input(struct driver *driver, struct entry *entry, uint32_t index, enum
 bool steps_unknown_output(const struct entry *entry, uint32_t index)
 {
     uint64_t needs = entry->branches[index].compensate_needs;
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
-        if ((needs >> i & 1u) != 0 && txn_output_unknown(&entry->txn, i)) {
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
+        if ((needs >> i & 1u) != 0 && txn_output_unknown(&entry->txn, i))
             return true;
-        }
-    }
     return false;
 }
 
 const char *steps_operation(const struct entry *entry, uint32_t index, enum message_op op)
 {
-    if (op == OP_COMPENSATE && entry->definition != NULL) {
+    if (op == OP_COMPENSATE && entry->definition != NULL)
         return entry->definition->definition->steps[index].compensate_operation;
-    }
     return entry->branches[index].operation;
 }

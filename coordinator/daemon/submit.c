@@ -109,9 +109,8 @@ static bool admit(struct driver *driver, const struct api_submit *submit,
                         "outbox_rows_max", driver->config->outbox_rows_max);
         return refused(driver, REFUSAL_OUTBOX, problem);
     }
-    if (!room_takes(driver, submit->input.len + submit->labels.len, problem)) {
+    if (!room_takes(driver, submit->input.len + submit->labels.len, problem))
         return refused(driver, REFUSAL_BYTES, problem);
-    }
     return submit_journal_takes(driver, problem);
 }
 
@@ -197,9 +196,8 @@ static bool fill_in(struct driver *driver, struct entry *entry, const struct api
     struct txn_now now = driver_now();
     entry->origin.began_at = now.wall;
     if (!fill_origin(entry, submit) ||
-        driver_next_gtid(driver, shard, now.wall, &entry->origin.gtid) != 0) {
+        driver_next_gtid(driver, shard, now.wall, &entry->origin.gtid) != 0)
         return false;
-    }
     uint32_t steps = submit->definition != NULL ? submit->definition->steps_count : 0;
     txn_init(&entry->txn, &entry->origin, &driver->policy, journal_epoch(driver->journal, shard),
              driver_random(driver), entry->branches, steps, entry->branches_cap);
@@ -221,9 +219,8 @@ static struct entry *make_entry(struct driver *driver, const struct api_submit *
     }
     if (!has_memory || !fill_in(driver, entry, submit)) {
         api_refuse_unavailable(problem, API_WHY_NO_MEMORY);
-        if (entry != NULL) {
+        if (entry != NULL)
             entry_destroy(entry);
-        }
         return NULL;
     }
     entry_insert(driver, entry);
@@ -236,9 +233,8 @@ static void begin(struct driver *driver, struct entry *entry)
     struct txn_event event = {.kind = entry->origin.interactive ? TXN_EVENT_OPENED
                                                                 : TXN_EVENT_SUBMITTED};
     driver_step(driver, entry, &event);
-    if (entry->origin.interactive) {
+    if (entry->origin.interactive)
         answer_all(entry, NULL); /* it is open; its members come next */
-    }
 }
 
 static bool same_request(struct troth_span hash, const char *other)
@@ -291,9 +287,8 @@ static void on_key(void *arg, int error, const troth_gtid *gtid, struct troth_sp
     struct key_question question = *(struct key_question *)arg;
     free(arg);
     struct entry *entry = entry_find(question.driver, &question.gtid);
-    if (entry == NULL) {
+    if (entry == NULL)
         return;
-    }
     assert(entry->looking_up);
     if (error == TROTH_ERROR_NOT_FOUND) {
         entry->looking_up = false;
@@ -313,9 +308,8 @@ static void on_key(void *arg, int error, const troth_gtid *gtid, struct troth_sp
 static bool look_up_key(struct driver *driver, struct entry *entry)
 {
     struct key_question *question = malloc(sizeof *question);
-    if (question == NULL) {
+    if (question == NULL)
         return false;
-    }
     *question = (struct key_question){.driver = driver, .gtid = entry->origin.gtid};
     entry->looking_up = true;
     entry_arm(entry);
@@ -336,16 +330,14 @@ static void start(struct driver *driver, const struct api_submit *submit, api_vi
     if (answer_wait(entry, fn, arg, submit->reply, true, submit->wait_us) == NULL ||
         (keyed && !look_up_key(driver, entry))) {
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        if (entry->waiters == NULL) {
+        if (entry->waiters == NULL)
             fn(arg, &problem, NULL, false);
-        }
         answer_all(entry, &problem);
         entry_bury(driver, entry);
         return;
     }
-    if (!keyed) {
+    if (!keyed)
         begin(driver, entry);
-    }
 }
 
 /* A key that is open here is answered whatever is full: "nothing was done" would not be true. */

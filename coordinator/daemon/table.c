@@ -26,9 +26,8 @@ static uint32_t gtid_bucket(const troth_gtid *gtid)
 static uint64_t key_hash(struct troth_span key)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < key.len; i++) {
+    for (size_t i = 0; i < key.len; i++)
         hash = (hash ^ (unsigned char)key.data[i]) * UINT64_C(0x100000001b3);
-    }
     return hash ^ (hash >> 29);
 }
 
@@ -44,9 +43,8 @@ int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, tro
                                      .epoch = journal_epoch(driver->journal, shard),
                                      .counter = driver->shards[shard].counter + 1};
     int error = troth_gtid_make(&parts, ret_gtid);
-    if (error == 0) {
+    if (error == 0)
         driver->shards[shard].counter++;
-    }
     return error;
 }
 
@@ -56,9 +54,8 @@ int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, tro
 void driver_oldest_open(void *arg, uint32_t round, struct buffer *ret_list)
 {
     struct driver *driver = arg;
-    if (driver->shards_count == 0 || !driver->recovered) {
+    if (driver->shards_count == 0 || !driver->recovered)
         return;
-    }
     uint32_t shard = round % driver->shards_count;
     troth_gtid gtid;
     if (driver->shards[shard].oldest != NULL) {
@@ -69,9 +66,8 @@ void driver_oldest_open(void *arg, uint32_t round, struct buffer *ret_list)
                                         .shard = (uint16_t)shard,
                                         .epoch = journal_epoch(driver->journal, shard),
                                         .counter = driver->shards[shard].counter + 1};
-        if (troth_gtid_make(&next, &gtid) != 0) {
+        if (troth_gtid_make(&next, &gtid) != 0)
             return;
-        }
     }
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&gtid, text);
@@ -84,9 +80,8 @@ static void link_by_age(struct shard *shard, struct entry *entry)
 {
     uint64_t order = troth_gtid_order(&entry->origin.gtid);
     struct entry *before = shard->newest;
-    while (before != NULL && troth_gtid_order(&before->origin.gtid) > order) {
+    while (before != NULL && troth_gtid_order(&before->origin.gtid) > order)
         before = before->older;
-    }
     entry->older = before;
     entry->newer = before != NULL ? before->newer : shard->oldest;
     *(before != NULL ? &before->newer : &shard->oldest) = entry;
@@ -119,16 +114,14 @@ void entry_insert(struct driver *driver, struct entry *entry)
 void entry_remove(struct driver *driver, struct entry *entry)
 {
     struct entry **at = &driver->by_gtid[gtid_bucket(&entry->origin.gtid)];
-    while (*at != entry) {
+    while (*at != entry)
         at = &(*at)->gtid_next;
-    }
     *at = entry->gtid_next;
     struct troth_span key = entry->origin.idempotency_key;
     if (key.data != NULL) {
         at = &driver->by_key[key_hash(key) & (DRIVER_BUCKETS - 1)];
-        while (*at != entry) {
+        while (*at != entry)
             at = &(*at)->key_next;
-        }
         *at = entry->key_next;
     }
     struct shard *shard = shard_of(driver, entry);
@@ -140,9 +133,8 @@ void entry_remove(struct driver *driver, struct entry *entry)
 struct entry *entry_find(const struct driver *driver, const troth_gtid *gtid)
 {
     struct entry *entry = driver->by_gtid[gtid_bucket(gtid)];
-    while (entry != NULL && !troth_gtid_equal(&entry->origin.gtid, gtid)) {
+    while (entry != NULL && !troth_gtid_equal(&entry->origin.gtid, gtid))
         entry = entry->gtid_next;
-    }
     return entry;
 }
 
@@ -150,8 +142,7 @@ struct entry *entry_find_key(const struct driver *driver, struct troth_span key)
 {
     struct entry *entry = driver->by_key[key_hash(key) & (DRIVER_BUCKETS - 1)];
     while (entry != NULL && (entry->origin.idempotency_key.len != key.len ||
-                             memcmp(entry->origin.idempotency_key.data, key.data, key.len) != 0)) {
+                             memcmp(entry->origin.idempotency_key.data, key.data, key.len) != 0))
         entry = entry->key_next;
-    }
     return entry;
 }

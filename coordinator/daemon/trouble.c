@@ -1,5 +1,5 @@
-/* trouble.c: transactions that can not go on by themselves for a reason that the core knows nothing
- * of: a row that can not be read, a definition that is gone, a record that the database refuses.
+/* trouble.c: transactions that cannot go on by themselves for a reason that the core knows nothing
+ * of: a row that cannot be read, a definition that is gone, a record that the database refuses.
  *
  * Each is parked: in memory, so that it counts as open, holds its place in its shard (guard rows at
  * its participants stay) and its idempotency key; and shown with its reason wherever one looks. */
@@ -20,13 +20,12 @@
 
 #define TROUBLE_BYTES 400u
 
-static char no_memory[] = "it can not go on, and there was no memory to note why: see the log";
+static char no_memory[] = "it cannot go on, and there was no memory to note why: see the log";
 
 void trouble_clear(struct entry *entry)
 {
-    if (entry->trouble != no_memory) {
+    if (entry->trouble != no_memory)
         free(entry->trouble);
-    }
     entry->trouble = NULL;
 }
 
@@ -40,11 +39,10 @@ void trouble_set(struct entry *entry, const char *format, ...)
     va_end(args);
     trouble_clear(entry);
     entry->trouble = strdup(text);
-    if (entry->trouble == NULL) {
+    if (entry->trouble == NULL)
         entry->trouble = no_memory;
-    }
     troth_gtid_format(&entry->origin.gtid, gtid);
-    log_line(LOG_ERROR, "a transaction is parked: it can not go on", "txn", gtid, "reason", text,
+    log_line(LOG_ERROR, "a transaction is parked: it cannot go on", "txn", gtid, "reason", text,
              NULL);
 }
 

@@ -1,4 +1,4 @@
-/* trouble.h: transactions that can not go on by themselves. */
+/* trouble.h: transactions that cannot go on by themselves. */
 #ifndef DAEMON_TROUBLE_H
 #define DAEMON_TROUBLE_H
 

@@ -36,9 +36,8 @@ static struct waiter *new_waiter(struct entry *entry, api_view_fn fn, void *arg,
                                  uint64_t wait_us)
 {
     struct waiter *waiter = calloc(1, sizeof *waiter);
-    if (waiter == NULL) {
+    if (waiter == NULL)
         return NULL;
-    }
     uint64_t wait = wait_us != 0 ? wait_us : entry->driver->config->reply_wait_us;
     waiter->fn = fn;
     waiter->arg = arg;
@@ -53,18 +52,16 @@ struct waiter *answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum 
                            bool fresh, uint64_t wait_us)
 {
     struct waiter *waiter = new_waiter(entry, fn, arg, fresh, wait_us);
-    if (waiter != NULL) {
+    if (waiter != NULL)
         waiter->level = level;
-    }
     return waiter;
 }
 
 int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch)
 {
     struct waiter *waiter = new_waiter(entry, fn, arg, true, 0);
-    if (waiter == NULL) {
+    if (waiter == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     waiter->enlists = branch;
     return 0;
 }
@@ -72,11 +69,9 @@ int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_
 struct mono answer_next(const struct entry *entry)
 {
     struct mono next = {0};
-    for (const struct waiter *waiter = entry->waiters; waiter != NULL; waiter = waiter->next) {
-        if (next.us == 0 || waiter->until.us < next.us) {
+    for (const struct waiter *waiter = entry->waiters; waiter != NULL; waiter = waiter->next)
+        if (next.us == 0 || waiter->until.us < next.us)
             next = waiter->until;
-        }
-    }
     return next;
 }
 
@@ -113,9 +108,8 @@ static void answer_one(struct entry *entry, struct waiter **at)
 void answer_now(struct entry *entry, struct waiter *waiter)
 {
     struct waiter **at = &entry->waiters;
-    while (*at != waiter) {
+    while (*at != waiter)
         at = &(*at)->next;
-    }
     answer_one(entry, at);
 }
 
@@ -124,13 +118,11 @@ void answer_level(struct entry *entry, enum txn_reply_level level)
     entry->accepted |= level == TXN_REPLY_ACCEPTED;
     entry->decided |= level == TXN_REPLY_DECIDED;
     entry->completed |= level == TXN_REPLY_COMPLETED;
-    for (struct waiter **at = &entry->waiters; *at != NULL;) {
-        if ((*at)->enlists == 0 && answer_is_due(entry, (*at)->level)) {
+    for (struct waiter **at = &entry->waiters; *at != NULL;)
+        if ((*at)->enlists == 0 && answer_is_due(entry, (*at)->level))
             answer_one(entry, at);
-        } else {
+        else
             at = &(*at)->next;
-        }
-    }
 }
 
 /* --- enlistments ------------------------------------------------------------------------------ */
@@ -150,7 +142,7 @@ void answer_enlisted(struct entry *entry, uint32_t branch, int error)
     }
 }
 
-/* --- when it can not be waited for any longer ------------------------------------------------- */
+/* --- when it cannot be waited for any longer ------------------------------------------------- */
 
 /* Is there something durable to say? An enlistment is acknowledged by the core alone. */
 static bool may_be_shown(const struct entry *entry, const struct waiter *waiter)
@@ -166,13 +158,11 @@ bool answer_is_stuck(const struct entry *entry, const struct waiter *waiter)
 
 void answer_stuck(struct entry *entry)
 {
-    for (struct waiter **at = &entry->waiters; *at != NULL;) {
-        if (answer_is_stuck(entry, *at)) {
+    for (struct waiter **at = &entry->waiters; *at != NULL;)
+        if (answer_is_stuck(entry, *at))
             answer_one(entry, at);
-        } else {
+        else
             at = &(*at)->next;
-        }
-    }
 }
 
 static void answer_without(struct entry *entry, struct waiter **at, enum api_why why)
@@ -182,21 +172,19 @@ static void answer_without(struct entry *entry, struct waiter **at, enum api_why
         answer_one(entry, at);
         return;
     }
-    if (txn_told(&entry->txn) == TXN_TOLD_NOTHING) {
+    if (txn_told(&entry->txn) == TXN_TOLD_NOTHING)
         api_refuse_unavailable(&problem, why);
-    } else if ((*at)->enlists != 0) {
+    else if ((*at)->enlists != 0)
         api_refuse_unknown_enlistment(&problem, &entry->origin.gtid, (*at)->enlists, why);
-    } else {
+    else
         api_refuse_unknown(&problem, &entry->origin, why);
-    }
     refuse(at, &problem);
 }
 
 void answer_stopped(struct entry *entry, enum api_why why)
 {
-    while (entry->waiters != NULL) {
+    while (entry->waiters != NULL)
         answer_without(entry, &entry->waiters, why);
-    }
 }
 
 bool answer_overdue(struct entry *entry, struct mono now)
@@ -223,30 +211,25 @@ bool answer_overdue(struct entry *entry, struct mono now)
 /* With a problem, or (NULL) with the state as it is. */
 void answer_all(struct entry *entry, const struct api_problem *problem)
 {
-    while (entry->waiters != NULL) {
-        if (problem != NULL) {
+    while (entry->waiters != NULL)
+        if (problem != NULL)
             refuse(&entry->waiters, problem);
-        } else {
+        else
             answer_one(entry, &entry->waiters);
-        }
-    }
 }
 
 /* One timer serves the core and the clients that wait. */
 void entry_arm(struct entry *entry)
 {
-    if (entry->dead) {
+    if (entry->dead)
         return;
-    }
     bool sleeps = entry->looking_up || entry->unloaded;
     struct mono wake = sleeps ? (struct mono){0} : txn_wake_at(&entry->txn);
     struct mono client = answer_next(entry);
-    if (wake.us == 0 || (client.us != 0 && client.us < wake.us)) {
+    if (wake.us == 0 || (client.us != 0 && client.us < wake.us))
         wake = client;
-    }
-    if (wake.us == entry->timer_at.us) {
+    if (wake.us == entry->timer_at.us)
         return;
-    }
     entry->timer_at = wake;
     if (wake.us == 0) {
         (void)event_del(&entry->timer);

@@ -53,15 +53,12 @@ static void stop_timer(struct driver *driver)
 static void watcher_destroy(struct watcher *watcher)
 {
     LIST_REMOVE(watcher, of_driver);
-    if (watcher->entry != NULL) {
+    if (watcher->entry != NULL)
         LIST_REMOVE(watcher, of_entry);
-    }
-    if (watcher->lookup != NULL) {
+    if (watcher->lookup != NULL)
         watcher->lookup->watcher = NULL;
-    }
-    if (LIST_EMPTY(&watcher->driver->watchers)) {
+    if (LIST_EMPTY(&watcher->driver->watchers))
         stop_timer(watcher->driver);
-    }
     free(watcher);
 }
 
@@ -116,9 +113,8 @@ static void take_view(void *arg, const struct api_problem *problem, const struct
 {
     struct watcher *watcher = arg;
     (void)fresh;
-    if (problem == NULL) { /* else no memory: the next change of state is told */
+    if (problem == NULL) /* else no memory: the next change of state is told */
         tell(watcher, API_PROGRESS_STATE, view, (struct troth_span){NULL, 0});
-    }
 }
 
 static void tell_state(struct watcher *watcher)
@@ -139,16 +135,14 @@ static bool state_is_new(const struct watcher *watcher)
 
 void watch_step(struct entry *entry)
 {
-    if (LIST_EMPTY(&entry->watchers) || !answer_may_leave(entry->driver)) {
+    if (LIST_EMPTY(&entry->watchers) || !answer_may_leave(entry->driver))
         return; /* told with the next step, where the lease is ours then */
-    }
     struct watcher *watcher = NULL;
     LIST_FOREACH(watcher, &entry->watchers, of_entry)
     {
         tell_moments(watcher);
-        if (state_is_new(watcher) && !entry->ended) { /* ended: told when the journal has it */
+        if (state_is_new(watcher) && !entry->ended) /* ended: told when the journal has it */
             tell_state(watcher);
-        }
     }
 }
 
@@ -159,30 +153,27 @@ static void end_with_view(void *arg, const struct api_problem *problem, const st
 {
     struct watcher *watcher = arg;
     (void)fresh;
-    if (problem != NULL) {
+    if (problem != NULL)
         refuse(watcher, problem);
-    } else {
+    else
         tell_ended(watcher, view);
-    }
 }
 
 void watch_buried(struct entry *entry)
 {
     while (!LIST_EMPTY(&entry->watchers)) {
         struct watcher *watcher = LIST_FIRST(&entry->watchers);
-        if (entry->ended && entry->writes == 0) {
+        if (entry->ended && entry->writes == 0)
             answer_entry_timeline(entry, end_with_view, watcher, false);
-        } else {
+        else
             refuse_unavailable(watcher, API_WHY_NO_LONGER_DRIVEN);
-        }
     }
 }
 
 void watch_finish(struct driver *driver)
 {
-    while (!LIST_EMPTY(&driver->watchers)) {
+    while (!LIST_EMPTY(&driver->watchers))
         refuse_unavailable(LIST_FIRST(&driver->watchers), API_WHY_STOPS);
-    }
     stop_timer(driver);
 }
 
@@ -203,9 +194,8 @@ static void on_quiet(evutil_socket_t fd, short what, void *arg)
 static bool start_timer(struct driver *driver)
 {
     static const struct timeval every = {.tv_sec = API_WATCH_QUIET_US / 1000000u};
-    if (driver->watch_timer != NULL) {
+    if (driver->watch_timer != NULL)
         return true;
-    }
     driver->watch_timer = event_new(driver->base, -1, EV_PERSIST, on_quiet, driver);
     return driver->watch_timer != NULL && event_add(driver->watch_timer, &every) == 0;
 }
@@ -226,20 +216,18 @@ static void on_looked_up(void *arg, const struct api_problem *problem, const str
     struct watcher *watcher = lookup->watcher;
     (void)fresh;
     free(lookup);
-    if (watcher == NULL) {
+    if (watcher == NULL)
         return;
-    }
     watcher->lookup = NULL;
     struct entry *entry = entry_find(watcher->driver, &watcher->gtid);
-    if (entry != NULL && !entry->looking_up) {
+    if (entry != NULL && !entry->looking_up)
         join(watcher, entry);
-    } else if (problem != NULL) {
+    else if (problem != NULL)
         refuse(watcher, problem);
-    } else if (view->ended_at.us != 0) {
+    else if (view->ended_at.us != 0)
         tell_ended(watcher, view);
-    } else {
+    else
         refuse_unavailable(watcher, API_WHY_NOT_DRIVEN);
-    }
 }
 
 static void look_up(struct watcher *watcher)
@@ -259,11 +247,10 @@ void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg
     struct driver *driver = ctx;
     struct api_problem problem;
     struct watcher *watcher = NULL;
-    if (!driver_leading(driver)) {
+    if (!driver_leading(driver))
         api_refuse_unavailable(&problem, API_WHY_NOT_LEADING);
-    } else if (!start_timer(driver) || (watcher = calloc(1, sizeof *watcher)) == NULL) {
+    else if (!start_timer(driver) || (watcher = calloc(1, sizeof *watcher)) == NULL)
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-    }
     if (watcher == NULL) {
         fn(arg, &problem, NULL);
         return;
@@ -271,20 +258,18 @@ void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg
     *watcher = (struct watcher){.driver = driver, .gtid = *gtid, .fn = fn, .arg = arg};
     LIST_INSERT_HEAD(&driver->watchers, watcher, of_driver);
     struct entry *entry = entry_find(driver, gtid);
-    if (entry != NULL && !entry->looking_up) {
+    if (entry != NULL && !entry->looking_up)
         join(watcher, entry);
-    } else {
+    else
         look_up(watcher);
-    }
 }
 
 void unwatch_host(void *ctx, void *arg)
 {
     struct driver *driver = ctx;
     struct watcher *watcher = LIST_FIRST(&driver->watchers);
-    while (watcher != NULL && watcher->arg != arg) {
+    while (watcher != NULL && watcher->arg != arg)
         watcher = LIST_NEXT(watcher, of_driver);
-    }
     assert(watcher != NULL);
     watcher_destroy(watcher);
 }

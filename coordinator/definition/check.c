@@ -105,14 +105,13 @@ static void key_append(struct buffer *pointer, struct troth_span string)
         pointer->failed = true;
         return;
     }
-    for (size_t i = 0; i < key.len; i++) {
+    for (size_t i = 0; i < key.len; i++)
         if (key.data[i] == '~')
             buffer_append_text(pointer, "~0");
         else if (key.data[i] == '/')
             buffer_append_text(pointer, "~1");
         else
             buffer_append_char(pointer, key.data[i]);
-    }
 }
 
 /* Appends "/key" for each place from the top down; "~" and "/" as RFC 6901 escapes them. */

@@ -166,12 +166,11 @@ void parse_kinds(struct parse *parse)
     if (!parse->mode_known)
         return;
     enum definition_mode mode = parse->definition->mode;
-    for (uint32_t i = 0; i < parse->definition->steps_count; i++) {
+    for (uint32_t i = 0; i < parse->definition->steps_count; i++)
         if (mode == DEFINITION_2PC)
             two_phase_check(parse, i);
         else
             saga_step_check(parse, i);
-    }
     if (mode != DEFINITION_2PC && parse->kinds_known)
         pivot_check(parse);
     if (mode != DEFINITION_SAGA)

@@ -1,4 +1,4 @@
-/* names.c: what a file alone can not tell: whether the participants that it names are there, and
+/* names.c: what a file alone cannot tell: whether the participants that it names are there, and
  * what the coordinator does not take. */
 #include <base/duration.h>
 

@@ -29,7 +29,7 @@ static bool is_far_below(const struct definition *definition, struct troth_span 
     return all <= DEFINITION_RENDERED_BYTES_MAX;
 }
 
-/* Only its size is wanted: what can not be made is told when it is sent. */
+/* Only its size is wanted: what cannot be made is told when it is sent. */
 static int add(struct sizes *sizes, struct troth_span template_text, bool counts,
                const char **ret_why)
 {

@@ -22,7 +22,6 @@ void acquire_query(struct journal *journal, const char *sql, link_fn fn)
 {
     struct link *link = &journal->lane.link;
     struct link_params view;
-
     if (link->broken)
         return;
     if (!params_view(&journal->params, &view)) {
@@ -45,7 +44,6 @@ bool acquire_failed(struct journal *journal, PGresult *result)
 {
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     ExecStatusType status = PQresultStatus(result);
-
     if (journal->step == STEP_STOPPED) /* another connection found out */
         return true;
     if (status == PGRES_TUPLES_OK || status == PGRES_PIPELINE_SYNC || status == PGRES_COMMAND_OK)
@@ -64,7 +62,6 @@ bool acquire_failed(struct journal *journal, PGresult *result)
 static void acquire_on_ready(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (acquire_failed(journal, result) || PQresultStatus(result) != PGRES_PIPELINE_SYNC ||
         journal->step == STEP_STOPPED)
         return;
@@ -75,7 +72,6 @@ static void acquire_on_ready(void *arg, PGresult *result)
 static void acquire_on_reclaim(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (acquire_failed(journal, result))
         return;
     if (PQntuples(result) != 1 || field_int8(result, 0, 0) != (int64_t)journal->shards) {
@@ -119,7 +115,6 @@ static void acquire_on_raise(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     uint32_t *epochs;
-
     if (acquire_failed(journal, result))
         return;
     if (PQntuples(result) != (int)journal->shards) { /* the lease was lost in between */
@@ -145,7 +140,6 @@ static void acquire_on_raise(void *arg, PGresult *result)
 static void acquire_on_raised(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         free(journal->epochs);
         journal->epochs = NULL;
@@ -174,7 +168,6 @@ static void acquire_raise(struct journal *journal)
 static bool acquire_twin_lives(struct journal *journal, int64_t until)
 {
     char why[400];
-
     if (journal->twin_until == 0)
         journal->twin_until = until;
     if (until <= journal->twin_until)
@@ -194,7 +187,6 @@ static void acquire_wait(struct journal *journal, PGresult *result)
     struct troth_span node = field_text(result, 0, 2);
     uint64_t wait = left < (int64_t)WAIT_MIN_US ? WAIT_MIN_US : (uint64_t)left;
     char why[160];
-
     if (node.len != strlen(journal->node) || memcmp(node.data, journal->node, node.len) != 0)
         journal->twin_until = 0;
     else if (acquire_twin_lives(journal, field_int8(result, 0, 3)))
@@ -211,7 +203,6 @@ static void acquire_wait(struct journal *journal, PGresult *result)
 static void acquire_on_lease(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (acquire_failed(journal, result))
         return;
     if (field_bool(result, 0, 0)) {
@@ -238,7 +229,6 @@ void acquire_lease(struct journal *journal)
 static void acquire_on_time(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
-
     (void)fd;
     (void)what;
     if (journal->step == STEP_WAIT && journal->lane.link.state == LINK_UP)

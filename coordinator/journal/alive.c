@@ -1,6 +1,6 @@
 /* Whether this node can write: judged by the writes that succeed, not by what is connected. A
  * connection that never answers, a disk that is full, a standby that is waited for: each looks well
- * from outside. A node that can not write does not renew its lease and is not ready, so that
+ * from outside. A node that cannot write does not renew its lease and is not ready, so that
  * another one may try. */
 #include "alive.h"
 

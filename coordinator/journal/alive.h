@@ -5,7 +5,7 @@
 #include "state.h"
 
 void alive_wrote(struct journal *journal);
-/* A write is under way, or can not be. */
+/* A write is under way, or cannot be. */
 void alive_waits(struct journal *journal);
 
 #endif

@@ -10,7 +10,6 @@
 static uint32_t gtid_hash(const troth_gtid *gtid)
 {
     uint64_t high, low;
-
     memcpy(&high, gtid->bytes, sizeof high);
     memcpy(&low, gtid->bytes + 8, sizeof low);
     low = (low ^ (high * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
@@ -21,7 +20,6 @@ static uint32_t gtid_hash(const troth_gtid *gtid)
 static size_t index_find(struct batch_index *index, const struct row *row)
 {
     size_t at = gtid_hash(row_gtid(row)) % BATCH_INDEX_SLOTS;
-
     while (index->slots[at].generation == index->generation &&
            !troth_gtid_equal(row_gtid(index->slots[at].of), row_gtid(row)))
         at = (at + 1) % BATCH_INDEX_SLOTS;
@@ -80,7 +78,6 @@ static bool row_joins(struct forming *forming, struct row *row)
                 (batch->count == 0 || batch->bytes + row->bytes <= BATCH_BYTES_MAX);
     struct row *last;
     size_t at;
-
     if (row->kind == ROW_DELETE) /* has no order with anything else of its gtid */
         return room && row_is_called(forming, row, false);
     at = index_find(forming->index, row);
@@ -102,7 +99,6 @@ static bool row_joins(struct forming *forming, struct row *row)
 static void index_begin(struct batch_index *index, const struct row_queue *queue)
 {
     size_t left = queue->forced, seen = 0;
-
     if (++index->generation == 0) { /* came round: old marks would look new */
         memset(index, 0, sizeof *index);
         index->generation = 1;
@@ -124,7 +120,6 @@ struct batch *batch_form(struct row_queue *queue, struct batch_index *index, uin
     size_t cap = queue->count < BATCH_ROWS_CAP ? queue->count : BATCH_ROWS_CAP;
     struct forming forming = {.index = index, .lazy_until_us = lazy_until_us};
     struct row **at = &queue->first;
-
     if (queue->count == 0)
         return NULL;
     forming.batch = calloc(1, sizeof *forming.batch);
@@ -169,7 +164,6 @@ struct batch *batch_split(struct batch *batch)
 {
     size_t half = batch->count / 2;
     struct batch *later = calloc(1, sizeof *later);
-
     assert(batch->count > 1);
     if (later == NULL)
         return NULL;
@@ -191,7 +185,6 @@ struct batch *batch_split(struct batch *batch)
 size_t batch_count_of(const struct batch *batch, unsigned kind)
 {
     size_t count = 0;
-
     for (size_t i = 0; i < batch->count; i++)
         count += batch->rows[i]->kind == kind && batch->rows[i]->carrier == NULL;
     return count;

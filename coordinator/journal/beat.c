@@ -19,7 +19,6 @@ void beat_prepare(struct journal *journal)
 static bool beat_is_due(const struct journal *journal)
 {
     uint64_t third = journal->lease_us / 3, every = journal->write_timeout_us;
-
     every = third < every ? third : every;
     return clock_mono_us() - journal->wrote_us >= every;
 }
@@ -27,7 +26,6 @@ static bool beat_is_due(const struct journal *journal)
 void beat_send(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     if (journal->step != STEP_READY || lane->flying || lane->flight != NULL ||
         lane->link.state != LINK_UP || lane->link.broken || !beat_is_due(journal))
         return;

@@ -20,7 +20,6 @@
 static bool note(int64_t *value, int64_t seen, int64_t took)
 {
     int64_t step = llabs(seen - *value);
-
     if (step < NOTE_US || step < took)
         return false;
     *value = seen;
@@ -33,7 +32,6 @@ void clock_note(struct journal *journal, uint64_t asked_us, struct wall database
 {
     int64_t now = (int64_t)clock_mono_us(), took = now - (int64_t)asked_us;
     int64_t wall = (int64_t)database.us + took / 2;
-
     if (database.us == 0)
         return;
     bool moved = note(&journal->clock_wall_us, wall - now, took);
@@ -47,7 +45,6 @@ bool clock_is_right(struct journal *journal)
 {
     int64_t off = llabs(journal->clock_ahead_us);
     char why[LINK_WHY_MAX];
-
     if ((uint64_t)off <= journal->clock_difference_us)
         return true;
     (void)snprintf(why, sizeof why,

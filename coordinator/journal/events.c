@@ -30,7 +30,6 @@ static void events_take(struct ask *ask, const PGresult *result)
 {
     bool more = false;
     struct record_outbox_row row;
-
     for (int i = 0; i < PQntuples(result); i++) {
         event_read(result, i, &row);
         more = field_bool(result, i, 9);
@@ -50,7 +49,6 @@ void journal_events(struct journal *journal, const struct journal_place *behind,
                     journal_event_fn fn, void *arg)
 {
     struct ask *ask = ask_create(journal, &ask_events, arg);
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL, false);
         return;
@@ -68,7 +66,6 @@ void journal_events(struct journal *journal, const struct journal_place *behind,
 static void event_take(struct ask *ask, const PGresult *result)
 {
     struct record_outbox_row row;
-
     if (PQntuples(result) == 0) {
         ask->fn.event(ask->arg, TROTH_ERROR_NOT_FOUND, NULL, false);
         return;
@@ -103,7 +100,6 @@ static void ask_event(struct journal *journal, const struct ask_kind *kind, cons
 {
     struct ask *ask = ask_create(journal, kind, arg);
     struct troth_gtid_parts parts;
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL, false);
         return;

@@ -19,7 +19,6 @@ static bool hello_schema_fits(struct journal *journal, PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     int version;
-
     if (state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0)) {
         state_stop(journal, "the database has no journal; " RUN_MIGRATE);
         return false;
@@ -39,7 +38,6 @@ static bool hello_take(struct journal *journal, PGresult *result)
 {
     struct troth_span id = field_text(result, 0, 0);
     uint32_t shards = (uint32_t)field_int4(result, 0, 1);
-
     if (!troth_journal_id_valid(id.data, id.len) || shards == 0 || shards > TROTH_SHARDS_MAX) {
         state_stop(journal, "the journal's own row makes no sense");
         return false;
@@ -75,7 +73,6 @@ static void hello_on_begun(void *arg, PGresult *result)
 static void hello_warn(struct journal *journal, const char *why)
 {
     char line[LINK_WHY_MAX + 40];
-
     (void)snprintf(line, sizeof line, "journal_unsafe = allow: %s", why);
     journal->callbacks.state(journal->arg, journal->state, line);
 }
@@ -86,7 +83,6 @@ static void hello_on_fit(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     char why[LINK_WHY_MAX];
-
     if (journal->step == STEP_STOPPED || acquire_failed(journal, result))
         return;
     switch (session_fit(result, why, sizeof why)) {
@@ -112,7 +108,6 @@ static void hello_on_fit(void *arg, PGresult *result)
 static void hello_on_check(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (journal->step == STEP_STOPPED)
         return;
     if (session_is_shared(result))
@@ -124,7 +119,6 @@ static void hello_on_check(void *arg, PGresult *result)
 static void hello_on_journal(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (journal->step == STEP_STOPPED || !hello_schema_fits(journal, result) ||
         acquire_failed(journal, result) || !hello_take(journal, result))
         return;
@@ -146,7 +140,6 @@ static void hello_on_journal(void *arg, PGresult *result)
 static void prove_on_check(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (journal->step != STEP_PROVE)
         return;
     if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
@@ -166,7 +159,6 @@ static void prove_on_check(void *arg, PGresult *result)
 static void prove_on_due(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
-
     (void)fd;
     (void)what;
     if (journal->step != STEP_PROVE || !journal->keeper_marked || journal->lane.link.broken)

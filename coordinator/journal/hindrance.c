@@ -1,6 +1,6 @@
 /* What hinders the writes, in the database's words. A commit that hangs says nothing by itself: its
  * session does, to whoever asks from another one. The keeper has nothing better to do meanwhile,
- * since who can not write does not renew the lease. */
+ * since who cannot write does not renew the lease. */
 #include "hindrance.h"
 
 #include <stdio.h>
@@ -24,7 +24,6 @@ static void hindrance_on_found(void *arg, PGresult *result)
     struct journal *journal = arg;
     struct troth_span words = field_text(result, 0, 0);
     char why[LINK_WHY_MAX];
-
     if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) == 0 ||
         state_can_write(journal) || journal->step == STEP_STOPPED)
         return;
@@ -36,7 +35,6 @@ void hindrance_ask(struct journal *journal)
 {
     struct link *keeper = &journal->keeper;
     struct link_params view;
-
     params_clear(&journal->params);
     params_string(&journal->params, journal->application_name);
     if (!params_view(&journal->params, &view))

@@ -27,7 +27,6 @@ int image_read(const PGresult *result, int n, int first, struct journal_row *ret
     struct txn_image *image = &ret_row->image;
     struct troth_span decision = field_text(result, n, first + 17);
     struct troth_span outcome = field_text(result, n, first + 18);
-
     *ret_row = (struct journal_row){0};
     if (!field_uuid(result, n, first, image->origin.gtid.bytes))
         return TROTH_ERROR_SYNTAX;

@@ -18,7 +18,6 @@
 static void lane_link_up(void *arg)
 {
     struct journal *journal = arg;
-
     if (journal->step != STEP_STOPPED)
         hello_begin(journal);
 }
@@ -26,7 +25,6 @@ static void lane_link_up(void *arg)
 static void lane_link_down(void *arg, const char *why)
 {
     struct journal *journal = arg;
-
     if (journal->step == STEP_STOPPED)
         return;
     /* Reset by ourselves after an error: that was said, and says more than the connection can. */
@@ -60,7 +58,6 @@ static int journal_init(struct journal *journal, struct event_base *base,
     static const struct link_callbacks callbacks = {
         .up = lane_link_up, .down = lane_link_down, .warning = lane_link_warning};
     int error;
-
     journal->base = base;
     journal->conninfo = strdup(config->conninfo);
     journal->node = strdup(config->node);
@@ -93,7 +90,6 @@ int journal_create(struct event_base *base, const struct journal_config *config,
 {
     struct journal *journal;
     int error;
-
     if (config->lease_us < 1000 || config->write_timeout_us < 1000 || config->node[0] == '\0')
         return TROTH_ERROR_INVALID;
     journal = calloc(1, sizeof *journal);
@@ -158,7 +154,6 @@ int journal_append(struct journal *journal, const struct txn_record *record,
                    const struct record_outbox_row *event)
 {
     struct row *row;
-
     assert(record->publishes == (event != NULL));
     if (journal->step == STEP_STOPPED)
         return TROTH_ERROR_FENCED;
@@ -181,7 +176,6 @@ void journal_outbox_delete(struct journal *journal, const troth_gtid *gtid,
                            const uint8_t id[RECORD_OUTBOX_ID_BYTES])
 {
     struct row *row;
-
     if (journal->step == STEP_STOPPED || journal->lane.queue.count >= JOURNAL_QUEUE_DELETES_MAX)
         return;
     row = row_create_delete(gtid, id);

@@ -27,7 +27,6 @@
 void lane_prepare(struct journal *journal)
 {
     struct link *link = &journal->lane.link;
-
     link_prepare(link, STATEMENT_LOCK, journal_sql_lock, NULL, NULL);
     for (unsigned kind = 0; kind < ROW_KINDS; kind++) {
         const struct statement *one = &statements_of_one[kind];
@@ -38,7 +37,7 @@ void lane_prepare(struct journal *journal)
     }
 }
 
-/* --- rows that can not be written ----------------------------------------------------------- */
+/* --- rows that cannot be written ----------------------------------------------------------- */
 
 static bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gtid)
 {
@@ -51,7 +50,6 @@ static bool lane_is_poisoned(const struct journal *journal, const troth_gtid *gt
 static void lane_poison(struct journal *journal, struct row *row, const char *why)
 {
     struct lane *lane = &journal->lane;
-
     if (row->kind != ROW_DELETE && !lane_is_poisoned(journal, row_gtid(row)) &&
         lane->poisoned_count < LANE_POISONED_MAX)
         lane->poisoned[lane->poisoned_count++] = *row_gtid(row);
@@ -64,7 +62,6 @@ void lane_send_statement(struct journal *journal, const char *name, link_fn fn)
 {
     struct lane *lane = &journal->lane;
     struct link_params view;
-
     if (lane->link.broken)
         return;
     if (params_view(&lane->params, &view))
@@ -83,7 +80,6 @@ static void lane_on_lock(void *arg, PGresult *result)
 static void lane_on_check(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (journal->step == STEP_STOPPED)
         return;
     if (session_is_shared(result))
@@ -96,7 +92,6 @@ static void lane_on_claim(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
     if (journal->step == STEP_STOPPED || PQresultStatus(result) != PGRES_FATAL_ERROR)
         return;
     if (state != NULL && strcmp(state, "22012") == 0)
@@ -106,13 +101,12 @@ static void lane_on_claim(void *arg, PGresult *result)
 }
 
 /* By our own clock the lease has run out: the same transaction renews it, and writes nothing if it
- * is another node's by now. So a lane that can write again leads again, and one that can not does
+ * is another node's by now. So a lane that can write again leads again, and one that cannot does
  * not hold on to the lease. */
 static void lane_claim(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
     struct link_params view;
-
     lane->claimed_us = 0;
     if (state_lease_sure(journal) || lane->link.broken)
         return;
@@ -130,7 +124,6 @@ static void lane_claim(struct journal *journal)
 void lane_begin(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     alive_waits(journal);
     lane->flying = true;
     lane->unknown = false;
@@ -144,7 +137,6 @@ void lane_begin(struct journal *journal)
 void lane_end(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     if (lane->link.broken)
         return;
     link_sync(&lane->link, lane_on_result, journal);
@@ -155,7 +147,6 @@ static void lane_send(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
     struct batch *batch = lane->flight;
-
     lane_begin(journal);
     if (batch->rewritten) {
         statement_lock_params(batch, &lane->params);
@@ -183,7 +174,6 @@ static void lane_send(struct journal *journal)
 static void lane_sift(struct journal *journal, struct batch *batch)
 {
     size_t kept = 0;
-
     for (size_t i = 0; i < batch->count; i++) {
         struct row *row = batch->rows[i];
 
@@ -225,7 +215,6 @@ static struct batch *lane_gather(struct journal *journal, uint64_t now)
     struct lane *lane = &journal->lane;
     uint64_t lazy_until = lane_lazy_until(lane, now, journal->lazy_delay_us);
     struct batch *batch;
-
     if (lane->queue.first == NULL)
         return NULL;
     if (lane->queue.forced == 0 && lazy_until == 0) {
@@ -243,7 +232,6 @@ static bool lane_next(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
     uint64_t now = clock_mono_us();
-
     for (;;) {
         struct batch *batch = lane->flight;
 
@@ -283,7 +271,6 @@ static void lane_again(struct journal *journal, const char *why)
     struct lane *lane = &journal->lane;
     struct batch *batch = lane->flight;
     uint64_t pause = RETRY_MIN_US << (batch->tries < 7 ? batch->tries : 7);
-
     batch->rewritten = true;
     batch->tries++;
     lane->not_before_us = clock_mono_us() + (pause < RETRY_MAX_US ? pause : RETRY_MAX_US);
@@ -306,7 +293,6 @@ static void lane_failed(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
     struct batch *batch = lane->flight;
-
     if (!state_begins(lane->error_state, "222354")) {
         hindrance_note(journal, lane->error_text);
         if (state_begins(lane->error_state, "0A25263F42"))
@@ -330,7 +316,6 @@ static struct journal_verdict lane_verdict(const struct row *row)
 {
     struct journal_verdict verdict = row->verdict;
     const struct row *written = row;
-
     while (written->carrier != NULL)
         written = written->carrier;
     verdict.verdict = written->verdict.verdict;
@@ -341,7 +326,6 @@ static struct journal_verdict lane_verdict(const struct row *row)
 static void lane_wrote(struct journal *journal, bool struggled)
 {
     struct lane *lane = &journal->lane;
-
     if (lane->claimed_us != 0)
         journal->lease_until_us = lane->claimed_us + journal->lease_us;
     alive_wrote(journal);
@@ -355,7 +339,6 @@ static void lane_deliver(struct journal *journal)
     struct batch *batch = lane->flight;
     bool struggled = batch->tries >= STRUGGLING_TRIES;
     bool fenced = false;
-
     lane->flight = batch->next;
     lane->not_before_us = 0;
     journal->stats.rows += batch->count;
@@ -376,7 +359,6 @@ static void lane_deliver(struct journal *journal)
 static void lane_settle(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     lane->flying = false;
     if (lane->flight == NULL) { /* a beat: what went wrong with it is tried again at the next */
         if (lane->error_state[0] != '\0')
@@ -401,7 +383,6 @@ static void lane_note_error(struct lane *lane, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
     if (lane->error_state[0] != '\0')
         return;
     snprintf(lane->error_state, sizeof lane->error_state, "%s", state == NULL ? "08000" : state);
@@ -413,7 +394,6 @@ void lane_on_result(void *arg, PGresult *result)
     struct journal *journal = arg;
     struct lane *lane = &journal->lane;
     ExecStatusType status = PQresultStatus(result);
-
     if (!lane->flying)
         return; /* stopped meanwhile: all rows got their last verdict */
     if (status == PGRES_PIPELINE_SYNC)
@@ -429,7 +409,6 @@ void lane_on_result(void *arg, PGresult *result)
 void lane_lost(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     if (!lane->flying)
         return;
     lane->flying = false;
@@ -450,7 +429,6 @@ void lane_warned(struct journal *journal)
 static void row_fence(struct journal *journal, struct row *row)
 {
     struct journal_verdict verdict = row->verdict;
-
     verdict.verdict = TXN_FENCED;
     verdict.standing = TXN_UNDECIDED;
     if (row->kind != ROW_DELETE)
@@ -460,7 +438,6 @@ static void row_fence(struct journal *journal, struct row *row)
 static void lane_fence_all(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     lane->flying = false;
     while (lane->flight != NULL) {
         struct batch *batch = lane->flight;
@@ -488,7 +465,6 @@ static void lane_on_time(evutil_socket_t fd, short what, void *arg)
 int lane_init(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     journal->stopped = lane_fence_all;
     row_queue_init(&lane->queue);
     lane->timer = event_new(journal->base, -1, 0, lane_on_time, journal);
@@ -502,7 +478,6 @@ int lane_init(struct journal *journal)
 void lane_finish(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-
     while (lane->flight != NULL) {
         struct batch *batch = lane->flight;
 

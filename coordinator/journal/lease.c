@@ -15,7 +15,6 @@
 static void lease_on_renewed(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (PQresultStatus(result) != PGRES_TUPLES_OK || journal->step == STEP_STOPPED)
         return; /* asked again at the next tick */
     if (field_int8(result, 0, 0) != (int64_t)journal->shards) {
@@ -32,7 +31,6 @@ static void lease_on_renewed(void *arg, PGresult *result)
 static void keeper_on_check(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (session_is_shared(result) && journal->step != STEP_STOPPED)
         state_stop(journal, session_shared_why);
 }
@@ -40,7 +38,6 @@ static void keeper_on_check(void *arg, PGresult *result)
 static void lease_renew(struct journal *journal)
 {
     struct link_params view;
-
     session_check(&journal->keeper, &journal->params, keeper_on_check, journal);
     if (journal->keeper.broken)
         return;
@@ -64,14 +61,12 @@ static void lease_renew(struct journal *journal)
 static uint64_t lease_tick_us(const struct journal *journal)
 {
     uint64_t lease = journal->lease_us / 6, write = journal->write_timeout_us / 2;
-
     return lease < write ? lease : write;
 }
 
 static void lease_look(struct journal *journal)
 {
     char why[LINK_WHY_MAX + 120];
-
     if (journal->state != JOURNAL_LEADING)
         return;
     if (!state_can_write(journal)) {
@@ -94,7 +89,6 @@ static bool lease_is_due(const struct journal *journal, uint64_t since_us)
 static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
-
     (void)fd;
     (void)what;
     if (journal->step == STEP_STOPPED)
@@ -116,7 +110,6 @@ static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
 static void keeper_on_marked(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         keeper_on_check(arg, result);
         link_reset(&journal->keeper);
@@ -132,7 +125,6 @@ static void keeper_on_marked(void *arg, PGresult *result)
 static void keeper_name(const struct journal *journal, char *ret_name, size_t size)
 {
     char owner[2 * sizeof journal->owner + 1];
-
     for (size_t i = 0; i < sizeof journal->owner; i++)
         (void)snprintf(owner + 2 * i, 3, "%02x", journal->owner[i]);
     (void)snprintf(ret_name, size, "troth:%s:keep:%s", journal->id, owner);
@@ -144,7 +136,6 @@ static void keeper_up(void *arg)
     struct link *link = &journal->keeper;
     char name[100];
     struct session_settings settings = {.application_name = name};
-
     keeper_name(journal, name, sizeof name);
     session_begin(link, &journal->params, &settings, keeper_on_marked, journal);
     session_prepare(link, keeper_on_marked, journal);
@@ -159,11 +150,10 @@ static void keeper_up(void *arg)
 static void keeper_down(void *arg, const char *why)
 {
     struct journal *journal = arg;
-
     journal->keeper_marked = false;
     if (journal->step == STEP_PROVE && why[0] != '\0') { /* all but this is there */
         char line[LINK_WHY_MAX + 60];
-        snprintf(line, sizeof line, "a second connection to it can not be had: %s", why);
+        snprintf(line, sizeof line, "a second connection to it cannot be had: %s", why);
         state_set(journal, JOURNAL_CONNECTING, line);
     }
 }
@@ -171,7 +161,6 @@ static void keeper_down(void *arg, const char *why)
 int lease_init(struct journal *journal)
 {
     static const struct link_callbacks callbacks = {.up = keeper_up, .down = keeper_down};
-
     journal->keeper_timer = event_new(journal->base, -1, 0, lease_on_tick, journal);
     if (journal->keeper_timer == NULL)
         return TROTH_ERROR_NO_MEMORY;
@@ -200,7 +189,6 @@ void lease_give_back(struct journal *journal)
 {
     struct link *link = &journal->lane.link;
     struct link_params view;
-
     if (link->state != LINK_UP || link->broken || journal->epochs == NULL)
         return;
     params_clear(&journal->params);

@@ -23,7 +23,6 @@ static bool link_try(struct link *link);
 static void link_mark(struct link *link)
 {
     uint8_t random[LINK_MARK_LEN / 2];
-
     evutil_secure_rng_get_bytes(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++)
         (void)snprintf(link->mark + 2 * i, 3, "%02x", random[i]);
@@ -47,7 +46,6 @@ int link_init(struct link *link, struct event_base *base, const char *conninfo,
 static void link_timer_set(struct link *link, uint64_t us)
 {
     struct timeval wait = timeval_of(us);
-
     event_add(link->timer, &wait);
 }
 
@@ -98,7 +96,6 @@ static uint64_t link_backoff_next(struct link *link)
 {
     uint64_t half = link->backoff_us / 2;
     uint32_t random = 0;
-
     evutil_secure_rng_get_bytes(&random, sizeof random);
     link->backoff_us =
         link->backoff_us * 2 > LINK_BACKOFF_MAX_US ? LINK_BACKOFF_MAX_US : link->backoff_us * 2;
@@ -110,7 +107,6 @@ static void link_note(struct link *link, const char *why)
 {
     size_t at = strlen(link->why);
     const char *between = at > 0 ? "; " : "";
-
     (void)snprintf(link->why + at, sizeof link->why - at, "%s%.*s", between,
                    (int)strcspn(why, "\n"), why);
 }
@@ -119,7 +115,6 @@ static void link_note(struct link *link, const char *why)
 static void link_rest(struct link *link)
 {
     char why[LINK_WHY_MAX];
-
     memcpy(why, link->why, sizeof why);
     link->why[0] = '\0';
     link->tried = 0;
@@ -141,7 +136,6 @@ static void link_lose(struct link *link, const char *why)
 static uint64_t link_share(const struct link *link)
 {
     uint64_t share = LINK_HOST_TIMEOUT_US << (link->rounds < 3 ? link->rounds : 3);
-
     if (link->hosts.connect_timeout_us != 0)
         return link->hosts.connect_timeout_us;
     if ((link->hosts.count == 1 && link->places[link->host].count < 2) ||
@@ -155,7 +149,6 @@ static void link_on_notice(void *arg, const PGresult *result)
     struct link *link = arg;
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
     if (severity == NULL || strcmp(severity, "WARNING") != 0 || link->callbacks.warning == NULL)
         return;
     link->callbacks.warning(link->arg, text == NULL ? "" : text);
@@ -165,7 +158,6 @@ static void link_on_notice(void *arg, const PGresult *result)
 static bool link_connect(struct link *link, const struct link_place *place)
 {
     char address[NI_MAXHOST] = "";
-
     if (place != NULL &&
         getnameinfo(&place->addresses[place->at].any, place->addresses[place->at].size, address,
                     sizeof address, NULL, 0, NI_NUMERICHOST) != 0) /* only writes it down */
@@ -187,7 +179,6 @@ static bool link_connect(struct link *link, const struct link_place *place)
 static bool link_next(struct link *link)
 {
     struct link_place *place = &link->places[link->host];
-
     if (place->count > 0)
         place->at = (place->at + 1) % place->count;
     if (++link->tried_there < place->count)
@@ -213,7 +204,6 @@ static void link_go_on(struct link *link)
 static void link_note_name(struct link *link, const char *what)
 {
     char why[LINK_WHY_MAX];
-
     (void)snprintf(why, sizeof why, "looking up %s: %s", hosts_name(&link->hosts, link->host),
                    what);
     link_note(link, why);
@@ -223,7 +213,6 @@ static void link_note_name(struct link *link, const char *what)
 static void link_connect_stale(struct link *link, const char *what)
 {
     const struct link_place *place = &link->places[link->host];
-
     if (place->count == 0)
         link_note_name(link, what);
     if (place->count == 0 || !link_connect(link, place))
@@ -234,7 +223,6 @@ static void link_place_set(struct link_place *place, const struct resolver_answe
 {
     const struct resolver_address last = place->addresses[place->at];
     bool had = place->count > 0;
-
     place->count = answer->count < LINK_ADDRESSES_MAX ? answer->count : LINK_ADDRESSES_MAX;
     place->at = 0;
     place->good_until_us = clock_mono_us() + answer->ttl_us;
@@ -248,7 +236,6 @@ static void link_on_address(void *arg, const struct resolver_answer *answer)
 {
     struct link *link = arg;
     struct link_place *place = &link->places[link->host];
-
     link->question = NULL;
     if (answer->error == TROTH_ERROR_NOT_FOUND)
         place->count = place->at = 0;
@@ -268,7 +255,6 @@ static bool link_try(struct link *link)
     const char *name = link->resolver == NULL ? NULL : hosts_name(&link->hosts, link->host);
     struct resolver_address numeric;
     int error;
-
     if (name == NULL || resolver_numeric(name, 0, &numeric))
         return link_connect(link, NULL);
     if (place->count > 0 && (link->tried_there > 0 || clock_mono_us() < place->good_until_us))
@@ -302,7 +288,6 @@ static void link_check_silence(struct link *link)
 {
     uint64_t since = clock_mono_us() - link->heard_us, patience = link_patience(link);
     char why[100];
-
     if (link->items_count == 0 || link->silence_us == 0)
         return;
     if (since < patience) {
@@ -319,7 +304,6 @@ static void link_say_slow(struct link *link)
 {
     char why[200];
     const char *host = PQhost(link->conn), *port = PQport(link->conn);
-
     (void)snprintf(why, sizeof why, "connecting to %s port %s took longer than %.1f s",
                    host == NULL ? "" : host, port == NULL ? "" : port,
                    (double)link_share(link) / 1e6);
@@ -341,7 +325,6 @@ static void link_on_late(struct link *link)
 static void link_on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct link *link = arg;
-
     (void)fd;
     (void)what;
     switch (link->state) {
@@ -408,7 +391,6 @@ static bool ends_session(const PGresult *result)
 {
     static const char *const states[] = {"25006", "57P01", "57P02", "57P03", "57P04", "57P05"};
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
     for (size_t i = 0; state != NULL && i < sizeof states / sizeof states[0]; i++)
         if (strcmp(state, states[i]) == 0)
             return true;
@@ -420,7 +402,6 @@ static bool ends_session(const PGresult *result)
 static bool will_recur(const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
     return state != NULL && memcmp(state, "08", 2) != 0 && memcmp(state, "57P", 3) != 0;
 }
 
@@ -428,7 +409,6 @@ static void link_deliver(struct link *link, PGresult *result)
 {
     struct link_item item = link->items[link->items_head];
     ExecStatusType status = PQresultStatus(result);
-
     /* An error where a sync is due is the commit's: the sync itself still follows. */
     if (!(item.is_sync && status == PGRES_FATAL_ERROR)) {
         if (item.is_sync != (status == PGRES_PIPELINE_SYNC)) {
@@ -454,7 +434,6 @@ static void link_deliver(struct link *link, PGresult *result)
 static void link_drain(struct link *link)
 {
     int nulls = 0;
-
     while (link->items_count > 0 && nulls < 2 && !link->broken && PQflush(link->conn) == 0 &&
            !PQisBusy(link->conn)) {
         PGresult *result = PQgetResult(link->conn);
@@ -472,7 +451,6 @@ static void link_drain(struct link *link)
 static void link_on_io(evutil_socket_t fd, short what, void *arg)
 {
     struct link *link = arg;
-
     (void)fd;
     if (link->state == LINK_CONNECTING) {
         link_poll(link);
@@ -539,7 +517,6 @@ void link_query(struct link *link, const char *sql, const struct link_params *pa
                    ? PQsendQueryParams(link->conn, sql, 0, NULL, NULL, NULL, NULL, 1)
                    : PQsendQueryParams(link->conn, sql, params->count, params->types,
                                        params->values, params->lengths, params->formats, 1);
-
     link_expect(link, sent == 1, fn, arg, false);
 }
 
@@ -548,7 +525,6 @@ void link_execute(struct link *link, const char *name, const struct link_params 
 {
     int sent = PQsendQueryPrepared(link->conn, name, params->count, params->values, params->lengths,
                                    params->formats, 1);
-
     link_expect(link, sent == 1, fn, arg, false);
 }
 
@@ -586,7 +562,6 @@ void link_reset(struct link *link)
 void link_refuse(struct link *link)
 {
     struct link_place *place = &link->places[link->host];
-
     if (link->state == LINK_UP && !link->broken) {
         if (place->count > 0)
             place->at = (place->at + 1) % place->count;

@@ -68,7 +68,6 @@ static int list_ask(struct journal *journal, struct list *list, journal_list_fn 
 static void list_next(struct ask *ask, struct list *list)
 {
     int error = TROTH_ERROR_TIMEOUT;
-
     if (clock_mono_us() < list->until_us)
         error = list_ask(ask->journal, list, ask->fn.list, ask->arg);
     else
@@ -81,7 +80,6 @@ static void list_next(struct ask *ask, struct list *list)
 static bool list_give(struct ask *ask, const PGresult *result, uint32_t *ret_given)
 {
     struct journal_row row;
-
     for (int i = 0; i < PQntuples(result) && !PQgetisnull(result, i, IMAGE); i++) {
         int error = image_read(result, i, IMAGE, &row);
 
@@ -99,7 +97,6 @@ static void list_take(struct ask *ask, const PGresult *result)
     uint32_t given = 0, wanted = (uint32_t)field_int8(result, 0, WANTED);
     bool goes_on = list_give(ask, result, &given);
     int last = (int)given - 1;
-
     ask->kept = NULL;
     goes_on = goes_on && given < list->filter.limit;
     if (goes_on && given < wanted) {
@@ -135,7 +132,6 @@ static int list_ask(struct journal *journal, struct list *list, journal_list_fn 
     const struct journal_filter *filter = &list->filter;
     struct ask *ask = ask_create(journal, &ask_list, arg);
     struct troth_gtid_parts parts;
-
     if (ask == NULL) {
         list_destroy(list);
         return TROTH_ERROR_NO_MEMORY;
@@ -167,7 +163,6 @@ static int list_ask(struct journal *journal, struct list *list, journal_list_fn 
 static size_t keep(struct buffer *texts, const char *text)
 {
     size_t at = texts->len;
-
     if (text != NULL) {
         buffer_append_text(texts, text);
         buffer_append_char(texts, '\0');
@@ -181,7 +176,6 @@ static bool keep_filter(struct list *list, const struct journal_filter *filter)
     size_t definition = keep(&list->texts, filter->definition);
     size_t participant = keep(&list->texts, filter->participant);
     size_t label = keep(&list->texts, filter->label);
-
     if (list->texts.failed)
         return false;
     list->filter = *filter;
@@ -228,7 +222,6 @@ void journal_list(struct journal *journal, const struct journal_filter *filter, 
     struct list *list = calloc(1, sizeof *list);
     struct troth_gtid_parts parts;
     int error;
-
     assert(filter->limit >= 1 && filter->limit <= 1000);
     if (list == NULL || !keep_filter(list, filter)) {
         list_destroy(list);

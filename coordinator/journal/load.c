@@ -23,7 +23,6 @@ static void load_on_txns(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     int count = PQntuples(result);
-
     if (load_broke(journal, result))
         return;
     for (int i = 0; i < count; i++) {
@@ -36,7 +35,7 @@ static void load_on_txns(void *arg, PGresult *result)
             journal->callbacks.loaded(journal->arg, &row.image);
         else
             state_report(journal, &row.image.origin.gtid, TXN_RECORD_BEGIN, row.image.attempt,
-                         "its row can not be read: it stays as it is and is not driven");
+                         "its row cannot be read: it stays as it is and is not driven");
         if (i == count - 1) {
             journal->load.gtid = row.image.origin.gtid;
             journal->load.shard = field_int4(result, i, LOAD_SHARD);
@@ -48,7 +47,6 @@ static void load_on_txns(void *arg, PGresult *result)
 static void load_on_sync(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC && journal->step == STEP_LOAD)
         load_next(journal);
 }
@@ -57,7 +55,6 @@ static void load_ask(struct journal *journal, const char *sql, link_fn fn)
 {
     struct link *link = &journal->lane.link;
     struct link_params view;
-
     if (link->broken)
         return;
     if (!params_view(&journal->params, &view)) {

@@ -68,7 +68,6 @@ static int run_check(struct migration_run *run, const PGresult *result)
 static int run_exec(struct migration_run *run, const char *sql)
 {
     RESULT_SCOPED PGresult *result = PQexec(run->conn, sql);
-
     return run_check(run, result);
 }
 
@@ -77,7 +76,6 @@ static int run_number(struct migration_run *run, const char *sql, int *ret_numbe
 {
     RESULT_SCOPED PGresult *result = PQexec(run->conn, sql);
     int error = run_check(run, result);
-
     if (error == TROTH_OK)
         *ret_number = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : 0;
     return error;
@@ -87,7 +85,6 @@ static int run_number(struct migration_run *run, const char *sql, int *ret_numbe
 static int run_open(struct migration_run *run)
 {
     int there, error;
-
     error = run_number(run, journal_sql_migrate_has_schema, &there);
     if (error == TROTH_OK && !there)
         error = run_exec(run, journal_sql_migrate_schema);
@@ -102,7 +99,6 @@ static int run_record(struct migration_run *run, int version, const char *name)
 {
     char number[16];
     const char *values[] = {number, name};
-
     snprintf(number, sizeof number, "%d", version);
     RESULT_SCOPED PGresult *result =
         PQexecParams(run->conn, journal_sql_migrate_record, 2, NULL, values, NULL, NULL, 0);
@@ -114,7 +110,6 @@ static int run_apply_locked(struct migration_run *run, bool *ret_more)
 {
     int version = 0;
     int error = run_exec(run, journal_sql_migrate_lock);
-
     if (error == TROTH_OK)
         error = run_number(run, journal_sql_migrate_version, &version);
     if (error != TROTH_OK)
@@ -140,7 +135,6 @@ static int run_create_journal(struct migration_run *run, uint32_t shards)
     char id[TROTH_JOURNAL_ID_LEN + 1], count[16];
     const char *values[] = {id, count};
     int error;
-
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
         why_set(run->why, "no random numbers for the journal's id", "");
         return TROTH_ERROR_SYSTEM;
@@ -163,7 +157,6 @@ static int run_journal(struct migration_run *run)
 {
     int shards = 0;
     int error = run_exec(run, journal_sql_migrate_lock);
-
     if (error == TROTH_OK)
         error = run_number(run, journal_sql_migrate_shards, &shards);
     if (error != TROTH_OK)
@@ -184,7 +177,6 @@ static int run_transaction(struct migration_run *run,
 {
     uint32_t applied = run->applied;
     int error = run_exec(run, "begin");
-
     if (error != TROTH_OK)
         return error;
     error = step(run, ret_more);
@@ -209,7 +201,6 @@ static int run_all(struct migration_run *run)
 {
     bool more = true;
     int error = run_open(run);
-
     while (error == TROTH_OK && more)
         error = run_transaction(run, run_apply_locked, &more);
     if (error == TROTH_OK)
@@ -220,7 +211,7 @@ static int run_all(struct migration_run *run)
 /* The first host that takes writes; `why` gets what each of them said. NULL: none. */
 static PGconn *connect_one(const struct hosts *hosts, struct buffer *why)
 {
-    why_set(why, "the database can not be reached: ", "");
+    why_set(why, "the database cannot be reached: ", "");
     for (size_t i = 0; i < hosts->count; i++) {
         PGconn *conn = hosts_connect(hosts, i, "trothd migrate", CONNECT_TIMEOUT_S);
         const char *said = conn == NULL ? "out of memory" : PQerrorMessage(conn);
@@ -244,7 +235,6 @@ static int run_fit(struct migration_run *run, enum journal_unsafe unsafe)
     char text[LINK_WHY_MAX];
     enum session_fit fit;
     int error = run_check(run, begun);
-
     if (error == TROTH_OK)
         error = run_check(run, result);
     if (error != TROTH_OK)
@@ -284,7 +274,6 @@ int journal_migrate(const char *conninfo, uint32_t shards, enum journal_unsafe u
 {
     struct hosts hosts;
     int error = hosts_init(&hosts, conninfo);
-
     if (error != TROTH_OK)
         return error;
     if (shards > TROTH_SHARDS_MAX) {

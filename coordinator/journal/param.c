@@ -11,7 +11,6 @@ static void put_int4(struct buffer *bytes, uint32_t value)
 {
     uint8_t text[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
                        (uint8_t)value};
-
     buffer_append(bytes, text, sizeof text);
 }
 
@@ -41,7 +40,6 @@ void params_finish(struct params *params)
 static void params_begin(struct params *params, Oid type, bool null)
 {
     size_t i = (size_t)params->count;
-
     assert(i < PARAM_COUNT_MAX);
     params->offsets[i] = params->bytes.len;
     params->nulls[i] = null;
@@ -116,7 +114,6 @@ static void element_view(struct params *params, int i)
 {
     const char *at = params->bytes.data + params->offsets[i];
     static const char null_length[] = {-1, -1, -1, -1};
-
     assert(params->lengths[i] >= (int)sizeof null_length);
     params->lengths[i] -= (int)sizeof null_length;
     params->values[i] = at + sizeof null_length;
@@ -189,7 +186,6 @@ static const uint8_t *field_fixed(const PGresult *result, int row, int column, i
 int32_t field_int4(const PGresult *result, int row, int column)
 {
     const uint8_t *b = field_fixed(result, row, column, 4);
-
     if (b == NULL)
         return 0;
     return (int32_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
@@ -199,7 +195,6 @@ int64_t field_int8(const PGresult *result, int row, int column)
 {
     const uint8_t *b = field_fixed(result, row, column, 8);
     uint64_t value = 0;
-
     for (int i = 0; b != NULL && i < 8; i++)
         value = value << 8 | b[i];
     return (int64_t)value;
@@ -208,7 +203,6 @@ int64_t field_int8(const PGresult *result, int row, int column)
 bool field_bool(const PGresult *result, int row, int column)
 {
     const uint8_t *b = field_fixed(result, row, column, 1);
-
     return b != NULL && b[0] != 0;
 }
 
@@ -230,7 +224,6 @@ struct troth_span field_text(const PGresult *result, int row, int column)
 bool field_uuid(const PGresult *result, int row, int column, uint8_t ret_bytes[16])
 {
     const uint8_t *b = field_fixed(result, row, column, 16);
-
     if (b != NULL)
         memcpy(ret_bytes, b, 16);
     return b != NULL;

@@ -8,7 +8,6 @@
 static void params_gtid(struct params *params, const troth_gtid *gtid)
 {
     struct troth_gtid_parts parts;
-
     troth_gtid_split(gtid, &parts);
     params_int4(params, parts.shard);
     params_uuid(params, gtid->bytes);
@@ -25,7 +24,6 @@ static void row_end(struct ask *ask, int error)
 static void get_take(struct ask *ask, const PGresult *result)
 {
     struct journal_row row;
-
     if (PQntuples(result) == 0)
         ask->fn.row(ask->arg, TROTH_ERROR_NOT_FOUND, NULL);
     else if (image_read(result, 0, 0, &row) != TROTH_OK)
@@ -44,7 +42,6 @@ const struct ask_kind ask_get = {
 void journal_get(struct journal *journal, const troth_gtid *gtid, journal_row_fn fn, void *arg)
 {
     struct ask *ask = ask_create(journal, &ask_get, arg);
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
@@ -66,7 +63,6 @@ static void inquire_take(struct ask *ask, const PGresult *result)
 {
     struct journal_inquiry inquiry = {0};
     struct journal_row row;
-
     if (PQntuples(result) == 0) { /* no such shard */
         ask->fn.inquiry(ask->arg, TROTH_ERROR_NOT_FOUND, NULL);
         return;
@@ -105,7 +101,6 @@ void journal_inquire(struct journal *journal, const troth_gtid *gtid, uint32_t a
                      journal_inquiry_fn fn, void *arg)
 {
     struct ask *ask = ask_create(journal, &ask_inquire, arg);
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
@@ -124,7 +119,6 @@ void journal_inquire(struct journal *journal, const troth_gtid *gtid, uint32_t a
 static void key_take(struct ask *ask, const PGresult *result)
 {
     troth_gtid gtid;
-
     if (PQntuples(result) == 0 || !field_uuid(result, 0, 0, gtid.bytes))
         ask->fn.key(ask->arg, TROTH_ERROR_NOT_FOUND, NULL, (struct troth_span){0});
     else
@@ -147,7 +141,6 @@ void journal_key_find(struct journal *journal, uint32_t shard, struct troth_span
                       journal_key_fn fn, void *arg)
 {
     struct ask *ask = ask_create(journal, &ask_key, arg);
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL, (struct troth_span){0});
         return;

@@ -18,7 +18,6 @@
 struct ask *ask_create(struct journal *journal, const struct ask_kind *kind, void *arg)
 {
     struct ask *ask = calloc(1, sizeof *ask);
-
     if (ask == NULL)
         return NULL;
     ask->journal = journal;
@@ -51,7 +50,6 @@ void ask_send(struct ask *ask)
 {
     struct reader *reader = &ask->journal->reader;
     uint64_t now = clock_mono_us();
-
     if (reader->closed) {
         ask_end(ask, TROTH_ERROR_UNAVAILABLE);
         ask_destroy(ask);
@@ -69,12 +67,11 @@ void ask_send(struct ask *ask)
 /* --- answers -------------------------------------------------------------------------------------
  */
 
-/* What an error of the database means to who asked. A value it can not take is the asker's fault;
+/* What an error of the database means to who asked. A value it cannot take is the asker's fault;
  * a list that took too long may be asked again with a narrower filter. */
 static int ask_error(const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
     if (state != NULL && strncmp(state, "22", 2) == 0)
         return TROTH_ERROR_INVALID;
     if (state != NULL && strcmp(state, "57014") == 0)
@@ -98,7 +95,6 @@ static void reader_settle(struct reader *reader)
 {
     struct ask *ask = reader->first;
     int error = ask->error;
-
     reader->first = ask->next;
     if (reader->first == NULL)
         reader->last = &reader->first;
@@ -116,7 +112,6 @@ static void reader_on_result(void *arg, PGresult *result)
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;
     struct ask *ask = reader->first;
-
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
         reader_settle(reader);
         event_active(reader->wakeup, EV_TIMEOUT, 0);
@@ -136,7 +131,6 @@ static void reader_on_result(void *arg, PGresult *result)
 static void reader_on_check(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     if (session_is_shared(result))
         state_stop(journal, session_shared_why);
     if (PQresultStatus(result) == PGRES_FATAL_ERROR)
@@ -147,7 +141,6 @@ static void reader_send(struct journal *journal, struct ask *ask)
 {
     struct link *link = &journal->reader.link;
     struct link_params view;
-
     if (ask->writes)
         session_check(link, &journal->reader.params, reader_on_check, journal);
     if (link->broken)
@@ -171,7 +164,6 @@ static void reader_expire(struct reader *reader)
 {
     uint64_t now = clock_mono_us();
     struct ask **at = &reader->first;
-
     while (*at != NULL) {
         struct ask *ask = *at;
 
@@ -194,7 +186,6 @@ static void reader_pump(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;
-
     (void)fd;
     (void)what;
     reader_expire(reader);
@@ -216,7 +207,6 @@ static void reader_pump(evutil_socket_t fd, short what, void *arg)
 static void reader_on_prepared(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-
     /* No schema yet, most likely: the lane's connection says so. */
     if (session_is_shared(result))
         state_stop(journal, session_shared_why);
@@ -235,7 +225,6 @@ static void reader_up(void *arg)
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;
     struct link *link = &reader->link;
-
     session_begin(link, &reader->params, &settings, NULL, NULL);
     if (!link->broken)
         link_sync(link, NULL, NULL);
@@ -261,7 +250,6 @@ static void reader_down(void *arg, const char *why)
 {
     struct journal *journal = arg;
     struct reader *reader = &journal->reader;
-
     if (why[0] != '\0')
         reader_note(reader, why);
     reader->warned = false;
@@ -281,7 +269,6 @@ static void reader_down(void *arg, const char *why)
 static void reader_warning(void *arg, const char *text)
 {
     struct journal *journal = arg;
-
     (void)text;
     journal->reader.warned = true;
 }
@@ -291,7 +278,6 @@ int reader_init(struct journal *journal, const struct ask_kind *const *prepared,
     static const struct link_callbacks callbacks = {
         .up = reader_up, .down = reader_down, .warning = reader_warning};
     struct reader *reader = &journal->reader;
-
     reader->prepared = prepared;
     reader->prepared_count = count;
     reader->last = &reader->first;
@@ -308,7 +294,6 @@ int reader_init(struct journal *journal, const struct ask_kind *const *prepared,
 void journal_hang_up(struct journal *journal)
 {
     struct reader *reader = &journal->reader;
-
     reader->closed = true;
     link_finish(&reader->link);
     while (reader->first != NULL) {
@@ -326,7 +311,6 @@ void journal_hang_up(struct journal *journal)
 void reader_finish(struct journal *journal)
 {
     struct reader *reader = &journal->reader;
-
     link_finish(&reader->link);
     while (reader->first != NULL) {
         struct ask *ask = reader->first;

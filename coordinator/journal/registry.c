@@ -49,7 +49,6 @@ static void number_end(struct ask *ask, int error)
 {
     struct ask *load =
         error == TROTH_OK ? ask_create(ask->journal, &ask_registry_load, ask->arg) : NULL;
-
     if (load == NULL) {
         ask->fn.entry(ask->arg, error != TROTH_OK ? error : TROTH_ERROR_NO_MEMORY, NULL);
         return;
@@ -69,7 +68,6 @@ const struct ask_kind ask_registry_number = {
 void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *arg)
 {
     struct ask *ask = ask_create(journal, &ask_registry_number, arg);
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
@@ -112,7 +110,6 @@ void journal_registry_put(struct journal *journal, const struct journal_entry *e
     bool definition = entry->what == JOURNAL_DEFINITION;
     struct ask *ask =
         ask_create(journal, definition ? &ask_definition_put : &ask_participant_put, arg);
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
@@ -166,7 +163,6 @@ static void registry_change(struct journal *journal, const struct ask_kind *kind
                             void *arg)
 {
     struct ask *ask = ask_create(journal, kind, arg);
-
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;

@@ -16,7 +16,6 @@ static size_t row_spans(struct row *row, struct troth_span *ret_spans[20])
                                         &row->event.topic,         &row->event.key,
                                         &row->event.type,          &row->event.payload,
                                         &row->event.headers};
-
     memcpy(ret_spans, spans, sizeof spans);
     return sizeof spans / sizeof spans[0];
 }
@@ -29,7 +28,6 @@ static struct troth_span name_span(const char *name)
 static void row_names(struct row *row)
 {
     const struct txn_record *record = &row->record;
-
     row->mode = name_span(txn_mode_name(row->origin.mode));
     row->protocol = name_span(txn_protocol_name(record->protocol));
     if (record->decision != TXN_UNDECIDED)
@@ -52,7 +50,6 @@ struct row *row_create(const struct txn_record *record, const struct record_outb
     size_t count, bytes = 0;
     struct row *row;
     char *at;
-
     if (event != NULL)
         head.event = *event;
     if (record->kind != TXN_RECORD_END) /* elsewhere they are for the event, which has its own */
@@ -90,7 +87,6 @@ struct row *row_create_delete(const troth_gtid *gtid, const uint8_t id[RECORD_OU
 {
     struct row *row = calloc(1, sizeof *row);
     struct troth_gtid_parts parts;
-
     if (row == NULL)
         return NULL;
     troth_gtid_split(gtid, &parts);
@@ -131,7 +127,6 @@ void row_queue_push(struct row_queue *queue, struct row *row)
 struct row *row_queue_take(struct row_queue *queue, struct row **at)
 {
     struct row *row = *at;
-
     *at = row->next;
     if (queue->last == &row->next)
         queue->last = at;

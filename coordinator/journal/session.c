@@ -25,7 +25,6 @@ void session_begin(struct link *link, struct params *params,
                    const struct session_settings *settings, link_fn fn, void *arg)
 {
     struct link_params view;
-
     params_mark(params, link);
     params_string(params, settings->application_name);
     params_string(params, settings->statement_timeout);
@@ -45,7 +44,6 @@ void session_prepare(struct link *link, link_fn fn, void *arg)
 void session_check(struct link *link, struct params *params, link_fn fn, void *arg)
 {
     struct link_params view;
-
     if (link->broken)
         return;
     params_mark(params, link);
@@ -60,7 +58,6 @@ void session_check(struct link *link, struct params *params, link_fn fn, void *a
 bool session_is_shared(const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
     return PQresultStatus(result) == PGRES_FATAL_ERROR && state != NULL &&
            (strcmp(state, "22012") == 0 || strcmp(state, "26000") == 0 ||
             strcmp(state, "42P05") == 0);
@@ -77,7 +74,7 @@ static const struct {
     {"pg_is_in_recovery", "false", SESSION_STANDBY,
      "the server is a standby and takes no writes. Connect to the primary"},
     {"server_encoding", "UTF8", SESSION_UNFIT,
-     "what its encoding can not hold could never be written. Make the journal a database of its "
+     "what its encoding cannot hold could never be written. Make the journal a database of its "
      "own: create database troth template template0 encoding 'UTF8'"},
     {"client_encoding", "UTF8", SESSION_UNFIT,
      "texts would be changed on their way. Take client_encoding out of the pooler's settings"},

@@ -11,7 +11,6 @@ void state_set(struct journal *journal, enum journal_state state, const char *wh
 {
     bool same =
         journal->state == state && (state == JOURNAL_LEADING || strcmp(journal->why, why) == 0);
-
     if (same || journal->state == JOURNAL_FENCED)
         return;
     journal->state = state;
@@ -31,7 +30,6 @@ void state_step(struct journal *journal, enum step step)
         [STEP_LOAD] = 1u << STEP_PROVE,
         [STEP_PROVE] = 1u << STEP_READY,
     };
-
     assert(step == STEP_STOPPED || step == STEP_DOWN || (next[journal->step] >> step & 1) != 0);
     assert(journal->step != STEP_STOPPED);
     journal->step = step;
@@ -68,7 +66,6 @@ void state_report(struct journal *journal, const troth_gtid *gtid, enum txn_reco
                   uint32_t attempt, const char *why)
 {
     char text[TROTH_GTID_TEXT_LEN + 1], line[400];
-
     if (journal->callbacks.refused != NULL) {
         journal->callbacks.refused(journal->arg, gtid, kind, attempt, why);
         return;

@@ -102,7 +102,7 @@ struct journal {
     int64_t clock_ahead_us; /* this node's wall clock, of the database's */
     uint64_t write_timeout_us;
     uint64_t wrote_us;            /* the last write that succeeded */
-    uint64_t waiting_us;          /* since when a write is under way, or can not be; 0: none */
+    uint64_t waiting_us;          /* since when a write is under way, or cannot be; 0: none */
     char hindrance[LINK_WHY_MAX]; /* of the writes, since the last one that succeeded; "" unknown */
     uint64_t hindrance_asked_us;
     uint32_t shards;

@@ -91,7 +91,6 @@ static const struct column delete_columns[] = {
 static void column_put(const struct column *column, const struct row *row, struct params *params)
 {
     const void *at = (const char *)row + column->offset;
-
     switch (column->source) {
     case FROM_UINT32:
         if (column->element == PARAM_INT8)

@@ -13,6 +13,5 @@ uint64_t clock_mono_us(void)
 void event_in(struct event *event, uint64_t us)
 {
     struct timeval wait = timeval_of(us);
-
     event_add(event, &wait);
 }

@@ -7,7 +7,6 @@
 static enum txn_decision standing_read(const PGresult *result, int n)
 {
     enum txn_decision standing;
-
     if (txn_decision_parse(field_text(result, n, ANSWER_STANDING), &standing) != TROTH_OK)
         return TXN_UNDECIDED; /* null: no decision stands */
     return standing;
@@ -30,7 +29,6 @@ bool verdict_take(struct batch *batch, unsigned kind, const PGresult *result)
 {
     struct row *rows[JOURNAL_BATCH_ROWS_MAX];
     int count = 0;
-
     for (size_t i = 0; i < batch->count; i++)
         if (batch->rows[i]->kind == kind && batch->rows[i]->carrier == NULL)
             rows[count++] = batch->rows[i];

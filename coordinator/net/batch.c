@@ -26,9 +26,8 @@ static int call(struct outbound *outbound, struct http_peer *peer, http_done don
         command.timeout_us = item->has_timeout ? channel_item_left_us(item, now_us) : 0;
         message_command_append(&channel->body, &command);
     }
-    if (channel->body.failed) {
+    if (channel->body.failed)
         return TROTH_ERROR_NO_MEMORY;
-    }
     return http_peer_call(
         peer,
         &(struct http_request){.method = "POST",
@@ -81,19 +80,15 @@ static void on_line(void *arg, struct troth_span line)
     struct result result;
     struct item *item;
     channel_outbound_read_slots(outbound, &(struct http_reply){.call = outbound->call});
-    if (message_result_parse(line, &channel->scratch, &result, NULL) != 0 ||
-        !is_sensible(&result)) {
+    if (message_result_parse(line, &channel->scratch, &result, NULL) != 0 || !is_sensible(&result))
         return;
-    }
-    if (result.output.data != NULL) { /* a line is deeper and longer than an output may be */
+    if (result.output.data != NULL) /* a line is deeper and longer than an output may be */
         channel_read_output(channel, result.output, &result);
-    }
     TAILQ_FOREACH(item, &outbound->open, link)
     {
         if (is_answer_to(item, &result)) {
-            if (result.result == RESULT_NO_OPERATION && channel_item_elsewhere(item)) {
+            if (result.result == RESULT_NO_OPERATION && channel_item_elsewhere(item))
                 return;
-            }
             channel_item_answer(channel, item, &result, true);
             return;
         }
@@ -102,9 +97,8 @@ static void on_line(void *arg, struct troth_span line)
 
 static void answered(struct outbound *outbound, const struct http_reply *reply)
 {
-    if (reply->status / 100 == 2) {
+    if (reply->status / 100 == 2)
         return;
-    }
     bool is_not_now = channel_is_not_now(reply);
     struct troth_span words = channel_said(outbound->channel, reply);
     struct item *item;

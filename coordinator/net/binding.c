@@ -25,12 +25,10 @@ uint32_t channel_outbound_headers(struct outbound *outbound, struct http_header 
     struct channel *channel = outbound->channel;
     headers[0] = (struct http_header){HEADER_JOURNAL, channel->journal};
     buffer_clear(text);
-    if (channel->config.oldest_open != NULL) {
+    if (channel->config.oldest_open != NULL)
         channel->config.oldest_open(channel->config.arg, channel->marks_round++, text);
-    }
-    if (text->len == 0) {
+    if (text->len == 0)
         return 1;
-    }
     headers[1] = (struct http_header){HEADER_OLDEST_OPEN, buffer_text(text)};
     return headers[1].value != NULL ? 2 : 1;
 }
@@ -40,9 +38,8 @@ static uint32_t announced(const struct http_reply *reply, const char *name, uint
     struct troth_span value;
     uint64_t number = 0;
     if (!http_reply_header(reply, name, &value) ||
-        number_parse(value, CHANNEL_SLOTS_MAX, &number) == TROTH_ERROR_SYNTAX || number == 0) {
+        number_parse(value, CHANNEL_SLOTS_MAX, &number) == TROTH_ERROR_SYNTAX || number == 0)
         return otherwise;
-    }
     return (uint32_t)number;
 }
 
@@ -50,9 +47,8 @@ static uint32_t announced(const struct http_reply *reply, const char *name, uint
 void channel_outbound_read_slots(struct outbound *outbound, const struct http_reply *reply)
 {
     struct slots_pool *pool = &outbound->channel->pool;
-    if (outbound->slots_read) {
+    if (outbound->slots_read)
         return;
-    }
     outbound->slots_read = true;
     breaker_heard(pool);
     uint32_t slots = announced(reply, HEADER_SLOTS, 0);
@@ -61,8 +57,7 @@ void channel_outbound_read_slots(struct outbound *outbound, const struct http_re
         outbound->channel->announced = true;
     }
     pool->places = announced(reply, HEADER_PLACES, pool->slots);
-    if (pool->places < pool->slots) {
+    if (pool->places < pool->slots)
         pool->places = pool->slots;
-    }
     channel_is_due(outbound->channel);
 }

@@ -16,8 +16,7 @@ bool breaker_failed(struct slots_pool *pool, uint64_t now_us)
     }
     bool opens = pool->breaker == BREAKER_WARY && pool->failures >= BREAKER_FAILURES_MIN &&
                  now_us - pool->failing_since_us >= BREAKER_OPEN_US;
-    if (opens) {
+    if (opens)
         pool->breaker = BREAKER_OPEN;
-    }
     return opens;
 }

@@ -24,9 +24,8 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 
 static void sweep_by(struct channel *channel, uint64_t deadline_us)
 {
-    if (channel->sweep_at_us != 0 && channel->sweep_at_us <= deadline_us) {
+    if (channel->sweep_at_us != 0 && channel->sweep_at_us <= deadline_us)
         return;
-    }
     uint64_t now_us = mono_now().us;
     uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
     struct timeval wait = timeval_of(wait_us);
@@ -62,16 +61,14 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     channel->sweep_at_us = 0;
-    for (int i = 0; i < PHASE_COUNT; i++) {
+    for (int i = 0; i < PHASE_COUNT; i++)
         sweep_items(channel, &channel->phases[i].queue, now_us, &next_us);
-    }
     TAILQ_FOREACH(outbound, &channel->outbounds, link)
     {
         sweep_items(channel, &outbound->open, now_us, &next_us);
     }
-    if (next_us != UINT64_MAX) {
+    if (next_us != UINT64_MAX)
         sweep_by(channel, next_us);
-    }
 }
 
 static uint32_t slots_of(const struct channel_config *config)
@@ -86,9 +83,8 @@ static int create_parts(struct channel *channel)
     channel->deliver = event_new(base, -1, EV_TIMEOUT, on_deliver, channel);
     channel->sweep = event_new(base, -1, EV_TIMEOUT, on_sweep, channel);
     channel->probe_again = event_new(base, -1, EV_TIMEOUT, channel_on_probe_again, channel);
-    if (channel->deliver == NULL || channel->sweep == NULL || channel->probe_again == NULL) {
+    if (channel->deliver == NULL || channel->sweep == NULL || channel->probe_again == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     return channel_route_create(channel->loop, &channel->config, &channel->route);
 }
 
@@ -100,18 +96,16 @@ int channel_create(struct http_loop *loop, const struct channel_config *config,
     assert(strlen(config->name) <= TROTH_NAME_LEN_MAX);
     assert(troth_journal_id_valid(config->journal, strlen(config->journal)));
     struct channel *channel = calloc(1, sizeof(*channel));
-    if (channel == NULL) {
+    if (channel == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     channel->config = *config;
     memcpy(channel->name, config->name, strlen(config->name));
     memcpy(channel->journal, config->journal, TROTH_JOURNAL_ID_LEN);
     channel->loop = loop;
     channel->pool.slots = channel->pool.places = slots_of(config);
     channel->reachable = true; /* until we know better */
-    for (int i = 0; i < PHASE_COUNT; i++) {
+    for (int i = 0; i < PHASE_COUNT; i++)
         TAILQ_INIT(&channel->phases[i].queue);
-    }
     TAILQ_INIT(&channel->outbounds);
     TAILQ_INIT(&channel->failed);
     int result = create_parts(channel);
@@ -128,33 +122,27 @@ int channel_create(struct http_loop *loop, const struct channel_config *config,
 
 void channel_destroy(struct channel *channel)
 {
-    if (channel == NULL) {
+    if (channel == NULL)
         return;
-    }
     struct outbound *outbound;
     while ((outbound = TAILQ_FIRST(&channel->outbounds)) != NULL) {
         http_call_cancel(outbound->call);
         channel_items_free(channel, &outbound->open);
         channel_outbound_free(outbound);
     }
-    if (channel->is_due) {
+    if (channel->is_due)
         TAILQ_REMOVE(channel->config.due, channel, due_link);
-    }
     channel_probe_end(channel);
     channel_route_drop(channel->route);
-    for (int i = 0; i < PHASE_COUNT; i++) {
+    for (int i = 0; i < PHASE_COUNT; i++)
         channel_items_free(channel, &channel->phases[i].queue);
-    }
     channel_items_free(channel, &channel->failed);
-    if (channel->deliver != NULL) {
+    if (channel->deliver != NULL)
         event_free(channel->deliver);
-    }
-    if (channel->sweep != NULL) {
+    if (channel->sweep != NULL)
         event_free(channel->sweep);
-    }
-    if (channel->probe_again != NULL) {
+    if (channel->probe_again != NULL)
         event_free(channel->probe_again);
-    }
     buffer_finish(&channel->body);
     buffer_finish(&channel->headers);
     buffer_finish(&channel->scratch);
@@ -198,19 +186,15 @@ int channel_send(struct channel *channel, const struct command *command)
     struct phase *phase = &channel->phases[channel_phase_of(command->op)];
     assert(troth_name_valid(command->operation.data, command->operation.len));
     assert(command->traceparent.len == 0 || command->traceparent.len == MESSAGE_TRACEPARENT_LEN);
-    if (command->input.len > MESSAGE_LINE_MAX - LINE_FRAME_MAX) {
+    if (command->input.len > MESSAGE_LINE_MAX - LINE_FRAME_MAX)
         return TROTH_ERROR_TOO_LARGE;
-    }
-    if (phase->queued >= CHANNEL_QUEUE_MAX) {
+    if (phase->queued >= CHANNEL_QUEUE_MAX)
         return TROTH_ERROR_FULL;
-    }
     struct item *item = channel_item_create(command);
-    if (item == NULL) {
+    if (item == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
-    if (channel->config.bytes != NULL) {
+    if (channel->config.bytes != NULL)
         *channel->config.bytes += channel_item_bytes(command);
-    }
     TAILQ_INSERT_TAIL(&phase->queue, item, link);
     phase->queued++;
     sweep_by(channel, item->deadline_us);
@@ -223,9 +207,8 @@ static void flush_lane(struct channel *channel, enum phase_number number)
     const uint32_t requests_max =
         number == PHASE_1 ? channel->pool.slots : channel->config.phase2_connections;
     struct phase *phase = &channel->phases[number];
-    while (phase->queued > 0 && phase->requests < requests_max) {
+    while (phase->queued > 0 && phase->requests < requests_max)
         channel_outbound_start(channel, number);
-    }
 }
 
 void channel_flush(struct channel *channel)
@@ -241,9 +224,8 @@ void channel_flush(struct channel *channel)
 void channel_list_flush(struct channel_list *due)
 {
     struct channel *channel;
-    while ((channel = TAILQ_FIRST(due)) != NULL) {
+    while ((channel = TAILQ_FIRST(due)) != NULL)
         channel_flush(channel);
-    }
 }
 
 void channel_list_flush_phase2(struct channel_list *due)

@@ -16,9 +16,8 @@ static void keep(char words[CHANNEL_WORDS_MAX + 1], struct troth_span text)
     size_t len = text.len;
     if (len > CHANNEL_WORDS_MAX) {
         len = CHANNEL_WORDS_MAX;
-        while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80) {
+        while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
             len--;
-        }
     }
     memcpy(words, len > 0 ? text.data : "", len);
     words[len] = 0;
@@ -27,13 +26,11 @@ static void keep(char words[CHANNEL_WORDS_MAX + 1], struct troth_span text)
 static void tell(struct channel *channel, bool is_up, const char *why)
 {
     struct contact *contact = &channel->contact;
-    if (contact->down != is_up) {
+    if (contact->down != is_up)
         return;
-    }
     contact->down = !is_up;
-    if (channel->config.heard != NULL) {
+    if (channel->config.heard != NULL)
         channel->config.heard(channel->config.arg, channel->name, is_up, why);
-    }
 }
 
 void channel_contact_answered(struct channel *channel, const struct http_reply *reply)
@@ -46,9 +43,8 @@ void channel_contact_answered(struct channel *channel, const struct http_reply *
     contact->answered_at = wall_now();
     contact->answered_status = reply->status;
     struct troth_span words = {NULL, 0};
-    if (reply->status / 100 != 2 && reply->status != 409) {
+    if (reply->status / 100 != 2 && reply->status != 409)
         words = channel_said(channel, reply);
-    }
     keep(contact->answered_words, words);
     tell(channel, true, NULL);
 }
@@ -66,16 +62,13 @@ void channel_on_probe_again(int fd, short what, void *arg)
     struct channel *channel = arg;
     (void)fd;
     (void)what;
-    if (channel->pool.breaker != BREAKER_OPEN) {
+    if (channel->pool.breaker != BREAKER_OPEN)
         return;
-    }
-    if (channel->contact.probed == NULL) {
+    if (channel->contact.probed == NULL)
         channel_probe(channel);
-    }
     channel->probe_wait_us *= 2;
-    if (channel->probe_wait_us > CHANNEL_PROBE_LONGEST_US) {
+    if (channel->probe_wait_us > CHANNEL_PROBE_LONGEST_US)
         channel->probe_wait_us = CHANNEL_PROBE_LONGEST_US;
-    }
     probe_later(channel);
 }
 
@@ -90,9 +83,8 @@ void channel_contact_failed(struct channel *channel, const char *why, bool was_s
     contact->tried = true;
     contact->failed_at = wall_now();
     keep(contact->failed_words, (struct troth_span){why, strlen(why)});
-    if (was_sent && ++contact->silent < CHANNEL_SILENT_MAX) {
+    if (was_sent && ++contact->silent < CHANNEL_SILENT_MAX)
         return; /* slow, perhaps, or restarted a moment ago */
-    }
     tell(channel, false, contact->failed_words);
 }
 
@@ -117,9 +109,8 @@ void channel_probe_end(struct channel *channel)
 {
     struct contact *contact = &channel->contact;
     struct route *route = contact->probed;
-    if (contact->probe != NULL) {
+    if (contact->probe != NULL)
         http_call_cancel(contact->probe);
-    }
     contact->probe = NULL;
     contact->probed = NULL;
     channel_route_drop(route);
@@ -155,9 +146,8 @@ static void probe_next(struct channel *channel)
                                        .timeout_us = CHANNEL_PROBE_TIMEOUT_US,
                                        .on_done = on_probed,
                                        .arg = channel};
-        if (http_peer_call(peer, &request, &contact->probe) == 0) {
+        if (http_peer_call(peer, &request, &contact->probe) == 0)
             return;
-        }
         const char *why = http_peer_why(peer);
         keep(contact->failed_words, (struct troth_span){why, strlen(why)});
         contact->probing++;

@@ -46,9 +46,8 @@ static struct troth_span keep(char **at, struct troth_span span)
 struct item *channel_item_create(const struct command *command)
 {
     struct item *item = malloc(channel_item_bytes(command));
-    if (item == NULL) {
+    if (item == NULL)
         return NULL;
-    }
     char *at = item->bytes;
     uint64_t timeout_us =
         command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
@@ -69,9 +68,8 @@ struct item *channel_item_create(const struct command *command)
 
 static void free_item(struct channel *channel, struct item *item)
 {
-    if (channel->config.bytes != NULL) {
+    if (channel->config.bytes != NULL)
         *channel->config.bytes -= channel_item_bytes(&item->command);
-    }
     free(item->reason_copy);
     free(item);
 }
@@ -125,11 +123,10 @@ bool channel_item_elsewhere(struct item *item)
     struct phase *phase = &channel->phases[item->outbound->phase];
     const struct route *route = item->outbound->route;
     item->lacking |= UINT32_C(1) << item->outbound->replica;
-    if (route != channel->route) {
+    if (route != channel->route)
         item->lacking = 0; /* registered anew meanwhile: the new ones may have it */
-    } else if (item->lacking == (UINT32_C(1) << route->replica_count) - 1) {
+    else if (item->lacking == (UINT32_C(1) << route->replica_count) - 1)
         return false;
-    }
     unlink_item(channel, item);
     TAILQ_INSERT_HEAD(&phase->queue, item, link);
     phase->queued++;

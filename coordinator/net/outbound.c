@@ -41,9 +41,8 @@ static void fail_open(struct outbound *outbound, enum message_trouble trouble, c
                       bool was_sent)
 {
     struct item *item;
-    while ((item = TAILQ_FIRST(&outbound->open)) != NULL) {
+    while ((item = TAILQ_FIRST(&outbound->open)) != NULL)
         channel_item_fail(outbound->channel, item, trouble, reason, was_sent);
-    }
 }
 
 static enum message_trouble trouble_of_errno(int error)
@@ -66,7 +65,7 @@ static void fail_unreachable(struct outbound *outbound)
     const char *why = http_peer_why(peer);
     channel_contact_failed(outbound->channel, why, false);
     fail_open(outbound, trouble_of_errno(http_peer_errno(peer)),
-              why[0] != 0 ? why : "the participant can not be reached", false);
+              why[0] != 0 ? why : "the participant cannot be reached", false);
     channel_outbound_free(outbound);
 }
 
@@ -90,9 +89,8 @@ static void outbound_send(struct outbound *outbound)
     while (outbound->tried < route->replica_count) {
         struct replica *replica = &route->replicas[outbound->replica];
         int result = binding_of(outbound)->call(outbound, replica->peers[outbound->phase], on_done);
-        if (result == 0) {
+        if (result == 0)
             return;
-        }
         if (result != TROTH_ERROR_UNAVAILABLE) {
             fail_open(outbound, TROUBLE_NOT_CONNECTED, "out of memory", false);
             channel_outbound_free(outbound);
@@ -113,14 +111,12 @@ static void fill(struct outbound *outbound)
     struct item *next = NULL;
     for (uint32_t count = 0; count < commands_max && phase->queued > 0; count++) {
         struct item *item = count == 0 ? TAILQ_FIRST(&phase->queue) : next;
-        if (item == NULL || channel_route_is_among(item->lacking, outbound->replica)) {
+        if (item == NULL || channel_route_is_among(item->lacking, outbound->replica))
             break;
-        }
         next = TAILQ_NEXT(item, link);
         bytes += item->command.input.len;
-        if (count > 0 && bytes > CHANNEL_BATCH_BYTES_MAX) {
+        if (count > 0 && bytes > CHANNEL_BATCH_BYTES_MAX)
             break;
-        }
         outbound->lacking |= item->lacking;
         TAILQ_REMOVE(&phase->queue, item, link);
         phase->queued--;

@@ -36,9 +36,8 @@ static void format_key(struct head *head, enum message_op op, uint64_t again)
     const char *const parts[] = {head->gtid,          ":", head->branch, ":",
                                  message_op_name(op), ":", head->attempt};
     char *at = head->key;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         at = stpcpy(at, parts[i]);
-    }
     if (again != 0) {
         char number[NUMBER_TEXT_MAX + 1];
         (void)number_format((uint32_t)(again >> 32), number);
@@ -68,9 +67,8 @@ static void format_head(struct outbound *outbound, const struct item *item, stru
         duration_format(command->lock_wait_us, head->lock_timeout);
         head->list[count++] = (struct http_header){HEADER_LOCK_TIMEOUT, head->lock_timeout};
     }
-    if (command->ordered) {
+    if (command->ordered)
         head->list[count++] = (struct http_header){HEADER_ORDERED, "true"};
-    }
     if (command->traceparent.len == MESSAGE_TRACEPARENT_LEN) {
         memcpy(head->traceparent, command->traceparent.data, MESSAGE_TRACEPARENT_LEN);
         head->traceparent[MESSAGE_TRACEPARENT_LEN] = 0;
@@ -91,9 +89,8 @@ static int call(struct outbound *outbound, struct http_peer *peer, http_done don
     buffer_append_char(&channel->body, '/');
     buffer_append_text(&channel->body, message_op_name(item->command.op));
     const char *target = buffer_text(&channel->body);
-    if (target == NULL) {
+    if (target == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     return http_peer_call(
         peer,
         &(struct http_request){.method = "POST",
@@ -137,9 +134,8 @@ static void read_success(struct channel *channel, const struct http_reply *reply
             return;
         }
     }
-    if (reply->body.len > 0) {
+    if (reply->body.len > 0)
         channel_read_output(channel, reply->body, result);
-    }
 }
 
 /* Another value than "true" is not understood: the status alone says what it is. */
@@ -160,9 +156,8 @@ static void read_conflict(struct channel *channel, const struct http_reply *repl
     result->reason = channel_refusal_reason(channel, reply->body);
     result->retry_after_us = channel_outbound_retry_after_us(reply);
     if (http_reply_header(reply, HEADER_BLOCKER, &value) &&
-        troth_gtid_parse(value.data, value.len, &blocker) == 0) {
+        troth_gtid_parse(value.data, value.len, &blocker) == 0)
         result->blocker = blocker;
-    }
 }
 
 /* 409. "aborted" says that a tombstone stands; any other word proves nothing. */
@@ -174,9 +169,8 @@ static void read_refusal(struct channel *channel, const struct http_reply *reply
     result->result = RESULT_REFUSED;
     result->reason = channel_refusal_reason(channel, reply->body);
     if (http_reply_header(reply, HEADER_STATE, &value) && message_state_parse(value, &state) == 0 &&
-        state == BRANCH_IS_ABORTED) {
+        state == BRANCH_IS_ABORTED)
         result->state = BRANCH_IS_ABORTED;
-    }
 }
 
 /* No such path, or not by this method: no refusal, for another replica may have it; and no proof
@@ -190,15 +184,13 @@ static void answered(struct outbound *outbound, const struct http_reply *reply)
 {
     struct channel *channel = outbound->channel;
     struct item *item = TAILQ_FIRST(&outbound->open);
-    if (item == NULL) { /* too late: it was told unknown */
+    if (item == NULL) /* too late: it was told unknown */
         return;
-    }
     struct result result = channel_item_result(item, RESULT_UNKNOWN);
     if (reply->status / 100 == 2) {
         read_success(channel, reply, &result);
-        if (result.result == RESULT_UNKNOWN) {
+        if (result.result == RESULT_UNKNOWN)
             result.said = TROUBLE_NOT_UNDERSTOOD;
-        }
     } else if (says_conflict(reply)) {
         read_conflict(channel, reply, &result);
     } else if (reply->status == 409) {

@@ -23,9 +23,8 @@ static int create_peers(struct route *route, struct http_loop *loop,
     for (int i = 0; i < PHASE_COUNT; i++) {
         peer.connections_max = i == PHASE_1 ? CHANNEL_SLOTS_MAX : config->phase2_connections;
         int result = http_peer_create(loop, &peer, &replica->peers[i]);
-        if (result != 0) {
+        if (result != 0)
             return result;
-        }
     }
     return 0;
 }
@@ -34,15 +33,13 @@ int channel_route_create(struct http_loop *loop, const struct channel_config *co
                          struct route **ret_route)
 {
     struct route *route = calloc(1, sizeof(*route));
-    if (route == NULL) {
+    if (route == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     route->binding = config->binding;
     route->refs = 1;
     int result = config->urls[0] != NULL ? 0 : TROTH_ERROR_CONFIG;
-    for (uint32_t i = 0; result == 0 && i < CHANNEL_URLS_MAX && config->urls[i] != NULL; i++) {
+    for (uint32_t i = 0; result == 0 && i < CHANNEL_URLS_MAX && config->urls[i] != NULL; i++)
         result = create_peers(route, loop, config, config->urls[i]);
-    }
     if (result != 0) {
         channel_route_drop(route);
         return result;
@@ -54,18 +51,14 @@ int channel_route_create(struct http_loop *loop, const struct channel_config *co
 /* Takes NULL. */
 void channel_route_drop(struct route *route)
 {
-    if (route == NULL) {
+    if (route == NULL)
         return;
-    }
     assert(route->refs > 0);
-    if (--route->refs > 0) {
+    if (--route->refs > 0)
         return;
-    }
-    for (uint32_t i = 0; i < route->replica_count; i++) {
-        for (int k = 0; k < PHASE_COUNT; k++) {
+    for (uint32_t i = 0; i < route->replica_count; i++)
+        for (int k = 0; k < PHASE_COUNT; k++)
             http_peer_destroy(route->replicas[i].peers[k]);
-        }
-    }
     free(route);
 }
 
@@ -80,15 +73,13 @@ uint32_t channel_route_choose(struct route *route, uint32_t lacking)
 {
     uint64_t now_us = mono_now().us;
     uint32_t first = route->replica_next;
-    while (channel_route_is_among(lacking, first)) {
+    while (channel_route_is_among(lacking, first))
         first = (first + 1) % route->replica_count;
-    }
     route->replica_next = (first + 1) % route->replica_count;
     for (uint32_t i = 0; i < route->replica_count; i++) {
         uint32_t at = (first + i) % route->replica_count;
-        if (route->replicas[at].avoid_until_us <= now_us && !channel_route_is_among(lacking, at)) {
+        if (route->replicas[at].avoid_until_us <= now_us && !channel_route_is_among(lacking, at))
             return at;
-        }
     }
     return first;
 }

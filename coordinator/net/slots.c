@@ -51,9 +51,8 @@ static void take_out(struct list *list, struct slots_waiter *waiter)
 int slots_create(struct slots **ret_slots)
 {
     struct slots *slots = calloc(1, sizeof(*slots));
-    if (slots == NULL) {
+    if (slots == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     *ret_slots = slots;
     return 0;
 }
@@ -67,11 +66,10 @@ static void count_wanted(struct slots *slots, const struct slots_waiter *waiter,
 {
     for (uint32_t i = 0; i < waiter->count; i++) {
         struct slots_pool *pool = waiter->pools[i];
-        if (more) {
+        if (more)
             slots->wanted += pool->wanted++ == 0 ? 1 : 0;
-        } else {
+        else
             slots->wanted -= --pool->wanted == 0 ? 1 : 0;
-        }
     }
 }
 
@@ -139,9 +137,8 @@ static struct slots_pool *pool_of(const struct slots *slots, const struct slots_
 static uint32_t needs(const struct slots_waiter *waiter, const struct slots_pool *pool)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < waiter->count; i++) {
+    for (uint32_t i = 0; i < waiter->count; i++)
         count += waiter->pools[i] == pool ? 1 : 0;
-    }
     return count;
 }
 
@@ -153,9 +150,8 @@ static bool fits(uint32_t taken, uint32_t needed, uint32_t all)
 /* Also for more than there are, when nobody holds any: waiting longer would not help. */
 static bool has_room(const struct slots_pool *pool, uint32_t needed)
 {
-    if (pool->used == 0 && pool->held == 0 && pool->claimed == 0) {
+    if (pool->used == 0 && pool->held == 0 && pool->claimed == 0)
         return true;
-    }
     return fits(pool->used + pool->claimed, needed, pool->slots) &&
            fits(pool->held + pool->claimed, needed, pool->places);
 }
@@ -168,9 +164,8 @@ static bool may_try(const struct slots_pool *pool, uint64_t now_us)
 
 static void look_again(struct slots *slots, uint64_t at_us)
 {
-    if (slots->again_us == 0 || at_us < slots->again_us) {
+    if (slots->again_us == 0 || at_us < slots->again_us)
         slots->again_us = at_us;
-    }
 }
 
 static bool lacks(struct slots *slots, const struct slots_waiter *waiter, struct slots_pool *pool,
@@ -195,9 +190,8 @@ static struct lack lack_of(struct slots *slots, const struct slots_waiter *waite
     struct lack lack = {.first = true, .moved_us = UINT64_MAX};
     for (uint32_t i = 0; i < waiter->count; i++) {
         struct slots_pool *pool = pool_of(slots, waiter, i);
-        if (!lacks(slots, waiter, pool, now_us)) {
+        if (!lacks(slots, waiter, pool, now_us))
             continue;
-        }
         lack.count++;
         lack.first = lack.first && !pool->in_line && pool->breaker == BREAKER_CLOSED;
         lack.moved_us = pool->moved_us < lack.moved_us ? pool->moved_us : lack.moved_us;
@@ -210,9 +204,8 @@ static struct lack lack_of(struct slots *slots, const struct slots_waiter *waite
 static uint64_t hopes_until(struct slots_waiter *waiter, const struct lack *lack, uint64_t now_us)
 {
     uint64_t from_us = lack->moved_us > waiter->since_us ? lack->moved_us : waiter->since_us;
-    if (!lack->first) {
+    if (!lack->first)
         return 0;
-    }
     if (now_us >= from_us + waiter->patience_us && lack->moved_us > waiter->learnt_us) {
         waiter->learnt_us = now_us;
         waiter->patience_us *= waiter->patience_us < PATIENCE_MAX_US ? 2 : 1;
@@ -220,7 +213,7 @@ static uint64_t hopes_until(struct slots_waiter *waiter, const struct lack *lack
     return from_us + waiter->patience_us;
 }
 
-/* It can not be granted now. What it lacks is kept from those behind, so that who needs two comes
+/* It cannot be granted now. What it lacks is kept from those behind, so that who needs two comes
  * to them; but not where it waits for another pool first. How many pools have nothing left for
  * anybody in this round. */
 static uint32_t stand_in_line(struct slots *slots, struct slots_waiter *waiter, uint64_t now_us)
@@ -229,9 +222,8 @@ static uint32_t stand_in_line(struct slots *slots, struct slots_waiter *waiter, 
     struct lack lack = lack_of(slots, waiter, now_us);
     uint64_t until_us = hopes_until(waiter, &lack, now_us);
     bool hopes = now_us < until_us;
-    if (hopes) {
+    if (hopes)
         look_again(slots, until_us);
-    }
     for (uint32_t i = 0; i < waiter->count; i++) {
         struct slots_pool *pool = waiter->pools[i];
         if (lacks(slots, waiter, pool, now_us)) {
@@ -255,9 +247,8 @@ static bool is_grantable(struct slots *slots, const struct slots_waiter *waiter,
 {
     for (uint32_t i = 0; i < waiter->count; i++) {
         struct slots_pool *pool = pool_of(slots, waiter, i);
-        if (lacks(slots, waiter, pool, now_us)) {
+        if (lacks(slots, waiter, pool, now_us))
             return false;
-        }
     }
     return true;
 }
@@ -280,9 +271,8 @@ static void grant(struct slots *slots, struct slots_waiter *waiter, uint64_t now
 static uint32_t open_at(const struct slots_waiter *waiter)
 {
     uint32_t i = 0;
-    while (i < waiter->count && waiter->pools[i]->breaker != BREAKER_OPEN) {
+    while (i < waiter->count && waiter->pools[i]->breaker != BREAKER_OPEN)
         i++;
-    }
     return i;
 }
 
@@ -301,11 +291,10 @@ static void tell(struct slots *slots)
     while ((waiter = slots->told.first) != NULL) {
         take_out(&slots->told, waiter);
         waiter->waiting = false;
-        if (waiter->refused_at != 0) {
+        if (waiter->refused_at != 0)
             waiter->refused(waiter, waiter->refused_at - 1);
-        } else {
+        else
             waiter->granted(waiter);
-        }
     }
 }
 
@@ -318,13 +307,12 @@ uint64_t slots_run(struct slots *slots, uint64_t now_us)
     while (waiter != NULL && full < slots->wanted) {
         struct slots_waiter *next = waiter->next;
         uint32_t at = open_at(waiter);
-        if (at < waiter->count) {
+        if (at < waiter->count)
             refuse(slots, waiter, at);
-        } else if (is_grantable(slots, waiter, now_us)) {
+        else if (is_grantable(slots, waiter, now_us))
             grant(slots, waiter, now_us);
-        } else {
+        else
             full += stand_in_line(slots, waiter, now_us);
-        }
         waiter = next;
     }
     tell(slots);

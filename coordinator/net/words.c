@@ -12,9 +12,8 @@ static struct troth_span cut(struct troth_span text, size_t most)
 {
     if (text.len > most) {
         text.len = most;
-        while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0) == 0x80) {
+        while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0) == 0x80)
             text.len--;
-        }
     }
     return text;
 }
@@ -27,30 +26,25 @@ bool channel_is_not_now(const struct http_reply *reply)
 /* Valid UTF-8 of at most MESSAGE_REASON_MAX bytes without control characters, whatever it was. */
 static struct troth_span clean_reason(struct channel *channel, struct troth_span text)
 {
-    if (text.len > MESSAGE_REASON_MAX) {
+    if (text.len > MESSAGE_REASON_MAX)
         text.len = MESSAGE_REASON_MAX;
-    }
     buffer_clear(&channel->scratch);
     buffer_clear(&channel->reason);
     json_append_string(&channel->scratch, text);
     if (channel->scratch.failed ||
-        json_string(buffer_span(&channel->scratch), &channel->reason) != 0) {
+        json_string(buffer_span(&channel->scratch), &channel->reason) != 0)
         return (struct troth_span){NULL, 0};
-    }
     struct buffer *reason = &channel->reason;
     for (size_t i = 0; i < reason->len; i++) {
         unsigned char c = (unsigned char)reason->data[i];
-        if (c < ' ' || c == 0x7f) {
+        if (c < ' ' || c == 0x7f)
             reason->data[i] = ' ';
-        }
     }
     size_t len = reason->len < MESSAGE_REASON_MAX ? reason->len : MESSAGE_REASON_MAX;
-    while (len > 0 && len < reason->len && ((unsigned char)reason->data[len] & 0xc0) == 0x80) {
+    while (len > 0 && len < reason->len && ((unsigned char)reason->data[len] & 0xc0) == 0x80)
         len--; /* not in the middle of a character */
-    }
-    while (len > 0 && reason->data[len - 1] == ' ') {
+    while (len > 0 && reason->data[len - 1] == ' ')
         len--;
-    }
     return len > 0 ? (struct troth_span){reason->data, len} : (struct troth_span){NULL, 0};
 }
 
@@ -61,9 +55,8 @@ struct troth_span channel_refusal_reason(struct channel *channel, struct troth_s
     BUFFER_SCOPED struct buffer text = {.data = NULL};
     if (json_check(body, JSON_CHECK_DEFAULT, &value, NULL) == 0 &&
         json_type(value) == JSON_OBJECT && json_member(value, "detail", &detail) &&
-        json_string(detail, &text) == 0) {
+        json_string(detail, &text) == 0)
         return clean_reason(channel, buffer_span(&text));
-    }
     return clean_reason(channel, body);
 }
 

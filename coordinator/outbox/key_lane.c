@@ -20,13 +20,11 @@ static const bool allowed[KEY_LANE_STATE_COUNT][KEY_LANE_STATE_COUNT] = {
 int lanes_init(struct lanes *lanes)
 {
     memset(lanes, 0, sizeof(*lanes));
-    for (int state = 0; state < KEY_LANE_STATE_COUNT; state++) {
+    for (int state = 0; state < KEY_LANE_STATE_COUNT; state++)
         TAILQ_INIT(&lanes->in[state]);
-    }
     lanes->buckets = calloc(BUCKETS_MIN, sizeof(struct key_lane *));
-    if (lanes->buckets == NULL) {
+    if (lanes->buckets == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     lanes->buckets_count = BUCKETS_MIN;
     return 0;
 }
@@ -54,13 +52,11 @@ void lanes_finish(struct lanes *lanes)
 static uint64_t hash_of(struct troth_span topic, struct troth_span key)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < topic.len; i++) {
+    for (size_t i = 0; i < topic.len; i++)
         hash = (hash ^ (uint8_t)topic.data[i]) * UINT64_C(1099511628211);
-    }
     hash *= UINT64_C(1099511628211);
-    for (size_t i = 0; i < key.len; i++) {
+    for (size_t i = 0; i < key.len; i++)
         hash = (hash ^ (uint8_t)key.data[i]) * UINT64_C(1099511628211);
-    }
     return hash;
 }
 
@@ -80,9 +76,8 @@ static struct key_lane **bucket_of(const struct lanes *lanes, uint64_t hash)
 static void grow(struct lanes *lanes)
 {
     struct key_lane **bigger = calloc(lanes->buckets_count * 2, sizeof(struct key_lane *));
-    if (bigger == NULL) {
+    if (bigger == NULL)
         return;
-    }
     struct key_lane **old = lanes->buckets;
     size_t old_count = lanes->buckets_count;
     lanes->buckets = bigger;
@@ -103,17 +98,14 @@ static struct key_lane *key_lane_create(struct lanes *lanes, uint64_t hash, stru
                                         struct troth_span key)
 {
     struct key_lane *lane = calloc(1, sizeof(*lane) + topic.len + 1 + key.len);
-    if (lane == NULL) {
+    if (lane == NULL)
         return NULL;
-    }
     memcpy(lane->texts, topic.data, topic.len);
-    if (key.len > 0) {
+    if (key.len > 0)
         memcpy(lane->texts + topic.len + 1, key.data, key.len);
-    }
     lane->key_len = key.len;
-    if (lanes->total >= lanes->buckets_count) {
+    if (lanes->total >= lanes->buckets_count)
         grow(lanes);
-    }
     lane->hash = hash;
     lane->state = KEY_LANE_READY;
     TAILQ_INIT(&lane->rows);
@@ -130,9 +122,8 @@ static struct key_lane *find(const struct lanes *lanes, uint64_t hash, struct tr
                              struct troth_span key)
 {
     struct key_lane *lane = *bucket_of(lanes, hash);
-    while (lane != NULL && (lane->hash != hash || !is_of(lane, topic, key))) {
+    while (lane != NULL && (lane->hash != hash || !is_of(lane, topic, key)))
         lane = lane->next;
-    }
     return lane;
 }
 
@@ -149,9 +140,8 @@ int lanes_add(struct lanes *lanes, struct row *row)
     struct key_lane *lane = find(lanes, hash, topic, row->key);
     if (lane == NULL) {
         lane = key_lane_create(lanes, hash, topic, row->key);
-        if (lane == NULL) {
+        if (lane == NULL)
             return TROTH_ERROR_NO_MEMORY;
-        }
     }
     row->lane = lane;
     TAILQ_INSERT_TAIL(&lane->rows, row, link);
@@ -178,9 +168,8 @@ void key_lane_destroy(struct lanes *lanes, struct key_lane *lane)
 {
     assert(TAILQ_EMPTY(&lane->rows));
     struct key_lane **at = bucket_of(lanes, lane->hash);
-    while (*at != lane) {
+    while (*at != lane)
         at = &(*at)->next;
-    }
     *at = lane->next;
     TAILQ_REMOVE(&lanes->in[lane->state], lane, link);
     lanes->count[lane->state]--;
@@ -196,9 +185,8 @@ void key_lane_pop(struct lanes *lanes, struct key_lane *lane)
     TAILQ_REMOVE(&lane->rows, row, link);
     free(row);
     lane->alone = false;
-    if (TAILQ_EMPTY(&lane->rows)) {
+    if (TAILQ_EMPTY(&lane->rows))
         key_lane_destroy(lanes, lane);
-    } else {
+    else
         key_lane_set_state(lanes, lane, KEY_LANE_READY);
-    }
 }

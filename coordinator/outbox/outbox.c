@@ -22,14 +22,12 @@
 static void tell_state(struct outbox *outbox, bool reachable, const char *why)
 {
     (void)snprintf(outbox->why, sizeof outbox->why, "%s", why);
-    if (outbox->told && outbox->stats.reachable == reachable) {
+    if (outbox->told && outbox->stats.reachable == reachable)
         return;
-    }
     outbox->told = true;
     outbox->stats.reachable = reachable;
-    if (outbox->config.state != NULL) {
+    if (outbox->config.state != NULL)
         outbox->config.state(outbox->config.arg, reachable, why);
-    }
 }
 
 static bool is_silent(const struct outbox *outbox)
@@ -40,9 +38,8 @@ static bool is_silent(const struct outbox *outbox)
 static void on_reachable(void *arg, bool reachable, const char *why)
 {
     struct outbox *outbox = arg;
-    if (!reachable || !is_silent(outbox)) {
+    if (!reachable || !is_silent(outbox))
         tell_state(outbox, reachable, why);
-    }
 }
 
 static void look_whether_silent(struct outbox *outbox)
@@ -84,9 +81,8 @@ static void row_confirmed(struct outbox *outbox, struct row *row)
     forget(outbox, row);
     key_lane_pop(&outbox->lanes, row->lane);
     outbox->stats.confirmed++;
-    if (outbox->config.confirmed != NULL) {
+    if (outbox->config.confirmed != NULL)
         outbox->config.confirmed(outbox->config.arg, &gtid, id);
-    }
 }
 
 /* Its key waits, in the table: what is refused may be many rows, and large ones. */
@@ -110,20 +106,18 @@ static void row_set_aside(struct outbox *outbox, struct row *row, const char *wh
     lane->aside = aside;
     key_lane_set_state(&outbox->lanes, lane, KEY_LANE_SET_ASIDE);
     outbox_evict(outbox, lane);
-    if (outbox->config.set_aside != NULL) {
+    if (outbox->config.set_aside != NULL)
         outbox->config.set_aside(outbox->config.arg, &aside->gtid, aside->id, aside->why);
-    }
 }
 
 /* Kafka refuses whole batches, for one row in it. So a refused row goes once more without company:
  * what is refused then is refused for what it is. */
 static void row_refused(struct outbox *outbox, struct row *row, const char *why)
 {
-    if (row->lane->alone) {
+    if (row->lane->alone)
         row_set_aside(outbox, row, why);
-    } else {
+    else
         key_lane_set_state(&outbox->lanes, row->lane, KEY_LANE_ALONE);
-    }
 }
 
 static void on_delivered(void *arg, struct row *row, enum delivery delivery, const char *why)
@@ -167,9 +161,8 @@ static bool key_lane_send(struct outbox *outbox, struct key_lane *lane, bool alo
     const char *why = "";
     switch (producer_send(outbox->producer, row, &why)) {
     case 0:
-        if (outbox->lanes.count[KEY_LANE_SENT] == 0) {
+        if (outbox->lanes.count[KEY_LANE_SENT] == 0)
             outbox->heard_us = mono_now().us;
-        }
         lane->alone = alone;
         key_lane_set_state(&outbox->lanes, lane, KEY_LANE_SENT);
         return true;
@@ -185,17 +178,13 @@ static void send_what_may_go(struct outbox *outbox)
 {
     struct lanes *lanes = &outbox->lanes;
     struct key_lane *lane;
-    while ((lane = TAILQ_FIRST(&lanes->in[KEY_LANE_ALONE])) != NULL) {
-        if (lanes->count[KEY_LANE_SENT] > 0 || !key_lane_send(outbox, lane, true)) {
+    while ((lane = TAILQ_FIRST(&lanes->in[KEY_LANE_ALONE])) != NULL)
+        if (lanes->count[KEY_LANE_SENT] > 0 || !key_lane_send(outbox, lane, true))
             return;
-        }
-    }
     while (lanes->count[KEY_LANE_SENT] < OUTBOX_WINDOW_MAX &&
-           (lane = TAILQ_FIRST(&lanes->in[KEY_LANE_READY])) != NULL) {
-        if (!key_lane_send(outbox, lane, false)) {
+           (lane = TAILQ_FIRST(&lanes->in[KEY_LANE_READY])) != NULL)
+        if (!key_lane_send(outbox, lane, false))
             return;
-        }
-    }
 }
 
 /* librdkafka's fatal errors end a producer, not the work: all that it did not confirm goes again,
@@ -222,15 +211,12 @@ static void on_go(evutil_socket_t fd, short what, void *arg)
     struct outbox *outbox = arg;
     (void)fd, (void)what;
     bool held = outbox->config.may_send != NULL && !outbox->config.may_send(outbox->config.arg);
-    if (!has_brokers(outbox) || held) {
+    if (!has_brokers(outbox) || held)
         return; /* held: looked at again at the tick */
-    }
-    if (outbox->producer == NULL || producer_dead(outbox->producer)) {
+    if (outbox->producer == NULL || producer_dead(outbox->producer))
         replace_dead_producer(outbox);
-    }
-    if (outbox->producer != NULL) {
+    if (outbox->producer != NULL)
         send_what_may_go(outbox);
-    }
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -241,9 +227,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         producer_serve(outbox->producer, 0);
         look_whether_silent(outbox);
     }
-    while ((lane = TAILQ_FIRST(&outbox->lanes.in[KEY_LANE_LATER])) != NULL) {
+    while ((lane = TAILQ_FIRST(&outbox->lanes.in[KEY_LANE_LATER])) != NULL)
         key_lane_set_state(&outbox->lanes, lane, KEY_LANE_READY);
-    }
     on_go(fd, what, outbox);
 }
 
@@ -260,23 +245,20 @@ static void free_config(struct outbox_config *config)
     free((char *)(uintptr_t)config->brokers);
     free((char *)(uintptr_t)config->source);
     free((char *)(uintptr_t)config->topic_default);
-    for (size_t i = 0; config->properties != NULL && config->properties[i] != NULL; i++) {
+    for (size_t i = 0; config->properties != NULL && config->properties[i] != NULL; i++)
         free((char *)(uintptr_t)config->properties[i]);
-    }
     free((void *)(uintptr_t)config->properties);
 }
 
 static int copy_properties(const char *const *properties, const char *const **ret_copy)
 {
     size_t count = 0;
-    while (properties != NULL && properties[count] != NULL) {
+    while (properties != NULL && properties[count] != NULL)
         count++;
-    }
     const char **copy = calloc(count + 1, sizeof(*copy));
     int error = copy != NULL ? 0 : TROTH_ERROR_NO_MEMORY;
-    for (size_t i = 0; error == 0 && i < count; i++) {
+    for (size_t i = 0; error == 0 && i < count; i++)
         error = copy_text(properties[i], &copy[i]);
-    }
     *ret_copy = copy; /* also a part of it: free_config takes that */
     return error;
 }
@@ -297,9 +279,8 @@ static int make_events(struct outbox *outbox)
     static const struct timeval tick = {.tv_usec = TICK_US};
     outbox->go = event_new(outbox->base, -1, 0, on_go, outbox);
     outbox->tick = event_new(outbox->base, -1, EV_PERSIST, on_tick, outbox);
-    if (outbox->go == NULL || outbox->tick == NULL || event_add(outbox->tick, &tick) != 0) {
+    if (outbox->go == NULL || outbox->tick == NULL || event_add(outbox->tick, &tick) != 0)
         return TROTH_ERROR_NO_MEMORY;
-    }
     return 0;
 }
 
@@ -307,9 +288,8 @@ int outbox_create(struct event_base *base, const struct outbox_config *config, s
                   struct outbox **ret_outbox)
 {
     struct outbox *outbox = calloc(1, sizeof(*outbox));
-    if (outbox == NULL) {
+    if (outbox == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     outbox->base = base;
     const struct producer_callbacks callbacks = producer_calls(outbox);
     TAILQ_INIT(&outbox->by_age);
@@ -319,9 +299,8 @@ int outbox_create(struct event_base *base, const struct outbox_config *config, s
     outbox->behind = true; /* what the table holds from before */
     error = error != 0 ? error : copy_config(config, &outbox->config);
     error = error != 0 ? error : make_events(outbox);
-    if (error == 0 && has_brokers(outbox)) {
+    if (error == 0 && has_brokers(outbox))
         error = producer_create(base, &outbox->config, &callbacks, why, &outbox->producer);
-    }
     if (error != 0) {
         outbox_destroy(outbox, 0);
         return error;
@@ -336,26 +315,22 @@ static void flush(struct outbox *outbox, uint64_t flush_us)
     uint64_t end = mono_now().us + flush_us;
     while (outbox->producer != NULL && mono_now().us < end) {
         send_what_may_go(outbox);
-        if (lanes->count[KEY_LANE_SENT] == 0 || producer_dead(outbox->producer)) {
+        if (lanes->count[KEY_LANE_SENT] == 0 || producer_dead(outbox->producer))
             return;
-        }
         producer_serve(outbox->producer, 10);
     }
 }
 
 void outbox_destroy(struct outbox *outbox, uint64_t flush_us)
 {
-    if (outbox == NULL) {
+    if (outbox == NULL)
         return;
-    }
     flush(outbox, flush_us);
     producer_destroy(outbox->producer);
-    if (outbox->go != NULL) {
+    if (outbox->go != NULL)
         event_free(outbox->go);
-    }
-    if (outbox->tick != NULL) {
+    if (outbox->tick != NULL)
         event_free(outbox->tick);
-    }
     outbox_drop_pending(outbox);
     lanes_finish(&outbox->lanes);
     ids_finish(&outbox->ids);
@@ -375,9 +350,8 @@ int outbox_row_make(const struct outbox *outbox, const struct outbox_facts *fact
 static char *put(char **to, struct troth_span span)
 {
     char *at = *to;
-    if (span.len > 0) {
+    if (span.len > 0)
         memcpy(at, span.data, span.len);
-    }
     *to += span.len;
     return at;
 }
@@ -390,9 +364,8 @@ static uint64_t made_at(struct troth_span text)
     struct wall at = {0};
     if (json_check(text, JSON_CHECK_DEFAULT, &headers, NULL) != 0 ||
         json_type(headers) != JSON_OBJECT || !json_member(headers, "ce_time", &time) ||
-        time.len < 2 || wall_parse(time.data + 1, time.len - 2, &at) != 0) {
+        time.len < 2 || wall_parse(time.data + 1, time.len - 2, &at) != 0)
         return 0;
-    }
     return at.us;
 }
 
@@ -400,9 +373,8 @@ struct row *row_copy(const struct record_outbox_row *from)
 {
     size_t texts = from->topic.len + 1 + from->key.len + from->headers.len + from->payload.len;
     struct row *row = calloc(1, sizeof(*row) + texts);
-    if (row == NULL) {
+    if (row == NULL)
         return NULL;
-    }
     row->bytes = sizeof(*row) + texts;
     char *to = (char *)(row + 1);
     row->gtid = from->gtid;
@@ -420,9 +392,8 @@ struct row *row_copy(const struct record_outbox_row *from)
 int outbox_admit(struct outbox *outbox, struct row *row)
 {
     int error = lanes_add(&outbox->lanes, row);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     TAILQ_INSERT_TAIL(&outbox->by_age, row, age);
     ids_add(&outbox->ids, row);
     outbox->stats.waiting++;
@@ -444,9 +415,8 @@ void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats)
     TAILQ_FOREACH(lane, &outbox->lanes.in[KEY_LANE_SET_ASIDE], link)
     {
         uint64_t made_at_us = lane->aside->made_at_us;
-        if (made_at_us != 0 && (ret_stats->oldest.us == 0 || made_at_us < ret_stats->oldest.us)) {
+        if (made_at_us != 0 && (ret_stats->oldest.us == 0 || made_at_us < ret_stats->oldest.us))
             ret_stats->oldest.us = made_at_us;
-        }
     }
 }
 

@@ -7,7 +7,7 @@
  *   table.c     what stands in the table and not in memory: read again, page by page
  *
  * A lane holds the rows of one topic and key in order. Only its first row is ever with librdkafka:
- * so a row that is refused stops those behind it and nobody else, and a new producer can not
+ * so a row that is refused stops those behind it and nobody else, and a new producer cannot
  * reorder a key. */
 #ifndef OUTBOX_PRIVATE_H
 #define OUTBOX_PRIVATE_H
@@ -174,7 +174,7 @@ TROTH_MUST_CHECK int producer_send(struct producer *producer, struct row *row,
                                    const char **ret_why);
 /* Calls back for what has arrived; waits for the first at most so long. */
 void producer_serve(struct producer *producer, int wait_ms);
-/* It can not go on (librdkafka's fatal error): destroy it, make a new one. */
+/* It cannot go on (librdkafka's fatal error): destroy it, make a new one. */
 bool producer_dead(const struct producer *producer);
 void producer_kill(struct producer *producer); /* for tests: a fatal error */
 

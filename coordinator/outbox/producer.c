@@ -60,21 +60,18 @@ static const char *const settings[] = {
 static int conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct buffer *why)
 {
     char text[WHY_MAX];
-    if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK) {
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
         return 0;
-    }
-    if (why != NULL) {
+    if (why != NULL)
         buffer_append_format(why, "Kafka producer: %s: %s", name, text);
-    }
     return TROTH_ERROR_CONFIG;
 }
 
 static int conf_set_all(rd_kafka_conf_t *conf, const char *const *pairs, struct buffer *why)
 {
     int error = 0;
-    for (; error == 0 && pairs != NULL && pairs[0] != NULL; pairs += 2) {
+    for (; error == 0 && pairs != NULL && pairs[0] != NULL; pairs += 2)
         error = conf_set(conf, pairs[0], pairs[1], why);
-    }
     return error;
 }
 
@@ -96,25 +93,21 @@ static bool is_refusal(rd_kafka_resp_err_t error)
         RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
         RD_KAFKA_RESP_ERR__INVALID_ARG,
     };
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        if (error == refusals[i]) {
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+        if (error == refusals[i])
             return true;
-        }
-    }
     return false;
 }
 
 static enum delivery delivery_of(const rd_kafka_message_t *message)
 {
     /* An error can come for a message that is there: a lost answer, found out afterwards. */
-    if (rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_PERSISTED) {
+    if (rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_PERSISTED)
         return DELIVERY_CONFIRMED;
-    }
     if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
-        message->err == RD_KAFKA_RESP_ERR__FATAL || message->err == RD_KAFKA_RESP_ERR__DESTROY) {
+        message->err == RD_KAFKA_RESP_ERR__FATAL || message->err == RD_KAFKA_RESP_ERR__DESTROY)
         return DELIVERY_RETURNED;
-    }
     return is_refusal(message->err) ? DELIVERY_REFUSED : DELIVERY_AGAIN;
 }
 
@@ -135,12 +128,10 @@ static void on_error(rd_kafka_t *kafka, int error, const char *reason, void *arg
     /* That all brokers are down is a count: what one of them met, said just before, is the cause.
      */
     bool all_down = error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    if (!all_down || producer->why[0] == '\0') {
+    if (!all_down || producer->why[0] == '\0')
         (void)snprintf(producer->why, sizeof(producer->why), "%s", reason);
-    }
-    if (all_down) {
+    if (all_down)
         producer->callbacks.reachable(producer->callbacks.arg, false, producer->why);
-    }
 }
 
 /* Statistics name each broker's state: the only sign of one that came back while nothing is sent.
@@ -151,9 +142,8 @@ static int on_statistics(rd_kafka_t *kafka, char *json, size_t json_len, void *a
     struct troth_span text = {json, json_len}, root, brokers, key, broker, state;
     (void)kafka;
     if (json_check(text, JSON_CHECK_KEPT, &root, NULL) != 0 ||
-        !json_member(root, "brokers", &brokers) || json_type(brokers) != JSON_OBJECT) {
+        !json_member(root, "brokers", &brokers) || json_type(brokers) != JSON_OBJECT)
         return 0; /* 0: librdkafka frees the text */
-    }
     bool up = false;
     struct json_cursor cursor = json_cursor(brokers);
     while (!up && json_next(&cursor, &key, &broker)) {
@@ -195,9 +185,8 @@ static int make_conf(struct producer *producer, const struct outbox_config *conf
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     int error = conf_set_all(conf, settings, why);
     error = error != 0 ? error : conf_set(conf, "queue.buffering.max.messages", window, why);
-    if (error == 0 && config->event_bytes_max != 0) {
+    if (error == 0 && config->event_bytes_max != 0)
         error = conf_set(conf, "message.max.bytes", bytes, why);
-    }
     error = error != 0 ? error : conf_set(conf, "bootstrap.servers", config->brokers, why);
     error = error != 0 ? error : conf_set_all(conf, config->properties, why);
     if (error != 0) {
@@ -224,9 +213,8 @@ static int make_kafka(struct producer *producer, rd_kafka_conf_t *conf, struct b
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (producer->kafka == NULL) {
         rd_kafka_conf_destroy(conf);
-        if (why != NULL) {
+        if (why != NULL)
             buffer_append_format(why, "Kafka producer: %s", text);
-        }
         return TROTH_ERROR_CONFIG;
     }
     producer->queue = rd_kafka_queue_get_main(producer->kafka);
@@ -236,13 +224,11 @@ static int make_kafka(struct producer *producer, rd_kafka_conf_t *conf, struct b
 
 static int make_wake(struct producer *producer, struct event_base *base)
 {
-    if (pipe2(producer->pipe, O_NONBLOCK | O_CLOEXEC) != 0) {
+    if (pipe2(producer->pipe, O_NONBLOCK | O_CLOEXEC) != 0)
         return TROTH_ERROR_SYSTEM;
-    }
     producer->wake = event_new(base, producer->pipe[0], EV_READ | EV_PERSIST, on_wake, producer);
-    if (producer->wake == NULL || event_add(producer->wake, NULL) != 0) {
+    if (producer->wake == NULL || event_add(producer->wake, NULL) != 0)
         return TROTH_ERROR_NO_MEMORY;
-    }
     return 0;
 }
 
@@ -251,9 +237,8 @@ int producer_create(struct event_base *base, const struct outbox_config *config,
                     struct producer **ret_producer)
 {
     struct producer *producer = calloc(1, sizeof(*producer));
-    if (producer == NULL) {
+    if (producer == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     producer->callbacks = *callbacks;
     producer->pipe[0] = producer->pipe[1] = -1;
     rd_kafka_conf_t *conf = NULL;
@@ -279,31 +264,26 @@ static void give_back_all(struct producer *producer)
 
 void producer_destroy(struct producer *producer)
 {
-    if (producer == NULL) {
+    if (producer == NULL)
         return;
-    }
     if (producer->kafka != NULL) {
         give_back_all(producer);
         rd_kafka_queue_io_event_enable(producer->queue, -1, NULL, 0);
         rd_kafka_queue_destroy(producer->queue);
         rd_kafka_destroy(producer->kafka);
     }
-    if (producer->wake != NULL) {
+    if (producer->wake != NULL)
         event_free(producer->wake);
-    }
-    for (int i = 0; i < 2; i++) {
-        if (producer->pipe[i] >= 0) {
+    for (int i = 0; i < 2; i++)
+        if (producer->pipe[i] >= 0)
             (void)close(producer->pipe[i]);
-        }
-    }
     free(producer);
 }
 
 void producer_serve(struct producer *producer, int wait_ms)
 {
-    while (rd_kafka_poll(producer->kafka, wait_ms) > 0) {
+    while (rd_kafka_poll(producer->kafka, wait_ms) > 0)
         wait_ms = 0;
-    }
 }
 
 bool producer_dead(const struct producer *producer)
@@ -324,9 +304,8 @@ static rd_kafka_headers_t *make_headers(const struct row *row)
 {
     struct troth_span object, key, value;
     if (json_check(row->headers, JSON_CHECK_KEPT, &object, NULL) != 0 ||
-        json_type(object) != JSON_OBJECT) {
+        json_type(object) != JSON_OBJECT)
         return NULL;
-    }
     BUFFER_SCOPED struct buffer name = {0};
     BUFFER_SCOPED struct buffer text = {0};
     rd_kafka_headers_t *headers = rd_kafka_headers_new(12);

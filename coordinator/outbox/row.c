@@ -30,9 +30,8 @@ static int event_id(const troth_gtid *gtid, const char *outcome, uint8_t ret_id[
     len += sizeof(gtid->bytes);
     memcpy(text + len, outcome, outcome_len);
     len += outcome_len;
-    if (EVP_Digest(text, len, digest, &digest_len, EVP_sha256(), NULL) != 1) {
+    if (EVP_Digest(text, len, digest, &digest_len, EVP_sha256(), NULL) != 1)
         return TROTH_ERROR_NO_MEMORY; /* the only way this can fail */
-    }
     memcpy(ret_id, digest, 16);
     ret_id[6] = (uint8_t)((ret_id[6] & 0x0f) | 0x80);
     ret_id[8] = (uint8_t)((ret_id[8] & 0x3f) | 0x80);
@@ -44,9 +43,8 @@ static void id_format(const uint8_t id[16], char ret_text[37])
     static const char digits[] = "0123456789abcdef";
     char *to = ret_text;
     for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
             *to++ = '-';
-        }
         *to++ = digits[id[i] >> 4];
         *to++ = digits[id[i] & 15];
     }
@@ -72,11 +70,10 @@ static void append_wall(struct buffer *texts, struct wall time)
 
 static void append_or(struct buffer *texts, struct troth_span span, const char *otherwise)
 {
-    if (span.data != NULL) {
+    if (span.data != NULL)
         buffer_append_span(texts, span);
-    } else {
+    else
         buffer_append_text(texts, otherwise);
-    }
 }
 
 /* What an event leaves out so that Kafka takes it: the outcome itself always fits. */
@@ -162,9 +159,8 @@ static size_t append_event(struct buffer *texts, const struct txn_record *record
         append_payload(texts, record, event->gtid, (enum left_out)left_out);
         payload_end = texts->len;
         append_headers(texts, record, event);
-        if (bytes_max == 0 || texts->len - topic_len + MESSAGE_OVERHEAD <= bytes_max) {
+        if (bytes_max == 0 || texts->len - topic_len + MESSAGE_OVERHEAD <= bytes_max)
             break;
-        }
     }
     return payload_end;
 }
@@ -178,9 +174,8 @@ int row_make(const char *source, const char *topic_default, size_t bytes_max,
     struct record_outbox_row row = {
         .gtid = record->origin->gtid, .epoch = record->epoch, .seq = seq};
     int error = event_id(&row.gtid, outcome, row.id);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     char gtid[TROTH_GTID_TEXT_LEN + 1], id[37];
     char type[sizeof(TYPE_PREFIX) + OUTCOME_NAME_MAX + sizeof(TYPE_SUFFIX)];
     troth_gtid_format(&row.gtid, gtid);
@@ -199,9 +194,8 @@ int row_make(const char *source, const char *topic_default, size_t bytes_max,
     buffer_append_text(texts, type);
     size_t type_end = texts->len;
     size_t payload_end = append_event(texts, record, &event, topic_end, bytes_max);
-    if (texts->failed) {
+    if (texts->failed)
         return TROTH_ERROR_NO_MEMORY;
-    }
     row.topic = span_between(texts, 0, topic_end);
     row.key = span_between(texts, topic_end, key_end);
     row.type = span_between(texts, key_end, type_end);

@@ -47,9 +47,8 @@ static void grow(struct ids *ids)
 {
     struct ids bigger = {.buckets_count = ids->buckets_count * 2};
     bigger.buckets = calloc(bigger.buckets_count, sizeof(struct row *));
-    if (bigger.buckets == NULL) {
+    if (bigger.buckets == NULL)
         return;
-    }
     for (size_t i = 0; i < ids->buckets_count; i++) {
         while (ids->buckets[i] != NULL) {
             struct row *row = ids->buckets[i];
@@ -66,9 +65,8 @@ static void grow(struct ids *ids)
 
 void ids_add(struct ids *ids, struct row *row)
 {
-    if (ids->count >= ids->buckets_count) {
+    if (ids->count >= ids->buckets_count)
         grow(ids);
-    }
     struct row **bucket = bucket_of(ids, row->id);
     row->id_next = *bucket;
     *bucket = row;
@@ -78,9 +76,8 @@ void ids_add(struct ids *ids, struct row *row)
 void ids_remove(struct ids *ids, struct row *row)
 {
     struct row **at = bucket_of(ids, row->id);
-    while (*at != row) {
+    while (*at != row)
         at = &(*at)->id_next;
-    }
     *at = row->id_next;
     ids->count--;
 }
@@ -88,9 +85,8 @@ void ids_remove(struct ids *ids, struct row *row)
 bool ids_has(const struct ids *ids, const uint8_t id[RECORD_OUTBOX_ID_BYTES])
 {
     const struct row *row = *bucket_of(ids, id);
-    while (row != NULL && memcmp(row->id, id, RECORD_OUTBOX_ID_BYTES) != 0) {
+    while (row != NULL && memcmp(row->id, id, RECORD_OUTBOX_ID_BYTES) != 0)
         row = row->id_next;
-    }
     return row != NULL;
 }
 
@@ -129,9 +125,8 @@ static bool is_aside(const struct outbox *outbox, const struct record_outbox_row
 static int take(struct outbox *outbox, const struct record_outbox_row *row)
 {
     struct row *copy = row_copy(row);
-    if (copy != NULL && outbox_admit(outbox, copy) == 0) {
+    if (copy != NULL && outbox_admit(outbox, copy) == 0)
         return 0;
-    }
     free(copy);
     return TROTH_ERROR_NO_MEMORY;
 }
@@ -164,20 +159,18 @@ static struct row *take_pending(struct outbox *outbox)
 
 void outbox_drop_pending(struct outbox *outbox)
 {
-    for (struct row *row; (row = take_pending(outbox)) != NULL; free(row)) {
+    for (struct row *row; (row = take_pending(outbox)) != NULL; free(row))
         outbox->in_table++;
-    }
 }
 
 void outbox_send(struct outbox *outbox, const struct record_outbox_row *row)
 {
-    if (!has_brokers(outbox) || is_aside(outbox, row)) {
+    if (!has_brokers(outbox) || is_aside(outbox, row))
         outbox->in_table++; /* for whoever publishes it, or until an operator has looked */
-    } else if (is_known(outbox, row)) {
+    else if (is_known(outbox, row))
         return; /* a page of the table had it before */
-    } else if (outbox->behind || outbox->bytes >= room(outbox) || take(outbox, row) != 0) {
+    else if (outbox->behind || outbox->bytes >= room(outbox) || take(outbox, row) != 0)
         wait_for_reading(outbox, row);
-    }
 }
 
 bool outbox_wants(const struct outbox *outbox)
@@ -187,16 +180,14 @@ bool outbox_wants(const struct outbox *outbox)
 
 void outbox_load(struct outbox *outbox, const struct record_outbox_row *row)
 {
-    if (is_known(outbox, row)) {
+    if (is_known(outbox, row))
         return;
-    }
-    if (is_aside(outbox, row)) {
+    if (is_aside(outbox, row))
         outbox->passed_by++;
-    } else if (take(outbox, row) != 0) {
+    else if (take(outbox, row) != 0)
         outbox->missed = true;
-    } else if (outbox->in_table > 0) {
+    else if (outbox->in_table > 0)
         outbox->in_table--;
-    }
 }
 
 static void admit_pending(struct outbox *outbox)
@@ -233,9 +224,8 @@ static struct key_lane *find_aside(const struct outbox *outbox, const uint8_t *i
     struct key_lane *lane = NULL;
     TAILQ_FOREACH(lane, &outbox->lanes.in[KEY_LANE_SET_ASIDE], link)
     {
-        if (memcmp(lane->aside->id, id, RECORD_OUTBOX_ID_BYTES) == 0) {
+        if (memcmp(lane->aside->id, id, RECORD_OUTBOX_ID_BYTES) == 0)
             return lane;
-        }
     }
     return NULL;
 }
@@ -268,9 +258,8 @@ bool outbox_aside(const struct outbox *outbox, const uint8_t id[RECORD_OUTBOX_ID
                   struct outbox_aside *ret_aside)
 {
     const struct key_lane *lane = find_aside(outbox, id);
-    if (lane != NULL) {
+    if (lane != NULL)
         *ret_aside = view_of(lane);
-    }
     return lane != NULL;
 }
 
@@ -278,9 +267,8 @@ bool outbox_aside(const struct outbox *outbox, const uint8_t id[RECORD_OUTBOX_ID
 static int let_go(struct outbox *outbox, const uint8_t *id)
 {
     struct key_lane *lane = find_aside(outbox, id);
-    if (lane == NULL) {
+    if (lane == NULL)
         return TROTH_ERROR_NOT_FOUND;
-    }
     key_lane_destroy(&outbox->lanes, lane);
     outbox->missed = outbox->missed || outbox->behind; /* a reading may have passed it by */
     outbox->behind = true;

@@ -21,10 +21,9 @@ static bool begin_forced(const struct txn *txn)
         return true;
     if (txn_one_phase_fits(txn))
         return false;
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
         if (!txn->branches[i].inquires && txn->branches[i].state != TXN_BRANCH_BEHIND)
             return true;
-    }
     return false;
 }
 

@@ -37,10 +37,9 @@ static uint64_t all_behind(const struct txn *txn, const struct txn_branch *branc
     uint64_t mask = txn_bit(txn, branch);
     for (uint64_t before = 0; before != mask;) {
         before = mask;
-        for (uint32_t i = 0; i < txn->branches_count; i++) {
+        for (uint32_t i = 0; i < txn->branches_count; i++)
             if ((txn->branches[i].after & mask) != 0)
                 mask |= UINT64_C(1) << i;
-        }
     }
     return mask & ~txn_bit(txn, branch);
 }

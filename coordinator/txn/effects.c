@@ -236,9 +236,8 @@ void txn_records_point(struct txn_effects *effects)
             [TEXT_FAILURE] = &record->failure, [TEXT_HISTORY] = &record->history,
             [TEXT_STEP] = &record->step,       [TEXT_FALLBACK] = &record->fallback,
         };
-        for (int t = 0; t < TEXT_COUNT; t++) {
+        for (int t = 0; t < TEXT_COUNT; t++)
             if (spans[t]->len > 0)
                 spans[t]->data = effects->texts->data + effects->persist[i].at[t];
-        }
     }
 }

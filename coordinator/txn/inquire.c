@@ -27,19 +27,17 @@ static enum txn_answer commit_for(enum message_vote vote)
 
 static enum message_vote vote_of(const struct txn *txn, uint32_t number)
 {
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
         if (txn->branches[i].number == number)
             return txn->branches[i].vote;
-    }
     return VOTE_NO;
 }
 
 static bool is_member(const struct txn *txn, uint32_t number)
 {
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
         if (txn->branches[i].number == number)
             return true;
-    }
     return false;
 }
 
@@ -70,10 +68,9 @@ static enum txn_answer image_commit_for(const struct txn_image *image, uint32_t 
     struct json_cursor cursor = json_cursor(list);
     struct record_member member;
     int error;
-    while ((error = record_member_next(&cursor, &member)) == 0) {
+    while ((error = record_member_next(&cursor, &member)) == 0)
         if (member.branch == branch)
             return commit_for(member.vote);
-    }
     return error == TROTH_ERROR_NOT_FOUND ? TXN_ANSWER_ABORTED : TXN_ANSWER_UNDECIDED;
 }
 

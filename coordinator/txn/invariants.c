@@ -82,20 +82,18 @@ bool txn_aborting_holds(const struct txn *txn)
  * operator, not for a time. */
 static bool earlier_holds(const struct txn *txn)
 {
-    for (uint64_t mask = txn->parked_aborts; mask != 0; mask &= mask - 1) {
+    for (uint64_t mask = txn->parked_aborts; mask != 0; mask &= mask - 1)
         if (txn->branches[__builtin_ctzll(mask)].abort_at.us != 0)
             return false;
-    }
     return (txn->parked_aborts & ~txn->owed_aborts) == 0 &&
            (txn->owed_aborts == 0 || txn->attempt > 1);
 }
 
 static bool nobody_reserved(const struct txn *txn)
 {
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
         if (txn->branches[i].reserved)
             return false;
-    }
     return true;
 }
 

@@ -30,10 +30,9 @@ int txn_image_members(const struct txn_image *image, uint32_t *ret_count)
     int error = members_cursor(image, &cursor);
     if (error != 0)
         return error;
-    while ((error = record_member_next(&cursor, &member)) == 0) {
+    while ((error = record_member_next(&cursor, &member)) == 0)
         if (++count > TROTH_BRANCHES_MAX)
             return TROTH_ERROR_SYNTAX;
-    }
     if (error != TROTH_ERROR_NOT_FOUND)
         return error;
     *ret_count = count;

@@ -6,10 +6,9 @@ struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number)
 {
     if (number >= 1 && number <= txn->branches_count && txn->branches[number - 1].number == number)
         return &txn->branches[number - 1];
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
         if (txn->branches[i].number == number)
             return &txn->branches[i];
-    }
     return NULL;
 }
 
@@ -22,10 +21,9 @@ uint64_t txn_passed(const struct txn *txn)
 uint64_t txn_of_kind(const struct txn *txn, enum txn_step_kind kind)
 {
     uint64_t mask = 0;
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
         if (txn->branches[i].kind == kind)
             mask |= UINT64_C(1) << i;
-    }
     return mask;
 }
 
@@ -77,10 +75,9 @@ bool txn_one_phase_fits(const struct txn *txn)
 uint64_t txn_yes_without_output(const struct txn *txn)
 {
     uint64_t without = 0;
-    for (uint64_t mask = txn->in[TXN_BRANCH_PREPARED]; mask != 0; mask &= mask - 1) {
+    for (uint64_t mask = txn->in[TXN_BRANCH_PREPARED]; mask != 0; mask &= mask - 1)
         if (txn->branches[__builtin_ctzll(mask)].output.data == NULL)
             without |= mask & -mask;
-    }
     return without;
 }
 

@@ -222,10 +222,9 @@ void txn_steps_append_as(const struct txn *txn, enum txn_decision decision, stru
 
 static const struct txn_branch *branch_const(const struct txn *txn, uint32_t number)
 {
-    for (uint32_t i = 0; i < txn->branches_count; i++) {
+    for (uint32_t i = 0; i < txn->branches_count; i++)
         if (txn->branches[i].number == number)
             return &txn->branches[i];
-    }
     return NULL;
 }
 

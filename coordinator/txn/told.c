@@ -33,10 +33,9 @@ struct closed {
 
 static uint64_t member_bit(const struct closed *closed, uint32_t number)
 {
-    for (uint32_t i = 0; i < closed->count; i++) {
+    for (uint32_t i = 0; i < closed->count; i++)
         if (closed->members[i] == number)
             return UINT64_C(1) << i;
-    }
     return 0;
 }
 

@@ -125,7 +125,7 @@ payments_waits() {
 hold_account() {
     exec {lock}> >(PGAPPNAME=quickstart_lock psql -X -q -d "$(database payments)" >"$home/lock.log" 2>&1 9>&-)
     printf 'begin; select from account where id = %s for update;\n' "$CUSTOMER" >&"$lock"
-    wait_until "$READY_SECONDS_MAX" lock_is_held || { show_log "$home/lock.log"; die 'the account can not be locked'; }
+    wait_until "$READY_SECONDS_MAX" lock_is_held || { show_log "$home/lock.log"; die 'the account cannot be locked'; }
 }
 
 let_go() {

@@ -61,10 +61,9 @@ int wall_parse(const char *text, size_t len, struct wall *ret_time)
     const size_t shape_len = sizeof(shape) - 1;
     if (len < shape_len + 1 || text[len - 1] != 'Z')
         return TROTH_ERROR_SYNTAX;
-    for (size_t i = 0; i < shape_len; i++) {
+    for (size_t i = 0; i < shape_len; i++)
         if (shape[i] != '0' && text[i] != shape[i])
             return TROTH_ERROR_SYNTAX;
-    }
     struct tm tm = {.tm_isdst = 0};
     uint64_t us;
     if (!digits_read(text, 4, &tm.tm_year) || !digits_read(text + 5, 2, &tm.tm_mon) ||

@@ -30,10 +30,9 @@ static bool digit(char c)
 
 static const struct unit *unit_find(const char *name, size_t len)
 {
-    for (size_t i = 0; i < UNITS_COUNT; i++) {
+    for (size_t i = 0; i < UNITS_COUNT; i++)
         if (strlen(units[i].name) == len && memcmp(units[i].name, name, len) == 0)
             return &units[i];
-    }
     return NULL;
 }
 

@@ -40,9 +40,8 @@ enum troth_error_class troth_error_class(int error)
                    TROTH_ERRORS(CLASS_ENTRY)
 #undef CLASS_ENTRY
     };
-    for (unsigned i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+    for (unsigned i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
         if (classes[i].code == error)
             return classes[i].class;
-    }
     return TROTH_CLASS_FATAL;
 }

@@ -160,10 +160,9 @@ bool json_is_deeper(struct troth_span value, unsigned depth)
     while (at < end) {
         char c = *at++;
         if (c == '"') {
-            for (; *at != '"'; at++) { /* checked: it ends */
+            for (; *at != '"'; at++) /* checked: it ends */
                 if (*at == '\\')
                     at++;
-            }
             at++;
         } else if (c == '{' || c == '[') {
             if (++open > depth)

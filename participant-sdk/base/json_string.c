@@ -117,10 +117,9 @@ bool json_string_equals(struct troth_span value, struct troth_span plain)
     if (json_string_plain(value, &inside))
         return false;
     struct json_reader reader = json_reader(value);
-    for (size_t i = 0; i < plain.len; i++) {
+    for (size_t i = 0; i < plain.len; i++)
         if (json_reader_next(&reader) != (unsigned char)plain.data[i])
             return false;
-    }
     return json_reader_next(&reader) < 0;
 }
 

@@ -21,7 +21,6 @@ static const char *option(const struct hosts *hosts, const char *keyword, const 
 static size_t parts_of(const char *list)
 {
     size_t count = 1;
-
     if (list == NULL || list[0] == '\0')
         return 0;
     for (; *list != '\0'; list++)
@@ -33,7 +32,6 @@ static size_t parts_of(const char *list)
 static bool part_copy(const char *list, size_t n, char **ret_part)
 {
     size_t len;
-
     if (list == NULL)
         return true;
     for (; n > 0; n--)
@@ -54,7 +52,6 @@ static bool hosts_split(struct hosts *hosts)
     size_t names = parts_of(host), addresses = parts_of(hostaddr), ports = parts_of(port);
     size_t count = addresses > 0 ? addresses : names;
     bool fit = (names == 0 || names == count) && (ports <= 1 || ports == count);
-
     if (count < 2 || count > HOSTS_MAX || !fit)
         return true;
     hosts->count = count;
@@ -125,7 +122,6 @@ static void pairs_make(const struct hosts *hosts, size_t which, const char *appl
                        struct pairs *ret_pairs)
 {
     const struct host *host = &hosts->list[which];
-
     *ret_pairs = (struct pairs){0};
     pair_add(ret_pairs, "keepalives_idle", "10");
     pair_add(ret_pairs, "keepalives_interval", "5");
@@ -165,7 +161,6 @@ PGconn *hosts_start(const struct hosts *hosts, size_t which, const char *address
                     const char *application_name)
 {
     struct pairs pairs;
-
     pairs_make(hosts, which, application_name, &pairs);
     pair_add(&pairs, "hostaddr", address);
     return PQconnectStartParams(pairs.keywords, pairs.values, hosts->options == NULL);
@@ -176,7 +171,6 @@ PGconn *hosts_connect(const struct hosts *hosts, size_t which, const char *appli
 {
     struct pairs pairs;
     char timeout[16];
-
     pairs_make(hosts, which, application_name, &pairs);
     snprintf(timeout, sizeof timeout, "%u", timeout_s);
     if (hosts->connect_timeout_us == 0)

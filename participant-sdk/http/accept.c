@@ -21,9 +21,8 @@
 static void pause_accepting(struct http_server *server)
 {
     struct timeval wait = {.tv_usec = SERVE_ACCEPT_PAUSE_US};
-    if (event_add(server->pause, &wait) == 0) {
+    if (event_add(server->pause, &wait) == 0)
         (void)event_del(server->acceptable);
-    }
 }
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
@@ -47,9 +46,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
                 pause_accepting(server);
                 break;
             }
-            if (errno == EAGAIN) {
+            if (errno == EAGAIN)
                 break;
-            }
             continue; /* ECONNABORTED, EINTR, errors of that one connection */
         }
         bool is_over = server->count >= server->config.connections_max;
@@ -96,13 +94,11 @@ static int listen_on(const struct http_server_config *config, int *ret_fd)
     socklen_t size;
     int on = 1;
     int result = parse_address(config, &address, &size);
-    if (result != 0) {
+    if (result != 0)
         return result;
-    }
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return TROTH_ERROR_SYSTEM;
-    }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
         int error = errno;
@@ -121,9 +117,8 @@ int http_server_create(struct http_loop *loop, const struct http_server_config *
     assert(config->handler != NULL && config->connections_max > 0);
     assert(http_limits_valid(&config->limits));
     struct http_server *server = calloc(1, sizeof(*server));
-    if (server == NULL) {
+    if (server == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     server->config = *config;
     server->config.address = NULL; /* borrowed for this call only */
     server->loop = loop;
@@ -137,9 +132,8 @@ int http_server_create(struct http_loop *loop, const struct http_server_config *
             event_new(loop->base, server->fd, EV_READ | EV_PERSIST, on_acceptable, server);
         server->pause = event_new(loop->base, -1, EV_TIMEOUT, on_pause_over, server);
         if (server->acceptable == NULL || server->pause == NULL ||
-            event_add(server->acceptable, NULL) != 0) {
+            event_add(server->acceptable, NULL) != 0)
             result = TROTH_ERROR_NO_MEMORY;
-        }
     }
     if (result != 0) {
         int error = errno;
@@ -169,15 +163,13 @@ static void stop_listening(struct http_server *server)
 
 void http_server_destroy(struct http_server *server)
 {
-    if (server == NULL || server->destroying) {
+    if (server == NULL || server->destroying)
         return;
-    }
     server->destroying = true;
     stop_listening(server);
     struct serve_conn *serve;
-    while ((serve = TAILQ_FIRST(&server->conns)) != NULL) {
+    while ((serve = TAILQ_FIRST(&server->conns)) != NULL)
         http_serve_lose(serve);
-    }
     server->loop->users--;
     http_loop_bury(server->loop, &server->buried);
 }

@@ -68,9 +68,8 @@ static struct serve_conn *worst(struct http_server *server, bool streams)
     TAILQ_FOREACH(serve, &server->conns, link)
     {
         if (serve->streams == streams && serve->conn.write_deadline_us != 0 && !serve->over &&
-            (found == NULL || unsent(serve) > unsent(found))) {
+            (found == NULL || unsent(serve) > unsent(found)))
             found = serve;
-        }
     }
     return found;
 }
@@ -103,9 +102,8 @@ static void look_at_stream(struct serve_conn *serve)
     bool had_chance = serve->conn.write_deadline_us != 0;
     bool is_much =
         unsent(serve) > SERVE_STREAM_BYTES_MAX || (had_chance && most != 0 && unsent(serve) > most);
-    if (serve->state == SERVE_STREAMING && is_much && !serve->over) {
+    if (serve->state == SERVE_STREAMING && is_much && !serve->over)
         give_up(serve);
-    }
 }
 
 void http_budget_kept(struct serve_conn *serve)
@@ -117,13 +115,11 @@ void http_budget_kept(struct serve_conn *serve)
     struct serve_conn *found = NULL;
     http_budget_count(serve);
     look_at_stream(serve);
-    if (most == 0 || *total <= most) {
+    if (most == 0 || *total <= most)
         return;
-    }
     while (*total - going(server, serve->streams) > most &&
-           (found = worst(server, serve->streams)) != NULL) {
+           (found = worst(server, serve->streams)) != NULL)
         give_up(found);
-    }
 }
 
 /* --- a stream that is cut off ---------------------------------------------------------------- */
@@ -145,9 +141,8 @@ static void pass_chunks(struct serve_conn *serve)
     const struct buffer *out = &serve->conn.out;
     while (serve->boundary < serve->conn.out_sent) {
         size_t bytes = chunk_bytes(out, serve->boundary);
-        if (serve->boundary + bytes > serve->conn.out_sent) {
+        if (serve->boundary + bytes > serve->conn.out_sent)
             break;
-        }
         serve->boundary += bytes;
     }
 }
@@ -156,9 +151,8 @@ static void drop_sent(struct serve_conn *serve, size_t sent)
 {
     buffer_consume(&serve->conn.out, sent);
     serve->conn.out_sent -= sent;
-    if (serve->streams) {
+    if (serve->streams)
         serve->boundary = serve->boundary > sent ? serve->boundary - sent : 0;
-    }
 }
 
 void http_budget_release(struct serve_conn *serve)
@@ -168,27 +162,23 @@ void http_budget_release(struct serve_conn *serve)
         pass_chunks(serve);
         sent = serve->boundary < sent ? serve->boundary : sent;
     }
-    if (sent >= SERVE_RELEASE_BYTES && sent > serve->conn.out.len / 2) {
+    if (sent >= SERVE_RELEASE_BYTES && sent > serve->conn.out.len / 2)
         drop_sent(serve, sent);
-    }
 }
 
 bool http_budget_drop_unsent(struct serve_conn *serve)
 {
     struct buffer *out = &serve->conn.out;
     BUFFER_SCOPED struct buffer kept = {.data = NULL};
-    if (!serve->exchange.chunked) {
+    if (!serve->exchange.chunked)
         return false;
-    }
     pass_chunks(serve);
     size_t end = serve->boundary;
-    if (end < serve->conn.out_sent) {
+    if (end < serve->conn.out_sent)
         end += chunk_bytes(out, end); /* it has begun to leave: the framing needs the rest */
-    }
     buffer_append(&kept, out->data + serve->conn.out_sent, end - serve->conn.out_sent);
-    if (kept.failed) {
+    if (kept.failed)
         return false;
-    }
     struct buffer dropped = *out;
     *out = kept;
     kept = dropped;

@@ -13,7 +13,7 @@ bool http_budget_body_fits(const struct serve_conn *serve);
 void http_budget_kept(struct serve_conn *serve);
 /* Gives memory of what is sent back. */
 void http_budget_release(struct serve_conn *serve);
-/* What has not begun to leave is gone from a chunked stream; false: that can not be. */
+/* What has not begun to leave is gone from a chunked stream; false: that cannot be. */
 bool http_budget_drop_unsent(struct serve_conn *serve);
 
 #endif

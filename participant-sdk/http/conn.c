@@ -34,19 +34,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     struct http_conn *conn = arg;
     (void)fd;
     (void)what;
-    if (conn->fd < 0 || !conn->reading) {
+    if (conn->fd < 0 || !conn->reading)
         return;
-    }
     struct http_loop *loop = conn->loop;
     http_loop_enter(loop);
     ssize_t n = receive(conn, loop->read_data, HTTP_READ_BYTES);
-    if (n > 0) {
+    if (n > 0)
         conn->ops->bytes(conn, loop->read_data, (size_t)n);
-    } else if (n == 0) {
+    else if (n == 0)
         conn->ops->ended(conn, 0);
-    } else if (!is_for_later(errno)) {
+    else if (!is_for_later(errno))
         conn->ops->ended(conn, errno);
-    }
     http_loop_leave(loop);
 }
 
@@ -54,9 +52,8 @@ static void on_connected(struct http_conn *conn)
 {
     int error = 0;
     socklen_t size = sizeof(error);
-    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
         error = errno;
-    }
     conn->connecting = false;
     conn->ops->connected(conn, error);
 }
@@ -66,16 +63,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     struct http_conn *conn = arg;
     (void)fd;
     (void)what;
-    if (conn->fd < 0) {
+    if (conn->fd < 0)
         return;
-    }
     struct http_loop *loop = conn->loop;
     http_loop_enter(loop);
-    if (conn->connecting) {
+    if (conn->connecting)
         on_connected(conn);
-    } else {
+    else
         http_conn_flush(conn);
-    }
     http_loop_leave(loop);
 }
 
@@ -89,12 +84,10 @@ int http_conn_init(struct http_conn *conn, struct http_loop *loop, const struct 
     conn->writable = event_new(loop->base, fd, EV_WRITE, on_writable, conn);
     if (conn->readable == NULL || conn->writable == NULL ||
         (connecting && event_add(conn->writable, NULL) != 0)) {
-        if (conn->readable != NULL) {
+        if (conn->readable != NULL)
             event_free(conn->readable);
-        }
-        if (conn->writable != NULL) {
+        if (conn->writable != NULL)
             event_free(conn->writable);
-        }
         (void)close(fd);
         return TROTH_ERROR_NO_MEMORY;
     }
@@ -155,9 +148,8 @@ void http_conn_send(struct http_conn *conn)
     if (!conn->dirty) {
         conn->dirty = true;
         TAILQ_INSERT_TAIL(&conn->loop->dirty, conn, dirty_link);
-        if (conn->loop->autoflush) {
+        if (conn->loop->autoflush)
             http_loop_wake(conn->loop);
-        }
     }
 }
 
@@ -165,9 +157,8 @@ static void wait_for_room(struct http_conn *conn)
 {
     conn->write_deadline_us = mono_now().us + conn->write_timeout_us;
     http_loop_sweep_by(conn->loop, conn->write_deadline_us);
-    if (event_add(conn->writable, NULL) != 0) {
+    if (event_add(conn->writable, NULL) != 0)
         http_conn_schedule(conn, HTTP_RUN_BROKEN);
-    }
 }
 
 bool http_conn_is_held(const struct http_conn *conn)
@@ -190,9 +181,8 @@ void http_conn_flush(struct http_conn *conn)
         http_conn_schedule(conn, HTTP_RUN_BROKEN);
         return;
     }
-    if (conn->connecting || conn->out_sent == conn->out.len) {
+    if (conn->connecting || conn->out_sent == conn->out.len)
         return;
-    }
     if (conn->peeks && conn->out_sent == 0 && !http_conn_is_quiet(conn)) {
         http_conn_schedule(conn, HTTP_RUN_BROKEN); /* nothing has left, and nothing will */
         return;
@@ -204,14 +194,12 @@ void http_conn_flush(struct http_conn *conn)
     }
     conn->out_sent += n > 0 ? (size_t)n : 0;
     if (conn->out_sent < conn->out.len) {
-        if (n > 0 || conn->write_deadline_us == 0) {
+        if (n > 0 || conn->write_deadline_us == 0)
             wait_for_room(conn);
-        } else {
+        else
             (void)event_add(conn->writable, NULL); /* a spurious wake-up: the deadline stands */
-        }
-        if (conn->ops->kept != NULL) {
+        if (conn->ops->kept != NULL)
             conn->ops->kept(conn);
-        }
         return;
     }
     conn->write_deadline_us = 0;
@@ -230,18 +218,16 @@ void http_conn_schedule(struct http_conn *conn, unsigned reasons)
 void http_conn_read_deadline(struct http_conn *conn, uint64_t deadline_us)
 {
     conn->read_deadline_us = deadline_us;
-    if (deadline_us != 0) {
+    if (deadline_us != 0)
         http_loop_sweep_by(conn->loop, deadline_us);
-    }
 }
 
 void http_buffer_reset(struct buffer *buffer)
 {
-    if (buffer->cap > HTTP_KEEP_BYTES) {
+    if (buffer->cap > HTTP_KEEP_BYTES)
         buffer_finish(buffer);
-    } else {
+    else
         buffer_clear(buffer);
-    }
 }
 
 bool http_limits_valid(const struct http_limits *limits)

@@ -15,13 +15,11 @@
 /* http://host/path -> /path (RFC 9112, section 3.2.2: a server must take this form too). */
 static size_t skip_authority(struct troth_span target)
 {
-    if (target.len < 7 || strncasecmp(target.data, "http://", 7) != 0) {
+    if (target.len < 7 || strncasecmp(target.data, "http://", 7) != 0)
         return 0;
-    }
     size_t at = 7;
-    while (at < target.len && target.data[at] != '/' && target.data[at] != '?') {
+    while (at < target.len && target.data[at] != '/' && target.data[at] != '?')
         at++;
-    }
     return at;
 }
 
@@ -62,18 +60,16 @@ struct troth_span http_exchange_method(const struct http_exchange *exchange)
 
 struct troth_span http_exchange_path(const struct http_exchange *exchange)
 {
-    if (exchange->path_len == 0) { /* http://host without a path */
+    if (exchange->path_len == 0) /* http://host without a path */
         return (struct troth_span){"/", 1};
-    }
     return (struct troth_span){exchange->conn->parse.head.data + exchange->path,
                                exchange->path_len};
 }
 
 struct troth_span http_exchange_query(const struct http_exchange *exchange)
 {
-    if (exchange->query == 0) {
+    if (exchange->query == 0)
         return (struct troth_span){"", 0};
-    }
     return (struct troth_span){exchange->conn->parse.head.data + exchange->query,
                                exchange->query_len};
 }
@@ -83,14 +79,12 @@ static const struct serve_joined *join(struct http_exchange *exchange, const cha
 {
     const struct http_parse *parse = &exchange->conn->parse;
     struct serve_joined *joined = malloc(sizeof(*joined) + parse->head.len);
-    if (joined == NULL) {
+    if (joined == NULL)
         return NULL;
-    }
     joined->len = 0;
     for (uint32_t i = 0; i < parse->field_count; i++) {
-        if (!http_parse_is_named(parse, i, name)) {
+        if (!http_parse_is_named(parse, i, name))
             continue;
-        }
         if (joined->len > 0) {
             joined->text[joined->len++] = ',';
             joined->text[joined->len++] = ' ';
@@ -110,14 +104,12 @@ bool http_exchange_header(const struct http_exchange *exchange, const char *name
     struct serve_conn *serve = exchange->conn;
     struct troth_span first;
     uint32_t count = http_parse_header(&serve->parse, name, &first);
-    if (count == 0) {
+    if (count == 0)
         return false;
-    }
     if (count > 1) {
         const struct serve_joined *joined = join(&serve->exchange, name);
-        if (joined == NULL) {
+        if (joined == NULL)
             return false;
-        }
         first = (struct troth_span){joined->text, joined->len};
     }
     *ret_value = first;
@@ -132,9 +124,8 @@ struct troth_span http_exchange_body(const struct http_exchange *exchange)
 
 static int hex_digit(char c)
 {
-    if (c >= '0' && c <= '9') {
+    if (c >= '0' && c <= '9')
         return c - '0';
-    }
     c = (char)(c | 0x20);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -148,9 +139,8 @@ static size_t decode_one(const char *at, const char *end, char *ret_char)
     }
     int high = end - at >= 3 ? hex_digit(at[1]) : -1;
     int low = high >= 0 ? hex_digit(at[2]) : -1;
-    if (low < 0 || (high == 0 && low == 0)) {
+    if (low < 0 || (high == 0 && low == 0))
         return 0;
-    }
     *ret_char = (char)(high * 16 + low);
     return 3;
 }
@@ -176,9 +166,8 @@ static bool is_name(const char *at, const char *end, const char *name)
     for (; at < end && *name != 0; name++) {
         char c;
         size_t used = decode_one(at, end, &c);
-        if (used == 0 || c != *name) {
+        if (used == 0 || c != *name)
             return false;
-        }
         at += used;
     }
     return at == end && *name == 0;
@@ -195,9 +184,8 @@ bool http_exchange_parameter(const struct http_exchange *exchange, const char *n
         const char *stop = amp != NULL ? amp : end;
         const char *equals = memchr(at, '=', (size_t)(stop - at));
         const char *name_end = equals != NULL ? equals : stop;
-        if (is_name(at, name_end, name)) {
+        if (is_name(at, name_end, name))
             return decode(equals != NULL ? equals + 1 : stop, stop, ret_value);
-        }
         at = stop + (stop < end ? 1 : 0);
     }
     return false;
@@ -224,14 +212,12 @@ void http_exchange_client(const struct http_exchange *exchange, char ret_text[HT
     } peer = {.any = {0}};
     socklen_t size = sizeof peer;
     (void)strcpy(ret_text, "?");
-    if (getpeername(exchange->conn->conn.fd, &peer.any, &size) != 0) {
+    if (getpeername(exchange->conn->conn.fd, &peer.any, &size) != 0)
         return;
-    }
-    if (peer.any.sa_family == AF_INET) {
+    if (peer.any.sa_family == AF_INET)
         (void)inet_ntop(AF_INET, &peer.v4.sin_addr, ret_text, HTTP_CLIENT_TEXT_MAX);
-    } else if (peer.any.sa_family == AF_INET6) {
+    else if (peer.any.sa_family == AF_INET6)
         network_text(peer.v6.sin6_addr, ret_text);
-    }
 }
 
 void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gone_arg)

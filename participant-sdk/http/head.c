@@ -23,11 +23,9 @@ static const bool token_chars[256] = {
 
 bool http_is_token(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (!token_chars[(unsigned char)text[i]]) {
+    for (size_t i = 0; i < len; i++)
+        if (!token_chars[(unsigned char)text[i]])
             return false;
-        }
-    }
     return len > 0;
 }
 
@@ -40,9 +38,8 @@ static bool has_crlf(const struct http_parse *parse, size_t at)
 static size_t skip_empty_lines(const struct http_parse *parse)
 {
     size_t at = 0;
-    while (has_crlf(parse, at)) {
+    while (has_crlf(parse, at))
         at += 2;
-    }
     return at;
 }
 
@@ -51,9 +48,8 @@ static int check_target(struct troth_span target, const char **ret_what)
     *ret_what = "the request target is not well formed";
     for (size_t i = 0; i < target.len; i++) {
         unsigned char c = (unsigned char)target.data[i];
-        if (c <= ' ' || c >= 0x7f || c == '#') {
+        if (c <= ' ' || c >= 0x7f || c == '#')
             return 400;
-        }
     }
     bool is_absolute = target.len > 7 && strncasecmp(target.data, "http://", 7) == 0;
     return target.data[0] == '/' || http_span_is(target, "*") || is_absolute ? 0 : 400;
@@ -74,13 +70,11 @@ static int check_request_line(const struct http_parse *parse, size_t *ret_end,
     }
     *ret_what = "the request line is not well formed";
     if (parse->target_len == 0 || start + method_len + 1 != parse->target ||
-        memcmp(data + start, method, method_len) != 0 || data[start + method_len] != ' ') {
+        memcmp(data + start, method, method_len) != 0 || data[start + method_len] != ' ')
         return 400;
-    }
     if (behind + 11 > parse->head.len || memcmp(data + behind, " HTTP/1.", 8) != 0 ||
-        !has_crlf(parse, behind + 9)) {
+        !has_crlf(parse, behind + 9))
         return 400;
-    }
     if (parse->llhttp.method == HTTP_CONNECT) {
         *ret_what = "CONNECT is not supported";
         return 501;
@@ -96,9 +90,8 @@ static int check_status_line(const struct http_parse *parse, size_t *ret_end, co
     const char *lf = memchr(data, '\n', parse->head.len);
     *ret_what = "the status line is not well formed";
     if (lf == NULL || parse->head.len < 14 || memcmp(data, "HTTP/1.", 7) != 0 || data[8] != ' ' ||
-        memchr(data, '\r', (size_t)(lf - data)) != lf - 1) {
+        memchr(data, '\r', (size_t)(lf - data)) != lf - 1)
         return 400;
-    }
     *ret_end = (size_t)(lf + 1 - data);
     return 0;
 }
@@ -112,20 +105,16 @@ static int check_headers(const struct http_parse *parse, size_t at, const char *
         const struct http_field *field = &parse->fields[i];
         size_t colon = (size_t)field->name + field->name_len;
         if (field->name != at || !http_is_token(data + at, field->name_len) ||
-            colon >= parse->head.len || data[colon] != ':') {
+            colon >= parse->head.len || data[colon] != ':')
             return 400;
-        }
         size_t value = colon + 1;
-        while (value < parse->head.len && (data[value] == ' ' || data[value] == '\t')) {
+        while (value < parse->head.len && (data[value] == ' ' || data[value] == '\t'))
             value++;
-        }
-        if (field->value_len > 0 && field->value != value) {
+        if (field->value_len > 0 && field->value != value)
             return 400;
-        }
         at = value + field->value_len;
-        if (!has_crlf(parse, at)) {
+        if (!has_crlf(parse, at))
             return 400;
-        }
         at += 2;
     }
     return has_crlf(parse, at) && at + 2 == parse->head.len ? 0 : 400;
@@ -165,8 +154,7 @@ int http_head_check(const struct http_parse *parse, const char **ret_what)
     size_t at = 0;
     int status = parse->llhttp.type == HTTP_REQUEST ? check_request_line(parse, &at, ret_what)
                                                     : check_status_line(parse, &at, ret_what);
-    if (status == 0) {
+    if (status == 0)
         status = check_headers(parse, at, ret_what);
-    }
     return status != 0 ? status : check_meaning(parse, ret_what);
 }

@@ -44,9 +44,8 @@ void http_loop_enter(struct http_loop *loop)
 void http_loop_leave(struct http_loop *loop)
 {
     assert(loop->depth > 0);
-    if (--loop->depth == 0 && loop->destroyed) {
+    if (--loop->depth == 0 && loop->destroyed)
         free_loop(loop);
-    }
 }
 
 void http_loop_bury(struct http_loop *loop, struct http_buried *memory)
@@ -72,9 +71,8 @@ static void run_scheduled(struct http_loop *loop)
         conn->reasons = 0;
         conn->ops->run(conn, reasons);
     }
-    if (!TAILQ_EMPTY(&loop->scheduled)) {
+    if (!TAILQ_EMPTY(&loop->scheduled))
         http_loop_wake(loop);
-    }
 }
 
 static void on_run(evutil_socket_t fd, short what, void *arg)
@@ -82,22 +80,19 @@ static void on_run(evutil_socket_t fd, short what, void *arg)
     struct http_loop *loop = arg;
     (void)fd;
     (void)what;
-    if (loop->depth == 0) { /* else the host dispatches its base from inside a callback */
+    if (loop->depth == 0) /* else the host dispatches its base from inside a callback */
         free_dead(loop);
-    }
     http_loop_enter(loop);
     run_scheduled(loop); /* with the last connection closed it has nothing more to do */
-    if (loop->autoflush && !loop->destroyed) {
+    if (loop->autoflush && !loop->destroyed)
         http_loop_flush(loop);
-    }
     http_loop_leave(loop);
 }
 
 void http_loop_wake(struct http_loop *loop)
 {
-    if (!loop->destroyed) {
+    if (!loop->destroyed)
         event_active(loop->run_event, EV_TIMEOUT, 1);
-    }
 }
 
 static void arm_sweep(struct http_loop *loop, uint64_t at_us, uint64_t now_us)
@@ -110,23 +105,20 @@ static void arm_sweep(struct http_loop *loop, uint64_t at_us, uint64_t now_us)
 
 void http_loop_sweep_by(struct http_loop *loop, uint64_t deadline_us)
 {
-    if (loop->sweep_at_us == 0 || deadline_us < loop->sweep_at_us) {
+    if (loop->sweep_at_us == 0 || deadline_us < loop->sweep_at_us)
         arm_sweep(loop, deadline_us, mono_now().us);
-    }
 }
 
 static bool is_late(uint64_t *deadline_us, uint64_t now_us, uint64_t *next_us)
 {
-    if (*deadline_us == 0) {
+    if (*deadline_us == 0)
         return false;
-    }
     if (*deadline_us <= now_us) {
         *deadline_us = 0;
         return true;
     }
-    if (*next_us == 0 || *deadline_us < *next_us) {
+    if (*next_us == 0 || *deadline_us < *next_us)
         *next_us = *deadline_us;
-    }
     return false;
 }
 
@@ -142,12 +134,10 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     (void)what;
     TAILQ_FOREACH(conn, &loop->all, all)
     {
-        if (is_late(&conn->read_deadline_us, now_us, &next_us)) {
+        if (is_late(&conn->read_deadline_us, now_us, &next_us))
             http_conn_schedule(conn, HTTP_RUN_READ_LATE);
-        }
-        if (is_late(&conn->write_deadline_us, now_us, &next_us)) {
+        if (is_late(&conn->write_deadline_us, now_us, &next_us))
             http_conn_schedule(conn, HTTP_RUN_WRITE_LATE);
-        }
     }
     loop->sweep_at_us = 0;
     if (next_us != 0) {
@@ -160,9 +150,8 @@ int http_loop_create(struct event_base *base, struct http_loop **ret_loop)
 {
     assert(base != NULL && ret_loop != NULL);
     struct http_loop *loop = calloc(1, sizeof(*loop));
-    if (loop == NULL) {
+    if (loop == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     loop->base = base;
     TAILQ_INIT(&loop->all);
     TAILQ_INIT(&loop->dirty);
@@ -181,22 +170,18 @@ int http_loop_create(struct event_base *base, struct http_loop **ret_loop)
 
 void http_loop_destroy(struct http_loop *loop)
 {
-    if (loop == NULL) {
+    if (loop == NULL)
         return;
-    }
     assert(loop->users == 0);
     assert(TAILQ_EMPTY(&loop->all));
     resolver_destroy(loop->resolver);
-    if (loop->run_event != NULL) {
+    if (loop->run_event != NULL)
         event_free(loop->run_event);
-    }
-    if (loop->sweep_event != NULL) {
+    if (loop->sweep_event != NULL)
         event_free(loop->sweep_event);
-    }
     loop->destroyed = true;
-    if (loop->depth == 0) {
+    if (loop->depth == 0)
         free_loop(loop);
-    }
 }
 
 struct event_base *http_loop_base(const struct http_loop *loop)
@@ -219,9 +204,8 @@ int http_loop_resolver(struct http_loop *loop, struct resolver **ret_resolver)
 {
     if (loop->resolver == NULL) {
         int error = resolver_create(loop->base, NULL, &loop->resolver);
-        if (error != 0) {
+        if (error != 0)
             return error;
-        }
     }
     *ret_resolver = loop->resolver;
     return 0;
@@ -252,9 +236,8 @@ void http_loop_flush(struct http_loop *loop)
 void http_loop_autoflush(struct http_loop *loop)
 {
     loop->autoflush = true;
-    if (!TAILQ_EMPTY(&loop->dirty)) {
+    if (!TAILQ_EMPTY(&loop->dirty))
         http_loop_wake(loop);
-    }
 }
 
 const char *http_loop_date(struct http_loop *loop)

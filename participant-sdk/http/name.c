@@ -31,11 +31,9 @@ void name_finish(struct name *name)
 
 static struct name_address *find(struct name *name, const struct resolver_address *address)
 {
-    for (uint32_t i = 0; i < name->count; i++) {
-        if (resolver_address_same(&name->addresses[i].to, address)) {
+    for (uint32_t i = 0; i < name->count; i++)
+        if (resolver_address_same(&name->addresses[i].to, address))
             return &name->addresses[i];
-        }
-    }
     return NULL;
 }
 
@@ -73,11 +71,10 @@ static void on_answer(void *arg, const struct resolver_answer *answer)
 {
     struct name *name = arg;
     name->question = NULL;
-    if (answer->error == 0) {
+    if (answer->error == 0)
         take(name, answer);
-    } else {
+    else
         fail(name, answer->error, answer->text);
-    }
     name->changed(name->arg);
 }
 
@@ -85,24 +82,20 @@ static void ask(struct name *name, uint64_t now_us)
 {
     struct resolver *resolver = NULL;
     int error = http_loop_resolver(name->loop, &resolver);
-    if (error == 0) {
+    if (error == 0)
         error = resolver_ask(resolver, name->host, name->port, on_answer, name, &name->question);
-    }
-    if (error == 0) {
+    if (error == 0)
         name->asked_us = now_us;
-    } else {
+    else
         fail(name, error, troth_error_text(error));
-    }
 }
 
 enum name_state name_look(struct name *name, uint64_t now_us)
 {
-    if (now_us < name->expires_us && name->count > 0) {
+    if (now_us < name->expires_us && name->count > 0)
         return NAME_KNOWN;
-    }
-    if (name->question == NULL && now_us >= name->again_us) {
+    if (name->question == NULL && now_us >= name->again_us)
         ask(name, now_us);
-    }
     if (name->count > 0) {
         bool is_late = name->question == NULL || now_us - name->asked_us >= NAME_STALE_WAIT_US;
         return is_late || name->again_us != 0 ? NAME_KNOWN : NAME_ASKED;
@@ -114,12 +107,10 @@ uint32_t name_choose(const struct name *name, uint32_t tried, uint64_t now_us)
 {
     uint32_t avoided = UINT32_MAX;
     for (uint32_t i = 0; i < name->count; i++) {
-        if ((tried & (1u << i)) != 0) {
+        if ((tried & (1u << i)) != 0)
             continue;
-        }
-        if (name->addresses[i].avoid_until_us <= now_us) {
+        if (name->addresses[i].avoid_until_us <= now_us)
             return i;
-        }
         avoided = avoided == UINT32_MAX ? i : avoided;
     }
     return avoided;
@@ -128,25 +119,21 @@ uint32_t name_choose(const struct name *name, uint32_t tried, uint64_t now_us)
 void name_failed(struct name *name, const struct resolver_address *address, uint64_t now_us)
 {
     struct name_address *found = find(name, address);
-    if (found != NULL) {
+    if (found != NULL)
         found->avoid_until_us = now_us + NAME_AVOID_US;
-    }
 }
 
 void name_worked(struct name *name, const struct resolver_address *address)
 {
     struct name_address *found = find(name, address);
-    if (found != NULL) {
+    if (found != NULL)
         found->avoid_until_us = 0;
-    }
 }
 
 bool name_has(const struct name *name, const struct resolver_address *address)
 {
-    for (uint32_t i = 0; i < name->count; i++) {
-        if (resolver_address_same(&name->addresses[i].to, address)) {
+    for (uint32_t i = 0; i < name->count; i++)
+        if (resolver_address_same(&name->addresses[i].to, address))
             return true;
-        }
-    }
     return false;
 }

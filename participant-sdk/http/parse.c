@@ -30,12 +30,10 @@ static uint32_t offset_of(const struct http_parse *parse, const char *at)
 static int on_url(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parse *parse = llhttp->data;
-    if (parse->target_len == 0) {
+    if (parse->target_len == 0)
         parse->target = offset_of(parse, at);
-    }
-    if (len > parse->limits->target_bytes_max - parse->target_len) {
+    if (len > parse->limits->target_bytes_max - parse->target_len)
         return refuse(parse, 414, "the request target is too long");
-    }
     parse->target_len += (uint32_t)len;
     return 0;
 }
@@ -43,9 +41,8 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t len)
 static int on_field(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parse *parse = llhttp->data;
-    if (parse->head_done) {
+    if (parse->head_done)
         return 0; /* trailers are dropped */
-    }
     uint32_t offset = offset_of(parse, at);
     if (parse->field_count > 0 && !parse->value_seen) {
         struct http_field *last = &parse->fields[parse->field_count - 1];
@@ -54,9 +51,8 @@ static int on_field(llhttp_t *llhttp, const char *at, size_t len)
             return 0;
         }
     }
-    if (parse->field_count == parse->limits->headers_max) {
+    if (parse->field_count == parse->limits->headers_max)
         return refuse(parse, 431, "too many headers");
-    }
     parse->fields[parse->field_count++] =
         (struct http_field){.name = offset, .name_len = (uint32_t)len};
     parse->value_seen = false;
@@ -66,12 +62,10 @@ static int on_field(llhttp_t *llhttp, const char *at, size_t len)
 static int on_value(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parse *parse = llhttp->data;
-    if (parse->head_done) {
+    if (parse->head_done)
         return 0;
-    }
-    if (parse->field_count == 0) {
+    if (parse->field_count == 0)
         return refuse(parse, 400, "a header without a name");
-    }
     struct http_field *last = &parse->fields[parse->field_count - 1];
     if (!parse->value_seen) {
         last->value = offset_of(parse, at);
@@ -93,12 +87,10 @@ static int on_headers_complete(llhttp_t *llhttp)
     bool is_bodiless =
         llhttp->type == HTTP_RESPONSE && (llhttp->status_code / 100 == 1 ||
                                           llhttp->status_code == 204 || llhttp->status_code == 304);
-    if (llhttp->type == HTTP_RESPONSE && llhttp->status_code / 100 != 2) {
+    if (llhttp->type == HTTP_RESPONSE && llhttp->status_code / 100 != 2)
         parse->streaming = false; /* a refusal is gathered, within its limit */
-    }
-    if (parse->skip_body || is_bodiless) {
+    if (parse->skip_body || is_bodiless)
         llhttp->flags |= F_SKIPBODY;
-    }
     return HPE_PAUSED;
 }
 
@@ -117,21 +109,18 @@ static bool is_framing_strict(struct http_parse *parse, const char *data, const 
     for (const char *at = data; at < end; at++) {
         switch (parse->framing) {
         case HTTP_FRAMING_ANY:
-            if (*at == '\n') {
+            if (*at == '\n')
                 return false;
-            }
             parse->framing = *at == '\r' ? HTTP_FRAMING_LF : HTTP_FRAMING_ANY;
             break;
         case HTTP_FRAMING_LF:
-            if (*at != '\n') {
+            if (*at != '\n')
                 return false;
-            }
             parse->framing = HTTP_FRAMING_ANY;
             break;
         case HTTP_FRAMING_CRLF:
-            if (*at != '\r') {
+            if (*at != '\r')
                 return false;
-            }
             parse->framing = HTTP_FRAMING_LF;
             break;
         }
@@ -143,18 +132,15 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parse *parse = llhttp->data;
     if (parse->chunked) {
-        if (!is_framing_strict(parse, parse->framing_from, at)) {
+        if (!is_framing_strict(parse, parse->framing_from, at))
             return refuse(parse, 400, "the chunks are not well formed");
-        }
         parse->framing_from = at + len;
         parse->body_left -= len;
-        if (parse->body_left == 0) {
+        if (parse->body_left == 0)
             parse->framing = HTTP_FRAMING_CRLF;
-        }
     }
-    if (!parse->streaming && parse->body.len + len > parse->limits->body_bytes_max) {
+    if (!parse->streaming && parse->body.len + len > parse->limits->body_bytes_max)
         return refuse(parse, 413, "the body is too large");
-    }
     buffer_append(&parse->body, at, len);
     return 0;
 }
@@ -180,9 +166,8 @@ int http_parse_init(struct http_parse *parse, llhttp_type_t type, const struct h
 {
     *parse = (struct http_parse){.limits = limits};
     parse->fields = calloc(limits->headers_max, sizeof(*parse->fields));
-    if (parse->fields == NULL) {
+    if (parse->fields == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     llhttp_init(&parse->llhttp, type, &settings); /* strict: no lenient flag is ever set */
     parse->llhttp.data = parse;
     return 0;
@@ -221,13 +206,12 @@ void http_parse_reset(struct http_parse *parse)
 static enum http_parse_result refuse_error(struct http_parse *parse, llhttp_errno_t error)
 {
     const char *head = parse->head.data;
-    if (error == HPE_INVALID_METHOD && parse->head.len > 0 && head[0] >= 'A' && head[0] <= 'Z') {
+    if (error == HPE_INVALID_METHOD && parse->head.len > 0 && head[0] >= 'A' && head[0] <= 'Z')
         (void)refuse(parse, 501, "the method is not known");
-    } else if (error == HPE_INVALID_VERSION || error == HPE_PAUSED_H2_UPGRADE) {
+    else if (error == HPE_INVALID_VERSION || error == HPE_PAUSED_H2_UPGRADE)
         (void)refuse(parse, 505, "the HTTP version is not supported");
-    } else {
+    else
         (void)refuse(parse, 400, "the message is not well formed HTTP");
-    }
     return HTTP_PARSE_BAD;
 }
 
@@ -247,22 +231,17 @@ static enum http_parse_result feed_head(struct http_parse *parse, const char *da
     parse->origin = data;
     llhttp_errno_t error = llhttp_execute(&parse->llhttp, data, len);
     size_t used = error == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&parse->llhttp) - data);
-    if (parse->status == 0 && used > room) {
+    if (parse->status == 0 && used > room)
         (void)refuse(parse, 431, "the headers are too large");
-    }
     buffer_append(&parse->head, data, used < room ? used : room);
-    if (parse->head.failed) {
+    if (parse->head.failed)
         (void)refuse(parse, 503, "out of memory");
-    }
-    if (parse->status != 0) {
+    if (parse->status != 0)
         return refuse_head(parse);
-    }
-    if (error == HPE_OK) {
+    if (error == HPE_OK)
         return HTTP_PARSE_MORE;
-    }
-    if (error != HPE_PAUSED || !parse->head_done) {
+    if (error != HPE_PAUSED || !parse->head_done)
         return refuse_error(parse, error);
-    }
     const char *what;
     int status = http_head_check(parse, &what);
     if (status != 0) {
@@ -280,12 +259,10 @@ static enum http_parse_result feed_body(struct http_parse *parse, const char *da
     parse->framing_from = data;
     llhttp_errno_t error = llhttp_execute(&parse->llhttp, data, len);
     size_t used = error == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&parse->llhttp) - data);
-    if (parse->status != 0) {
+    if (parse->status != 0)
         return HTTP_PARSE_BAD;
-    }
-    if (error != HPE_OK && (error != HPE_PAUSED || !parse->done)) {
+    if (error != HPE_OK && (error != HPE_PAUSED || !parse->done))
         return refuse_error(parse, error);
-    }
     if (parse->chunked && !is_framing_strict(parse, parse->framing_from, data + used)) {
         (void)refuse(parse, 400, "the chunks are not well formed");
         return HTTP_PARSE_BAD;
@@ -324,9 +301,8 @@ enum http_parse_result http_parse_feed(struct http_parse *parse, const char *dat
 
 enum http_parse_result http_parse_eof(struct http_parse *parse)
 {
-    if (parse->head_done && parse->status == 0) {
+    if (parse->head_done && parse->status == 0)
         (void)llhttp_finish(&parse->llhttp);
-    }
     return parse->done ? HTTP_PARSE_DONE : HTTP_PARSE_BAD;
 }
 
@@ -344,9 +320,8 @@ struct troth_span http_parse_value(const struct http_parse *parse, uint32_t i)
 {
     const char *at = parse->head.data + parse->fields[i].value;
     size_t len = parse->fields[i].value_len;
-    while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t')) {
+    while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
         len--;
-    }
     return (struct troth_span){at, len};
 }
 
@@ -360,11 +335,9 @@ uint32_t http_parse_header(const struct http_parse *parse, const char *name,
                            struct troth_span *ret_first)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < parse->field_count; i++) {
-        if (http_parse_is_named(parse, i, name) && count++ == 0) {
+    for (uint32_t i = 0; i < parse->field_count; i++)
+        if (http_parse_is_named(parse, i, name) && count++ == 0)
             *ret_first = http_parse_value(parse, i);
-        }
-    }
     return count;
 }
 
@@ -378,9 +351,8 @@ bool http_span_is(struct troth_span span, const char *text)
 static uint32_t seconds_at(const char *at, const char *end)
 {
     size_t len = 0;
-    while (at + len < end && at[len] >= '0' && at[len] <= '9') {
+    while (at + len < end && at[len] >= '0' && at[len] <= '9')
         len++;
-    }
     uint64_t seconds = 0;
     return number_parse((struct troth_span){at, len}, KEEP_ALIVE_SECONDS_MAX, &seconds) ==
                    TROTH_ERROR_SYNTAX
@@ -393,9 +365,8 @@ bool http_parse_keep_alive(const struct http_parse *parse, uint32_t *ret_seconds
     static const char name[] = "timeout=";
     const size_t len = sizeof(name) - 1;
     struct troth_span value;
-    if (!parse->head_done || http_parse_header(parse, "Keep-Alive", &value) == 0) {
+    if (!parse->head_done || http_parse_header(parse, "Keep-Alive", &value) == 0)
         return false;
-    }
     const char *end = value.data + value.len;
     for (const char *at = value.data; (size_t)(end - at) > len; at++) {
         bool begins = at == value.data || at[-1] == ' ' || at[-1] == ',';

@@ -20,18 +20,16 @@ int http_peer_create(struct http_loop *loop, const struct http_peer_config *conf
     assert(config->connections_max > 0 && config->connect_timeout_us > 0);
     assert(http_limits_valid(&config->limits));
     struct http_peer *peer = calloc(1, sizeof(*peer));
-    if (peer == NULL) {
+    if (peer == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     peer->loop = loop;
     peer->config = *config;
     peer->config.url = NULL; /* borrowed for this call only */
     TAILQ_INIT(&peer->links);
     TAILQ_INIT(&peer->idle);
     int result = http_url_parse(config->url, &peer->url);
-    if (result == 0) {
+    if (result == 0)
         result = http_wait_init(peer);
-    }
     if (result != 0) {
         free(peer);
         return result;
@@ -43,19 +41,16 @@ int http_peer_create(struct http_loop *loop, const struct http_peer_config *conf
 
 void http_peer_destroy(struct http_peer *peer)
 {
-    if (peer == NULL || peer->destroying) {
+    if (peer == NULL || peer->destroying)
         return;
-    }
     peer->destroying = true;
     peer->why[0] = 0;
     struct peer_link *link;
-    while ((link = TAILQ_FIRST(&peer->links)) != NULL) {
-        if (link->state == PEER_LINK_CONNECTING || link->state == PEER_LINK_BUSY) {
+    while ((link = TAILQ_FIRST(&peer->links)) != NULL)
+        if (link->state == PEER_LINK_CONNECTING || link->state == PEER_LINK_BUSY)
             http_link_finish(link, TROTH_ERROR_SHUTTING_DOWN, false);
-        } else {
+        else
             http_link_close(link);
-        }
-    }
     http_wait_finish(peer);
     while (peer->unused != NULL) {
         struct http_call *call = peer->unused;
@@ -63,9 +58,8 @@ void http_peer_destroy(struct http_peer *peer)
         free(call);
     }
     peer->loop->users--;
-    if (peer->gone != NULL) {
+    if (peer->gone != NULL)
         *peer->gone = true;
-    }
     http_loop_bury(peer->loop, &peer->buried);
 }
 
@@ -87,9 +81,8 @@ uint32_t http_peer_free(const struct http_peer *peer)
 static struct http_call *new_call(struct http_peer *peer)
 {
     struct http_call *call = peer->unused;
-    if (call == NULL) {
+    if (call == NULL)
         return calloc(1, sizeof(*call));
-    }
     peer->unused = call->next;
     return call;
 }
@@ -122,9 +115,8 @@ static void build(const struct http_peer *peer, const struct http_request *reque
     APPEND_LITERAL(out, " HTTP/1.1\r\nHost: ");
     buffer_append_text(out, peer->url.authority);
     APPEND_LITERAL(out, "\r\n");
-    for (const struct http_header *h = request->headers; h != NULL && h->name != NULL; h++) {
+    for (const struct http_header *h = request->headers; h != NULL && h->name != NULL; h++)
         append_header(out, h->name, h->value);
-    }
     if (request->type != NULL) {
         append_header(out, "Content-Type", request->type);
         APPEND_LITERAL(out, "Content-Length: ");
@@ -150,9 +142,8 @@ static int start(struct http_peer *peer, struct http_call *call, const struct ht
         buffer_finish(out);
         return TROTH_ERROR_NO_MEMORY;
     }
-    if (link == NULL) {
+    if (link == NULL)
         return http_wait_or_open(peer, call, &fresh);
-    }
     http_link_use(link, call);
     return 0;
 }
@@ -162,17 +153,14 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
 {
     assert(request->method != NULL && request->target != NULL);
     assert(request->timeout_us > 0 && request->on_done != NULL);
-    if (peer->destroying) {
+    if (peer->destroying)
         return TROTH_ERROR_SHUTTING_DOWN;
-    }
-    if (peer->busy >= peer->config.connections_max) {
+    if (peer->busy >= peer->config.connections_max)
         return TROTH_ERROR_FULL;
-    }
     uint64_t now_us = mono_now().us;
     struct http_call *call = new_call(peer);
-    if (call == NULL) {
+    if (call == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     *call = (struct http_call){
         .peer = peer,
         .on_line = request->on_line,
@@ -188,9 +176,8 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
         http_peer_call_free(peer, call);
         return result;
     }
-    if (ret_call != NULL) {
+    if (ret_call != NULL)
         *ret_call = call;
-    }
     return 0;
 }
 

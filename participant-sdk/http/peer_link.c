@@ -38,11 +38,10 @@ static const struct http_conn_ops ops;
 void http_link_close(struct peer_link *link)
 {
     struct http_peer *peer = link->peer;
-    if (link->state == PEER_LINK_IDLE) {
+    if (link->state == PEER_LINK_IDLE)
         TAILQ_REMOVE(&peer->idle, link, idle);
-    } else {
+    else
         peer->busy--;
-    }
     TAILQ_REMOVE(&peer->links, link, all);
     link->call = NULL;
     http_parse_finish(&link->parse);
@@ -54,9 +53,8 @@ static bool has_address(struct peer_link *link)
 {
     struct name *name = &link->peer->name;
     if (link->round != name->round) {
-        if (!name_has(name, &link->address)) {
+        if (!name_has(name, &link->address))
             return false;
-        }
         link->round = name->round;
     }
     return true;
@@ -70,9 +68,8 @@ static uint64_t idle_us(const struct peer_link *link)
 {
     const uint64_t own_us = link->peer->config.limits.idle_timeout_us / 4 * 3;
     uint32_t said_s;
-    if (!http_parse_keep_alive(&link->parse, &said_s)) {
+    if (!http_parse_keep_alive(&link->parse, &said_s))
         return own_us;
-    }
     uint64_t said_us = said_s * UINT64_C(1000000);
     said_us = said_us > 2 * PEER_LINK_MARGIN_US ? said_us - PEER_LINK_MARGIN_US : said_us / 2;
     return said_us < own_us ? said_us : own_us;
@@ -108,9 +105,8 @@ void http_link_finish(struct peer_link *link, int error, bool is_reusable)
     } else {
         http_link_close(link);
     }
-    if (!peer->destroying && peer->config.ready != NULL) {
+    if (!peer->destroying && peer->config.ready != NULL)
         peer->config.ready(peer->config.arg);
-    }
 }
 
 /* Ends the call with an error, and with words for it. */
@@ -152,18 +148,16 @@ static void set_connect_deadline(struct peer_link *link)
     uint64_t by_us = connect_by_us(link->call);
     uint64_t left_us = by_us > now_us ? by_us - now_us : 1;
     uint32_t untried = 1; /* itself */
-    for (uint32_t i = 0; i < link->peer->name.count; i++) {
+    for (uint32_t i = 0; i < link->peer->name.count; i++)
         untried += (link->call->tried & (1u << i)) == 0 ? 1 : 0;
-    }
     http_conn_read_deadline(&link->conn, now_us + left_us / untried + 1);
 }
 
 static int connect_to(const struct resolver_address *to, int *ret_fd)
 {
     int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-    if (fd < 0) {
+    if (fd < 0)
         return errno;
-    }
     if (connect(fd, &to->any, to->size) == 0 || errno == EINPROGRESS) {
         *ret_fd = fd;
         return 0;
@@ -184,9 +178,8 @@ static int connect_next(struct http_peer *peer, struct http_call *call,
     }
     for (;;) {
         uint32_t at = name_choose(&peer->name, call->tried, now_us);
-        if (at == UINT32_MAX) {
+        if (at == UINT32_MAX)
             return TROTH_ERROR_UNAVAILABLE;
-        }
         call->tried |= 1u << at;
         const struct resolver_address *to = &peer->name.addresses[at].to;
         int error = connect_to(to, ret_fd);
@@ -203,9 +196,8 @@ static int open_next(struct http_peer *peer, struct http_call *call, struct buff
     struct resolver_address address;
     int fd = -1;
     int result = connect_next(peer, call, &address, &fd);
-    if (result != 0) {
+    if (result != 0)
         return result;
-    }
     struct peer_link *link = calloc(1, sizeof(*link));
     if (link == NULL || http_parse_init(&link->parse, HTTP_RESPONSE, &peer->config.limits) != 0) {
         free(link);
@@ -236,9 +228,8 @@ static int open_next(struct http_peer *peer, struct http_call *call, struct buff
 int http_link_open(struct http_peer *peer, struct http_call *call, struct buffer *request)
 {
     int result = open_next(peer, call, request);
-    if (result != 0) {
+    if (result != 0)
         buffer_finish(request);
-    }
     return result;
 }
 
@@ -279,9 +270,8 @@ struct peer_link *http_link_reuse(struct http_peer *peer)
 {
     struct peer_link *link;
     while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
-        if (http_conn_is_quiet(&link->conn) && has_address(link)) {
+        if (http_conn_is_quiet(&link->conn) && has_address(link))
             return link;
-        }
         http_link_close(link);
     }
     return NULL;
@@ -313,25 +303,22 @@ static bool deliver_lines(struct peer_link *link)
     struct buffer *body = &link->parse.body;
     const size_t most = link->peer->config.limits.body_bytes_max; /* of one line */
     size_t from = 0;
-    if (!link->parse.streaming || !link->parse.head_done) {
+    if (!link->parse.streaming || !link->parse.head_done)
         return true;
-    }
     for (;;) {
         size_t seen = from == 0 ? link->line_seen : from;
         const char *end =
             seen < body->len ? memchr(body->data + seen, '\n', body->len - seen) : NULL;
-        if (end == NULL) {
+        if (end == NULL)
             break;
-        }
         size_t len = (size_t)(end - body->data) - from;
         if (len > most) {
             fail(link, TROTH_ERROR_TOO_LARGE, "a line is longer than its limit");
             return false;
         }
         call->on_line(call->arg, (struct troth_span){body->data + from, len});
-        if (link->conn.fd < 0) {
+        if (link->conn.fd < 0)
             return false;
-        }
         from += len + 1;
     }
     buffer_consume(body, from);
@@ -345,12 +332,10 @@ static bool deliver_lines(struct peer_link *link)
 
 static void complete(struct peer_link *link, size_t left)
 {
-    if (!deliver_lines(link)) {
+    if (!deliver_lines(link))
         return;
-    }
-    if (link->parse.streaming) {
+    if (link->parse.streaming)
         http_buffer_reset(&link->parse.body); /* a torn line at the end is nobody's */
-    }
     bool is_sent = link->conn.out_sent == link->conn.out.len;
     bool is_reusable = link->parse.keep_alive && is_sent && left == 0;
     http_link_finish(link, 0, is_reusable);
@@ -364,9 +349,8 @@ static bool leaves_stale(struct peer_link *link)
 {
     struct http_call *call = link->call;
     bool is_unwritten = link->conn.out_sent == 0;
-    if (!link->is_reused || http_parse_began(&link->parse) || (!is_unwritten && !call->is_safe)) {
+    if (!link->is_reused || http_parse_began(&link->parse) || (!is_unwritten && !call->is_safe))
         return false;
-    }
     call->was_repeated = call->was_repeated || !is_unwritten;
     call->tried = 0;
     call->connect_by_us = mono_now().us + link->peer->config.connect_timeout_us;
@@ -381,9 +365,8 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
         http_link_close(link);
         return;
     }
-    if (conn->out_sent == 0 && leaves_stale(link)) { /* an answer to nothing */
+    if (conn->out_sent == 0 && leaves_stale(link)) /* an answer to nothing */
         return;
-    }
     while (len > 0) {
         size_t used = 0;
         switch (http_parse_feed(&link->parse, data, len, &used)) {
@@ -422,9 +405,8 @@ static void on_ended(struct http_conn *conn, int error)
         http_link_close(link);
         return;
     }
-    if (leaves_stale(link)) {
+    if (leaves_stale(link))
         return;
-    }
     if (error == 0 && http_parse_eof(&link->parse) == HTTP_PARSE_DONE) {
         complete(link, 0);
         return;
@@ -448,11 +430,10 @@ static void on_late(struct peer_link *link)
     switch (link->state) {
     case PEER_LINK_CONNECTING:
         note_failure(link->peer, &link->address, ETIMEDOUT);
-        if (mono_now().us < connect_by_us(link->call)) {
+        if (mono_now().us < connect_by_us(link->call))
             move_on(link);
-        } else {
+        else
             give_up(link);
-        }
         break;
     case PEER_LINK_BUSY:
         fail(link, TROTH_ERROR_TIMEOUT, "no answer in time");
@@ -472,12 +453,10 @@ static void on_run(struct http_conn *conn, unsigned reasons)
     /* A broken write says nothing yet: an answer may be there to read, or its absence. But where it
      * was the first one on a kept connection, nothing has left. */
     if ((reasons & HTTP_RUN_BROKEN) != 0 && link->state == PEER_LINK_BUSY && conn->out_sent == 0 &&
-        !conn->out.failed && leaves_stale(link)) {
+        !conn->out.failed && leaves_stale(link))
         return;
-    }
-    if ((reasons & (HTTP_RUN_READ_LATE | HTTP_RUN_WRITE_LATE)) != 0) {
+    if ((reasons & (HTTP_RUN_READ_LATE | HTTP_RUN_WRITE_LATE)) != 0)
         on_late(link);
-    }
 }
 
 static const struct http_conn_ops ops = {

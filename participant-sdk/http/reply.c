@@ -43,11 +43,9 @@ const char *http_status_reason(int status)
         {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
-    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-        if (list[i].status == status) {
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+        if (list[i].status == status)
             return list[i].reason;
-        }
-    }
     return "Status"; /* the reason is for people only; RFC 9112, section 4 */
 }
 
@@ -82,25 +80,21 @@ void http_serve_append_head(struct serve_conn *serve, const struct serve_head *h
     struct buffer *out = &serve->conn.out;
     append_status_line(out, head->status);
     buffer_append(out, http_loop_date(serve->conn.loop), HTTP_DATE_HEADER_LEN);
-    if (head->type != NULL) {
+    if (head->type != NULL)
         append_header(out, "Content-Type", head->type);
-    }
-    for (const struct http_header *h = head->headers; h != NULL && h->name != NULL; h++) {
+    for (const struct http_header *h = head->headers; h != NULL && h->name != NULL; h++)
         append_header(out, h->name, h->value);
-    }
     if (head->has_length && head->status != 204 && head->status != 304) {
         APPEND_LITERAL(out, "Content-Length: ");
         buffer_append_uint(out, head->length);
         APPEND_LITERAL(out, "\r\n");
     }
-    if (head->chunked) {
+    if (head->chunked)
         APPEND_LITERAL(out, "Transfer-Encoding: chunked\r\n");
-    }
-    if (serve->close_after) {
+    if (serve->close_after)
         APPEND_LITERAL(out, "Connection: close\r\n");
-    } else if (serve->parse.llhttp.http_minor == 0) {
+    else if (serve->parse.llhttp.http_minor == 0)
         APPEND_LITERAL(out, "Connection: keep-alive\r\n");
-    }
     APPEND_LITERAL(out, "\r\n");
 }
 
@@ -108,9 +102,8 @@ static struct serve_conn *answering(struct http_exchange *exchange, enum serve_s
 {
     struct serve_conn *serve = exchange->conn;
     assert(serve->state == state); /* answered twice, or in the wrong order */
-    if (!serve->parse.keep_alive) {
+    if (!serve->parse.keep_alive)
         serve->close_after = true;
-    }
     return serve;
 }
 
@@ -119,17 +112,15 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
 {
     struct serve_conn *serve = answering(exchange, SERVE_HANDLING);
     struct troth_span sent = body;
-    if (type == NULL || status == 204 || status == 304) {
+    if (type == NULL || status == 204 || status == 304)
         sent.len = 0;
-    }
     http_serve_append_head(serve, &(struct serve_head){.status = status,
                                                        .type = type,
                                                        .headers = headers,
                                                        .has_length = true,
                                                        .length = sent.len});
-    if (!exchange->is_head) {
+    if (!exchange->is_head)
         buffer_append_span(&serve->conn.out, sent);
-    }
     http_serve_replied(serve);
 }
 
@@ -138,9 +129,8 @@ void http_exchange_begin(struct http_exchange *exchange, int status, const char 
 {
     struct serve_conn *serve = answering(exchange, SERVE_HANDLING);
     exchange->chunked = serve->parse.llhttp.http_minor > 0;
-    if (!exchange->chunked) {
+    if (!exchange->chunked)
         serve->close_after = true; /* HTTP/1.0: the end of the connection is the end of the body */
-    }
     http_serve_append_head(serve, &(struct serve_head){.status = status,
                                                        .type = type,
                                                        .headers = headers,
@@ -169,19 +159,15 @@ void http_exchange_write(struct http_exchange *exchange, struct troth_span piece
     struct serve_conn *serve = exchange->conn;
     struct buffer *out = &serve->conn.out;
     assert(serve->state == SERVE_STREAMING);
-    if (piece.len == 0 || exchange->is_head) {
+    if (piece.len == 0 || exchange->is_head)
         return;
-    }
-    if (serve->over) {
+    if (serve->over)
         return; /* it is being cut off */
-    }
-    if (exchange->chunked) {
+    if (exchange->chunked)
         append_chunk_size(out, piece.len);
-    }
     buffer_append_span(out, piece);
-    if (exchange->chunked) {
+    if (exchange->chunked)
         APPEND_LITERAL(out, "\r\n");
-    }
     http_budget_kept(serve);
     http_conn_send(&serve->conn);
 }
@@ -190,8 +176,7 @@ void http_exchange_end(struct http_exchange *exchange)
 {
     struct serve_conn *serve = exchange->conn;
     assert(serve->state == SERVE_STREAMING);
-    if (exchange->chunked && !exchange->is_head) {
+    if (exchange->chunked && !exchange->is_head)
         APPEND_LITERAL(&serve->conn.out, "0\r\n\r\n");
-    }
     http_serve_replied(serve);
 }

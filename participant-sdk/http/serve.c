@@ -85,9 +85,8 @@ void http_serve_lose(struct serve_conn *serve)
     if (has_exchange(serve) && exchange->gone != NULL && !serve->losing) {
         serve->losing = true;
         exchange->gone(exchange->gone_arg, exchange);
-        if (!is_open(serve)) { /* the host has destroyed the server */
+        if (!is_open(serve)) /* the host has destroyed the server */
             return;
-        }
     }
     http_serve_close(serve);
 }
@@ -98,9 +97,8 @@ void http_serve_refuse(struct serve_conn *serve, int status, const char *what)
     const char *type = "text/plain";
     if (serve->server->config.problem != NULL) {
         type = serve->server->config.problem(status, what, &body);
-        if (!is_open(serve)) { /* the host has destroyed the server */
+        if (!is_open(serve)) /* the host has destroyed the server */
             return;
-        }
     } else {
         buffer_append_text(&body, what);
         buffer_append_char(&body, '\n');
@@ -112,9 +110,8 @@ void http_serve_refuse(struct serve_conn *serve, int status, const char *what)
                                                        .headers = status == 503 ? later : NULL,
                                                        .has_length = true,
                                                        .length = body.len});
-    if (serve->parse.llhttp.method != HTTP_HEAD) {
+    if (serve->parse.llhttp.method != HTTP_HEAD)
         buffer_append_span(&serve->conn.out, buffer_span(&body));
-    }
     http_serve_set_state(serve, SERVE_CLOSING);
     http_conn_send(&serve->conn);
 }
@@ -139,12 +136,10 @@ static void dispatch(struct serve_conn *serve)
     serve->in_handler = true;
     config->handler(config->arg, &serve->exchange);
     serve->in_handler = false;
-    if (is_open(serve) && has_exchange(serve) && config->body_ends) {
+    if (is_open(serve) && has_exchange(serve) && config->body_ends)
         buffer_finish(&serve->parse.body);
-    }
-    if (is_open(serve)) {
+    if (is_open(serve))
         http_budget_count(serve);
-    }
 }
 
 static void keep_ahead(struct serve_conn *serve, const char *data, size_t len)
@@ -177,9 +172,8 @@ static void go_on_reading(struct serve_conn *serve)
         return;
     }
     if (serve->parse.head_done) {
-        if (serve->state != SERVE_BODY) {
+        if (serve->state != SERVE_BODY)
             http_serve_set_state(serve, SERVE_BODY);
-        }
         answer_expectation(serve);
     } else if (serve->state == SERVE_IDLE && http_parse_began(&serve->parse)) {
         http_serve_set_state(serve, SERVE_HEAD);
@@ -194,9 +188,8 @@ static void take(struct serve_conn *serve, const char *data, size_t len)
             keep_ahead(serve, data, len);
             return;
         }
-        if (serve->state >= SERVE_CLOSING) {
+        if (serve->state >= SERVE_CLOSING)
             return;
-        }
         size_t used = 0;
         switch (http_parse_feed(&serve->parse, data, len, &used)) {
         case HTTP_PARSE_MORE:
@@ -241,19 +234,17 @@ void http_serve_replied(struct serve_conn *serve)
     http_budget_streams(serve, false);
     serve->continue_asked = false;
     http_serve_set_state(serve, SERVE_IDLE);
-    if (!serve->in_handler && (serve->ahead.len > 0 || serve->ahead.failed)) {
+    if (!serve->in_handler && (serve->ahead.len > 0 || serve->ahead.failed))
         http_conn_schedule(&serve->conn, HTTP_RUN_RESUME);
-    }
 }
 
 static void on_bytes(struct http_conn *conn, const char *data, size_t len)
 {
     struct serve_conn *serve = (struct serve_conn *)conn;
-    if (serve->ahead.len > 0) {
+    if (serve->ahead.len > 0)
         keep_ahead(serve, data, len); /* in order: a resume is scheduled, or comes with the reply */
-    } else {
+    else
         take(serve, data, len);
-    }
 }
 
 static void on_ended(struct http_conn *conn, int error)
@@ -269,9 +260,8 @@ static void on_ended(struct http_conn *conn, int error)
     /* It said all it had to say and still reads. */
     serve->client_done = true;
     http_conn_read_stop(conn);
-    if (serve->state != SERVE_CLOSING) {
+    if (serve->state != SERVE_CLOSING)
         http_serve_set_state(serve, SERVE_CLOSING);
-    }
 }
 
 static void on_written(struct http_conn *conn)
@@ -284,11 +274,10 @@ static void on_written(struct http_conn *conn)
     if (serve->state == SERVE_CLOSING) {
         (void)shutdown(conn->fd, SHUT_WR);
         http_serve_set_state(serve, SERVE_LINGERING);
-        if (serve->client_done) {
+        if (serve->client_done)
             http_conn_schedule(conn, HTTP_RUN_READ_LATE);
-        } else {
+        else
             http_conn_read_start(conn);
-        }
     } else if (serve->state == SERVE_IDLE && serve->ahead.len > 0) {
         http_conn_schedule(conn, HTTP_RUN_RESUME);
     }
@@ -313,9 +302,8 @@ static void cut_off(struct serve_conn *serve)
     serve->close_after = true;
     serve->over = false; /* what is left of it may have to go, too */
     exchange->slow(exchange->gone_arg, exchange);
-    if (!is_open(serve)) { /* the host has destroyed the server */
+    if (!is_open(serve)) /* the host has destroyed the server */
         return;
-    }
     assert(serve->state != SERVE_STREAMING);
     http_budget_count(serve);
 }
@@ -337,16 +325,14 @@ static void read_late(struct serve_conn *serve)
         break;
     case SERVE_HANDLING:
     case SERVE_STREAMING:
-        if (has_left(serve)) {
+        if (has_left(serve))
             http_serve_lose(serve);
-        } else {
+        else
             http_conn_read_deadline(&serve->conn, mono_now().us + SERVE_LOOK_US);
-        }
         break;
     case SERVE_IDLE:
-        if (serve->ahead.len > 0) {
+        if (serve->ahead.len > 0)
             break; /* not idle: it does not take its replies, and the write deadline runs */
-        }
         http_serve_close(serve);
         break;
     case SERVE_CLOSING:
@@ -361,15 +347,14 @@ static void read_late(struct serve_conn *serve)
 static void on_run(struct http_conn *conn, unsigned reasons)
 {
     struct serve_conn *serve = (struct serve_conn *)conn;
-    if ((reasons & (HTTP_RUN_BROKEN | HTTP_RUN_WRITE_LATE)) != 0) {
+    if ((reasons & (HTTP_RUN_BROKEN | HTTP_RUN_WRITE_LATE)) != 0)
         http_serve_lose(serve);
-    } else if ((reasons & HTTP_RUN_OVER) != 0) {
+    else if ((reasons & HTTP_RUN_OVER) != 0)
         cut_off(serve);
-    } else if ((reasons & HTTP_RUN_READ_LATE) != 0) {
+    else if ((reasons & HTTP_RUN_READ_LATE) != 0)
         read_late(serve);
-    } else if (serve->state == SERVE_IDLE && !is_full(serve)) {
+    else if (serve->state == SERVE_IDLE && !is_full(serve))
         resume(serve);
-    }
 }
 
 static const struct http_conn_ops ops = {
@@ -401,7 +386,6 @@ void http_serve_begin(struct http_server *server, int fd, bool is_over)
     server->count++;
     http_conn_read_start(&serve->conn);
     http_conn_read_deadline(&serve->conn, deadline_of(serve, SERVE_IDLE));
-    if (is_over) {
+    if (is_over)
         http_serve_refuse(serve, 503, "too many connections");
-    }
 }

@@ -52,17 +52,15 @@ static bool end(struct http_call *call, int error)
     peer->gone = &is_gone;
     call->on_done(call->arg, error, &reply);
     if (is_gone) {
-        if (outer != NULL) {
+        if (outer != NULL)
             *outer = true;
-        }
         free(call);
         return false;
     }
     peer->gone = outer;
     http_peer_call_free(peer, call);
-    if (!peer->destroying && peer->config.ready != NULL) {
+    if (!peer->destroying && peer->config.ready != NULL)
         peer->config.ready(peer->config.arg); /* the last that is done: it may destroy the peer */
-    }
     return true;
 }
 
@@ -113,9 +111,8 @@ static void serve(struct http_peer *peer)
     for (; count > 0 && (call = TAILQ_FIRST(&peer->waiting)) != NULL; count--) {
         TAILQ_REMOVE(&peer->waiting, call, waiting);
         TAILQ_INSERT_TAIL(&peer->waiting, call, waiting);
-        if (!serve_one(call) || peer->destroying) {
+        if (!serve_one(call) || peer->destroying)
             return;
-        }
     }
     set_patience(peer);
 }
@@ -144,9 +141,8 @@ int http_wait_init(struct http_peer *peer)
 {
     TAILQ_INIT(&peer->waiting);
     peer->patience = event_new(peer->loop->base, -1, EV_TIMEOUT, on_patience, peer);
-    if (peer->patience == NULL) {
+    if (peer->patience == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     name_init(&peer->name, peer->loop, peer->url.host, (uint16_t)strtoul(peer->url.port, NULL, 10),
               on_changed, peer);
     return 0;

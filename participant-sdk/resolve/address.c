@@ -24,12 +24,10 @@ bool resolver_numeric(const char *host, uint16_t port, struct resolver_address *
 
 bool resolver_address_same(const struct resolver_address *a, const struct resolver_address *b)
 {
-    if (a->any.sa_family != b->any.sa_family) {
+    if (a->any.sa_family != b->any.sa_family)
         return false;
-    }
-    if (a->any.sa_family == AF_INET) {
+    if (a->any.sa_family == AF_INET)
         return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-    }
     return a->v6.sin6_port == b->v6.sin6_port && a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
            memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
 }

@@ -26,9 +26,8 @@ static struct watch *find_watch(struct resolver *resolver, int fd)
     struct watch *watch;
     TAILQ_FOREACH(watch, &resolver->watches, link)
     {
-        if (watch->fd == fd) {
+        if (watch->fd == fd)
             return watch;
-        }
     }
     return NULL;
 }
@@ -36,9 +35,8 @@ static struct watch *find_watch(struct resolver *resolver, int fd)
 static void unwatch(struct resolver *resolver, struct watch *watch)
 {
     TAILQ_REMOVE(&resolver->watches, watch, link);
-    if (watch->event != NULL) {
+    if (watch->event != NULL)
         event_free(watch->event);
-    }
     free(watch);
 }
 
@@ -48,21 +46,17 @@ static void on_state(void *arg, ares_socket_t fd, int is_readable, int is_writab
     struct resolver *resolver = arg;
     struct watch *watch = find_watch(resolver, fd);
     short what = (short)((is_readable ? EV_READ : 0) | (is_writable ? EV_WRITE : 0));
-    if (watch != NULL && watch->what == what) {
+    if (watch != NULL && watch->what == what)
         return;
-    }
-    if (watch != NULL) {
+    if (watch != NULL)
         unwatch(resolver, watch);
-    }
-    if (what == 0 || (watch = calloc(1, sizeof(*watch))) == NULL) {
+    if (what == 0 || (watch = calloc(1, sizeof(*watch))) == NULL)
         return;
-    }
     *watch = (struct watch){.resolver = resolver, .fd = fd, .what = what};
     TAILQ_INSERT_TAIL(&resolver->watches, watch, link);
     watch->event = event_new(resolver->base, fd, (short)(what | EV_PERSIST), on_socket, watch);
-    if (watch->event != NULL) {
+    if (watch->event != NULL)
         (void)event_add(watch->event, NULL);
-    }
 }
 
 static void note_configuration(struct resolver *resolver)
@@ -94,13 +88,11 @@ int resolver_channel_open(struct resolver *resolver)
         resolver->channel = NULL;
         return status == ARES_ENOMEM ? TROTH_ERROR_NO_MEMORY : TROTH_ERROR_SYSTEM;
     }
-    if (resolver->servers == NULL) {
+    if (resolver->servers == NULL)
         return 0;
-    }
     status = ares_set_servers_ports_csv(resolver->channel, resolver->servers);
-    if (status == ARES_SUCCESS) {
+    if (status == ARES_SUCCESS)
         return 0;
-    }
     resolver_channel_close(resolver);
     return status == ARES_ENOMEM ? TROTH_ERROR_NO_MEMORY : TROTH_ERROR_CONFIG;
 }
@@ -114,16 +106,14 @@ void resolver_channel_close(struct resolver *resolver)
         resolver->closing = false;
         resolver->channel = NULL;
     }
-    while ((watch = TAILQ_FIRST(&resolver->watches)) != NULL) {
+    while ((watch = TAILQ_FIRST(&resolver->watches)) != NULL)
         unwatch(resolver, watch);
-    }
 }
 
 static uint64_t question_next_us(const struct resolver_question *question, uint64_t now_us)
 {
-    if (question->done) {
+    if (question->done)
         return now_us;
-    }
     return !question->v4_asked && question->v4_at_us < question->deadline_us
                ? question->v4_at_us
                : question->deadline_us;

@@ -48,16 +48,13 @@ static void set_status(struct resolver_question *question, int status)
 static uint64_t ttl_of(const struct ares_addrinfo *found)
 {
     int ttl_s = -1;
-    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL; node = node->ai_next) {
+    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL; node = node->ai_next)
         ttl_s = ttl_s < 0 || node->ai_ttl < ttl_s ? node->ai_ttl : ttl_s;
-    }
-    for (const struct ares_addrinfo_cname *name = found->cnames; name != NULL; name = name->next) {
+    for (const struct ares_addrinfo_cname *name = found->cnames; name != NULL; name = name->next)
         ttl_s = ttl_s < 0 || name->ttl < ttl_s ? name->ttl : ttl_s;
-    }
     uint64_t ttl_us = ttl_s > 0 ? (uint64_t)ttl_s * 1000000u : 0;
-    if (ttl_us > RESOLVER_TTL_MAX_US) {
+    if (ttl_us > RESOLVER_TTL_MAX_US)
         return RESOLVER_TTL_MAX_US;
-    }
     return ttl_us > RESOLVER_TTL_MIN_US ? ttl_us : RESOLVER_TTL_MIN_US;
 }
 
@@ -82,11 +79,9 @@ static void set_found(struct resolver_question *question, const struct ares_addr
 {
     uint32_t count = 0;
     for (const struct ares_addrinfo_node *node = found->nodes;
-         node != NULL && count < RESOLVER_ADDRESSES_MAX; node = node->ai_next) {
-        if (take_address(node, question->port, &question->addresses[count])) {
+         node != NULL && count < RESOLVER_ADDRESSES_MAX; node = node->ai_next)
+        if (take_address(node, question->port, &question->addresses[count]))
             count++;
-        }
-    }
     if (count == 0) {
         set_status(question, ARES_ENODATA);
         return;
@@ -108,15 +103,13 @@ static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *
     free(lookup);
     if (question != NULL) {
         question->lookups--;
-        if (status == ARES_SUCCESS && !question->done) {
+        if (status == ARES_SUCCESS && !question->done)
             set_found(question, found);
-        } else if (question->lookups == 0 && !question->done && !resolver->closing) {
+        else if (question->lookups == 0 && !question->done && !resolver->closing)
             set_status(question, status);
-        }
     }
-    if (found != NULL) {
+    if (found != NULL)
         ares_freeaddrinfo(found);
-    }
 }
 
 static void look_up(struct resolver_question *question, int family)
@@ -125,9 +118,8 @@ static void look_up(struct resolver_question *question, int family)
     const struct ares_addrinfo_hints hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
     struct lookup *lookup = malloc(sizeof(*lookup));
     if (lookup == NULL) {
-        if (question->lookups == 0) {
+        if (question->lookups == 0)
             set_status(question, ARES_ENOMEM);
-        }
         return;
     }
     *lookup = (struct lookup){.resolver = resolver, .question = question};
@@ -149,14 +141,12 @@ static int renew(struct resolver *resolver)
     struct resolver_question *question;
     resolver_channel_close(resolver);
     int error = resolver_channel_open(resolver);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     TAILQ_FOREACH(question, &resolver->questions, link)
     {
-        if (!question->done) {
+        if (!question->done)
             start(question);
-        }
     }
     return 0;
 }
@@ -167,9 +157,8 @@ static void forget(struct resolver_question *question)
     struct lookup *lookup;
     TAILQ_FOREACH(lookup, &resolver->lookups, link)
     {
-        if (lookup->question == question) {
+        if (lookup->question == question)
             lookup->question = NULL;
-        }
     }
     TAILQ_REMOVE(&resolver->questions, question, link);
     free(question);
@@ -192,9 +181,8 @@ static void look_at_times(struct resolver *resolver, uint64_t now_us)
     struct resolver_question *question;
     TAILQ_FOREACH(question, &resolver->questions, link)
     {
-        if (question->done) {
+        if (question->done)
             continue;
-        }
         if (now_us >= question->deadline_us) {
             set_status(question, ARES_ETIMEOUT);
         } else if (!question->v4_asked && now_us >= question->v4_at_us) {
@@ -209,9 +197,8 @@ static struct resolver_question *first_done(struct resolver *resolver)
     struct resolver_question *question;
     TAILQ_FOREACH(question, &resolver->questions, link)
     {
-        if (question->done) {
+        if (question->done)
             break;
-        }
     }
     return question;
 }
@@ -234,9 +221,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         count += question->done ? 1 : 0;
     }
     resolver->telling = true;
-    while (count-- > 0 && !resolver->destroyed && (question = first_done(resolver)) != NULL) {
+    while (count-- > 0 && !resolver->destroyed && (question = first_done(resolver)) != NULL)
         tell(question);
-    }
     resolver->telling = false;
     if (resolver->destroyed) {
         free(resolver);
@@ -249,9 +235,8 @@ int resolver_create(struct event_base *base, const char *servers, struct resolve
 {
     assert(base != NULL && ret_resolver != NULL);
     struct resolver *resolver = calloc(1, sizeof(*resolver));
-    if (resolver == NULL) {
+    if (resolver == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     resolver->base = base;
     TAILQ_INIT(&resolver->questions);
     TAILQ_INIT(&resolver->lookups);
@@ -272,22 +257,18 @@ int resolver_create(struct event_base *base, const char *servers, struct resolve
 
 void resolver_destroy(struct resolver *resolver)
 {
-    if (resolver == NULL) {
+    if (resolver == NULL)
         return;
-    }
-    while (!TAILQ_EMPTY(&resolver->questions)) {
+    while (!TAILQ_EMPTY(&resolver->questions))
         forget(TAILQ_FIRST(&resolver->questions));
-    }
     resolver_channel_close(resolver);
-    if (resolver->tick != NULL) {
+    if (resolver->tick != NULL)
         event_free(resolver->tick);
-    }
     free(resolver->servers);
-    if (resolver->telling) {
+    if (resolver->telling)
         resolver->destroyed = true; /* from inside an answer: on_tick() frees it */
-    } else {
+    else
         free(resolver);
-    }
 }
 
 int resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
@@ -295,19 +276,16 @@ int resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
 {
     assert(resolver != NULL && host != NULL && answered != NULL && ret_question != NULL);
     size_t len = strlen(host);
-    if (len == 0 || len > RESOLVER_HOST_MAX) {
+    if (len == 0 || len > RESOLVER_HOST_MAX)
         return TROTH_ERROR_CONFIG;
-    }
     if (resolver->channel == NULL || resolver_channel_stale(resolver)) {
         int error = renew(resolver);
-        if (error != 0) {
+        if (error != 0)
             return error;
-        }
     }
     struct resolver_question *question = calloc(1, sizeof(*question));
-    if (question == NULL) {
+    if (question == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     question->resolver = resolver;
     question->answered = answered;
     question->arg = arg;
@@ -323,7 +301,6 @@ int resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
 
 void resolver_cancel(struct resolver_question *question)
 {
-    if (question != NULL) {
+    if (question != NULL)
         forget(question);
-    }
 }

@@ -2,7 +2,7 @@
  *
  *     question ──1..2──> lookup ──> c-ares
  *
- * A lookup is one call of c-ares, which can not take a single one back: one whose question is gone
+ * A lookup is one call of c-ares, which cannot take a single one back: one whose question is gone
  * stays until c-ares has called. */
 #ifndef RESOLVE_RESOLVER_H
 #define RESOLVE_RESOLVER_H

@@ -55,10 +55,8 @@ static int connect_peer(struct troth_client *made, const struct troth_client_con
         .limits = HTTP_LIMITS_DEFAULT,
     };
     int error = http_loop_create(made->base, &made->loop);
-
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     http_loop_autoflush(made->loop);
     peer.limits.body_bytes_max = ANSWER_BYTES_MAX;
     error = http_loop_name_servers(made->loop, config->resolver);
@@ -71,14 +69,11 @@ int troth_client_create(struct event_base *base, const struct troth_client_confi
     struct troth_client_config taken;
     struct troth_client *made;
     int error = SIZED_TAKE(&taken, config, struct troth_client_config, url);
-
-    if (error != 0 || taken.url == NULL || ret_client == NULL) {
+    if (error != 0 || taken.url == NULL || ret_client == NULL)
         return TROTH_ERROR_INVALID;
-    }
     made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     made->timeout_us = taken.timeout_us == 0 ? TIMEOUT_DEFAULT_US : taken.timeout_us;
     made->base = base;
     if (base == NULL) {
@@ -86,9 +81,8 @@ int troth_client_create(struct event_base *base, const struct troth_client_confi
         made->owns_base = true;
         error = made->base == NULL ? TROTH_ERROR_SYSTEM : 0;
     }
-    if (error == 0) {
+    if (error == 0)
         error = connect_peer(made, &taken);
-    }
     if (error != 0) {
         troth_client_destroy(made);
         return error;
@@ -101,17 +95,14 @@ int troth_client_create(struct event_base *base, const struct troth_client_confi
 
 static void call_destroy(struct client_call *call)
 {
-    if (call->prev == NULL) {
+    if (call->prev == NULL)
         call->client->calls = call->next;
-    } else {
+    else
         call->prev->next = call->next;
-    }
-    if (call->next != NULL) {
+    if (call->next != NULL)
         call->next->prev = call->prev;
-    }
-    if (call->timer != NULL) {
+    if (call->timer != NULL)
         event_free(call->timer);
-    }
     free(call);
 }
 
@@ -119,7 +110,6 @@ static void tell(struct client_call *call, const struct troth_answer *answer)
 {
     const troth_answered answered = call->answered;
     void *const arg = call->arg;
-
     call_destroy(call);
     answered(arg, answer);
 }
@@ -127,35 +117,29 @@ static void tell(struct client_call *call, const struct troth_answer *answer)
 /* Its loop is not dispatched any more. */
 static void client_free(struct troth_client *client)
 {
-    if (client->owns_base && client->base != NULL) {
+    if (client->owns_base && client->base != NULL)
         event_base_free(client->base);
-    }
     free(client);
 }
 
 void troth_client_destroy(struct troth_client *client)
 {
     const struct troth_answer ended = {.error = TROTH_ERROR_SHUTTING_DOWN};
-
-    if (client == NULL || client->destroying) {
+    if (client == NULL || client->destroying)
         return;
-    }
     client->destroying = true;
     http_peer_destroy(client->peer); /* ends what is under way */
-    while (client->calls != NULL) {  /* what waits for its timer */
+    while (client->calls != NULL)    /* what waits for its timer */
         tell(client->calls, &ended);
-    }
     http_loop_destroy(client->loop);
-    if (!client->blocking) {
+    if (!client->blocking)
         client_free(client);
-    }
 }
 
 static int error_of(int status)
 {
-    if (status >= 200 && status < 300) {
+    if (status >= 200 && status < 300)
         return 0;
-    }
     switch (status) {
     case 400:
         return TROTH_ERROR_INVALID;
@@ -177,12 +161,9 @@ static enum troth_outcome outcome_of(struct troth_span text)
 {
     static const char *const names[] = {"", "committed", "aborted", "compensated", "mixed"};
     int i;
-
-    for (i = TROTH_OUTCOME_COMMITTED; i <= TROTH_OUTCOME_MIXED; i++) {
-        if (json_string_equals(text, (struct troth_span){names[i], strlen(names[i])})) {
+    for (i = TROTH_OUTCOME_COMMITTED; i <= TROTH_OUTCOME_MIXED; i++)
+        if (json_string_equals(text, (struct troth_span){names[i], strlen(names[i])}))
             return (enum troth_outcome)i;
-        }
-    }
     return TROTH_OUTCOME_OPEN;
 }
 
@@ -191,7 +172,6 @@ static bool decision_of(struct troth_span text, enum troth_decision *ret_decisio
 {
     static const char *const names[] = {"undecided", "committed", "aborted", "unknown"};
     int i;
-
     for (i = TROTH_DECISION_UNDECIDED; i <= TROTH_DECISION_UNKNOWN; i++) {
         if (json_string_equals(text, (struct troth_span){names[i], strlen(names[i])})) {
             *ret_decision = (enum troth_decision)i;
@@ -205,23 +185,19 @@ static void read_body(struct troth_answer *answer)
 {
     struct troth_span object, value;
     char gtid[TROTH_GTID_TEXT_LEN + 1];
-
     if (json_check(answer->body, JSON_CHECK_KEPT, &object, NULL) != 0 ||
         json_type(object) != JSON_OBJECT) {
         answer->error = answer->error == 0 ? TROTH_ERROR_PROTOCOL : answer->error;
         return;
     }
     if (json_member(object, "gtid", &value) && json_string_copy(value, gtid, sizeof gtid) == 0 &&
-        troth_gtid_parse(gtid, strlen(gtid), &answer->gtid) == 0) {
+        troth_gtid_parse(gtid, strlen(gtid), &answer->gtid) == 0)
         answer->has_gtid = true;
-    }
-    if (json_member(object, "outcome", &value) && json_type(value) == JSON_STRING) {
+    if (json_member(object, "outcome", &value) && json_type(value) == JSON_STRING)
         answer->outcome = outcome_of(value);
-    }
     if (json_member(object, "decision", &value) &&
-        (json_type(value) != JSON_STRING || !decision_of(value, &answer->decision))) {
+        (json_type(value) != JSON_STRING || !decision_of(value, &answer->decision)))
         answer->error = answer->error == 0 ? TROTH_ERROR_PROTOCOL : answer->error;
-    }
 }
 
 static void wait_again(struct client_call *call);
@@ -230,14 +206,12 @@ static void on_done(void *arg, int error, const struct http_reply *reply)
 {
     struct client_call *call = arg;
     struct troth_answer answer = {.error = error};
-
     if (error == 0) {
         answer.status = reply->status;
         answer.body = reply->body;
         answer.error = error_of(reply->status);
-        if (reply->body.len > 0) {
+        if (reply->body.len > 0)
             read_body(&answer);
-        }
     }
     if (call->waiting && error != TROTH_ERROR_SHUTTING_DOWN && call->left_us > 0 &&
         answer.outcome == TROTH_OUTCOME_OPEN &&
@@ -245,9 +219,8 @@ static void on_done(void *arg, int error, const struct http_reply *reply)
         wait_again(call);
         return;
     }
-    if (call->waiting && answer.error == 0 && answer.outcome == TROTH_OUTCOME_OPEN) {
+    if (call->waiting && answer.error == 0 && answer.outcome == TROTH_OUTCOME_OPEN)
         answer.error = TROTH_ERROR_TIMEOUT;
-    }
     tell(call, &answer);
 }
 
@@ -267,10 +240,8 @@ static int place(struct client_call *call, const struct order *order)
     };
     struct http_call *http;
     int error = http_peer_call(call->client->peer, &request, &http);
-
-    if (error == 0) {
+    if (error == 0)
         http_loop_flush(call->client->loop);
-    }
     return error;
 }
 
@@ -278,24 +249,19 @@ static int call_create(struct troth_client *client, troth_answered answered, voi
                        struct client_call **ret_call)
 {
     struct client_call *call;
-
-    if (client == NULL || answered == NULL) {
+    if (client == NULL || answered == NULL)
         return TROTH_ERROR_INVALID;
-    }
-    if (client->destroying) {
+    if (client->destroying)
         return TROTH_ERROR_SHUTTING_DOWN;
-    }
     call = calloc(1, sizeof *call);
-    if (call == NULL) {
+    if (call == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     call->client = client;
     call->answered = answered;
     call->arg = arg;
     call->next = client->calls;
-    if (call->next != NULL) {
+    if (call->next != NULL)
         call->next->prev = call;
-    }
     client->calls = call;
     *ret_call = call;
     return 0;
@@ -306,14 +272,11 @@ int client_send(struct troth_client *client, const struct order *order, troth_an
 {
     struct client_call *call;
     int error = call_create(client, answered, arg, &call);
-
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     error = place(call, order);
-    if (error != 0) {
+    if (error != 0)
         call_destroy(call);
-    }
     return error;
 }
 
@@ -323,7 +286,6 @@ static int ask_now(struct client_call *call)
 {
     char target[ORDER_TARGET_BYTES];
     const struct order order = {.method = "GET", .target = target};
-
     order_target(target, &call->gtid, "");
     return place(call, &order);
 }
@@ -331,12 +293,10 @@ static int ask_now(struct client_call *call)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct client_call *call = arg;
-
     (void)fd;
     (void)what;
-    if (ask_now(call) != 0) { /* no connection is free: later */
+    if (ask_now(call) != 0) /* no connection is free: later */
         wait_again(call);
-    }
 }
 
 static void wait_again(struct client_call *call)
@@ -344,16 +304,14 @@ static void wait_again(struct client_call *call)
     const struct troth_answer over = {.error = TROTH_ERROR_TIMEOUT};
     const uint64_t pause_us = call->pause_us < call->left_us ? call->pause_us : call->left_us;
     const struct timeval after = timeval_of(pause_us);
-
     if (pause_us == 0) {
         tell(call, &over);
         return;
     }
     call->left_us -= pause_us;
     call->pause_us = call->pause_us * 2 > WAIT_MOST_US ? WAIT_MOST_US : call->pause_us * 2;
-    if (event_add(call->timer, &after) != 0) {
+    if (event_add(call->timer, &after) != 0)
         tell(call, &over);
-    }
 }
 
 int troth_client_wait(struct troth_client *client, const troth_gtid *gtid, uint64_t timeout_us,
@@ -361,39 +319,31 @@ int troth_client_wait(struct troth_client *client, const troth_gtid *gtid, uint6
 {
     struct client_call *call;
     int error;
-
-    if (gtid == NULL) {
+    if (gtid == NULL)
         return TROTH_ERROR_INVALID;
-    }
     error = call_create(client, answered, arg, &call);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     call->waiting = true;
     call->gtid = *gtid;
     call->left_us = timeout_us;
     call->pause_us = WAIT_FIRST_US;
     call->timer = event_new(client->base, -1, 0, on_timer, call);
     error = call->timer == NULL ? TROTH_ERROR_NO_MEMORY : ask_now(call);
-    if (error != 0) {
+    if (error != 0)
         call_destroy(call);
-    }
     return error;
 }
 
 int troth_client_block(struct troth_client *client)
 {
     int error = 0;
-
-    if (client == NULL || !client->owns_base || client->blocking) {
+    if (client == NULL || !client->owns_base || client->blocking)
         return TROTH_ERROR_INVALID;
-    }
     client->blocking = true;
-    while (error == 0 && client->calls != NULL) {
-        if (event_base_loop(client->base, EVLOOP_ONCE) != 0) {
+    while (error == 0 && client->calls != NULL)
+        if (event_base_loop(client->base, EVLOOP_ONCE) != 0)
             error = TROTH_ERROR_SYSTEM;
-        }
-    }
     client->blocking = false;
     if (client->destroying) {
         client_free(client);

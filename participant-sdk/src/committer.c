@@ -71,7 +71,6 @@ static void give_waiting_to_threads(struct committer *committer)
 static void lane_break(struct commit_lane *lane)
 {
     struct committer *committer = lane->committer;
-
     if (lane->readable != NULL) {
         event_free(lane->readable);
         lane->readable = NULL;
@@ -87,13 +86,11 @@ static void open_run(struct session *session, struct troth_reply *task)
 {
     struct commit_lane *lane = task->done_arg;
     const struct troth_span none = {NULL, 0};
-
     (void)session;
-    if (session_open_bare(&lane->session) == 0) {
+    if (session_open_bare(&lane->session) == 0)
         troth_reply_done(task, TROTH_BRANCH_UNSAID, none);
-    } else {
+    else
         troth_reply_retry(task, 0, lane->session.why);
-    }
 }
 
 static void lane_free(struct commit_lane *lane);
@@ -102,7 +99,6 @@ static void on_opened(void *arg, const struct result *result)
 {
     struct commit_lane *lane = arg;
     struct committer *committer = lane->committer;
-
     committer->opening = NULL;
     if (result->result == RESULT_DONE && PQsetnonblocking(lane->session.connection, 1) == 0) {
         lane->readable = event_new(committer->base, watch_socket(&lane->session.watch),
@@ -120,19 +116,15 @@ static void open_one(struct committer *committer)
     const struct command command = {.op = OP_COMMIT, .operation = {"", 0}};
     struct commit_lane *lane = committer->broken;
     struct troth_reply *task;
-
-    if (committer->opening != NULL || (lane == NULL && committer->opened == committer->count)) {
+    if (committer->opening != NULL || (lane == NULL && committer->opened == committer->count))
         return;
-    }
     task = task_create(committer->postgres->participant->mailbox, &command, "", task_now_us());
-    if (task == NULL) {
+    if (task == NULL)
         return; /* the next commit tries again */
-    }
-    if (lane != NULL) {
+    if (lane != NULL)
         committer->broken = lane->next_idle;
-    } else {
+    else
         lane = &committer->lanes[committer->opened++];
-    }
     committer->opening = lane;
     task->done = on_opened;
     task->done_arg = lane;
@@ -146,7 +138,6 @@ static void lane_send(struct commit_lane *lane, struct troth_reply *task)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
-
     assert(lane->task == NULL);
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
@@ -168,23 +159,20 @@ static void lane_free(struct commit_lane *lane)
 {
     struct committer *committer = lane->committer;
     struct troth_reply *task = committer->first;
-
     if (task == NULL) {
         lane->next_idle = committer->idle;
         committer->idle = lane;
         return;
     }
     committer->first = task->next;
-    if (committer->first == NULL) {
+    if (committer->first == NULL)
         committer->last = &committer->first;
-    }
     lane_send(lane, task);
 }
 
 void committer_commit(struct committer *committer, struct troth_reply *task)
 {
     struct commit_lane *lane = committer->idle;
-
     if (lane != NULL) {
         committer->idle = lane->next_idle;
         lane_send(lane, task);
@@ -207,7 +195,6 @@ static void answer(struct commit_lane *lane, struct troth_reply *task, bool comm
     struct troth_participant *participant = lane->committer->postgres->participant;
     struct troth_span output;
     char *memory;
-
     if (!committed) {
         give_to_thread(lane->committer, task);
         return;
@@ -239,41 +226,34 @@ static void lane_note(struct commit_lane *lane, PGresult *result)
 static void lane_answered(struct commit_lane *lane)
 {
     struct troth_reply *task = lane->task;
-
     lane->task = NULL;
     session_end_task(&lane->session);
     answer(lane, task, lane->committed);
-    if (PQstatus(lane->session.connection) == CONNECTION_OK && !lane->session.stale) {
+    if (PQstatus(lane->session.connection) == CONNECTION_OK && !lane->session.stale)
         lane_free(lane);
-    } else {
+    else
         lane_break(lane);
-    }
 }
 
 static void lane_unlink_idle(struct commit_lane *lane)
 {
     struct commit_lane **at = &lane->committer->idle;
-
-    while (*at != NULL && *at != lane) {
+    while (*at != NULL && *at != lane)
         at = &(*at)->next_idle;
-    }
-    if (*at != NULL) {
+    if (*at != NULL)
         *at = lane->next_idle;
-    }
 }
 
 static void lane_read(struct commit_lane *lane)
 {
     PGconn *connection = lane->session.connection;
     struct troth_reply *task = lane->task;
-
     if (PQconsumeInput(connection) != 1) {
         lane->task = NULL;
         lane_unlink_idle(lane);
         lane_break(lane);
-        if (task != NULL) {
+        if (task != NULL)
             give_to_thread(lane->committer, task);
-        }
         return;
     }
     while (task != NULL && PQisBusy(connection) == 0) {
@@ -290,7 +270,6 @@ static void lane_read(struct commit_lane *lane)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct commit_lane *lane = arg;
-
     (void)fd;
     (void)what;
     lane_read(lane);
@@ -300,10 +279,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 void committer_look(struct committer *committer, uint64_t now_us)
 {
     uint32_t i;
-
-    for (i = 0; i < committer->opened; i++) {
+    for (i = 0; i < committer->opened; i++)
         watch_look(&committer->lanes[i].session.watch, now_us);
-    }
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -313,10 +290,8 @@ int committer_create(struct troth_postgres *postgres, uint32_t connections,
 {
     struct committer *committer = calloc(1, sizeof *committer);
     uint32_t i;
-
-    if (committer == NULL) {
+    if (committer == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     committer->postgres = postgres;
     committer->count = connections;
     committer->last = &committer->first;
@@ -343,22 +318,18 @@ void committer_attached(struct committer *committer, struct event_base *base)
 static bool read_lanes(struct committer *committer, struct pollfd *at, int wait_ms)
 {
     uint32_t i, n = 0;
-
     for (i = 0; i < committer->opened; i++) {
         if (committer->lanes[i].task != NULL) {
             at[n++] = (struct pollfd){.fd = PQsocket(committer->lanes[i].session.connection),
                                       .events = POLLIN};
         }
     }
-    if (n == 0) {
+    if (n == 0)
         return false;
-    }
     (void)poll(at, n, wait_ms);
-    for (i = 0, n = 0; i < committer->opened; i++) {
-        if (committer->lanes[i].task != NULL && at[n++].revents != 0) {
+    for (i = 0, n = 0; i < committer->opened; i++)
+        if (committer->lanes[i].task != NULL && at[n++].revents != 0)
             lane_read(&committer->lanes[i]);
-        }
-    }
     return true;
 }
 
@@ -367,10 +338,8 @@ void committer_close(struct committer *committer, uint64_t until_us)
 {
     struct pollfd *at;
     uint64_t now_us;
-
-    if (committer == NULL) {
+    if (committer == NULL)
         return;
-    }
     give_waiting_to_threads(committer);
     at = calloc(committer->opened + 1, sizeof *at);
     while (at != NULL && (now_us = task_now_us()) < until_us &&
@@ -382,7 +351,6 @@ void committer_close(struct committer *committer, uint64_t until_us)
 void committer_cut(struct committer *committer)
 {
     uint32_t i;
-
     for (i = 0; committer != NULL && i < committer->opened; i++) {
         struct commit_lane *lane = &committer->lanes[i];
         struct troth_reply *task = lane->task;
@@ -398,7 +366,6 @@ void committer_cut(struct committer *committer)
 void committer_leave(struct committer *committer)
 {
     uint32_t i;
-
     for (i = 0; committer != NULL && i < committer->opened; i++) {
         if (committer->lanes[i].readable != NULL) {
             event_free(committer->lanes[i].readable);
@@ -410,14 +377,11 @@ void committer_leave(struct committer *committer)
 void committer_destroy(struct committer *committer)
 {
     uint32_t i;
-
-    if (committer == NULL) {
+    if (committer == NULL)
         return;
-    }
     committer_leave(committer);
-    for (i = 0; i < committer->count; i++) {
+    for (i = 0; i < committer->count; i++)
         session_finish(&committer->lanes[i].session);
-    }
     free(committer->lanes);
     free(committer);
 }

@@ -41,7 +41,6 @@ static void on_notice(void *arg, const PGresult *result)
     struct session *session = arg;
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
     if (severity != NULL && strcmp(severity, "WARNING") == 0) {
         session->warned = true;
         (void)snprintf(session->why, sizeof session->why, "%s", text == NULL ? "WARNING" : text);
@@ -53,7 +52,6 @@ static void keep_words(struct session *session, const PGresult *result, const ch
 {
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *where = PQresultErrorField(result, PG_DIAG_CONTEXT);
-
     (void)snprintf(session->failed, sizeof session->failed, "%s", state);
     (void)snprintf(session->failed_why, sizeof session->failed_why, "%s: %s%s%.*s%s", state,
                    text == NULL ? "" : text, where == NULL ? "" : " (",
@@ -72,7 +70,6 @@ static bool is_wrong_server(const struct session *session, const char *state)
 static bool is_from(const PGresult *result, const char *file)
 {
     const char *from = PQresultErrorField(result, PG_DIAG_SOURCE_FILE);
-
     return from != NULL && strcmp(from, file) == 0;
 }
 
@@ -82,7 +79,6 @@ static int on_event(PGEventId event, void *info, void *arg)
     struct session *session = arg;
     const PGresult *result;
     const char *state;
-
     if (event == PGEVT_RESULTCREATE) {
         result = ((const PGEventResultCreate *)info)->result;
         state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -99,7 +95,6 @@ static int on_event(PGEventId event, void *info, void *arg)
 bool session_is_over(const PGresult *result)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-
     return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
@@ -126,12 +121,10 @@ void session_say(struct session *session)
 {
     const char *text = session->connection == NULL ? "there is no connection"
                                                    : PQerrorMessage(session->connection);
-
-    if (watch_is_ended(&session->watch)) {
+    if (watch_is_ended(&session->watch))
         text = "the participant is shutting down";
-    } else if (watch_is_cut(&session->watch)) {
+    else if (watch_is_cut(&session->watch))
         text = "the database did not answer in time: its connection was dropped";
-    }
     (void)snprintf(session->why, sizeof session->why, "%s", text);
 }
 
@@ -140,7 +133,6 @@ void session_say(struct session *session)
 void session_limit(struct session *session, uint64_t more_us)
 {
     const struct troth_postgres *postgres = session->postgres;
-
     watch_set(&session->watch,
               task_now_us() + postgres->answer_timeout_us + postgres->guard_timeout_us + more_us);
 }
@@ -153,7 +145,6 @@ void session_limit_work(struct session *session)
 void session_limit_end(struct session *session)
 {
     const uint64_t soon_us = task_now_us() + session->postgres->answer_timeout_us;
-
     watch_set(&session->watch, session->work_until_us > soon_us ? session->work_until_us : soon_us);
 }
 
@@ -167,7 +158,6 @@ void session_note_call(struct session *session, const struct troth_call *call)
 void session_begin_task(struct session *session, const struct troth_reply *task)
 {
     const struct troth_postgres *postgres = session->postgres;
-
     session_note_call(session, &task->call);
     session->cut = false;
     session->reads_only = false;
@@ -190,13 +180,10 @@ static bool prepare(struct session *session, enum sql_statement first, enum sql_
     PGresult *result;
     bool good;
     int i;
-
-    for (i = (int)first; i <= (int)last; i++) {
+    for (i = (int)first; i <= (int)last; i++)
         buffer_append_text(&text, sql_source((enum sql_statement)i));
-    }
-    if (text.failed) {
+    if (text.failed)
         return false;
-    }
     result = PQexec(session->connection, buffer_text(&text));
     good = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
@@ -208,7 +195,6 @@ static bool prepare_word(struct session *session, enum sql_statement word)
 {
     PGresult *result = PQprepare(session->connection, sql_name(word), sql_source(word), 0, NULL);
     const bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
-
     PQclear(result);
     return good;
 }
@@ -216,12 +202,9 @@ static bool prepare_word(struct session *session, enum sql_statement word)
 static bool prepare_all(struct session *session)
 {
     int word;
-
-    for (word = SQL_BEGIN; word < SQL_SETTINGS; word++) {
-        if (!prepare_word(session, (enum sql_statement)word)) {
+    for (word = SQL_BEGIN; word < SQL_SETTINGS; word++)
+        if (!prepare_word(session, (enum sql_statement)word))
             return false;
-        }
-    }
     return prepare(session, SQL_SETTINGS, SQL_CANCEL);
 }
 
@@ -232,7 +215,6 @@ static bool set_up(struct session *session)
     const char *const values[] = {lock_timeout};
     PGresult *result;
     bool good;
-
     (void)snprintf(lock_timeout, sizeof lock_timeout, "%llu",
                    (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
     result = PQexecPrepared(session->connection, sql_name(SQL_SET_UP), 1, values, NULL, NULL, 0);
@@ -256,10 +238,8 @@ static bool settle_predecessor(struct session *session)
     const char *const values[] = {session->left.pid, session->left.since};
     PGresult *result;
     bool good, works;
-
-    if (session->left.pid[0] == '\0') {
+    if (session->left.pid[0] == '\0')
         return true;
-    }
     result =
         PQexecPrepared(session->connection, sql_name(SQL_PREDECESSOR), 2, values, NULL, NULL, 0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK;
@@ -281,9 +261,8 @@ static bool settle_predecessor(struct session *session)
 static bool greet(struct session *session, bool statements_too)
 {
     session->backend.pid[0] = '\0';
-    if (!watch_open(&session->watch, PQsocket(session->connection))) {
+    if (!watch_open(&session->watch, PQsocket(session->connection)))
         return false;
-    }
     session_limit(session, 0);
     (void)PQsetNoticeReceiver(session->connection, on_notice, session);
     return PQregisterEventProc(session->connection, on_event, "troth", session) != 0 &&
@@ -294,20 +273,17 @@ static bool greet(struct session *session, bool statements_too)
 static int open_with(struct session *session, bool statements_too)
 {
     struct troth_postgres *postgres = session->postgres;
-
     session_close(session);
     session->connection =
         dial(&postgres->hosts, &postgres->host, &session->watch, session->why, sizeof session->why);
-    if (session->connection == NULL) {
+    if (session->connection == NULL)
         return TROTH_ERROR_UNAVAILABLE;
-    }
     if (greet(session, statements_too)) {
         watch_set(&session->watch, 0);
         return 0;
     }
-    if (session->connection != NULL) { /* else it is said */
+    if (session->connection != NULL) /* else it is said */
         session_say(session);
-    }
     session_close(session);
     return TROTH_ERROR_UNAVAILABLE;
 }
@@ -315,9 +291,8 @@ static int open_with(struct session *session, bool statements_too)
 int session_open(struct session *session)
 {
     if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK &&
-        !session->stale) {
+        !session->stale)
         return 0;
-    }
     return open_with(session, true);
 }
 
@@ -333,13 +308,11 @@ void session_complain(struct session *session, enum troth_severity severity, con
     char gtid[TROTH_GTID_TEXT_LEN + 1] = "-";
     char line[LINE_BYTES];
     va_list arguments;
-
     va_start(arguments, format);
     (void)vsnprintf(line, sizeof line, format, arguments); /* cut off where it is too long */
     va_end(arguments);
-    if (session->branch != 0) {
+    if (session->branch != 0)
         troth_gtid_format(&session->gtid, gtid);
-    }
     pthread_mutex_lock(&postgres->saying);
     if (postgres->participant != NULL) {
         participant_say(postgres->participant, severity, "event=%s gtid=%s branch=%u attempt=%u %s",
@@ -351,9 +324,8 @@ void session_complain(struct session *session, enum troth_severity severity, con
 static void note_cut(struct session *session)
 {
     session->cut = true;
-    if (session->backend.pid[0] != '\0') {
+    if (session->backend.pid[0] != '\0')
         session->left = session->backend;
-    }
     if (!watch_is_ended(&session->watch)) {
         session_complain(session, TROTH_SEVERITY_WARNING, "connection_cut",
                          "backend=%s reason=\"the database did not answer in time\"",
@@ -364,13 +336,11 @@ static void note_cut(struct session *session)
 void session_close(struct session *session)
 {
     watch_close(&session->watch);
-    if (session->connection != NULL && watch_is_cut(&session->watch)) {
+    if (session->connection != NULL && watch_is_cut(&session->watch))
         note_cut(session);
-    }
     PQfinish(session->connection); /* takes NULL */
     session->connection = NULL;
     session->stale = false;
-    while (session->queries_count > 0) {
+    while (session->queries_count > 0)
         free(session->queries[--session->queries_count]);
-    }
 }

@@ -1,6 +1,6 @@
 /* dial.c: connecting to PostgreSQL, one host after the other, each for its own time.
  *
- * Asynchronous, although its thread has nothing else to do: libpq's blocking connect can not be
+ * Asynchronous, although its thread has nothing else to do: libpq's blocking connect cannot be
  * ended from outside, and its time is the sum of all addresses'. The socket is asked for at each
  * step, since libpq closes one and opens the next. */
 #include "dial.h"
@@ -26,7 +26,6 @@ struct words {
 static void note(const struct words *words, const char *what)
 {
     const size_t at = strlen(words->text);
-
     (void)snprintf(words->text + at, words->cap - at, "%s%.*s", at == 0 ? "" : "; ",
                    (int)strcspn(what, "\n"), what); /* cut off where it is too long */
 }
@@ -42,7 +41,6 @@ static bool wait_for(const PGconn *connection, short events, uint64_t until_us, 
     struct pollfd at = {.fd = PQsocket(connection), .events = events};
     uint64_t now_us;
     int ready = 0;
-
     while (ready <= 0 && !is_ended(watch) && (now_us = task_now_us()) < until_us) {
         const uint64_t left_us = until_us - now_us;
 
@@ -55,7 +53,6 @@ static void say_late(const PGconn *connection, uint64_t time_us, const struct wo
 {
     const char *host = PQhost(connection), *port = PQport(connection);
     char text[256];
-
     (void)snprintf(text, sizeof text, "connecting to %s port %s took longer than %.1f s",
                    host == NULL ? "" : host, port == NULL ? "" : port, (double)time_us / 1e6);
     note(words, text);
@@ -67,7 +64,6 @@ static PGconn *greet(PGconn *connection, uint64_t time_us, struct watch *watch,
 {
     const uint64_t until_us = task_now_us() + time_us;
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
     while (connection != NULL && PQstatus(connection) != CONNECTION_BAD &&
            (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING)) {
         if (!wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_us,
@@ -78,9 +74,8 @@ static PGconn *greet(PGconn *connection, uint64_t time_us, struct watch *watch,
         }
         status = PQconnectPoll(connection);
     }
-    if (connection != NULL && PQstatus(connection) == CONNECTION_OK) {
+    if (connection != NULL && PQstatus(connection) == CONNECTION_OK)
         return connection;
-    }
     note(words, connection == NULL ? "out of memory" : PQerrorMessage(connection));
     PQfinish(connection);
     return NULL;
@@ -94,7 +89,6 @@ PGconn *dial(const struct hosts *hosts, _Atomic unsigned *first, struct watch *w
         hosts->connect_timeout_us == 0 ? DIAL_TIMEOUT_US : hosts->connect_timeout_us;
     const unsigned from = first == NULL ? 0 : atomic_load(first);
     unsigned i;
-
     ret_why[0] = '\0';
     for (i = 0; i < hosts->count && !is_ended(watch); i++) {
         const unsigned which = (from + i) % (unsigned)hosts->count;
@@ -102,15 +96,13 @@ PGconn *dial(const struct hosts *hosts, _Atomic unsigned *first, struct watch *w
             greet(hosts_start(hosts, which, NULL, "troth"), time_us, watch, &words);
 
         if (connection != NULL) {
-            if (first != NULL && i > 0) {
+            if (first != NULL && i > 0)
                 atomic_store(first, which);
-            }
             return connection;
         }
     }
-    if (is_ended(watch)) {
+    if (is_ended(watch))
         (void)snprintf(ret_why, why_cap, "the participant is shutting down");
-    }
     return NULL;
 }
 
@@ -119,11 +111,9 @@ PGresult *dial_ask(PGconn *connection, enum sql_statement statement, const char 
     const uint64_t until_us = task_now_us() + DIAL_ANSWER_US;
     struct buffer text BUFFER_SCOPED = {0};
     PGresult *result = NULL, *next;
-
     sql_once(statement, argument, &text);
-    if (text.failed || PQsendQuery(connection, buffer_text(&text)) != 1) {
+    if (text.failed || PQsendQuery(connection, buffer_text(&text)) != 1)
         return NULL;
-    }
     for (;;) {
         while (PQisBusy(connection) != 0) {
             if (!wait_for(connection, POLLIN, until_us, NULL)) {
@@ -133,9 +123,8 @@ PGresult *dial_ask(PGconn *connection, enum sql_statement statement, const char 
             (void)PQconsumeInput(connection); /* what it could not, the result says */
         }
         next = PQgetResult(connection);
-        if (next == NULL) {
+        if (next == NULL)
             return result;
-        }
         PQclear(result); /* the last one counts, as with PQexec() */
         result = next;
     }

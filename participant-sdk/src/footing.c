@@ -19,7 +19,6 @@ static int check_prepared(const struct troth_postgres *postgres, PGconn *connect
     PGresult *result = dial_ask(connection, SQL_MAX_PREPARED, NULL);
     const bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
     const unsigned long max = answered ? strtoul(PQgetvalue(result, 0, 0), NULL, 10) : 0;
-
     PQclear(result);
     if (!answered) {
         (void)snprintf(ret_why, why_cap, "%s", dial_why(connection));
@@ -43,11 +42,9 @@ static int mark_session(PGconn *connection, const char *mark, char *ret_before, 
 {
     PGresult *result = dial_ask(connection, SQL_MARK_SESSION, mark);
     const bool answered = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
-
     (void)snprintf(ret_before, before_cap, "%s", answered ? PQgetvalue(result, 0, 0) : "");
-    if (!answered) {
+    if (!answered)
         (void)snprintf(ret_why, why_cap, "%s", dial_why(connection));
-    }
     PQclear(result);
     return answered ? 0 : TROTH_ERROR_UNAVAILABLE;
 }
@@ -59,19 +56,15 @@ static int check_sessions(PGconn *connection, PGconn *other, char *ret_why, size
 {
     char first[48], second[48], before[48], after[48];
     int error;
-
     (void)snprintf(first, sizeof first, "1 %ld %" PRIu64, (long)getpid(), task_now_us());
     (void)snprintf(second, sizeof second, "2 %ld %" PRIu64, (long)getpid(), task_now_us());
     error = mark_session(connection, first, before, sizeof before, ret_why, why_cap);
-    if (error == 0) {
+    if (error == 0)
         error = mark_session(other, second, before, sizeof before, ret_why, why_cap);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = mark_session(connection, "", after, sizeof after, ret_why, why_cap);
-    }
-    if (error != 0 || (strcmp(before, first) != 0 && strcmp(after, first) == 0)) {
+    if (error != 0 || (strcmp(before, first) != 0 && strcmp(after, first) == 0))
         return error;
-    }
     (void)snprintf(ret_why, why_cap,
                    "the database's sessions are shared with other clients: a pooler in transaction"
                    " mode stands before it. Give the participant sessions of its own (PgBouncer:"
@@ -84,19 +77,14 @@ int footing_check(struct troth_postgres *postgres, char *ret_why, size_t why_cap
     PGconn *connection = dial(&postgres->hosts, &postgres->host, NULL, ret_why, why_cap);
     PGconn *other = NULL;
     int error = TROTH_ERROR_UNAVAILABLE;
-
-    if (connection != NULL) {
+    if (connection != NULL)
         other = dial(&postgres->hosts, &postgres->host, NULL, ret_why, why_cap);
-    }
-    if (other != NULL) {
+    if (other != NULL)
         error = check_sessions(connection, other, ret_why, why_cap);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = check_prepared(postgres, connection, ret_why, why_cap);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = schema_check(connection, ret_why, why_cap);
-    }
     PQfinish(other); /* takes NULL */
     PQfinish(connection);
     return error;

@@ -26,7 +26,6 @@
 static void add_place(struct sql_parameters *parameters, const struct troth_reply *task)
 {
     struct troth_gtid_parts parts;
-
     troth_gtid_split(&task->call.gtid, &parts);
     sql_bytes(parameters, task_request(task));
     sql_int4(parameters, parts.shard);
@@ -36,7 +35,6 @@ static void add_place(struct sql_parameters *parameters, const struct troth_repl
 static void format_ms(uint64_t us, char ret_text[24])
 {
     const uint64_t ms = us / US_PER_MS + 1;
-
     (void)snprintf(ret_text, 24, "%llu", (unsigned long long)(ms > INT32_MAX ? INT32_MAX : ms));
 }
 
@@ -48,7 +46,6 @@ uint64_t guard_lock_left_us(const struct session *session, const struct troth_re
     const uint64_t most = left == UINT64_MAX ? left : told ? left - left / 8 : left / 2;
     const uint64_t spent = task->began_us == 0 ? 0 : task_now_us() - task->began_us;
     uint64_t wait = told ? task->call.lock_wait_us : session->postgres->lock_timeout_us;
-
     wait = wait > spent ? wait - spent : 0;
     return wait > most ? most : wait;
 }
@@ -58,11 +55,9 @@ void guard_timeouts_of(const struct session *session, const struct troth_reply *
 {
     const uint64_t left = task_left_us(task);
     const uint64_t guard = session->postgres->guard_timeout_us;
-
     (void)snprintf(ret_timeouts->statement, sizeof ret_timeouts->statement, "0");
-    if (left != UINT64_MAX) {
+    if (left != UINT64_MAX)
         format_ms(left, ret_timeouts->statement);
-    }
     format_ms(guard > left / 2 ? left / 2 : guard, ret_timeouts->guard);
     format_ms(guard_lock_left_us(session, task), ret_timeouts->lock);
 }
@@ -97,18 +92,14 @@ static enum guard_end read_claim(struct session *session)
     enum sql_end end = session_next(session, NULL, &error);
     enum guard_end claimed = GUARD_LOST;
     PGresult *result = NULL;
-
-    if (end == SQL_OK) {
+    if (end == SQL_OK)
         end = session_next(session, &result, &error);
-    }
     claimed = end_of(end, result);
-    if (claimed == GUARD_CLAIMED) {
+    if (claimed == GUARD_CLAIMED)
         keep_place(session, result);
-    }
     PQclear(result);
-    if (end == SQL_OK && PQtransactionStatus(session->connection) == PQTRANS_UNKNOWN) {
+    if (end == SQL_OK && PQtransactionStatus(session->connection) == PQTRANS_UNKNOWN)
         claimed = GUARD_LOST;
-    }
     return session_pipeline_end(session) ? claimed : GUARD_LOST;
 }
 
@@ -126,7 +117,6 @@ static bool send_claim(struct session *session, const struct troth_reply *task,
     const char *const running = prepared + strlen("troth_");
     struct sql_parameters parameters;
     struct guard_timeouts timeouts;
-
     /* BEGIN in an open transaction is a warning, and the row would be of that one. */
     assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
     guard_timeouts_of(session, task, &timeouts);
@@ -143,9 +133,8 @@ static bool send_claim(struct session *session, const struct troth_reply *task,
 
 enum guard_end guard_claim(struct session *session, const struct troth_reply *task)
 {
-    if (!send_claim(session, task, SQL_CLAIM) || !session_pipeline_send(session)) {
+    if (!send_claim(session, task, SQL_CLAIM) || !session_pipeline_send(session))
         return not_sent(session);
-    }
     return read_claim(session);
 }
 
@@ -177,10 +166,8 @@ enum guard_end guard_claim_read(struct session *session)
     struct sql_error error;
     enum guard_end claimed;
     enum sql_end end = session_next(session, NULL, &error);
-
-    if (end == SQL_OK) {
+    if (end == SQL_OK)
         end = session_next(session, &result, &error);
-    }
     claimed = guard_claim_end(session, end, &error, result);
     PQclear(result);
     return claimed;
@@ -190,7 +177,6 @@ enum guard_end guard_claim_compensation(struct session *session, const struct tr
 {
     struct sql_parameters parameters;
     struct guard_timeouts timeouts;
-
     assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
     guard_timeouts_of(session, task, &timeouts);
     sql_key(&parameters, &task->call);
@@ -200,9 +186,8 @@ enum guard_end guard_claim_compensation(struct session *session, const struct tr
     sql_text(&parameters, timeouts.lock);
     if (!session_pipeline_begin(session) || !session_send(session, SQL_BEGIN, NULL) ||
         !session_send(session, SQL_CLAIM_COMPENSATION, &parameters) ||
-        !session_pipeline_send(session)) {
+        !session_pipeline_send(session))
         return not_sent(session);
-    }
     return read_claim(session);
 }
 
@@ -226,7 +211,6 @@ static const char *const verdicts[] = {
 static bool verdict_parse(const char *text, enum guard_verdict *ret_verdict)
 {
     size_t i;
-
     for (i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
         if (strcmp(text, verdicts[i]) == 0) {
             *ret_verdict = (enum guard_verdict)i;
@@ -240,7 +224,6 @@ static bool verdict_parse(const char *text, enum guard_verdict *ret_verdict)
 static bool answer_fill(struct session *session, PGresult *result, struct guard_answer *ret_answer)
 {
     struct guard_answer answer = {.result = result};
-
     if (PQntuples(result) != 1 || !verdict_parse(PQgetvalue(result, 0, 0), &answer.verdict)) {
         (void)snprintf(session->why, sizeof session->why, "the guard says what nobody knows");
         PQclear(result);
@@ -262,7 +245,6 @@ bool guard_ask(struct session *session, enum sql_statement function,
 {
     const uint64_t more_us = GUARD_ROUNDS_MAX * session->postgres->guard_timeout_us;
     PGresult *result;
-
     return session_ask(session, function, parameters, more_us, &result) &&
            answer_fill(session, result, ret_answer);
 }
@@ -277,7 +259,6 @@ bool guard_ask_found(struct session *session, const struct troth_reply *task,
                      struct guard_answer *ret_answer)
 {
     struct sql_parameters parameters;
-
     sql_key(&parameters, &task->call);
     sql_bytes(&parameters, task_request(task));
     return guard_ask(session, SQL_FOUND, &parameters, ret_answer);
@@ -287,7 +268,6 @@ bool guard_ask_held(struct session *session, const struct troth_reply *task,
                     struct guard_answer *ret_answer)
 {
     struct sql_parameters parameters;
-
     sql_key(&parameters, &task->call);
     return guard_ask(session, SQL_ACTION_HELD, &parameters, ret_answer);
 }
@@ -295,18 +275,16 @@ bool guard_ask_held(struct session *session, const struct troth_reply *task,
 /* Binary text is the same bytes. */
 static void add_buffer(struct sql_parameters *parameters, const struct buffer *buffer)
 {
-    if (buffer->len > 0) {
+    if (buffer->len > 0)
         sql_bytes(parameters, buffer_span(buffer));
-    } else {
+    else
         sql_text(parameters, NULL);
-    }
 }
 
 bool guard_refuse(struct session *session, const struct troth_reply *task,
                   const struct troth_output *output, struct guard_answer *ret_answer)
 {
     struct sql_parameters parameters;
-
     sql_key(&parameters, &task->call);
     sql_bytes(&parameters, task_request(task));
     add_buffer(&parameters, &output->reason);
@@ -321,7 +299,6 @@ void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
 {
     struct troth_prepared_name name = {
         .gtid = call->gtid, .branch = call->branch, .attempt = attempt};
-
     memcpy(name.journal, call->journal, sizeof name.journal);
     troth_prepared_name_format(&name, ret_name);
 }
@@ -332,7 +309,6 @@ static bool roll_back_one(struct session *session, const char *name)
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
     struct sql_error error;
     enum sql_end end;
-
     /* The name is ours, [0-9a-z_-] only: there is no other way to give it. */
     (void)snprintf(text, sizeof text, "ROLLBACK PREPARED '%s'", name);
     end = session_command(session, text, "ROLLBACK PREPARED", &error);
@@ -346,7 +322,6 @@ static bool roll_back_all(struct session *session, const char *names)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     struct troth_prepared_name parsed;
-
     while (*names != '\0') {
         const size_t len = strcspn(names, " ");
 
@@ -355,9 +330,8 @@ static bool roll_back_all(struct session *session, const char *names)
             return false;
         }
         troth_prepared_name_format(&parsed, name);
-        if (!roll_back_one(session, name)) {
+        if (!roll_back_one(session, name))
             return false;
-        }
         names += len + (names[len] == ' ');
     }
     return true;
@@ -376,7 +350,6 @@ bool guard_roll_back_through(struct session *session, const struct troth_call *c
     struct sql_error error;
     PGresult *result = NULL;
     bool good;
-
     lower.attempt = through;
     sql_key(&parameters, &lower);
     good = session_run(session, SQL_PREPARED, &parameters, &result, &error) == SQL_OK &&

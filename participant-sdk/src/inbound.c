@@ -22,14 +22,12 @@
 
 static void unlink_inbound(struct inbound *inbound)
 {
-    if (inbound->prev == NULL) {
+    if (inbound->prev == NULL)
         inbound->participant->requests = inbound->next;
-    } else {
+    else
         inbound->prev->next = inbound->next;
-    }
-    if (inbound->next != NULL) {
+    if (inbound->next != NULL)
         inbound->next->prev = inbound->prev;
-    }
 }
 
 static void destroy(struct inbound *inbound)
@@ -43,33 +41,27 @@ static void on_gone(void *arg, struct http_exchange *exchange)
 {
     struct inbound *inbound = arg;
     struct troth_participant *participant = inbound->participant;
-
     (void)exchange;
     inbound->exchange = NULL;
-    if (inbound->pending == 0 && !inbound->dirty) {
+    if (inbound->pending == 0 && !inbound->dirty)
         destroy(inbound);
-    }
-    if (participant->news != NULL) {
+    if (participant->news != NULL)
         participant->news(participant->resource, SERVER_NEWS_BROKEN);
-    }
 }
 
 struct inbound *inbound_create(struct troth_participant *participant,
                                struct http_exchange *exchange, enum inbound_binding binding)
 {
     struct inbound *inbound = calloc(1, sizeof *inbound);
-
-    if (inbound == NULL) {
+    if (inbound == NULL)
         return NULL;
-    }
     inbound->participant = participant;
     inbound->exchange = exchange;
     inbound->binding = binding;
     inbound->pending = 1;
     inbound->next = participant->requests;
-    if (inbound->next != NULL) {
+    if (inbound->next != NULL)
         inbound->next->prev = inbound;
-    }
     participant->requests = inbound;
     http_exchange_set(exchange, on_gone, inbound);
     return inbound;
@@ -96,11 +88,9 @@ void inbound_deliver(void *arg, struct troth_reply *task)
 {
     struct troth_participant *participant = arg;
     struct inbound *inbound = task->inbound;
-
     if (inbound == NULL) {
-        if (task->done != NULL) {
+        if (task->done != NULL)
             task->done(task->done_arg, &task->result);
-        }
         task_destroy(task);
         return;
     }
@@ -114,11 +104,10 @@ void inbound_deliver(void *arg, struct troth_reply *task)
         participant_say_call(participant, TROTH_SEVERITY_ERROR, "bad_output", &task->call, more);
     }
     if (inbound->exchange != NULL) {
-        if (inbound->binding == INBOUND_BATCH) {
+        if (inbound->binding == INBOUND_BATCH)
             message_result_append(&inbound->out, &task->result);
-        } else {
+        else
             keep_plain(inbound, &task->result);
-        }
     }
     mark(inbound);
     task_destroy(task);
@@ -140,7 +129,6 @@ static void flush_batch(struct inbound *inbound)
         {NULL, NULL},
     };
     struct http_exchange *exchange = inbound->exchange;
-
     if (inbound->pending == 0 && !inbound->begun) {
         inbound->exchange = NULL;
         http_exchange_reply(exchange, 200, TYPE_BATCH, headers, buffer_span(&inbound->out));
@@ -205,15 +193,13 @@ static void give_up(struct inbound *inbound)
 {
     struct http_exchange *exchange = inbound->exchange;
     const struct troth_span none = {NULL, 0};
-
     participant_say(inbound->participant, TROTH_SEVERITY_ERROR, "event=results_lost reason=memory");
     inbound->exchange = NULL;
     buffer_finish(&inbound->out);
-    if (inbound->begun) {
+    if (inbound->begun)
         http_exchange_end(exchange);
-    } else {
+    else
         http_exchange_reply(exchange, 500, NULL, NULL, none);
-    }
 }
 
 static void flush_plain(struct inbound *inbound)
@@ -228,23 +214,18 @@ static void flush_plain(struct inbound *inbound)
     char blocker[TROTH_GTID_TEXT_LEN + 1];
     const char *type;
     struct buffer body BUFFER_SCOPED = {0};
-
-    if (result->output.data != NULL) {
+    if (result->output.data != NULL)
         output = (struct troth_span){inbound->out.data, result->output.len};
-    }
     if (result->reason.data != NULL) {
         reason.data = inbound->out.data + result->output.len;
         reason.len = result->reason.len;
     }
-    if (inbound->participant->places_text[0] != '\0') {
+    if (inbound->participant->places_text[0] != '\0')
         headers[n++] = (struct http_header){HEADER_PLACES, inbound->participant->places_text};
-    }
-    if (result->state != BRANCH_IS_UNSAID) {
+    if (result->state != BRANCH_IS_UNSAID)
         headers[n++] = (struct http_header){HEADER_STATE, message_state_name(result->state)};
-    }
-    if (result->result == RESULT_VOTE) {
+    if (result->result == RESULT_VOTE)
         headers[n++] = (struct http_header){HEADER_VOTE, message_vote_name(result->vote)};
-    }
     if (result->result == RESULT_RETRY && result->retry_after_us > 0) {
         (void)snprintf(after, sizeof after, "%llu",
                        (unsigned long long)((result->retry_after_us + US_PER_S - 1) / US_PER_S));
@@ -268,13 +249,11 @@ static void flush_plain(struct inbound *inbound)
 
 static void flush(struct inbound *inbound)
 {
-    if (inbound->exchange == NULL) {
+    if (inbound->exchange == NULL)
         return;
-    }
     if (inbound->out.failed) {
-        if (inbound->pending == 0) {
+        if (inbound->pending == 0)
             give_up(inbound);
-        }
     } else if (inbound->binding == INBOUND_BATCH) {
         flush_batch(inbound);
     } else if (inbound->pending == 0) {
@@ -285,16 +264,14 @@ static void flush(struct inbound *inbound)
 void inbound_flush_all(struct troth_participant *participant)
 {
     struct inbound *inbound = participant->dirty;
-
     participant->dirty = NULL;
     while (inbound != NULL) {
         struct inbound *next = inbound->next_dirty;
 
         flush(inbound);
         inbound->dirty = false;
-        if (inbound->pending == 0) {
+        if (inbound->pending == 0)
             destroy(inbound);
-        }
         inbound = next;
     }
 }
@@ -302,7 +279,6 @@ void inbound_flush_all(struct troth_participant *participant)
 void inbound_destroy_all(struct troth_participant *participant)
 {
     participant->dirty = NULL;
-    while (participant->requests != NULL) {
+    while (participant->requests != NULL)
         destroy(participant->requests);
-    }
 }

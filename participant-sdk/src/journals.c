@@ -9,10 +9,8 @@
 void journals_finish(struct journals *journals)
 {
     uint32_t i;
-
-    for (i = 0; i < journals->count; i++) {
+    for (i = 0; i < journals->count; i++)
         free(journals->seen[i].shards);
-    }
     journals->count = 0;
 }
 
@@ -20,7 +18,6 @@ int journals_find(struct journals *journals, struct troth_span id, struct journa
 {
     struct journal_seen *seen;
     uint32_t i;
-
     for (i = 0; i < journals->count; i++) {
         seen = &journals->seen[i];
         if (id.len == TROTH_JOURNAL_ID_LEN && memcmp(seen->id, id.data, id.len) == 0) {
@@ -28,17 +25,14 @@ int journals_find(struct journals *journals, struct troth_span id, struct journa
             return 0;
         }
     }
-    if (!troth_journal_id_valid(id.data, id.len)) {
+    if (!troth_journal_id_valid(id.data, id.len))
         return TROTH_ERROR_SYNTAX;
-    }
-    if (journals->count == TROTH_JOURNALS_MAX) {
+    if (journals->count == TROTH_JOURNALS_MAX)
         return TROTH_ERROR_FULL;
-    }
     seen = &journals->seen[journals->count];
     seen->shards = calloc(TROTH_SHARDS_MAX, sizeof *seen->shards);
-    if (seen->shards == NULL) {
+    if (seen->shards == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     assert(id.len < sizeof seen->id);
     memcpy(seen->id, id.data, id.len);
     seen->id[id.len] = '\0';
@@ -52,14 +46,12 @@ bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid)
     struct troth_gtid_parts parts;
     struct journal_shard *shard;
     bool newer;
-
     troth_gtid_split(gtid, &parts);
     assert(parts.shard < TROTH_SHARDS_MAX);
     shard = &seen->shards[parts.shard];
     newer = shard->epoch != 0 && parts.epoch > shard->epoch;
-    if (parts.epoch > shard->epoch) {
+    if (parts.epoch > shard->epoch)
         shard->epoch = parts.epoch;
-    }
     return newer;
 }
 
@@ -69,16 +61,13 @@ static bool one_oldest(struct journal_seen *seen, const char *text, size_t len)
     struct journal_shard *shard;
     troth_gtid gtid;
     uint64_t order;
-
-    if (troth_gtid_parse(text, len, &gtid) != 0) {
+    if (troth_gtid_parse(text, len, &gtid) != 0)
         return false;
-    }
     troth_gtid_split(&gtid, &parts);
     shard = &seen->shards[parts.shard];
     order = troth_gtid_order(&gtid);
-    if (order > shard->oldest_open) {
+    if (order > shard->oldest_open)
         shard->oldest_open = order;
-    }
     return journals_gtid(seen, &gtid);
 }
 
@@ -87,18 +76,15 @@ bool journals_oldest_open(struct journal_seen *seen, struct troth_span list)
     const char *at = list.data;
     const char *const end = list.data + list.len;
     bool newer = false;
-
     while (at < end) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
         const char *stop = comma == NULL ? end : comma;
         const char *last = stop;
 
-        while (at < last && (*at == ' ' || *at == '\t')) {
+        while (at < last && (*at == ' ' || *at == '\t'))
             at++;
-        }
-        while (last > at && (last[-1] == ' ' || last[-1] == '\t')) {
+        while (last > at && (last[-1] == ' ' || last[-1] == '\t'))
             last--;
-        }
         newer = one_oldest(seen, at, (size_t)(last - at)) || newer;
         at = stop + 1;
     }

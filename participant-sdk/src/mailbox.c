@@ -24,9 +24,8 @@ struct mailbox {
 int mailbox_create(struct mailbox **ret_mailbox)
 {
     struct mailbox *mailbox = calloc(1, sizeof *mailbox);
-    if (mailbox == NULL) {
+    if (mailbox == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (mailbox->fd < 0) {
         free(mailbox);
@@ -51,10 +50,8 @@ struct mailbox *mailbox_hold(struct mailbox *mailbox)
 void mailbox_release(struct mailbox *mailbox)
 {
     unsigned left;
-
-    if (mailbox == NULL) {
+    if (mailbox == NULL)
         return;
-    }
     pthread_mutex_lock(&mailbox->lock);
     assert(mailbox->refs > 0);
     left = --mailbox->refs;
@@ -69,7 +66,6 @@ void mailbox_release(struct mailbox *mailbox)
 static struct troth_reply *take_all(struct mailbox *mailbox)
 {
     struct troth_reply *all = mailbox->first;
-
     mailbox->first = NULL;
     mailbox->last = &mailbox->first;
     return all;
@@ -78,7 +74,6 @@ static struct troth_reply *take_all(struct mailbox *mailbox)
 struct troth_reply *mailbox_close(struct mailbox *mailbox)
 {
     struct troth_reply *all;
-
     pthread_mutex_lock(&mailbox->lock);
     mailbox->closed = true;
     all = take_all(mailbox);
@@ -97,7 +92,6 @@ static void wake(const struct mailbox *mailbox)
 bool mailbox_post(struct mailbox *mailbox, struct troth_reply *reply)
 {
     bool first;
-
     pthread_mutex_lock(&mailbox->lock);
     if (mailbox->closed) {
         pthread_mutex_unlock(&mailbox->lock);

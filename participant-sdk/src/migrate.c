@@ -28,10 +28,8 @@ static int ask(PGconn *connection, enum sql_statement statement, int *ret_number
 {
     PGresult *result = dial_ask(connection, statement, NULL);
     const bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
-
-    if (good) {
+    if (good)
         *ret_number = atoi(PQgetvalue(result, 0, 0));
-    }
     PQclear(result);
     return good ? 0 : TROTH_ERROR_DATABASE;
 }
@@ -40,10 +38,8 @@ static int version_of(PGconn *connection, int *ret_version)
 {
     int there = 0;
     int error = ask(connection, SQL_SCHEMA_THERE, &there);
-
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     if (there == 0) {
         *ret_version = 0;
         return 0;
@@ -55,14 +51,12 @@ int schema_check(PGconn *connection, char *ret_why, size_t why_cap)
 {
     int version = 0;
     char text[160];
-
     if (version_of(connection, &version) != 0) {
         say(ret_why, why_cap, dial_why(connection));
         return TROTH_ERROR_SCHEMA;
     }
-    if (version == schema_version) {
+    if (version == schema_version)
         return 0;
-    }
     (void)snprintf(
         text, sizeof text, "schema troth_guard has version %d, this library wants %d: %s", version,
         schema_version,
@@ -75,7 +69,6 @@ static bool command(PGconn *connection, const char *text)
 {
     PGresult *result = PQexec(connection, text);
     const ExecStatusType status = PQresultStatus(result);
-
     PQclear(result);
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
@@ -84,7 +77,6 @@ static bool command(PGconn *connection, const char *text)
 static bool lock(PGconn *connection)
 {
     struct buffer text BUFFER_SCOPED = {0};
-
     sql_once(SQL_MIGRATION_LOCK, NULL, &text);
     return !text.failed && command(connection, buffer_text(&text));
 }
@@ -94,7 +86,6 @@ static int apply(PGconn *connection, char *ret_why, size_t why_cap)
 {
     int version = 0;
     int i;
-
     if (!command(connection, "BEGIN") || !lock(connection) ||
         version_of(connection, &version) != 0) {
         say(ret_why, why_cap, PQerrorMessage(connection));
@@ -123,10 +114,8 @@ int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap)
     PGconn *connection;
     char why[512] = "";
     int error = conninfo == NULL ? TROTH_ERROR_INVALID : hosts_init(&hosts, conninfo);
-
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     connection = dial(&hosts, NULL, NULL, why, sizeof why);
     if (connection == NULL) {
         say(ret_why, why_cap, why);

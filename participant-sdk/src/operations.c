@@ -30,16 +30,14 @@ static void give(struct pool *pool, const struct pg_operation *operation, struct
 static void on_work(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     struct pg_operation *operation = arg;
-
     (void)call;
     if (operation->is.work == NULL) {
         task_reply_no_operation(reply, "the operation only compensates here");
         return;
     }
     reply->operation = operation;
-    if (single_run(operation->postgres, reply)) {
+    if (single_run(operation->postgres, reply))
         return;
-    }
     give(operation->postgres->phase1, operation, reply,
          operation->is.read_only ? read_only_run : phase1_run);
 }
@@ -47,7 +45,6 @@ static void on_work(void *arg, const struct troth_call *call, struct troth_reply
 static void on_commit(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     struct pg_operation *operation = arg;
-
     (void)call;
     if (operation->postgres->committer == NULL || operation->is.read_only) {
         give(operation->postgres->phase2, operation, reply, commit_run);
@@ -60,7 +57,6 @@ static void on_commit(void *arg, const struct troth_call *call, struct troth_rep
 static void on_abort(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     struct pg_operation *operation = arg;
-
     (void)call;
     give(operation->postgres->phase2, operation, reply, abort_run);
 }
@@ -68,7 +64,6 @@ static void on_abort(void *arg, const struct troth_call *call, struct troth_repl
 static void on_compensate(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     struct pg_operation *operation = arg;
-
     (void)call;
     give(operation->postgres->phase2, operation, reply, compensate_run);
 }
@@ -76,7 +71,6 @@ static void on_compensate(void *arg, const struct troth_call *call, struct troth
 static void on_status(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     struct pg_operation *operation = arg;
-
     (void)call;
     give(operation->postgres->phase2, operation, reply, status_run);
 }
@@ -93,7 +87,6 @@ void operations_for_others(struct troth_postgres *postgres)
 {
     static const struct troth_handlers others = {
         .commit = on_commit, .abort = on_abort, .compensate = on_compensate, .status = on_status};
-
     postgres->others.postgres = postgres;
     postgres->participant->others = others;
     postgres->participant->resource_others = &postgres->others;
@@ -111,7 +104,6 @@ static bool handler_valid(const struct troth_postgres_operation *handler)
 {
     const bool acts = handler->work != NULL || handler->statement != NULL;
     const bool undoes = handler->compensate != NULL || handler->undo != NULL;
-
     return (acts || undoes) && (handler->work == NULL || handler->statement == NULL) &&
            (handler->compensate == NULL || handler->undo == NULL) &&
            (handler->statement == NULL || !handler->read_only);
@@ -121,7 +113,6 @@ static bool handler_valid(const struct troth_postgres_operation *handler)
 static int operation_fill(struct pg_operation *made, const struct troth_postgres_operation *handler)
 {
     int error = 0;
-
     made->is = *handler;
     made->work_arg = made->undo_arg = handler->arg;
     if (handler->statement != NULL) {
@@ -149,19 +140,15 @@ int troth_postgres_handle(struct troth_postgres *postgres, const char *operation
     struct troth_postgres_operation taken;
     struct pg_operation *made;
     int error = SIZED_TAKE(&taken, handler, struct troth_postgres_operation, work);
-
-    if (error != 0 || postgres == NULL || !handler_valid(&taken)) {
+    if (error != 0 || postgres == NULL || !handler_valid(&taken))
         return TROTH_ERROR_INVALID;
-    }
     made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     made->postgres = postgres;
     error = operation_fill(made, &taken);
-    if (error == 0) {
+    if (error == 0)
         error = troth_participant_handle(postgres->participant, operation, &handlers, made);
-    }
     if (error != 0) {
         operation_free(made);
         return error;
@@ -179,7 +166,6 @@ void operations_detach(struct troth_postgres *postgres)
         .execute = on_ended, .compensate = on_ended, .status = on_ended};
     struct troth_participant *participant = postgres->participant;
     uint32_t i;
-
     if (participant->resource == postgres) {
         participant->others = ended;
         participant->resource_others = NULL;

@@ -14,7 +14,6 @@
 void order_target(char *ret_target, const troth_gtid *gtid, const char *rest)
 {
     char text[TROTH_GTID_TEXT_LEN + 1];
-
     troth_gtid_format(gtid, text);
     (void)snprintf(ret_target, ORDER_TARGET_BYTES, TRANSACTIONS "/%s%s", text,
                    rest); /* always fits */
@@ -42,15 +41,11 @@ static const char *reply_name(enum troth_reply_at reply)
 static bool key_valid(const char *key)
 {
     size_t i;
-
-    if (key == NULL) {
+    if (key == NULL)
         return true;
-    }
-    for (i = 0; key[i] != '\0'; i++) {
-        if (key[i] <= ' ' || key[i] > '~') {
+    for (i = 0; key[i] != '\0'; i++)
+        if (key[i] <= ' ' || key[i] > '~')
             return false;
-        }
-    }
     return i > 0 && i <= KEY_BYTES_MAX;
 }
 
@@ -79,10 +74,8 @@ static int send_start(struct troth_client *client, const struct troth_start *sta
     struct order order = {.method = "POST", .target = TRANSACTIONS, .headers = headers};
     char prefer[32];
     int n = 0;
-
-    if (start->idempotency_key != NULL) {
+    if (start->idempotency_key != NULL)
         headers[n++] = (struct http_header){"Idempotency-Key", start->idempotency_key};
-    }
     if (start->reply == TROTH_REPLY_ACCEPTED) {
         headers[n++] = (struct http_header){"Prefer", "respond-async"};
     } else if (start->wait_s != 0) {
@@ -92,9 +85,8 @@ static int send_start(struct troth_client *client, const struct troth_start *sta
     headers[n] = (struct http_header){NULL, NULL};
     order.more_us = start->wait_s * US_PER_S;
     start_body(start, &body);
-    if (body.failed) {
+    if (body.failed)
         return TROTH_ERROR_NO_MEMORY;
-    }
     order.body = buffer_span(&body);
     return client_send(client, &order, answered, arg);
 }
@@ -103,11 +95,9 @@ int troth_client_start(struct troth_client *client, const struct troth_start *st
                        troth_answered answered, void *arg)
 {
     struct troth_start taken;
-
     if (SIZED_TAKE(&taken, start, struct troth_start, definition) != 0 ||
-        taken.definition == NULL || !key_valid(taken.idempotency_key)) {
+        taken.definition == NULL || !key_valid(taken.idempotency_key))
         return TROTH_ERROR_INVALID;
-    }
     return send_start(client, &taken, answered, arg);
 }
 
@@ -117,7 +107,6 @@ int troth_client_begin(struct troth_client *client, uint64_t timeout_us, troth_a
     struct order order = {.method = "POST", .target = TRANSACTIONS};
     char timeout[DURATION_TEXT_MAX];
     char body[64 + DURATION_TEXT_MAX];
-
     if (timeout_us == 0) {
         (void)snprintf(body, sizeof body, "{\"mode\":\"2pc\"}");
     } else {
@@ -135,20 +124,17 @@ int troth_client_enlist(struct troth_client *client, const struct troth_enlist *
     char target[ORDER_TARGET_BYTES];
     struct order order = {.method = "POST", .target = target};
     struct troth_enlist taken;
-
     if (SIZED_TAKE(&taken, enlist, struct troth_enlist, prepared) != 0 ||
-        taken.participant == NULL || taken.operation == NULL) {
+        taken.participant == NULL || taken.operation == NULL)
         return TROTH_ERROR_INVALID;
-    }
     order_target(target, &taken.gtid, "/branches");
     buffer_append_format(&body, "{\"branch\":%u,", taken.branch);
     append_name(&body, "participant", taken.participant);
     buffer_append_char(&body, ',');
     append_name(&body, "operation", taken.operation);
     buffer_append_format(&body, ",\"prepared\":%s}", taken.prepared ? "true" : "false");
-    if (body.failed) {
+    if (body.failed)
         return TROTH_ERROR_NO_MEMORY;
-    }
     order.body = buffer_span(&body);
     return client_send(client, &order, answered, arg);
 }
@@ -164,21 +150,17 @@ int troth_client_commit(struct troth_client *client, const troth_gtid *gtid,
                           .target = target,
                           .headers = reply == TROTH_REPLY_ACCEPTED ? async : NULL};
     uint32_t i;
-
-    if (gtid == NULL || (branches == NULL && count > 0) || count > TROTH_BRANCHES_MAX) {
+    if (gtid == NULL || (branches == NULL && count > 0) || count > TROTH_BRANCHES_MAX)
         return TROTH_ERROR_INVALID;
-    }
     order_target(target, gtid, "/commit");
     buffer_append_text(&body, "{\"branches\":[");
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count; i++)
         buffer_append_format(&body, "%s%u", i == 0 ? "" : ",", branches[i]);
-    }
     buffer_append_text(&body, "],");
     append_name(&body, "reply", reply_name(reply));
     buffer_append_char(&body, '}');
-    if (body.failed) {
+    if (body.failed)
         return TROTH_ERROR_NO_MEMORY;
-    }
     order.body = buffer_span(&body);
     return client_send(client, &order, answered, arg);
 }
@@ -188,10 +170,8 @@ int troth_client_abort(struct troth_client *client, const troth_gtid *gtid, trot
 {
     char target[ORDER_TARGET_BYTES];
     struct order order = {.method = "POST", .target = target, .body = {"{}", 2}};
-
-    if (gtid == NULL) {
+    if (gtid == NULL)
         return TROTH_ERROR_INVALID;
-    }
     order_target(target, gtid, "/abort");
     return client_send(client, &order, answered, arg);
 }
@@ -201,10 +181,8 @@ int troth_client_get(struct troth_client *client, const troth_gtid *gtid, troth_
 {
     char target[ORDER_TARGET_BYTES];
     const struct order order = {.method = "GET", .target = target};
-
-    if (gtid == NULL) {
+    if (gtid == NULL)
         return TROTH_ERROR_INVALID;
-    }
     order_target(target, gtid, "");
     return client_send(client, &order, answered, arg);
 }
@@ -215,10 +193,8 @@ int troth_client_inquire(struct troth_client *client, const char *journal, const
     char target[ORDER_TARGET_BYTES];
     char query[96];
     const struct order order = {.method = "GET", .target = target};
-
-    if (gtid == NULL || journal == NULL || !troth_journal_id_valid(journal, strlen(journal))) {
+    if (gtid == NULL || journal == NULL || !troth_journal_id_valid(journal, strlen(journal)))
         return TROTH_ERROR_INVALID;
-    }
     (void)snprintf(query, sizeof query, "/decision?branch=%u&attempt=%u&journal=%s", branch,
                    attempt, journal);
     order_target(target, gtid, query);

@@ -30,7 +30,6 @@ void troth_output_format(struct troth_output *output, const char *format, ...)
     va_list arguments;
     char *text;
     int len;
-
     va_start(arguments, format);
     len = vasprintf(&text, format, arguments);
     va_end(arguments);
@@ -48,12 +47,10 @@ void troth_output_format(struct troth_output *output, const char *format, ...)
 void troth_output_reason(struct troth_output *output, const char *reason)
 {
     struct buffer text BUFFER_SCOPED = {0};
-
     buffer_clear(&output->reason);
     json_append_text(&text, reason);
-    if (text.failed || json_string(buffer_span(&text), &output->reason) != 0) {
+    if (text.failed || json_string(buffer_span(&text), &output->reason) != 0)
         output->reason.failed = true;
-    }
 }
 
 bool output_sound(struct troth_output *output)
@@ -61,7 +58,6 @@ bool output_sound(struct troth_output *output)
     struct troth_span value;
     struct json_fault fault;
     char why[160];
-
     if (output->json.failed || output->reason.failed) {
         troth_output_reason(output, "out of memory");
         return false;

@@ -30,11 +30,9 @@ struct outputs {
 int outputs_create(uint32_t entries, struct outputs **ret_outputs)
 {
     struct outputs *outputs = calloc(1, sizeof *outputs);
-
     assert(entries > 0);
-    if (outputs == NULL) {
+    if (outputs == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     outputs->entries = calloc(entries, sizeof *outputs->entries);
     if (outputs->entries == NULL) {
         free(outputs);
@@ -55,13 +53,10 @@ static void clear(struct entry *entry)
 void outputs_destroy(struct outputs *outputs)
 {
     uint32_t i;
-
-    if (outputs == NULL) {
+    if (outputs == NULL)
         return;
-    }
-    for (i = 0; i < outputs->count; i++) {
+    for (i = 0; i < outputs->count; i++)
         clear(&outputs->entries[i]);
-    }
     pthread_mutex_destroy(&outputs->lock);
     free(outputs->entries);
     free(outputs);
@@ -71,10 +66,8 @@ void outputs_destroy(struct outputs *outputs)
 static struct entry *entry_of(struct outputs *outputs, const char *name)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
-
-    for (; *name != '\0'; name++) {
+    for (; *name != '\0'; name++)
         hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
-    }
     return &outputs->entries[hash % outputs->count];
 }
 
@@ -84,12 +77,10 @@ void outputs_put(struct outputs *outputs, const struct troth_call *call, struct 
     struct entry made = {NULL, {NULL, 0}};
     struct entry *entry;
     size_t len;
-
     guard_prepared_name(call, call->attempt, name);
     len = strlen(name) + 1;
-    if (output.len <= OUTPUT_BYTES_MAX) {
+    if (output.len <= OUTPUT_BYTES_MAX)
         made.name = malloc(len + output.len);
-    }
     if (made.name != NULL) {
         memcpy(made.name, name, len);
         if (output.data != NULL) {
@@ -110,7 +101,6 @@ bool outputs_take(struct outputs *outputs, const struct troth_call *call, char *
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     struct entry *entry;
     bool found;
-
     guard_prepared_name(call, call->attempt, name);
     pthread_mutex_lock(&outputs->lock);
     entry = entry_of(outputs, name);
@@ -130,13 +120,11 @@ bool outputs_copy(struct outputs *outputs, const struct troth_call *call, char *
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     const struct entry *entry;
     char *memory = NULL;
-
     guard_prepared_name(call, call->attempt, name);
     pthread_mutex_lock(&outputs->lock);
     entry = entry_of(outputs, name);
-    if (entry->name != NULL && strcmp(entry->name, name) == 0) {
+    if (entry->name != NULL && strcmp(entry->name, name) == 0)
         memory = malloc(entry->output.len + 1);
-    }
     if (memory != NULL) {
         *ret_output = (struct troth_span){NULL, 0};
         if (entry->output.data != NULL) {

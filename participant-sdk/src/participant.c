@@ -38,10 +38,8 @@ void participant_set_places(struct troth_participant *participant, uint32_t plac
 static char *base_copy(const char *base)
 {
     size_t len = strlen(base);
-
-    while (len > 0 && base[len - 1] == '/') {
+    while (len > 0 && base[len - 1] == '/')
         len--;
-    }
     return strndup(base, len);
 }
 
@@ -56,14 +54,11 @@ int troth_participant_create(const struct troth_participant_config *config,
     struct troth_participant_config taken;
     struct troth_participant *made;
     int error = SIZED_TAKE(&taken, config, struct troth_participant_config, size);
-
-    if (error != 0 || !config_valid(&taken) || ret_participant == NULL) {
+    if (error != 0 || !config_valid(&taken) || ret_participant == NULL)
         return TROTH_ERROR_INVALID;
-    }
     made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     made->port = taken.port;
     made->connections_max =
         taken.connections_max == 0 ? CONNECTIONS_DEFAULT : taken.connections_max;
@@ -87,14 +82,12 @@ const struct operation *participant_operation(const struct troth_participant *pa
                                               struct troth_span name)
 {
     uint32_t i;
-
     for (i = 0; i < participant->operations_count; i++) {
         const struct operation *operation = participant->operations[i];
 
         if (strlen(operation->name) == name.len &&
-            memcmp(operation->name, name.data, name.len) == 0) {
+            memcmp(operation->name, name.data, name.len) == 0)
             return operation;
-        }
     }
     return NULL;
 }
@@ -105,21 +98,16 @@ int troth_participant_handle(struct troth_participant *participant, const char *
     const struct troth_span name = {operation, operation == NULL ? 0 : strlen(operation)};
     struct troth_handlers taken;
     struct operation *made;
-
     if (participant == NULL || operation == NULL || !troth_name_valid(name.data, name.len) ||
-        SIZED_TAKE(&taken, handlers, struct troth_handlers, size) != 0) {
+        SIZED_TAKE(&taken, handlers, struct troth_handlers, size) != 0)
         return TROTH_ERROR_INVALID;
-    }
-    if (participant_operation(participant, name) != NULL) {
+    if (participant_operation(participant, name) != NULL)
         return TROTH_ERROR_EXISTS;
-    }
-    if (participant->operations_count == TROTH_OPERATIONS_MAX) {
+    if (participant->operations_count == TROTH_OPERATIONS_MAX)
         return TROTH_ERROR_FULL;
-    }
     made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     memcpy(made->name, name.data, name.len);
     made->handlers = taken;
     made->arg = arg;
@@ -151,7 +139,6 @@ static troth_handler handler_of(const struct troth_handlers *handlers, enum trot
 static void dispatch_nowhere(const struct troth_participant *participant, struct troth_reply *task)
 {
     char reason[128];
-
     (void)snprintf(reason, sizeof reason, "no handler for %s of operation \"%s\" here",
                    message_op_name((enum message_op)task->call.op), task->call.operation);
     participant_say_call(participant, TROTH_SEVERITY_WARNING, "no_handler", &task->call, "");
@@ -163,12 +150,9 @@ static void dispatch_nowhere(const struct troth_participant *participant, struct
 static troth_handler others_handler(const struct troth_participant *participant, enum troth_op op)
 {
     uint32_t i;
-
-    for (i = 0; i < participant->operations_count; i++) {
-        if (participant->operations[i]->handlers.abort != participant->others.abort) {
+    for (i = 0; i < participant->operations_count; i++)
+        if (participant->operations[i]->handlers.abort != participant->others.abort)
             return NULL;
-        }
-    }
     return handler_of(&participant->others, op);
 }
 
@@ -179,15 +163,13 @@ void participant_dispatch(struct troth_participant *participant, struct troth_re
     troth_handler handler = operation == NULL ? others_handler(participant, task->call.op)
                                               : handler_of(&operation->handlers, task->call.op);
     void *arg = operation == NULL ? participant->resource_others : operation->arg;
-
     task_set_sink(participant->mailbox, inbound_deliver, participant);
-    if (participant->destroyed) { /* by the handler of another command of this request */
+    if (participant->destroyed) /* by the handler of another command of this request */
         troth_reply_retry(task, 0, "the participant is shutting down");
-    } else if (handler == NULL) {
+    else if (handler == NULL)
         dispatch_nowhere(participant, task);
-    } else {
+    else
         handler(arg, &task->call, task);
-    }
     task_set_sink(NULL, NULL, NULL);
 }
 
@@ -195,7 +177,6 @@ void participant_drain(struct troth_participant *participant)
 {
     bool stop = false;
     struct troth_reply *task = mailbox_take(participant->mailbox, &stop);
-
     while (task != NULL) {
         struct troth_reply *next = task->next;
 
@@ -204,9 +185,8 @@ void participant_drain(struct troth_participant *participant)
     }
     inbound_flush_all(participant);
     http_loop_flush(participant->loop);
-    if (stop) {
+    if (stop)
         (void)event_base_loopexit(participant->event_base, NULL); /* fails without memory only */
-    }
 }
 
 static void on_woken(evutil_socket_t fd, short what, void *arg)
@@ -226,7 +206,6 @@ static int listen_now(struct troth_participant *participant)
         .handler = server_handle,
         .arg = participant,
     };
-
     config.limits.body_bytes_max = BODY_BYTES_MAX;
     return http_server_create(participant->loop, &config, &participant->server);
 }
@@ -234,26 +213,21 @@ static int listen_now(struct troth_participant *participant)
 int troth_participant_attach(struct troth_participant *participant, struct event_base *base)
 {
     int error;
-
-    if (participant == NULL || base == NULL) {
+    if (participant == NULL || base == NULL)
         return TROTH_ERROR_INVALID;
-    }
-    if (participant->server != NULL) {
+    if (participant->server != NULL)
         return TROTH_ERROR_EXISTS;
-    }
     error = http_loop_create(base, &participant->loop);
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     http_loop_autoflush(participant->loop);
     participant->event_base = base;
     participant->woken = event_new(base, mailbox_fd(participant->mailbox), EV_READ | EV_PERSIST,
                                    on_woken, participant);
-    if (participant->woken == NULL || event_add(participant->woken, NULL) != 0) {
+    if (participant->woken == NULL || event_add(participant->woken, NULL) != 0)
         error = TROTH_ERROR_NO_MEMORY;
-    } else {
+    else
         error = listen_now(participant);
-    }
     if (error != 0) {
         if (participant->woken != NULL) {
             event_free(participant->woken);
@@ -264,34 +238,29 @@ int troth_participant_attach(struct troth_participant *participant, struct event
         participant->event_base = NULL;
         return error;
     }
-    if (participant->attached != NULL) {
+    if (participant->attached != NULL)
         participant->attached(participant->resource, base);
-    }
     return 0;
 }
 
 /* The last of it: nobody dispatches its event base. */
 static void participant_free(struct troth_participant *participant)
 {
-    if (participant->owns_event_base) {
+    if (participant->owns_event_base)
         event_base_free(participant->event_base);
-    }
     free(participant);
 }
 
 int troth_participant_run(struct troth_participant *participant)
 {
     int error;
-
-    if (participant == NULL) {
+    if (participant == NULL)
         return TROTH_ERROR_INVALID;
-    }
     if (participant->server == NULL) {
         struct event_base *base = event_base_new();
 
-        if (base == NULL) {
+        if (base == NULL)
             return TROTH_ERROR_SYSTEM;
-        }
         error = troth_participant_attach(participant, base);
         if (error != 0) {
             event_base_free(base);
@@ -311,26 +280,22 @@ int troth_participant_run(struct troth_participant *participant)
 
 void troth_participant_stop(struct troth_participant *participant)
 {
-    if (participant != NULL) {
+    if (participant != NULL)
         mailbox_stop(participant->mailbox);
-    }
 }
 
 uint16_t troth_participant_port(const struct troth_participant *participant)
 {
-    if (participant == NULL || participant->server == NULL) {
+    if (participant == NULL || participant->server == NULL)
         return PORT_UNSET;
-    }
     return http_server_port(participant->server);
 }
 
 static void close_mailbox(struct mailbox *mailbox)
 {
     struct troth_reply *task;
-
-    if (mailbox == NULL) {
+    if (mailbox == NULL)
         return;
-    }
     task = mailbox_close(mailbox);
     while (task != NULL) {
         struct troth_reply *next = task->next;
@@ -344,40 +309,33 @@ static void close_mailbox(struct mailbox *mailbox)
 void participant_finish(struct troth_participant *participant)
 {
     uint32_t i;
-
     http_server_destroy(participant->server);
     inbound_destroy_all(participant);
-    if (participant->woken != NULL) { /* before its descriptor is closed */
+    if (participant->woken != NULL) /* before its descriptor is closed */
         event_free(participant->woken);
-    }
     close_mailbox(participant->mailbox);
     http_loop_destroy(participant->loop);
-    for (i = 0; i < participant->operations_count; i++) {
+    for (i = 0; i < participant->operations_count; i++)
         free(participant->operations[i]);
-    }
     journals_finish(&participant->journals);
     buffer_finish(&participant->scratch);
     free(participant->address);
     free(participant->base);
-    if (participant->running) { /* which frees the rest */
+    if (participant->running) /* which frees the rest */
         (void)event_base_loopbreak(participant->event_base);
-    } else {
+    else
         participant_free(participant);
-    }
 }
 
 int troth_participant_destroy(struct troth_participant *participant)
 {
-    if (participant == NULL || participant->destroyed) {
+    if (participant == NULL || participant->destroyed)
         return 0;
-    }
-    if (participant->resource != NULL) {
+    if (participant->resource != NULL)
         return TROTH_ERROR_INVALID;
-    }
     participant->destroyed = true;
     participant->diagnostic = NULL;
-    if (!participant->in_request) {
+    if (!participant->in_request)
         participant_finish(participant);
-    }
     return 0;
 }

@@ -40,11 +40,10 @@ static const struct troth_span none = {NULL, 0};
 
 static void answer_done(struct troth_reply *task, struct troth_span output)
 {
-    if (task->call.op == TROTH_OP_PREPARE) {
+    if (task->call.op == TROTH_OP_PREPARE)
         troth_reply_vote(task, TROTH_VOTE_YES, output);
-    } else {
+    else
         troth_reply_done(task, TROTH_BRANCH_COMMITTED, output);
-    }
 }
 
 /* The same prepare again: its row is invisible. Another step's input may need the output, so what
@@ -53,7 +52,6 @@ static void vote_again(struct session *session, struct troth_reply *task)
 {
     struct troth_span output = none;
     char *memory = NULL;
-
     (void)outputs_copy(session->postgres->outputs, &task->call, &memory, &output);
     troth_reply_vote(task, TROTH_VOTE_YES, output);
     free(memory);
@@ -67,18 +65,16 @@ static void answer_found(struct session *session, struct troth_reply *task,
         answer_done(task, said->output);
         return;
     case VERDICT_REFUSED:
-        if (said->fenced) {
+        if (said->fenced)
             troth_reply_fenced(task, said->reason, said->output);
-        } else {
+        else
             troth_reply_refused(task, said->reason, said->output);
-        }
         return;
     case VERDICT_PREPARED:
-        if (task->call.op == TROTH_OP_PREPARE) {
+        if (task->call.op == TROTH_OP_PREPARE)
             vote_again(session, task);
-        } else {
+        else
             troth_reply_retry(task, 0, said->reason);
-        }
         return;
     case VERDICT_RETRY:
         troth_reply_retry(task, 0, said->reason);
@@ -100,7 +96,6 @@ static void answer_found(struct session *session, struct troth_reply *task,
 static void taken(struct session *session, struct troth_reply *task)
 {
     struct guard_answer said;
-
     if (!session_rollback(session) || !guard_ask_found(session, task, &said)) {
         troth_reply_retry(task, 0, session->why);
         return;
@@ -116,7 +111,6 @@ static void refuse(struct session *session, struct troth_reply *task,
                    const struct troth_output *output)
 {
     struct guard_answer said;
-
     if (!session_rollback(session) || !guard_refuse(session, task, output, &said)) {
         troth_reply_retry(task, 0, session->why);
         return;
@@ -142,7 +136,6 @@ static void failed(struct session *session, struct troth_reply *task,
                    const struct troth_output *output)
 {
     char reason[MESSAGE_REASON_MAX + 1];
-
     (void)session_rollback(session); /* a broken one is opened anew for the next command */
     (void)snprintf(reason, sizeof reason, "%.*s", (int)output->reason.len, output->reason.data);
     session_complain(session, TROTH_SEVERITY_WARNING, "work_failed", "operation=%s reason=\"%s\"",
@@ -152,9 +145,8 @@ static void failed(struct session *session, struct troth_reply *task,
 
 void phase1_done(struct session *session, struct troth_reply *task, struct troth_span output)
 {
-    if (task->call.op == TROTH_OP_PREPARE) {
+    if (task->call.op == TROTH_OP_PREPARE)
         outputs_put(session->postgres->outputs, &task->call, output);
-    }
     answer_done(task, output);
 }
 
@@ -163,7 +155,6 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
-
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "PREPARE TRANSACTION '%s'", name);
     switch (work_finish(session, &task->call, "action", output, text, "PREPARE TRANSACTION")) {
@@ -172,9 +163,8 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
-        if (waits_conflict(session)) {
+        if (waits_conflict(session))
             return conflict_why(session);
-        }
         (void)session_rollback(session);
         session_complain(session, TROTH_SEVERITY_WARNING, "prepare_failed",
                          "operation=%s reason=\"%s\"", task->call.operation, session->why);
@@ -196,9 +186,8 @@ static enum round commit_transaction(struct session *session, struct troth_reply
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
-        if (waits_conflict(session)) {
+        if (waits_conflict(session))
             return conflict_why(session);
-        }
         (void)session_rollback(session);
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
@@ -216,7 +205,6 @@ static enum round act(struct session *session, struct troth_reply *task)
     const struct pg_operation *operation = task->operation;
     struct troth_output output = {{0}, {0}};
     enum round round = ROUND_ANSWERED;
-
     switch (work_run(session, operation->is.work, operation->work_arg, &task->call, &output)) {
     case WORK_DONE:
         if (task_left_us(task) == 0) {
@@ -253,19 +241,17 @@ static enum round held(struct session *session, struct troth_reply *task)
 {
     enum round round = ROUND_ANSWERED;
     struct guard_answer said;
-
     if (!session_rollback(session) || !guard_ask_held(session, task, &said)) {
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     }
     if (said.verdict == VERDICT_AGAIN ||
-        (said.verdict == VERDICT_ROLL_BACK && guard_roll_back(session, &said))) {
+        (said.verdict == VERDICT_ROLL_BACK && guard_roll_back(session, &said)))
         round = ROUND_AGAIN;
-    } else if (said.verdict == VERDICT_ROLL_BACK) {
+    else if (said.verdict == VERDICT_ROLL_BACK)
         troth_reply_retry(task, 0, session->why);
-    } else {
+    else
         answer_found(session, task, &said);
-    }
     guard_answer_finish(&said);
     return round;
 }
@@ -281,9 +267,8 @@ static enum round unclaimed(struct session *session, struct troth_reply *task, e
         return held(session, task);
     case GUARD_CLAIMED:
     case GUARD_FAILED:
-        if (waits_conflict(session)) {
+        if (waits_conflict(session))
             return conflict_why(session);
-        }
         (void)session_rollback(session);
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
@@ -313,7 +298,6 @@ static enum round claim_and_act(struct session *session, struct troth_reply *tas
 static bool end_lower(struct session *session, const struct troth_reply *task)
 {
     const uint32_t through = task->call.attempt - 1;
-
     waits_end_lower(session->postgres->waits, session, &task->call, through);
     return session->connection != NULL && guard_roll_back_through(session, &task->call, through);
 }
@@ -321,7 +305,6 @@ static bool end_lower(struct session *session, const struct troth_reply *task)
 static enum round round_once(struct session *session, struct troth_reply *task)
 {
     enum round round;
-
     session_forget(session);
     if (session_open(session) != 0 || (task->call.attempt > 1 && !end_lower(session, task))) {
         troth_reply_retry(task, 0, session->why);
@@ -344,7 +327,6 @@ static void pause_between(struct rounds *rounds)
 {
     uint64_t us = rounds->pause_us == 0 ? PAUSE_MIN_US : rounds->pause_us * 2;
     struct timespec pause = {.tv_sec = 0};
-
     us = us > PAUSE_MAX_US ? PAUSE_MAX_US : us;
     rounds->pause_us = us;
     pause.tv_nsec = (long)(us / 2 + task_now_us() % (us / 2 + 1)) * 1000;
@@ -356,7 +338,6 @@ static void answer_conflict(const struct session *session, struct troth_reply *t
 {
     const struct wait *wait = &session->wait;
     char reason[MESSAGE_REASON_MAX + 1];
-
     (void)snprintf(reason, sizeof reason, "%.300s%s%s", wait->ended ? wait->why : session->conflict,
                    wait->known ? "; the lock is held by " : "", wait->known ? wait->holder : "");
     troth_reply_conflict(task, reason, wait->known && wait->ours ? &wait->blocker : NULL);
@@ -368,27 +349,23 @@ static bool another(struct session *session, struct troth_reply *task, struct ro
 {
     struct turns *turns = session->postgres->turns;
     const uint64_t left_us = guard_lock_left_us(session, task);
-
     if (!session_again(session) || left_us <= rounds->pause_us) {
         answer_conflict(session, task);
         return false;
     }
-    if (rounds->has_turn) {
+    if (rounds->has_turn)
         turns_failed(turns);
-    } else {
+    else
         rounds->has_turn = turns_take(turns, &task->call.gtid, left_us);
-    }
-    if (session->dependent) {
+    if (session->dependent)
         pause_between(rounds);
-    }
     return true;
 }
 
 static void rounds_end(const struct session *session, const struct rounds *rounds, bool done)
 {
-    if (rounds->has_turn) {
+    if (rounds->has_turn)
         turns_give_back(session->postgres->turns, done);
-    }
 }
 
 /* Behind a round that ended so. */
@@ -396,7 +373,6 @@ static void rounds_run(struct session *session, struct troth_reply *task, enum r
 {
     struct rounds rounds = {.pause_us = 0};
     int again = 0;
-
     while (round != ROUND_ANSWERED) {
         if (round == ROUND_CONFLICT && !another(session, task, &rounds)) {
             rounds_end(session, &rounds, false);
@@ -426,7 +402,6 @@ void phase1_run(struct session *session, struct troth_reply *task)
 static enum round single_round(struct session *session, struct troth_reply *task)
 {
     const struct single *single = &session->single;
-
     if (!single_end(session)) { /* as a call that comes again: its row, or the branch, is found */
         if (session->cut) {
             troth_reply_unknown(task, session->why);
@@ -434,9 +409,8 @@ static enum round single_round(struct session *session, struct troth_reply *task
         }
         return ROUND_AGAIN;
     }
-    if (single->claimed != GUARD_CLAIMED) {
+    if (single->claimed != GUARD_CLAIMED)
         return unclaimed(session, task, single->claimed);
-    }
     if (single->ended && session->warned) { /* nobody knows what it waited for */
         troth_reply_unknown(task, session->why);
         return ROUND_ANSWERED;
@@ -445,9 +419,8 @@ static enum round single_round(struct session *session, struct troth_reply *task
         phase1_done(session, task, buffer_span(&single->output));
         return ROUND_ANSWERED;
     }
-    if (waits_conflict(session)) {
+    if (waits_conflict(session))
         return conflict_why(session);
-    }
     (void)session_rollback(session); /* a broken one is opened anew */
     return ROUND_AGAIN;
 }
@@ -455,7 +428,6 @@ static enum round single_round(struct session *session, struct troth_reply *task
 void phase1_go_on(struct session *session, struct troth_reply *task)
 {
     enum round round;
-
     single_wait(session);
     waits_leave(session->postgres->waits, session);
     round = single_round(session, task);
@@ -468,16 +440,14 @@ static enum round read_only_answer(struct session *session, struct troth_reply *
                                    enum work_end end, const struct troth_output *output)
 {
     char reason[MESSAGE_REASON_MAX + 1];
-
     (void)session_rollback(session); /* it changed nothing: COMMIT and ROLLBACK are the same */
     (void)snprintf(reason, sizeof reason, "%.*s", (int)output->reason.len, output->reason.data);
     switch (end) {
     case WORK_DONE:
-        if (task->call.op == TROTH_OP_PREPARE) {
+        if (task->call.op == TROTH_OP_PREPARE)
             troth_reply_vote(task, TROTH_VOTE_READ_ONLY, output_span(output));
-        } else {
+        else
             troth_reply_done(task, TROTH_BRANCH_COMMITTED, output_span(output));
-        }
         break;
     case WORK_REFUSED:
         troth_reply_refused(task, reason, output_span(output));
@@ -500,7 +470,6 @@ static bool read_only_begin(struct session *session, const struct troth_reply *t
     struct guard_timeouts timeouts;
     struct sql_error error;
     bool begun;
-
     guard_timeouts_of(session, task, &timeouts);
     sql_text(&settings, timeouts.statement);
     sql_text(&settings, timeouts.lock);
@@ -521,7 +490,6 @@ static enum round read_only_once(struct session *session, struct troth_reply *ta
     struct troth_output output = {{0}, {0}};
     enum round round;
     enum work_end end;
-
     session_forget(session);
     if (task_left_us(task) == 0) {
         troth_reply_retry(task, 0, "its timeout passed before it could begin");
@@ -545,7 +513,6 @@ void read_only_run(struct session *session, struct troth_reply *task)
 {
     struct rounds rounds = {.pause_us = 0};
     enum round round;
-
     session->reads_only = true;
     task->began_us = task_now_us();
     do {

@@ -27,7 +27,6 @@ static bool ask(struct session *session, const struct troth_reply *task,
                 enum sql_statement function, struct guard_answer *ret_answer)
 {
     struct sql_parameters parameters;
-
     sql_key(&parameters, &task->call);
     return guard_ask(session, function, &parameters, ret_answer);
 }
@@ -39,18 +38,16 @@ static bool ask(struct session *session, const struct troth_reply *task,
 static void ask_witness(struct session *session, struct troth_reply *task)
 {
     struct guard_answer said;
-
     if (!ask(session, task, SQL_COMMITTED, &said)) {
         troth_reply_unknown(task, session->why);
         return;
     }
-    if (said.verdict == VERDICT_DONE) {
+    if (said.verdict == VERDICT_DONE)
         troth_reply_done(task, TROTH_BRANCH_COMMITTED, said.output);
-    } else if (said.verdict == VERDICT_HEURISTIC) {
+    else if (said.verdict == VERDICT_HEURISTIC)
         troth_reply_heuristic(task, said.reason);
-    } else {
+    else
         troth_reply_unknown(task, said.reason);
-    }
     guard_answer_finish(&said);
 }
 
@@ -58,7 +55,6 @@ static void committed(struct session *session, struct troth_reply *task)
 {
     struct troth_span output;
     char *memory;
-
     if (outputs_take(session->postgres->outputs, &task->call, &memory, &output)) {
         troth_reply_done(task, TROTH_BRANCH_COMMITTED, output);
         free(memory);
@@ -73,17 +69,15 @@ static bool commit_once(struct session *session, struct troth_reply *task)
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
     struct sql_error error;
-
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
     session_unwarn(session);
     switch (session_command(session, text, "COMMIT PREPARED", &error)) {
     case SQL_OK:
-        if (session->warned) {
+        if (session->warned)
             troth_reply_unknown(task, session->why);
-        } else {
+        else
             committed(session, task);
-        }
         return false;
     case SQL_LOCKED:
         troth_reply_retry(task, 0, session->why);
@@ -93,33 +87,28 @@ static bool commit_once(struct session *session, struct troth_reply *task)
     case SQL_LOST:
         return true;
     }
-    if (session->stale) { /* it is the wrong server's */
+    if (session->stale) /* it is the wrong server's */
         return true;
-    }
-    if (strcmp(error.sqlstate, SQLSTATE_NO_SUCH_OBJECT) == 0) {
+    if (strcmp(error.sqlstate, SQLSTATE_NO_SUCH_OBJECT) == 0)
         ask_witness(session, task);
-    } else if (strcmp(error.sqlstate, SQLSTATE_NOT_IN_STATE) == 0) {
+    else if (strcmp(error.sqlstate, SQLSTATE_NOT_IN_STATE) == 0)
         troth_reply_retry(task, 0, session->why);
-    } else { /* never taken for an answer (faults.md 6, 7) */
+    else /* never taken for an answer (faults.md 6, 7) */
         troth_reply_unknown(task, session->why);
-    }
     return false;
 }
 
 void commit_run(struct session *session, struct troth_reply *task)
 {
     int tried;
-
     if (task->operation->is.read_only) {
         troth_reply_done(task, TROTH_BRANCH_COMMITTED, none);
         return;
     }
     for (tried = 0; tried < CONNECTIONS_TRIED && !session->cut && session_open(session) == 0;
-         tried++) {
-        if (!commit_once(session, task)) {
+         tried++)
+        if (!commit_once(session, task))
             return;
-        }
-    }
     troth_reply_unknown(task, session->why);
 }
 
@@ -129,7 +118,6 @@ static bool ask_abort(struct session *session, const struct troth_reply *task, b
                       struct guard_answer *ret_answer)
 {
     struct sql_parameters parameters;
-
     sql_key(&parameters, &task->call);
     sql_bool(&parameters, rolled_back);
     return guard_ask(session, SQL_ABORT, &parameters, ret_answer);
@@ -143,18 +131,15 @@ static bool abort_once(struct session *session, struct troth_reply *task, bool *
     struct waits *waits = session->postgres->waits;
     struct guard_answer said;
     bool again = false;
-
     waits_end_lower(waits, session, &task->call, task->call.attempt);
-    if (session->connection == NULL) {
+    if (session->connection == NULL)
         return true;
-    }
     if (waits_higher(waits, &task->call)) { /* whoever has aborts to do must not wait for its row */
         troth_reply_retry(task, 0, "a higher attempt is at work");
         return false;
     }
-    if (!ask_abort(session, task, *rolled_back, &said)) {
+    if (!ask_abort(session, task, *rolled_back, &said))
         return true;
-    }
     if (said.verdict == VERDICT_ROLL_BACK) {
         *rolled_back = guard_roll_back(session, &said) || *rolled_back;
         again = true;
@@ -175,18 +160,15 @@ void abort_run(struct session *session, struct troth_reply *task)
 {
     bool rolled_back = false;
     int rounds;
-
     if (task->operation->is.read_only) {
         troth_reply_done(task, TROTH_BRANCH_ABORTED, none);
         return;
     }
     for (rounds = 0; rounds < GUARD_ROUNDS_MAX && !session->cut; rounds++) {
-        if (session_open(session) != 0) {
+        if (session_open(session) != 0)
             break;
-        }
-        if (!abort_once(session, task, &rolled_back)) {
+        if (!abort_once(session, task, &rolled_back))
             return;
-        }
     }
     troth_reply_retry(task, 0, session->why);
 }
@@ -201,32 +183,29 @@ static void compensate_work(struct session *session, struct troth_reply *task,
     char reason[MESSAGE_REASON_MAX + 1];
     enum work_end end;
     enum sql_end kept = SQL_FAILED;
-
     task->call.action_output = action_output;
     session_forget(session);
     session->claimed = GUARD_CLAIMED;
     end = work_run(session, operation->is.compensate, operation->undo_arg, &task->call, &output);
-    if (end == WORK_DONE) {
+    if (end == WORK_DONE)
         kept = work_finish(session, &task->call, "compensation", &output, "COMMIT", "COMMIT");
-    }
     (void)session_rollback(session); /* where it is still open; a broken one is opened anew */
     task->call.action_output = none;
     (void)snprintf(reason, sizeof reason, "%.*s", (int)output.reason.len, output.reason.data);
-    if (end == WORK_REFUSED) { /* parks the step; kept nowhere: an operator may try it again */
+    if (end == WORK_REFUSED) /* parks the step; kept nowhere: an operator may try it again */
         troth_reply_refused(task, reason, output_span(&output));
-    } else if (end == WORK_CONFLICT) {
+    else if (end == WORK_CONFLICT)
         troth_reply_conflict(task, reason, NULL);
-    } else if (end != WORK_DONE) {
+    else if (end != WORK_DONE)
         troth_reply_retry(task, 0, reason);
-    } else if (kept == SQL_OK) {
+    else if (kept == SQL_OK)
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, output_span(&output));
-    } else if (kept == SQL_LOST) {
+    else if (kept == SQL_LOST)
         troth_reply_unknown(task, session->why);
-    } else if (waits_conflict(session)) {
+    else if (waits_conflict(session))
         troth_reply_conflict(task, session->why, NULL);
-    } else {
+    else
         troth_reply_retry(task, 0, session->why);
-    }
     output_finish(&output);
 }
 
@@ -235,7 +214,6 @@ static void compensated_before(struct session *session, struct troth_reply *task
 {
     struct sql_parameters parameters;
     struct guard_answer said;
-
     sql_key(&parameters, &task->call);
     parameters.count = 3; /* of any attempt */
     if (!session_rollback(session) ||
@@ -243,11 +221,10 @@ static void compensated_before(struct session *session, struct troth_reply *task
         troth_reply_retry(task, 0, session->why);
         return;
     }
-    if (said.verdict == VERDICT_DONE) {
+    if (said.verdict == VERDICT_DONE)
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, said.output);
-    } else {
+    else
         troth_reply_unknown(task, said.reason);
-    }
     guard_answer_finish(&said);
 }
 
@@ -281,10 +258,8 @@ static bool compensate_once(struct session *session, struct troth_reply *task)
 {
     struct guard_answer said;
     bool again = false;
-
-    if (!ask(session, task, SQL_TO_UNDO, &said)) {
+    if (!ask(session, task, SQL_TO_UNDO, &said))
         return true;
-    }
     if (said.verdict == VERDICT_ROLL_BACK) {
         (void)guard_roll_back(session, &said); /* what was not is there again */
         again = true;
@@ -306,19 +281,16 @@ static bool compensate_once(struct session *session, struct troth_reply *task)
 void compensate_run(struct session *session, struct troth_reply *task)
 {
     int rounds;
-
     if (task->operation->is.read_only) {
         troth_reply_done(task, TROTH_BRANCH_COMPENSATED, none);
         return;
     }
     for (rounds = 0; rounds < GUARD_ROUNDS_MAX && !session->cut && task_left_us(task) > 0;
          rounds++) {
-        if (session_open(session) != 0) {
+        if (session_open(session) != 0)
             break;
-        }
-        if (!compensate_once(session, task)) {
+        if (!compensate_once(session, task))
             return;
-        }
     }
     troth_reply_retry(task, 0, session->why[0] == '\0' ? "not in time" : session->why);
 }
@@ -353,10 +325,8 @@ static enum troth_branch_state state_of(enum guard_verdict verdict)
 static bool status_once(struct session *session, struct troth_reply *task)
 {
     struct guard_answer said;
-
-    if (!ask(session, task, SQL_STATUS, &said)) {
+    if (!ask(session, task, SQL_STATUS, &said))
         return true;
-    }
     troth_reply_done(task, state_of(said.verdict), said.output);
     guard_answer_finish(&said);
     return false;
@@ -365,12 +335,9 @@ static bool status_once(struct session *session, struct troth_reply *task)
 void status_run(struct session *session, struct troth_reply *task)
 {
     int tried;
-
     for (tried = 0; tried < CONNECTIONS_TRIED && !session->cut && session_open(session) == 0;
-         tried++) {
-        if (!status_once(session, task)) {
+         tried++)
+        if (!status_once(session, task))
             return;
-        }
-    }
     troth_reply_retry(task, 0, session->why);
 }

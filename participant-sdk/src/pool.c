@@ -43,12 +43,10 @@ struct pool {
 static struct troth_reply *queue_take(struct pool *pool)
 {
     struct troth_reply *task = pool->first;
-
     if (task != NULL) {
         pool->first = task->next;
-        if (pool->first == NULL) {
+        if (pool->first == NULL)
             pool->last = &pool->first;
-        }
     }
     return task;
 }
@@ -57,10 +55,8 @@ static struct troth_reply *queue_take(struct pool *pool)
 static void become_idle(struct worker *worker)
 {
     struct worker **at = &worker->pool->idle;
-
-    while (worker->session.connection == NULL && *at != NULL) {
+    while (worker->session.connection == NULL && *at != NULL)
         at = &(*at)->next_idle;
-    }
     worker->next_idle = *at;
     *at = worker;
 }
@@ -70,14 +66,12 @@ static struct troth_reply *next_task(struct worker *worker)
 {
     struct pool *pool = worker->pool;
     struct troth_reply *task;
-
     pthread_mutex_lock(&pool->lock);
     task = pool->stop ? NULL : queue_take(pool);
     if (task == NULL && !pool->stop) {
         become_idle(worker);
-        while (worker->task == NULL && !pool->stop) {
+        while (worker->task == NULL && !pool->stop)
             pthread_cond_wait(&worker->wake, &pool->lock);
-        }
         task = worker->task;
         worker->task = NULL;
     }
@@ -96,7 +90,6 @@ static void *work(void *arg)
 {
     struct worker *worker = arg;
     struct troth_reply *task;
-
     is_worker = true;
     while ((task = next_task(worker)) != NULL) {
         session_begin_task(&worker->session, task);
@@ -117,11 +110,9 @@ static int start(struct worker *worker)
 {
     sigset_t all, before;
     int error;
-
     (void)sigfillset(&all); /* cannot fail */
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) {
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
         return TROTH_ERROR_SYSTEM;
-    }
     (void)pthread_cond_init(&worker->wake, NULL); /* never fails with default attributes */
     error = pthread_create(&worker->thread, NULL, work, worker);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* the same call has just succeeded */
@@ -135,7 +126,6 @@ static int start(struct worker *worker)
 static void init_all_ended(struct pool *pool)
 {
     pthread_condattr_t attributes;
-
     (void)pthread_condattr_init(&attributes); /* none of these fails with valid arguments */
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&pool->all_ended, &attributes);
@@ -146,10 +136,8 @@ int pool_create(struct troth_postgres *postgres, uint32_t count, struct pool **r
 {
     struct pool *pool = calloc(1, sizeof *pool);
     int error = 0;
-
-    if (pool == NULL) {
+    if (pool == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     pool->workers = calloc(count, sizeof *pool->workers);
     if (pool->workers == NULL) {
         free(pool);
@@ -164,11 +152,10 @@ int pool_create(struct troth_postgres *postgres, uint32_t count, struct pool **r
         worker->pool = pool;
         session_init(&worker->session, postgres);
         error = start(worker);
-        if (error == 0) {
+        if (error == 0)
             pool->started++;
-        } else {
+        else
             session_finish(&worker->session);
-        }
     }
     if (error != 0) {
         pool_close(pool);
@@ -183,9 +170,8 @@ int pool_create(struct troth_postgres *postgres, uint32_t count, struct pool **r
 /* Its thread goes on, with the session as its own. */
 static void wake(struct worker *worker, struct troth_reply *task)
 {
-    if (worker->leave != NULL) {
+    if (worker->leave != NULL)
         worker->leave(&worker->session);
-    }
     pthread_mutex_lock(&worker->pool->lock);
     worker->task = task;
     pthread_mutex_unlock(&worker->pool->lock);
@@ -195,7 +181,6 @@ static void wake(struct worker *worker, struct troth_reply *task)
 void pool_give(struct pool *pool, struct troth_reply *task)
 {
     struct worker *worker;
-
     assert(task->run != NULL);
     task->next = NULL;
     pthread_mutex_lock(&pool->lock);
@@ -207,9 +192,8 @@ void pool_give(struct pool *pool, struct troth_reply *task)
         pool->last = &task->next;
     }
     pthread_mutex_unlock(&pool->lock);
-    if (worker != NULL) {
+    if (worker != NULL)
         wake(worker, task);
-    }
 }
 
 /* --- lending ---------------------------------------------------------------------------------- */
@@ -229,7 +213,6 @@ static bool is_good(const struct session *session)
 struct session *pool_lend(struct pool *pool, void (*leave)(struct session *session))
 {
     struct session *session = NULL;
-
     pthread_mutex_lock(&pool->lock);
     if (!pool->stop && pool->idle != NULL && is_good(&pool->idle->session)) {
         session = &pool->idle->session;
@@ -244,17 +227,14 @@ void pool_give_back(struct session *session)
 {
     struct worker *worker = worker_of(session);
     struct troth_reply *task;
-
     assert(worker->task == NULL);
     pthread_mutex_lock(&worker->pool->lock);
     task = queue_take(worker->pool);
-    if (task == NULL) {
+    if (task == NULL)
         become_idle(worker);
-    }
     pthread_mutex_unlock(&worker->pool->lock);
-    if (task != NULL) {
+    if (task != NULL)
         wake(worker, task);
-    }
 }
 
 void pool_hand_over(struct session *session, struct troth_reply *task)
@@ -265,38 +245,31 @@ void pool_hand_over(struct session *session, struct troth_reply *task)
 void pool_end_lending(struct pool *pool, void (*finish)(struct session *session))
 {
     uint32_t i;
-
-    for (i = 0; pool != NULL && i < pool->started; i++) {
+    for (i = 0; pool != NULL && i < pool->started; i++)
         finish(&pool->workers[i].session);
-    }
 }
 
 void pool_look(struct pool *pool, uint64_t now_us)
 {
     uint32_t i;
-
-    for (i = 0; i < pool->started; i++) {
+    for (i = 0; i < pool->started; i++)
         watch_look(&pool->workers[i].session.watch, now_us);
-    }
 }
 
 void pool_close(struct pool *pool)
 {
     struct troth_reply *task;
     uint32_t i;
-
-    if (pool == NULL) {
+    if (pool == NULL)
         return;
-    }
     pthread_mutex_lock(&pool->lock);
     pool->stop = true;
     task = pool->first;
     pool->first = NULL;
     pool->last = &pool->first;
     pthread_mutex_unlock(&pool->lock);
-    for (i = 0; i < pool->started; i++) {
+    for (i = 0; i < pool->started; i++)
         (void)pthread_cond_signal(&pool->workers[i].wake);
-    }
     while (task != NULL) {
         struct troth_reply *next = task->next;
 
@@ -309,10 +282,8 @@ bool pool_wait(struct pool *pool, uint64_t until_us)
 {
     const struct timespec until = timespec_of(until_us);
     bool all;
-
-    if (pool == NULL) {
+    if (pool == NULL)
         return true;
-    }
     pthread_mutex_lock(&pool->lock);
     while (pool->ended < pool->started &&
            pthread_cond_timedwait(&pool->all_ended, &pool->lock, &until) == 0) {
@@ -325,23 +296,18 @@ bool pool_wait(struct pool *pool, uint64_t until_us)
 void pool_cut(struct pool *pool)
 {
     uint32_t i;
-
-    for (i = 0; pool != NULL && i < pool->started; i++) {
+    for (i = 0; pool != NULL && i < pool->started; i++)
         watch_end(&pool->workers[i].session.watch);
-    }
 }
 
 bool pool_destroy(struct pool *pool)
 {
     uint32_t i;
-
-    if (pool == NULL) {
+    if (pool == NULL)
         return true;
-    }
     if (!pool_wait(pool, 0)) {
-        for (i = 0; i < pool->started; i++) {
+        for (i = 0; i < pool->started; i++)
             (void)pthread_detach(pool->workers[i].thread); /* ours, and not joined */
-        }
         return false;
     }
     for (i = 0; i < pool->started; i++) {

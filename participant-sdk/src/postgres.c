@@ -41,7 +41,6 @@
 static void on_news(void *arg, enum server_news news)
 {
     struct troth_postgres *postgres = arg;
-
     (void)news; /* both mean: ask about everything, now */
     troth_postgres_scan(postgres);
 }
@@ -50,7 +49,6 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 {
     struct troth_postgres *postgres = arg;
     const uint64_t now_us = task_now_us();
-
     (void)fd;
     (void)what;
     pool_look(postgres->phase1, now_us);
@@ -61,20 +59,16 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 static void look_from_now_on(struct troth_postgres *postgres, struct event_base *base)
 {
     const struct timeval every = {.tv_usec = LOOK_MS * 1000};
-
-    if (postgres->look != NULL) {
+    if (postgres->look != NULL)
         return;
-    }
     postgres->look = event_new(base, -1, EV_PERSIST, on_look, postgres);
-    if (postgres->look == NULL || event_add(postgres->look, &every) != 0) {
+    if (postgres->look == NULL || event_add(postgres->look, &every) != 0)
         participant_say(postgres->participant, TROTH_SEVERITY_ERROR, "event=no_look reason=memory");
-    }
 }
 
 static void on_attached(void *arg, struct event_base *base)
 {
     struct troth_postgres *postgres = arg;
-
     postgres->base = base;
     if (postgres->phase2 != NULL) {
         look_from_now_on(postgres, base);
@@ -100,7 +94,6 @@ static bool config_valid(const struct troth_postgres_config *config)
 static int fill(struct troth_postgres *made, const struct troth_postgres_config *config)
 {
     int error;
-
     made->slots = (uint32_t)or_default(config->slots, TROTH_SLOTS_DEFAULT);
     made->phase2_connections =
         (uint32_t)or_default(config->phase2_connections, TROTH_POSTGRES_PHASE2_DEFAULT);
@@ -115,26 +108,21 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
     made->coordinator = config->coordinator == NULL ? NULL : strdup(config->coordinator);
     made->resolver = config->resolver == NULL ? NULL : strdup(config->resolver);
     if (made->conninfo == NULL || (config->coordinator != NULL && made->coordinator == NULL) ||
-        (config->resolver != NULL && made->resolver == NULL)) {
+        (config->resolver != NULL && made->resolver == NULL))
         return TROTH_ERROR_NO_MEMORY;
-    }
     error = hosts_init(&made->hosts, made->conninfo);
     if (error == 0) {
         error = outputs_create((uint32_t)or_default(config->cached_outputs, OUTPUTS_DEFAULT),
                                &made->outputs);
     }
-    if (error == 0) {
+    if (error == 0)
         error = scan_create(made, &made->scan);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = sweep_create(made, &made->sweep);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = waits_create(made, &made->waits);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = turns_create(made->slots, &made->turns);
-    }
     return error;
 }
 
@@ -145,17 +133,13 @@ int troth_postgres_create(struct troth_participant *participant,
     struct troth_postgres_config taken;
     struct troth_postgres *made;
     int error = SIZED_TAKE(&taken, config, struct troth_postgres_config, conninfo);
-
-    if (error != 0 || participant == NULL || !config_valid(&taken) || ret_postgres == NULL) {
+    if (error != 0 || participant == NULL || !config_valid(&taken) || ret_postgres == NULL)
         return TROTH_ERROR_INVALID;
-    }
-    if (participant->resource != NULL) {
+    if (participant->resource != NULL)
         return TROTH_ERROR_EXISTS;
-    }
     made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     made->participant = participant;
     (void)pthread_mutex_init(&made->saying, NULL); /* never fails with default attributes */
     error = fill(made, &taken);
@@ -180,7 +164,6 @@ int troth_postgres_start(struct troth_postgres *postgres, char *ret_why, size_t 
     char *why = ret_why == NULL || why_cap == 0 ? own : ret_why;
     const size_t cap = why == own ? sizeof own : why_cap;
     int error;
-
     why[0] = '\0';
     if (postgres->phase1 != NULL) {
         (void)snprintf(why, cap, "started already");
@@ -193,26 +176,22 @@ int troth_postgres_start(struct troth_postgres *postgres, char *ret_why, size_t 
         return error;
     }
     error = pool_create(postgres, postgres->phase2_connections, &postgres->phase2);
-    if (error == 0) {
+    if (error == 0)
         error = pool_create(postgres, postgres->slots, &postgres->phase1);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = committer_create(postgres, postgres->phase2_connections, &postgres->committer);
-    }
     if (error != 0) {
-        (void)snprintf(why, cap, "can not start the connections' threads");
+        (void)snprintf(why, cap, "cannot start the connections' threads");
         postgres_end_pools(postgres, UINT64_MAX); /* they have nothing to do */
         return error;
     }
-    if (postgres->participant->event_base != NULL) {
+    if (postgres->participant->event_base != NULL)
         on_attached(postgres, postgres->participant->event_base);
-    }
     return 0;
 }
 
 void troth_postgres_scan(struct troth_postgres *postgres)
 {
-    if (postgres != NULL) {
+    if (postgres != NULL)
         scan_now(postgres->scan);
-    }
 }

@@ -19,12 +19,9 @@ void session_set_here(struct session *session)
 int session_query_find(const struct session *session, const char *sql)
 {
     int i;
-
-    for (i = 0; i < session->queries_count; i++) {
-        if (strcmp(session->queries[i], sql) == 0) {
+    for (i = 0; i < session->queries_count; i++)
+        if (strcmp(session->queries[i], sql) == 0)
             return i;
-        }
-    }
     return -1;
 }
 
@@ -39,10 +36,8 @@ static PGresult *prepare(struct session *session, const char *sql, int *ret_plac
     char name[SESSION_QUERY_NAME_BYTES];
     char *copy = strdup(sql);
     PGresult *result;
-
-    if (copy == NULL) {
+    if (copy == NULL)
         return PQmakeEmptyPGresult(session->connection, PGRES_FATAL_ERROR);
-    }
     session_query_name(session->queries_count, name);
     result = PQprepare(session->connection, name, sql, 0, NULL);
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
@@ -64,10 +59,8 @@ static bool send(struct session *session, int place, const char *sql, int count,
                  const char *const *values)
 {
     char name[SESSION_QUERY_NAME_BYTES];
-
-    if (place < 0) {
+    if (place < 0)
         return PQsendQueryParams(session->connection, sql, count, NULL, values, NULL, NULL, 0) == 1;
-    }
     session_query_name(place, name);
     return PQsendQueryPrepared(session->connection, name, count, values, NULL, NULL, 0) == 1;
 }
@@ -78,7 +71,6 @@ static PGresult *claim_and_run(struct session *session, int place, const char *s
 {
     const struct troth_reply *task = session->unclaimed;
     PGresult *result = NULL;
-
     session->unclaimed = NULL;
     session->claimed = GUARD_LOST;
     if (!guard_claim_send(session, task) || !send(session, place, sql, count, values) ||
@@ -108,9 +100,8 @@ static PGresult *claim_and_run(struct session *session, int place, const char *s
 static PGresult *look_up(struct session *session, const char *sql, int *ret_place)
 {
     *ret_place = session_query_find(session, sql);
-    if (*ret_place < 0 && session->queries_count < SESSION_QUERIES_MAX) {
+    if (*ret_place < 0 && session->queries_count < SESSION_QUERIES_MAX)
         return prepare(session, sql, ret_place);
-    }
     return NULL;
 }
 
@@ -119,7 +110,6 @@ static PGresult *look_up(struct session *session, const char *sql, int *ret_plac
 void session_query_noted(struct session *session, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE); /* takes NULL */
-
     session->stale =
         session->stale ||
         (state != NULL && (strcmp(state, "0A000") == 0 || strcmp(state, "26000") == 0));
@@ -138,26 +128,22 @@ PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
     char name[SESSION_QUERY_NAME_BYTES];
     PGresult *result;
     int place = -1;
-
     if (session == NULL || (connection != NULL && session->connection != connection)) {
         return connection == NULL
                    ? failed(NULL)
                    : PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0);
     }
-    if (session->unclaimed == NULL && session->claimed != GUARD_CLAIMED) {
+    if (session->unclaimed == NULL && session->claimed != GUARD_CLAIMED)
         return failed(session); /* never outside the guard's transaction */
-    }
     result = look_up(session, sql, &place);
     if (session->unclaimed != NULL) {
-        PQclear(result); /* what can not be prepared fails again, in the guard's transaction */
+        PQclear(result); /* what cannot be prepared fails again, in the guard's transaction */
         return noted(session, claim_and_run(session, place, sql, count, values));
     }
-    if (result != NULL) {
+    if (result != NULL)
         return result;
-    }
-    if (place < 0) {
+    if (place < 0)
         return PQexecParams(session->connection, sql, count, NULL, values, NULL, NULL, 0);
-    }
     session_query_name(place, name);
     return noted(session, PQexecPrepared(session->connection, name, count, values, NULL, NULL, 0));
 }

@@ -52,10 +52,8 @@ static void set_unknown(struct result *result, const char *reason)
 static const char *output_wrong(struct troth_span output, struct troth_span *ret_value)
 {
     struct json_fault fault;
-
-    if (output.len > MESSAGE_PAYLOAD_MAX) {
+    if (output.len > MESSAGE_PAYLOAD_MAX)
         return "the output is larger than 512 KiB";
-    }
     return json_check(output, JSON_CHECK_PAYLOAD, ret_value, &fault) == 0 ? NULL : fault.text;
 }
 
@@ -67,7 +65,6 @@ static void keep(struct troth_reply *task, struct troth_span output, const char 
     struct troth_span value = {NULL, 0};
     struct troth_span words = {reason, reason == NULL ? 0 : strlen(reason)};
     char *at;
-
     if (output.data != NULL && (task->complaint = output_wrong(output, &value)) != NULL) {
         value = (struct troth_span){NULL, 0};
         if (result->op != OP_COMMIT || result->result != RESULT_DONE) {
@@ -75,12 +72,10 @@ static void keep(struct troth_reply *task, struct troth_span output, const char 
             return;
         }
     }
-    if (words.len > MESSAGE_REASON_MAX) {
+    if (words.len > MESSAGE_REASON_MAX)
         words.len = MESSAGE_REASON_MAX;
-    }
-    if (value.data == NULL && words.data == NULL) {
+    if (value.data == NULL && words.data == NULL)
         return;
-    }
     at = task->answer = malloc(value.len + words.len + 2);
     if (at == NULL) {
         set_unknown(result, "the participant is out of memory");
@@ -95,15 +90,11 @@ static void one_line(struct troth_reply *task)
 {
     char *at = task->answer;
     size_t i;
-
-    if (task->result.output.data == NULL || at == NULL) {
+    if (task->result.output.data == NULL || at == NULL)
         return;
-    }
-    for (i = 0; i < task->result.output.len; i++) {
-        if (at[i] == '\n' || at[i] == '\r') {
+    for (i = 0; i < task->result.output.len; i++)
+        if (at[i] == '\n' || at[i] == '\r')
             at[i] = ' ';
-        }
-    }
 }
 
 static void finish(struct troth_reply *task, const struct result *what, struct troth_span output,
@@ -116,11 +107,10 @@ static void finish(struct troth_reply *task, const struct result *what, struct t
     task->result.attempt = task->call.attempt;
     keep(task, output, reason);
     one_line(task);
-    if (here.mailbox == task->mailbox && here.sink != NULL) {
+    if (here.mailbox == task->mailbox && here.sink != NULL)
         here.sink(here.arg, task);
-    } else if (!mailbox_post(task->mailbox, task)) {
+    else if (!mailbox_post(task->mailbox, task))
         task_destroy(task); /* the participant has gone: nobody is there to hear it */
-    }
 }
 
 void troth_reply_vote(struct troth_reply *reply, enum troth_vote vote, struct troth_span output)
@@ -166,10 +156,8 @@ void troth_reply_retry(struct troth_reply *reply, uint64_t after_us, const char 
 void troth_reply_conflict(struct troth_reply *reply, const char *reason, const troth_gtid *blocker)
 {
     struct result result = {.result = RESULT_CONFLICT};
-
-    if (blocker != NULL) {
+    if (blocker != NULL)
         result.blocker = *blocker;
-    }
     finish(reply, &result, (struct troth_span){NULL, 0}, reason);
 }
 
@@ -190,14 +178,11 @@ void troth_reply_heuristic(struct troth_reply *reply, const char *reason)
 static int member(const struct troth_call *call, const char *name, struct troth_span *ret_value)
 {
     struct troth_span value;
-
-    if (call == NULL || name == NULL) {
+    if (call == NULL || name == NULL)
         return TROTH_ERROR_INVALID;
-    }
     if (call->input.data == NULL || json_type(call->input) != JSON_OBJECT ||
-        !json_member(call->input, name, &value) || json_type(value) == JSON_NULL) {
+        !json_member(call->input, name, &value) || json_type(value) == JSON_NULL)
         return TROTH_ERROR_NOT_FOUND;
-    }
     *ret_value = value;
     return 0;
 }
@@ -206,7 +191,6 @@ int troth_call_int64(const struct troth_call *call, const char *name, int64_t *r
 {
     struct troth_span value;
     int error = ret_value == NULL ? TROTH_ERROR_INVALID : member(call, name, &value);
-
     return error != 0 ? error : json_int64(value, ret_value);
 }
 
@@ -214,6 +198,5 @@ int troth_call_text(const struct troth_call *call, const char *name, char *ret_t
 {
     struct troth_span value;
     int error = ret_text == NULL ? TROTH_ERROR_INVALID : member(call, name, &value);
-
     return error != 0 ? error : json_string_copy(value, ret_text, cap);
 }

@@ -59,10 +59,8 @@ static void go_on(struct scan *scan);
 int scan_create(struct troth_postgres *postgres, struct scan **ret_scan)
 {
     struct scan *scan = calloc(1, sizeof *scan);
-
-    if (scan == NULL) {
+    if (scan == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     scan->postgres = postgres;
     scan->operation.postgres = postgres;
     *ret_scan = scan;
@@ -81,9 +79,8 @@ void scan_leave(struct scan *scan)
 
 void scan_destroy(struct scan *scan)
 {
-    if (scan == NULL) {
+    if (scan == NULL)
         return;
-    }
     scan_leave(scan);
     free(scan->names);
     free(scan);
@@ -94,7 +91,6 @@ void scan_destroy(struct scan *scan)
 static void finish_one(struct ask *ask)
 {
     struct scan *scan = ask->scan;
-
     free(ask);
     assert(scan->running && scan->under_way > 0);
     scan->under_way--;
@@ -105,7 +101,6 @@ static void on_settled(void *arg, const struct result *result)
 {
     struct ask *ask = arg;
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
-
     troth_prepared_name_format(&ask->name, name);
     participant_say(ask->scan->postgres->participant,
                     result->result == RESULT_DONE ? TROTH_SEVERITY_INFO : TROTH_SEVERITY_WARNING,
@@ -126,7 +121,6 @@ static void settle(struct ask *ask, enum message_op op)
     };
     struct troth_reply *task = task_create(scan->postgres->participant->mailbox, &command,
                                            ask->name.journal, task_now_us());
-
     if (task == NULL) {
         finish_one(ask);
         return;
@@ -143,13 +137,12 @@ static void on_answer(void *arg, const struct troth_answer *answer)
     struct ask *ask = arg;
     struct scan *scan = ask->scan;
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
-
     if (scan->postgres->closing) {
         free(ask);
         return;
     }
     if (answer->error != 0) {
-        scan->next = scan->count; /* it can not be reached: the others wait for the next scan */
+        scan->next = scan->count; /* it cannot be reached: the others wait for the next scan */
         finish_one(ask);
         return;
     }
@@ -179,22 +172,17 @@ static bool ours(const struct scan *scan, const struct troth_prepared_name *name
 {
     const struct journals *journals = &scan->postgres->participant->journals;
     uint32_t i;
-
-    for (i = 0; i < journals->count; i++) {
-        if (strcmp(journals->seen[i].id, name->journal) == 0) {
+    for (i = 0; i < journals->count; i++)
+        if (strcmp(journals->seen[i].id, name->journal) == 0)
             return true;
-        }
-    }
     return journals->count == 0;
 }
 
 static bool ask_one(struct scan *scan, const struct troth_prepared_name *name)
 {
     struct ask *ask = malloc(sizeof *ask);
-
-    if (ask == NULL) {
+    if (ask == NULL)
         return false;
-    }
     ask->scan = scan;
     ask->name = *name;
     if (troth_client_inquire(scan->client, name->journal, &name->gtid, name->branch, name->attempt,
@@ -212,13 +200,11 @@ static void go_on(struct scan *scan)
            scan->under_way < ASKED_AT_A_TIME) {
         const struct troth_prepared_name *name = &scan->names[scan->next++];
 
-        if (ours(scan, name) && !ask_one(scan, name)) {
+        if (ours(scan, name) && !ask_one(scan, name))
             scan->next = scan->count;
-        }
     }
-    if (scan->under_way > 0 || scan->next < scan->count) {
+    if (scan->under_way > 0 || scan->next < scan->count)
         return;
-    }
     scan->running = false;
     if (scan->again && !scan->postgres->closing) { /* else there are no threads any more */
         scan->again = false;
@@ -229,13 +215,10 @@ static void go_on(struct scan *scan)
 static void on_names(void *arg, const struct result *result)
 {
     struct scan *scan = arg;
-
-    if (scan->postgres->closing) {
+    if (scan->postgres->closing)
         return;
-    }
-    if (result->result != RESULT_DONE) {
+    if (result->result != RESULT_DONE)
         scan->count = 0;
-    }
     scan->next = 0;
     go_on(scan);
 }
@@ -246,16 +229,14 @@ static bool keep_names(struct scan *scan, const PGresult *result)
 {
     const int rows = PQntuples(result);
     int i;
-
     free(scan->names);
     scan->count = 0;
     scan->names = calloc((size_t)rows + 1, sizeof *scan->names);
     for (i = 0; scan->names != NULL && i < rows; i++) {
         const char *text = PQgetvalue(result, i, 0);
 
-        if (troth_prepared_name_parse(text, strlen(text), &scan->names[scan->count]) == 0) {
+        if (troth_prepared_name_parse(text, strlen(text), &scan->names[scan->count]) == 0)
             scan->count++;
-        }
     }
     return scan->names != NULL;
 }
@@ -267,19 +248,16 @@ static void scan_run(struct session *session, struct troth_reply *task)
     struct sql_error error;
     PGresult *result = NULL;
     bool kept = false;
-
     sql_int8(&parameters, scan->older_than_us);
     sql_int4(&parameters, SCAN_NAMES_MAX);
     if (session_open(session) == 0 &&
-        session_run(session, SQL_SCAN, &parameters, &result, &error) == SQL_OK) {
+        session_run(session, SQL_SCAN, &parameters, &result, &error) == SQL_OK)
         kept = keep_names(scan, result);
-    }
     PQclear(result);
-    if (kept) {
+    if (kept)
         troth_reply_done(task, TROTH_BRANCH_UNSAID, (struct troth_span){NULL, 0});
-    } else {
+    else
         troth_reply_retry(task, 0, session->why);
-    }
 }
 
 /* --- when ------------------------------------------------------------------------------------- */
@@ -288,15 +266,13 @@ static void begin(struct scan *scan, uint64_t older_than_us)
 {
     const struct command command = {.op = OP_STATUS, .operation = {"", 0}};
     struct troth_reply *task;
-
     if (scan->running) {
         scan->again = scan->again || older_than_us == 0;
         return;
     }
     task = task_create(scan->postgres->participant->mailbox, &command, "", task_now_us());
-    if (task == NULL) {
+    if (task == NULL)
         return; /* the timer comes again */
-    }
     scan->running = true;
     scan->older_than_us = older_than_us;
     task->done = on_names;
@@ -307,15 +283,13 @@ static void begin(struct scan *scan, uint64_t older_than_us)
 
 void scan_now(struct scan *scan)
 {
-    if (scan->client != NULL && !scan->postgres->closing) {
+    if (scan->client != NULL && !scan->postgres->closing)
         begin(scan, 0);
-    }
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct scan *scan = arg;
-
     (void)fd;
     (void)what;
     begin(scan, scan->postgres->scan_interval_us);
@@ -329,16 +303,13 @@ void scan_attached(struct scan *scan, struct event_base *base)
         TROTH_CLIENT_CONFIG_INIT, .url = postgres->coordinator, .connections_max = ASKED_AT_A_TIME,
         .timeout_us = ASK_TIMEOUT_US, .resolver = postgres->resolver};
     int error;
-
-    if (postgres->coordinator == NULL || scan->client != NULL) {
+    if (postgres->coordinator == NULL || scan->client != NULL)
         return;
-    }
     error = troth_client_create(base, &config, &scan->client);
     if (error == 0) {
         scan->timer = event_new(base, -1, EV_PERSIST, on_timer, scan);
-        if (scan->timer == NULL || event_add(scan->timer, &every) != 0) {
+        if (scan->timer == NULL || event_add(scan->timer, &every) != 0)
             error = TROTH_ERROR_NO_MEMORY;
-        }
     }
     if (error != 0) {
         participant_say(postgres->participant, TROTH_SEVERITY_ERROR,

@@ -23,7 +23,6 @@
 static void refuse(struct http_exchange *exchange, int status, const char *why)
 {
     struct buffer body BUFFER_SCOPED = {0};
-
     buffer_append_text(&body, "{\"detail\":");
     json_append_text(&body, why);
     buffer_append_text(&body, "}\n");
@@ -36,7 +35,6 @@ static bool take_headers(struct troth_participant *participant, struct http_exch
 {
     struct troth_span id, oldest;
     int error;
-
     if (!http_exchange_header(exchange, HEADER_JOURNAL, &id)) {
         refuse(exchange, 400, "the header " HEADER_JOURNAL " is missing");
         return false;
@@ -49,9 +47,8 @@ static bool take_headers(struct troth_participant *participant, struct http_exch
         return false;
     }
     if (http_exchange_header(exchange, HEADER_OLDEST_OPEN, &oldest) &&
-        journals_oldest_open(*ret_journal, oldest) && participant->news != NULL) {
+        journals_oldest_open(*ret_journal, oldest) && participant->news != NULL)
         participant->news(participant->resource, SERVER_NEWS_EPOCH);
-    }
     return true;
 }
 
@@ -60,7 +57,6 @@ static void give(struct inbound *inbound, const struct command *command,
 {
     struct troth_participant *participant = inbound->participant;
     struct troth_reply *task = task_create(participant->mailbox, command, journal->id, now_us);
-
     if (task == NULL) { /* no line comes for it: unknown, asked again */
         participant_say(participant, TROTH_SEVERITY_ERROR, "event=command_lost reason=memory");
         return;
@@ -68,9 +64,8 @@ static void give(struct inbound *inbound, const struct command *command,
     task->inbound = inbound;
     inbound->pending++;
     participant->pending++;
-    if (journals_gtid(journal, &command->gtid) && participant->news != NULL) {
+    if (journals_gtid(journal, &command->gtid) && participant->news != NULL)
         participant->news(participant->resource, SERVER_NEWS_EPOCH);
-    }
     if (participant->pending > participant->pending_max) {
         task_set_sink(participant->mailbox, inbound_deliver, participant);
         troth_reply_retry(task, 0, "the participant has too many commands waiting");
@@ -90,16 +85,13 @@ static bool take_line(struct inbound *inbound, struct journal_seen *journal, str
     struct command command;
     const char *why = "too long";
     int error = TROTH_ERROR_TOO_LARGE;
-
-    if (line.len <= MESSAGE_LINE_MAX) {
+    if (line.len <= MESSAGE_LINE_MAX)
         error = message_command_parse(line, &participant->scratch, &command, &why);
-    }
     if (error != 0) {
         BUFFER_SCOPED struct buffer origin = {0};
 
-        if (line.len <= MESSAGE_LINE_MAX) {
+        if (line.len <= MESSAGE_LINE_MAX)
             say_origin(&origin, line);
-        }
         participant_say(participant, TROTH_SEVERITY_WARNING,
                         "event=bad_command%s error=%s reason=\"%s\"",
                         origin.len > 0 ? buffer_text(&origin) : "", troth_error_name(error), why);
@@ -116,17 +108,14 @@ static void take_lines(struct inbound *inbound, struct journal_seen *journal,
     const char *at = body.data;
     const char *const end = body.data + body.len;
     uint32_t taken = 0;
-
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         struct troth_span line = {at, (size_t)((stop == NULL ? end : stop) - at)};
 
-        if (line.len > 0 && line.data[line.len - 1] == '\r') {
+        if (line.len > 0 && line.data[line.len - 1] == '\r')
             line.len--;
-        }
-        if (line.len > 0 && take_line(inbound, journal, line, now_us)) {
+        if (line.len > 0 && take_line(inbound, journal, line, now_us))
             taken++;
-        }
         at = stop == NULL ? end : stop + 1;
     }
     if (taken == 0) {
@@ -141,7 +130,6 @@ static void handle_batch(struct troth_participant *participant, struct http_exch
                          struct journal_seen *journal)
 {
     struct inbound *inbound = inbound_create(participant, exchange, INBOUND_BATCH);
-
     if (inbound == NULL) {
         refuse(exchange, 503, "out of memory");
         return;
@@ -156,9 +144,8 @@ static void handle_batch(struct troth_participant *participant, struct http_exch
 static bool number(struct troth_span text, uint32_t max, uint32_t *ret_value)
 {
     uint64_t value = 0;
-    if (number_parse(text, max, &value) != 0 || value == 0) {
+    if (number_parse(text, max, &value) != 0 || value == 0)
         return false;
-    }
     *ret_value = (uint32_t)value;
     return true;
 }
@@ -167,16 +154,13 @@ static bool number(struct troth_span text, uint32_t max, uint32_t *ret_value)
 static bool split_path(struct troth_span path, struct command *command)
 {
     const char *slash;
-
-    if (path.len < 2 || path.len > PATH_NAMES_MAX || path.data[0] != '/') {
+    if (path.len < 2 || path.len > PATH_NAMES_MAX || path.data[0] != '/')
         return false;
-    }
     path.data++;
     path.len--;
     slash = memchr(path.data, '/', path.len);
-    if (slash == NULL) {
+    if (slash == NULL)
         return false;
-    }
     command->operation = (struct troth_span){path.data, (size_t)(slash - path.data)};
     return troth_name_valid(command->operation.data, command->operation.len) &&
            message_op_parse((struct troth_span){slash + 1, path.len - command->operation.len - 1},
@@ -187,16 +171,12 @@ static bool split_path(struct troth_span path, struct command *command)
 static bool duration_header(struct http_exchange *exchange, const char *name, uint64_t *ret_us)
 {
     struct troth_span value;
-
-    if (!http_exchange_header(exchange, name, &value)) {
+    if (!http_exchange_header(exchange, name, &value))
         return true;
-    }
-    if (duration_parse(value.data, value.len, ret_us) != 0) {
+    if (duration_parse(value.data, value.len, ret_us) != 0)
         return false;
-    }
-    if (*ret_us == 0) {
+    if (*ret_us == 0)
         *ret_us = 1;
-    }
     return true;
 }
 
@@ -205,34 +185,26 @@ static const char *plain_command(struct http_exchange *exchange, struct command 
 {
     struct troth_span value;
     struct troth_span body = http_exchange_body(exchange);
-
     if (!http_exchange_header(exchange, HEADER_GTID, &value) ||
-        troth_gtid_parse(value.data, value.len, &command->gtid) != 0) {
+        troth_gtid_parse(value.data, value.len, &command->gtid) != 0)
         return "the header " HEADER_GTID " is missing or not a gtid";
-    }
     if (!http_exchange_header(exchange, HEADER_BRANCH, &value) ||
-        !number(value, TROTH_BRANCH_NUMBER_MAX, &command->branch)) {
+        !number(value, TROTH_BRANCH_NUMBER_MAX, &command->branch))
         return "the header " HEADER_BRANCH " is missing or not a branch number";
-    }
     if (!http_exchange_header(exchange, HEADER_ATTEMPT, &value) ||
-        !number(value, TROTH_ATTEMPT_MAX, &command->attempt)) {
+        !number(value, TROTH_ATTEMPT_MAX, &command->attempt))
         return "the header " HEADER_ATTEMPT " is missing or not an attempt";
-    }
-    if (!duration_header(exchange, HEADER_TIMEOUT, &command->timeout_us)) {
+    if (!duration_header(exchange, HEADER_TIMEOUT, &command->timeout_us))
         return "the header " HEADER_TIMEOUT " is not a duration";
-    }
-    if (!duration_header(exchange, HEADER_LOCK_TIMEOUT, &command->lock_wait_us)) {
+    if (!duration_header(exchange, HEADER_LOCK_TIMEOUT, &command->lock_wait_us))
         return "the header " HEADER_LOCK_TIMEOUT " is not a duration";
-    }
     command->ordered = http_exchange_header(exchange, HEADER_ORDERED, &value) &&
                        value.len == strlen("true") && memcmp(value.data, "true", value.len) == 0;
     if (http_exchange_header(exchange, "traceparent", &value) &&
-        value.len == MESSAGE_TRACEPARENT_LEN) {
+        value.len == MESSAGE_TRACEPARENT_LEN)
         command->traceparent = value;
-    }
-    if (body.len > 0 && json_check(body, JSON_CHECK_KEPT, &command->input, NULL) != 0) {
+    if (body.len > 0 && json_check(body, JSON_CHECK_KEPT, &command->input, NULL) != 0)
         return "the body is not JSON";
-    }
     return NULL;
 }
 
@@ -241,7 +213,6 @@ static void handle_plain(struct troth_participant *participant, struct http_exch
 {
     const char *wrong = plain_command(exchange, command);
     struct inbound *inbound;
-
     if (wrong != NULL) {
         refuse(exchange, 400, wrong);
         return;
@@ -268,7 +239,6 @@ static void handle(struct troth_participant *participant, struct http_exchange *
     struct command command = {0};
     struct journal_seen *journal;
     bool batch;
-
     if (path.len < base_len || memcmp(path.data, participant->base, base_len) != 0) {
         refuse(exchange, 404, "nothing is here");
         return;
@@ -284,25 +254,21 @@ static void handle(struct troth_participant *participant, struct http_exchange *
         refuse(exchange, 405, "POST only");
         return;
     }
-    if (!take_headers(participant, exchange, &journal)) {
+    if (!take_headers(participant, exchange, &journal))
         return;
-    }
-    if (batch) {
+    if (batch)
         handle_batch(participant, exchange, journal);
-    } else {
+    else
         handle_plain(participant, exchange, journal, &command);
-    }
     inbound_flush_all(participant);
 }
 
 void server_handle(void *arg, struct http_exchange *exchange)
 {
     struct troth_participant *participant = arg;
-
     participant->in_request = true;
     handle(participant, exchange);
     participant->in_request = false;
-    if (participant->destroyed) {
+    if (participant->destroyed)
         participant_finish(participant);
-    }
 }

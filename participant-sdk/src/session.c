@@ -18,14 +18,11 @@ enum sql_end session_judge(struct session *session, const PGresult *result,
 {
     const ExecStatusType status = PQresultStatus(result);
     const char *state;
-
     ret_error->sqlstate[0] = '\0';
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
         return SQL_OK;
-    }
-    if (status == PGRES_PIPELINE_ABORTED) {
+    if (status == PGRES_PIPELINE_ABORTED)
         return SQL_FAILED; /* the statement before it has said why */
-    }
     state = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (state == NULL || session_is_over(result)) {
         session_say(session);
@@ -51,7 +48,6 @@ enum sql_end session_run(struct session *session, enum sql_statement statement,
 {
     PGresult *result;
     enum sql_end end;
-
     session_limit(session, 0);
     result = PQexecPrepared(session->connection, sql_name(statement),
                             parameters == NULL ? 0 : parameters->count,
@@ -63,11 +59,10 @@ enum sql_end session_run(struct session *session, enum sql_statement statement,
         PQclear(result);
         return dropped(session);
     }
-    if (ret_result == NULL) {
+    if (ret_result == NULL)
         PQclear(result);
-    } else {
+    else
         *ret_result = result;
-    }
     return end;
 }
 
@@ -76,7 +71,6 @@ enum sql_end session_command(struct session *session, const char *text, const ch
 {
     PGresult *result;
     enum sql_end end;
-
     session_limit(session, 0);
     result = PQexec(session->connection, text);
     end = session_judge(session, result, ret_error);
@@ -121,15 +115,12 @@ enum sql_end session_next(struct session *session, PGresult **ret_result,
 {
     PGresult *result = PQgetResult(session->connection);
     enum sql_end end = session_judge(session, result, ret_error);
-
-    if (end == SQL_LOST || ret_result == NULL) {
+    if (end == SQL_LOST || ret_result == NULL)
         PQclear(result);
-    } else {
+    else
         *ret_result = result;
-    }
-    if (end != SQL_LOST) {
+    if (end != SQL_LOST)
         PQclear(PQgetResult(session->connection)); /* the NULL between two statements' results */
-    }
     return end;
 }
 
@@ -140,9 +131,8 @@ bool session_pipeline_end(struct session *session)
         const bool synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 
         PQclear(result);
-        if (synced) {
+        if (synced)
             break;
-        }
         if (PQstatus(session->connection) != CONNECTION_OK) {
             (void)dropped(session);
             return false;
@@ -158,10 +148,8 @@ bool session_pipeline_end(struct session *session)
 bool session_rollback(struct session *session)
 {
     struct sql_error error;
-
-    if (session->connection == NULL) {
+    if (session->connection == NULL)
         return false;
-    }
     switch (PQtransactionStatus(session->connection)) {
     case PQTRANS_IDLE:
         return true;
@@ -182,7 +170,6 @@ bool session_ask(struct session *session, enum sql_statement statement,
     PGresult *result = NULL;
     struct sql_error error;
     enum sql_end end;
-
     assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
     if (!session_pipeline_begin(session) ||
         !session_send(session, SQL_BEGIN_READ_COMMITTED, NULL) ||
@@ -193,12 +180,10 @@ bool session_ask(struct session *session, enum sql_statement statement,
     }
     session_limit(session, more_us);
     end = session_next(session, NULL, &error);
-    if (end == SQL_OK) {
+    if (end == SQL_OK)
         end = session_next(session, &result, &error);
-    }
-    if (end == SQL_OK) {
+    if (end == SQL_OK)
         end = session_next(session, NULL, &error);
-    }
     if (!session_pipeline_end(session) || end != SQL_OK) {
         PQclear(result);
         (void)session_rollback(session); /* a broken one is opened anew */

@@ -44,19 +44,15 @@ static bool listen_to(struct session *session)
     struct single *single = &session->single;
     struct event_base *base = session->postgres->base;
     const evutil_socket_t fd = watch_socket(&session->watch);
-
-    if (single->listens) {
+    if (single->listens)
         return true;
-    }
-    if (fd < 0) { /* a stop has ended it */
+    if (fd < 0) /* a stop has ended it */
         return false;
-    }
-    if (single->readable == NULL) {
+    if (single->readable == NULL)
         single->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, session);
-    } else if (event_assign(single->readable, base, fd, EV_READ | EV_PERSIST, on_readable,
-                            session) != 0) {
+    else if (event_assign(single->readable, base, fd, EV_READ | EV_PERSIST, on_readable, session) !=
+             0)
         return false;
-    }
     single->listens = single->readable != NULL && event_add(single->readable, NULL) == 0 &&
                       PQsetnonblocking(session->connection, 1) == 0;
     return single->listens;
@@ -65,10 +61,8 @@ static bool listen_to(struct session *session)
 void single_leave(struct session *session)
 {
     struct single *single = &session->single;
-
-    if (!single->listens) {
+    if (!single->listens)
         return;
-    }
     (void)event_del(single->readable);              /* fails only where memory is corrupt */
     (void)PQsetnonblocking(session->connection, 0); /* a lost connection is found lost */
     single->listens = false;
@@ -77,7 +71,6 @@ void single_leave(struct session *session)
 static void hand_over(struct session *session)
 {
     struct troth_reply *task = session->single.task;
-
     session->single.task = NULL;
     task->run = phase1_go_on;
     pool_hand_over(session, task);
@@ -86,10 +79,8 @@ static void hand_over(struct session *session)
 void single_finish(struct session *session)
 {
     struct single *single = &session->single;
-
-    if (single->task != NULL) {
+    if (single->task != NULL)
         hand_over(session);
-    }
     single_leave(session);
     if (single->readable != NULL) {
         event_free(single->readable);
@@ -106,13 +97,11 @@ static bool send_statement(struct session *session, const struct pg_statement *s
 {
     char name[SESSION_QUERY_NAME_BYTES];
     int place = session_query_find(session, statement->whole);
-
     if (place < 0) {
         place = session->queries_count;
         session->queries[place] = strdup(statement->whole);
-        if (session->queries[place] == NULL) {
+        if (session->queries[place] == NULL)
             return false;
-        }
         session->queries_count++;
         session->single.parses = true;
     }
@@ -127,10 +116,8 @@ static bool send_end(struct session *session, const struct troth_reply *task)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
-
-    if (task->call.op == TROTH_OP_EXECUTE) {
+    if (task->call.op == TROTH_OP_EXECUTE)
         return session_send_text(session, "COMMIT");
-    }
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "PREPARE TRANSACTION '%s'", name);
     return session_send_text(session, text);
@@ -148,7 +135,6 @@ static bool send_all(struct session *session, const struct troth_reply *task,
 static void begin(struct session *session, struct troth_reply *task, const struct pg_bound *bound)
 {
     struct single *single = &session->single;
-
     single->task = task;
     single->tag = task->call.op == TROTH_OP_EXECUTE ? "COMMIT" : "PREPARE TRANSACTION";
     single->parses = single->parsed = single->said = single->ended = false;
@@ -159,9 +145,8 @@ static void begin(struct session *session, struct troth_reply *task, const struc
     session_unwarn(session);
     single->lost = !send_all(session, task, bound);
     session_limit_work(session);
-    if (single->lost) {
+    if (single->lost)
         hand_over(session);
-    }
 }
 
 static bool is_plain(const struct troth_postgres *postgres, const struct troth_reply *task)
@@ -175,10 +160,8 @@ static bool is_plain(const struct troth_postgres *postgres, const struct troth_r
 static struct session *lend(struct troth_postgres *postgres, struct troth_reply *task)
 {
     struct session *session = pool_lend(postgres->phase1, single_leave);
-
-    if (session == NULL) {
+    if (session == NULL)
         return NULL;
-    }
     session_begin_task(session, task);
     session_forget(session);
     task->began_us = task_now_us();
@@ -195,14 +178,11 @@ bool single_run(struct troth_postgres *postgres, struct troth_reply *task)
 {
     struct pg_bound bound = {.values = {NULL}};
     struct session *session = NULL;
-
     if (is_plain(postgres, task) &&
-        pg_statement_bind(&task->operation->statement, &task->call, &bound)) {
+        pg_statement_bind(&task->operation->statement, &task->call, &bound))
         session = lend(postgres, task);
-    }
-    if (session != NULL) {
+    if (session != NULL)
         begin(session, task, &bound);
-    }
     buffer_finish(&bound.texts);
     return session != NULL;
 }
@@ -213,14 +193,12 @@ static void take_claim(struct session *session, const PGresult *result)
 {
     struct sql_error error;
     const enum sql_end end = session_judge(session, result, &error);
-
     session->single.claimed = guard_claim_end(session, end, &error, result);
 }
 
 static void take_row(struct session *session, const PGresult *result)
 {
     struct sql_error error;
-
     if (session_judge(session, result, &error) == SQL_OK && PQntuples(result) == 1) {
         buffer_append_text(&session->single.output, PQgetvalue(result, 0, 0));
         session->single.said = true;
@@ -232,7 +210,6 @@ static void take_row(struct session *session, const PGresult *result)
 static void take_end(struct session *session, PGresult *result)
 {
     struct sql_error error;
-
     session->single.ended = session_judge(session, result, &error) == SQL_OK &&
                             strcmp(PQcmdStatus(result), session->single.tag) == 0;
 }
@@ -241,20 +218,18 @@ static void take(struct session *session, PGresult *result)
 {
     struct single *single = &session->single;
     const unsigned at = single->results++;
-
-    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
         single->over = true;
-    } else if (session_is_over(result)) {
+    else if (session_is_over(result))
         single->lost = true;
-    } else if (at == 1) {
+    else if (at == 1)
         take_claim(session, result);
-    } else if (at == 2 && single->parses) {
+    else if (at == 2 && single->parses)
         single->parsed = PQresultStatus(result) == PGRES_COMMAND_OK;
-    } else if (at == (single->parses ? 3u : 2u)) {
+    else if (at == (single->parses ? 3u : 2u))
         take_row(session, result);
-    } else if (at == (single->parses ? 4u : 3u)) {
+    else if (at == (single->parses ? 4u : 3u))
         take_end(session, result);
-    }
 }
 
 /* All that is there, or with `waits` all that comes. true: it is over, or lost. */
@@ -262,13 +237,11 @@ static bool take_results(struct session *session, bool waits)
 {
     struct single *single = &session->single;
     int nulls = 0;
-
     while (!single->over && !single->lost) {
         PGresult *result;
 
-        if (!waits && PQisBusy(session->connection) != 0) {
+        if (!waits && PQisBusy(session->connection) != 0)
             return false;
-        }
         result = PQgetResult(session->connection);
         nulls = result == NULL ? nulls + 1 : 0;
         if (result != NULL) {
@@ -284,17 +257,15 @@ static bool take_results(struct session *session, bool waits)
 /* A statement that did not come to be prepared is none of the connection's. */
 static void forget_unparsed(struct session *session)
 {
-    if (session->single.parses && !session->single.parsed && session->queries_count > 0) {
+    if (session->single.parses && !session->single.parsed && session->queries_count > 0)
         free(session->queries[--session->queries_count]);
-    }
     session->single.parses = false;
 }
 
 void single_wait(struct session *session)
 {
-    if (!session->single.lost) {
+    if (!session->single.lost)
         (void)take_results(session, true);
-    }
 }
 
 bool single_end(struct session *session)
@@ -313,7 +284,6 @@ bool single_end(struct session *session)
 static bool went_well(const struct session *session)
 {
     const struct single *single = &session->single;
-
     return single->over && !single->lost && single->claimed == GUARD_CLAIMED && single->said &&
            single->ended && !session->warned && !single->output.failed;
 }
@@ -322,7 +292,6 @@ static void answer(struct session *session)
 {
     struct troth_participant *participant = session->postgres->participant;
     struct troth_reply *task = session->single.task;
-
     session->single.task = NULL;
     session->single.parses = false;
     session_end_task(session);
@@ -335,16 +304,14 @@ static void answer(struct session *session)
 /* It has nothing under way: the server has ended the session, or says something to all. */
 static void overhear(struct session *session)
 {
-    if (PQconsumeInput(session->connection) != 1) {
+    if (PQconsumeInput(session->connection) != 1)
         single_leave(session); /* its thread opens it anew for its next task */
-    }
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct session *session = arg;
     struct troth_participant *participant = session->postgres->participant;
-
     (void)fd;
     (void)what;
     if (session->single.task == NULL) {
@@ -352,9 +319,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     session->single.lost = PQconsumeInput(session->connection) != 1;
-    if (!take_results(session, false)) {
+    if (!take_results(session, false))
         return;
-    }
     if (went_well(session) && PQexitPipelineMode(session->connection) == 1 &&
         waits_try_leave(session->postgres->waits, session)) {
         answer(session);

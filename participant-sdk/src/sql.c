@@ -69,9 +69,8 @@ void sql_once(enum sql_statement statement, const char *argument, struct buffer 
     assert(argument == NULL || strchr(argument, '\'') == NULL);
     buffer_append_format(text, "DEALLOCATE ALL; %s EXECUTE %s", statements[statement].text,
                          statements[statement].name);
-    if (argument != NULL) {
+    if (argument != NULL)
         buffer_append_format(text, "('%s')", argument);
-    }
 }
 
 /* --- parameters ------------------------------------------------------------------------------- */
@@ -79,7 +78,6 @@ void sql_once(enum sql_statement statement, const char *argument, struct buffer 
 static void add(struct sql_parameters *parameters, const void *value, size_t len, int format)
 {
     const int i = parameters->count++;
-
     assert(i < SQL_PARAMETERS_MAX && len <= INT_MAX);
     parameters->values[i] = value;
     parameters->lengths[i] = (int)len;
@@ -100,11 +98,9 @@ static void add_number(struct sql_parameters *parameters, uint64_t value, size_t
 {
     unsigned char *number = parameters->numbers[parameters->count];
     size_t i;
-
     assert(parameters->count < SQL_PARAMETERS_MAX && bytes <= sizeof parameters->numbers[0]);
-    for (i = 0; i < bytes; i++) {
+    for (i = 0; i < bytes; i++)
         number[i] = (unsigned char)(value >> (8 * (bytes - 1 - i)));
-    }
     add(parameters, number, bytes, 1);
 }
 

@@ -21,25 +21,21 @@ static char *text_of(enum sql_statement around, const char *sql)
     const char *begin = strstr(head, head_end) + sizeof head_end - 1;
     const char *at = strstr(begin, place);
     struct buffer text = {0};
-
     buffer_append(&text, begin, (size_t)(at - begin));
     buffer_append_text(&text, sql);
     buffer_append_char(&text, '\n'); /* it may end with a comment */
     buffer_append_text(&text, at + sizeof place - 1);
-    if (buffer_text(&text) == NULL) {
+    if (buffer_text(&text) == NULL)
         buffer_finish(&text);
-    }
     return text.data;
 }
 
 static int copy(struct pg_statement *statement, const struct troth_postgres_statement *from)
 {
     uint32_t i;
-
     while (from->parameters != NULL && from->parameters[statement->count] != NULL) {
-        if (statement->count == TROTH_POSTGRES_PARAMETERS_MAX) {
+        if (statement->count == TROTH_POSTGRES_PARAMETERS_MAX)
             return TROTH_ERROR_INVALID;
-        }
         statement->count++;
     }
     statement->reply = text_of(SQL_ROW, from->sql);
@@ -47,9 +43,8 @@ static int copy(struct pg_statement *statement, const struct troth_postgres_stat
     statement->refusal = from->refusal == NULL ? NULL : strdup(from->refusal);
     for (i = 0; i < statement->count; i++) {
         statement->parameters[i] = strdup(from->parameters[i]);
-        if (statement->parameters[i] == NULL) {
+        if (statement->parameters[i] == NULL)
             return TROTH_ERROR_NO_MEMORY;
-        }
     }
     return statement->reply == NULL || statement->whole == NULL ||
                    (from->refusal != NULL && statement->refusal == NULL)
@@ -60,7 +55,6 @@ static int copy(struct pg_statement *statement, const struct troth_postgres_stat
 int pg_statement_copy(struct pg_statement *statement, const struct troth_postgres_statement *from)
 {
     struct troth_postgres_statement taken;
-
     memset(statement, 0, sizeof *statement);
     return SIZED_TAKE(&taken, from, struct troth_postgres_statement, sql) != 0 || taken.sql == NULL
                ? TROTH_ERROR_INVALID
@@ -70,10 +64,8 @@ int pg_statement_copy(struct pg_statement *statement, const struct troth_postgre
 void pg_statement_finish(struct pg_statement *statement)
 {
     uint32_t i;
-
-    for (i = 0; i < statement->count; i++) {
+    for (i = 0; i < statement->count; i++)
         free(statement->parameters[i]);
-    }
     free(statement->reply);
     free(statement->whole);
     free(statement->refusal);
@@ -87,9 +79,8 @@ static bool find(struct troth_span value, const char *path, struct troth_span *r
     while (value.data != NULL && json_type(value) == JSON_OBJECT) {
         const size_t len = strcspn(path, ".");
 
-        if (!json_member_span(value, (struct troth_span){path, len}, &value)) {
+        if (!json_member_span(value, (struct troth_span){path, len}, &value))
             return false;
-        }
         if (path[len] == '\0') {
             *ret_value = value;
             return json_type(value) != JSON_NULL;
@@ -107,21 +98,18 @@ bool pg_statement_bind(const struct pg_statement *statement, const struct troth_
     struct buffer *texts = &ret_bound->texts;
     struct troth_span value;
     uint32_t i;
-
     buffer_clear(texts);
     for (i = 0; i < statement->count; i++) {
         at[i] = texts->len;
         there[i] = find(call->input, statement->parameters[i], &value);
-        if (there[i] && json_type(value) == JSON_STRING) {
+        if (there[i] && json_type(value) == JSON_STRING)
             texts->failed = json_string(value, texts) != 0 || texts->failed;
-        } else if (there[i]) {
+        else if (there[i])
             buffer_append_span(texts, value);
-        }
         buffer_append_char(texts, '\0');
     }
-    for (i = 0; i < statement->count && !texts->failed; i++) {
+    for (i = 0; i < statement->count && !texts->failed; i++)
         ret_bound->values[i] = there[i] ? texts->data + at[i] : NULL;
-    }
     return !texts->failed;
 }
 
@@ -131,16 +119,13 @@ static int refused(PGconn *connection, const struct pg_statement *statement,
                    const struct pg_bound *bound, struct troth_output *output)
 {
     PGresult *result;
-
-    if (statement->refusal == NULL) {
+    if (statement->refusal == NULL)
         return TROTH_ERROR_REFUSED;
-    }
     result =
         troth_postgres_query(connection, statement->refusal, (int)statement->count, bound->values);
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 &&
-        PQnfields(result) > 0 && !PQgetisnull(result, 0, 0)) {
+        PQnfields(result) > 0 && !PQgetisnull(result, 0, 0))
         troth_output_reason(output, PQgetvalue(result, 0, 0));
-    }
     PQclear(result);
     return TROTH_ERROR_REFUSED;
 }
@@ -149,7 +134,6 @@ static int refused(PGconn *connection, const struct pg_statement *statement,
 static bool is_refusal(const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
     return state != NULL && (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0);
 }
 
@@ -157,15 +141,13 @@ static int answer(PGconn *connection, const struct pg_statement *statement,
                   const struct pg_bound *bound, const PGresult *result, struct troth_output *output)
 {
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        if (!is_refusal(result)) {
+        if (!is_refusal(result))
             return TROTH_ERROR_DATABASE;
-        }
         troth_output_reason(output, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
         return TROTH_ERROR_REFUSED;
     }
-    if (PQntuples(result) == 0) {
+    if (PQntuples(result) == 0)
         return refused(connection, statement, bound, output);
-    }
     if (PQntuples(result) > 1) {
         troth_output_reason(output, "the operation's statement gave more than one row");
         return TROTH_ERROR_DATABASE;
@@ -182,7 +164,6 @@ int pg_statement_work(void *arg, PGconn *connection, const struct troth_call *ca
     struct pg_bound bound = {.values = {NULL}};
     PGresult *result;
     int end = TROTH_ERROR_NO_MEMORY;
-
     if (pg_statement_bind(statement, call, &bound)) {
         result =
             troth_postgres_query(connection, statement->reply, (int)statement->count, bound.values);

@@ -32,27 +32,23 @@
 bool postgres_end_pools(struct troth_postgres *postgres, uint64_t end_us)
 {
     bool first, second;
-
     pool_close(postgres->phase1);
     pool_close(postgres->phase2);
     (void)pool_wait(postgres->phase1, end_us);
     (void)pool_wait(postgres->phase2, end_us);
     first = pool_destroy(postgres->phase1);
     second = pool_destroy(postgres->phase2);
-    if (first) {
+    if (first)
         postgres->phase1 = NULL;
-    }
-    if (second) {
+    if (second)
         postgres->phase2 = NULL;
-    }
     return first && second;
 }
 
 static void drain(struct troth_postgres *postgres)
 {
-    if (postgres->participant->loop != NULL) {
+    if (postgres->participant->loop != NULL)
         participant_drain(postgres->participant);
-    }
 }
 
 /* false: threads stay behind. */
@@ -62,7 +58,6 @@ static bool stop(struct troth_postgres *postgres)
     const uint64_t share_us = postgres->stop_timeout_us / 4;
     const uint64_t cut_us = end_us - (share_us < CUT_US_MAX ? share_us : CUT_US_MAX);
     bool ended;
-
     pool_end_lending(postgres->phase1, single_finish);
     committer_close(postgres->committer, cut_us);
     pool_close(postgres->phase1);
@@ -104,7 +99,6 @@ static void leave(struct troth_postgres *postgres)
 static void free_all(struct troth_postgres *postgres)
 {
     struct pg_operation *operation;
-
     committer_destroy(postgres->committer);
     scan_destroy(postgres->scan);
     sweep_destroy(postgres->sweep);
@@ -125,21 +119,17 @@ static void free_all(struct troth_postgres *postgres)
 
 int troth_postgres_destroy(struct troth_postgres *postgres)
 {
-    if (postgres == NULL) {
+    if (postgres == NULL)
         return 0;
-    }
-    if (pool_is_here()) { /* it would wait for itself */
+    if (pool_is_here()) /* it would wait for itself */
         return TROTH_ERROR_INVALID;
-    }
     postgres->closing = true;
     operations_detach(postgres);
-    if (postgres->look != NULL) {
+    if (postgres->look != NULL)
         event_free(postgres->look);
-    }
-    if (stop(postgres)) {
+    if (stop(postgres))
         free_all(postgres);
-    } else {
+    else
         leave(postgres);
-    }
     return 0;
 }

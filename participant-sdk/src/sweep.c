@@ -42,10 +42,8 @@ struct sweep {
 int sweep_create(struct troth_postgres *postgres, struct sweep **ret_sweep)
 {
     struct sweep *sweep = calloc(1, sizeof *sweep);
-
-    if (sweep == NULL) {
+    if (sweep == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     sweep->postgres = postgres;
     *ret_sweep = sweep;
     return 0;
@@ -62,14 +60,11 @@ void sweep_leave(struct sweep *sweep)
 void sweep_destroy(struct sweep *sweep)
 {
     uint32_t i;
-
-    if (sweep == NULL) {
+    if (sweep == NULL)
         return;
-    }
     sweep_leave(sweep);
-    for (i = 0; i < TROTH_JOURNALS_MAX; i++) {
+    for (i = 0; i < TROTH_JOURNALS_MAX; i++)
         free(sweep->marks[i]);
-    }
     free(sweep);
 }
 
@@ -79,13 +74,11 @@ void sweep_destroy(struct sweep *sweep)
 static void arrays(const uint64_t *orderings, struct buffer *shards, struct buffer *values)
 {
     uint32_t i;
-
     buffer_append_char(shards, '{');
     buffer_append_char(values, '{');
     for (i = 0; i < TROTH_SHARDS_MAX; i++) {
-        if (orderings[i] == 0) {
+        if (orderings[i] == 0)
             continue;
-        }
         if (shards->len > 1) {
             buffer_append_char(shards, ',');
             buffer_append_char(values, ',');
@@ -112,7 +105,6 @@ static bool forget(struct session *session, const struct marks *marks, long *ret
     struct buffer values BUFFER_SCOPED = {0};
     struct sql_parameters parameters = {.count = 0};
     PGresult *result;
-
     arrays(marks->moved, &shards, &values);
     if (shards.failed || values.failed) {
         (void)snprintf(session->why, sizeof session->why, "out of memory");
@@ -123,9 +115,8 @@ static bool forget(struct session *session, const struct marks *marks, long *ret
     sql_text(&parameters, buffer_text(&values));
     sql_int8(&parameters, every_us(session->postgres));
     sql_int8(&parameters, SWEEP_ROWS_MAX);
-    if (!session_ask(session, SQL_SWEEP, &parameters, 0, &result)) {
+    if (!session_ask(session, SQL_SWEEP, &parameters, 0, &result))
         return false;
-    }
     *ret_gone = strtol(PQgetvalue(result, 0, 0), NULL, 10);
     *ret_owed = PQgetvalue(result, 0, 1)[0] == 't';
     PQclear(result);
@@ -138,16 +129,13 @@ static void sweep_run(struct session *session, struct troth_reply *task)
     struct marks *marks = sweep->now;
     bool good = session_open(session) == 0;
     long gone = SWEEP_ROWS_MAX;
-
     assert(sweep->running && marks->due);
-    while (good && gone == SWEEP_ROWS_MAX) {
+    while (good && gone == SWEEP_ROWS_MAX)
         good = forget(session, marks, &gone, &marks->due);
-    }
-    if (good) {
+    if (good)
         troth_reply_done(task, TROTH_BRANCH_UNSAID, (struct troth_span){NULL, 0});
-    } else {
+    else
         troth_reply_retry(task, 0, session->why);
-    }
 }
 
 /* --- loop ------------------------------------------------------------------------------------- */
@@ -155,7 +143,6 @@ static void sweep_run(struct session *session, struct troth_reply *task)
 static void on_swept(void *arg, const struct result *result)
 {
     struct sweep *sweep = arg;
-
     sweep->running = false;
     if (result->result != RESULT_DONE && !sweep->postgres->closing) {
         participant_say(sweep->postgres->participant, TROTH_SEVERITY_WARNING,
@@ -168,7 +155,6 @@ static void on_swept(void *arg, const struct result *result)
 static bool moved(struct marks *marks, const struct journal_seen *seen)
 {
     uint32_t i;
-
     for (i = 0; i < TROTH_SHARDS_MAX; i++) {
         if (marks->moved[i] != seen->shards[i].oldest_open) {
             marks->moved[i] = seen->shards[i].oldest_open;
@@ -183,10 +169,8 @@ static void sweep_begin(struct sweep *sweep, struct marks *marks)
     const struct command command = {.op = OP_STATUS, .operation = {"", 0}};
     struct troth_reply *task =
         task_create(sweep->postgres->participant->mailbox, &command, "", task_now_us());
-
-    if (task == NULL) {
+    if (task == NULL)
         return;
-    }
     sweep->running = true;
     sweep->now = marks;
     task->done = on_swept;
@@ -200,33 +184,27 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct sweep *sweep = arg;
     const struct journals *journals = &sweep->postgres->participant->journals;
     uint32_t i;
-
     (void)fd;
     (void)what;
-    if (sweep->running || journals->count == 0) {
+    if (sweep->running || journals->count == 0)
         return;
-    }
     i = sweep->next++ % journals->count;
     if (sweep->marks[i] == NULL) {
         sweep->marks[i] = calloc(1, sizeof *sweep->marks[i]);
-        if (sweep->marks[i] == NULL) {
+        if (sweep->marks[i] == NULL)
             return;
-        }
         memcpy(sweep->marks[i]->journal, journals->seen[i].id, sizeof sweep->marks[i]->journal);
     }
-    if (moved(sweep->marks[i], &journals->seen[i])) {
+    if (moved(sweep->marks[i], &journals->seen[i]))
         sweep_begin(sweep, sweep->marks[i]);
-    }
 }
 
 void sweep_attached(struct sweep *sweep, struct event_base *base)
 {
     const uint64_t interval_us = sweep->postgres->sweep_interval_us;
     const struct timeval every = timeval_of(interval_us);
-
-    if (sweep->timer != NULL) {
+    if (sweep->timer != NULL)
         return;
-    }
     sweep->timer = event_new(base, -1, EV_PERSIST, on_timer, sweep);
     if (sweep->timer == NULL || event_add(sweep->timer, &every) != 0) {
         participant_say(sweep->postgres->participant, TROTH_SEVERITY_ERROR,

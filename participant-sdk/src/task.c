@@ -17,10 +17,8 @@ uint64_t task_now_us(void)
 uint64_t task_left_us(const struct troth_reply *task)
 {
     uint64_t now;
-
-    if (task->deadline_us == 0) {
+    if (task->deadline_us == 0)
         return UINT64_MAX;
-    }
     now = task_now_us();
     return now >= task->deadline_us ? 0 : task->deadline_us - now;
 }
@@ -28,10 +26,8 @@ uint64_t task_left_us(const struct troth_reply *task)
 struct troth_span task_copy(char **at, struct troth_span from)
 {
     struct troth_span to = {*at, from.len};
-
-    if (from.data == NULL) {
+    if (from.data == NULL)
         return from;
-    }
     memcpy(*at, from.data, from.len);
     (*at)[from.len] = '\0';
     *at += from.len + 1;
@@ -45,10 +41,8 @@ struct troth_reply *task_create(struct mailbox *mailbox, const struct command *c
     size_t bytes = id.len + command->operation.len + command->input.len + command->traceparent.len;
     struct troth_reply *task = malloc(sizeof *task + bytes + 4);
     char *at;
-
-    if (task == NULL) {
+    if (task == NULL)
         return NULL;
-    }
     memset(task, 0, sizeof *task);
     at = task->text;
     task->call.op = (enum troth_op)command->op;
@@ -70,9 +64,8 @@ struct troth_reply *task_create(struct mailbox *mailbox, const struct command *c
 
 void task_destroy(struct troth_reply *task)
 {
-    if (task == NULL) {
+    if (task == NULL)
         return;
-    }
     mailbox_release(task->mailbox);
     free(task->answer);
     free(task);

@@ -42,10 +42,8 @@ struct turns {
 int turns_create(uint32_t most, struct turns **ret_turns)
 {
     struct turns *turns = calloc(1, sizeof *turns);
-
-    if (turns == NULL) {
+    if (turns == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     (void)pthread_mutex_init(&turns->lock, NULL); /* never fails with default attributes */
     turns->most = most;
     turns->width = WHOLE;
@@ -55,9 +53,8 @@ int turns_create(uint32_t most, struct turns **ret_turns)
 
 void turns_destroy(struct turns *turns)
 {
-    if (turns == NULL) {
+    if (turns == NULL)
         return;
-    }
     pthread_mutex_destroy(&turns->lock);
     free(turns);
 }
@@ -78,11 +75,8 @@ static void give(struct turns *turns)
 static void queue(struct turns *turns, struct turn *turn)
 {
     struct turn **at = &turns->first;
-
-    while (*at != NULL &&
-           memcmp((*at)->gtid.bytes, turn->gtid.bytes, sizeof turn->gtid.bytes) <= 0) {
+    while (*at != NULL && memcmp((*at)->gtid.bytes, turn->gtid.bytes, sizeof turn->gtid.bytes) <= 0)
         at = &(*at)->next;
-    }
     turn->next = *at;
     *at = turn;
 }
@@ -90,10 +84,8 @@ static void queue(struct turns *turns, struct turn *turn)
 static void leave(struct turns *turns, const struct turn *turn)
 {
     struct turn **at = &turns->first;
-
-    while (*at != turn) {
+    while (*at != turn)
         at = &(*at)->next;
-    }
     *at = turn->next;
 }
 
@@ -101,15 +93,12 @@ static void wait_for(struct turns *turns, struct turn *turn, uint64_t until_us)
 {
     const struct timespec until = timespec_of(until_us);
     int error = 0;
-
     queue(turns, turn);
     give(turns);
-    while (!turn->given && error != ETIMEDOUT) {
+    while (!turn->given && error != ETIMEDOUT)
         error = pthread_cond_timedwait(&turn->wake, &turns->lock, &until);
-    }
-    if (!turn->given) {
+    if (!turn->given)
         leave(turns, turn);
-    }
 }
 
 bool turns_take(struct turns *turns, const troth_gtid *gtid, uint64_t wait_us)
@@ -117,7 +106,6 @@ bool turns_take(struct turns *turns, const troth_gtid *gtid, uint64_t wait_us)
     struct turn turn = {.gtid = *gtid};
     const uint64_t now_us = task_now_us();
     pthread_condattr_t monotonic;
-
     (void)pthread_condattr_init(&monotonic); /* these never fail with a clock that is there */
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&turn.wake, &monotonic);
@@ -134,9 +122,8 @@ void turns_failed(struct turns *turns)
     pthread_mutex_lock(&turns->lock);
     assert(turns->given > 0);
     turns->width -= turns->width / NARROWED;
-    if (turns->width < WHOLE) {
+    if (turns->width < WHOLE)
         turns->width = WHOLE;
-    }
     pthread_mutex_unlock(&turns->lock);
 }
 
@@ -145,9 +132,8 @@ void turns_give_back(struct turns *turns, bool done)
     pthread_mutex_lock(&turns->lock);
     assert(turns->given > 0);
     turns->given--;
-    if (done && turns->width < turns->most * WHOLE) {
+    if (done && turns->width < turns->most * WHOLE)
         turns->width += WIDENED;
-    }
     give(turns);
     pthread_mutex_unlock(&turns->lock);
 }

@@ -63,10 +63,8 @@ struct holder {
 int waits_create(struct troth_postgres *postgres, struct waits **ret_waits)
 {
     struct waits *waits = calloc(1, sizeof *waits);
-
-    if (waits == NULL) {
+    if (waits == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
     waits->postgres = postgres;
     (void)pthread_mutex_init(&waits->lock, NULL); /* never fails with default attributes */
     *ret_waits = waits;
@@ -83,9 +81,8 @@ void waits_detach(struct waits *waits)
 
 void waits_destroy(struct waits *waits)
 {
-    if (waits == NULL) {
+    if (waits == NULL)
         return;
-    }
     waits_detach(waits);
     pthread_mutex_destroy(&waits->lock);
     free(waits);
@@ -97,7 +94,6 @@ void waits_destroy(struct waits *waits)
 static void enter(struct waits *waits, struct session *session, const struct troth_reply *task)
 {
     struct wait *wait = &session->wait;
-
     assert(session->connection != NULL && wait->prev == NULL && waits->first != session);
     memset(wait, 0, sizeof *wait);
     /* Copied: the task has gone with its answer before the session leaves. */
@@ -110,9 +106,8 @@ static void enter(struct waits *waits, struct session *session, const struct tro
     wait->lock_wait_us = task->call.lock_wait_us;
     wait->pid = PQbackendPID(session->connection);
     wait->next = waits->first;
-    if (wait->next != NULL) {
+    if (wait->next != NULL)
         wait->next->wait.prev = session;
-    }
     waits->first = session;
     waits->count++;
 }
@@ -126,9 +121,8 @@ void waits_enter(struct waits *waits, struct session *session, const struct trot
 
 bool waits_try_enter(struct waits *waits, struct session *session, const struct troth_reply *task)
 {
-    if (pthread_mutex_trylock(&waits->lock) != 0) {
+    if (pthread_mutex_trylock(&waits->lock) != 0)
         return false;
-    }
     enter(waits, session, task);
     pthread_mutex_unlock(&waits->lock);
     return true;
@@ -138,16 +132,13 @@ bool waits_try_enter(struct waits *waits, struct session *session, const struct 
 static void leave(struct waits *waits, const struct session *session)
 {
     const struct wait *wait = &session->wait;
-
     assert(waits->count > 0 && (wait->prev != NULL || waits->first == session));
-    if (wait->prev != NULL) {
+    if (wait->prev != NULL)
         wait->prev->wait.next = wait->next;
-    } else {
+    else
         waits->first = wait->next;
-    }
-    if (wait->next != NULL) {
+    if (wait->next != NULL)
         wait->next->wait.prev = wait->prev;
-    }
     waits->count--;
 }
 
@@ -160,9 +151,8 @@ void waits_leave(struct waits *waits, struct session *session)
 
 bool waits_try_leave(struct waits *waits, struct session *session)
 {
-    if (pthread_mutex_trylock(&waits->lock) != 0) {
+    if (pthread_mutex_trylock(&waits->lock) != 0)
         return false;
-    }
     leave(waits, session);
     pthread_mutex_unlock(&waits->lock);
     return true;
@@ -171,7 +161,6 @@ bool waits_try_leave(struct waits *waits, struct session *session)
 bool waits_ended(struct waits *waits, const struct session *session)
 {
     bool ended;
-
     pthread_mutex_lock(&waits->lock);
     ended = session->wait.ended;
     pthread_mutex_unlock(&waits->lock);
@@ -191,7 +180,6 @@ static uint64_t look_after_us(const struct waits *waits, const struct session *s
 {
     const uint64_t told = session->wait.lock_wait_us;
     const uint64_t half = (told != 0 ? told : waits->postgres->lock_timeout_us) / 2;
-
     return half < LOOK_LEAST_US ? UINT64_MAX : half < LOOK_AFTER_US ? half : LOOK_AFTER_US;
 }
 
@@ -204,7 +192,6 @@ static bool crowded(const struct waits *waits)
 static bool waits_long(const struct waits *waits, const struct session *session, uint64_t now_us)
 {
     const uint64_t waited = now_us - session->wait.began_us;
-
     return !session->wait.ended && (waited >= look_after_us(waits, session) ||
                                     (crowded(waits) && waited >= CROWD_AFTER_US));
 }
@@ -213,7 +200,6 @@ static bool waits_long(const struct waits *waits, const struct session *session,
 static bool to_look(const struct waits *waits, const struct session *session, uint64_t now_us)
 {
     const uint64_t looked_us = session->wait.looked_us;
-
     return waits_long(waits, session, now_us) &&
            (looked_us == 0 || now_us - looked_us >= LOOK_EVERY_US);
 }
@@ -221,10 +207,8 @@ static bool to_look(const struct waits *waits, const struct session *session, ui
 static struct session *find(const struct waits *waits, int pid)
 {
     struct session *session = waits->first;
-
-    while (session != NULL && session->wait.pid != pid) {
+    while (session != NULL && session->wait.pid != pid)
         session = session->wait.next;
-    }
     return session;
 }
 
@@ -235,7 +219,6 @@ static struct session *find(const struct waits *waits, int pid)
 static bool gives_way_to(const struct wait *wait, const struct holder *holder)
 {
     const int order = memcmp(wait->gtid.bytes, holder->gtid.bytes, sizeof wait->gtid.bytes);
-
     return wait->ordered && holder->ours && holder->prepared &&
            ((order > 0 && holder->held_us >= STUCK_US) ||
             (order == 0 && holder->attempt == wait->attempt));
@@ -266,13 +249,11 @@ static void end_wait(struct session *asking, struct session *session, const char
     struct sql_parameters parameters = {.count = 0};
     struct sql_error error;
     PGresult *result = NULL;
-
     (void)snprintf(session->wait.why, sizeof session->wait.why, "%s", why);
     session->wait.ended = true;
     sql_int4(&parameters, (uint32_t)session->wait.pid);
-    if (session_run(asking, SQL_CANCEL, &parameters, &result, &error) != SQL_OK) {
+    if (session_run(asking, SQL_CANCEL, &parameters, &result, &error) != SQL_OK)
         session->wait.ended = false; /* it waits on; the next look comes to the same end */
-    }
     PQclear(result);
 }
 
@@ -288,11 +269,9 @@ bool waits_higher(struct waits *waits, const struct troth_call *call)
 {
     const struct session *session;
     bool found = false;
-
     pthread_mutex_lock(&waits->lock);
-    for (session = waits->first; session != NULL && !found; session = session->wait.next) {
+    for (session = waits->first; session != NULL && !found; session = session->wait.next)
         found = is_of(&session->wait, call) && session->wait.attempt > call->attempt;
-    }
     pthread_mutex_unlock(&waits->lock);
     return found;
 }
@@ -301,15 +280,11 @@ void waits_end_lower(struct waits *waits, struct session *asking, const struct t
                      uint32_t through)
 {
     struct session *session;
-
     pthread_mutex_lock(&waits->lock);
     for (session = waits->first; session != NULL && asking->connection != NULL;
-         session = session->wait.next) {
-        if (is_of(&session->wait, call) && session->wait.attempt <= through &&
-            !session->wait.ended) {
+         session = session->wait.next)
+        if (is_of(&session->wait, call) && session->wait.attempt <= through && !session->wait.ended)
             end_wait(asking, session, "its attempt was ended");
-        }
-    }
     pthread_mutex_unlock(&waits->lock);
 }
 
@@ -321,7 +296,6 @@ static void list_waiting(struct waits *waits, struct buffer *list)
 {
     const uint64_t now_us = task_now_us();
     struct session *session;
-
     buffer_append_char(list, '{');
     pthread_mutex_lock(&waits->lock);
     for (session = waits->first; session != NULL; session = session->wait.next) {
@@ -337,7 +311,6 @@ static void list_waiting(struct waits *waits, struct buffer *list)
 static void holder_read(const PGresult *result, int row, struct holder *ret_holder)
 {
     const char *gtid = PQgetvalue(result, row, 1);
-
     memset(ret_holder, 0, sizeof *ret_holder);
     ret_holder->waiter = atoi(PQgetvalue(result, row, 0));
     ret_holder->ours = troth_gtid_parse(gtid, strlen(gtid), &ret_holder->gtid) == 0;
@@ -354,19 +327,16 @@ static struct session *youngest(const struct waits *waits, const PGresult *resul
 {
     struct session *found = NULL;
     int row;
-
     *ret_waiting = 0;
     for (row = 0; row < PQntuples(result); row++) {
         struct session *session = find(waits, atoi(PQgetvalue(result, row, 0)));
 
-        if (session == NULL || session->wait.ended || !session->wait.stuck) {
+        if (session == NULL || session->wait.ended || !session->wait.stuck)
             continue;
-        }
         (*ret_waiting)++;
         if (found == NULL ||
-            memcmp(session->wait.gtid.bytes, found->wait.gtid.bytes, sizeof(troth_gtid)) > 0) {
+            memcmp(session->wait.gtid.bytes, found->wait.gtid.bytes, sizeof(troth_gtid)) > 0)
             found = session;
-        }
     }
     return found;
 }
@@ -376,7 +346,6 @@ static void by_age(struct waits *waits, struct session *asking, const PGresult *
     struct holder holder;
     struct session *session;
     int row;
-
     for (row = 0; row < PQntuples(result) && asking->connection != NULL; row++) {
         holder_read(result, row, &holder);
         pthread_mutex_lock(&waits->lock);
@@ -399,15 +368,13 @@ static void by_room(struct waits *waits, struct session *asking, const PGresult 
     const uint32_t keep = waits->postgres->slots < 2 ? 1 : waits->postgres->slots / 2;
     struct session *session = NULL;
     uint32_t waiting;
-
     do {
         pthread_mutex_lock(&waits->lock);
         session = crowded(waits) ? youngest(waits, result, &waiting) : NULL;
-        if (session != NULL && waiting > keep) {
+        if (session != NULL && waiting > keep)
             end_wait(asking, session, "every connection is taken, most of them wait for locks");
-        } else {
+        else
             session = NULL;
-        }
         pthread_mutex_unlock(&waits->lock);
     } while (session != NULL && asking->connection != NULL);
 }
@@ -420,7 +387,6 @@ static void waits_run(struct session *asking, struct troth_reply *task)
     struct sql_error error;
     PGresult *result = NULL;
     const char *pids;
-
     list_waiting(waits, &list);
     pids = buffer_text(&list);
     sql_text(&parameters, pids);
@@ -438,7 +404,6 @@ static void waits_run(struct session *asking, struct troth_reply *task)
 static void on_looked(void *arg, const struct result *result)
 {
     struct waits *waits = arg;
-
     (void)result;
     waits->looking = false;
 }
@@ -448,13 +413,10 @@ static bool anybody(struct waits *waits)
     const uint64_t now_us = task_now_us();
     const struct session *session;
     bool found = false;
-
-    if (pthread_mutex_trylock(&waits->lock) != 0) {
+    if (pthread_mutex_trylock(&waits->lock) != 0)
         return false; /* the loop waits for nobody: the next tick looks again */
-    }
-    for (session = waits->first; session != NULL && !found; session = session->wait.next) {
+    for (session = waits->first; session != NULL && !found; session = session->wait.next)
         found = to_look(waits, session, now_us);
-    }
     pthread_mutex_unlock(&waits->lock);
     return found;
 }
@@ -464,16 +426,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     const struct command command = {.op = OP_STATUS, .operation = {"", 0}};
     struct waits *waits = arg;
     struct troth_reply *task;
-
     (void)fd;
     (void)what;
-    if (waits->looking || waits->postgres->closing || !anybody(waits)) {
+    if (waits->looking || waits->postgres->closing || !anybody(waits))
         return;
-    }
     task = task_create(waits->postgres->participant->mailbox, &command, "", task_now_us());
-    if (task == NULL) {
+    if (task == NULL)
         return;
-    }
     waits->looking = true;
     task->done = on_looked;
     task->done_arg = waits;
@@ -484,10 +443,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 void waits_attached(struct waits *waits, struct event_base *base)
 {
     const struct timeval every = {.tv_usec = TICK_US};
-
-    if (waits->timer != NULL) {
+    if (waits->timer != NULL)
         return;
-    }
     waits->timer = event_new(base, -1, EV_PERSIST, on_tick, waits);
     if (waits->timer == NULL || event_add(waits->timer, &every) != 0) {
         participant_say(waits->postgres->participant, TROTH_SEVERITY_ERROR,

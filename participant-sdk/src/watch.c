@@ -21,7 +21,6 @@ void watch_finish(struct watch *watch)
 bool watch_open(struct watch *watch, int socket)
 {
     bool open;
-
     assert(socket >= 0);
     pthread_mutex_lock(&watch->lock);
     assert(watch->fd < 0); /* the one before was closed */
@@ -47,7 +46,6 @@ void watch_close(struct watch *watch)
 int watch_socket(struct watch *watch)
 {
     int fd;
-
     pthread_mutex_lock(&watch->lock);
     fd = watch->fd;
     pthread_mutex_unlock(&watch->lock);
@@ -64,7 +62,6 @@ void watch_set(struct watch *watch, uint64_t deadline_us)
 static bool look_at(struct watch *watch, const bool *what)
 {
     bool is;
-
     pthread_mutex_lock(&watch->lock);
     is = *what;
     pthread_mutex_unlock(&watch->lock);

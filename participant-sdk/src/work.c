@@ -15,9 +15,8 @@
 
 static void say(struct troth_output *output, const char *reason)
 {
-    if (output->reason.len == 0) {
+    if (output->reason.len == 0)
         troth_output_reason(output, reason);
-    }
 }
 
 /* The statement that failed would fail again: data, constraints. */
@@ -30,7 +29,6 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
                        const struct troth_call *call, struct troth_output *output)
 {
     int answer;
-
     assert(work != NULL && (session->unclaimed != NULL || session->claimed == GUARD_CLAIMED));
     session_set_here(session);
     session_limit_work(session);
@@ -40,9 +38,8 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
         session->claimed = guard_claim(session, session->unclaimed);
         session->unclaimed = NULL;
     }
-    if (session->claimed != GUARD_CLAIMED) {
+    if (session->claimed != GUARD_CLAIMED)
         return WORK_UNCLAIMED;
-    }
     switch (PQtransactionStatus(session->connection)) {
     case PQTRANS_INTRANS:
         break;
@@ -64,9 +61,8 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
         session_close(session);
         return WORK_LOST;
     }
-    if (!output_sound(output)) {
+    if (!output_sound(output))
         return WORK_FAILED;
-    }
     if (answer == TROTH_ERROR_REFUSED) {
         say(output, "refused");
         return WORK_REFUSED;
@@ -87,10 +83,8 @@ static bool send_keep(struct session *session, const struct troth_call *call, co
                       const struct troth_output *output)
 {
     struct sql_parameters parameters;
-
-    if (output->json.len == 0) {
+    if (output->json.len == 0)
         return session_send(session, SQL_NO_TIMEOUT, NULL);
-    }
     sql_key(&parameters, call);
     sql_bytes(&parameters, buffer_span(&output->json));
     sql_text(&parameters, kind);
@@ -117,7 +111,6 @@ enum sql_end work_finish(struct session *session, const struct troth_call *call,
     struct sql_error error;
     PGresult *result = NULL;
     enum sql_end end;
-
     assert(session->claimed == GUARD_CLAIMED);
     session_unwarn(session);
     if (!session_pipeline_begin(session) || !send_keep(session, call, kind, output) ||
@@ -128,13 +121,11 @@ enum sql_end work_finish(struct session *session, const struct troth_call *call,
     }
     session_limit_end(session);
     end = session_next(session, NULL, &error);
-    if (end == SQL_OK) {
+    if (end == SQL_OK)
         end = session_next(session, &result, &error);
-    }
     end = judge_end(session, end, result, tag);
     PQclear(result);
-    if (!session_pipeline_end(session)) {
+    if (!session_pipeline_end(session))
         return SQL_LOST;
-    }
     return end;
 }

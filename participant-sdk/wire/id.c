@@ -141,10 +141,9 @@ bool troth_journal_id_valid(const char *text, size_t len)
 {
     if (text == NULL || len != TROTH_JOURNAL_ID_LEN)
         return false;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         if (hex_digit(text[i]) < 0)
             return false;
-    }
     return true;
 }
 

@@ -187,11 +187,10 @@ static int wrong(struct line *line, int error, const char *why)
 static unsigned member_of(struct troth_span key)
 {
     struct troth_span inside = {key.data + 1, key.len - 2};
-    for (unsigned i = 0; i < MEMBER_COUNT; i++) {
+    for (unsigned i = 0; i < MEMBER_COUNT; i++)
         if (member_names[i].len == inside.len &&
             memcmp(member_names[i].data, inside.data, inside.len) == 0)
             return i;
-    }
     unsigned i = MEMBER_COUNT;
     if (memchr(inside.data, '\\', inside.len) != NULL)
         for (i = 0; i < MEMBER_COUNT && !json_string_equals(key, member_names[i]);)

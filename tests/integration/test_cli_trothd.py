@@ -72,7 +72,7 @@ class CommandLine(TrothTest):
             other.bind(("127.0.0.1", 0))
             other.listen()
             port = other.getsockname()[1]
-            self.refused(FAILED, f'level=error msg="can not start" listen=127.0.0.1:{port} reason="another program '
+            self.refused(FAILED, f'level=error msg="cannot start" listen=127.0.0.1:{port} reason="another program '
                                  'listens there: stop it, or choose another --listen"$',
                          "--journal", self.journal, "--listen", f"127.0.0.1:{port}")
 

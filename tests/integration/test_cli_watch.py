@@ -91,7 +91,7 @@ class Watching(CliTest):
         self.exits(NOT_FOUND, "tx", "start", "transfer", "--watch")
 
     def test_streams_that_are_none(self):
-        """What is no stream, or not understood, is told apart from what can not be reached; nothing is tried again."""
+        """What is no stream, or not understood, is told apart from what cannot be reached; nothing is tried again."""
         self.answer(None, kind="closed")
         self.exits(UNAVAILABLE, "tx", "watch", GTID)
         self.refuse(404, "unknown-transaction", "never was")
@@ -182,12 +182,12 @@ COMMITTED""")
         self.assertIn("it did not commit", err)
 
     def test_what_was_just_started_is_waited_for(self):
-        """tx start --watch: the transaction is there, so a stream that can not be joined yet is tried again."""
+        """tx start --watch: the transaction is there, so a stream that cannot be joined yet is tried again."""
         self.answer(202, transaction(None, "preparing"))
         self.refuse(503, "unavailable", "this node does not lead yet")
         self.stream(*self.STREAM, self.END)
         _, err = self.exits(OK, "tx", "start", "transfer", "--watch")
-        self.assertIn("the stream can not be joined (this node does not lead yet)", err)
+        self.assertIn("the stream cannot be joined (this node does not lead yet)", err)
 
     def test_a_stream_that_falls_silent(self):
         """Not even a sign of life: after the time between two of them and --timeout it is over."""

@@ -1,4 +1,4 @@
-"""2PC that falls back to a saga: when a prepare times out or its participant can not be reached before the decision.
+"""2PC that falls back to a saga: when a prepare times out or its participant cannot be reached before the decision.
 Never a double effect, never a missing one, whatever attempt 1 had done by then."""
 
 import json

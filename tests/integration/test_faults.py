@@ -116,7 +116,7 @@ class Faults(TrothTest):
         wait_until(self.bank_b.triggered.is_set, 20, "the commit was cut")
         bank.kill9()
         client.join(30)
-        # The client is told the outcome; it does not wait for a participant that can not be reached.
+        # The client is told the outcome; it does not wait for a participant that cannot be reached.
         self.assertEqual((reply["outcome"], reply["state"]), ("committed", "committing"), reply)
         self.prepared(reply["gtid"], 1)
         bank.start()
@@ -182,7 +182,7 @@ class Faults(TrothTest):
         self.agrees(gtid, "committed")
 
     def test_branches_in_doubt_learn_the_decision_by_asking(self):
-        """The coordinator can not reach the bank, the bank can reach the coordinator."""
+        """The coordinator cannot reach the bank, the bank can reach the coordinator."""
         self.bank_b.cut_at("request", b'"op":"commit"', then_refuse=True)
         gtid = self.begin()
         self.decided(gtid)

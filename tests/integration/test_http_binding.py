@@ -1,4 +1,4 @@
-"""Participants over plain HTTP: one message a request, and they can not ask for the decision. So the begin is durable
+"""Participants over plain HTTP: one message a request, and they cannot ask for the decision. So the begin is durable
 before the first prepare, and a new leader knows whom to tell."""
 
 import sys

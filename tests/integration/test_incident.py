@@ -85,7 +85,7 @@ class Incident(TrothTest):
     # --- the moments
 
     def a_participant_dies(self):
-        """Billing can not be reached for a while, so that the saga stands in the middle when accounts dies."""
+        """Billing cannot be reached for a while, so that the saga stands in the middle when accounts dies."""
         self.system.proxies["billing"].refuse()
         direct = self.system.shops["accounts"]
         self.assertEqual(self.trothd.register("accounts", f"{direct.url}/").status, 200)

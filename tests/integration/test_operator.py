@@ -90,7 +90,7 @@ class Operator(TrothTest):
         return next(step["state"] for step in self.trothd.show(gtid)["steps"] if step["name"] == name)
 
     def parked(self):
-        """A saga that turned back, and can not revoke its seats since accounts is down."""
+        """A saga that turned back, and cannot revoke its seats since accounts is down."""
         self.system.proxies["billing"].refuse()
         reply = self.trothd.submit("fragile_upgrade", {"tenant": f"tenant_{self.number}", "plan": "team", "seats": 3,
                                                        "price": DEAR}, prefer="respond-async")

@@ -79,7 +79,7 @@ class OutboxToKafka(TrothTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # The limit is the broker's: the producer does not know it and can not refuse by itself.
+        # The limit is the broker's: the producer does not know it and cannot refuse by itself.
         cls.kafka = cls.run_folder.start(Kafka(message_max_bytes=TOPIC_BYTES_MAX))
 
     def sender(self, *properties):

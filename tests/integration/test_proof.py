@@ -210,7 +210,7 @@ class Proof(TrothTest):
         self.assertEqual(self.scripted.count(gtid, "undo", "compensate"), 0)
 
     def test_62_a_damaged_row_spoils_no_list(self):
-        """What can not be read in one row is shown empty and named; the others are as they are."""
+        """What cannot be read in one row is shown empty and named; the others are as they are."""
         gtid = self.ended(self.begin(self.define("saga", act("act"))), "committed")["gtid"]
         wait_until(lambda: self.postgres.value(
             "journal", "select count(*) from troth.txn where gtid = %s and state = 'ended'", (gtid,)) == 1, 20, "ended")

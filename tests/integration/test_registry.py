@@ -172,7 +172,7 @@ class Registrations(TrothTest):
         self.assertEqual(self.trothd.apply(other).status, 201)
 
     def test_what_can_not_be_loaded_is_parked_and_shown_everywhere(self):
-        """A definition that somebody deleted from the journal, and a row that can not be read: both count as open,
+        """A definition that somebody deleted from the journal, and a row that cannot be read: both count as open,
         whoever asks is told what is the matter, and the first goes on when its definition is there again."""
         self.one.answers["work", "execute"] = [SILENCE]
         steps = [step("a", "one")]
@@ -194,7 +194,7 @@ class Registrations(TrothTest):
         self.assertEqual({each["gtid"] for each in listed}, {lost, torn})
         listed = self.trothd.get("/v1/transactions").json["transactions"]
         self.assertEqual({each["gtid"] for each in listed if each["state"] == "parked"}, {lost, torn})
-        for gtid, words in ((lost, 'no definition "lost" version 1'), (torn, "can not be read")):
+        for gtid, words in ((lost, 'no definition "lost" version 1'), (torn, "cannot be read")):
             shown = self.trothd.show(gtid)
             self.assertEqual((shown["state"], shown["failure"]["cause"]), ("parked", "stuck"))
             self.assertIn(words, shown["failure"]["reason"])

@@ -144,7 +144,7 @@ class SagaFaults(TrothTest):
             self.assertEqual(self.records(gtid), 0)
         finally:
             self.trothd.options["lazy_delay"] = "10ms"
-        for name in UPGRADE:  # the new leader can not learn by asking again
+        for name in UPGRADE:  # the new leader cannot learn by asking again
             self.system.proxies[name].refuse()
         self.trothd.start()
         self.cancel(gtid)
@@ -503,7 +503,7 @@ class SagaFaults(TrothTest):
             "input": {"order_id": "o", "reservation": "${steps.reserve.output.id}"}}
 
     def handed_over(self, restart, book=BOOK):
-        """The vote of `reserve` is lost; asked again, it votes yes and can not read its output; `book` needs it."""
+        """The vote of `reserve` is lost; asked again, it votes yes and cannot read its output; `book` needs it."""
         proxy = self.system.proxies["inventory"]
         proxy.cut_at("reply", b'"vote"', then_refuse=True)
         gtid = self.begin(self.RESERVE, book, mode="2pc_then_saga", prepare_timeout="3s")

@@ -148,7 +148,7 @@ class Seen(TrothTest):
         self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "aborted")
 
     def test_an_answer_that_is_no_output_is_seen(self):
-        """Done is done, whatever the body is. Who names its output can not go on, and both are told."""
+        """Done is done, whatever the body is. Who names its output cannot go on, and both are told."""
         self.register()
         self.scripted.answers["charge", "execute"] = [(200, b"<h1>Welcome</h1>", {})]
         gtid = self.begin(self.saga([

@@ -40,8 +40,8 @@
  * Variants that keep every rule:
  *   TWICE      both rows at one participant: no order of participants helps, but age does. Without
  *              it nobody there can tell who holds a lock, and order alone has to do
- *   OWN        both steps of a transaction want one row, of its own: it can not commit, and ends
- *   SERIAL     who waits for a row when its holder commits can not be serialised: a conflict
+ *   OWN        both steps of a transaction want one row, of its own: it cannot commit, and ends
+ *   SERIAL     who waits for a row when its holder commits cannot be serialised: a conflict
  *   FAULTS=1   a prepare comes twice, or its participant crashes while it waits for its row
  *   FIRST      attempt 1 of the first transaction prepares in order, too */
 #ifndef ATTEMPTS

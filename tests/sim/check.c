@@ -349,11 +349,10 @@ static void drained_client(struct world *world, uint32_t c)
                    txn_decision_name(client->heard), client->heard_of,
                    txn_decision_name(final_decision(txn)));
     /* A request that was not cancelled has one outcome, however often it was sent. */
-    for (uint32_t t = 0; t < world->txns_count && !client->plan.cancels; t++) {
+    for (uint32_t t = 0; t < world->txns_count && !client->plan.cancels; t++)
         if (world->txns[t].client == c && !client->plan.interactive && client->heard == TXN_ABORT &&
             final_decision(&world->txns[t]) == TXN_COMMIT)
             world_fail(world, "invariant 4: client %u heard abort, and txn %u committed", c, t);
-    }
 }
 
 void check_drained(struct world *world)

@@ -15,10 +15,9 @@ bool is_saga(const struct plan *plan)
 uint64_t plan_behind(const struct plan *plan, uint32_t branch)
 {
     uint64_t mask = UINT64_C(1) << branch;
-    for (uint32_t i = branch + 1; i < plan->branches; i++) { /* `after` names earlier ones only */
+    for (uint32_t i = branch + 1; i < plan->branches; i++) /* `after` names earlier ones only */
         if ((plan->after[i] & mask) != 0)
             mask |= UINT64_C(1) << i;
-    }
     return mask & ~(UINT64_C(1) << branch);
 }
 
@@ -112,7 +111,7 @@ void check_executed(struct world *world, const struct sim_txn *txn, uint32_t bra
     }
     if (txn->plan.kind[branch] != TXN_STEP_COMPENSATABLE &&
         txn->decision[txn->attempt].decision == TXN_ABORT)
-        world_fail(world, "invariant 7: txn %u has turned, and step %u can not be undone", t,
+        world_fail(world, "invariant 7: txn %u has turned, and step %u cannot be undone", t,
                    branch + 1);
     if (txn->ended && txn->decision[txn->attempt].decision == TXN_ABORT &&
         txn->plan.has_compensation[branch])
@@ -142,11 +141,10 @@ void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch
     uint32_t most = txn->plan.retry[branch].max_attempts;
     if (most == 0 || txn->plan.kind[branch] == TXN_STEP_RETRIABLE)
         return;
-    for (uint32_t b = 0; b < txn->plan.branches; b++) { /* behind a pivot that is done: no limit */
+    for (uint32_t b = 0; b < txn->plan.branches; b++) /* behind a pivot that is done: no limit */
         if (txn->plan.kind[b] == TXN_STEP_PIVOT &&
             (txn->guard[b].committed != 0 || txn->plan.mood[b] == MOOD_SKIP))
             return;
-    }
     if (guard->sends > most)
         world_fail(world, "fault 24: txn %u/%u was tried %u times, %u are allowed",
                    index_of(world, txn), branch + 1, guard->sends, most);

@@ -50,10 +50,9 @@ static void plan_branches(struct world *world, struct plan *plan)
         if (plan->interactive)
             plan->mood[i] = MOOD_YES;
     }
-    if (plan->interactive) {
+    if (plan->interactive)
         for (uint32_t i = 0; i < plan->branches; i++)
             plan->needs[i] = 0;
-    }
 }
 
 /* Everybody wants the same few rows. Where nobody can look up who holds one, a transaction has one
@@ -133,10 +132,9 @@ static void request(struct world *world, enum request what, uint32_t client, uin
 
 static uint32_t newest_of(const struct world *world, uint32_t client)
 {
-    for (uint32_t t = world->txns_count; t > 0; t--) {
+    for (uint32_t t = world->txns_count; t > 0; t--)
         if (world->txns[t - 1].client == client)
             return t - 1;
-    }
     return TXNS_MAX;
 }
 

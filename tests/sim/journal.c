@@ -147,7 +147,7 @@ static void apply_step(struct world *world, struct sim_txn *txn, const struct wr
     snprintf(list, sizeof(list), "[%s]", write->step);
     struct json_cursor cursor = json_cursor(span_of(list));
     if (record_step_next(&cursor, &step) != 0) {
-        world_fail(world, "txn %u: a step's record that can not be read", write->txn);
+        world_fail(world, "txn %u: a step's record that cannot be read", write->txn);
         return;
     }
     struct guard *guard = &txn->guard[step.branch - 1];
@@ -200,12 +200,11 @@ void journal_apply(struct world *world, struct batch *batch)
     bool led = batch->epoch == world->epoch || world->mutation == MUTATE_NO_EPOCH_CHECK;
     if (led)
         check_epoch(world, batch);
-    for (uint32_t i = 0; i < batch->count; i++) {
+    for (uint32_t i = 0; i < batch->count; i++)
         if (led)
             apply(world, &batch->writes[i]);
         else
             batch->writes[i].verdict = TXN_FENCED;
-    }
     if (!led)
         world_trace(world, "journal: a batch of epoch %u is refused: %u leads", batch->epoch,
                     world->epoch);

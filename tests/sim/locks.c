@@ -2,7 +2,7 @@
  * beginning of the work to its commit or rollback, also while that is prepared. Waiters are served
  * in their order; nobody waits for ever: a wait has its time, and who prepares in order looks up
  * who holds the row, and gives way when that is an older one that is prepared. In a blind world
- * nobody can look that up, as services of plain http can not. */
+ * nobody can look that up, as services of plain http cannot. */
 #include "sim.h"
 
 #define LOOK_US 200000u /* an ordered wait looks up its holder, again and again */
@@ -177,16 +177,15 @@ void locks_on_look(struct world *world, const struct sim_event *event)
     world_push(world, *event, LOOK_US);
 }
 
-/* SERIALIZABLE: who waits for a row that its holder changes can not go on. */
+/* SERIALIZABLE: who waits for a row that its holder changes cannot go on. */
 void locks_on_commit(struct world *world, uint32_t txn, uint32_t branch)
 {
     const struct plan *plan = &world->txns[txn].plan;
     for (uint32_t t = 0; t < world->txns_count && world->serializable; t++) {
-        for (uint32_t b = 0; b < world->txns[t].plan.branches; b++) {
+        for (uint32_t b = 0; b < world->txns[t].plan.branches; b++)
             if (same_row(plan, branch, &world->txns[t].plan, b) &&
                 waits(&world->txns[t].plan, guard_at(world, t, b), b))
                 conflict(world, t, b, txn);
-        }
     }
 }
 
@@ -199,10 +198,9 @@ static bool should_commit(const struct sim_txn *txn)
     const struct plan *plan = &txn->plan;
     if (plan->mode == TXN_MODE_SAGA || plan->interactive || plan->cancels)
         return false;
-    for (uint32_t b = 0; b < plan->branches; b++) {
+    for (uint32_t b = 0; b < plan->branches; b++)
         if (plan->mood[b] == MOOD_REFUSE || plan->mood[b] == MOOD_UNSENDABLE)
             return false;
-    }
     return true;
 }
 

@@ -214,10 +214,9 @@ bool mutate_pretends_durable(const struct world *world, const struct txn_record 
 static bool anybody_waits(const struct world *world, uint32_t node)
 {
     const struct node *host = world->nodes[node];
-    for (uint32_t t = 0; t < world->txns_count; t++) {
+    for (uint32_t t = 0; t < world->txns_count; t++)
         if (host->live[t] != NULL && host->live[t]->waiter.waiting)
             return true;
-    }
     return false;
 }
 

@@ -19,7 +19,7 @@ struct txn_now node_now(const struct world *world, uint32_t node)
 
 /* --- effects ---------------------------------------------------------------------------------- */
 
-/* A host that can not make the input of a compensation: the output that it names is there, and is
+/* A host that cannot make the input of a compensation: the output that it names is there, and is
  * not what the action answered. */
 static bool input_is_wrong(const struct world *world, uint32_t node, uint32_t txn, uint32_t branch)
 {
@@ -412,10 +412,9 @@ void node_on_operator(struct world *world, const struct sim_event *event)
         const struct live *live = world->nodes[world->leader]->live[t];
         if (live == NULL || (live->txn.in[TXN_BRANCH_PARKED] | live->txn.parked_aborts) == 0)
             continue;
-        for (uint32_t i = 0; i < live->txn.branches_count; i++) {
+        for (uint32_t i = 0; i < live->txn.branches_count; i++)
             if (live->branches[i].state == TXN_BRANCH_PARKED)
                 world->txns[t].guard[live->branches[i].number - 1].resumes++;
-        }
         node_step(world, world->leader, t, &(struct txn_event){.kind = TXN_EVENT_RESUMED});
     }
 }
@@ -518,7 +517,7 @@ static void load(struct world *world, uint32_t node, uint32_t index)
                             &live->memory, node_now(world, node));
     world->nodes[node]->live[index] = live;
     if (error != 0) {
-        world_fail(world, "txn %u can not be recovered: %s", index, troth_error_name(error));
+        world_fail(world, "txn %u cannot be recovered: %s", index, troth_error_name(error));
         return;
     }
     for (uint32_t i = 0; i < live->txn.branches_count; i++)
@@ -551,15 +550,13 @@ void node_takeover(struct world *world)
     if (world_random(world, 4) == 0) /* its clock is off by hours */
         host->wall_offset_us = (int64_t)world_random(world, 7200000000) - 3600000000;
     world_trace(world, "node %u leads under epoch %u", node, host->epoch);
-    for (uint32_t t = 0; t < world->txns_count; t++) {
+    for (uint32_t t = 0; t < world->txns_count; t++)
         if (world->txns[t].row && !world->txns[t].ended)
             load(world, node, t);
-    }
     for (uint32_t t = 0; t < world->txns_count && host->alive; t++) {
-        for (uint32_t o = 0; o < TXN_OUTCOME_COUNT; o++) {
+        for (uint32_t o = 0; o < TXN_OUTCOME_COUNT; o++)
             if (world->txns[t].outbox[o])
                 node_publish(world, node, t, (enum txn_outcome)o);
-        }
         if (host->live[t] != NULL && host->live[t]->txn.state == TXN_NEW)
             node_step(world, node, t, &(struct txn_event){.kind = TXN_EVENT_RECOVERED});
     }

@@ -1,6 +1,6 @@
 /* participant.c: services with a database: the guard's cases (participant-sdk.md, protocol.md
  * section 3), prepared state that outlives a crash, and branches in doubt that ask. The last
- * participant speaks plain http: it keeps the same guard, but can not ask, and its refusals leave
+ * participant speaks plain http: it keeps the same guard, but cannot ask, and its refusals leave
  * no tombstone; nothing doubles what is sent to it, and it may forget what it has done. */
 #include "sim.h"
 

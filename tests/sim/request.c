@@ -185,7 +185,7 @@ static void close_again(struct world *world, const struct sim_event *event, cons
     uint32_t number = 0;
     journal_image(txn, &image);
     if (txn->row && txn_image_list_difference(&image, numbers, count, &number) != 0)
-        world_fail(world, "txn %u: the list of its members can not be read", event->txn);
+        world_fail(world, "txn %u: the list of its members cannot be read", event->txn);
     if (number != 0)
         return; /* refused */
     check_list(world, txn, event->id, final_decision(txn));
@@ -202,10 +202,9 @@ static void on_close(struct world *world, const struct sim_event *event)
         list = txn->closed_list;
     uint32_t numbers[BRANCHES_MAX + 1];
     struct txn_event step = {.kind = TXN_EVENT_CLOSED};
-    for (uint32_t i = 0; i < BRANCHES_MAX; i++) {
+    for (uint32_t i = 0; i < BRANCHES_MAX; i++)
         if ((list >> i & 1u) != 0)
             numbers[step.of.named.count++] = i + 1;
-    }
     if (world->txns[event->txn].plan.names_stranger)
         numbers[step.of.named.count++] = 77;
     step.of.named.numbers = numbers;

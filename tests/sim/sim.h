@@ -26,7 +26,7 @@
 
 #define TXNS_MAX         40u
 #define BRANCHES_MAX     6u
-#define PARTICIPANTS     4u /* the last one speaks plain http: it can not inquire */
+#define PARTICIPANTS     4u /* the last one speaks plain http: it cannot inquire */
 #define CLIENTS_MAX      10u
 #define NODES_MAX        10u
 #define ATTEMPTS_MAX     100u
@@ -52,7 +52,7 @@ enum mutation {
     MUTATE_ONE_PHASE_WITHOUT_ROW, /* execute leaves before the row that delegates is durable */
     MUTATE_OPEN_LIST,             /* enlistments are acknowledged when the list is closed */
     MUTATE_NO_INQUIRY,            /* prepared branches never ask */
-    MUTATE_LAZY_BEGIN_FOR_ALL,    /* members that can not inquire get no forced begin either */
+    MUTATE_LAZY_BEGIN_FOR_ALL,    /* members that cannot inquire get no forced begin either */
     MUTATE_ABSENCE_ABORTS,        /* inquiry: a row without a decision counts as aborted */
     MUTATE_UNKNOWN_IS_DONE,       /* no answer to a commit counts as its acknowledgement */
     MUTATE_NOTHING_IS_DONE,       /* a commit that finds nothing is acknowledged */
@@ -381,7 +381,7 @@ struct world {
     /* How often each event was stepped in each state; [1]: while it was parked. */
     uint64_t (*pairs)[TXN_STATE_COUNT][TXN_EVENT_COUNT];
     uint32_t rows;       /* of each participant, that everybody wants; 0: nobody wants the same */
-    bool serializable;   /* who waits for a row when its holder commits can not go on */
+    bool serializable;   /* who waits for a row when its holder commits cannot go on */
     bool blind;          /* nobody can look up who holds a row */
     bool calm;           /* nothing goes wrong */
     uint64_t longest_us; /* from its beginning to its commit, where nothing goes wrong */

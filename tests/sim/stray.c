@@ -54,11 +54,10 @@ static bool is_stray(const struct txn *txn, enum txn_event_kind kind, uint64_t n
 
 static bool only_refused(const struct txn_effects *effects)
 {
-    for (uint32_t i = 0; i < effects->count; i++) {
+    for (uint32_t i = 0; i < effects->count; i++)
         if (effects->list[i].kind != TXN_EFFECT_REPLY ||
             effects->list[i].reply != TXN_REPLY_REFUSED)
             return false;
-    }
     return true;
 }
 

@@ -48,10 +48,9 @@ void wait_outcome(struct world *world, uint32_t node, uint32_t txn)
 
 void wait_enlisted(struct live *live, uint32_t branch)
 {
-    for (uint32_t i = live->waits_count; i > 0; i--) {
+    for (uint32_t i = live->waits_count; i > 0; i--)
         if (live->waits[i - 1].what == REQUEST_ENLIST && live->waits[i - 1].branch == branch)
             (void)take(live, i - 1);
-    }
 }
 
 static enum txn_told told_of(const struct world *world, const struct live *live, bool stops)

@@ -323,10 +323,9 @@ static void finish(struct world *world)
 {
     for (uint32_t n = 0; n < world->nodes_count; n++) {
         sim_slots_finish(world->nodes[n]);
-        for (uint32_t t = 0; t < TXNS_MAX; t++) {
+        for (uint32_t t = 0; t < TXNS_MAX; t++)
             if (world->nodes[n]->live[t] != NULL)
                 buffer_finish(&world->nodes[n]->live[t]->memory);
-        }
     }
     while (world->arena != NULL) {
         struct arena_block *block = world->arena;

@@ -15,7 +15,6 @@ static const volatile int64_t *shift_seconds(void)
     const char *path = getenv("CLOCK_SHIFT");
     int file = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     void *at = file < 0 ? MAP_FAILED : mmap(NULL, sizeof none, PROT_READ, MAP_SHARED, file, 0);
-
     if (file >= 0)
         (void)close(file);
     return at == MAP_FAILED ? &none : at;
@@ -25,7 +24,6 @@ int clock_gettime(clockid_t id, struct timespec *ret_time)
 {
     static int (*real)(clockid_t, struct timespec *);
     static const volatile int64_t *shift;
-
     if (shift == NULL) {
         *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
         shift = shift_seconds();

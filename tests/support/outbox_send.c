@@ -34,9 +34,8 @@ static struct kept {
 static struct troth_span copy(struct troth_span span)
 {
     char *data = malloc(span.len + 1);
-    if (data == NULL) {
+    if (data == NULL)
         exit(1);
-    }
     memcpy(data, span.data, span.len);
     return (struct troth_span){data, span.len};
 }
@@ -44,9 +43,8 @@ static struct troth_span copy(struct troth_span span)
 static void keep(const struct record_outbox_row *row)
 {
     struct kept *kept = calloc(1, sizeof *kept);
-    if (kept == NULL) {
+    if (kept == NULL)
         exit(1);
-    }
     kept->row = *row;
     kept->row.topic = copy(row->topic);
     kept->row.key = copy(row->key);
@@ -61,14 +59,11 @@ static void keep(const struct record_outbox_row *row)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
-    if (!outbox_wants(outbox)) {
+    if (!outbox_wants(outbox))
         return;
-    }
-    for (struct kept *kept = kept_first; kept != NULL; kept = kept->next) {
-        if (!kept->confirmed) {
+    for (struct kept *kept = kept_first; kept != NULL; kept = kept->next)
+        if (!kept->confirmed)
             outbox_load(outbox, &kept->row);
-        }
-    }
     outbox_loaded(outbox);
 }
 
@@ -81,18 +76,16 @@ static void resend(void *arg, const struct outbox_aside *aside)
 static void say_id(const char *what, const uint8_t id[RECORD_OUTBOX_ID_BYTES], const char *more)
 {
     (void)printf("%s ", what);
-    for (int i = 0; i < RECORD_OUTBOX_ID_BYTES; i++) {
+    for (int i = 0; i < RECORD_OUTBOX_ID_BYTES; i++)
         (void)printf(i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
-    }
     (void)printf("%s%s\n", more[0] != '\0' ? " " : "", more);
 }
 
 static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
 {
     (void)arg, (void)gtid;
-    for (struct kept *kept = kept_first; kept != NULL; kept = kept->next) {
+    for (struct kept *kept = kept_first; kept != NULL; kept = kept->next)
         kept->confirmed = kept->confirmed || memcmp(kept->row.id, id, RECORD_OUTBOX_ID_BYTES) == 0;
-    }
     say_id("confirmed", id, "");
 }
 
@@ -195,11 +188,10 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 {
     char line[LINE_BYTES_MAX];
     (void)fd, (void)what, (void)arg;
-    if (fgets(line, sizeof(line), stdin) == NULL) {
+    if (fgets(line, sizeof(line), stdin) == NULL)
         (void)event_base_loopbreak(base);
-    } else {
+    else
         obey(line);
-    }
 }
 
 int main(int argc, char **argv)
@@ -211,9 +203,8 @@ int main(int argc, char **argv)
     (void)setvbuf(stdin, NULL, _IONBF, 0); /* or lines would hide from the loop */
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     base = event_base_new();
-    if (base == NULL) {
+    if (base == NULL)
         return 1;
-    }
     struct outbox_config config = {.brokers = argv[1],
                                    .source = "/troth/0123456789abcdef",
                                    .topic_default = "outcomes",
@@ -230,9 +221,8 @@ int main(int argc, char **argv)
     static const struct timeval often = {.tv_usec = 5000};
     struct event *tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);
     if (input == NULL || event_add(input, NULL) != 0 || tick == NULL ||
-        event_add(tick, &often) != 0) {
+        event_add(tick, &often) != 0)
         return 1;
-    }
     (void)event_base_dispatch(base);
     outbox_destroy(outbox, FLUSH_US);
     event_free(input);

@@ -178,10 +178,9 @@ static int member_name(struct troth_span object, const char *key, bool required,
     if (json_type(value) != JSON_STRING || value.len < 2 || value.len - 2 > TROTH_NAME_LEN_MAX)
         return TROTH_ERROR_SYNTAX;
     struct troth_span name = {value.data + 1, value.len - 2};
-    for (size_t i = 0; i < name.len; i++) {
+    for (size_t i = 0; i < name.len; i++)
         if (name.data[i] == '\\')
             return TROTH_ERROR_SYNTAX;
-    }
     if (required && name.len == 0)
         return TROTH_ERROR_SYNTAX;
     *ret_name = name;

@@ -47,7 +47,6 @@ static int balance(void *arg, PGconn *db, const struct troth_call *call,
     int64_t id;
     PGresult *result;
     int answer = TROTH_ERROR_DATABASE; /* the SDK rolls back and reports it */
-
     (void)arg;
     if (troth_call_int64(call, "account", &id) != 0) {
         troth_output_reason(output, "account must be a whole number");
@@ -99,7 +98,6 @@ static const char usage[] =
 static void diagnostic(void *arg, enum troth_severity severity, const char *line)
 {
     static const char *const names[] = {"info", "warning", "error"};
-
     (void)arg;
     (void)fprintf(stderr, "bank: %s: %s\n", names[severity], line);
 }
@@ -117,10 +115,8 @@ static bool parse_listen(const char *text, struct options *options)
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
     char *end;
     unsigned long port;
-
-    if (len == 0 || len >= sizeof options->address) {
+    if (len == 0 || len >= sizeof options->address)
         return false;
-    }
     if (text[0] == '[' && text[len - 1] == ']') {
         text++;
         len -= 2;
@@ -145,28 +141,25 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int option;
-
-    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        if (option == 'l' && !parse_listen(optarg, options)) {
+    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+        if (option == 'l' && !parse_listen(optarg, options))
             return false;
-        } else if (option == 'd') {
+        else if (option == 'd')
             options->database = optarg;
-        } else if (option == 'c') {
+        else if (option == 'c')
             options->coordinator = optarg;
-        } else if (option == 'r') {
+        else if (option == 'r')
             options->resolver = optarg;
-        } else if (option == 's') {
+        else if (option == 's')
             options->slots = (uint32_t)strtoul(optarg, NULL, 10);
-        } else if (option == 'w') {
+        else if (option == 'w')
             options->sweep_interval_us = strtoull(optarg, NULL, 10) * 1000000u;
-        } else if (option == 'n') {
+        else if (option == 'n')
             options->create_accounts = optarg;
-        } else if (option == 'b') {
+        else if (option == 'b')
             options->first_balance = optarg;
-        } else if (option == 'h' || option == '?') {
+        else if (option == 'h' || option == '?')
             return false;
-        }
-    }
     return options->database != NULL && optind == argc;
 }
 
@@ -177,10 +170,9 @@ static int create_accounts(const struct options *options)
     PGresult *result;
     char why[512];
     int status = EXIT_SUCCESS;
-
     if (troth_postgres_migrate(options->database, why, sizeof why) != 0) {
         PQfinish(db);
-        return fail("can not create the guard", why);
+        return fail("cannot create the guard", why);
     }
     PQclear(PQexec(db, "SET client_min_messages = warning"));
     PQclear(PQexec(db, "CREATE TABLE IF NOT EXISTS account (id bigint PRIMARY KEY,"
@@ -192,7 +184,7 @@ static int create_accounts(const struct options *options)
                           " WHERE NOT EXISTS (SELECT FROM account AS a WHERE a.id = id.id)",
                           2, NULL, values, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-        status = fail("can not create the accounts", PQerrorMessage(db));
+        status = fail("cannot create the accounts", PQerrorMessage(db));
     } else {
         (void)printf("bank: %s accounts of %s, %s of them new\n", options->create_accounts,
                      options->first_balance, PQcmdTuples(result));
@@ -211,13 +203,10 @@ static int register_operations(struct troth_postgres *postgres)
     const struct troth_postgres_operation balances = {TROTH_POSTGRES_OPERATION_INIT,
                                                       .work = balance, .read_only = true};
     int error = troth_postgres_handle(postgres, "debit", &debits);
-
-    if (error == 0) {
+    if (error == 0)
         error = troth_postgres_handle(postgres, "credit", &credits);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = troth_postgres_handle(postgres, "balance", &balances);
-    }
     return error;
 }
 
@@ -236,7 +225,6 @@ static int run(struct troth_participant *participant, struct event_base *base, c
     struct event *term = evsignal_new(base, SIGTERM, on_signal, participant);
     struct event *interrupt = evsignal_new(base, SIGINT, on_signal, participant);
     int error = TROTH_ERROR_NO_MEMORY;
-
     if (term != NULL && interrupt != NULL && event_add(term, NULL) == 0 &&
         event_add(interrupt, NULL) == 0) {
         (void)printf("bank ready listen=%s:%u\n", address,
@@ -244,12 +232,10 @@ static int run(struct troth_participant *participant, struct event_base *base, c
         (void)fflush(stdout);
         error = troth_participant_run(participant);
     }
-    if (term != NULL) {
+    if (term != NULL)
         event_free(term);
-    }
-    if (interrupt != NULL) {
+    if (interrupt != NULL)
         event_free(interrupt);
-    }
     return error;
 }
 
@@ -270,43 +256,33 @@ static int serve(const struct options *options)
     char why[512] = "";
     int error =
         base == NULL ? TROTH_ERROR_NO_MEMORY : troth_participant_create(&config, &participant);
-
-    if (error == 0) {
+    if (error == 0)
         error = troth_postgres_create(participant, &database, &postgres);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = register_operations(postgres);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = troth_postgres_start(postgres, why, sizeof why);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = troth_participant_attach(participant, base);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = run(participant, base, options->address);
-    }
-    if (error != 0) {
+    if (error != 0)
         (void)fail(troth_error_text(error), why[0] == '\0' ? "at start" : why);
-    }
     troth_postgres_destroy(postgres);
     troth_participant_destroy(participant);
-    if (base != NULL) {
+    if (base != NULL)
         event_base_free(base);
-    }
     return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
     struct options options = {.address = "127.0.0.1", .first_balance = "1000"};
-
     if (!parse(argc, argv, &options)) {
         (void)fputs(usage, stderr);
         return 2;
     }
-    if (options.create_accounts != NULL && create_accounts(&options) != EXIT_SUCCESS) {
+    if (options.create_accounts != NULL && create_accounts(&options) != EXIT_SUCCESS)
         return EXIT_FAILURE;
-    }
     return serve(&options);
 }

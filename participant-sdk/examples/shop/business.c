@@ -32,7 +32,6 @@ static int offers_count;
 static bool has(const struct troth_call *call, const char *name)
 {
     int64_t number;
-
     return troth_call_int64(call, name, &number) != TROTH_ERROR_NOT_FOUND;
 }
 
@@ -40,12 +39,9 @@ static bool has(const struct troth_call *call, const char *name)
 static const struct operation *by_input(const struct offer *offer, const struct troth_call *call)
 {
     int i;
-
-    for (i = 0; i < offer->count; i++) {
-        if (has(call, offer->candidates[i]->fields[0].name)) {
+    for (i = 0; i < offer->count; i++)
+        if (has(call, offer->candidates[i]->fields[0].name))
             return offer->candidates[i];
-        }
-    }
     return offer->candidates[0];
 }
 
@@ -55,13 +51,10 @@ static const struct operation *by_output(const struct offer *offer, const struct
 {
     struct troth_call action = *call;
     int i;
-
     action.input = call->action_output;
-    for (i = 0; i < offer->count; i++) {
-        if (troth_call_int64(&action, offer->candidates[i]->made, ret_row) == 0) {
+    for (i = 0; i < offer->count; i++)
+        if (troth_call_int64(&action, offer->candidates[i]->made, ret_row) == 0)
             return offer->candidates[i];
-        }
-    }
     return NULL;
 }
 
@@ -70,7 +63,6 @@ static const struct operation *by_output(const struct offer *offer, const struct
 static int refuse(struct troth_output *output, const struct field *field, const char *wanted)
 {
     char reason[128];
-
     (void)snprintf(reason, sizeof reason, "%s must be %s", field->name, wanted);
     troth_output_reason(output, reason);
     return TROTH_ERROR_REFUSED;
@@ -84,7 +76,6 @@ static int read_field(const struct troth_call *call, const struct field *field,
                           : field->type == FIELD_PRICE ? 0
                                                        : INT64_MIN;
     int64_t number;
-
     if (field->type == FIELD_TEXT) {
         return troth_call_text(call, field->name, text, TEXT_BYTES_MAX) == 0
                    ? 0
@@ -103,9 +94,8 @@ static int read_field(const struct troth_call *call, const struct field *field,
 /* The row's first value is the output; null: refused, and the second says why. */
 static int answer(const PGresult *result, struct troth_output *output)
 {
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
         return TROTH_ERROR_DATABASE; /* the SDK rolls back and reports it */
-    }
     if (PQgetisnull(result, 0, 0)) {
         troth_output_reason(output, PQgetvalue(result, 0, 1));
         return TROTH_ERROR_REFUSED;
@@ -121,16 +111,14 @@ static int work(void *arg, PGconn *db, const struct troth_call *call, struct tro
     const char *values[2 + FIELDS_MAX] = {gtid, branch};
     PGresult *result;
     int i, end = 0;
-
     troth_gtid_format(&call->gtid, gtid);
     (void)snprintf(branch, sizeof branch, "%" PRIu32, call->branch);
     for (i = 0; i < FIELDS_MAX && end == 0; i++) {
         end = read_field(call, &operation->fields[i], fields[i], output);
         values[2 + i] = fields[i];
     }
-    if (end != 0) {
+    if (end != 0)
         return end;
-    }
     result = troth_postgres_query(db, operation->work, 2 + FIELDS_MAX, values);
     end = answer(result, output);
     PQclear(result);
@@ -145,7 +133,6 @@ static int undo(void *arg, PGconn *db, const struct troth_call *call, struct tro
     const char *const values[] = {row};
     PGresult *result;
     int end = 0;
-
     if (operation == NULL) {
         troth_output_reason(output, "this is not the operation that undoes it");
         return TROTH_ERROR_REFUSED;
@@ -168,9 +155,8 @@ static bool listed(const char *list, char separator, const char *name, size_t le
     while (list != NULL) {
         const char *end = strchrnul(list, separator);
 
-        if ((size_t)(end - list) == len && memcmp(list, name, len) == 0) {
+        if ((size_t)(end - list) == len && memcmp(list, name, len) == 0)
             return true;
-        }
         list = *end == '\0' ? NULL : end + 1;
     }
     return false;
@@ -184,12 +170,9 @@ bool business_knows(const char *name, size_t len)
 static struct offer *offer_of(const char *name)
 {
     int i;
-
-    for (i = 0; i < offers_count; i++) {
-        if (strcmp(offers[i].name, name) == 0) {
+    for (i = 0; i < offers_count; i++)
+        if (strcmp(offers[i].name, name) == 0)
             return &offers[i];
-        }
-    }
     offers[offers_count].name = name;
     return &offers[offers_count++];
 }
@@ -198,7 +181,6 @@ int business_register(struct troth_postgres *postgres, const char *only)
 {
     size_t i;
     int o, error = 0;
-
     for (i = 0; i < operations_count; i++) {
         const char *participant = operations[i].participant;
 

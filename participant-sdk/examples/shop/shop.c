@@ -56,7 +56,6 @@ static const char usage_create[] =
 static void diagnostic(void *arg, enum troth_severity severity, const char *line)
 {
     static const char *const names[] = {"info", "warning", "error"};
-
     (void)arg;
     (void)fprintf(stderr, "shop: %s: %s\n", names[severity], line);
 }
@@ -68,10 +67,8 @@ static bool parse_listen(const char *text, struct options *options)
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
     char *end;
     unsigned long port;
-
-    if (len == 0 || len >= sizeof options->address) {
+    if (len == 0 || len >= sizeof options->address)
         return false;
-    }
     if (text[0] == '[' && text[len - 1] == ']') {
         text++;
         len -= 2;
@@ -86,7 +83,6 @@ static bool parse_listen(const char *text, struct options *options)
 static bool parse_only(const char *text, struct options *options)
 {
     const char *name = text;
-
     options->only = text;
     for (;;) {
         size_t len = strcspn(name, ",");
@@ -96,9 +92,8 @@ static bool parse_only(const char *text, struct options *options)
                           business_participants);
             return false;
         }
-        if (name[len] == '\0') {
+        if (name[len] == '\0')
             return true;
-        }
         name += len + 1;
     }
 }
@@ -111,7 +106,6 @@ static bool parse_one(int option, const char *text, struct options *options)
         &options->database,      &options->coordinator,    &options->setup.skus,
         &options->setup.stock,   &options->setup.accounts, &options->setup.balance,
         &options->setup.tenants, &options->setup.seats,    &options->setup.credit};
-
     switch (option) {
     case LISTEN:
         return parse_listen(text, options);
@@ -149,12 +143,9 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"credit", required_argument, NULL, TEXTS + 8},
                                           {NULL, 0, NULL, 0}};
     int option;
-
-    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        if (!parse_one(option, optarg, options)) {
+    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+        if (!parse_one(option, optarg, options))
             return false;
-        }
-    }
     return options->database != NULL && optind == argc;
 }
 
@@ -173,7 +164,6 @@ static int run(struct troth_participant *participant, struct event_base *base, c
     struct event *term = evsignal_new(base, SIGTERM, on_signal, participant);
     struct event *interrupt = evsignal_new(base, SIGINT, on_signal, participant);
     int error = TROTH_ERROR_NO_MEMORY;
-
     if (term != NULL && interrupt != NULL && event_add(term, NULL) == 0 &&
         event_add(interrupt, NULL) == 0) {
         (void)printf("shop ready listen=%s:%u\n", address,
@@ -181,12 +171,10 @@ static int run(struct troth_participant *participant, struct event_base *base, c
         (void)fflush(stdout);
         error = troth_participant_run(participant);
     }
-    if (term != NULL) {
+    if (term != NULL)
         event_free(term);
-    }
-    if (interrupt != NULL) {
+    if (interrupt != NULL)
         event_free(interrupt);
-    }
     return error;
 }
 
@@ -204,30 +192,22 @@ static int serve(const struct options *options)
     char why[512] = "at start";
     int error =
         base == NULL ? TROTH_ERROR_NO_MEMORY : troth_participant_create(&config, &participant);
-
-    if (error == 0) {
+    if (error == 0)
         error = troth_postgres_create(participant, &database, &postgres);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = business_register(postgres, options->only);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = troth_postgres_start(postgres, why, sizeof why);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = troth_participant_attach(participant, base);
-    }
-    if (error == 0) {
+    if (error == 0)
         error = run(participant, base, options->address);
-    }
-    if (error != 0) {
+    if (error != 0)
         (void)fprintf(stderr, "shop: %s: %s\n", troth_error_text(error), why);
-    }
     troth_postgres_destroy(postgres);
     troth_participant_destroy(participant);
-    if (base != NULL) {
+    if (base != NULL)
         event_base_free(base);
-    }
     return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -241,13 +221,11 @@ int main(int argc, char **argv)
                                         .tenants = "10",
                                         .seats = "100",
                                         .credit = "1000"}};
-
     if (!parse(argc, argv, &options)) {
         (void)fprintf(stderr, "%s%s\n%s", usage, business_participants, usage_create);
         return 2;
     }
-    if (options.create && !tables_create(options.database, &options.setup)) {
+    if (options.create && !tables_create(options.database, &options.setup))
         return EXIT_FAILURE;
-    }
     return serve(&options);
 }

@@ -72,7 +72,6 @@ static bool run(PGconn *db, const char *sql, int count, const char *const *value
 {
     PGresult *result = PQexecParams(db, sql, count, NULL, values, NULL, NULL, 0);
     const ExecStatusType status = PQresultStatus(result);
-
     PQclear(result);
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
@@ -80,19 +79,15 @@ static bool run(PGconn *db, const char *sql, int count, const char *const *value
 static bool fill(PGconn *db, const char *sql, const char *count, const char *each)
 {
     const char *const values[] = {count, each};
-
     return run(db, sql, 2, values);
 }
 
 static bool create(PGconn *db, const struct setup *setup)
 {
     size_t i;
-
-    for (i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        if (!run(db, tables[i], 0, NULL)) {
+    for (i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (!run(db, tables[i], 0, NULL))
             return false;
-        }
-    }
     return fill(db, FILL("stock", "sku", "text", "'sku_' || "), setup->skus, setup->stock) &&
            fill(db, FILL("account", "id", "bigint", ""), setup->accounts, setup->balance) &&
            fill(db, FILL("seat_pool", "tenant", "text", "'tenant_' || "), setup->tenants,
@@ -108,16 +103,14 @@ bool tables_create(const char *conninfo, const struct setup *setup)
     char why[512];
     PGconn *db;
     bool created;
-
     if (troth_postgres_migrate(conninfo, why, sizeof why) != 0) {
-        (void)fprintf(stderr, "shop: can not create the guard: %s\n", why);
+        (void)fprintf(stderr, "shop: cannot create the guard: %s\n", why);
         return false;
     }
     db = PQconnectdb(conninfo);
     created = create(db, setup);
-    if (!created) {
-        (void)fprintf(stderr, "shop: can not create the tables: %s", PQerrorMessage(db));
-    }
+    if (!created)
+        (void)fprintf(stderr, "shop: cannot create the tables: %s", PQerrorMessage(db));
     PQfinish(db);
     return created;
 }

@@ -47,7 +47,7 @@ enum troth_decision {
     TROTH_DECISION_UNDECIDED, /* ask again */
     TROTH_DECISION_COMMITTED,
     TROTH_DECISION_ABORTED,
-    TROTH_DECISION_UNKNOWN /* the coordinator can not say, and never will: an operator decides */
+    TROTH_DECISION_UNKNOWN /* the coordinator cannot say, and never will: an operator decides */
 };
 
 /* A coordinator's answer, valid during the callback.

@@ -21,7 +21,7 @@ enum troth_error_class {
     TROTH_CLASS_RETRY,   /* nothing happened; the same call may succeed later */
     TROTH_CLASS_REFUSED, /* nothing happened and the same call will never succeed */
     TROTH_CLASS_UNKNOWN, /* it may or may not have happened: ask again */
-    TROTH_CLASS_FATAL    /* the object the call was made on can not go on */
+    TROTH_CLASS_FATAL    /* the object the call was made on cannot go on */
 };
 
 /* X(name, code, class, text) */
@@ -29,7 +29,7 @@ enum troth_error_class {
     X(NO_MEMORY, -1, RETRY, "out of memory")                                                       \
     X(FULL, -2, RETRY, "a limit was reached; try again later")                                     \
     X(BUSY, -3, RETRY, "another call of the same branch is still running")                         \
-    X(UNAVAILABLE, -4, RETRY, "the other side can not be reached")                                 \
+    X(UNAVAILABLE, -4, RETRY, "the other side cannot be reached")                                  \
     X(SHUTTING_DOWN, -5, RETRY, "shutting down")                                                   \
     X(CONFLICT, -6, RETRY, "another transaction holds or has changed what this one needs")         \
     X(INVALID, -10, REFUSED, "an argument is out of its range")                                    \

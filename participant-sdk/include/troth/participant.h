@@ -47,7 +47,7 @@ struct troth_participant;
 enum troth_severity {
     TROTH_SEVERITY_INFO,    /* it works; an operator may like to know */
     TROTH_SEVERITY_WARNING, /* it goes on, and something is not as it should be */
-    TROTH_SEVERITY_ERROR    /* it can not do its work */
+    TROTH_SEVERITY_ERROR    /* it cannot do its work */
 };
 
 /* One line of text without a line feed, key=value where it helps, never a payload and never a
@@ -100,7 +100,7 @@ TROTH_MUST_CHECK int troth_participant_create(const struct troth_participant_con
 
 /* Listens, and works whenever `base` is dispatched. `base` is borrowed and must outlive the
  * participant. Errors: TROTH_ERROR_EXISTS (attached already), _CONFIG (not an address), _SYSTEM
- * (can not listen: errno says why), _NO_MEMORY; it does not listen then. Does not block. */
+ * (cannot listen: errno says why), _NO_MEMORY; it does not listen then. Does not block. */
 TROTH_MUST_CHECK int troth_participant_attach(struct troth_participant *participant,
                                               struct event_base *base);
 

@@ -1,5 +1,5 @@
 -- load: a page of what a new leader must know: open transactions, by their own small index. The order is that
--- index's alone: the primary key, which holds all history, can not serve it. A page has 1000 rows, fewer where they
+-- index's alone: the primary key, which holds all history, cannot serve it. A page has 1000 rows, fewer where they
 -- are large (16 MiB), one at least. Columns as image.c reads them, then the shard, what a saga's steps did, in the
 -- order of their appending (text as it came, not jsonb; two-phase commit has none, and is not asked), and whether
 -- there is more behind this row: of the last one that is the page's.

@@ -11,7 +11,6 @@
 uint64_t world_now_ms(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
@@ -19,7 +18,6 @@ uint64_t world_now_ms(void)
 static const char *server(void)
 {
     const char *conninfo = getenv("TROTH_TEST_POSTGRES");
-
     ck_assert_msg(conninfo != NULL, "run under tests/support/with-postgres");
     return conninfo;
 }
@@ -37,7 +35,6 @@ void world_make_template(void)
     char conninfo[200];
     uint32_t applied;
     PGconn *admin;
-
     if (made)
         return;
     made = true;
@@ -56,7 +53,6 @@ void world_init(struct world *world, bool bare)
     struct timeval often = {.tv_usec = 5000};
     char sql[160], conninfo[200];
     struct timespec now;
-
     *world = (struct world){0};
     /* A test's process may have the number of one before it. */
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -99,7 +95,6 @@ const char *world_text(struct world *world, const char *sql)
     static char text[4096];
     PGresult *result = PQexec(world->admin, sql);
     ExecStatusType status = PQresultStatus(result);
-
     ck_assert_msg(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s: %s", sql,
                   PQerrorMessage(world->admin));
     text[0] = '\0';
@@ -125,9 +120,7 @@ void world_exec(struct world *world, const char *sql)
 static void on_state(void *arg, enum journal_state state, const char *why)
 {
     struct node *node = arg;
-
     size_t len = strlen(node->told);
-
     if (len + strlen(why) + 2 > sizeof node->told)
         len = 0;
     (void)snprintf(node->told + len, sizeof node->told - len, "%s\n", why);
@@ -139,7 +132,6 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
 {
     struct node *node = arg;
     struct verdict_list *verdicts = &node->verdicts;
-
     if (verdicts->count == verdicts->cap) {
         verdicts->cap = verdicts->cap == 0 ? 256 : verdicts->cap * 2;
         verdicts->list = realloc(verdicts->list, verdicts->cap * sizeof *verdicts->list);
@@ -157,7 +149,6 @@ static void on_loaded(void *arg, const struct txn_image *image)
 {
     struct node *node = arg;
     struct loaded *loaded = &node->loaded[node->loaded_count % 64];
-
     node->loaded_count++;
     loaded->gtid = image->origin.gtid;
     loaded->attempt = image->attempt;
@@ -177,7 +168,6 @@ static void on_event(void *arg, int error, const struct record_outbox_row *row, 
     struct node *node = arg;
     struct outbox_seen *seen = &node->outbox[node->outbox_count % 64];
     struct troth_gtid_parts parts;
-
     ck_assert_int_eq(error, TROTH_OK);
     if (row == NULL) {
         node->outbox_pages++;
@@ -211,7 +201,6 @@ static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind k
                        uint32_t attempt, const char *why)
 {
     struct node *node = arg;
-
     (void)kind;
     (void)attempt;
     snprintf(node->why, sizeof node->why, "%s", why);
@@ -234,7 +223,6 @@ void node_start(struct world *world, struct node *node, struct node_options opti
                       .loaded = on_loaded,
                       .refused = on_refused},
         .arg = node};
-
     *node = (struct node){.world = world};
     snprintf(node->conninfo, sizeof node->conninfo, "%s",
              options.conninfo == NULL ? world->conninfo : options.conninfo);
@@ -252,7 +240,6 @@ void node_lead(struct world *world, struct node *node)
 void node_stop(struct node *node)
 {
     struct world *world = node->world;
-
     journal_destroy(node->journal);
     node->journal = NULL;
     free(node->verdicts.list);
@@ -275,7 +262,6 @@ const struct journal_verdict *node_verdict(const struct node *node, const troth_
 size_t node_verdicts_of(const struct node *node, const troth_gtid *gtid, enum txn_record_kind kind)
 {
     size_t count = 0;
-
     for (size_t i = 0; i < node->verdicts.count; i++)
         count += troth_gtid_equal(&node->verdicts.list[i].gtid, gtid) &&
                  node->verdicts.list[i].kind == kind;
@@ -297,7 +283,6 @@ troth_gtid sample_gtid(const struct node *node, uint32_t shard, uint64_t counter
                                      .epoch = journal_epoch(node->journal, shard),
                                      .counter = counter};
     troth_gtid gtid;
-
     ck_assert_int_eq(troth_gtid_make(&parts, &gtid), TROTH_OK);
     return gtid;
 }
@@ -312,7 +297,6 @@ void sample_make(struct sample *sample, struct node *node, troth_gtid gtid,
 {
     bool decides = kind == TXN_RECORD_DECISION || kind == TXN_RECORD_OUTCOME;
     struct troth_gtid_parts parts;
-
     troth_gtid_split(&gtid, &parts);
     *sample = (struct sample){
         .origin = {.gtid = gtid,
@@ -369,7 +353,6 @@ void sample_append(struct node *node, const struct sample *sample)
 void append(struct node *node, troth_gtid gtid, enum txn_record_kind kind)
 {
     struct sample sample;
-
     sample_make(&sample, node, gtid, kind);
     sample_append(node, &sample);
 }

@@ -11,7 +11,6 @@ int main(void)
                             saga_tests(),    takeover_tests(), unknown_tests()};
     SRunner *runner;
     int failed;
-
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tcase_add_unchecked_fixture(cases[i], world_make_template, NULL);
         suite_add_tcase(suite, cases[i]);

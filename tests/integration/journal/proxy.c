@@ -30,7 +30,6 @@ static void pair_kill(struct proxy_pair *pair)
 static void pair_look(struct proxy_pair *pair, struct evbuffer *input)
 {
     struct evbuffer_ptr found = evbuffer_search(input, "decision\0", 9, NULL);
-
     pair->lane = pair->lane || found.pos >= 0;
 }
 
@@ -39,7 +38,6 @@ static void forward(struct bufferevent *from, struct bufferevent *to, size_t lim
 {
     struct evbuffer *input = bufferevent_get_input(from);
     size_t len = evbuffer_get_length(input);
-
     evbuffer_remove_buffer(input, bufferevent_get_output(to), len < limit ? len : limit);
 }
 
@@ -75,7 +73,6 @@ static void pair_pass(struct proxy_pair *pair, bool to_server)
     struct bufferevent *to = to_server ? pair->server : pair->client;
     size_t len = evbuffer_get_length(bufferevent_get_input(from));
     bool armed = pair->lane && proxy->cut == (to_server ? PROXY_CUT_REQUEST : PROXY_CUT_ANSWER);
-
     if (proxy->frozen)
         return;
     if (pair_swallows(pair, to_server)) {
@@ -109,7 +106,6 @@ static void on_server(struct bufferevent *from, void *arg)
 static void on_event(struct bufferevent *side, short what, void *arg)
 {
     struct proxy_pair *pair = arg;
-
     if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
         return;
     if (side == pair->server && !pair->proxy->frozen) { /* the server's last words go through */
@@ -127,7 +123,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct sockaddr_in upstream = {.sin_family = AF_INET,
                                    .sin_port = htons((uint16_t)proxy->upstream_port),
                                    .sin_addr = {htonl(INADDR_LOOPBACK)}};
-
     (void)listener;
     (void)from;
     (void)len;
@@ -148,7 +143,6 @@ void proxy_init(struct proxy *proxy, struct world *world)
 {
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof any;
-
     *proxy = (struct proxy){.world = world, .upstream_port = atoi(PQport(world->admin))};
     proxy->listener = evconnlistener_new_bind(world->base, on_accept, proxy, LEV_OPT_CLOSE_ON_FREE,
                                               -1, (struct sockaddr *)&any, sizeof any);

@@ -24,7 +24,6 @@ static void lead_through(struct world *world, struct node *node, const struct pr
 static bool is_writable(struct node *node)
 {
     struct journal_stats stats;
-
     journal_stats(node->journal, &stats);
     return stats.writable;
 }
@@ -37,7 +36,6 @@ static void half_dead(enum proxy_swallow swallow)
     struct node node;
     struct proxy proxy;
     struct journal_stats stats;
-
     world_init(&world, false);
     proxy_init(&proxy, &world);
     lead_through(&world, &node, &proxy);
@@ -77,7 +75,6 @@ START_TEST(an_idle_node_notices)
     struct node node;
     struct proxy proxy;
     size_t before;
-
     world_init(&world, false);
     proxy_init(&proxy, &world);
     lead_through(&world, &node, &proxy);
@@ -93,14 +90,13 @@ START_TEST(an_idle_node_notices)
 }
 END_TEST
 
-/* A node whose lane can not write does not renew its lease, however well its keeper is: another one
+/* A node whose lane cannot write does not renew its lease, however well its keeper is: another one
  * takes over. */
 START_TEST(who_can_not_write_loses_the_lease)
 {
     struct world world;
     struct node a, b;
     struct proxy proxy;
-
     world_init(&world, false);
     proxy_init(&proxy, &world);
     lead_through(&world, &a, &proxy);
@@ -123,7 +119,6 @@ START_TEST(a_lost_standby_is_told)
     struct world world;
     struct node node;
     struct proxy proxy;
-
     world_init(&world, false);
     proxy_init(&proxy, &world);
     lead_through(&world, &node, &proxy);
@@ -153,7 +148,6 @@ START_TEST(a_lost_standby_is_told_at_the_start)
 {
     struct world world;
     struct node node;
-
     world_init(&world, false);
     world_exec(&world, "set synchronous_commit = local");
     world_exec(&world, "alter system set synchronous_standby_names = 'nobody'");
@@ -176,7 +170,6 @@ START_TEST(who_holds_the_lock_is_told)
     struct world world;
     struct node node;
     char words[160];
-
     world_init(&world, false);
     node_start(&world, &node,
                (struct node_options){.lease_us = LEASE_US, .write_timeout_us = TIMEOUT_US});
@@ -199,7 +192,6 @@ END_TEST
 TCase *alive_tests(void)
 {
     TCase *tests = tcase_create("alive");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, a_request_that_vanishes_is_written_again);
     tcase_add_test(tests, an_answer_that_vanishes_is_written_again);

@@ -8,7 +8,6 @@
 static void set(struct world *world, const char *setting)
 {
     char sql[120];
-
     snprintf(sql, sizeof sql, "alter system %s", setting);
     world_exec(world, sql);
     world_exec(world, "select pg_reload_conf()");
@@ -22,7 +21,6 @@ static void refused(struct world *world, const char *conninfo, const char *setti
     BUFFER_SCOPED struct buffer why = {0};
     struct node node;
     uint32_t applied = 99;
-
     ck_assert_int_eq(journal_migrate(conninfo, 0, JOURNAL_UNSAFE_REFUSED, &why, &applied),
                      TROTH_ERROR_CONFIG);
     ck_assert_ptr_nonnull(strstr(buffer_text(&why), setting));
@@ -35,13 +33,12 @@ static void refused(struct world *world, const char *conninfo, const char *setti
     node_stop(&node);
 }
 
-/* An encoding other than UTF8 can not hold every input: such a row would be stuck for ever. */
+/* An encoding other than UTF8 cannot hold every input: such a row would be stuck for ever. */
 START_TEST(refuses_an_encoding)
 {
     static const char *const encodings[] = {"LATIN1", "SQL_ASCII"};
     struct world world;
     char sql[160], conninfo[300];
-
     world_init(&world, true);
     for (size_t i = 0; i < 2; i++) {
         snprintf(sql, sizeof sql,
@@ -62,7 +59,6 @@ START_TEST(speaks_utf8_always)
     struct node node;
     struct sample sample;
     char conninfo[300];
-
     world_init(&world, false);
     snprintf(conninfo, sizeof conninfo, "%s client_encoding=LATIN1", world.conninfo);
     node_start(&world, &node, (struct node_options){.conninfo = conninfo});
@@ -85,7 +81,6 @@ static void unsafe(const char *name)
     struct node node;
     char off[60], on[60], command[60];
     uint32_t applied;
-
     snprintf(off, sizeof off, "set %s = off", name);
     snprintf(on, sizeof on, "reset %s", name);
     snprintf(command, sizeof command, "alter system set %s = on", name);
@@ -128,7 +123,6 @@ START_TEST(odd_defaults_do_no_harm)
     struct world world;
     struct node node;
     char sql[160];
-
     world_init(&world, true);
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
         snprintf(sql, sizeof sql, "alter database %s set %s", world.database, defaults[i]);
@@ -156,7 +150,6 @@ END_TEST
 TCase *footing_tests(void)
 {
     TCase *tests = tcase_create("footing");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, refuses_an_encoding);
     tcase_add_test(tests, speaks_utf8_always);

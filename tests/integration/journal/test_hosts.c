@@ -24,7 +24,6 @@ static void refuse_for_ever(int listener)
     static const char words[] = "SFATAL\0VFATAL\0C3D000\0Mdatabase \"x\" does not exist\0";
     unsigned char error[5 + sizeof words] = {'E', 0, 0, 0, 4 + sizeof words};
     char startup[1024];
-
     memcpy(error + 5, words, sizeof words); /* ends with the list's zero */
     for (;;) {
         int client = accept(listener, NULL, NULL);
@@ -45,7 +44,6 @@ static void refuser_init(struct refuser *refuser)
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof any;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-
     ck_assert_int_eq(bind(listener, (struct sockaddr *)&any, sizeof any), 0);
     ck_assert_int_eq(listen(listener, 16), 0);
     getsockname(listener, (struct sockaddr *)&any, &len);
@@ -86,7 +84,6 @@ START_TEST(a_host_that_refuses_costs_nothing)
     struct node node;
     char conninfo[240];
     uint64_t began = world_now_ms();
-
     world_init(&world, false);
     two_hosts(conninfo, sizeof conninfo, &world, "1", "");
     began = world_now_ms();
@@ -108,7 +105,6 @@ START_TEST(a_silent_host_costs_its_share_once)
     struct proxy silent;
     char conninfo[240], port[16];
     uint64_t began;
-
     world_init(&world, false);
     proxy_init(&silent, &world);
     proxy_freeze(&silent, true);
@@ -140,7 +136,6 @@ START_TEST(a_host_without_the_database_is_passed_by)
     struct refuser refuser;
     char conninfo[240], port[16];
     uint32_t applied;
-
     world_init(&world, true);
     refuser_init(&refuser);
     snprintf(port, sizeof port, "%d", refuser.port);
@@ -163,7 +158,6 @@ START_TEST(all_hosts_say_why)
     struct refuser refuser;
     char conninfo[200];
     uint32_t applied;
-
     world_init(&world, false);
     refuser_init(&refuser);
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1,127.0.0.1 port=%d,1 user=postgres dbname=x",
@@ -202,7 +196,6 @@ static int put_while(struct world *world, struct node *node, int error)
     struct journal_entry entry = {
         .what = JOURNAL_PARTICIPANT, .name = text_span("bank_a"), .body = text_span("{}")};
     int answer;
-
     do {
         answer = 1;
         journal_registry_put(node->journal, &entry, on_put, &answer);
@@ -225,7 +218,6 @@ START_TEST(a_read_only_server_loses_its_sessions)
     struct node node;
     uint64_t count = 0;
     long pid;
-
     world_init(&world, false);
     world_exec(&world, "set default_transaction_read_only = off");
     node_lead(&world, &node);
@@ -251,7 +243,6 @@ END_TEST
 TCase *hosts_tests(void)
 {
     TCase *tests = tcase_create("hosts");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, a_host_that_refuses_costs_nothing);
     tcase_add_test(tests, a_silent_host_costs_its_share_once);

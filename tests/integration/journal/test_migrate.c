@@ -12,7 +12,6 @@ START_TEST(migrates_twice)
 {
     struct world world;
     uint32_t applied = 99;
-
     world_init(&world, true);
     ck_assert_int_eq(journal_migrate(world.conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
                      TROTH_OK);
@@ -36,7 +35,6 @@ START_TEST(keeps_the_number_of_shards)
     BUFFER_SCOPED struct buffer why = {0};
     struct world world;
     uint32_t applied = 99;
-
     world_init(&world, true);
     ck_assert_int_eq(journal_migrate(world.conninfo, 4, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
                      TROTH_OK);
@@ -53,7 +51,6 @@ START_TEST(migrates_from_many_processes_at_once)
 {
     struct world world;
     pid_t children[4];
-
     world_init(&world, true);
     for (size_t i = 0; i < 4; i++) {
         children[i] = fork();
@@ -86,7 +83,6 @@ START_TEST(refuses_a_newer_schema)
     struct world world;
     struct node node;
     uint32_t applied = 99;
-
     world_init(&world, false);
     world_exec(&world, "insert into troth.migration (version, name) values (99, 'future')");
     ck_assert_int_eq(journal_migrate(world.conninfo, 0, JOURNAL_UNSAFE_REFUSED, NULL, &applied),
@@ -105,7 +101,6 @@ START_TEST(refuses_a_database_without_journal)
 {
     struct world world;
     struct node node;
-
     world_init(&world, true);
     node_start(&world, &node, (struct node_options){0});
     world_wait(&world, journal_state(node.journal) == JOURNAL_FENCED);
@@ -114,12 +109,11 @@ START_TEST(refuses_a_database_without_journal)
 }
 END_TEST
 
-/* A database that can not be reached is said to be so. */
+/* A database that cannot be reached is said to be so. */
 START_TEST(says_why_it_can_not_connect)
 {
     BUFFER_SCOPED struct buffer why = {0};
     uint32_t applied = 99;
-
     ck_assert_int_eq(journal_migrate("host=127.0.0.1 port=1 dbname=x", 0, JOURNAL_UNSAFE_REFUSED,
                                      &why, &applied),
                      TROTH_ERROR_UNAVAILABLE);
@@ -131,7 +125,6 @@ END_TEST
 TCase *migrate_tests(void)
 {
     TCase *tests = tcase_create("migrate");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, migrates_twice);
     tcase_add_test(tests, keeps_the_number_of_shards);

@@ -28,7 +28,6 @@ static void copy(char *text, size_t cap, struct troth_span span)
 static void on_inquiry(void *arg, int error, const struct journal_inquiry *inquiry)
 {
     struct answer *answer = arg;
-
     ck_assert(!answer->come);
     answer->come = true;
     answer->error = error;
@@ -42,7 +41,6 @@ static struct answer inquire(struct world *world, struct node *node, troth_gtid 
                              uint32_t attempt)
 {
     struct answer answer = {0};
-
     journal_inquire(node->journal, &gtid, attempt, on_inquiry, &answer);
     ck_assert(!answer.come);
     world_wait(world, answer.come);
@@ -52,7 +50,6 @@ static struct answer inquire(struct world *world, struct node *node, troth_gtid 
 static void on_row(void *arg, int error, const struct journal_row *row)
 {
     struct answer *answer = arg;
-
     ck_assert(!answer->come);
     answer->come = true;
     answer->error = error;
@@ -68,7 +65,6 @@ static void on_row(void *arg, int error, const struct journal_row *row)
 static struct answer get(struct world *world, struct node *node, troth_gtid gtid)
 {
     struct answer answer = {0};
-
     journal_get(node->journal, &gtid, on_row, &answer);
     ck_assert(!answer.come);
     world_wait(world, answer.come);
@@ -85,7 +81,6 @@ START_TEST(tells_what_an_inquiry_needs)
     struct node node;
     struct sample sample;
     struct answer answer;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid decided = sample_gtid(&node, 1, 10), retried = sample_gtid(&node, 1, 11);
@@ -150,7 +145,6 @@ START_TEST(knows_its_shards)
     struct node node;
     struct troth_gtid_parts parts = {.unix_ms = 1, .shard = 99, .epoch = 1, .counter = 1};
     troth_gtid gtid;
-
     world_init(&world, false);
     node_lead(&world, &node);
     ck_assert_int_eq(troth_gtid_make(&parts, &gtid), TROTH_OK);
@@ -166,7 +160,6 @@ START_TEST(shows_a_transaction)
     struct world world;
     struct node node;
     struct answer answer;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 1, 10);
@@ -205,7 +198,6 @@ START_TEST(keeps_payload_bytes)
     struct sample sample;
     const char *input = "{ \"b\" : 0.10, \"a\":1e400,\"n\":9007199254740993,\"nul\":\"\\u0000\","
                         "\"b\":\"\xc3\xa9 \\ud83d\\ude00\" }";
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 1, 10);
@@ -223,7 +215,6 @@ END_TEST
 static void on_key(void *arg, int error, const troth_gtid *gtid, struct troth_span hash)
 {
     struct answer *answer = arg;
-
     ck_assert(!answer->come);
     answer->come = true;
     answer->error = error;
@@ -240,7 +231,6 @@ START_TEST(finds_keys)
     struct node node;
     struct sample sample;
     struct answer answer = {0};
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 6, 10);
@@ -278,7 +268,6 @@ struct listed {
 static bool on_listed(void *arg, int error, const struct journal_row *row)
 {
     struct listed *listed = arg;
-
     ck_assert_int_eq(error, TROTH_OK);
     ck_assert(!listed->ended);
     if (row == NULL)
@@ -291,7 +280,6 @@ static bool on_listed(void *arg, int error, const struct journal_row *row)
 static struct listed list(struct world *world, struct node *node, struct journal_filter filter)
 {
     struct listed listed = {0};
-
     if (filter.limit == 0)
         filter.limit = 64;
     journal_list(node->journal, &filter, on_listed, &listed);
@@ -325,7 +313,6 @@ START_TEST(lists_with_filters)
     struct world world;
     struct node node;
     struct listed listed;
-
     world_init(&world, false);
     node_lead(&world, &node);
     list_fill(&world, &node);
@@ -363,7 +350,6 @@ START_TEST(lists_page_by_page)
     struct journal_filter filter = {.limit = 3};
     struct listed all;
     size_t seen = 0;
-
     world_init(&world, false);
     node_lead(&world, &node);
     list_fill(&world, &node);
@@ -407,7 +393,6 @@ static void history_fill(struct world *world)
 static bool is_ith_of_history(const troth_gtid *gtid, uint32_t i)
 {
     const uint8_t *end = &gtid->bytes[sizeof gtid->bytes - 4];
-
     return ((uint32_t)end[0] << 24 | (uint32_t)end[1] << 16 | (uint32_t)end[2] << 8 | end[3]) == i;
 }
 
@@ -419,7 +404,6 @@ START_TEST(lists_what_is_rare_in_a_long_history)
     struct node node;
     struct journal_filter filter = {.participant = "mail", .limit = 3};
     struct listed listed;
-
     world_init(&world, false);
     node_lead(&world, &node);
     list_fill(&world, &node);
@@ -448,7 +432,6 @@ START_TEST(lists_over_windows_without_a_gap)
     struct node node;
     struct journal_filter filter = {.participant = "bank", .state = "ended", .limit = 64};
     uint32_t next = 5999;
-
     world_init(&world, false);
     node_lead(&world, &node);
     history_fill(&world);
@@ -475,7 +458,6 @@ END_TEST
 static void on_row_before_list(void *arg, int error, const struct journal_row *row)
 {
     const struct listed *listed = arg;
-
     (void)row;
     ck_assert_int_eq(error, TROTH_ERROR_NOT_FOUND);
     ck_assert(!listed->ended);
@@ -489,7 +471,6 @@ START_TEST(a_list_holds_up_nobody)
     struct node node;
     struct listed listed = {0};
     struct journal_filter filter = {.participant = "nobody", .limit = 10};
-
     world_init(&world, false);
     node_lead(&world, &node);
     history_fill(&world);
@@ -508,7 +489,6 @@ START_TEST(answers_when_nothing_is_known)
     struct world world;
     struct node node;
     struct answer answer = {0};
-
     world_init(&world, false);
     node_lead(&world, &node);
     world_exec(&world, "begin");
@@ -535,7 +515,6 @@ START_TEST(hanging_up_answers_everybody)
     struct world world;
     struct node node;
     struct answer waits = {0}, late = {0};
-
     world_init(&world, false);
     node_lead(&world, &node);
     world_exec(&world, "begin");
@@ -560,7 +539,6 @@ END_TEST
 TCase *question_tests(void)
 {
     TCase *tests = tcase_create("question");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, tells_what_an_inquiry_needs);
     tcase_add_test(tests, knows_its_shards);

@@ -13,7 +13,6 @@ static void bare_append(struct node *node, uint32_t shard, uint64_t counter)
                                      .counter = counter};
     struct sample sample;
     troth_gtid gtid;
-
     if (troth_gtid_make(&parts, &gtid) != TROTH_OK)
         abort();
     sample_make(&sample, node, gtid, TXN_RECORD_DECISION);
@@ -31,7 +30,6 @@ START_TEST(rate_of_decisions)
     struct world world;
     struct node node;
     struct journal_stats before, after;
-
     world_init(&world, false);
     node_lead(&world, &node);
     journal_stats(node.journal, &before);
@@ -56,7 +54,6 @@ END_TEST
 TCase *rate_tests(void)
 {
     TCase *tests = tcase_create("rate");
-
     tcase_set_timeout(tests, 480);
     tcase_add_test(tests, rate_of_decisions);
     return tests;

@@ -17,7 +17,6 @@ struct entries {
 static void on_entry(void *arg, int error, const struct journal_entry *entry)
 {
     struct entries *entries = arg;
-
     ck_assert(!entries->ended);
     if (entry == NULL) {
         entries->ended = true;
@@ -37,7 +36,6 @@ static int put(struct world *world, struct node *node, enum journal_registry wha
     struct journal_entry entry = {
         .what = what, .name = text_span(name), .version = version, .body = text_span(body)};
     struct entries entries = {0};
-
     journal_registry_put(node->journal, &entry, on_entry, &entries);
     world_wait(world, entries.ended);
     return entries.error;
@@ -47,7 +45,6 @@ static int drop(struct world *world, struct node *node, enum journal_registry wh
                 const char *name, uint32_t version)
 {
     struct entries entries = {0};
-
     journal_registry_delete(node->journal, what, text_span(name), version, on_entry, &entries);
     world_wait(world, entries.ended);
     return entries.error;
@@ -56,7 +53,6 @@ static int drop(struct world *world, struct node *node, enum journal_registry wh
 static int forget(struct world *world, struct node *node, const char *name, uint32_t version)
 {
     struct entries entries = {0};
-
     journal_definition_forget(node->journal, text_span(name), version, on_entry, &entries);
     world_wait(world, entries.ended);
     return entries.error;
@@ -65,7 +61,6 @@ static int forget(struct world *world, struct node *node, const char *name, uint
 static struct entries load(struct world *world, struct node *node)
 {
     struct entries entries = {0};
-
     journal_registry_load(node->journal, on_entry, &entries);
     world_wait(world, entries.ended);
     ck_assert_int_eq(entries.error, TROTH_OK);
@@ -79,7 +74,6 @@ START_TEST(definitions_are_written_once)
     struct world world;
     struct node node;
     struct entries entries;
-
     world_init(&world, false);
     node_lead(&world, &node);
     ck_assert_uint_eq(load(&world, &node).count, 0);
@@ -103,7 +97,6 @@ START_TEST(deleted_definitions_are_hidden)
     struct world world;
     struct node node;
     struct entries entries;
-
     world_init(&world, false);
     node_lead(&world, &node);
     ck_assert_uint_eq(load(&world, &node).count, 0);
@@ -140,7 +133,6 @@ START_TEST(late_changes_are_none)
 {
     struct world world;
     struct node node;
-
     world_init(&world, false);
     node_lead(&world, &node);
     ck_assert_uint_eq(load(&world, &node).count, 0);
@@ -162,7 +154,6 @@ START_TEST(participants_are_replaced)
     struct world world;
     struct node node;
     struct entries entries;
-
     world_init(&world, false);
     node_lead(&world, &node);
     ck_assert_uint_eq(load(&world, &node).count, 0);
@@ -182,7 +173,6 @@ END_TEST
 TCase *registry_tests(void)
 {
     TCase *tests = tcase_create("registry");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, definitions_are_written_once);
     tcase_add_test(tests, deleted_definitions_are_hidden);

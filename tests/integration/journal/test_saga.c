@@ -6,7 +6,6 @@
 static void append_step(struct node *node, troth_gtid gtid, uint64_t seq, const char *step)
 {
     struct sample sample;
-
     sample_make(&sample, node, gtid, TXN_RECORD_STEP);
     sample.origin.mode = TXN_MODE_SAGA;
     sample.record.protocol = TXN_PROTOCOL_SAGA;
@@ -19,7 +18,6 @@ static void append_as(struct node *node, troth_gtid gtid, enum txn_record_kind k
                       enum txn_decision decision, enum txn_outcome outcome)
 {
     struct sample sample;
-
     sample_make(&sample, node, gtid, kind);
     sample.origin.mode = TXN_MODE_SAGA;
     sample.record.protocol = TXN_PROTOCOL_SAGA;
@@ -37,7 +35,6 @@ START_TEST(steps_come_back_as_they_were_written)
 {
     struct world world;
     struct node a, b;
-
     world_init(&world, false);
     node_lead(&world, &a);
     troth_gtid gtid = sample_gtid(&a, 3, 1);
@@ -74,7 +71,6 @@ START_TEST(a_turn_and_a_commit_are_one_row)
 {
     struct world world;
     struct node node;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 3, 1);
@@ -96,7 +92,6 @@ START_TEST(the_reason_of_a_fallback_comes_back)
     struct world world;
     struct node a, b;
     struct sample sample;
-
     world_init(&world, false);
     node_lead(&world, &a);
     troth_gtid gtid = sample_gtid(&a, 3, 1);
@@ -124,7 +119,6 @@ START_TEST(what_only_counts_takes_one_row)
 {
     struct world world;
     struct node a, b;
-
     world_init(&world, false);
     node_lead(&world, &a);
     troth_gtid gtid = sample_gtid(&a, 3, 1);
@@ -148,7 +142,6 @@ END_TEST
 TCase *saga_tests(void)
 {
     TCase *tests = tcase_create("saga");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, steps_come_back_as_they_were_written);
     tcase_add_test(tests, what_only_counts_takes_one_row);

@@ -10,7 +10,6 @@ START_TEST(fenced_by_an_epoch)
     struct world world;
     struct node node;
     struct sample sample;
-
     world_init(&world, false);
     node_lead(&world, &node);
     sample_make(&sample, &node, sample_gtid(&node, 4, 1), TXN_RECORD_DECISION);
@@ -46,7 +45,6 @@ START_TEST(fenced_by_an_epoch_it_waited_for)
 {
     struct world world;
     struct node node;
-
     world_init(&world, false);
     node_lead(&world, &node);
     world_exec(&world, "begin");
@@ -72,7 +70,6 @@ START_TEST(standby_takes_over_at_the_end)
 {
     struct world world;
     struct node a, b;
-
     world_init(&world, false);
     node_lead(&world, &a);
     ck_assert_uint_eq(journal_epoch(a.journal, 0), 1);
@@ -98,7 +95,6 @@ static void lease_ends(const struct world *world)
     PGconn *other = PQconnectdb(world->conninfo);
     PGresult *result =
         PQexec(other, "update troth.lease set lease_until = clock_timestamp() - interval '1 s'");
-
     ck_assert_int_eq(PQresultStatus(result), PGRES_COMMAND_OK);
     PQclear(result);
     PQfinish(other);
@@ -110,7 +106,6 @@ START_TEST(of_one_name_the_second_is_refused)
 {
     struct world world;
     struct node first, second, next;
-
     world_init(&world, false);
     node_start(&world, &first, (struct node_options){.lease_us = 1500000});
     world_wait(&world, journal_state(first.journal) == JOURNAL_LEADING);
@@ -134,7 +129,6 @@ START_TEST(takeover_with_a_batch_in_flight)
 {
     struct world world;
     struct node first, second;
-
     world_init(&world, false);
     node_lead(&world, &first);
     world_exec(&world, "begin");
@@ -169,7 +163,6 @@ START_TEST(cut_off_past_the_lease)
     struct world world;
     struct node a, b;
     struct proxy proxy;
-
     world_init(&world, false);
     proxy_init(&proxy, &world);
     node_start(&world, &a, (struct node_options){.conninfo = proxy.conninfo, .lease_us = 800000});
@@ -198,7 +191,6 @@ START_TEST(cut_off_and_back)
     struct world world;
     struct node a;
     struct proxy proxy;
-
     world_init(&world, false);
     proxy_init(&proxy, &world);
     node_start(&world, &a, (struct node_options){.conninfo = proxy.conninfo, .lease_us = 600000});
@@ -232,7 +224,6 @@ START_TEST(loads_what_is_open)
     struct node a, b;
     struct sample sample;
     troth_gtid gtids[6];
-
     world_init(&world, false);
     node_lead(&world, &a);
     for (size_t i = 1; i < 6; i++)
@@ -275,7 +266,6 @@ START_TEST(loads_many)
 {
     struct world world;
     struct node a, b;
-
     world_init(&world, false);
     node_lead(&world, &a);
     for (uint64_t i = 1; i <= 2500; i++)
@@ -295,7 +285,6 @@ START_TEST(loads_without_reading_history)
 {
     struct world world;
     struct node a, b;
-
     world_init(&world, false);
     node_lead(&world, &a);
     append(&a, sample_gtid(&a, 1, 1), TXN_RECORD_DECISION);
@@ -325,12 +314,11 @@ START_TEST(loads_without_reading_history)
 }
 END_TEST
 
-/* A row that can not be understood is reported and left alone; the others are loaded. */
+/* A row that cannot be understood is reported and left alone; the others are loaded. */
 START_TEST(loads_beside_a_damaged_row)
 {
     struct world world;
     struct node a, b;
-
     world_init(&world, false);
     node_lead(&world, &a);
     append(&a, sample_gtid(&a, 1, 1), TXN_RECORD_BEGIN);
@@ -351,7 +339,6 @@ END_TEST
 TCase *takeover_tests(void)
 {
     TCase *tests = tcase_create("takeover");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, fenced_by_an_epoch);
     tcase_add_test(tests, fenced_by_an_epoch_it_waited_for);

@@ -18,7 +18,6 @@ static void bombard(struct world *world, struct node *node, uint64_t count,
                     void (*fault)(void *arg, uint64_t done), void *arg)
 {
     uint64_t done = 0;
-
     while (done < count) {
         while (done < count && 3 * done < node->verdicts.count + 3 * OUTSTANDING) {
             troth_gtid gtid = sample_gtid(node, (uint32_t)(done % 16), done + 1);
@@ -67,7 +66,6 @@ static uint32_t next_random(uint32_t *random)
 static void cut_often(void *arg, uint64_t done)
 {
     struct cutter *cutter = arg;
-
     (void)done;
     if (cutter->proxy.cut == PROXY_CUT_NONE)
         proxy_arm(&cutter->proxy, cutter->cut, next_random(&cutter->random) % cutter->budget_max);
@@ -79,7 +77,6 @@ static void bombard_cut(enum proxy_cut cut, size_t budget_max, uint32_t seed)
     struct node node;
     struct journal_stats stats;
     struct cutter cutter = {.random = seed, .cut = cut, .budget_max = budget_max};
-
     world_init(&world, false);
     proxy_init(&cutter.proxy, &world);
     node_start(&world, &node, (struct node_options){.conninfo = cutter.proxy.conninfo});
@@ -121,7 +118,6 @@ static const char kill_sql[] =
 static void kill_lane(void *arg, uint64_t done)
 {
     struct killer *killer = arg;
-
     if (done < killer->at)
         return;
     killer->at = done + 60;
@@ -135,7 +131,6 @@ START_TEST(session_terminated)
     struct node node;
     struct journal_stats stats;
     struct killer killer = {.world = &world};
-
     world_init(&world, false);
     node_lead(&world, &node);
     bombard(&world, &node, 2000, kill_lane, &killer);
@@ -153,7 +148,6 @@ START_TEST(a_lost_session_is_followed_at_once)
     struct world world;
     struct node node;
     uint64_t began = world_now_ms();
-
     world_init(&world, false);
     node_lead(&world, &node);
     for (uint64_t i = 1; i <= LOSSES; i++) {
@@ -179,7 +173,6 @@ START_TEST(warning_at_commit)
     struct world world;
     struct node node;
     struct journal_stats stats = {0};
-
     world_init(&world, false);
     node_lead(&world, &node);
     world_exec(&world, "set synchronous_commit = local");
@@ -211,7 +204,6 @@ START_TEST(refused_for_a_while)
 {
     struct world world;
     struct node node;
-
     world_init(&world, false);
     node_lead(&world, &node);
     world_exec(&world, "alter table troth.outbox rename to outbox_away");
@@ -231,7 +223,6 @@ END_TEST
 TCase *unknown_tests(void)
 {
     TCase *tests = tcase_create("unknown");
-
     tcase_set_timeout(tests, 480);
     tcase_add_test(tests, cut_within_requests);
     tcase_add_test(tests, cut_within_answers);

@@ -7,7 +7,6 @@ static void expect(const struct node *node, troth_gtid gtid, enum txn_record_kin
                    enum txn_verdict verdict, enum txn_decision standing)
 {
     const struct journal_verdict *got = node_verdict(node, &gtid, kind);
-
     ck_assert_ptr_nonnull(got);
     ck_assert_int_eq(got->verdict, verdict);
     ck_assert_int_eq(got->standing, standing);
@@ -18,7 +17,6 @@ START_TEST(writes_a_life)
 {
     struct world world;
     struct node node;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 3, 1);
@@ -52,7 +50,6 @@ START_TEST(says_what_stands)
     struct world world;
     struct node node;
     struct sample other;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 0, 1);
@@ -84,7 +81,6 @@ START_TEST(ends_an_attempt_and_begins_the_next)
     struct world world;
     struct node node;
     struct sample attempt, commit;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 0, 1);
@@ -113,7 +109,6 @@ START_TEST(delegates_once)
     struct world world;
     struct node node;
     struct sample sample;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 0, 1);
@@ -140,7 +135,6 @@ START_TEST(coalesces_begin_and_decision)
     struct world world;
     struct node node;
     struct journal_stats before, after;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 5, 1);
@@ -171,7 +165,6 @@ START_TEST(coalesces_begin_and_end)
 {
     struct world world;
     struct node node;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 5, 1);
@@ -192,7 +185,6 @@ START_TEST(lazy_rows_leave_by_themselves)
     struct world world;
     struct node node;
     uint64_t began;
-
     world_init(&world, false);
     node_start(&world, &node, (struct node_options){.lazy_delay_us = 300000});
     world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
@@ -218,7 +210,6 @@ START_TEST(a_second_begin_brings_the_longer_list)
     struct world world;
     struct node node;
     struct sample begin;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 1, 1);
@@ -245,7 +236,6 @@ START_TEST(a_thousand_decisions_in_few_batches)
     struct world world;
     struct node node;
     struct journal_stats before, after;
-
     world_init(&world, false);
     node_lead(&world, &node);
     journal_stats(node.journal, &before);
@@ -282,7 +272,6 @@ START_TEST(the_key_comes_with_the_first_row)
     static const enum txn_record_kind first[] = {TXN_RECORD_BEGIN,    TXN_RECORD_DELEGATE,
                                                  TXN_RECORD_DECISION, TXN_RECORD_ATTEMPT,
                                                  TXN_RECORD_OUTCOME,  TXN_RECORD_END};
-
     world_init(&world, false);
     node_lead(&world, &node);
     for (size_t i = 0; i < 6; i++) {
@@ -308,7 +297,6 @@ START_TEST(deletes_confirmed_events)
     struct world world;
     struct node node;
     struct sample decision;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid gtid = sample_gtid(&node, 2, 1);
@@ -331,7 +319,6 @@ START_TEST(a_poisoned_row_stops_nobody_else)
     struct world world;
     struct node node;
     struct sample bad;
-
     world_init(&world, false);
     node_lead(&world, &node);
     troth_gtid poisoned = sample_gtid(&node, 1, 500);
@@ -365,7 +352,6 @@ END_TEST
 TCase *write_tests(void)
 {
     TCase *tests = tcase_create("write");
-
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, writes_a_life);
     tcase_add_test(tests, says_what_stands);

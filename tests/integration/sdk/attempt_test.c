@@ -49,7 +49,6 @@ END_TEST
 START_TEST(done_is_done)
 {
     struct said said;
-
     assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 1), RESULT_DONE);
     said = ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 2);
     assert_result(said, RESULT_DONE);
@@ -92,7 +91,6 @@ END_TEST
 START_TEST(execute_over_a_running_attempt)
 {
     int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
-
     gate_wait_for(&rig.gate, 1);
     assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .attempt = 2), RESULT_DONE);
     gate_open(&rig.gate);
@@ -106,7 +104,6 @@ END_TEST
 START_TEST(abort_over_a_running_prepare)
 {
     int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
-
     gate_wait_for(&rig.gate, 1);
     assert_state(ASK(.op = OP_ABORT, .counter = 1), BRANCH_IS_ABORTED);
     gate_open(&rig.gate);
@@ -133,7 +130,6 @@ START_TEST(neighbours_go_on)
     struct ask ask;
     char input[64];
     size_t i;
-
     rig_stop(&rig);
     rig.config.slots = 8;
     rig_start(&rig);
@@ -167,7 +163,6 @@ END_TEST
 START_TEST(a_session_is_known_by_its_branch)
 {
     int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
-
     gate_wait_for(&rig.gate, 1);
     ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM pg_stat_activity, pg_locks l"
                                       " WHERE application_name LIKE '" JOURNAL "_%_1_1'"
@@ -186,7 +181,6 @@ START_TEST(nobody_is_ended_outside_of_his_gate)
 {
     PGconn *other = rig_session(&rig);
     int running, next;
-
     rig_stop(&rig);
     rig.config.slots = 1;
     rig.config.lock_timeout_us = 60000000;
@@ -215,7 +209,6 @@ END_TEST
 START_TEST(the_same_call_still_runs)
 {
     int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
-
     gate_wait_for(&rig.gate, 1);
     assert_result(ASK(.op = OP_PREPARE, .counter = 1, .operation = "hold"), RESULT_RETRY);
     gate_open(&rig.gate);
@@ -229,7 +222,6 @@ END_TEST
 START_TEST(the_same_execute_still_runs)
 {
     int running = SEND(.op = OP_EXECUTE, .counter = 1, .operation = "hold", .timeout = "60000");
-
     gate_wait_for(&rig.gate, 1);
     assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .operation = "hold"), RESULT_RETRY);
     gate_open(&rig.gate);
@@ -244,7 +236,6 @@ START_TEST(the_same_compensation_still_runs)
     PGconn *other = rig_session(&rig);
     struct said said;
     int running;
-
     rig_stop(&rig);
     rig.config.lock_timeout_us = 60000000;
     rig_start(&rig);
@@ -270,7 +261,6 @@ END_TEST
 START_TEST(compensation_while_the_action_runs)
 {
     int running = SEND(.op = OP_EXECUTE, .counter = 1, .operation = "hold", .timeout = "60000");
-
     gate_wait_for(&rig.gate, 1);
     assert_result(ASK(.op = OP_COMPENSATE, .counter = 1), RESULT_RETRY);
     gate_open(&rig.gate);
@@ -285,7 +275,6 @@ START_TEST(the_same_prepare_at_once)
 {
     int round, first, second;
     struct said one, two;
-
     for (round = 1; round <= 9; round++) {
         first = SEND(.op = OP_PREPARE, .counter = (uint64_t)round);
         second = SEND(.op = OP_PREPARE, .counter = (uint64_t)round);
@@ -305,7 +294,6 @@ START_TEST(commit_passes_waiting_work)
 {
     struct pollfd waiting[4];
     int i, left;
-
     rig_stop(&rig);
     rig.config.lock_timeout_us = 60000000;
     rig_start(&rig);
@@ -334,7 +322,6 @@ END_TEST
 TCase *attempt_tests(void)
 {
     TCase *tests = tcase_create("attempts");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, tombstone_of_an_attempt);

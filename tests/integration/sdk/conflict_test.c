@@ -39,7 +39,6 @@ static void assert_result(struct said said, enum message_result result)
 static void set_default(const char *setting)
 {
     char sql[160];
-
     rig_stop(&rig);
     snprintf(sql, sizeof sql, "ALTER DATABASE %s SET %s", PQdb(rig.sql), setting);
     rig_sql(&rig, sql);
@@ -49,7 +48,6 @@ static void set_default(const char *setting)
 static uint64_t now_ms(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
@@ -59,7 +57,6 @@ static uint64_t now_ms(void)
 START_TEST(row_held_by_another_session)
 {
     struct said said;
-
     session_run_sql(other, LOCK_ACCOUNT_1);
     said = ASK(.op = OP_PREPARE, .counter = 1);
     assert_result(said, RESULT_CONFLICT);
@@ -83,7 +80,6 @@ START_TEST(lock_wait_is_the_coordinators)
 {
     uint64_t began;
     int waiting;
-
     rig_stop(&rig);
     rig.config.lock_timeout_us = 60000000;
     rig_start(&rig);
@@ -110,7 +106,6 @@ START_TEST(deadlock)
 {
     struct said said;
     int waiting;
-
     set_default("deadlock_timeout = '20ms'");
     session_run_sql(other, "SET deadlock_timeout = '600s'; BEGIN;"
                            "UPDATE account SET balance = balance WHERE id = 2");
@@ -135,7 +130,6 @@ END_TEST
 START_TEST(serialisation_failure)
 {
     int waiting;
-
     set_default("default_transaction_isolation = 'serializable'");
     session_run_sql(other, LOCK_ACCOUNT_1);
     waiting = SEND(.op = OP_PREPARE, .counter = 1, .lock_wait_ms = 30000);
@@ -152,7 +146,6 @@ START_TEST(serialisation_failure_at_the_end)
 {
     struct said said;
     int waiting;
-
     set_default("default_transaction_isolation = 'serializable'");
     waiting = SEND(.op = OP_PREPARE, .counter = 1, .operation = "skew", .lock_wait_ms = 30000);
     gate_wait_for(&rig.gate, 1);
@@ -174,7 +167,6 @@ START_TEST(serialisation_failure_that_stays)
     const char *const serializable = "BEGIN ISOLATION LEVEL SERIALIZABLE";
     struct said said;
     uint64_t began;
-
     set_default("default_transaction_isolation = 'serializable'");
     gate_open(&rig.gate);
     session_run_sql(other, serializable); /* reads what is changed below: it comes before that */
@@ -199,7 +191,6 @@ END_TEST
 START_TEST(the_services_own_conflict)
 {
     struct said said;
-
     session_run_sql(other, LOCK_ACCOUNT_1);
     said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "nowait");
     assert_result(said, RESULT_CONFLICT);
@@ -215,7 +206,6 @@ START_TEST(a_higher_attempt_ends_one_that_waits)
 {
     struct said said;
     int first, second;
-
     session_run_sql(other, LOCK_ACCOUNT_1);
     first = SEND(.op = OP_PREPARE, .counter = 1, .timeout = "60000", .lock_wait_ms = 60000);
     rig_until(&rig, WAITING, "1");
@@ -242,7 +232,6 @@ START_TEST(the_younger_gives_way)
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     struct said said;
     int old, young;
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1, .input = first), RESULT_VOTE);
     assert_result(ASK(.op = OP_PREPARE, .counter = 2, .input = second), RESULT_VOTE);
     old = SEND(.op = OP_PREPARE, .counter = 1, .branch = 2, .input = second, .timeout = "60000",
@@ -267,7 +256,6 @@ START_TEST(the_younger_gives_way_behind_another)
     const troth_gtid older = rig_gtid(1);
     struct said said;
     int between, young;
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     between = SEND(.op = OP_PREPARE, .counter = 3, .timeout = "60000", .lock_wait_ms = 60000);
     rig_until(&rig, WAITING, "1");
@@ -288,7 +276,6 @@ START_TEST(the_older_waits_on)
     const troth_gtid younger = rig_gtid(9);
     struct said said;
     char pid[64];
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 9), RESULT_VOTE);
     said = ASK(.op = OP_PREPARE, .counter = 1, .timeout = "60000", .lock_wait_ms = 1000,
                .ordered = true);
@@ -313,7 +300,6 @@ START_TEST(a_transaction_in_its_own_way)
 {
     const troth_gtid own = rig_gtid(1);
     struct said said;
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     said = ASK(.op = OP_PREPARE, .counter = 1, .branch = 2, .timeout = "60000",
                .lock_wait_ms = 60000, .ordered = true);
@@ -330,7 +316,6 @@ START_TEST(waiting_does_not_take_every_slot)
     char count[16];
     int waiting[4];
     int i, gave_way = 0;
-
     session_run_sql(other, LOCK_ACCOUNT_1);
     for (i = 0; i < 4; i++) {
         waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(1 + i), .timeout = "60000",
@@ -360,7 +345,6 @@ END_TEST
 TCase *conflict_tests(void)
 {
     TCase *tests = tcase_create("conflicts");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, row_held_by_another_session);

@@ -37,7 +37,6 @@ static void assert_result(struct said said, enum message_result result)
 static const char *own_name(void)
 {
     static char text[160];
-
     snprintf(
         text, sizeof text, "%s",
         rig_sql(&rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"));
@@ -48,7 +47,6 @@ static const char *own_name(void)
 static void by_hand(const char *what)
 {
     char sql[256];
-
     snprintf(sql, sizeof sql, "%s PREPARED '%s'", what, own_name());
     rig_sql(&rig, sql);
 }
@@ -58,7 +56,6 @@ static void wait_for_a_standby(void)
 {
     PGconn *probe = rig_session(&rig);
     bool waits = false;
-
     rig_sql(&rig, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     rig_sql(&rig, "SELECT pg_reload_conf()");
     rig_sql(&rig, "SET synchronous_commit = local");
@@ -82,7 +79,6 @@ START_TEST(backend_ended_during_commit_prepared)
 {
     int committing;
     struct said said;
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     wait_for_a_standby();
     committing = SEND(.op = OP_COMMIT, .counter = 1);
@@ -99,7 +95,6 @@ END_TEST
 START_TEST(warning_on_commit_prepared)
 {
     int committing;
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     wait_for_a_standby();
     committing = SEND(.op = OP_COMMIT, .counter = 1);
@@ -113,7 +108,6 @@ END_TEST
 START_TEST(warning_on_prepare)
 {
     int preparing;
-
     wait_for_a_standby();
     preparing = SEND(.op = OP_PREPARE, .counter = 1);
     rig_until(&rig, AT_SYNC("pg_cancel_backend"), "1");
@@ -127,7 +121,6 @@ END_TEST
 START_TEST(work_is_part_of_what_is_prepared)
 {
     char number[32];
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     snprintf(number, sizeof number, "%s",
              rig_sql(&rig, "SELECT transaction FROM pg_prepared_xacts"
@@ -145,7 +138,6 @@ END_TEST
 START_TEST(prepare_fails)
 {
     struct said said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "temporary");
-
     assert_result(said, RESULT_RETRY);
     ck_assert_ptr_nonnull(strstr(said.reason, "temporary"));
     ck_assert_int_eq(rig_number(&rig, PREPARED), 0);
@@ -172,7 +164,6 @@ END_TEST
 START_TEST(committed_by_hand)
 {
     struct said said;
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     by_hand("COMMIT");
     said = ASK(.op = OP_COMMIT, .counter = 1);
@@ -195,7 +186,6 @@ END_TEST
 START_TEST(abort_of_committed_by_hand)
 {
     struct said said;
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     by_hand("COMMIT");
     said = ASK(.op = OP_ABORT, .counter = 1);
@@ -210,7 +200,6 @@ START_TEST(lock_held_by_another_session)
 {
     PGconn *other = rig_session(&rig);
     struct said said;
-
     session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
     said = ASK(.op = OP_PREPARE, .counter = 1);
     assert_result(said, RESULT_CONFLICT);
@@ -227,7 +216,6 @@ START_TEST(guard_row_held_by_a_stranger)
     PGconn *other = rig_session(&rig);
     char gtid[TROTH_GTID_TEXT_LEN + 1], sql[512];
     const troth_gtid id = rig_gtid(1);
-
     troth_gtid_format(&id, gtid);
     snprintf(sql, sizeof sql,
              "BEGIN; INSERT INTO troth_guard.guard (journal, gtid, branch, kind, attempt, state,"
@@ -247,7 +235,6 @@ START_TEST(idle_connections_ended)
 {
     const char *end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE"
                       " datname = current_database() AND pid <> pg_backend_pid()";
-
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
     rig_sql(&rig, end);
     assert_result(ASK(.op = OP_COMMIT, .counter = 1), RESULT_DONE);
@@ -266,7 +253,6 @@ END_TEST
 START_TEST(statement_that_is_wrong)
 {
     const struct said said = ASK(.op = OP_EXECUTE, .counter = 1, .operation = "no_table");
-
     assert_result(said, RESULT_RETRY);
     ck_assert_msg(strstr(said.reason, "no_such_table") != NULL, "%s", said.reason);
     ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
@@ -291,7 +277,6 @@ END_TEST
 START_TEST(reason_that_is_not_utf8)
 {
     struct said said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "cut_off");
-
     assert_result(said, RESULT_REFUSED);
     ck_assert_str_eq(said.reason, "no caf\xef\xbf\xbd");
     said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "cut_off");
@@ -304,7 +289,6 @@ END_TEST
 START_TEST(output_too_large)
 {
     const struct said said = ASK(.op = OP_EXECUTE, .counter = 1, .operation = "large");
-
     assert_result(said, RESULT_RETRY);
     ck_assert_str_eq(said.reason, "the service's output is larger than 512 KiB");
     ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
@@ -317,15 +301,13 @@ START_TEST(all_slots_wait)
     PGconn *other = rig_session(&rig);
     int waiting[6];
     int i;
-
     rig_stop(&rig);
     rig.config.slots = 2;
     rig.config.lock_timeout_us = 1000000;
     rig_start(&rig);
     session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < 6; i++)
         waiting[i] = SEND(.op = OP_PREPARE, .counter = (uint64_t)(1 + i), .timeout = "800");
-    }
     for (i = 0; i < 6; i++) {
         const struct said said = rig_hear(waiting[i]);
 
@@ -344,7 +326,6 @@ START_TEST(server_gone_without_a_word)
 {
     const long seconds =
         strtol(ASK(.op = OP_PREPARE, .counter = 1, .operation = "patience").output, NULL, 10);
-
     ck_assert_int_ge(seconds, 1);
     ck_assert_int_le(seconds, 30);
 }
@@ -369,7 +350,6 @@ END_TEST
 START_TEST(sweep_passes_what_is_held)
 {
     const troth_gtid oldest = rig_gtid(5);
-
     assert_result(ASK(.op = OP_ABORT, .counter = 1), RESULT_DONE);
     assert_result(ASK(.op = OP_ABORT, .counter = 2), RESULT_DONE);
     assert_result(ASK(.op = OP_PREPARE, .counter = 1, .attempt = 2), RESULT_VOTE); /* holds it */
@@ -383,7 +363,6 @@ END_TEST
 START_TEST(backend_ended_during_work)
 {
     int running = SEND(.op = OP_PREPARE, .counter = 1, .operation = "hold", .timeout = "60000");
-
     gate_wait_for(&rig.gate, 1);
     rig_sql(&rig, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname ="
                   " current_database() AND state = 'idle in transaction'");
@@ -403,7 +382,6 @@ START_TEST(no_schema)
     const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
     const struct troth_postgres_config database = {TROTH_POSTGRES_CONFIG_INIT,
                                                    .conninfo = rig.conninfo};
-
     rig_stop(&rig);
     rig_sql(&rig, "DROP SCHEMA troth_guard CASCADE");
     ck_assert_int_eq(troth_participant_create(&config, &participant), 0);
@@ -421,7 +399,6 @@ END_TEST
 TCase *database_tests(void)
 {
     TCase *tests = tcase_create("database");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, backend_ended_during_commit_prepared);

@@ -101,7 +101,6 @@ START_TEST(refusal_is_kept)
 {
     const char *input = "{\"account\":2,\"amount\":5000}";
     struct said said = ASK(.op = OP_PREPARE, .counter = 1, .input = input);
-
     assert_result(said, RESULT_REFUSED);
     ck_assert_str_eq(said.reason, "insufficient funds");
     rig_sql(&rig, "UPDATE account SET balance = 9000 WHERE id = 2");
@@ -177,7 +176,6 @@ END_TEST
 START_TEST(compensation_by_another_operation)
 {
     struct said said = ASK(.op = OP_EXECUTE, .counter = 2, .operation = "refund");
-
     assert_result(said, RESULT_NO_OPERATION);
     ck_assert_str_eq(said.reason, "the operation only compensates here");
     assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
@@ -196,7 +194,6 @@ END_TEST
 START_TEST(compensation_with_other_input)
 {
     const char *more = "{\"account\":1,\"amount\":101}";
-
     assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
     assert_done(ASK(.op = OP_COMPENSATE, .counter = 1), BRANCH_IS_COMPENSATED,
                 "{\"balance\":1000}");
@@ -211,7 +208,6 @@ END_TEST
 START_TEST(compensation_refused)
 {
     const char *all = "{\"account\":1,\"amount\":-5000}";
-
     assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
     assert_result(ASK(.op = OP_COMPENSATE, .counter = 1, .input = all), RESULT_REFUSED);
     ck_assert_int_eq(rig_balance(&rig, 1), 900);
@@ -226,7 +222,6 @@ END_TEST
 START_TEST(compensation_of_what_did_not_act)
 {
     uint64_t counter;
-
     assert_result(ASK(.op = OP_EXECUTE, .counter = 1, .input = "{\"account\":1,\"amount\":5000}"),
                   RESULT_REFUSED);
     assert_done(ASK(.op = OP_ABORT, .counter = 2), BRANCH_IS_ABORTED, "");
@@ -246,7 +241,6 @@ END_TEST
 START_TEST(read_only)
 {
     struct said said = ASK(.op = OP_PREPARE, .counter = 1, .operation = "look");
-
     assert_result(said, RESULT_VOTE);
     ck_assert_int_eq(said.vote, VOTE_READ_ONLY);
     ck_assert_str_eq(said.output, "{\"balance\":1000}");
@@ -315,7 +309,6 @@ END_TEST
 TCase *guard_tests(void)
 {
     TCase *tests = tcase_create("guard");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, prepare_then_commit);

@@ -23,7 +23,6 @@ static void add_all(Suite *suite, void (*way)(void))
     TCase *const cases[] = {guard_tests(), attempt_tests(), conflict_tests(), database_tests(),
                             silent_tests()};
     size_t i;
-
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tcase_add_unchecked_fixture(cases[i], rig_make_template, NULL);
         tcase_add_unchecked_fixture(cases[i], way, function);
@@ -41,7 +40,6 @@ static void add_one(Suite *suite, TCase *tests)
 static bool is_wanted(const char *part)
 {
     const char *wanted = getenv("TROTH_TEST_PART");
-
     return wanted == NULL || strcmp(wanted, part) == 0;
 }
 
@@ -51,17 +49,14 @@ int main(void)
     const char *once = getenv("TROTH_SDK_ONCE");
     SRunner *runner;
     int failed;
-
-    if (is_wanted("1")) {
+    if (is_wanted("1"))
         add_all(suite, statement);
-    }
     if (once == NULL && is_wanted("2")) { /* under ThreadSanitizer: the way with most hands is
                                              enough */
         add_all(suite, queries_only);
     }
-    if (once == NULL && is_wanted("3")) {
+    if (once == NULL && is_wanted("3"))
         add_all(suite, function);
-    }
     if (is_wanted("3")) {
         add_one(suite, scan_tests());
         add_one(suite, statement_tests());

@@ -17,7 +17,6 @@
 PGconn *rig_session(const struct rig *rig)
 {
     PGconn *session = PQconnectdb(rig->conninfo);
-
     ck_assert_msg(PQstatus(session) == CONNECTION_OK, "%s", PQerrorMessage(session));
     session_run_sql(session, "SET client_min_messages = error");
     return session;
@@ -26,7 +25,6 @@ PGconn *rig_session(const struct rig *rig)
 void session_run_sql(PGconn *session, const char *sql)
 {
     PGresult *result = PQexec(session, sql);
-
     ck_assert_msg(PQresultStatus(result) == PGRES_COMMAND_OK ||
                       PQresultStatus(result) == PGRES_TUPLES_OK,
                   "%s: %s", sql, PQerrorMessage(session));
@@ -36,7 +34,6 @@ void session_run_sql(PGconn *session, const char *sql)
 static void in_database(struct rig *rig, const char *name)
 {
     const char *server = getenv("TROTH_TEST_POSTGRES");
-
     ck_assert_msg(server != NULL, "run me under tests/support/with-postgres");
     snprintf(rig->conninfo, sizeof rig->conninfo, "%s dbname=%s", server, name);
     rig->sql = rig_session(rig);
@@ -46,14 +43,12 @@ static void in_database(struct rig *rig, const char *name)
 static void roll_back_prepared(struct rig *rig)
 {
     char sql[192];
-
     for (;;) {
         const char *name =
             rig_sql(rig, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
 
-        if (name[0] == '\0') {
+        if (name[0] == '\0')
             return;
-        }
         snprintf(sql, sizeof sql, "ROLLBACK PREPARED '%s'", name);
         rig_sql(rig, sql);
     }
@@ -65,13 +60,11 @@ static void end_backends_of_others(struct rig *rig)
     const char *const pid = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
                             " WHERE datname LIKE 'sdk\\_%' LIMIT 1";
     int waited_ms;
-
     for (waited_ms = 0; waited_ms < WAIT_MS_MAX; waited_ms += 10) {
         const long found = rig_number(rig, pid);
 
-        if (found == 0) {
+        if (found == 0)
             return;
-        }
         (void)kill((pid_t)found, SIGCONT);
         rig_sql(rig, "SELECT pg_sleep(0.01)");
     }
@@ -84,7 +77,6 @@ static void tidy_up_after_others(void)
 {
     struct rig postgres = {.conninfo = ""};
     char database[64];
-
     in_database(&postgres, "postgres");
     rig_sql(&postgres, "ALTER SYSTEM RESET synchronous_standby_names"); /* database_test.c */
     rig_sql(&postgres, "SELECT pg_reload_conf()");
@@ -105,7 +97,6 @@ static void create_database(struct rig *rig)
     struct rig postgres = {.conninfo = ""};
     char name[48], sql[112];
     struct timespec now; /* a test's process may have the number of one before it */
-
     in_database(&postgres, "postgres");
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(name, sizeof name, "sdk_%d_%ld", (int)getpid(), (long)now.tv_sec);
@@ -120,10 +111,8 @@ void rig_make_template(void)
     static bool made;
     struct rig rig = {.conninfo = ""};
     char why[512];
-
-    if (made) {
+    if (made)
         return;
-    }
     made = true;
     in_database(&rig, "postgres");
     session_run_sql(rig.sql, "CREATE DATABASE rig_template");
@@ -156,7 +145,6 @@ void rig_setup(struct rig *rig)
 static void *run(void *arg)
 {
     struct rig *rig = arg;
-
     ck_assert_int_eq(troth_participant_run(rig->participant), 0);
     return NULL;
 }
@@ -164,7 +152,6 @@ static void *run(void *arg)
 static void diagnostic(void *arg, enum troth_severity severity, const char *text)
 {
     struct rig *rig = arg;
-
     (void)severity;
     if (strstr(text, "event=connection_cut") != NULL) {
         pthread_mutex_lock(&rig->saying);
@@ -179,7 +166,6 @@ void rig_start(struct rig *rig)
         TROTH_PARTICIPANT_CONFIG_INIT, .address = "127.0.0.1", .diagnostic = diagnostic,
         .diagnostic_arg = rig};
     char why[512];
-
     rig->gate.open = false; /* rig_stop() opens it; no thread is there now */
     ck_assert_int_eq(troth_participant_create(&config, &rig->participant), 0);
     ck_assert_int_eq(troth_postgres_create(rig->participant, &rig->config, &rig->postgres), 0);
@@ -199,9 +185,8 @@ void rig_run(struct rig *rig)
 
 void rig_stop(struct rig *rig)
 {
-    if (!rig->running) {
+    if (!rig->running)
         return;
-    }
     gate_open(&rig->gate);
     troth_participant_stop(rig->participant);
     pthread_join(rig->thread, NULL);
@@ -225,7 +210,6 @@ static troth_gtid gtid_in(uint16_t shard, uint64_t counter)
     const struct troth_gtid_parts parts = {
         .unix_ms = 1763700000000, .shard = shard, .epoch = EPOCH, .counter = counter};
     troth_gtid gtid;
-
     ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
     return gtid;
 }
@@ -240,7 +224,6 @@ static int dial(uint16_t port)
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     const struct timeval patience = {.tv_sec = WAIT_MS_MAX / 1000};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
@@ -267,13 +250,10 @@ int rig_send(const struct rig *rig, struct ask ask)
                               .ordered = ask.ordered};
     struct buffer body = {0}, request = {0};
     int fd = dial(rig->port);
-
-    if (has_input(ask.op)) {
+    if (has_input(ask.op))
         command.input = (struct troth_span){input, strlen(input)};
-    }
-    if (ask.timeout != NULL) {
+    if (ask.timeout != NULL)
         command.timeout_us = strtoull(ask.timeout, NULL, 10) * 1000;
-    }
     message_command_append(&body, &command);
     buffer_append_format(&request,
                          "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -293,9 +273,8 @@ int rig_send(const struct rig *rig, struct ask ask)
 static void copy_span(struct troth_span from, char *to, size_t cap)
 {
     ck_assert_uint_lt(from.len, cap);
-    if (from.len > 0) {
+    if (from.len > 0)
         memcpy(to, from.data, from.len);
-    }
     to[from.len] = '\0';
 }
 
@@ -309,17 +288,14 @@ struct said rig_hear(int fd)
     struct said said = {.there = false};
     struct result result;
     const char *why = "";
-
-    while ((got = recv(fd, reply + len, sizeof reply - 1 - len, 0)) > 0) {
+    while ((got = recv(fd, reply + len, sizeof reply - 1 - len, 0)) > 0)
         len += (size_t)got;
-    }
     ck_assert_msg(got == 0, "no answer in time");
     close(fd);
     reply[len] = '\0';
     line = strstr(reply, "{\"op\"");
-    if (line == NULL) {
+    if (line == NULL)
         return said;
-    }
     ck_assert_msg(message_result_parse((struct troth_span){line, strcspn(line, "\r\n")}, &scratch,
                                        &result, &why) == 0,
                   "%s: %s", why, line);
@@ -337,7 +313,6 @@ struct said rig_hear(int fd)
 struct said rig_ask(const struct rig *rig, struct ask ask)
 {
     struct said said = rig_hear(rig_send(rig, ask));
-
     ck_assert_msg(said.there, "an answer without a result");
     return said;
 }
@@ -348,7 +323,6 @@ const char *rig_sql(struct rig *rig, const char *sql)
 {
     static char value[256];
     PGresult *result = PQexec(rig->sql, sql);
-
     ck_assert_msg(PQresultStatus(result) == PGRES_TUPLES_OK ||
                       PQresultStatus(result) == PGRES_COMMAND_OK,
                   "%s: %s", sql, PQerrorMessage(rig->sql));
@@ -367,11 +341,9 @@ void rig_until(struct rig *rig, const char *sql, const char *value)
 {
     const struct timespec pause = {.tv_nsec = 10000000};
     int waited_ms;
-
     for (waited_ms = 0; waited_ms < WAIT_MS_MAX; waited_ms += 10) {
-        if (strcmp(rig_sql(rig, sql), value) == 0) {
+        if (strcmp(rig_sql(rig, sql), value) == 0)
             return;
-        }
         nanosleep(&pause, NULL);
     }
     ck_abort_msg("%s is \"%s\", not \"%s\"", sql, rig_sql(rig, sql), value);
@@ -380,7 +352,6 @@ void rig_until(struct rig *rig, const char *sql, const char *value)
 long rig_balance(struct rig *rig, int account)
 {
     char sql[96];
-
     snprintf(sql, sizeof sql, "SELECT balance FROM account WHERE id = %d", account);
     return rig_number(rig, sql);
 }

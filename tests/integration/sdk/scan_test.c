@@ -34,7 +34,6 @@ static void on_inquiry(void *arg, struct http_exchange *exchange)
     struct troth_gtid_parts parts = {0};
     struct buffer body = {0}, journal = {0};
     troth_gtid gtid;
-
     (void)arg;
     ck_assert_uint_ge(path.len, strlen("/v1/transactions/") + TROTH_GTID_TEXT_LEN);
     ck_assert_int_eq(
@@ -81,7 +80,6 @@ static void setup(void)
                                         .connections_max = 32,
                                         .limits = HTTP_LIMITS_DEFAULT,
                                         .handler = on_inquiry};
-
     memset(&coordinator, 0, sizeof coordinator);
     pthread_mutex_init(&coordinator.lock, NULL);
     coordinator.base = event_base_new();
@@ -121,7 +119,6 @@ static void answer_of(uint64_t counter, const char *answer)
 static unsigned rig_asked(uint64_t counter)
 {
     unsigned asked;
-
     pthread_mutex_lock(&coordinator.lock);
     asked = coordinator.asked[counter];
     pthread_mutex_unlock(&coordinator.lock);
@@ -131,16 +128,13 @@ static unsigned rig_asked(uint64_t counter)
 static void wait_asked(uint64_t counter, unsigned more)
 {
     const unsigned before = rig_asked(counter);
-
-    while (rig_asked(counter) < before + more) { /* the test's own timeout is the bound */
+    while (rig_asked(counter) < before + more) /* the test's own timeout is the bound */
         rig_sql(&rig, "SELECT pg_sleep(0.01)");
-    }
 }
 
 static void prepare(uint64_t counter)
 {
     char input[64];
-
     snprintf(input, sizeof input, "{\"account\":%d,\"amount\":100}", (int)counter);
     ck_assert_int_eq(
         rig_ask(&rig, (struct ask){.op = OP_PREPARE, .counter = counter, .input = input}).result,
@@ -201,7 +195,6 @@ START_TEST(others_are_left_alone)
     PGconn *other;
     struct rig elsewhere = rig;
     char sql[256];
-
     answer_of(5, "aborted");
     answer_of(6, "aborted");
     snprintf(elsewhere.conninfo, sizeof elsewhere.conninfo, "%s", rig.conninfo);
@@ -248,9 +241,8 @@ static void prepared_and_asked_once(void)
     rig.config.scan_interval_us = 3600000000;
     rig_start(&rig);
     /* Fails with the test's own timeout when the start does not ask. */
-    while (rig_asked(1) == 0) {
+    while (rig_asked(1) == 0)
         rig_sql(&rig, "SELECT pg_sleep(0.01)");
-    }
     prepare(2);
     answer_of(1, "aborted");
     ck_assert_int_eq(rig_number(&rig, PREPARED), 2);
@@ -261,7 +253,6 @@ static void show_epoch(uint32_t epoch)
     const struct troth_gtid_parts parts = {
         .unix_ms = 1763700000000, .shard = 3, .epoch = epoch, .counter = 1};
     troth_gtid gtid;
-
     ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
     troth_gtid_format(&gtid, rig.oldest_open);
     (void)rig_ask(&rig, (struct ask){.op = OP_STATUS, .counter = 9});
@@ -281,7 +272,6 @@ END_TEST
 START_TEST(asked_when_a_connection_breaks)
 {
     int fd;
-
     prepared_and_asked_once();
     fd = rig_send(&rig, (struct ask){.op = OP_PREPARE,
                                      .counter = 9,
@@ -299,7 +289,6 @@ END_TEST
 START_TEST(ended_while_it_settles)
 {
     PGconn *other = rig_session(&rig);
-
     rig.config.guard_timeout_us = 30000000;
     rig.config.stop_timeout_us = 4000000; /* then the wait is cut off */
     session_run_sql(rig.sql, "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
@@ -321,7 +310,6 @@ END_TEST
 TCase *scan_tests(void)
 {
     TCase *tests = tcase_create("scan");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, orphans_are_settled);

@@ -10,9 +10,8 @@ static void pass(struct gate *gate)
     pthread_mutex_lock(&gate->lock);
     gate->waiting++;
     pthread_cond_broadcast(&gate->moved);
-    while (!gate->open) {
+    while (!gate->open)
         pthread_cond_wait(&gate->moved, &gate->lock);
-    }
     gate->waiting--;
     pthread_mutex_unlock(&gate->lock);
 }
@@ -20,9 +19,8 @@ static void pass(struct gate *gate)
 void gate_wait_for(struct gate *gate, unsigned waiting)
 {
     pthread_mutex_lock(&gate->lock);
-    while (gate->waiting < waiting) {
+    while (gate->waiting < waiting)
         pthread_cond_wait(&gate->moved, &gate->lock);
-    }
     pthread_mutex_unlock(&gate->lock);
 }
 
@@ -43,11 +41,9 @@ static int change(PGconn *db, const struct troth_call *call, int sign, struct tr
     int64_t id, money;
     PGresult *result;
     int answer = TROTH_ERROR_DATABASE;
-
     if (troth_call_int64(call, "account", &id) != 0 ||
-        troth_call_int64(call, "amount", &money) != 0) {
+        troth_call_int64(call, "amount", &money) != 0)
         return TROTH_ERROR_REFUSED;
-    }
     snprintf(account, sizeof account, "%ld", (long)id);
     snprintf(amount, sizeof amount, "%ld", sign * (long)money);
     result = troth_postgres_query(db,
@@ -77,7 +73,6 @@ static int undo(void *arg, PGconn *db, const struct troth_call *call, struct tro
     char seen[256];
     const char *const values[] = {seen};
     PGresult *result;
-
     (void)arg;
     snprintf(seen, sizeof seen, "%.*s", (int)call->action_output.len, call->action_output.data);
     result = PQexecParams(db, "INSERT INTO seen VALUES ($1)", 1, NULL, values, NULL, NULL, 0);
@@ -88,7 +83,6 @@ static int undo(void *arg, PGconn *db, const struct troth_call *call, struct tro
 static int hold(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
 {
     int answer = change(db, call, -1, output);
-
     pass(arg);
     return answer;
 }
@@ -97,7 +91,6 @@ static int hold(void *arg, PGconn *db, const struct troth_call *call, struct tro
 static int both(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
 {
     struct rig *rig = arg;
-
     (void)call;
     rig->calls++;
     PQclear(PQexec(db, "UPDATE account SET balance = balance - 100 WHERE id = 1"));
@@ -111,7 +104,6 @@ static int both(void *arg, PGconn *db, const struct troth_call *call, struct tro
 static int skew(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
 {
     struct rig *rig = arg;
-
     (void)call;
     rig->calls++;
     PQclear(PQexec(db, "SELECT balance FROM account WHERE id = 2"));
@@ -127,7 +119,6 @@ static int nowait(void *arg, PGconn *db, const struct troth_call *call, struct t
     PGresult *result = PQexec(db, "SAVEPOINT one; SELECT FROM account WHERE id = 1"
                                   " FOR UPDATE NOWAIT");
     const bool had = PQresultStatus(result) == PGRES_TUPLES_OK;
-
     (void)arg;
     (void)call;
     PQclear(result);
@@ -150,7 +141,6 @@ static int temporary(void *arg, PGconn *db, const struct troth_call *call,
 static int broken(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
 {
     int answer = debit(arg, db, call, output);
-
     PQclear(PQexec(db, "SELECT 1/0"));
     return answer;
 }
@@ -169,7 +159,6 @@ static int runaway(void *arg, PGconn *db, const struct troth_call *call,
 static int look(void *arg, PGconn *db, const struct troth_call *call, struct troth_output *output)
 {
     PGresult *result = PQexec(db, "SELECT balance FROM account WHERE id = 1");
-
     (void)arg;
     (void)call;
     troth_output_format(output, "{\"balance\":%s}", PQgetvalue(result, 0, 0));
@@ -182,7 +171,6 @@ static int whole(void *arg, PGconn *db, const struct troth_call *call, struct tr
 {
     PGresult *result = troth_postgres_query(db, "SELECT * FROM account WHERE id = 1", 0, NULL);
     const bool there = PQresultStatus(result) == PGRES_TUPLES_OK;
-
     (void)arg;
     (void)call;
     troth_output_format(output, "%d", PQnfields(result));
@@ -195,7 +183,6 @@ static int no_table(void *arg, PGconn *db, const struct troth_call *call,
 {
     PGresult *result = troth_postgres_query(db, "SELECT 1 FROM no_such_table", 0, NULL);
     const bool there = PQresultStatus(result) == PGRES_TUPLES_OK;
-
     (void)arg;
     (void)call;
     (void)output;
@@ -253,7 +240,6 @@ static int patience(void *arg, PGconn *db, const struct troth_call *call,
     PQconninfoOption *const options = PQconninfo(db);
     const PQconninfoOption *option;
     int seconds = 0, interval = 0, count = 0;
-
     (void)arg;
     (void)call;
     for (option = options; option->keyword != NULL; option++) {
@@ -304,7 +290,6 @@ static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bo
         .read_only = read_only,
         .queries_only = (work == debit || work == no_table) && rig_way == RIG_QUERIES_ONLY,
         .arg = takes_rig(work) ? (void *)rig : (void *)&rig->gate};
-
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
 }
 
@@ -341,7 +326,6 @@ static void handle_statement(struct rig *rig, const char *name,
 {
     const struct troth_postgres_operation operation = {
         TROTH_POSTGRES_OPERATION_INIT, .statement = statement, .undo = undo_statement};
-
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
 }
 

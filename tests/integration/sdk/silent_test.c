@@ -27,9 +27,8 @@ static void setup(void)
 
 static void go_on(void)
 {
-    while (stopped_count > 0) {
+    while (stopped_count > 0)
         (void)kill((pid_t)stopped[--stopped_count], SIGCONT);
-    }
 }
 
 static void teardown(void)
@@ -49,7 +48,6 @@ static void assert_result(struct said said, enum message_result result)
 static double now_s(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
@@ -60,7 +58,6 @@ static void until_done(struct ask ask)
 {
     const double began = now_s();
     struct said said;
-
     do {
         said = rig_ask(&rig, ask);
         ck_assert_msg(now_s() - began < WAIT_MS_MAX / 1000.0, "%s", said.reason);
@@ -85,7 +82,6 @@ static void stop_backends(void)
         PQexec(rig.sql, "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
                         " AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
     int i;
-
     for (i = 0; i < PQntuples(result); i++) {
         ck_assert_uint_lt(stopped_count, BACKENDS_MAX);
         stopped[stopped_count] = strtol(PQgetvalue(result, i, 0), NULL, 10);
@@ -104,7 +100,6 @@ START_TEST(a_silent_session_is_given_up)
 {
     struct troth_postgres_config config = rig.config;
     double began;
-
     config.answer_timeout_us = 1000000;
     config.slots = 1;
     restart(&config);
@@ -129,7 +124,6 @@ START_TEST(a_silent_commit_is_given_up)
 {
     struct troth_postgres_config config = rig.config;
     struct said said;
-
     config.answer_timeout_us = 1000000;
     restart(&config);
     assert_result(ASK(.op = OP_PREPARE, .counter = 1), RESULT_VOTE);
@@ -162,7 +156,6 @@ START_TEST(one_backend_for_a_session)
     struct troth_postgres_config config = rig.config;
     PGconn *other = rig_session(&rig);
     struct said said;
-
     session_run_sql(rig.sql, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
                              " 'BEGIN PERFORM set_config(''lock_timeout'', ''0'', true);"
                              " PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';"
@@ -192,7 +185,6 @@ START_TEST(work_has_an_end)
 {
     struct troth_postgres_config config = rig.config;
     double began;
-
     config.answer_timeout_us = 300000;
     restart(&config);
     began = now_s();
@@ -211,7 +203,6 @@ START_TEST(work_may_take_its_time)
     const struct timespec longer = {.tv_sec = 2};
     PGconn *other = rig_session(&rig);
     int running;
-
     config.answer_timeout_us = 300000;
     config.lock_timeout_us = 60000000;
     restart(&config);
@@ -240,7 +231,6 @@ static void all_have_left(void)
 static double end_it(void)
 {
     double began;
-
     troth_participant_stop(rig.participant);
     pthread_join(rig.thread, NULL);
     began = now_s();
@@ -261,7 +251,6 @@ START_TEST(it_stops_beside_a_silent_database)
     struct said waiting, committing;
     int wait, commit;
     double took;
-
     config.stop_timeout_us = 2000000;
     config.lock_timeout_us = 60000000;
     restart(&config);
@@ -282,9 +271,8 @@ START_TEST(it_stops_beside_a_silent_database)
     ck_assert_msg(took < SOON_S, "%.1f s", took);
     waiting = rig_hear(wait);
     committing = rig_hear(commit);
-    if (waiting.there) {
+    if (waiting.there)
         assert_result(waiting, rig_way == RIG_STATEMENT ? RESULT_UNKNOWN : RESULT_RETRY);
-    }
     ck_assert(!committing.there || committing.result == RESULT_UNKNOWN ||
               committing.result == RESULT_RETRY);
     go_on();
@@ -300,7 +288,6 @@ START_TEST(it_stops_beside_endless_work)
     struct troth_postgres_config config = rig.config;
     double took;
     int held;
-
     config.stop_timeout_us = 1000000;
     restart(&config);
     held = SEND(.op = OP_EXECUTE, .counter = 1, .operation = "hold", .timeout = "60000");
@@ -332,7 +319,6 @@ static int listen_silently(uint16_t *ret_port)
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     ck_assert_int_eq(listen(fd, 64), 0);
@@ -346,7 +332,6 @@ static const char *behind(const char *others_port)
 {
     static char conninfo[512];
     const char *host = PQhost(rig.sql);
-
     (void)snprintf(conninfo, sizeof conninfo,
                    "host=127.0.0.1,%s port=%s,%s user=%s dbname=%s connect_timeout=1", host,
                    others_port, PQport(rig.sql), PQuser(rig.sql), PQdb(rig.sql));
@@ -361,10 +346,8 @@ START_TEST(hosts_before_the_good_one)
     uint16_t silent;
     int fd = listen_silently(&silent);
     double began;
-
-    if (_i == 1) {
+    if (_i == 1)
         (void)snprintf(port, sizeof port, "%u", silent);
-    }
     config.conninfo = behind(port);
     began = now_s();
     restart(&config);
@@ -389,7 +372,6 @@ START_TEST(a_silent_host)
     char conninfo[128], why[512];
     uint16_t port;
     int fd = listen_silently(&port);
-
     (void)snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%u connect_timeout=1", port);
     config.conninfo = conninfo;
     ck_assert_int_eq(troth_participant_create(&mine, &participant), 0);
@@ -410,7 +392,6 @@ START_TEST(a_server_that_takes_no_writes)
     struct troth_participant *participant;
     struct troth_postgres *postgres;
     char sql[128], why[512];
-
     rig_stop(&rig);
     (void)snprintf(sql, sizeof sql, "ALTER DATABASE %s SET default_transaction_read_only = on",
                    PQdb(rig.sql));
@@ -431,7 +412,6 @@ START_TEST(a_session_of_the_wrong_server)
     static const char *const states[] = {"25006", "57P01", "57P03", "08006"};
     char sql[512];
     struct said said;
-
     session_run_sql(rig.sql, "CREATE TABLE wrong (pid integer)");
     (void)snprintf(sql, sizeof sql,
                    "CREATE FUNCTION wrong() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -457,7 +437,6 @@ END_TEST
 TCase *silent_tests(void)
 {
     TCase *tests = tcase_create("silent");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, a_silent_session_is_given_up);

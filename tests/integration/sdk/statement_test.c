@@ -47,7 +47,6 @@ static void assert_refused(struct said said, const char *words)
 START_TEST(its_row_is_the_output_and_members_of_members_are_parameters)
 {
     const char *input = "{\"from\":{\"account\":1},\"amount\":100}";
-
     warm_up(_i);
     assert_done(PAY(.counter = 1, .input = input), "{\"balance\":900,\"note\":null}");
     assert_done(PAY(.counter = 1, .input = input), "{\"balance\":900,\"note\":null}");
@@ -90,7 +89,6 @@ END_TEST
 START_TEST(more_than_one_row_is_no_answer)
 {
     struct said said;
-
     warm_up(_i);
     said = ASK(.op = OP_PREPARE, .operation = "many", .counter = 1, .input = "{}");
     ck_assert_int_eq(said.result, RESULT_RETRY);
@@ -102,7 +100,6 @@ END_TEST
 START_TEST(an_output_that_is_too_deep_is_no_answer)
 {
     struct said said;
-
     warm_up(_i);
     said = ASK(.op = OP_EXECUTE, .operation = "nested", .counter = 1, .input = "{\"levels\":64}");
     ck_assert_int_eq(said.result, RESULT_RETRY);
@@ -120,7 +117,6 @@ END_TEST
 START_TEST(a_statement_undoes)
 {
     const char *input = "{\"from\":{\"account\":1},\"amount\":100}";
-
     warm_up(_i);
     assert_done(PAY(.counter = 1, .input = input), "{\"balance\":900,\"note\":null}");
     assert_done(ASK(.op = OP_COMPENSATE, .operation = "pay", .counter = 1, .input = input),
@@ -154,10 +150,8 @@ START_TEST(what_makes_no_operation_is_refused_at_once)
     const struct troth_postgres_statement long_one = {TROTH_POSTGRES_STATEMENT_INIT,
                                                       .sql = "SELECT 1", .parameters = many};
     unsigned i;
-
-    for (i = 0; i <= TROTH_POSTGRES_PARAMETERS_MAX; i++) {
+    for (i = 0; i <= TROTH_POSTGRES_PARAMETERS_MAX; i++)
         many[i] = "a";
-    }
     REFUSES(.statement = &good, .work = nothing);
     REFUSES(.undo = &good, .compensate = nothing);
     REFUSES(.statement = &good, .read_only = true);
@@ -170,7 +164,6 @@ END_TEST
 TCase *statement_tests(void)
 {
     TCase *tests = tcase_create("statement");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, its_row_is_the_output_and_members_of_members_are_parameters, 0, 2);

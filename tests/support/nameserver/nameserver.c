@@ -23,9 +23,8 @@ struct message {
 
 static void put(struct message *message, const void *data, size_t len)
 {
-    if (message->len + len > sizeof(message->data)) {
+    if (message->len + len > sizeof(message->data))
         abort();
-    }
     memcpy(message->data + message->len, data, len);
     message->len += len;
 }
@@ -44,20 +43,17 @@ static size_t read_question(const unsigned char *data, size_t len, char name[256
     size_t out = 0;
     while (at < len && data[at] != 0) {
         size_t label = data[at];
-        if (at + 1 + label >= len || out + label + 2 > 256) {
+        if (at + 1 + label >= len || out + label + 2 > 256)
             return 0;
-        }
-        if (out > 0) {
+        if (out > 0)
             name[out++] = '.';
-        }
         memcpy(name + out, data + at + 1, label);
         out += label;
         at += 1 + label;
     }
     name[out] = 0;
-    if (at + 5 > len) {
+    if (at + 5 > len)
         return 0;
-    }
     *ret_type = (unsigned)(data[at + 1] << 8 | data[at + 2]);
     return at + 5 - 12;
 }
@@ -68,9 +64,8 @@ static unsigned put_answers(const struct nameserver *server, unsigned type, stru
     for (int i = 0; server->addresses[i] != NULL; i++) {
         unsigned char address[16];
         int family = type == TYPE_A ? AF_INET : AF_INET6;
-        if (inet_pton(family, server->addresses[i], address) != 1) {
+        if (inet_pton(family, server->addresses[i], address) != 1)
             continue;
-        }
         put16(reply, 0xc00c); /* the name stands in the question */
         put16(reply, type);
         put16(reply, 1);
@@ -91,9 +86,8 @@ static void answer(const struct nameserver *server, const unsigned char *data, s
     size_t question = read_question(data, len, name, &type);
     bool is_known = server->name != NULL && strcasecmp(name, server->name) == 0;
     if (question == 0 || server->way == NAMESERVER_SILENT ||
-        (server->way == NAMESERVER_SILENT_V6 && type == TYPE_AAAA)) {
+        (server->way == NAMESERVER_SILENT_V6 && type == TYPE_AAAA))
         return;
-    }
     struct message reply = {.len = 0};
     struct message answers = {.len = 0};
     unsigned rcode = server->way == NAMESERVER_FAILS ? RCODE_FAIL : is_known ? 0 : RCODE_NAME;
@@ -108,10 +102,8 @@ static void answer(const struct nameserver *server, const unsigned char *data, s
     put16(&reply, 0);
     put(&reply, data + 12, question);
     put(&reply, answers.data, answers.len);
-    if (sendto(server->fd, reply.data, reply.len, 0, (const struct sockaddr *)to, sizeof(*to)) <
-        0) {
+    if (sendto(server->fd, reply.data, reply.len, 0, (const struct sockaddr *)to, sizeof(*to)) < 0)
         abort();
-    }
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -137,9 +129,8 @@ void nameserver_start(struct nameserver *server, struct event_base *base)
     server->event = event_new(base, server->fd, EV_READ | EV_PERSIST, on_readable, server);
     if (server->fd < 0 || bind(server->fd, (struct sockaddr *)&address, size) != 0 ||
         getsockname(server->fd, (struct sockaddr *)&address, &size) != 0 || server->event == NULL ||
-        event_add(server->event, NULL) != 0) {
+        event_add(server->event, NULL) != 0)
         abort();
-    }
     (void)snprintf(server->address, sizeof(server->address), "127.0.0.1:%u",
                    ntohs(address.sin_port));
 }
@@ -159,9 +150,8 @@ void nameserver_set(struct nameserver *server, const char *name, uint32_t ttl_s,
     server->ttl_s = ttl_s;
     while (count < NAMESERVER_ADDRESSES_MAX) {
         server->addresses[count] = va_arg(list, const char *);
-        if (server->addresses[count] == NULL) {
+        if (server->addresses[count] == NULL)
             break;
-        }
         count++;
     }
     server->addresses[count] = NULL;

@@ -57,10 +57,9 @@ static bool hear(const struct end *end)
 {
     char data[4096];
     ssize_t n;
-    while ((n = recv(end->fd, data, sizeof data, MSG_DONTWAIT)) > 0) {
+    while ((n = recv(end->fd, data, sizeof data, MSG_DONTWAIT)) > 0)
         if (end->said != NULL)
             buffer_append(end->said, data, (size_t)n);
-    }
     return n < 0 && errno == EAGAIN;
 }
 

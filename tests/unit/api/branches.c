@@ -62,11 +62,11 @@ START_TEST(the_host_refuses_an_enlistment)
 {
     /* A closed transaction takes no branch: 409 in the host's words. */
     struct api_problem problem;
-    api_problem_set(&problem, API_PROBLEM_WRONG_STATE, "branch 1 can not enlist");
+    api_problem_set(&problem, API_PROBLEM_WRONG_STATE, "branch 1 cannot enlist");
     fx.fake.problem = &problem;
     expect_problem("POST", ONE "/branches", NULL,
                    "{\"branch\":1,\"participant\":\"bank_a\",\"operation\":\"debit\"}", 409,
-                   "wrong-state", "can not enlist");
+                   "wrong-state", "cannot enlist");
 }
 END_TEST
 
@@ -180,7 +180,7 @@ END_TEST
 
 START_TEST(an_inquiry_may_have_to_wait)
 {
-    /* While the host can not say anything, the inquiry is refused with Retry-After. */
+    /* While the host cannot say anything, the inquiry is refused with Retry-After. */
     struct api_problem problem;
     api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "this node does not lead yet");
     fx.fake.problem = &problem;

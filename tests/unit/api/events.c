@@ -113,7 +113,7 @@ END_TEST
 
 START_TEST(a_stream_may_break_off)
 {
-    /* When the host can not go on the stream ends, without `ended`. */
+    /* When the host cannot go on the stream ends, without `ended`. */
     REPLY_SCOPED struct reply reply = {0};
     struct api_problem problem;
     let_it_run();

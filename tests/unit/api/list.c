@@ -39,7 +39,7 @@ END_TEST
 
 START_TEST(a_damaged_row_spoils_nothing)
 {
-    /* Texts of the journal that can not be read are shown empty and named; the list stands. Those
+    /* Texts of the journal that cannot be read are shown empty and named; the list stands. Those
      * of the memory are its own, and not looked at. */
     REPLY_SCOPED struct reply reply = {0};
     fx.fake.listed = 2;
@@ -145,9 +145,9 @@ END_TEST
 
 START_TEST(a_list_can_fail)
 {
-    /* A list that the host can not make is refused as a whole. */
+    /* A list that the host cannot make is refused as a whole. */
     struct api_problem problem;
-    api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "the journal can not be asked");
+    api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "the journal cannot be asked");
     fx.fake.problem = &problem;
     expect_problem("GET", LIST, NULL, NULL, 503, "unavailable", "the journal");
 }

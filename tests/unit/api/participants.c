@@ -89,7 +89,7 @@ static const struct {
 
 START_TEST(refuses_a_wrong_url)
 {
-    /* A URL that can not be called is refused with the reason and its place in the list. */
+    /* A URL that cannot be called is refused with the reason and its place in the list. */
     char body[300];
     (void)snprintf(body, sizeof body, "{\"binding\":\"http\",\"urls\":[\"http://ok\",\"%s\"]}",
                    wrong_urls[_i].url);

@@ -48,9 +48,8 @@ START_TEST(large_pieces_are_aligned_and_zeroed)
     ck_assert_ptr_nonnull(small);
     ck_assert_ptr_nonnull(large);
     ck_assert_uint_eq((uintptr_t)large % 16, 0);
-    for (size_t i = 0; i < 100000; i++) {
+    for (size_t i = 0; i < 100000; i++)
         ck_assert_uint_eq(large[i], 0);
-    }
     arena_finish(&arena);
 }
 END_TEST

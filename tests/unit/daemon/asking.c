@@ -193,7 +193,7 @@ START_TEST(a_key_that_can_not_be_looked_up_begins_nothing)
 {
     keyed("{}", &told);
     key_said(TROTH_ERROR_UNAVAILABLE, NULL, "");
-    rig_told_problem(&told, "unavailable", "can not be asked for the idempotency key");
+    rig_told_problem(&told, "unavailable", "cannot be asked for the idempotency key");
     ck_assert_uint_eq(rig.writes_count, 0);
     ck_assert_uint_eq(driver_open(rig.driver), 0);
 }
@@ -222,7 +222,7 @@ START_TEST(who_stops_says_nothing_was_done_only_of_what_was_never_begun)
     rig_turn(); /* its key is still looked up */
     begin();
     rig_stop();
-    rig_told_problem(&other, "unavailable", "can not be asked for the idempotency key");
+    rig_told_problem(&other, "unavailable", "cannot be asked for the idempotency key");
     rig_told_problem(&told, "outcome-unknown", "");
 }
 END_TEST
@@ -302,7 +302,7 @@ START_TEST(what_the_journal_has_no_row_of_is_not_there_and_else_nothing_is_said_
     memset(&other, 0, sizeof other);
     rig.host.get(rig.host.ctx, &gtid, rig_tell, &other);
     row_said(TROTH_ERROR_UNAVAILABLE, NULL);
-    rig_told_problem(&other, "unavailable", "can not be asked");
+    rig_told_problem(&other, "unavailable", "cannot be asked");
     memset(&other, 0, sizeof other);
     rig.host.get(rig.host.ctx, &gtid, rig_tell, &other);
     rig.leads = false; /* somebody else may have written it meanwhile */

@@ -33,7 +33,7 @@ static void set_up(void)
     memset(&other, 0, sizeof other);
 }
 
-/* Its begin is forced, for bank_b can not ask later; then its prepares are out. */
+/* Its begin is forced, for bank_b cannot ask later; then its prepares are out. */
 static void begin_transfer(void)
 {
     rig_submit("transfer", "{}", NULL, API_REPLY_COMPLETED, &other);

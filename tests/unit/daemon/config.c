@@ -192,9 +192,8 @@ START_TEST(no_piece_of_a_password_is_shown)
     for (size_t i = 0; i < sizeof journals / sizeof journals[0]; i++) {
         buffer_clear(&why);
         ck_assert_int_eq(config_set(&config, "journal", journals[i], &why), 0);
-        if (config_check(&config, &why) != 0) {
+        if (config_check(&config, &why) != 0)
             ck_assert_msg(strstr(buffer_text(&why), "eim") == NULL, "%s", why.data);
-        }
     }
     expect_fault("listen = [::1]:1\npassword geheim\n", ":2: ", "is not \"key = value\"");
     ck_assert_ptr_null(strstr(buffer_text(&why), "geheim"));

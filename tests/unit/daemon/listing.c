@@ -44,18 +44,15 @@ static void set_up(void)
     driver.by_gtid = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
     driver.by_key = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
     ck_assert(driver.base != NULL && driver.by_gtid != NULL && driver.by_key != NULL);
-    for (uint32_t i = 0; i < ENTRIES; i++) {
+    for (uint32_t i = 0; i < ENTRIES; i++)
         entries[i] = add(i);
-    }
 }
 
 static void tear_down(void)
 {
-    for (uint32_t i = 0; i < ENTRIES; i++) {
-        if (!entries[i]->dead) {
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        if (!entries[i]->dead)
             entry_bury(&driver, entries[i]);
-        }
-    }
     entry_bury_all(&driver);
     buffer_finish(&listed);
     free(driver.by_gtid);

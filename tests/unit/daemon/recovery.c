@@ -1,5 +1,5 @@
 /* What a new leader makes of what the journal holds: it goes on, tells its participants, and what
- * it can not go on with is shown and stops nobody else. */
+ * it cannot go on with is shown and stops nobody else. */
 #include <string.h>
 
 #include <state.h>

@@ -1,4 +1,4 @@
-/* What clients that wait are told when they can not wait any longer: never more than is durable,
+/* What clients that wait are told when they cannot wait any longer: never more than is durable,
  * never less than is known, and "nothing was done" only where that is certain. */
 #include <event2/event.h>
 #include <stdlib.h>

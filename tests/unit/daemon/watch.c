@@ -75,16 +75,14 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    if (!entry->dead) {
+    if (!entry->dead)
         entry_bury(&driver, entry);
-    }
     entry_bury_all(&driver);
     watch_finish(&driver);
     ck_assert(LIST_EMPTY(&driver.watchers));
     ck_assert_ptr_null(driver.watch_timer);
-    for (uint32_t i = 0; i < WATCHERS; i++) {
+    for (uint32_t i = 0; i < WATCHERS; i++)
         buffer_finish(&clients[i].heard);
-    }
     free(driver.by_gtid);
     free(driver.by_key);
     event_base_free(driver.base);
@@ -141,9 +139,8 @@ START_TEST(moments_left_out_are_counted)
     const char *late = buffer_text(&clients[1].heard);
     ck_assert_ptr_nonnull(strstr(late, "M47M10M58M59")); /* 48 to 57 are gone */
     ck_assert_ptr_nonnull(strstr(late, "M104M105"));
-    for (uint32_t i = 0; i < TXN_HISTORY_MAX; i++) { /* in one step: 48 of them are gone at once */
+    for (uint32_t i = 0; i < TXN_HISTORY_MAX; i++) /* in one step: 48 of them are gone at once */
         note(200 + i);
-    }
     watch_step(entry);
     const char *all = buffer_text(&clients[0].heard);
     ck_assert_int_eq(strncmp(all, "M48M248M249", 11), 0);
@@ -169,7 +166,7 @@ START_TEST(the_end_comes_with_the_journal)
 }
 END_TEST
 
-/* An entry that goes without an end, and a coordinator that stops, say that they can not go on. */
+/* An entry that goes without an end, and a coordinator that stops, say that they cannot go on. */
 START_TEST(it_may_break_off)
 {
     follow(0);

@@ -232,7 +232,7 @@ START_TEST(what_is_too_large_is_known_before_anything_begins)
     static const char too_large[] = "with ${input.text} the input has more than 524288 bytes";
     sizes_are("", "", 5, NULL);
     sizes_are("", "", 6, too_large);
-    /* A compensation that can not be sent would park what it should undo. */
+    /* A compensation that cannot be sent would park what it should undo. */
     sizes_are(",\"compensate\":{\"operation\":\"u\"", "}", 5, NULL);
     sizes_are(",\"compensate\":{\"operation\":\"u\"", "}", 6, too_large);
     /* A step that does not run needs no room; one of which that is not known is looked at later. */

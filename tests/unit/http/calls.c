@@ -35,9 +35,8 @@ void on_done(void *arg, int error, const struct http_reply *reply)
     outcome->status = reply->status;
     buffer_clear(&outcome->body);
     buffer_append_span(&outcome->body, reply->body);
-    if (http_reply_header(reply, "x", &value)) {
+    if (http_reply_header(reply, "x", &value))
         buffer_append_span(&outcome->header, value);
-    }
 }
 
 void start_peer(const char *host, const char *base, uint16_t port)
@@ -67,9 +66,8 @@ void calls_teardown(void)
 {
     http_peer_destroy(peer);
     for (size_t i = 0; i < 4; i++) {
-        if (served[i].fd > 0) {
+        if (served[i].fd > 0)
             raw_close(&served[i]);
-        }
         buffer_finish(&outcomes[i].body);
         buffer_finish(&outcomes[i].lines);
         buffer_finish(&outcomes[i].header);
@@ -83,9 +81,8 @@ struct http_call *call_with(struct http_request request, int i)
     struct http_call *call = NULL;
     request.on_done = on_done;
     request.arg = &outcomes[i];
-    if (request.timeout_us == 0) {
+    if (request.timeout_us == 0)
         request.timeout_us = 8000000;
-    }
     ck_assert_int_eq(http_peer_call(peer, &request, &call), 0);
     ck_assert_uint_eq(outcomes[i].done, 0);
     return call;

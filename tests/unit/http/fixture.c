@@ -31,11 +31,9 @@ uint64_t clock_us(void)
 static void on_gone(void *arg, struct http_exchange *exchange)
 {
     struct world *world = arg;
-    for (uint32_t i = 0; i < world->held_count; i++) {
-        if (world->held[i] == exchange) {
+    for (uint32_t i = 0; i < world->held_count; i++)
+        if (world->held[i] == exchange)
             world->held[i] = NULL;
-        }
-    }
     world->gone++;
 }
 
@@ -135,9 +133,8 @@ void world_turn(struct world *world)
 
 void world_turn_for(struct world *world, uint64_t us)
 {
-    for (uint64_t until_us = clock_us() + us; clock_us() < until_us;) {
+    for (uint64_t until_us = clock_us() + us; clock_us() < until_us;)
         world_turn(world);
-    }
 }
 
 void raw_connect(struct raw *raw, uint16_t port)
@@ -218,9 +215,8 @@ int raw_listen(uint16_t *ret_port)
 bool raw_accept(int listening, struct raw *raw)
 {
     int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-    if (fd < 0) {
+    if (fd < 0)
         return false;
-    }
     *raw = (struct raw){.fd = fd};
     return true;
 }
@@ -238,9 +234,8 @@ int count_no_delay(uint16_t port, bool is_others)
         if (getsockname(fd, (struct sockaddr *)&here, &here_size) == 0 &&
             getpeername(fd, (struct sockaddr *)&there, &there_size) == 0 &&
             ntohs(is_others ? there.sin_port : here.sin_port) == port &&
-            getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &on_size) == 0) {
+            getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &on_size) == 0)
             count += on != 0 ? 1 : 0;
-        }
     }
     return count;
 }

@@ -88,9 +88,8 @@ START_TEST(bodies)
     (void)get(0, false);
     serve_request(0);
     raw_send(&served[0], answers[_i]);
-    if (_i == 2) {
+    if (_i == 2)
         ck_assert_int_eq(shutdown(served[0].fd, SHUT_WR), 0);
-    }
     WAIT_FOR(&world, outcomes[0].done == 1);
     ck_assert_int_eq(outcomes[0].error, 0);
     ck_assert_int_eq(outcomes[0].status, 200);
@@ -153,13 +152,11 @@ START_TEST(line_too_long)
     (void)call_with((struct http_request){.method = "GET", .target = "/", .on_line = on_line}, 0);
     serve_request(0);
     raw_send(&served[0], "HTTP/1.1 200 OK\r\n\r\n");
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++)
         raw_send_bytes(&served[0], line, sizeof(line));
-    }
     WAIT_FOR(&world, outcomes[0].lines.len == 20000);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 5; i++)
         raw_send_bytes(&served[0], line, 999);
-    }
     WAIT_FOR(&world, outcomes[0].done == 1);
     ck_assert_int_eq(outcomes[0].error, TROTH_ERROR_TOO_LARGE);
 }
@@ -213,9 +210,8 @@ START_TEST(answer_headers_too_large)
     (void)get(0, false);
     serve_request(0);
     raw_send(&served[0], "HTTP/1.1 200 OK\r\nX: ");
-    for (int i = 0; i < 110; i++) {
+    for (int i = 0; i < 110; i++)
         raw_send(&served[0], "0123456789");
-    }
     WAIT_FOR(&world, outcomes[0].done == 1);
     ck_assert_int_eq(outcomes[0].error, TROTH_ERROR_TOO_LARGE);
 }
@@ -290,7 +286,7 @@ END_TEST
 
 START_TEST(urls)
 {
-    /* URLs that we can not call are refused when the peer is made. */
+    /* URLs that we cannot call are refused when the peer is made. */
     static const char *const wrong[] = {
         "https://a",         "a:80",
         "http://",           "http://a:0",

@@ -27,30 +27,26 @@ static enum { IN_DONE, IN_LINE, IN_READY } at;
 static void ready_or_not(void *arg)
 {
     (void)arg;
-    if (at == IN_READY) {
+    if (at == IN_READY)
         take_down();
-    }
 }
 
 static void take_line(void *arg, struct troth_span line)
 {
     (void)arg;
     (void)line;
-    if (at == IN_LINE && called == 0) {
+    if (at == IN_LINE && called == 0)
         take_down();
-    }
 }
 
 static void first_done(void *arg, int error, const struct http_reply *reply)
 {
     struct outcome *outcome = arg;
-
     (void)reply;
     outcome->done++;
     outcome->error = error;
-    if (at == IN_DONE) {
+    if (at == IN_DONE)
         take_down();
-    }
 }
 
 /* Of the other call, which ends with the peer: nothing can be called any more. */
@@ -59,7 +55,6 @@ static void other_done(void *arg, int error, const struct http_reply *reply)
     struct http_request request = {
         .method = "GET", .target = "/", .timeout_us = 1000000, .on_done = other_done, .arg = arg};
     struct outcome *outcome = arg;
-
     (void)reply;
     outcome->done++;
     outcome->error = error;
@@ -116,12 +111,10 @@ START_TEST(peer_in_a_callback)
     at = (size_t)_i / count == 0 ? IN_DONE : (size_t)_i / count == 1 ? IN_LINE : IN_READY;
     call_two(port_of(listening));
     raw_send(&served[0], answers[(size_t)_i % count]);
-    if ((size_t)_i % count == 2) {
+    if ((size_t)_i % count == 2)
         raw_close(&served[0]);
-    }
-    if (at == IN_LINE && (size_t)_i % count != 2) { /* there is no line in it */
+    if (at == IN_LINE && (size_t)_i % count != 2) /* there is no line in it */
         at = IN_DONE;
-    }
     WAIT_FOR(&world, called == 1);
     ck_assert_uint_eq(outcomes[0].done, 1);
     ck_assert_uint_eq(outcomes[1].done, 1);
@@ -153,23 +146,20 @@ static void on_gone(void *arg, struct http_exchange *exchange)
     (void)arg;
     (void)exchange;
     gone++;
-    if (where == IN_GONE) {
+    if (where == IN_GONE)
         take_down();
-    }
 }
 
 static void handle(void *arg, struct http_exchange *exchange)
 {
     (void)arg;
     http_exchange_set(exchange, on_gone, NULL);
-    if (where == BEHIND_REPLY) {
+    if (where == BEHIND_REPLY)
         http_exchange_reply(exchange, 200, "text/plain", NULL, (struct troth_span){"ok", 2});
-    } else if (where == IN_STREAM) {
+    else if (where == IN_STREAM)
         http_exchange_begin(exchange, 200, "text/plain", NULL);
-    }
-    if (where != IN_GONE) {
+    if (where != IN_GONE)
         take_down();
-    }
 }
 
 static const char *on_problem(int status, const char *what, struct buffer *body)
@@ -208,9 +198,8 @@ START_TEST(server_in_a_callback)
     ck_assert_uint_eq(gone, where == BEHIND_REPLY || where == IN_PROBLEM ? 0 : 1);
     WAIT_FOR(&world, raw_ended(&other));
     raw_close(&other);
-    if (where != IN_GONE) {
+    if (where != IN_GONE)
         raw_close(&raw);
-    }
 }
 END_TEST
 

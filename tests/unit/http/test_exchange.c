@@ -85,9 +85,8 @@ START_TEST(spans_stay)
     struct troth_span body = http_exchange_body(exchange);
     struct troth_span x;
     ck_assert(http_exchange_header(exchange, "x", &x));
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 200; i++)
         raw_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nmore");
-    }
     world_turn_for(&world, 20000);
     check_span(body, "body");
     check_span(x, "y");

@@ -150,9 +150,8 @@ START_TEST(share_of_the_time)
     }
     nameserver_set(&names, NAME, 60, "127.0.0.2", "127.0.0.1", NULL);
     call_at(listening);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         ck_assert_int_eq(close(fill[i].fd), 0);
-    }
 }
 END_TEST
 
@@ -208,11 +207,10 @@ START_TEST(stale_while_silent)
         names.way = NAMESERVER_ANSWERS;
     }
     world_turn_for(&world, 1050000);
-    if (_i == 2) {
+    if (_i == 2)
         fails(TROTH_ERROR_UNAVAILABLE, "there is no host of that name");
-    } else {
+    else
         call_at(listening);
-    }
 }
 END_TEST
 

@@ -62,16 +62,14 @@ START_TEST(stale_before_the_first_byte)
     answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     again(0);
     (void)get(0, false);
-    if (_i < 2) {
+    if (_i < 2)
         raw_close(&served[0]);
-    } else {
+    else
         raw_send(&served[0], "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
-    }
-    if (_i % 2 == 1) {
+    if (_i % 2 == 1)
         http_loop_flush(world.loop);
-    } else {
+    else
         ck_assert_int_eq(event_base_loop(world.base, EVLOOP_NONBLOCK), 0);
-    }
     serve_request(1);
     ck_assert_uint_eq(outcomes[0].done, 0);
     raw_send(&served[1], "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood");
@@ -92,11 +90,10 @@ START_TEST(server_says_how_long)
                   : "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=60\r\nContent-Length: 0\r\n\r\n");
     again(0);
     (void)get(0, false);
-    if (_i == 0) {
+    if (_i == 0)
         serve_request(1);
-    } else {
+    else
         WAIT_FOR(&world, raw_has(&served[0], "\r\n\r\n"));
-    }
     ck_assert_int_eq(raw_ended(&served[0]), _i == 0);
 }
 END_TEST
@@ -110,7 +107,7 @@ START_TEST(stale_only_once)
     again(0);
     (void)get(0, true);
     WAIT_FOR(&world, raw_has(&served[0], "\r\n\r\n"));
-    if (_i == 1) { /* the repetition can not even connect */
+    if (_i == 1) { /* the repetition cannot even connect */
         ck_assert_int_eq(close(listening), 0);
         raw_close(&served[0]);
         uint16_t port;
@@ -168,9 +165,8 @@ START_TEST(unasked_answer)
         answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         raw_send(&served[0], unasked);
     }
-    if (_i == 1) {
+    if (_i == 1)
         world_turn_for(&world, 5000);
-    }
     again(0);
     (void)get(0, false);
     serve_request(1);
@@ -206,18 +202,16 @@ START_TEST(connect_times_out)
     http_peer_destroy(peer);
     int fd = raw_listen(&port);
     ck_assert_int_eq(listen(fd, 1), 0);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         raw_connect(&fill[i], port);
-    }
     start_peer("127.0.0.1", "", port);
     uint64_t begin_us = clock_us();
     (void)get(0, true);
     WAIT_FOR(&world, outcomes[0].done == 1);
     ck_assert_int_eq(outcomes[0].error, TROTH_ERROR_UNAVAILABLE);
     ck_assert_uint_ge(clock_us() - begin_us, 200000u);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         raw_close(&fill[i]);
-    }
     ck_assert_int_eq(close(fd), 0);
 }
 END_TEST

@@ -130,13 +130,11 @@ START_TEST(malformed_byte_by_byte)
     for (const char *at = refused[_i].request; *at != 0 && !raw_ended(&client); at++) {
         raw_send_bytes(&client, at, 1);
         world_turn(&world);
-        if (raw_has(&client, "HTTP/1.1 ")) {
+        if (raw_has(&client, "HTTP/1.1 "))
             break;
-        }
     }
-    if (!raw_has(&client, "HTTP/1.1 ")) {
+    if (!raw_has(&client, "HTTP/1.1 "))
         raw_send(&client, BEHIND);
-    }
     check_refused(refused[_i].status);
     ck_assert_uint_eq(world.handled, 0);
 }
@@ -145,9 +143,8 @@ END_TEST
 static void send_times(const char *text, int times)
 {
     BUFFER_SCOPED struct buffer all = {0};
-    for (int i = 0; i < times; i++) {
+    for (int i = 0; i < times; i++)
         buffer_append_text(&all, text);
-    }
     raw_send_bytes(&client, all.data, all.len);
 }
 
@@ -296,9 +293,8 @@ START_TEST(reader_that_takes_nothing)
     static char piece[1 << 20];
     raw_send(&client, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
     WAIT_FOR(&world, world.held_count == 1);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 7; i++)
         http_exchange_write(world.held[0], (struct troth_span){piece, sizeof(piece)});
-    }
     WAIT_FOR(&world, world.gone == 1);
     ck_assert_uint_eq(http_server_connections(world.server), 0);
 }
@@ -311,9 +307,8 @@ START_TEST(stream_nobody_reads)
     static char piece[1 << 20];
     raw_send(&client, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
     WAIT_FOR(&world, world.held_count == 1);
-    for (int i = 0; i < 40 && world.gone == 0; i++) {
+    for (int i = 0; i < 40 && world.gone == 0; i++)
         http_exchange_write(world.held[0], (struct troth_span){piece, sizeof(piece)});
-    }
     world_turn(&world);
     ck_assert_uint_eq(world.gone, 1);
 }

@@ -36,9 +36,8 @@ static uint32_t occurrences(struct raw *raw, const char *text)
 {
     uint32_t count = 0;
     (void)raw_read(raw);
-    for (const char *at = raw_text(raw); (at = strstr(at, text)) != NULL; at++) {
+    for (const char *at = raw_text(raw); (at = strstr(at, text)) != NULL; at++)
         count++;
-    }
     return count;
 }
 
@@ -192,9 +191,8 @@ END_TEST
 START_TEST(slow_reader_holds_back)
 {
     /* Who pipelines and does not read is not served further, and is served when it reads. */
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 40; i++)
         raw_send(&client, "GET /big?bytes=1000000 HTTP/1.1\r\nHost: a\r\n\r\n");
-    }
     world_turn_for(&world, 50000);
     ck_assert_uint_gt(world.handled, 0);
     ck_assert_uint_lt(world.handled, 30);
@@ -374,9 +372,8 @@ START_TEST(survives_emfile)
     ck_assert_int_eq(connect(late.fd, (struct sockaddr *)&address, sizeof(address)), 0);
     raw_send(&late, "GET /constant HTTP/1.1\r\nHost: a\r\n\r\n");
     uint32_t turns = 0;
-    for (uint64_t until_us = clock_us() + 60000; clock_us() < until_us; turns++) {
+    for (uint64_t until_us = clock_us() + 60000; clock_us() < until_us; turns++)
         world_turn(&world);
-    }
     ck_assert_uint_eq(world.handled, 0);
     ck_assert_uint_lt(turns, 200); /* the 2 ms tick alone: 30; spinning: thousands */
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);

@@ -16,11 +16,9 @@ uint64_t clock_us(void)
 static void on_gone(void *arg, struct http_exchange *exchange)
 {
     struct participant *participant = arg;
-    for (uint32_t i = 0; i < participant->count; i++) {
-        if (participant->held[i] == exchange) {
+    for (uint32_t i = 0; i < participant->count; i++)
+        if (participant->held[i] == exchange)
             participant->held[i] = NULL;
-        }
-    }
     participant->gone++;
 }
 
@@ -53,9 +51,8 @@ void world_start(struct world *world)
 void world_finish(struct world *world)
 {
     channel_destroy(world->channel);
-    for (int i = 0; i < PARTICIPANTS_MAX; i++) {
+    for (int i = 0; i < PARTICIPANTS_MAX; i++)
         http_server_destroy(world->participants[i].server);
-    }
     http_loop_destroy(world->loop);
     event_free(world->tick);
     event_base_free(world->base);
@@ -65,18 +62,16 @@ void world_turn(struct world *world)
 {
     ck_assert_int_ge(event_base_loop(world->base, EVLOOP_ONCE), 0);
     world->in_call = true;
-    if (world->channel != NULL) {
+    if (world->channel != NULL)
         channel_flush(world->channel);
-    }
     http_loop_flush(world->loop);
     world->in_call = false;
 }
 
 void world_turn_for(struct world *world, uint64_t us)
 {
-    for (uint64_t until_us = clock_us() + us; clock_us() < until_us;) {
+    for (uint64_t until_us = clock_us() + us; clock_us() < until_us;)
         world_turn(world);
-    }
 }
 
 uint16_t participant_start(struct world *world, int i, uint16_t port)
@@ -115,9 +110,8 @@ static void copy_span(struct troth_span span, char *text, size_t cap)
 {
     ck_assert_uint_lt(span.len, cap);
     memset(text, 0, cap);
-    if (span.len > 0) {
+    if (span.len > 0)
         memcpy(text, span.data, span.len);
-    }
 }
 
 static void on_result(void *arg, const struct result *result, bool was_sent)
@@ -154,9 +148,8 @@ struct channel *channel_to_url(struct world *world, enum channel_binding binding
                                     .result = on_result,
                                     .arg = world};
     struct channel *channel = NULL;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         config.urls[i] = urls[i];
-    }
     ck_assert_int_eq(channel_create(world->loop, &config, &channel), 0);
     return channel;
 }
@@ -190,9 +183,8 @@ struct command command_of(enum message_op op, uint32_t number)
                               .attempt = 1,
                               .operation = {"debit", 5},
                               .timeout_us = 8000000};
-    if (op == OP_PREPARE || op == OP_EXECUTE || op == OP_COMPENSATE) {
+    if (op == OP_PREPARE || op == OP_EXECUTE || op == OP_COMPENSATE)
         command.input = (struct troth_span){"{\"amount\":0.10}", 15};
-    }
     return command;
 }
 
@@ -221,9 +213,8 @@ uint32_t lines_in(const struct http_exchange *exchange)
 {
     struct troth_span body = http_exchange_body(exchange);
     uint32_t count = 0;
-    for (size_t i = 0; i < body.len; i++) {
+    for (size_t i = 0; i < body.len; i++)
         count += body.data[i] == '\n' ? 1 : 0;
-    }
     return count;
 }
 

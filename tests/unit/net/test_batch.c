@@ -73,9 +73,8 @@ START_TEST(one_turn_is_one_request)
 {
     /* What is queued when a connection is free goes out as one request; each result is told as its
      * line comes, in any order, before the request has ended. */
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 3; i++)
         send_op(&world, OP_PREPARE, i);
-    }
     struct http_exchange *exchange = request_at(&world, 0, 0);
     ck_assert_uint_eq(lines_in(exchange), 3);
     stream_begin(exchange);
@@ -124,9 +123,8 @@ START_TEST(batch_limits)
     /* A request carries CHANNEL_BATCH_COMMANDS_MAX commands and CHANNEL_BATCH_BYTES_MAX bytes at
      * most; a single command may be larger than that. */
     static char large[300000];
-    for (uint32_t i = 0; i < CHANNEL_BATCH_COMMANDS_MAX + 5; i++) {
+    for (uint32_t i = 0; i < CHANNEL_BATCH_COMMANDS_MAX + 5; i++)
         send_op(&world, OP_PREPARE, i);
-    }
     ck_assert_uint_eq(lines_in(request_at(&world, 0, 0)), CHANNEL_BATCH_COMMANDS_MAX);
     ck_assert_uint_eq(lines_in(request_at(&world, 0, 1)), 5);
     answer_all(&world, 0, 0, RESULT_VOTE);
@@ -154,9 +152,8 @@ START_TEST(one_result_each)
      * asked for, are torn or are for another gtid, attempt or operation count for nothing, and what
      * stays open is unknown. */
     struct result result = result_of(OP_PREPARE, 0, RESULT_VOTE);
-    for (uint32_t i = 0; i < 5; i++) {
+    for (uint32_t i = 0; i < 5; i++)
         send_op(&world, OP_PREPARE, i);
-    }
     struct http_exchange *exchange = request_at(&world, 0, 0);
     stream_begin(exchange);
     stream_result(exchange, &result);
@@ -315,9 +312,8 @@ START_TEST(phase_2_passes)
     }
     send_op(&world, OP_PREPARE, 2);
     send_op(&world, OP_EXECUTE, 3);
-    for (uint32_t i = 0; i < 4; i++) {
+    for (uint32_t i = 0; i < 4; i++)
         send_op(&world, ops[i], 10 + i);
-    }
     ck_assert_uint_eq(lines_in(request_at(&world, 0, 2)), 4);
     answer_all(&world, 0, 2, RESULT_DONE);
     WAIT_FOR(&world, world.got_count == 4);
@@ -346,9 +342,8 @@ START_TEST(no_deadlock)
     answer_all(&world, 0, 1, RESULT_VOTE); /* the row is free */
     answer_all(&world, 0, 3, RESULT_VOTE);
     WAIT_FOR(&world, world.got_count == 4);
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 3; i++)
         ck_assert_int_eq(got_for(&world, OP_PREPARE, i)->result.result, RESULT_VOTE);
-    }
     ck_assert_int_eq(got_for(&world, OP_COMMIT, 0)->result.result, RESULT_DONE);
 }
 END_TEST
@@ -406,7 +401,7 @@ END_TEST
 
 START_TEST(fails_over)
 {
-    /* A replica that can not be reached is passed over: its commands go to the next, once, and for
+    /* A replica that cannot be reached is passed over: its commands go to the next, once, and for
      * a while nothing else is tried there. */
     uint16_t ports[2] = {closed_port(), port};
     channel_destroy(world.channel);
@@ -483,9 +478,8 @@ START_TEST(queue_limits)
     command.input = (struct troth_span){large, sizeof(large)};
     ck_assert_int_eq(channel_send(world.channel, &command), TROTH_ERROR_TOO_LARGE);
     command = command_of(OP_COMMIT, 0);
-    for (uint32_t i = 0; i < CHANNEL_QUEUE_MAX; i++) {
+    for (uint32_t i = 0; i < CHANNEL_QUEUE_MAX; i++)
         ck_assert_int_eq(channel_send(world.channel, &command), 0);
-    }
     ck_assert_int_eq(channel_send(world.channel, &command), TROTH_ERROR_FULL);
     send_op(&world, OP_PREPARE, 1); /* phase 1 has a queue of its own */
     ck_assert_uint_eq(world.got_count, 0);
@@ -514,7 +508,7 @@ END_TEST
 
 START_TEST(wrong_configuration)
 {
-    /* A URL that we can not call, or none, is a wrong configuration. */
+    /* A URL that we cannot call, or none, is a wrong configuration. */
     struct channel_config config = {.name = "x",
                                     .binding = CHANNEL_BATCH,
                                     .urls = {"http://127.0.0.1:1/", "ftp://127.0.0.1/"},

@@ -21,9 +21,8 @@ static void teardown(void)
 /* So many replicas, of which the ones of `closed` (bit i) are not there. */
 static void replicas(int count, unsigned closed)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         ports[i] = (closed >> i & 1u) != 0 ? closed_port() : participant_start(&world, i, 0);
-    }
     world.channel = channel_to(&world, CHANNEL_BATCH, 8, ports, count);
 }
 
@@ -58,7 +57,7 @@ END_TEST
 
 START_TEST(the_other_is_down)
 {
-    /* The only other replica can not be reached: it ends so, and does not go round between the two
+    /* The only other replica cannot be reached: it ends so, and does not go round between the two
      * until its time is over. */
     replicas(3, 2u); /* the second one */
     send_op(&world, OP_EXECUTE, 1);

@@ -198,11 +198,10 @@ START_TEST(result_by_class)
     ck_assert_int_eq(got->result.state, answer->state);
     ck_assert_uint_eq(got->result.retry_after_us, answer->retry_after_us);
     ck_assert_str_eq(got->output, answer->output);
-    if (answer->reason != NULL) {
+    if (answer->reason != NULL)
         ck_assert_str_eq(got->reason, answer->reason);
-    } else {
+    else
         ck_assert_str_ne(got->reason, "");
-    }
     ck_assert(got->was_sent);
 }
 END_TEST
@@ -233,7 +232,7 @@ END_TEST
 
 START_TEST(output_as_it_came)
 {
-    /* An output is kept byte for byte, also where a string in it is no text; what can not be kept
+    /* An output is kept byte for byte, also where a string in it is no text; what cannot be kept
      * leaves the answer as it is, and says why. */
     static const char any[] = "{\"a\":\"\\u0000\\ud800\", \"n\":0.10}";
     static char deep[2 * JSON_DEPTH_MAX + 3], large[MESSAGE_PAYLOAD_MAX + 3];
@@ -271,9 +270,8 @@ START_TEST(long_reason)
 {
     /* A reason is cut at MESSAGE_REASON_MAX, never in the middle of a character. */
     char body[MESSAGE_REASON_MAX * 2 + 2];
-    for (size_t i = 0; i < sizeof(body) - 2; i += 2) {
+    for (size_t i = 0; i < sizeof(body) - 2; i += 2)
         memcpy(body + i + 1, "\xc3\xa4", 2);
-    }
     body[0] = 'a'; /* so that the limit falls between the two bytes of one */
     body[sizeof(body) - 1] = 0;
     send_op(&world, OP_PREPARE, 1);
@@ -290,22 +288,19 @@ START_TEST(one_request_each)
     /* Each command is a request of its own, as many at a time as there are slots; phase 2 has its
      * own. */
     struct channel_stats stats;
-    for (uint32_t i = 0; i < 4; i++) {
+    for (uint32_t i = 0; i < 4; i++)
         send_op(&world, OP_PREPARE, i);
-    }
     send_op(&world, OP_COMMIT, 9);
     WAIT_FOR(&world, world.participants[0].count == 3);
     world_turn_for(&world, 5000);
     channel_stats(world.channel, &stats);
     ck_assert_uint_eq(stats.in_flight, 3);
     ck_assert_uint_eq(stats.queued, 2);
-    for (uint32_t n = 0; n < 5; n++) {
+    for (uint32_t n = 0; n < 5; n++)
         answer_status(&world, 0, n, 200, NULL, NULL);
-    }
     WAIT_FOR(&world, world.got_count == 5);
-    for (uint32_t i = 0; i < 4; i++) {
+    for (uint32_t i = 0; i < 4; i++)
         ck_assert_int_eq(got_for(&world, OP_PREPARE, i)->result.result, RESULT_VOTE);
-    }
 }
 END_TEST
 

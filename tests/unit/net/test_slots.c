@@ -28,9 +28,8 @@ static void setup(void)
     late_us = 0;
     give_up_us = 2000000;
     memset(pools, 0, sizeof(pools));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         pools[i].slots = pools[i].places = 2;
-    }
     ck_assert_int_eq(slots_create(&slots), 0);
 }
 
@@ -86,7 +85,7 @@ static struct slots_pool *const abc[] = {&pools[0], &pools[1], &pools[2]};
 
 START_TEST(all_or_none)
 {
-    /* Who can not have all gets none: a waiter for A and B holds nothing of A while B is full. */
+    /* Who cannot have all gets none: a waiter for A and B holds nothing of A while B is full. */
     struct slots_waiter w[4];
     reserve(&w[0], B, 1);
     reserve(&w[1], B, 1);
@@ -115,9 +114,8 @@ START_TEST(nobody_waits_behind_who_waits_for_another)
     reserve(&w[1], B, 1);
     (void)run();
     now_us += 1000000;
-    for (int i = 2; i < 5; i++) {
+    for (int i = 2; i < 5; i++)
         reserve(&w[i], AB, 2);
-    }
     reserve(&w[5], A, 1);
     reserve(&w[6], A, 1);
     reserve(&w[7], C, 1);
@@ -239,9 +237,8 @@ START_TEST(shrinking_announcement)
      * until enough have come back; when it announces more, they are granted. */
     struct slots_waiter w[6];
     pools[0].slots = pools[0].places = 3;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 6; i++)
         reserve(&w[i], A, 1);
-    }
     (void)run();
     ck_assert_uint_eq(granted_count, 3);
     pools[0].slots = pools[0].places = 1;
@@ -266,9 +263,8 @@ START_TEST(places_outlive_slots)
      * that can keep more prepared has more. */
     struct slots_waiter w[6];
     pools[0].places = 4;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 6; i++)
         reserve(&w[i], A, 1);
-    }
     (void)run();
     ck_assert_uint_eq(granted_count, 2);
     slots_end_phase1(&pools[0], now_us);
@@ -370,9 +366,8 @@ static void ask(struct runner *runner)
 static void live(struct runner *runner)
 {
     if (runner->holds && now_us >= runner->until_us) {
-        for (uint32_t i = 0; i < runner->waiter.count; i++) {
+        for (uint32_t i = 0; i < runner->waiter.count; i++)
             slots_release(runner->list[i], true, now_us);
-        }
         runner->holds = false;
         ask(runner);
     } else if (runner->waiter.waiting && now_us - runner->asked_us >= give_up_us) {
@@ -390,22 +385,18 @@ static void day(const uint32_t masks[RUNNERS], uint64_t us)
     memset(runners, 0, sizeof(runners));
     for (uint32_t i = 0; i < RUNNERS; i++) {
         struct runner *runner = &runners[i];
-        for (uint32_t k = 0; k < 3; k++) {
-            if ((masks[i] >> k & 1) != 0) {
+        for (uint32_t k = 0; k < 3; k++)
+            if ((masks[i] >> k & 1) != 0)
                 runner->list[runner->waiter.count++] = &pools[k];
-            }
-        }
         runner->waiter.pools = runner->list;
         ask(runner);
     }
     for (uint64_t end_us = now_us + us; now_us < end_us; now_us += STEP_US) {
-        for (uint32_t i = 0; i < RUNNERS; i++) {
+        for (uint32_t i = 0; i < RUNNERS; i++)
             live(&runners[i]);
-        }
         (void)run();
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 3; k++)
             ck_assert(pools[k].used <= pools[k].slots && pools[k].held <= pools[k].places);
-        }
     }
 }
 
@@ -414,9 +405,8 @@ START_TEST(a_dead_participant_stops_nobody_else)
     /* A third wants A and B, of which B is dead; the others of A never wait for longer than their
      * own turn and a few claims take. Mutation: who waits bars all its pools: 2 s. */
     uint32_t masks[RUNNERS];
-    for (uint32_t i = 0; i < RUNNERS; i++) {
+    for (uint32_t i = 0; i < RUNNERS; i++)
         masks[i] = i % 3 == 0 ? 3 : 1;
-    }
     pools[0].slots = 8;
     pools[0].places = 32;
     hold_us[0] = 5000;
@@ -440,9 +430,8 @@ START_TEST(who_wants_several_is_not_starved)
         {4000, 4000}, {1000, 40000}, {100000, 100000}, {300000, 1000}};
     for (uint32_t p = 0; p < sizeof(paces) / sizeof(paces[0]); p++) {
         uint32_t masks[RUNNERS];
-        for (uint32_t i = 0; i < RUNNERS; i++) {
+        for (uint32_t i = 0; i < RUNNERS; i++)
             masks[i] = i == 0 ? 3 : 1 + i % 2;
-        }
         teardown();
         setup();
         pools[0].slots = pools[1].slots = pools[0].places = pools[1].places = 1;

@@ -30,22 +30,18 @@ static int table_count;
 /* The host's part: reads the table while the outbox wants it. */
 static void read_table(void)
 {
-    if (!outbox_wants(outbox)) {
+    if (!outbox_wants(outbox))
         return;
-    }
-    for (int i = 0; i < table_count; i++) {
-        if (table[i].there) {
+    for (int i = 0; i < table_count; i++)
+        if (table[i].there)
             outbox_load(outbox, &table[i].row);
-        }
-    }
     outbox_loaded(outbox);
 }
 
 static void end_when_all_came(void)
 {
-    if (confirmed_count + set_aside_count >= wanted) {
+    if (confirmed_count + set_aside_count >= wanted)
         (void)event_base_loopbreak(base);
-    }
 }
 
 static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
@@ -53,9 +49,8 @@ static void on_confirmed(void *arg, const troth_gtid *gtid, const uint8_t *id)
     (void)arg, (void)gtid;
     ck_assert_int_lt(confirmed_count, ROWS_MAX);
     confirmed[confirmed_count++] = id[0];
-    for (int i = 0; i < table_count; i++) {
+    for (int i = 0; i < table_count; i++)
         table[i].there = table[i].there && table[i].row.id[0] != id[0];
-    }
     end_when_all_came();
 }
 
@@ -131,15 +126,13 @@ static struct outbox_stats stats(void)
 START_TEST(one_key_in_order)
 {
     make_outbox("mock");
-    for (uint8_t i = 0; i < 50; i++) {
+    for (uint8_t i = 0; i < 50; i++)
         send_row(i, "key", "{}", "{\"a\":\"b\"}");
-    }
     ck_assert_uint_eq(stats().waiting, 50);
     ck_assert_int_eq(confirmed_count, 0); /* never from inside the call */
     wait_for(50);
-    for (uint8_t i = 0; i < 50; i++) {
+    for (uint8_t i = 0; i < 50; i++)
         ck_assert_uint_eq(confirmed[i], i);
-    }
     ck_assert_uint_eq(stats().waiting, 0);
     ck_assert_uint_eq(stats().confirmed, 50);
     ck_assert(stats().reachable);
@@ -227,13 +220,11 @@ START_TEST(the_table_comes_first)
                                         .headers = span("{}")};
         table[table_count++] = (struct table_row){.row = row, .there = true};
     }
-    for (uint8_t i = 100; i < 150; i++) {
+    for (uint8_t i = 100; i < 150; i++)
         send_row(i, "key", "{}", "{}");
-    }
     wait_for(150);
-    for (uint8_t i = 0; i < 150; i++) {
+    for (uint8_t i = 0; i < 150; i++)
         ck_assert_uint_eq(confirmed[i], i);
-    }
     ck_assert_uint_eq(stats().waiting, 0);
     end();
 }
@@ -265,14 +256,12 @@ START_TEST(fatal_error_makes_a_new_producer)
     make_outbox("mock");
     send_row(0, "key", "{}", "{}");
     wait_for(1);
-    for (uint8_t i = 1; i < 20; i++) {
+    for (uint8_t i = 1; i < 20; i++)
         send_row(i, "key", "{}", "{}");
-    }
     outbox_fault_fatal(outbox);
     wait_for(20);
-    for (uint8_t i = 0; i < 20; i++) {
+    for (uint8_t i = 0; i < 20; i++)
         ck_assert_uint_eq(confirmed[i], i);
-    }
     end();
 }
 END_TEST
@@ -292,9 +281,8 @@ END_TEST
 START_TEST(destroy_with_rows_under_way)
 {
     make_outbox("mock");
-    for (uint8_t i = 0; i < 100; i++) {
+    for (uint8_t i = 0; i < 100; i++)
         send_row(i, i % 2 == 0 ? "a" : "b", "{}", "{}");
-    }
     read_table();
     outbox_destroy(outbox, 20u * 1000000u);
     ck_assert_int_eq(confirmed_count, 100); /* it waited for what was handed in */

@@ -41,9 +41,8 @@ static void on_answer(void *arg, const struct resolver_answer *answer)
     (void)snprintf(told->text, sizeof told->text, "%s", answer->text);
     told->ttl_us = answer->ttl_us;
     told->count = answer->count;
-    for (uint32_t i = 0; i < answer->count; i++) {
+    for (uint32_t i = 0; i < answer->count; i++)
         resolver_address_format(&answer->addresses[i], told->addresses[i]);
-    }
     resolver_destroy(told->destroys);
 }
 
@@ -65,9 +64,8 @@ static void teardown(void)
 static void wait_for(const struct told *told)
 {
     uint64_t until_us = clock_us() + 30000000u;
-    while (told->times == 0 && clock_us() < until_us) {
+    while (told->times == 0 && clock_us() < until_us)
         ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE), 0);
-    }
     ck_assert_uint_eq(told->times, 1);
 }
 
@@ -82,11 +80,9 @@ static struct resolver_question *ask(const char *host, struct told *told)
 
 static bool has(const struct told *told, const char *address)
 {
-    for (uint32_t i = 0; i < told->count; i++) {
-        if (strcmp(told->addresses[i], address) == 0) {
+    for (uint32_t i = 0; i < told->count; i++)
+        if (strcmp(told->addresses[i], address) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -137,9 +133,8 @@ START_TEST(no_such_name)
 {
     /* A name that does not exist, and one without an address, are answers: not found. */
     struct told told = {0};
-    if (_i == 1) {
+    if (_i == 1)
         nameserver_set(&server, NAME, 5, NULL);
-    }
     (void)ask(NAME, &told);
     wait_for(&told);
     ck_assert_int_eq(told.error, TROTH_ERROR_NOT_FOUND);
@@ -150,7 +145,7 @@ END_TEST
 
 START_TEST(server_in_trouble)
 {
-    /* A server that can not say has not said that there is no such name. */
+    /* A server that cannot say has not said that there is no such name. */
     struct told told = {0};
     nameserver_set(&server, NAME, 5, "192.0.2.1", NULL);
     server.way = NAMESERVER_FAILS;
@@ -226,16 +221,14 @@ START_TEST(destroyed)
     struct told told = {0};
     struct told other = {0};
     nameserver_set(&server, NAME, 5, "192.0.2.1", NULL);
-    if (_i == 1) {
+    if (_i == 1)
         told.destroys = resolver;
-    }
     (void)ask(NAME, &told);
     (void)ask(NAME, &other);
-    if (_i == 1) {
+    if (_i == 1)
         wait_for(&told);
-    } else {
+    else
         resolver_destroy(resolver);
-    }
     resolver = NULL;
     (void)event_base_loop(base, EVLOOP_NONBLOCK);
     ck_assert_uint_eq(other.times, 0);

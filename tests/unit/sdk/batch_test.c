@@ -23,7 +23,6 @@ static void teardown(void)
 static const char *ask(const char *body)
 {
     const char *answer;
-
     ck_assert_int_eq(wire_ask(&rig, "POST", "/", HEADERS, body, &answer), 200);
     return answer;
 }
@@ -33,7 +32,6 @@ START_TEST(each_gets_its_result)
 {
     char body[2048];
     const char *answer;
-
     snprintf(body, sizeof body, "%s\n%s\n%s", line("prepare", 1, "echo", "{\"n\":1}"),
              line("commit", 2, "echo", NULL), line("prepare", 3, "no", "{}"));
     answer = ask(body);
@@ -50,7 +48,6 @@ END_TEST
 START_TEST(payloads_are_untouched)
 {
     const char *input = "{\"a\":9007199254740993,\"b\":0.10,\"c\":1e400,\"d\":\"\\u00e9\\/\"}";
-
     ck_assert_ptr_nonnull(strstr(ask(line("execute", 1, "echo", input)), input));
 }
 END_TEST
@@ -60,7 +57,6 @@ START_TEST(results_are_streamed)
 {
     char body[1024];
     int fd = wire_dial(&rig);
-
     snprintf(body, sizeof body, "%s\n%s\n", line("prepare", 1, "late", "{}"),
              line("prepare", 2, "echo", "{}"));
     wire_request(fd, "POST", "/", HEADERS, body);
@@ -81,10 +77,8 @@ static void *answer_some(void *arg)
 {
     const struct answerer *mine = arg;
     unsigned i;
-
-    for (i = mine->first; i < mine->count; i += mine->step) {
+    for (i = mine->first; i < mine->count; i += mine->step)
         troth_reply_vote(rig.late[i], TROTH_VOTE_YES, (struct troth_span){"{\"ok\":true}", 11});
-    }
     return NULL;
 }
 
@@ -98,9 +92,8 @@ START_TEST(late_replies_from_threads)
     unsigned i;
     int fd = wire_dial(&rig);
 
-    for (i = 1; i <= COMMANDS; i++) {
+    for (i = 1; i <= COMMANDS; i++)
         strcat(strcat(body, line("prepare", i, "late", "{}")), "\n");
-    }
     wire_request(fd, "POST", "/", "Connection: close\r\n" HEADERS, body);
     free(body);
     rig_wait_late(&rig, COMMANDS);
@@ -108,14 +101,12 @@ START_TEST(late_replies_from_threads)
         answerers[i] = (struct answerer){.first = i, .step = THREADS, .count = COMMANDS};
         ck_assert_int_eq(pthread_create(&answerers[i].thread, NULL, answer_some, &answerers[i]), 0);
     }
-    for (i = 0; i < THREADS; i++) {
+    for (i = 0; i < THREADS; i++)
         pthread_join(answerers[i].thread, NULL);
-    }
     answer = wire_until(fd, NULL);
     ck_assert_uint_eq(count_of(answer, "\"result\":\"vote\""), COMMANDS);
-    for (i = 1; i <= COMMANDS; i++) {
+    for (i = 1; i <= COMMANDS; i++)
         ck_assert_uint_eq(count_of(answer, gtid_text(i)), 1);
-    }
     close(fd);
 }
 END_TEST
@@ -123,7 +114,6 @@ END_TEST
 static const char *said_last(void)
 {
     static char said[sizeof rig.said];
-
     pthread_mutex_lock(&rig.lock);
     memcpy(said, rig.said, sizeof said);
     pthread_mutex_unlock(&rig.lock);
@@ -135,7 +125,6 @@ START_TEST(one_bad_line)
 {
     char body[1024];
     const char *answer;
-
     snprintf(body, sizeof body, "%s\n{\"op\":\"prepare\"}\n\n%s\r\n",
              line("prepare", 1, "echo", "{}"), line("prepare", 2, "echo", "{}"));
     answer = ask(body);
@@ -149,7 +138,6 @@ END_TEST
 START_TEST(diagnostics_name_the_branch)
 {
     char body[512], words[256];
-
     (void)ask(line("prepare", 1, "unheard_of", "{}"));
     snprintf(words, sizeof words,
              "event=no_handler gtid=%s branch=1 attempt=1 op=prepare operation=unheard_of",
@@ -172,7 +160,6 @@ END_TEST
 START_TEST(a_commit_with_a_bad_output_is_done_without_it)
 {
     const char *answer = ask(line("commit", 1, "garbage", NULL));
-
     ck_assert_msg(strstr(answer, "\"result\":\"done\"") != NULL, "%s", answer);
     ck_assert_ptr_null(strstr(answer, "output"));
     ck_assert_ptr_nonnull(strstr(said_last(), "event=bad_output"));
@@ -193,7 +180,6 @@ START_TEST(too_long_a_line)
 {
     const size_t len = (1u << 20) + 4096;
     char *body = malloc(len + 1024);
-
     memset(body, ' ', len);
     body[0] = '{';
     snprintf(body + len, 1024, "\n%s\n", line("prepare", 1, "echo", "{}"));
@@ -208,7 +194,6 @@ START_TEST(too_large_a_body)
 {
     char head[256];
     int fd = wire_dial(&rig);
-
     snprintf(head, sizeof head,
              "POST / HTTP/1.1\r\nHost: x\r\n" HEADERS "Content-Length: %u\r\n\r\n", (2u << 20) + 1);
     wire_send(fd, head, strlen(head));
@@ -221,7 +206,6 @@ END_TEST
 START_TEST(no_journal)
 {
     const char *body = line("prepare", 1, "late", "{}");
-
     ck_assert_int_eq(wire_ask(&rig, "POST", "/", "", body, NULL), 400);
     ck_assert_int_eq(wire_ask(&rig, "POST", "/", "Troth-Journal: nonsense\r\n", body, NULL), 400);
     ck_assert_uint_eq(rig.late_count, 0);
@@ -234,7 +218,6 @@ START_TEST(too_many_journals)
     const char *body = line("prepare", 1, "echo", "{}");
     char headers[64];
     unsigned i;
-
     for (i = 0; i <= TROTH_JOURNALS_MAX; i++) {
         snprintf(headers, sizeof headers, "Troth-Journal: %016x\r\n", i);
         ck_assert_int_eq(wire_ask(&rig, "POST", "/", headers, body, NULL),
@@ -249,7 +232,6 @@ END_TEST
 START_TEST(nobody_there)
 {
     static const char said[] = "\"result\":\"no_operation\",\"reason\":\"no handler for ";
-
     ck_assert_ptr_nonnull(strstr(ask(line("prepare", 1, "nosuch", "{}")), said));
     ck_assert_ptr_nonnull(strstr(ask(line("execute", 1, "bare", "{}")), said));
     ck_assert_ptr_nonnull(strstr(ask(line("commit", 1, "nosuch", NULL)), said));
@@ -270,7 +252,6 @@ START_TEST(client_leaves)
 {
     int fd = wire_dial(&rig);
     const char *body = line("prepare", 1, "late", "{}");
-
     wire_request(fd, "POST", "/", HEADERS, body);
     rig_wait_late(&rig, 1);
     close(fd);
@@ -283,7 +264,6 @@ END_TEST
 TCase *batch_tests(void)
 {
     TCase *tests = tcase_create("batch");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, each_gets_its_result);

@@ -25,7 +25,6 @@ static unsigned answers;
 static void append_header(struct http_exchange *exchange, const char *name)
 {
     struct troth_span value;
-
     if (http_exchange_header(exchange, name, &value)) {
         snprintf(last_headers + strlen(last_headers), sizeof last_headers - strlen(last_headers),
                  "%s: %.*s;", name, (int)value.len, value.data);
@@ -39,7 +38,6 @@ static void on_request(void *arg, struct http_exchange *exchange)
     const struct troth_span query = http_exchange_query(exchange);
     const struct troth_span body = http_exchange_body(exchange);
     char text[256];
-
     (void)arg;
     requests++;
     snprintf(last_request, sizeof last_request, "%.*s %.*s %.*s %.*s", (int)method.len, method.data,
@@ -47,9 +45,8 @@ static void on_request(void *arg, struct http_exchange *exchange)
     last_headers[0] = '\0';
     append_header(exchange, "Idempotency-Key");
     append_header(exchange, "Prefer");
-    if (status == 0) {
+    if (status == 0)
         return; /* never answered */
-    }
     snprintf(text, sizeof text, "%s", reply_body);
     if (open_for > 0) {
         open_for--;
@@ -74,7 +71,6 @@ static void setup(void)
                                               .handler = on_request};
     char url[64];
     struct troth_client_config mine = {TROTH_CLIENT_CONFIG_INIT, .url = url, .connections_max = 2};
-
     base = event_base_new();
     ck_assert_int_eq(http_loop_create(base, &loop), 0);
     http_loop_autoflush(loop);
@@ -96,9 +92,8 @@ static void teardown(void)
 
 static void until_answered(void)
 {
-    while (answers == 0) { /* the test's own timeout is the bound */
+    while (answers == 0) /* the test's own timeout is the bound */
         ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
-    }
     ck_assert_uint_eq(answers, 1);
     answers = 0;
 }
@@ -106,7 +101,6 @@ static void until_answered(void)
 static troth_gtid gtid(void)
 {
     troth_gtid id;
-
     ck_assert_int_eq(
         troth_gtid_parse("019aa4b6-4500-8003-8000-004000000001", TROTH_GTID_TEXT_LEN, &id), 0);
     return id;
@@ -122,7 +116,6 @@ START_TEST(starting)
                                       .input = {"{\"n\":0.10}", 10},
                                       .idempotency_key = "k-1",
                                       .wait_s = 3};
-
     ck_assert_int_eq(troth_client_start(client, &start, on_answer, NULL), 0);
     ck_assert_uint_eq(answers, 0);
     until_answered();
@@ -144,7 +137,6 @@ START_TEST(interactive)
     const struct troth_enlist enlist = {TROTH_ENLIST_INIT,    .gtid = id,
                                         .branch = 7,          .participant = "bank_a",
                                         .operation = "debit", .prepared = true};
-
     ck_assert_int_eq(troth_client_begin(client, 30000000, on_answer, NULL), 0);
     until_answered();
     ck_assert_str_eq(last_request, "POST /v1/transactions  {\"mode\":\"2pc\",\"timeout\":\"30s\"}");
@@ -227,7 +219,6 @@ START_TEST(not_known_here)
 {
     const struct troth_start start = {TROTH_START_INIT, .definition = "transfer"};
     const troth_gtid id = gtid();
-
     status = 504;
     reply_body = "{\"title\":\"?\",\"gtid\":\"019aa4b6-4500-8003-8000-004000000001\"}";
     ck_assert_int_eq(troth_client_start(client, &start, on_answer, NULL), 0);
@@ -248,7 +239,6 @@ END_TEST
 START_TEST(waiting)
 {
     const troth_gtid id = gtid();
-
     open_for = 2;
     ck_assert_int_eq(troth_client_wait(client, &id, 10000000, on_answer, NULL), 0);
     until_answered();
@@ -267,14 +257,12 @@ END_TEST
 START_TEST(full_and_gone)
 {
     const troth_gtid id = gtid();
-
     status = 0;
     ck_assert_int_eq(troth_client_get(client, &id, on_answer, NULL), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_answer, NULL), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_answer, NULL), TROTH_ERROR_FULL);
-    while (requests < 2) {
+    while (requests < 2)
         ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
-    }
     troth_client_destroy(client);
     client = NULL;
     ck_assert_uint_eq(answers, 2);
@@ -290,7 +278,6 @@ START_TEST(blocking)
     const struct troth_client_config bad = {TROTH_CLIENT_CONFIG_INIT, .url = "gopher://x"};
     const troth_gtid id = gtid();
     struct troth_client *own = NULL;
-
     ck_assert_int_eq(troth_client_create(NULL, &bad, &own), TROTH_ERROR_CONFIG);
     ck_assert_int_eq(troth_client_create(NULL, &config, &own), 0);
     ck_assert_int_eq(troth_client_get(own, &id, on_answer, NULL), 0);
@@ -305,7 +292,6 @@ END_TEST
 TCase *client_tests(void)
 {
     TCase *tests = tcase_create("client");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, starting);

@@ -23,7 +23,6 @@ static int heard;
 static void on_other(void *arg, const struct troth_answer *answer)
 {
     const troth_gtid id = {{0}};
-
     (void)arg;
     others++;
     ck_assert_int_eq(answer->error, TROTH_ERROR_SHUTTING_DOWN);
@@ -43,7 +42,6 @@ static void client_setup(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
-
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, sizeof address), 0);
@@ -61,9 +59,8 @@ static void client_teardown(void)
 
 static void turn_until_first(struct event_base *of)
 {
-    while (first == 0) { /* the test's own timeout is the bound */
+    while (first == 0) /* the test's own timeout is the bound */
         ck_assert_int_ge(event_base_loop(of, EVLOOP_ONCE), 0);
-    }
     ck_assert_int_ge(event_base_loop(of, EVLOOP_NONBLOCK), 0);
 }
 
@@ -74,7 +71,6 @@ static void ask_three(uint64_t timeout_us)
     const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT, .url = url,
                                                .timeout_us = timeout_us};
     const troth_gtid id = {{0}};
-
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_first, NULL), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_other, NULL), 0);
@@ -85,14 +81,12 @@ static void answer_one(const char *text)
 {
     char request[1024];
     int fd = -1;
-
     while (fd < 0) { /* connections are made by the loop */
         ck_assert_int_ge(event_base_loop(base, EVLOOP_NONBLOCK), 0);
         fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
     }
-    while (recv(fd, request, sizeof request, MSG_DONTWAIT) <= 0) {
+    while (recv(fd, request, sizeof request, MSG_DONTWAIT) <= 0)
         ck_assert_int_ge(event_base_loop(base, EVLOOP_NONBLOCK), 0);
-    }
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
     close(fd);
 }
@@ -132,7 +126,6 @@ START_TEST(client_that_is_refused)
                                          "http://troth.invalid:1"};
     const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT, .url = nobody[_i]};
     const troth_gtid id = {{0}};
-
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_first, NULL), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_other, NULL), 0);
@@ -148,7 +141,6 @@ START_TEST(client_in_the_end_of_waiting)
     const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT,
                                                .url = "http://127.0.0.1:1"};
     const troth_gtid id = {{0}};
-
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
     ck_assert_int_eq(troth_client_wait(client, &id, 60000, on_first, NULL), 0);
     turn_until_first(base);
@@ -162,7 +154,6 @@ START_TEST(client_that_blocks)
     const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT,
                                                .url = "http://127.0.0.1:1"};
     const troth_gtid id = {{0}};
-
     ck_assert_int_eq(troth_client_create(NULL, &config, &client), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_first, NULL), 0);
     ck_assert_int_eq(troth_client_block(client), TROTH_ERROR_SHUTTING_DOWN);
@@ -182,7 +173,6 @@ START_TEST(client_with_its_host)
     const struct troth_client_config config = {TROTH_CLIENT_CONFIG_INIT,
                                                .url = "http://127.0.0.1:1"};
     const troth_gtid id = {{0}};
-
     ck_assert_int_eq(troth_client_create(base, &config, &client), 0);
     ck_assert_int_eq(troth_client_get(client, &id, on_last, NULL), 0);
     ck_assert_int_ge(event_base_dispatch(base), 0);
@@ -199,18 +189,15 @@ static bool replies_first;
 static void end_it(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     const struct troth_span none = {NULL, 0};
-
     (void)arg;
     (void)call;
     handled++;
-    if (replies_first) {
+    if (replies_first)
         troth_reply_vote(reply, TROTH_VOTE_YES, none);
-    }
     ck_assert_int_eq(troth_participant_destroy(participant), 0);
     ck_assert_int_eq(troth_participant_destroy(participant), 0);
-    if (!replies_first) {
+    if (!replies_first)
         troth_reply_vote(reply, TROTH_VOTE_YES, none);
-    }
 }
 
 static void *send_and_wait(void *arg)
@@ -218,7 +205,6 @@ static void *send_and_wait(void *arg)
     const struct rig wire = {.port = *(const uint16_t *)arg};
     char body[1024];
     int fd = wire_dial(&wire);
-
     (void)snprintf(body, sizeof body, "%s\n%s\n", line("prepare", 1, "end", "{}"),
                    line("prepare", 2, "end", "{}"));
     wire_request(fd, "POST", "/", HEADERS, body);
@@ -236,7 +222,6 @@ START_TEST(participant_in_its_handler)
     const bool own_loop = (_i & 2) != 0;
     pthread_t thread;
     uint16_t port;
-
     replies_first = (_i & 1) != 0;
     base = event_base_new();
     ck_assert_int_eq(troth_participant_create(&config, &participant), 0);
@@ -244,11 +229,10 @@ START_TEST(participant_in_its_handler)
     ck_assert_int_eq(troth_participant_attach(participant, base), 0);
     port = troth_participant_port(participant);
     ck_assert_int_eq(pthread_create(&thread, NULL, send_and_wait, &port), 0);
-    if (own_loop) {
+    if (own_loop)
         ck_assert_int_eq(troth_participant_run(participant), TROTH_ERROR_SHUTTING_DOWN);
-    } else {
+    else
         ck_assert_int_ge(event_base_dispatch(base), 0); /* until it has nothing more to do */
-    }
     pthread_join(thread, NULL);
     ck_assert_uint_eq(handled, 1);
     event_base_free(base);
@@ -258,7 +242,6 @@ END_TEST
 TCase *destroy_tests(void)
 {
     TCase *tests = tcase_create("destroy");
-
     tcase_set_timeout(tests, 30);
     tcase_add_checked_fixture(tests, client_setup, client_teardown);
     tcase_add_loop_test(tests, client_in_its_answer, 0, 3);
@@ -273,7 +256,6 @@ TCase *destroy_tests(void)
 TCase *destroy_participant_tests(void)
 {
     TCase *tests = tcase_create("destroy participant");
-
     tcase_set_timeout(tests, 30);
     tcase_add_loop_test(tests, participant_in_its_handler, 0, 4);
     return tests;

@@ -7,7 +7,6 @@ int main(void)
     Suite *suite = suite_create("sdk");
     SRunner *runner;
     int failed;
-
     suite_add_tcase(suite, batch_tests());
     suite_add_tcase(suite, plain_tests());
     suite_add_tcase(suite, participant_tests());

@@ -86,7 +86,6 @@ static int parse_command(void)
     struct command command = {.branch = 77};
     const char *why;
     const int error = message_command_parse(text, &scratch, &command, &why);
-
     spared = true;
     ck_assert_uint_eq(command.branch, error == 0 ? 1 : 77); /* untouched on failure */
     return error;
@@ -101,7 +100,6 @@ static int parse_result(void)
     struct result result = {.branch = 77};
     const char *why;
     const int error = message_result_parse(text, &scratch, &result, &why);
-
     spared = true;
     ck_assert_uint_eq(result.branch, error == 0 ? 1 : 77);
     return error;
@@ -112,7 +110,6 @@ static int make_participant(void)
     const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .base = "/bank"};
     struct troth_participant *made = NULL;
     const int error = troth_participant_create(&config, &made);
-
     spared = true;
     ck_assert((made != NULL) == (error == 0));
     troth_participant_destroy(made);
@@ -157,7 +154,6 @@ static void check_broken(const char *answer)
     const bool fine = answer[0] == '\0' || strncmp(answer, "HTTP/1.1 200 ", 13) == 0 ||
                       strncmp(answer, "HTTP/1.1 5", 10) == 0 ||
                       strncmp(answer, "HTTP/1.1 409 ", 13) == 0;
-
     ck_assert_msg(fine, "%s", answer);
     ck_assert_msg(count_of(answer, "\"result\":") == sound_results(answer), "%s", answer);
 }
@@ -168,14 +164,12 @@ static const char *post(int fd, const char *target, const char *headers, const c
     static char answer[65536];
     size_t len = 0;
     ssize_t got;
-
     len = (size_t)snprintf(answer, sizeof answer,
                            "POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n%s", target,
                            headers, strlen(body), body);
     (void)send(fd, answer, len, MSG_NOSIGNAL); /* it may be closed already: then nothing comes */
-    for (len = 0; (got = recv(fd, answer + len, sizeof answer - 1 - len, 0)) > 0;) {
+    for (len = 0; (got = recv(fd, answer + len, sizeof answer - 1 - len, 0)) > 0;)
         len += (size_t)got;
-    }
     ck_assert_msg(got == 0 || errno == ECONNRESET, "it waits for ever: %s", strerror(errno));
     answer[len] = '\0';
     return answer;
@@ -187,7 +181,6 @@ static void starve(const char *target, const char *headers, const char *body)
     struct rig rig;
     int32_t n;
     bool failed = true;
-
     spared = true; /* this thread; the participant has one of its own */
     for (n = 0; failed; n++) {
         const char *answer;
@@ -201,9 +194,8 @@ static void starve(const char *target, const char *headers, const char *body)
         failed = has_failed();
         check_broken(answer);
         close(fd);
-        if (!failed) {
+        if (!failed)
             ck_assert_msg(strncmp(answer, "HTTP/1.1 200 ", 13) == 0, "%s", answer);
-        }
         ck_assert_int_eq(wire_ask(&rig, "POST", target, headers, body, &answer), 200);
         ck_assert_ptr_nonnull(strstr(answer, "{\"n\":1}"));
         rig_stop(&rig);
@@ -216,7 +208,6 @@ static void starve(const char *target, const char *headers, const char *body)
 START_TEST(batch)
 {
     char body[1024];
-
     snprintf(body, sizeof body, "%s\n%s\n", line("prepare", 1, "echo", "{\"n\":1}"),
              line("prepare", 2, "no", "{}"));
     starve("/", "Connection: close\r\n" HEADERS, body);
@@ -227,7 +218,6 @@ END_TEST
 START_TEST(plain)
 {
     char headers[512];
-
     snprintf(headers, sizeof headers,
              "Connection: close\r\n" HEADERS "Troth-Gtid: %s\r\nTroth-Branch: 1\r\n"
              "Troth-Attempt: 1\r\nTroth-Timeout: 5s\r\n",
@@ -239,7 +229,6 @@ END_TEST
 TCase *memory_tests(void)
 {
     TCase *tests = tcase_create("memory");
-
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, parsers_and_making);
     tcase_add_test(tests, batch);

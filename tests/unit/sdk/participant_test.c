@@ -14,7 +14,6 @@ START_TEST(bad_configuration)
                                                    .slots = TROTH_SLOTS_MAX + 1};
     const struct troth_participant_config base = {TROTH_PARTICIPANT_CONFIG_INIT, .base = "bank"};
     struct troth_participant *made = NULL;
-
     ck_assert_int_eq(troth_participant_create(NULL, &made), TROTH_ERROR_INVALID);
     ck_assert_int_eq(troth_participant_create(&slots, &made), TROTH_ERROR_INVALID);
     ck_assert_int_eq(troth_participant_create(&base, &made), TROTH_ERROR_INVALID);
@@ -31,7 +30,6 @@ START_TEST(registration)
     struct troth_participant *made;
     char name[16];
     unsigned i;
-
     ck_assert_int_eq(troth_participant_create(&config, &made), 0);
     ck_assert_int_eq(troth_participant_handle(made, "Debit", &none, NULL), TROTH_ERROR_INVALID);
     ck_assert_int_eq(troth_participant_handle(made, "", &none, NULL), TROTH_ERROR_INVALID);
@@ -53,7 +51,6 @@ START_TEST(cannot_listen)
     struct troth_participant_config taken = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
     struct troth_participant *made;
     struct rig rig;
-
     rig_start(&rig, NULL);
     taken.port = rig.port;
     ck_assert_int_eq(troth_participant_create(&nowhere, &made), 0);
@@ -76,7 +73,6 @@ START_TEST(too_many_pending)
     char body[2048];
     const char *answer;
     int fd;
-
     rig_start(&rig, &config);
     fd = wire_dial(&rig);
     snprintf(body, sizeof body, "%s\n%s\n%s\n", line("prepare", 1, "late", "{}"),
@@ -99,7 +95,6 @@ START_TEST(reply_after_the_end)
 {
     struct rig rig;
     int fd;
-
     rig_start(&rig, NULL);
     fd = wire_dial(&rig);
     wire_request(fd, "POST", "/", HEADERS, line("prepare", 1, "late", "{\"n\":1}"));
@@ -113,7 +108,6 @@ END_TEST
 TCase *participant_tests(void)
 {
     TCase *tests = tcase_create("participant");
-
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, bad_configuration);
     tcase_add_test(tests, registration);

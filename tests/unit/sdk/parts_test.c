@@ -16,7 +16,6 @@ static troth_gtid made(uint16_t shard, uint32_t epoch, uint64_t counter)
     const struct troth_gtid_parts parts = {
         .unix_ms = 1, .shard = shard, .epoch = epoch, .counter = counter};
     troth_gtid gtid;
-
     ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
     return gtid;
 }
@@ -28,7 +27,6 @@ START_TEST(epochs)
     struct journal_seen *seen;
     const troth_gtid first = made(1, 5, 1), same = made(1, 5, 2), old = made(1, 4, 9);
     const troth_gtid other = made(2, 9, 1), newer = made(1, 6, 1);
-
     ck_assert_int_eq(journals_find(&journals, span(JOURNAL), &seen), 0);
     ck_assert(!journals_gtid(seen, &first));
     ck_assert(!journals_gtid(seen, &same));
@@ -47,7 +45,6 @@ START_TEST(oldest_open)
     struct journal_seen *seen;
     const troth_gtid a = made(1, 5, 10), b = made(2, 1, 3), lower = made(1, 5, 9);
     char list[128], text[TROTH_GTID_TEXT_LEN + 1];
-
     ck_assert_int_eq(journals_find(&journals, span(JOURNAL), &seen), 0);
     troth_gtid_format(&a, text);
     strcpy(list, text);
@@ -73,7 +70,6 @@ START_TEST(outputs_are_taken_once)
     struct troth_span output;
     char *memory;
     static char large[8192];
-
     call.gtid = made(1, 5, 10);
     ck_assert_int_eq(outputs_create(64, &outputs), 0);
     outputs_put(outputs, &call, span("{\"n\":1}"));
@@ -103,7 +99,6 @@ START_TEST(input_members)
     struct troth_call call = {.input = span("{\"n\":-5,\"f\":1.5,\"t\":\"a\\u0062\",\"z\":null}")};
     int64_t number = 0;
     char text[3];
-
     ck_assert_int_eq(troth_call_int64(&call, "n", &number), 0);
     ck_assert_int_eq(number, -5);
     ck_assert_int_eq(troth_call_int64(&call, "f", &number), TROTH_ERROR_TYPE);
@@ -123,7 +118,6 @@ END_TEST
 TCase *parts_tests(void)
 {
     TCase *tests = tcase_create("parts");
-
     tcase_add_test(tests, epochs);
     tcase_add_test(tests, oldest_open);
     tcase_add_test(tests, outputs_are_taken_once);

@@ -10,7 +10,6 @@ static void setup(void)
 {
     const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT,
                                                     .base = "/bank/"};
-
     rig_start(&rig, &config);
 }
 
@@ -22,7 +21,6 @@ static void teardown(void)
 static int ask(const char *target, const char *body, const char **ret_answer)
 {
     char headers[256];
-
     snprintf(headers, sizeof headers,
              "Troth-Journal: " JOURNAL "\r\nTroth-Gtid: %s\r\nTroth-Branch: 1\r\n"
              "Troth-Attempt: 1\r\nTroth-Timeout: 4.5s\r\n",
@@ -34,7 +32,6 @@ static int ask(const char *target, const char *body, const char **ret_answer)
 START_TEST(statuses)
 {
     const char *answer;
-
     ck_assert_int_eq(ask("/bank/echo/prepare", "{\"n\":0.10}", &answer), 200);
     ck_assert_ptr_nonnull(strstr(answer, "Troth-Vote: yes"));
     ck_assert_ptr_nonnull(strstr(answer, "Troth-Slots: 16"));
@@ -59,7 +56,6 @@ START_TEST(conflict)
     char headers[320];
     char blocker[80];
     const char *answer;
-
     ck_assert_int_eq(ask("/bank/hot/prepare", "{}", &answer), 503);
     ck_assert_ptr_nonnull(strstr(answer, "Troth-Conflict: true\r\n"));
     ck_assert_ptr_null(strstr(answer, "Troth-Blocker"));
@@ -103,7 +99,6 @@ START_TEST(bad_requests)
         "Troth-Gtid: %s\r\nTroth-Branch: 1\r\nTroth-Attempt: 1\r\nTroth-Lock-Timeout: 5\r\n",
     };
     size_t i;
-
     for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char headers[512] = "Troth-Journal: " JOURNAL "\r\n";
         const char *gtid = strstr(bad[i], "%s");
@@ -127,7 +122,6 @@ END_TEST
 START_TEST(batch_at_the_base)
 {
     const char *body = line("prepare", 1, "echo", "{}");
-
     ck_assert_int_eq(wire_ask(&rig, "POST", "/bank", "Troth-Journal: " JOURNAL "\r\n", body, NULL),
                      200);
     ck_assert_int_eq(wire_ask(&rig, "POST", "/bank/", "Troth-Journal: " JOURNAL "\r\n", body, NULL),
@@ -138,7 +132,6 @@ END_TEST
 TCase *plain_tests(void)
 {
     TCase *tests = tcase_create("http binding");
-
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, statuses);

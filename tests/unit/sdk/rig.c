@@ -11,17 +11,15 @@
 static void echo(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     (void)arg;
-    if (call->op == TROTH_OP_PREPARE) {
+    if (call->op == TROTH_OP_PREPARE)
         troth_reply_vote(reply, TROTH_VOTE_YES, call->input);
-    } else {
+    else
         troth_reply_done(reply, TROTH_BRANCH_COMMITTED, call->input);
-    }
 }
 
 static void keep(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     struct rig *rig = arg;
-
     (void)call;
     pthread_mutex_lock(&rig->lock);
     ck_assert_uint_lt(rig->late_count, LATE_MAX);
@@ -48,7 +46,6 @@ static void later(void *arg, const struct troth_call *call, struct troth_reply *
 static void hot(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     char reason[64];
-
     (void)arg;
     (void)snprintf(reason, sizeof reason, "waited %llu us%s",
                    (unsigned long long)call->lock_wait_us, call->ordered ? ", in order" : "");
@@ -72,13 +69,11 @@ static void spoilt(void *arg, const struct troth_call *call, struct troth_reply 
 static void garbage(void *arg, const struct troth_call *call, struct troth_reply *reply)
 {
     const struct troth_span output = {"{]", 2};
-
     (void)arg;
-    if (call->op == TROTH_OP_COMMIT) {
+    if (call->op == TROTH_OP_COMMIT)
         troth_reply_done(reply, TROTH_BRANCH_COMMITTED, output);
-    } else {
+    else
         troth_reply_vote(reply, TROTH_VOTE_YES, output);
-    }
 }
 
 static void quiet(void *arg, const struct troth_call *call, struct troth_reply *reply)
@@ -93,14 +88,12 @@ static void handle(struct rig *rig, const char *name, troth_handler handler)
     const struct troth_handlers handlers = {
         TROTH_HANDLERS_INIT, .prepare = handler,    .commit = handler, .abort = handler,
         .execute = handler,  .compensate = handler, .status = handler};
-
     ck_assert_int_eq(troth_participant_handle(rig->participant, name, &handlers, rig), 0);
 }
 
 static void *run(void *arg)
 {
     struct rig *rig = arg;
-
     ck_assert_int_eq(troth_participant_run(rig->participant), 0);
     return NULL;
 }
@@ -108,11 +101,9 @@ static void *run(void *arg)
 static void diagnostic(void *arg, enum troth_severity severity, const char *text)
 {
     struct rig *rig = arg;
-
     (void)severity;
-    if (strchr(text, '\n') != NULL) { /* no ck_assert_…: that allocates */
+    if (strchr(text, '\n') != NULL) /* no ck_assert_…: that allocates */
         ck_abort_msg("%s", text);
-    }
     pthread_mutex_lock(&rig->lock);
     rig->diagnostics++;
     (void)snprintf(rig->said, sizeof rig->said, "%s", text);
@@ -122,13 +113,11 @@ static void diagnostic(void *arg, enum troth_severity severity, const char *text
 void rig_start(struct rig *rig, const struct troth_participant_config *config)
 {
     struct troth_participant_config mine = {TROTH_PARTICIPANT_CONFIG_INIT, .port = 0};
-
     memset(rig, 0, sizeof *rig);
     pthread_mutex_init(&rig->lock, NULL);
     pthread_cond_init(&rig->moved, NULL);
-    if (config != NULL) {
+    if (config != NULL)
         mine = *config;
-    }
     mine.diagnostic = diagnostic;
     mine.diagnostic_arg = rig;
     ck_assert_int_eq(troth_participant_create(&mine, &rig->participant), 0);
@@ -160,9 +149,8 @@ void rig_stop(struct rig *rig)
 void rig_wait_late(struct rig *rig, unsigned count)
 {
     pthread_mutex_lock(&rig->lock);
-    while (rig->late_count < count) { /* the test's own timeout is the bound */
+    while (rig->late_count < count) /* the test's own timeout is the bound */
         pthread_cond_wait(&rig->moved, &rig->lock);
-    }
     pthread_mutex_unlock(&rig->lock);
 }
 
@@ -173,7 +161,6 @@ int wire_dial(const struct rig *rig)
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(rig->port)};
     const struct timeval patience = {.tv_sec = PATIENCE_S};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
@@ -196,13 +183,11 @@ void wire_request(int fd, const char *method, const char *target, const char *he
                   const char *body)
 {
     char head[2048];
-
     snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n",
              method, target, headers, body == NULL ? 0 : strlen(body));
     wire_send(fd, head, strlen(head));
-    if (body != NULL) {
+    if (body != NULL)
         wire_send(fd, body, strlen(body));
-    }
 }
 
 const char *wire_until(int fd, const char *text)
@@ -210,7 +195,6 @@ const char *wire_until(int fd, const char *text)
     static char answer[REPLY_BYTES];
     size_t len = 0;
     ssize_t got;
-
     do {
         got = recv(fd, answer + len, sizeof answer - 1 - len, 0);
         ck_assert_msg(got >= 0, "no answer in time");
@@ -226,15 +210,13 @@ int wire_ask(const struct rig *rig, const char *method, const char *target, cons
     char all[1024];
     int fd = wire_dial(rig);
     const char *answer;
-
     snprintf(all, sizeof all, "Connection: close\r\n%s", headers);
     wire_request(fd, method, target, all, body);
     answer = wire_until(fd, NULL);
     close(fd);
     ck_assert_msg(strncmp(answer, "HTTP/1.1 ", 9) == 0, "%s", answer);
-    if (ret_answer != NULL) {
+    if (ret_answer != NULL)
         *ret_answer = answer;
-    }
     return atoi(answer + 9);
 }
 
@@ -246,7 +228,6 @@ const char *gtid_text(unsigned counter)
         .unix_ms = 1763700000000, .shard = 3, .epoch = 1, .counter = counter};
     char *text = texts[next++ % 4];
     troth_gtid gtid;
-
     ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
     troth_gtid_format(&gtid, text);
     return text;
@@ -257,7 +238,6 @@ const char *line(const char *op, unsigned counter, const char *operation, const 
     static char lines[4][512];
     static unsigned next;
     char *text = lines[next++ % 4];
-
     snprintf(text, sizeof lines[0],
              "{\"op\":\"%s\",\"gtid\":\"%s\",\"branch\":1,\"attempt\":1,\"operation\":\"%s\","
              "\"timeout\":\"5s\"%s%s}",
@@ -269,7 +249,6 @@ const char *line(const char *op, unsigned counter, const char *operation, const 
 unsigned count_of(const char *text, const char *part)
 {
     unsigned count = 0;
-
     while ((text = strstr(text, part)) != NULL) {
         count++;
         text += strlen(part);

@@ -293,11 +293,10 @@ const char *rig_wake(struct rig *rig)
 
 const struct txn_record *rig_record(struct rig *rig, enum txn_record_kind kind)
 {
-    for (uint32_t i = 0; i < rig->effects.count; i++) {
+    for (uint32_t i = 0; i < rig->effects.count; i++)
         if (rig->effects.list[i].kind == TXN_EFFECT_PERSIST &&
             rig->effects.list[i].record.kind == kind)
             return &rig->effects.list[i].record;
-    }
     ck_abort_msg("no record %s", txn_record_kind_name(kind));
     return NULL;
 }

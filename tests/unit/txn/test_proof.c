@@ -204,7 +204,7 @@ START_TEST(a_doubtful_refusal_behind_the_pivot_is_revoked)
         ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "persist step 2 trying!");
         ck_assert_str_eq(rig_durable(rig, TXN_RECORD_STEP), "send 2 execute #2");
         break;
-    default: /* it can not say: the same attempt, for only its key tells the two apart */
+    default: /* it cannot say: the same attempt, for only its key tells the two apart */
         ck_assert_str_eq(
             said(rig, 2, OP_ABORT, _i == 2 ? RESULT_NO_OPERATION : RESULT_DONE, BRANCH_IS_UNSAID),
             "persist step 2 parked");
@@ -357,7 +357,7 @@ START_TEST(a_status_is_an_output_where_it_says_committed)
 }
 END_TEST
 
-/* What was done without an output has none: a compensation that names it can not be made. */
+/* What was done without an output has none: a compensation that names it cannot be made. */
 START_TEST(no_output_is_known_to_be_none)
 {
     struct rig *rig = rig_new_saga(TXN_MODE_SAGA, "cc");

@@ -95,7 +95,7 @@ static struct rig *to_fallen_back(void)
     return rig;
 }
 
-/* The same states with that behind them; NULL: there it can not be. */
+/* The same states with that behind them; NULL: there it cannot be. */
 static struct rig *rig_with_parked_abort(enum txn_state state)
 {
     if (state != TXN_RUNNING && state != TXN_STOPPING && state != TXN_TURNING &&
@@ -133,7 +133,7 @@ static struct rig *to_parked_forward(void)
     return rig;
 }
 
-/* Nothing goes on but what is parked; NULL: there it can not be so. */
+/* Nothing goes on but what is parked; NULL: there it cannot be so. */
 static struct rig *rig_parked(enum txn_state state)
 {
     struct rig *rig = NULL;
@@ -306,7 +306,7 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
     return shapes;
 }
 
-/* False: that state can not be so. */
+/* False: that state cannot be so. */
 static bool visit(enum txn_state state, enum txn_event_kind kind, enum variant variant)
 {
     uint32_t shapes = 1;
@@ -332,10 +332,9 @@ START_TEST(every_event_in_every_state_is_handled_and_leaves_the_invariant)
 {
     uint32_t pairs[VARIANT_COUNT] = {0};
     for (enum txn_state state = TXN_NEW; state < TXN_STATE_COUNT; state++) {
-        for (enum txn_event_kind kind = TXN_EVENT_SUBMITTED; kind < TXN_EVENT_COUNT; kind++) {
+        for (enum txn_event_kind kind = TXN_EVENT_SUBMITTED; kind < TXN_EVENT_COUNT; kind++)
             for (enum variant variant = PLAIN; variant < VARIANT_COUNT; variant++)
                 pairs[variant] += visit(state, kind, variant);
-        }
     }
     ck_assert_uint_eq(pairs[PLAIN], (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
     ck_assert_uint_eq(pairs[WITH_PARKED_ABORT], 5u * (uint32_t)TXN_EVENT_COUNT);

@@ -45,7 +45,7 @@ struct api_problem {
     const struct definition_faults *faults; /* more than one fault: listed as "errors"; or NULL */
 };
 
-/* The cause in a failure that is the host's, behind those of the core (enum txn_cause): it can not
+/* The cause in a failure that is the host's, behind those of the core (enum txn_cause): it cannot
  * go on by itself, and the reason says why. */
 #define API_CAUSE_STUCK "stuck"
 
@@ -60,7 +60,7 @@ struct api_view {
     struct troth_span failure;  /* JSON or absent */
     struct troth_span fallback; /* JSON, or absent or null: it did not fall back */
     struct troth_span history;  /* JSON array or absent */
-    bool stored; /* from the journal's row: its texts are checked, and what can not be read is shown
+    bool stored; /* from the journal's row: its texts are checked, and what cannot be read is shown
                     as damaged, so that one row spoils neither its own answer nor a whole list */
 };
 /* Exactly once a call, perhaps from inside it. problem NULL: view is there. `fresh` (submit): false
@@ -154,7 +154,7 @@ struct api_progress {
     const struct api_view *view; /* borrowed for the callback */
     struct troth_span moment;    /* JSON object; borrowed for the callback */
 };
-/* problem not NULL: the last, too: there is no such transaction, or it can not be told of (any
+/* problem not NULL: the last, too: there is no such transaction, or it cannot be told of (any
  * longer) here. Perhaps from inside watch(). Must not call the host's watch or unwatch. */
 typedef void (*api_progress_fn)(void *arg, const struct api_problem *problem,
                                 const struct api_progress *progress);

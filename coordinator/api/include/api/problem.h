@@ -49,7 +49,7 @@ struct api_problem;
     X(NAME_MISMATCH, 422, "name-mismatch", "The name in the path is not the name in the body")     \
     X(UNKNOWN_DEFINITION, 422, "unknown-definition", "There is no such definition")                \
     X(UNKNOWN_PARTICIPANT, 422, "unknown-participant", "There is no such participant")             \
-    X(WRONG_URL, 422, "wrong-url", "A URL can not be called")                                      \
+    X(WRONG_URL, 422, "wrong-url", "A URL cannot be called")                                       \
     X(TOO_MANY_BRANCHES, 422, "too-many-branches", "More branches than a transaction may have")    \
     X(COMMIT_DIFFERS, 422, "commit-differs", "It was committed with other branches")               \
     X(KEY_REUSED, 422, "idempotency-key-reused", "The Idempotency-Key belongs to another request") \
@@ -57,7 +57,7 @@ struct api_problem;
     X(INTERNAL, 500, "internal", "The coordinator could not do this")                              \
     X(NOT_IMPLEMENTED, 501, "not-implemented", "The coordinator does not do this")                 \
     X(FULL, 503, "full", "A limit is reached; nothing was accepted")                               \
-    X(UNAVAILABLE, 503, "unavailable", "The coordinator can not do this now")                      \
+    X(UNAVAILABLE, 503, "unavailable", "The coordinator cannot do this now")                       \
     X(OUTCOME_UNKNOWN, 504, "outcome-unknown", "How it ends is not known here: ask")               \
     X(HTTP_VERSION, 505, "http-version", "The coordinator speaks HTTP/1.1")
 

@@ -5,7 +5,7 @@
 
 #include <api/api.h>
 
-/* X(name, sentence): why something can not be done now, or is not known. */
+/* X(name, sentence): why something cannot be done now, or is not known. */
 #define API_WHYS(X)                                                                                \
     X(NO_MEMORY, "out of memory")                                                                  \
     X(NO_MEMORY_TAKEN, "out of memory: the request was taken")                                     \
@@ -16,8 +16,8 @@
     X(NOT_LEADING, "this node does not lead yet")                                                  \
     X(LEASE_OVER, "this node's lease is over, another one may lead")                               \
     X(JOURNAL_SILENT, "the journal does not answer in time")                                       \
-    X(JOURNAL_UNASKED, "the journal can not be asked")                                             \
-    X(KEY_UNASKED, "the journal can not be asked for the idempotency key")                         \
+    X(JOURNAL_UNASKED, "the journal cannot be asked")                                              \
+    X(KEY_UNASKED, "the journal cannot be asked for the idempotency key")                          \
     X(JOURNAL_REFUSED, "the journal did not take it")                                              \
     X(UNCONFIRMED, "the journal did not confirm it; discard it again")                             \
     X(NOT_DRIVEN, "the transaction is not driven here")                                            \
@@ -70,7 +70,7 @@ void api_refuse_participant(struct api_problem *ret_problem, const struct defini
 
 /* `what` came too late: so it stands. */
 void api_refuse_late(struct api_problem *ret_problem, const char *what, const struct txn *txn);
-/* It can not go on by itself: `words` say why. */
+/* It cannot go on by itself: `words` say why. */
 void api_refuse_stuck(struct api_problem *ret_problem, const char *words);
 void api_refuse_retry(struct api_problem *ret_problem, const struct txn *txn, bool ended,
                       bool is_parked);

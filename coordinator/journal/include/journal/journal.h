@@ -45,7 +45,7 @@ TROTH_MUST_CHECK int journal_conninfo_show(const char *conninfo, struct buffer *
  * `shards` shards the first time (0: JOURNAL_SHARDS_DEFAULT; later another number is
  * TROTH_ERROR_INVALID). TROTH_ERROR_SCHEMA: the database is newer than this program.
  * TROTH_ERROR_CONFIG: the database could lose what it acknowledged (JOURNAL_UNSAFE_ALLOWED: that is
- * only said), or can not hold the journal at all (another encoding than UTF8, a standby). `why`
+ * only said), or cannot hold the journal at all (another encoding than UTF8, a standby). `why`
  * (may be NULL) gets a sentence on failure, and a warning otherwise: empty when there is none. */
 enum journal_unsafe { JOURNAL_UNSAFE_REFUSED, JOURNAL_UNSAFE_ALLOWED };
 TROTH_MUST_CHECK int journal_migrate(const char *conninfo, uint32_t shards,
@@ -86,7 +86,7 @@ struct journal_callbacks {
      * of them changed. May be NULL. */
     void (*clock)(void *arg, int64_t wall_us, int64_t ahead_us);
     /* A record that the database will never take (a value it refuses: `why` says which), or a row
-     * that can not be read back when loading. It gets no verdict, since none would be true: the
+     * that cannot be read back when loading. It gets no verdict, since none would be true: the
      * transaction stays as the journal has it, later records of it are refused likewise, and an
      * operator looks at it. All others go on. May be NULL: then `state` is called with the state as
      * it is and a sentence that names the gtid. */
@@ -167,7 +167,7 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
 
 /* --- reads: answered by callback, exactly once, never from inside the call -------------------- */
 /* error: 0, TROTH_ERROR_UNAVAILABLE (connection down: nothing is known), TROTH_ERROR_NOT_FOUND,
- * _TIMEOUT (a list over too much: narrow its filter), _INVALID (a value that the database can not
+ * _TIMEOUT (a list over too much: narrow its filter), _INVALID (a value that the database cannot
  * hold), _SYNTAX (the row is damaged). A change of the registry whose answer was lost: _LOST or
  * _UNKNOWN, and it may be asked again. Only _NO_MEMORY comes from inside the call. After
  * journal_destroy() no answer comes any more: journal_hang_up() first, where somebody waits. */

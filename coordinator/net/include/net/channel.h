@@ -55,7 +55,7 @@ typedef void (*channel_oldest_open)(void *arg, uint32_t round, struct buffer *re
  * (unreachable). */
 typedef void (*channel_result)(void *arg, const struct result *result, bool sent);
 
-/* The participant was reached again, or (false) is found to be down: it can not be connected to, or
+/* The participant was reached again, or (false) is found to be down: it cannot be connected to, or
  * did not answer CHANNEL_SILENT_MAX times in a row. */
 typedef void (*channel_heard)(void *arg, const char *name, bool is_up, const char *why);
 

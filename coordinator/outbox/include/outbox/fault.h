@@ -4,7 +4,7 @@
 
 struct outbox;
 
-/* librdkafka meets a fatal error (an idempotent producer that can not keep its promise): the outbox
+/* librdkafka meets a fatal error (an idempotent producer that cannot keep its promise): the outbox
  * must make a new producer and send again what was not confirmed. */
 void outbox_fault_fatal(struct outbox *outbox);
 

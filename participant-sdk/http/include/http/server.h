@@ -55,7 +55,7 @@ struct http_server_config {
     void *arg;
 };
 
-/* TROTH_ERROR_CONFIG: not an address; TROTH_ERROR_SYSTEM: can not listen (errno says why). */
+/* TROTH_ERROR_CONFIG: not an address; TROTH_ERROR_SYSTEM: cannot listen (errno says why). */
 TROTH_MUST_CHECK int http_server_create(struct http_loop *loop,
                                         const struct http_server_config *config,
                                         struct http_server **ret_server);
