@@ -1,3 +1,5 @@
+/* call.c: a call by libcurl: its head and body are kept as they come, a stream is handed on
+ * event by event. */
 #include "call.h"
 
 #include <curl/curl.h>

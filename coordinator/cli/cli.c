@@ -1,3 +1,4 @@
+/* cli.c: complaints and warnings on standard error, and what is printed, in one form. */
 #include "cli.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* diff.c: the members of two definitions side by side, and the steps by their names. */
 #include "diff.h"
 
 #include <string.h>

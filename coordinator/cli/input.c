@@ -1,3 +1,4 @@
+/* input.c: reads all of it, from whichever of these it is. */
 #include "input.h"
 
 #include <errno.h>

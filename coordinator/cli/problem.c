@@ -1,3 +1,4 @@
+/* problem.c: a refusal as one line, and a line for each fault that a file has. */
 #include "problem.h"
 
 #include <string.h>

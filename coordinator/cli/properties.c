@@ -1,3 +1,4 @@
+/* properties.c: walks an object and writes a line for each value that is none itself. */
 #include "properties.h"
 
 #include <base/span.h>

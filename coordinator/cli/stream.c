@@ -1,3 +1,4 @@
+/* stream.c: cuts the pieces into lines, and the lines into events. */
 #include "stream.h"
 
 #include <string.h>

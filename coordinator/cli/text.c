@@ -1,3 +1,4 @@
+/* text.c: escapes what a terminal would obey, and lays tables out in columns. */
 #include "text.h"
 
 #include <assert.h>

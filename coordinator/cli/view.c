@@ -1,3 +1,4 @@
+/* view.c: draws a transaction and its steps from what GET answers. */
 #include "view.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* buffer.c: every append makes room first, and does nothing once that has failed. */
 #include <base/buffer.h>
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* clock.c: a moment as RFC 3339 text, and back. */
 #include <base/clock.h>
 
 #include <assert.h>

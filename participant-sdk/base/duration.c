@@ -1,3 +1,4 @@
+/* duration.c: a duration as text, and back. */
 #include <base/duration.h>
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* error.c: each error code with its name, its text and its class. */
 #include <troth/error.h>
 
 const char *troth_error_name(int error)

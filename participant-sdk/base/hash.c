@@ -1,3 +1,4 @@
+/* hash.c: SipHash-1-3, the key of the process, and the table. */
 #include <base/hash.h>
 
 #include <stdatomic.h>

@@ -1,3 +1,5 @@
+/* tree.c: the pass that makes the nodes, and the indices, which are made when something is first
+ * looked up. */
 #include <base/tree.h>
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* utf8.c: the table of well-formed sequences, and what reads and writes one. */
 #include "utf8.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* hosts.c: libpq reads the conninfo; its lists of hosts, addresses and ports are taken apart
+ * here. */
 #include <hosts/hosts.h>
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* id.c: gtids, names and the names of prepared transactions: made, checked, as text and back. */
 #include <troth/id.h>
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* latency.c: keeps every latency, sorts them at the end and reads the percentiles off. */
 #include "latency.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Files have one subject, functions fit a screen, lines fit a terminal, nothing unfinished stands in them."""
+"""Files have one subject and say it first, functions fit a screen, lines fit a terminal, nothing unfinished stands in
+them. A C file of Check tests is called test_*.c."""
 
 import re
 import sys
@@ -29,6 +30,13 @@ def function_faults(name, lines):
             begin = None
 
 
+def naming_faults(name, text):
+    if name.suffix == ".c" and name.parts[0] in ("coordinator", "participant-sdk") and not text.startswith("/* "):
+        yield f"{name}: does not begin with a comment that says what it is for"
+    if "START_TEST(" in text and not name.name.startswith("test_") and name.name != "main.c":
+        yield f"{name}: has tests and is not called test_*.c"
+
+
 def line_faults(name, lines, columns_max):
     for number, line in enumerate(lines, 1):
         if "\t" in line:
@@ -56,6 +64,7 @@ def check(root):
         faults += line_faults(name, lines, COLUMNS_MAX if is_c else SCRIPT_COLUMNS_MAX)
         if is_c:
             faults += function_faults(name, lines)
+            faults += naming_faults(Path(name), text)
     return faults
 
 
@@ -64,5 +73,6 @@ main(check,
           {"a.c": "int f(void)\n{\n" + "    g();\n" * (FUNCTION_LINES_MAX + 1) + "}\n"},
           {"a.py": "#" * (SCRIPT_COLUMNS_MAX + 1) + "\n"},
           {"a.c": "/*" + "a" * COLUMNS_MAX + "*/\n"}, {"a.c": "\tint a;\n"}, {"a.h": "int a; \n"},
-          {"a.c": "int a;"}, {"a.c": "/* FIX" "ME */\n"}, {"a": "#!/bin/bash\ncd /wo" "rk/a\n"}],
+          {"a.c": "int a;"}, {"coordinator/a.c": "int a;\n"},
+          {"a.c": "START_TEST(it_is)\n"}, {"a.c": "/* FIX" "ME */\n"}, {"a": "#!/bin/bash\ncd /wo" "rk/a\n"}],
      good={"a.c": "int f(void)\n{\n    return 0;\n}\n", "a.json": "\t" + " " * 200})

@@ -54,7 +54,7 @@ static void roll_back_prepared(struct rig *rig)
     }
 }
 
-/* Backends may have been stopped (silent_test.c), and end when they go on. */
+/* Backends may have been stopped (test_silent.c), and end when they go on. */
 static void end_backends_of_others(struct rig *rig)
 {
     const char *const pid = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -78,7 +78,7 @@ static void tidy_up_after_others(void)
     struct rig postgres = {.conninfo = ""};
     char database[64];
     in_database(&postgres, "postgres");
-    rig_sql(&postgres, "ALTER SYSTEM RESET synchronous_standby_names"); /* database_test.c */
+    rig_sql(&postgres, "ALTER SYSTEM RESET synchronous_standby_names"); /* test_database.c */
     rig_sql(&postgres, "SELECT pg_reload_conf()");
     end_backends_of_others(&postgres);
     while (snprintf(database, sizeof database, "%s",

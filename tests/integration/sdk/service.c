@@ -293,7 +293,7 @@ static void handle(struct rig *rig, const char *name, troth_postgres_fn work, bo
     ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
 }
 
-/* What statement_test.c asks for. */
+/* What test_statement.c asks for. */
 static const char *const payment[] = {"from.account", "amount", "note", NULL};
 static const struct troth_postgres_statement pay = {
     TROTH_POSTGRES_STATEMENT_INIT,

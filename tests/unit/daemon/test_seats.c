@@ -1,4 +1,4 @@
-/* seats.c: what a refusal says of whose it is, and that every seat is given back. */
+/* test_seats.c: what a refusal says of whose it is, and that every seat is given back. */
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* rendering.c: templates filled from inputs and outputs, and conditions. */
+/* test_rendering.c: templates filled from inputs and outputs, and conditions. */
 #include <string.h>
 
 #include "tests.h"

@@ -1,4 +1,5 @@
-/* gate.c: so many at a time, in their order; who waits for something of its own stands aside. */
+/* test_gate.c: so many at a time, in their order; who waits for something of its own stands aside.
+ */
 #include <check.h>
 #include <string.h>
 

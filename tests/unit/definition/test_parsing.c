@@ -1,4 +1,4 @@
-/* parsing.c: what a parsed definition says, beyond being right or wrong. */
+/* test_parsing.c: what a parsed definition says, beyond being right or wrong. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* inputs.c: inputs against input_schema: one line of faults a case. */
+/* test_inputs.c: inputs against input_schema: one line of faults a case. */
 #include <string.h>
 
 #include "tests.h"

@@ -1,5 +1,6 @@
-/* worst.c: the worst that a text can hold, at the limits of what is taken: the loop waits for each
- * of these. Twice the text may cost about twice the time, and none costs more than is said here.
+/* test_worst.c: the worst that a text can hold, at the limits of what is taken: the loop waits for
+ * each of these. Twice the text may cost about twice the time, and none costs more than is said
+ * here.
  *
  * Measured is the time that this thread computes, the least of some runs: others on the machine do
  * not count. TROTH_SHOW=1 prints the table. */

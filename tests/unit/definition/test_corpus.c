@@ -1,4 +1,4 @@
-/* corpus.c: every file of tests/corpus/definition says exactly what stands beside it. */
+/* test_corpus.c: every file of tests/corpus/definition says exactly what stands beside it. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

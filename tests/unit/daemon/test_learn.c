@@ -1,4 +1,5 @@
-/* learn.c: a definition whose conflicts exceed a rate starts ordered for a while, and comes back.
+/* test_learn.c: a definition whose conflicts exceed a rate starts ordered for a while, and comes
+ * back.
  */
 #include <check.h>
 
