@@ -124,16 +124,26 @@ enum sql_end session_next(struct session *session, PGresult **ret_result,
     return end;
 }
 
+/* The server has ended the session, or libpq has lost count: it then gives NULL for ever, on a
+ * connection that it calls good. */
+static bool is_hopeless(const struct session *session, const PGresult *result, int nulls)
+{
+    return nulls > SESSION_NULLS_MAX || session_is_over(result) ||
+           PQstatus(session->connection) != CONNECTION_OK;
+}
+
 bool session_pipeline_end(struct session *session)
 {
-    for (;;) {
+    bool synced = false;
+    int nulls = 0;
+    while (!synced) {
         PGresult *result = PQgetResult(session->connection);
-        const bool synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-
+        bool hopeless;
+        nulls = result == NULL ? nulls + 1 : 0;
+        synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        hopeless = !synced && is_hopeless(session, result, nulls);
         PQclear(result);
-        if (synced)
-            break;
-        if (PQstatus(session->connection) != CONNECTION_OK) {
+        if (hopeless) {
             (void)dropped(session);
             return false;
         }

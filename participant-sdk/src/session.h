@@ -8,6 +8,10 @@
 #include "connection.h"
 #include "sql.h"
 
+/* In a pipeline a NULL stands behind each statement's results: more of them in a row are no answer,
+ * libpq has lost count. */
+#define SESSION_NULLS_MAX 2
+
 /* How a statement ended. */
 enum sql_end {
     SQL_OK,

@@ -32,8 +32,6 @@
 
 /* Larger inputs, with the hash that is taken of them, go the way of functions. */
 #define INPUT_BYTES_MAX 16384u
-/* Two of these in a row are no answer: libpq has lost count. */
-#define NULLS_MAX 2
 
 /* --- the connection between the loop and its thread ------------------------------------------- */
 
@@ -248,7 +246,8 @@ static bool take_results(struct session *session, bool waits)
             take(session, result);
             PQclear(result);
         } else {
-            single->lost = nulls > NULLS_MAX || PQstatus(session->connection) != CONNECTION_OK;
+            single->lost =
+                nulls > SESSION_NULLS_MAX || PQstatus(session->connection) != CONNECTION_OK;
         }
     }
     return true;
