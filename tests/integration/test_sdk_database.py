@@ -1,6 +1,8 @@
 """A participant and its database, as real processes: whoever is not meant goes on, and a database that says nothing
 does not hold the participant up."""
 
+import itertools
+import json
 import os
 import re
 import signal
@@ -29,6 +31,8 @@ create trigger held before update on account for each row execute function while
 
 
 class ParticipantDatabase(TrothTest):
+    numbers = itertools.count()
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -224,6 +228,38 @@ class ParticipantDatabase(TrothTest):
         wait_until(lambda: time.monotonic() > until, 10, "the window is over")
         self.assertLess(self.loop_cpu_seconds() - before, WINDOW_SECONDS / 5)
         self.transfers()
+
+    # --- a database that ends at once
+
+    def cpu_seconds(self):
+        """Of all of the bank's threads."""
+        fields = Path(f"/proc/{self.system.banks['bank_a'].pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def aborts(self):
+        """The results of many at once, of transactions that nobody knows, so that every connection has some."""
+        known = self.trothd.submit("take", {"account": 1}).json["gtid"]
+        lines = [json.dumps({"op": "abort", "gtid": f"{known[:-8]}{0x200000 + next(self.numbers):08x}", "branch": 1,
+                             "attempt": 1, "operation": "debit", "timeout": "3s"}) for _ in range(16)]
+        reply = self.system.banks["bank_a"].post("/", "\n".join(lines) + "\n", timeout=20, headers={
+            "Content-Type": "application/x-ndjson",
+            "Troth-Journal": self.postgres.value("journal", "select id from troth.journal")})
+        self.assertEqual(reply.status, 200, reply)
+        return {json.loads(line)["result"] for line in reply.body.decode().splitlines()}
+
+    def test_a_database_that_ends_at_once_takes_no_thread_with_it(self):
+        """libpq calls a connection good that a crash and a proxy have ended, and then gives NULL for ever."""
+        def immediately():
+            self.postgres.stop_at_once()
+            self.postgres.start()
+        for end in (self.database.cut, immediately, self.database.cut, immediately):
+            self.assertEqual(self.aborts(), {"done"})
+            end()
+            wait_until(lambda: self.trothd.get("/readyz").status == 200, 30, "trothd leads again")
+            wait_until(lambda: self.aborts() == {"done"}, 30, "aborts are answered")
+            before, until = self.cpu_seconds(), time.monotonic() + WINDOW_SECONDS
+            wait_until(lambda: time.monotonic() > until, 10, "the window is over")
+            self.assertLess(self.cpu_seconds() - before, WINDOW_SECONDS / 2)
 
 
 if __name__ == "__main__":

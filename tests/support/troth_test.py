@@ -192,6 +192,10 @@ class Postgres:
         """As a crash would: kill -9 of the postmaster; the others end when they notice."""
         _library("postgres", "stop", self.folder, "KILL")
 
+    def stop_at_once(self):
+        """-m immediate: its sessions are told so, and it recovers as from a crash."""
+        _library("postgres", "stop", self.folder, "QUIT")
+
     def restart(self):
         self.stop()
         self.start()
