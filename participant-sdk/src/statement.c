@@ -16,7 +16,7 @@
  */
 static char *text_of(enum sql_statement around, const char *sql)
 {
-    static const char head_end[] = " AS\n", place[] = "TABLE troth_guard.version";
+    static const char head_end[] = " as\n", place[] = "table troth_guard.version";
     const char *head = strstr(sql_source(around), sql_name(around));
     const char *begin = strstr(head, head_end) + sizeof head_end - 1;
     const char *at = strstr(begin, place);

@@ -5,54 +5,54 @@
 -- Applied by troth_postgres_migrate() in one transaction; forward only. Other languages use the same
 -- tables: see participant-sdk/examples/ledger_python.
 
-CREATE SCHEMA troth_guard;
+create schema troth_guard;
 
-CREATE TABLE troth_guard.version (
-    version integer PRIMARY KEY,
-    applied_at timestamptz NOT NULL DEFAULT now()
+create table troth_guard.version (
+    version integer primary key,
+    applied_at timestamptz not null default now()
 );
 
 -- Domains, not CHECKs of the table: a CHECK is read and planned anew by every statement that writes a
 -- row, whichever column it changes; a domain is looked at when a value of its own is written.
-CREATE DOMAIN troth_guard.journal AS text COLLATE "C" CHECK (VALUE ~ '^[0-9a-f]{16}$');
-CREATE DOMAIN troth_guard.number AS integer CHECK (VALUE BETWEEN 1 AND 9999);
-CREATE DOMAIN troth_guard.kind AS text COLLATE "C" CHECK (VALUE IN ('action', 'compensation'));
-CREATE DOMAIN troth_guard.state AS text COLLATE "C"
-    CHECK (VALUE IN ('done', 'refused', 'tombstone'));
+create domain troth_guard.journal as text collate "C" check (value ~ '^[0-9a-f]{16}$');
+create domain troth_guard.number as integer check (value between 1 and 9999);
+create domain troth_guard.kind as text collate "C" check (value in ('action', 'compensation'));
+create domain troth_guard.state as text collate "C"
+    check (value in ('done', 'refused', 'tombstone'));
 
-CREATE TABLE troth_guard.guard (
+create table troth_guard.guard (
     -- Two coordinators may hand out the same gtid; their work must never meet.
-    journal troth_guard.journal NOT NULL,
-    gtid uuid NOT NULL,
-    branch troth_guard.number NOT NULL,
-    kind troth_guard.kind NOT NULL,
+    journal troth_guard.journal not null,
+    gtid uuid not null,
+    branch troth_guard.number not null,
+    kind troth_guard.kind not null,
     -- The attempt that acted, or the highest that a tombstone refuses (itself and lower ones).
-    attempt troth_guard.number NOT NULL,
+    attempt troth_guard.number not null,
     -- done: it acted. refused: a business no; reason and output are its answer for ever.
     -- tombstone: aborted, or compensated, before it acted.
-    state troth_guard.state NOT NULL,
+    state troth_guard.state not null,
     -- SHA-256 of operation, a zero byte, input; compared within one attempt. NULL: none was known.
     request bytea,
     -- The answer: one JSON value, byte for byte; NULL: without output.
     output text,
     reason text,
     -- From the gtid: rows leave when their shard's oldest open gtid has passed them.
-    shard integer NOT NULL,
-    ordering bigint NOT NULL,
-    PRIMARY KEY (journal, gtid, branch, kind)
+    shard integer not null,
+    ordering bigint not null,
+    primary key (journal, gtid, branch, kind)
 );
 -- A row that is inserted done gets its output before its transaction ends: leave room for it on the
 -- same page (a HOT update).
-ALTER TABLE troth_guard.guard SET (fillfactor = 80);
+alter table troth_guard.guard set (fillfactor = 80);
 
 -- What has left: calls of a gtid below `ordering` are answered unknown. The mark moves first; the rows
 -- below it leave in a later transaction, so that an insert that still saw the old mark is not missed.
-CREATE TABLE troth_guard.mark (
-    journal text COLLATE "C" NOT NULL,
-    shard integer NOT NULL,
-    ordering bigint NOT NULL,
-    moved_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (journal, shard)
+create table troth_guard.mark (
+    journal text collate "C" not null,
+    shard integer not null,
+    ordering bigint not null,
+    moved_at timestamptz not null default now(),
+    primary key (journal, shard)
 );
 
-INSERT INTO troth_guard.version (version) VALUES (1);
+insert into troth_guard.version (version) values (1);

@@ -1,29 +1,29 @@
 -- What became of a branch; changes nothing. In place of 0002's: a row of a lower attempt says nothing of
 -- this one, which may still act; and what is prepared is asked first, on a snapshot of its own, so that
 -- what is committed in between shows as a row.
-CREATE OR REPLACE FUNCTION troth_guard.status(journal text, gtid uuid, branch integer, attempt integer)
-RETURNS troth_guard.answer LANGUAGE plpgsql VOLATILE AS $$
+create or replace function troth_guard.status(journal text, gtid uuid, branch integer, attempt integer)
+returns troth_guard.answer language plpgsql volatile as $$
 #variable_conflict use_variable
-DECLARE
+declare
     is_prepared boolean;
     was troth_guard.guard;
     undone troth_guard.guard;
-BEGIN
-    PERFORM troth_guard.check_key(journal, gtid, branch, attempt);
+begin
+    perform troth_guard.check_key(journal, gtid, branch, attempt);
     is_prepared := troth_guard.prepared(journal, gtid, branch, attempt, attempt) <> '{}';
-    SELECT * INTO was FROM troth_guard.guard g WHERE g.journal = journal AND g.gtid = gtid
-        AND g.branch = branch AND g.kind = 'action';
-    SELECT * INTO undone FROM troth_guard.guard g WHERE g.journal = journal AND g.gtid = gtid
-        AND g.branch = branch AND g.kind = 'compensation';
-    IF undone.state IS NOT NULL THEN
-        RETURN troth_guard.says('compensated', NULL, undone.output);
-    ELSIF was.state = 'done' THEN
-        RETURN troth_guard.says('committed', NULL, was.output);
-    ELSIF is_prepared THEN
-        RETURN troth_guard.says('prepared');
-    END IF;
-    RETURN troth_guard.says(CASE WHEN was.attempt >= attempt THEN 'aborted' ELSE 'unknown' END);
-END
+    select * into was from troth_guard.guard g where g.journal = journal and g.gtid = gtid
+        and g.branch = branch and g.kind = 'action';
+    select * into undone from troth_guard.guard g where g.journal = journal and g.gtid = gtid
+        and g.branch = branch and g.kind = 'compensation';
+    if undone.state is not null then
+        return troth_guard.says('compensated', null, undone.output);
+    elsif was.state = 'done' then
+        return troth_guard.says('committed', null, was.output);
+    elsif is_prepared then
+        return troth_guard.says('prepared');
+    end if;
+    return troth_guard.says(case when was.attempt >= attempt then 'aborted' else 'unknown' end);
+end
 $$;
 
-INSERT INTO troth_guard.version (version) VALUES (3);
+insert into troth_guard.version (version) values (3);

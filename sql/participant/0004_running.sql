@@ -12,178 +12,178 @@
 -- ended in its branch's transaction, or before the first statement of its next one, which loses nothing.
 
 -- At most 63 characters, which is what an application_name may have.
-CREATE FUNCTION troth_guard.running_name(journal text, gtid uuid, branch integer, attempt integer)
-RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT format('%s_%s_%s_%s', journal, gtid, branch, attempt)
+create function troth_guard.running_name(journal text, gtid uuid, branch integer, attempt integer)
+returns text language sql immutable strict as $$
+    select format('%s_%s_%s_%s', journal, gtid, branch, attempt)
 $$;
 
 -- This session works on a branch from here to the end of its transaction.
-CREATE FUNCTION troth_guard.say_running(journal text, gtid uuid, branch integer, attempt integer)
-RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM set_config('application_name', troth_guard.running_name(journal, gtid, branch, attempt), true);
-    PERFORM pg_advisory_lock(1953656692, pg_backend_pid());
-    PERFORM pg_advisory_unlock(1953656692, pg_backend_pid());
-END
+create function troth_guard.say_running(journal text, gtid uuid, branch integer, attempt integer)
+returns void language plpgsql as $$
+begin
+    perform set_config('application_name', troth_guard.running_name(journal, gtid, branch, attempt), true);
+    perform pg_advisory_lock(1953656692, pg_backend_pid());
+    perform pg_advisory_unlock(1953656692, pg_backend_pid());
+end
 $$;
 
 -- The sessions that work on one of these attempts, as far as they are this role's to end.
-CREATE FUNCTION troth_guard.running(journal text, gtid uuid, branch integer, through integer)
-RETURNS TABLE (pid integer) LANGUAGE sql VOLATILE AS $$
-    SELECT a.pid FROM pg_stat_activity a
-    WHERE starts_with(a.application_name, format('%s_%s_%s_', journal, gtid, branch))
-    AND substring(a.application_name FROM '_([1-9][0-9]{0,3})$')::integer <= through
-    AND a.datname = current_database() AND a.pid <> pg_backend_pid() AND pg_has_role(a.usesysid, 'USAGE')
+create function troth_guard.running(journal text, gtid uuid, branch integer, through integer)
+returns table (pid integer) language sql volatile as $$
+    select a.pid from pg_stat_activity a
+    where starts_with(a.application_name, format('%s_%s_%s_', journal, gtid, branch))
+    and substring(a.application_name from '_([1-9][0-9]{0,3})$')::integer <= through
+    and a.datname = current_database() and a.pid <> pg_backend_pid() and pg_has_role(a.usesysid, 'USAGE')
 $$;
 
 -- Ends the session if it still works on one of these attempts. A subtransaction that is always rolled back:
 -- so the gate is open again whatever happens, and nobody begins to work meanwhile.
-CREATE FUNCTION troth_guard.end_session(session integer, journal text, gtid uuid, branch integer,
+create function troth_guard.end_session(session integer, journal text, gtid uuid, branch integer,
                                         through integer)
-RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
+returns boolean language plpgsql as $$
+declare
     ended boolean := false;
-BEGIN
-    IF pg_try_advisory_xact_lock(1953656692, session) THEN
-        PERFORM pg_stat_clear_snapshot(); -- a transaction sees other sessions as they were at its first look
-        SELECT coalesce(bool_or(pg_terminate_backend(r.pid)), false) INTO ended
-            FROM troth_guard.running(journal, gtid, branch, through) r WHERE r.pid = session;
-    END IF;
-    RAISE EXCEPTION USING ERRCODE = 'TR001', MESSAGE = 'open the gate';
-EXCEPTION WHEN SQLSTATE 'TR001' THEN
-    RETURN ended;
-END
+begin
+    if pg_try_advisory_xact_lock(1953656692, session) then
+        perform pg_stat_clear_snapshot(); -- a transaction sees other sessions as they were at its first look
+        select coalesce(bool_or(pg_terminate_backend(r.pid)), false) into ended
+            from troth_guard.running(journal, gtid, branch, through) r where r.pid = session;
+    end if;
+    raise exception using errcode = 'TR001', message = 'open the gate';
+exception when sqlstate 'TR001' then
+    return ended;
+end
 $$;
 
 -- Ends the sessions that work on one of these attempts. true: there was one.
-CREATE FUNCTION troth_guard.end_running(journal text, gtid uuid, branch integer, through integer)
-RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
+create function troth_guard.end_running(journal text, gtid uuid, branch integer, through integer)
+returns boolean language plpgsql as $$
+declare
     ended boolean := false;
     session integer;
-BEGIN
-    PERFORM pg_stat_clear_snapshot();
-    FOREACH session IN ARRAY ARRAY(SELECT r.pid FROM troth_guard.running(journal, gtid, branch, through) r) LOOP
-        ended := troth_guard.end_session(session, journal, gtid, branch, through) OR ended;
-    END LOOP;
-    RETURN ended;
-END
+begin
+    perform pg_stat_clear_snapshot();
+    foreach session in array array(select r.pid from troth_guard.running(journal, gtid, branch, through) r) loop
+        ended := troth_guard.end_session(session, journal, gtid, branch, through) or ended;
+    end loop;
+    return ended;
+end
 $$;
 
 -- --- 0002's, with these ------------------------------------------------------------------------------
 
-CREATE OR REPLACE FUNCTION troth_guard.action(journal text, gtid uuid, branch integer, attempt integer,
-                                   operation text, input text, timeout interval DEFAULT NULL)
-RETURNS troth_guard.answer LANGUAGE plpgsql AS $$
-DECLARE
+create or replace function troth_guard.action(journal text, gtid uuid, branch integer, attempt integer,
+                                   operation text, input text, timeout interval default null)
+returns troth_guard.answer language plpgsql as $$
+declare
     hash bytea := troth_guard.request_hash(operation, input);
     names text[] := '{}';
-BEGIN
-    PERFORM troth_guard.check_key(journal, gtid, branch, attempt);
-    PERFORM troth_guard.set_timeouts(timeout);
-    PERFORM troth_guard.say_running(journal, gtid, branch, attempt);
-    IF attempt > 1 THEN
+begin
+    perform troth_guard.check_key(journal, gtid, branch, attempt);
+    perform troth_guard.set_timeouts(timeout);
+    perform troth_guard.say_running(journal, gtid, branch, attempt);
+    if attempt > 1 then
         names := troth_guard.prepared(journal, gtid, branch, 1, attempt - 1);
-    END IF;
-    FOR round IN 1..8 LOOP
-        IF names <> '{}' THEN
-            RETURN troth_guard.says('roll_back', 'a lower attempt is prepared', NULL, names);
-        END IF;
-        CASE troth_guard.claim(journal, gtid, branch, attempt, 'action', 'done', hash, NULL, NULL)
-        WHEN 'claimed' THEN
-            PERFORM troth_guard.note_claimed(journal, gtid, branch, 'action');
-            RETURN troth_guard.says('work');
-        WHEN 'taken' THEN
-            RETURN troth_guard.found(journal, gtid, branch, attempt, hash);
-        WHEN 'locked' THEN
+    end if;
+    for round in 1..8 loop
+        if names <> '{}' then
+            return troth_guard.says('roll_back', 'a lower attempt is prepared', null, names);
+        end if;
+        case troth_guard.claim(journal, gtid, branch, attempt, 'action', 'done', hash, null, null)
+        when 'claimed' then
+            perform troth_guard.note_claimed(journal, gtid, branch, 'action');
+            return troth_guard.says('work');
+        when 'taken' then
+            return troth_guard.found(journal, gtid, branch, attempt, hash);
+        when 'locked' then
             names := troth_guard.prepared(journal, gtid, branch, 1, attempt - 1);
-            IF names <> '{}' THEN
-                CONTINUE;
-            ELSIF troth_guard.prepared(journal, gtid, branch, attempt, attempt) <> '{}' THEN
-                RETURN troth_guard.says('prepared', 'this attempt is prepared');
-            ELSIF troth_guard.prepared(journal, gtid, branch, attempt + 1, 9999) <> '{}' THEN
-                RETURN troth_guard.says('refused', 'a higher attempt is prepared');
-            ELSIF NOT troth_guard.end_running(journal, gtid, branch, attempt - 1) THEN
-                RETURN troth_guard.says('retry', 'the same call still runs');
-            END IF;
-        END CASE;
-    END LOOP;
-    RETURN troth_guard.says('retry', 'another call of the same branch does not end');
-END
+            if names <> '{}' then
+                continue;
+            elsif troth_guard.prepared(journal, gtid, branch, attempt, attempt) <> '{}' then
+                return troth_guard.says('prepared', 'this attempt is prepared');
+            elsif troth_guard.prepared(journal, gtid, branch, attempt + 1, 9999) <> '{}' then
+                return troth_guard.says('refused', 'a higher attempt is prepared');
+            elsif not troth_guard.end_running(journal, gtid, branch, attempt - 1) then
+                return troth_guard.says('retry', 'the same call still runs');
+            end if;
+        end case;
+    end loop;
+    return troth_guard.says('retry', 'another call of the same branch does not end');
+end
 $$;
 
-CREATE OR REPLACE FUNCTION troth_guard.abort(journal text, gtid uuid, branch integer, attempt integer)
-RETURNS troth_guard.answer LANGUAGE plpgsql AS $$
-DECLARE
+create or replace function troth_guard.abort(journal text, gtid uuid, branch integer, attempt integer)
+returns troth_guard.answer language plpgsql as $$
+declare
     names text[];
-BEGIN
-    PERFORM troth_guard.check_key(journal, gtid, branch, attempt);
-    PERFORM troth_guard.set_timeouts(NULL), set_config('lock_timeout', '200', true);
-    FOR round IN 1..8 LOOP
+begin
+    perform troth_guard.check_key(journal, gtid, branch, attempt);
+    perform troth_guard.set_timeouts(null), set_config('lock_timeout', '200', true);
+    for round in 1..8 loop
         names := troth_guard.prepared(journal, gtid, branch, 1, attempt);
-        IF names <> '{}' THEN
-            RETURN troth_guard.says('roll_back', 'it is prepared', NULL, names);
-        END IF;
-        CASE troth_guard.claim(journal, gtid, branch, attempt, 'action', 'tombstone', NULL, NULL, NULL)
-        WHEN 'claimed' THEN
-            RETURN troth_guard.says('aborted');
-        WHEN 'taken' THEN
-            RETURN troth_guard.found_by_abort(journal, gtid, branch, attempt);
-        WHEN 'locked' THEN
-            IF troth_guard.prepared(journal, gtid, branch, 1, attempt) = '{}'
-               AND NOT troth_guard.end_running(journal, gtid, branch, attempt) THEN
-                EXIT;
-            END IF;
-        END CASE;
-    END LOOP;
-    RETURN troth_guard.says('retry', 'another call of the same branch runs');
-END
+        if names <> '{}' then
+            return troth_guard.says('roll_back', 'it is prepared', null, names);
+        end if;
+        case troth_guard.claim(journal, gtid, branch, attempt, 'action', 'tombstone', null, null, null)
+        when 'claimed' then
+            return troth_guard.says('aborted');
+        when 'taken' then
+            return troth_guard.found_by_abort(journal, gtid, branch, attempt);
+        when 'locked' then
+            if troth_guard.prepared(journal, gtid, branch, 1, attempt) = '{}'
+               and not troth_guard.end_running(journal, gtid, branch, attempt) then
+                exit;
+            end if;
+        end case;
+    end loop;
+    return troth_guard.says('retry', 'another call of the same branch runs');
+end
 $$;
 
-CREATE OR REPLACE FUNCTION troth_guard.compensation(journal text, gtid uuid, branch integer, attempt integer,
-                                         operation text, input text, timeout interval DEFAULT NULL)
-RETURNS troth_guard.answer LANGUAGE plpgsql AS $$
+create or replace function troth_guard.compensation(journal text, gtid uuid, branch integer, attempt integer,
+                                         operation text, input text, timeout interval default null)
+returns troth_guard.answer language plpgsql as $$
 #variable_conflict use_variable
-DECLARE
+declare
     hash bytea := troth_guard.request_hash(operation, input);
     was troth_guard.guard;
     names text[];
-BEGIN
-    PERFORM troth_guard.check_key(journal, gtid, branch, attempt);
-    PERFORM troth_guard.set_timeouts(timeout);
-    FOR round IN 1..8 LOOP
+begin
+    perform troth_guard.check_key(journal, gtid, branch, attempt);
+    perform troth_guard.set_timeouts(timeout);
+    for round in 1..8 loop
         names := troth_guard.prepared(journal, gtid, branch, 1, attempt);
-        IF names <> '{}' THEN
-            RETURN troth_guard.says('roll_back', 'the action is prepared', NULL, names);
-        END IF;
-        SELECT * INTO was FROM troth_guard.guard g WHERE g.journal = journal AND g.gtid = gtid
-            AND g.branch = branch AND g.kind = 'action';
-        IF was.state = 'done' THEN -- and stays so: its row need not be held while it is undone
-            PERFORM troth_guard.set_timeouts(timeout);
-            RETURN troth_guard.claim_compensation(journal, gtid, branch, attempt, hash, was.output);
-        ELSIF was.attempt >= attempt THEN -- refused or aborted: nothing to undo
-            RETURN troth_guard.says('done');
-        ELSIF was.state IS NULL AND troth_guard.forgotten(journal, gtid) THEN
-            RETURN troth_guard.says('unknown', 'older than what the participant remembers');
-        END IF;
-        PERFORM set_config('lock_timeout', '200', true);
-        CASE troth_guard.claim(journal, gtid, branch, attempt, 'action', 'tombstone', NULL, NULL, NULL)
-        WHEN 'claimed' THEN
-            RETURN troth_guard.says('done');
-        WHEN 'taken' THEN -- something has just ended: look again
-            CONTINUE;
-        WHEN 'locked' THEN
-            IF troth_guard.prepared(journal, gtid, branch, 1, attempt) = '{}'
-               AND NOT troth_guard.end_running(journal, gtid, branch, attempt - 1) THEN
-                EXIT;
-            END IF;
-        END CASE;
-    END LOOP;
-    RETURN troth_guard.says('retry', 'the action still runs');
-END
+        if names <> '{}' then
+            return troth_guard.says('roll_back', 'the action is prepared', null, names);
+        end if;
+        select * into was from troth_guard.guard g where g.journal = journal and g.gtid = gtid
+            and g.branch = branch and g.kind = 'action';
+        if was.state = 'done' then -- and stays so: its row need not be held while it is undone
+            perform troth_guard.set_timeouts(timeout);
+            return troth_guard.claim_compensation(journal, gtid, branch, attempt, hash, was.output);
+        elsif was.attempt >= attempt then -- refused or aborted: nothing to undo
+            return troth_guard.says('done');
+        elsif was.state is null and troth_guard.forgotten(journal, gtid) then
+            return troth_guard.says('unknown', 'older than what the participant remembers');
+        end if;
+        perform set_config('lock_timeout', '200', true);
+        case troth_guard.claim(journal, gtid, branch, attempt, 'action', 'tombstone', null, null, null)
+        when 'claimed' then
+            return troth_guard.says('done');
+        when 'taken' then -- something has just ended: look again
+            continue;
+        when 'locked' then
+            if troth_guard.prepared(journal, gtid, branch, 1, attempt) = '{}'
+               and not troth_guard.end_running(journal, gtid, branch, attempt - 1) then
+                exit;
+            end if;
+        end case;
+    end loop;
+    return troth_guard.says('retry', 'the action still runs');
+end
 $$;
 
-DROP FUNCTION troth_guard.end_running(uuid, integer, integer);
-DROP FUNCTION troth_guard.running_key(uuid, integer);
+drop function troth_guard.end_running(uuid, integer, integer);
+drop function troth_guard.running_key(uuid, integer);
 
-INSERT INTO troth_guard.version (version) VALUES (4);
+insert into troth_guard.version (version) values (4);

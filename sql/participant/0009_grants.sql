@@ -6,14 +6,14 @@
 -- All processes of one participant work as the same role: who settles a prepared transaction must be who
 -- prepared it, and whoever ends a session must be its role. A service needs nothing else of PostgreSQL's own
 -- but what its business needs; pg_prepared_xacts and its own sessions in pg_stat_activity everybody may see.
-CREATE FUNCTION troth_guard.grant_to(service text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('GRANT USAGE ON SCHEMA troth_guard TO %I', service);
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA troth_guard TO %I', service);
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON troth_guard.guard TO %I', service);
-    EXECUTE format('GRANT INSERT, UPDATE ON troth_guard.mark TO %I', service);
-    EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA troth_guard TO %I', service);
-END
+create function troth_guard.grant_to(service text) returns void language plpgsql as $$
+begin
+    execute format('GRANT USAGE ON SCHEMA troth_guard TO %I', service);
+    execute format('GRANT SELECT ON ALL TABLES IN SCHEMA troth_guard TO %I', service);
+    execute format('GRANT INSERT, UPDATE, DELETE ON troth_guard.guard TO %I', service);
+    execute format('GRANT INSERT, UPDATE ON troth_guard.mark TO %I', service);
+    execute format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA troth_guard TO %I', service);
+end
 $$;
 
-INSERT INTO troth_guard.version (version) VALUES (9);
+insert into troth_guard.version (version) values (9);

@@ -4,49 +4,49 @@
 
 -- By itself. Rows below marks that are `every` old leave, at most `rows_max`; behind the last of them the marks
 -- of these shards move. owed: not all is done; again, later.
-CREATE FUNCTION troth_guard.forget_below(journal text, shards integer[], orderings bigint[], every interval,
-                                         rows_max bigint, OUT gone bigint, OUT owed boolean)
-LANGUAGE plpgsql AS $$
+create function troth_guard.forget_below(journal text, shards integer[], orderings bigint[], every interval,
+                                         rows_max bigint, out gone bigint, out owed boolean)
+language plpgsql as $$
 #variable_conflict use_variable
-BEGIN
-    DELETE FROM troth_guard.guard WHERE ctid = ANY (ARRAY(
-        SELECT g.ctid FROM troth_guard.guard g
-        JOIN troth_guard.mark m ON m.journal = g.journal AND m.shard = g.shard
-        WHERE g.journal = journal AND g.ordering < m.ordering AND m.moved_at <= now() - every
-        LIMIT rows_max FOR UPDATE OF g SKIP LOCKED));
-    GET DIAGNOSTICS gone = ROW_COUNT;
-    IF gone < rows_max THEN
-        INSERT INTO troth_guard.mark AS m (journal, shard, ordering, moved_at)
-            SELECT journal, u.shard, max(u.ordering), clock_timestamp()
-            FROM unnest(shards, orderings) AS u (shard, ordering) GROUP BY u.shard
-            ON CONFLICT ON CONSTRAINT mark_pkey DO UPDATE
-            SET ordering = excluded.ordering, moved_at = excluded.moved_at
-            WHERE m.ordering < excluded.ordering AND m.moved_at <= now() - every;
-    END IF;
+begin
+    delete from troth_guard.guard where ctid = any (array(
+        select g.ctid from troth_guard.guard g
+        join troth_guard.mark m on m.journal = g.journal and m.shard = g.shard
+        where g.journal = journal and g.ordering < m.ordering and m.moved_at <= now() - every
+        limit rows_max for update of g skip locked));
+    get diagnostics gone = row_count;
+    if gone < rows_max then
+        insert into troth_guard.mark as m (journal, shard, ordering, moved_at)
+            select journal, u.shard, max(u.ordering), clock_timestamp()
+            from unnest(shards, orderings) as u (shard, ordering) group by u.shard
+            on conflict on constraint mark_pkey do update
+            set ordering = excluded.ordering, moved_at = excluded.moved_at
+            where m.ordering < excluded.ordering and m.moved_at <= now() - every;
+    end if;
     owed := gone = rows_max
-        OR EXISTS (SELECT FROM unnest(shards, orderings) AS u (shard, ordering)
-                   LEFT JOIN troth_guard.mark m ON m.journal = journal AND m.shard = u.shard
-                   WHERE m.ordering IS NULL OR m.ordering < u.ordering OR m.moved_at > now() - every);
-END
+        or exists (select from unnest(shards, orderings) as u (shard, ordering)
+                   left join troth_guard.mark m on m.journal = journal and m.shard = u.shard
+                   where m.ordering is null or m.ordering < u.ordering or m.moved_at > now() - every);
+end
 $$;
 
 -- In place of 0002's, with the same use.
-CREATE OR REPLACE FUNCTION troth_guard.forget(journal text, oldest_open uuid[], every interval DEFAULT '1 minute')
-RETURNS bigint LANGUAGE plpgsql AS $$
+create or replace function troth_guard.forget(journal text, oldest_open uuid[], every interval default '1 minute')
+returns bigint language plpgsql as $$
 #variable_conflict use_variable
-DECLARE
+declare
     rows_gone bigint := 0;
-BEGIN
-    IF EXISTS (SELECT FROM unnest(oldest_open) AS o LEFT JOIN troth_guard.mark m
-               ON m.journal = journal AND m.shard = troth_guard.shard_of(o)
-               WHERE m.ordering IS NULL OR (m.ordering < troth_guard.ordering_of(o)
-                                            AND m.moved_at <= now() - every)) THEN
-        SELECT f.gone INTO rows_gone FROM troth_guard.forget_below(
-            journal, ARRAY(SELECT troth_guard.shard_of(o) FROM unnest(oldest_open) AS o),
-            ARRAY(SELECT troth_guard.ordering_of(o) FROM unnest(oldest_open) AS o), every, 10000) AS f;
-    END IF;
-    RETURN rows_gone;
-END
+begin
+    if exists (select from unnest(oldest_open) as o left join troth_guard.mark m
+               on m.journal = journal and m.shard = troth_guard.shard_of(o)
+               where m.ordering is null or (m.ordering < troth_guard.ordering_of(o)
+                                            and m.moved_at <= now() - every)) then
+        select f.gone into rows_gone from troth_guard.forget_below(
+            journal, array(select troth_guard.shard_of(o) from unnest(oldest_open) as o),
+            array(select troth_guard.ordering_of(o) from unnest(oldest_open) as o), every, 10000) as f;
+    end if;
+    return rows_gone;
+end
 $$;
 
-INSERT INTO troth_guard.version (version) VALUES (11);
+insert into troth_guard.version (version) values (11);

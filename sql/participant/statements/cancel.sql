@@ -1,5 +1,5 @@
 -- Its statement ends with 57014.
 --
 -- $1 process id
-PREPARE troth_cancel (integer) AS
-SELECT pg_cancel_backend($1);
+prepare troth_cancel (integer) as
+select pg_cancel_backend($1);

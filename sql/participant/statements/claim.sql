@@ -8,11 +8,11 @@
 -- $9 lock_timeout for the guard row, which is waited for briefly
 -- $10 the branch's name while its session works (troth_guard.running_name())
 -- $11 lock_timeout of the work
-PREPARE troth_claim (text, uuid, integer, integer, bytea, integer, bigint, text, text, text, text) AS
+prepare troth_claim (text, uuid, integer, integer, bytea, integer, bigint, text, text, text, text) as
 -- Materialized, so that the timeouts hold, and the session is known by its branch's name, before the row
 -- is waited for: its own gate is passed behind the new name (0004_running.sql, say_running()).
-WITH settings AS MATERIALIZED (
-    SELECT set_config('statement_timeout', $8, true),
+with settings as materialized (
+    select set_config('statement_timeout', $8, true),
            set_config('lock_timeout', $9, true),
            set_config('application_name', $10, true),
            pg_advisory_lock(1953656692, pg_backend_pid()),
@@ -22,12 +22,12 @@ WITH settings AS MATERIALIZED (
 -- nothing [KINDKEY, SPLITKEY]. A tombstone or refusal of a lower attempt gives way to a higher one
 -- [TOMBALL]; what is done stays. Behind what a higher attempt left, nothing of a lower one comes in
 -- [LOWERSTAYS].
-INSERT INTO troth_guard.guard AS g (journal, gtid, branch, kind, attempt, state, request, shard, ordering)
-SELECT $1, $2, $3, 'action', $4, 'done', sha256($5), $6, $7
-FROM settings
-WHERE NOT EXISTS (SELECT FROM troth_guard.mark m WHERE m.journal = $1 AND m.shard = $6 AND m.ordering > $7)
-ON CONFLICT (journal, gtid, branch, kind) DO UPDATE
-SET attempt = excluded.attempt, state = excluded.state, request = excluded.request,
+insert into troth_guard.guard as g (journal, gtid, branch, kind, attempt, state, request, shard, ordering)
+select $1, $2, $3, 'action', $4, 'done', sha256($5), $6, $7
+from settings
+where not exists (select from troth_guard.mark m where m.journal = $1 and m.shard = $6 and m.ordering > $7)
+on conflict (journal, gtid, branch, kind) do update
+set attempt = excluded.attempt, state = excluded.state, request = excluded.request,
     output = excluded.output, reason = excluded.reason
-WHERE g.state <> 'done' AND g.attempt < excluded.attempt
-RETURNING g.ctid, set_config('lock_timeout', $11, true);
+where g.state <> 'done' and g.attempt < excluded.attempt
+returning g.ctid, set_config('lock_timeout', $11, true);

@@ -2,8 +2,8 @@
 -- in microseconds.
 --
 -- $1 process ids
-PREPARE troth_holders (integer[]) AS
-SELECT h.waiter, h.gtid, h.attempt, h.prepared, h.holder,
-       coalesce(extract(epoch FROM clock_timestamp() - p.prepared) * 1000000, 0)::bigint
-FROM troth_guard.holders($1) h
-LEFT JOIN pg_prepared_xacts p ON p.gid = substr(h.holder, length('prepared transaction ') + 1);
+prepare troth_holders (integer[]) as
+select h.waiter, h.gtid, h.attempt, h.prepared, h.holder,
+       coalesce(extract(epoch from clock_timestamp() - p.prepared) * 1000000, 0)::bigint
+from troth_guard.holders($1) h
+left join pg_prepared_xacts p on p.gid = substr(h.holder, length('prepared transaction ') + 1);

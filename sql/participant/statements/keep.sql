@@ -6,7 +6,7 @@
 -- $6 'action' or 'compensation'
 -- $7 the place that the claim returned: a look into the index would make a serialisable transaction depend
 --    on whoever inserts his row beside it
-PREPARE troth_keep (text, uuid, integer, integer, text, text, tid) AS
-UPDATE troth_guard.guard SET output = $5
-WHERE ctid = $7 AND journal = $1 AND gtid = $2 AND branch = $3 AND kind = $6 AND attempt = $4
-RETURNING set_config('statement_timeout', '0', true);
+prepare troth_keep (text, uuid, integer, integer, text, text, tid) as
+update troth_guard.guard set output = $5
+where ctid = $7 and journal = $1 and gtid = $2 and branch = $3 and kind = $6 and attempt = $4
+returning set_config('statement_timeout', '0', true);

@@ -2,6 +2,6 @@
 -- several clients.
 --
 -- $1 the mark
-PREPARE troth_mark_session (text) AS
-WITH before AS MATERIALIZED (SELECT coalesce(current_setting('troth.session', true), '') AS mark)
-SELECT mark, set_config('troth.session', $1, false) FROM before;
+prepare troth_mark_session (text) as
+with before as materialized (select coalesce(current_setting('troth.session', true), '') as mark)
+select mark, set_config('troth.session', $1, false) from before;

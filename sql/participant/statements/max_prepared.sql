@@ -1,3 +1,3 @@
 -- How many transactions may be prepared at a time.
-PREPARE troth_max_prepared AS
-SELECT current_setting('max_prepared_transactions')::integer;
+prepare troth_max_prepared as
+select current_setting('max_prepared_transactions')::integer;

@@ -1,3 +1,3 @@
 -- One migration at a time, to the end of its transaction. Nobody else's number: "troth" in ASCII.
-PREPARE troth_migration_lock AS
-SELECT pg_advisory_xact_lock(500136113256);
+prepare troth_migration_lock as
+select pg_advisory_xact_lock(500136113256);

@@ -4,17 +4,17 @@
 -- serialisable transaction depend on whoever inserts his row beside it. Without a row, or with one that may be larger or
 -- deeper than an output is allowed to be (it has more opening brackets, perhaps within texts), it fails (22012), so that
 -- the server skips what was sent behind it: as a function's, the output is looked at before anything is kept.
-PREPARE troth_row_kept AS
-WITH work AS (
-TABLE troth_guard.version
-), said AS (
-    SELECT row_to_json(work)::text AS json FROM work
-), kept AS (
-    UPDATE troth_guard.guard SET output = (SELECT json FROM said)
-    WHERE ctid = current_setting('troth.place')::tid
-    RETURNING output, set_config('statement_timeout', '0', true)
+prepare troth_row_kept as
+with work as (
+table troth_guard.version
+), said as (
+    select row_to_json(work)::text as json from work
+), kept as (
+    update troth_guard.guard set output = (select json from said)
+    where ctid = current_setting('troth.place')::tid
+    returning output, set_config('statement_timeout', '0', true)
 )
-SELECT min(output),
-       1 / count(*) FILTER (WHERE octet_length(convert_to(output, 'UTF8')) <= 524288
-                            AND length(output) - length(translate(output, '{[', '')) <= 64)
-FROM kept;
+select min(output),
+       1 / count(*) filter (where octet_length(convert_to(output, 'UTF8')) <= 524288
+                            and length(output) - length(translate(output, '{[', '')) <= 64)
+from kept;

@@ -2,9 +2,9 @@
 --
 -- $1 for so many microseconds or more
 -- $2 at most so many
-PREPARE troth_scan (bigint, integer) AS
-SELECT gid FROM pg_prepared_xacts
-WHERE database = current_database() AND owner = current_user AND starts_with(gid, 'troth_')
-AND prepared <= now() - $1 * interval '1 microsecond'
-ORDER BY prepared
-LIMIT $2;
+prepare troth_scan (bigint, integer) as
+select gid from pg_prepared_xacts
+where database = current_database() and owner = current_user and starts_with(gid, 'troth_')
+and prepared <= now() - $1 * interval '1 microsecond'
+order by prepared
+limit $2;

@@ -1,3 +1,3 @@
 -- 1: this database has the schema troth_guard. 0: it has not.
-PREPARE troth_schema_there AS
-SELECT (to_regclass('troth_guard.version') IS NOT NULL)::integer;
+prepare troth_schema_there as
+select (to_regclass('troth_guard.version') is not null)::integer;

@@ -1,3 +1,3 @@
 -- The version of the schema troth_guard, which is there (schema_there.sql).
-PREPARE troth_schema_version AS
-SELECT coalesce(max(version), 0) FROM troth_guard.version;
+prepare troth_schema_version as
+select coalesce(max(version), 0) from troth_guard.version;

@@ -2,5 +2,5 @@
 --
 -- $1 statement_timeout, in milliseconds; 0: none
 -- $2 lock_timeout
-PREPARE troth_settings (text, text) AS
-SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true);
+prepare troth_settings (text, text) as
+select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true);

@@ -5,5 +5,5 @@
 -- $2 shards  $3 their marks
 -- $4 how old, in microseconds
 -- $5 at most so many rows
-PREPARE troth_sweep (text, integer[], bigint[], bigint, bigint) AS
-SELECT gone, owed FROM troth_guard.forget_below($1, $2, $3, $4 * interval '1 microsecond', $5);
+prepare troth_sweep (text, integer[], bigint[], bigint, bigint) as
+select gone, owed from troth_guard.forget_below($1, $2, $3, $4 * interval '1 microsecond', $5);
