@@ -150,6 +150,25 @@ void phase1_done(struct session *session, struct troth_reply *task, struct troth
     answer_done(task, output);
 }
 
+/* PREPARE or COMMIT failed, so that nothing is done. */
+static enum round not_ended(struct session *session, struct troth_reply *task)
+{
+    if (waits_conflict(session))
+        return conflict_why(session);
+    if (work_would_fail_again(session)) { /* a constraint that was deferred to here */
+        struct troth_output said = {{0}, {0}};
+        troth_output_reason(&said, session->failed_why);
+        refuse(session, task, &said);
+        output_finish(&said);
+        return ROUND_ANSWERED;
+    }
+    (void)session_rollback(session);
+    session_complain(session, TROTH_SEVERITY_WARNING, "end_failed", "operation=%s reason=\"%s\"",
+                     task->call.operation, session->why);
+    troth_reply_retry(task, 0, session->why);
+    return ROUND_ANSWERED;
+}
+
 static enum round prepare_transaction(struct session *session, struct troth_reply *task,
                                       const struct troth_output *output)
 {
@@ -163,13 +182,7 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
-        if (waits_conflict(session))
-            return conflict_why(session);
-        (void)session_rollback(session);
-        session_complain(session, TROTH_SEVERITY_WARNING, "prepare_failed",
-                         "operation=%s reason=\"%s\"", task->call.operation, session->why);
-        troth_reply_retry(task, 0, session->why);
-        return ROUND_ANSWERED;
+        return not_ended(session, task);
     case SQL_LOST:
         break;
     }
@@ -186,11 +199,7 @@ static enum round commit_transaction(struct session *session, struct troth_reply
         return ROUND_ANSWERED;
     case SQL_LOCKED:
     case SQL_FAILED:
-        if (waits_conflict(session))
-            return conflict_why(session);
-        (void)session_rollback(session);
-        troth_reply_retry(task, 0, session->why);
-        return ROUND_ANSWERED;
+        return not_ended(session, task);
     case SQL_LOST: /* never "rolled back" (faults.md 2): the same call finds its row, or none */
         break;
     }

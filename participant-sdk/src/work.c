@@ -19,8 +19,7 @@ static void say(struct troth_output *output, const char *reason)
         troth_output_reason(output, reason);
 }
 
-/* The statement that failed would fail again: data, constraints. */
-static bool would_come_again(const struct session *session)
+bool work_would_fail_again(const struct session *session)
 {
     return strncmp(session->failed, "22", 2) == 0 || strncmp(session->failed, "23", 2) == 0;
 }
@@ -44,7 +43,8 @@ enum work_end work_run(struct session *session, troth_postgres_fn work, void *ar
     case PQTRANS_INTRANS:
         break;
     case PQTRANS_INERROR:
-        if (answer == TROTH_ERROR_REFUSED && would_come_again(session) && output_sound(output)) {
+        if (answer == TROTH_ERROR_REFUSED && work_would_fail_again(session) &&
+            output_sound(output)) {
             say(output, session->failed_why);
             return WORK_REFUSED;
         }

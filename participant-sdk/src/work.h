@@ -23,6 +23,8 @@ enum work_end {
  * output->reason says why (REFUSED, CONFLICT, FAILED). */
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,
                        const struct troth_call *call, struct troth_output *output);
+/* What failed would fail again: data, constraints. */
+bool work_would_fail_again(const struct session *session);
 /* Ends the open transaction with its output kept in the guard: `text` is COMMIT or PREPARE
  * TRANSACTION …, and must answer with exactly `tag`. SQL_FAILED: nothing happened. SQL_LOST: it
  * may have happened. */

@@ -121,7 +121,8 @@ TROTH_MUST_CHECK int troth_postgres_create(struct troth_participant *participant
  * transaction is in the way (a row taken with NOWAIT); rolled back, and the coordinator begins
  * another attempt. Any other code: rolled back, and the coordinator may try again. A statement that
  * failed makes the transaction fail whatever is returned; only TROTH_ERROR_REFUSED counts behind an
- * error of class 22 or 23 (data, constraints), which would come again. Lock timeouts (55P03),
+ * error of class 22 or 23 (data, constraints), which would come again; such an error of the
+ * transaction's end (a deferred constraint) is a refusal by itself. Lock timeouts (55P03),
  * deadlocks (40P01) and serialisation failures (40001, also of PREPARE TRANSACTION) are conflicts.
  * The last two are tried again here, with a fresh snapshot, for as long as the call might have
  * waited for a lock: so the function may be called more than once for one command. */

@@ -123,6 +123,8 @@ void rig_make_template(void)
                     "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL"
                     " CONSTRAINT account_balance CHECK (balance BETWEEN -1000000 AND 1000000));"
                     "CREATE TABLE seen (output text);"
+                    "CREATE TABLE debt (account bigint REFERENCES account"
+                    " DEFERRABLE INITIALLY DEFERRED);"
                     "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");
     PQfinish(rig.sql);
 }

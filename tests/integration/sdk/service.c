@@ -320,6 +320,11 @@ static const struct troth_postgres_statement nested = {
            " RETURNING (repeat('[', $1::int) || repeat(']', $1::int))::json AS levels",
     .parameters = (const char *const[]){"levels", NULL}};
 
+/* Of an account that is looked for at the transaction's end. */
+static const struct troth_postgres_statement owe = {
+    TROTH_POSTGRES_STATEMENT_INIT, .sql = "INSERT INTO debt VALUES ($1::bigint) RETURNING account",
+    .parameters = (const char *const[]){"account", NULL}};
+
 static void handle_statement(struct rig *rig, const char *name,
                              const struct troth_postgres_statement *statement,
                              const struct troth_postgres_statement *undo_statement)
@@ -335,6 +340,7 @@ void service_register(struct rig *rig)
     handle_statement(rig, "divide", &divide, NULL);
     handle_statement(rig, "many", &many, NULL);
     handle_statement(rig, "nested", &nested, NULL);
+    handle_statement(rig, "owe", &owe, NULL);
     handle(rig, "debit", debit, false);
     handle(rig, "hold", hold, false);
     handle(rig, "both", both, false);

@@ -86,6 +86,21 @@ START_TEST(what_would_fail_again_is_refused_in_the_servers_words)
 }
 END_TEST
 
+/* It fails at PREPARE and at COMMIT, and would do so for ever. */
+START_TEST(a_deferred_constraint_refuses)
+{
+    warm_up(_i);
+    assert_refused(
+        ASK(.op = OP_PREPARE, .operation = "owe", .counter = 1, .input = "{\"account\":77}"),
+        "debt_account_fkey");
+    assert_refused(
+        ASK(.op = OP_EXECUTE, .operation = "owe", .counter = 2, .input = "{\"account\":77}"),
+        "debt_account_fkey");
+    assert_done(ASK(.op = OP_EXECUTE, .operation = "owe", .counter = 3, .input = "{\"account\":7}"),
+                "{\"account\":7}");
+}
+END_TEST
+
 START_TEST(more_than_one_row_is_no_answer)
 {
     struct said said;
@@ -169,6 +184,7 @@ TCase *statement_tests(void)
     tcase_add_loop_test(tests, its_row_is_the_output_and_members_of_members_are_parameters, 0, 2);
     tcase_add_loop_test(tests, without_a_row_it_refuses_in_the_words_of_its_query, 0, 2);
     tcase_add_loop_test(tests, what_would_fail_again_is_refused_in_the_servers_words, 0, 2);
+    tcase_add_loop_test(tests, a_deferred_constraint_refuses, 0, 2);
     tcase_add_loop_test(tests, more_than_one_row_is_no_answer, 0, 2);
     tcase_add_loop_test(tests, an_output_that_is_too_deep_is_no_answer, 0, 2);
     tcase_add_loop_test(tests, a_statement_undoes, 0, 2);
