@@ -135,9 +135,9 @@ typedef int (*troth_postgres_fn)(void *arg, PGconn *connection, const struct tro
  * (a lock not had in time, a refusal, an attempt behind the first) goes the way of functions: the
  * statement may be sent more than once for one command, as a function may be called.
  *
- * The row that it gives is the output, as a JSON object of its columns; no row is a refusal, and so
- * is an error of class 22 or 23 (a value that is none of its type, a constraint), with the server's
- * words; more than one row makes the call fail. */
+ * The row that it gives is the output, as a JSON object of its columns, which need names of their
+ * own; no row is a refusal, and so is an error of class 22 or 23 (a value that is none of its type,
+ * a constraint), with the server's words; more than one row makes the call fail. */
 struct troth_postgres_statement {
     size_t size; /* TROTH_POSTGRES_STATEMENT_INIT */
     /* SELECT, or INSERT, UPDATE, DELETE with RETURNING; without a semicolon. It stands within a
