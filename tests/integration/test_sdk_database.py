@@ -69,15 +69,19 @@ class ParticipantDatabase(TrothTest):
                 wait_until(lambda gtid=gtid: [name for name in self.postgres.prepared() if gtid in name], 20,
                            "bank_a is prepared")
                 self.database.lead_to(empty.port)
-                self.system.proxies["bank_b"].release()
-                wait_until(lambda gtid=gtid: "does not exist" in self.trothd.show(gtid)["steps"][0].get("reason", ""),
-                           20, "the decision meets it")
-                self.assertIn(self.trothd.show(gtid)["steps"][0]["state"], ("committing", "aborting"))
-                self.assertEqual(len(self.postgres.prepared()), 1)
-                self.database.lead_to(self.postgres.port)
+                try:
+                    self.system.proxies["bank_b"].release()
+                    wait_until(lambda gtid=gtid: "does not exist" in self.reason(gtid), 20, "the decision meets it")
+                    self.assertIn(self.trothd.show(gtid)["steps"][0]["state"], ("committing", "aborting"))
+                    wait_until(lambda: len(self.postgres.prepared()) == 1, 20, "bank_b has ended, and bank_a has not")
+                finally:
+                    self.database.lead_to(self.postgres.port)
                 self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], outcome)
                 self.assertEqual(before - self.system.balance("bank_a", account), 5 if outcome == "committed" else 0)
         self.system.drained()
+
+    def reason(self, gtid):
+        return self.trothd.show(gtid)["steps"][0].get("reason", "")
 
     def tearDown(self):
         self.database.release()
@@ -238,7 +242,7 @@ class ParticipantDatabase(TrothTest):
 
     def aborts(self):
         """The results of many at once, of transactions that nobody knows, so that every connection has some."""
-        known = self.trothd.submit("take", {"account": 1}).json["gtid"]
+        known = self.system.transfer(1, 1, 1).json["gtid"]
         lines = [json.dumps({"op": "abort", "gtid": f"{known[:-8]}{0x200000 + next(self.numbers):08x}", "branch": 1,
                              "attempt": 1, "operation": "debit", "timeout": "3s"}) for _ in range(16)]
         reply = self.system.banks["bank_a"].post("/", "\n".join(lines) + "\n", timeout=20, headers={
