@@ -7,55 +7,37 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include <base/now.h>
 
-static ssize_t receive(struct http_conn *conn, void *data, size_t cap)
-{
-    return recv(conn->fd, data, cap, MSG_DONTWAIT);
-}
-
-static ssize_t transmit(struct http_conn *conn, const void *data, size_t len)
-{
-    return send(conn->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static bool is_for_later(int error)
-{
-    return error == EAGAIN || error == EINTR;
-}
+#include "transport.h"
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct http_conn *conn = arg;
     (void)fd;
     (void)what;
-    if (conn->fd < 0 || !conn->reading)
+    if (conn->transport.fd < 0 || !conn->reading)
         return;
     struct http_loop *loop = conn->loop;
     http_loop_enter(loop);
-    ssize_t n = receive(conn, loop->read_data, HTTP_READ_BYTES);
+    ssize_t n = http_transport_receive(&conn->transport, loop->read_data, HTTP_READ_BYTES);
     if (n > 0)
         conn->ops->bytes(conn, loop->read_data, (size_t)n);
     else if (n == 0)
         conn->ops->ended(conn, 0);
-    else if (!is_for_later(errno))
+    else if (!http_transport_is_for_later(errno))
         conn->ops->ended(conn, errno);
     http_loop_leave(loop);
 }
 
 static void on_connected(struct http_conn *conn)
 {
-    int error = 0;
-    socklen_t size = sizeof(error);
-    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-        error = errno;
     conn->connecting = false;
-    conn->ops->connected(conn, error);
+    conn->ops->connected(conn, http_transport_connected(&conn->transport));
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -63,7 +45,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     struct http_conn *conn = arg;
     (void)fd;
     (void)what;
-    if (conn->fd < 0)
+    if (conn->transport.fd < 0)
         return;
     struct http_loop *loop = conn->loop;
     http_loop_enter(loop);
@@ -93,7 +75,7 @@ int http_conn_init(struct http_conn *conn, struct http_loop *loop, const struct 
     }
     conn->loop = loop;
     conn->ops = ops;
-    conn->fd = fd;
+    conn->transport.fd = fd;
     conn->connecting = connecting;
     TAILQ_INSERT_TAIL(&loop->all, conn, all);
     return 0;
@@ -102,11 +84,10 @@ int http_conn_init(struct http_conn *conn, struct http_loop *loop, const struct 
 void http_conn_close(struct http_conn *conn)
 {
     struct http_loop *loop = conn->loop;
-    assert(conn->fd >= 0);
+    assert(conn->transport.fd >= 0);
     event_free(conn->readable);
     event_free(conn->writable);
-    (void)close(conn->fd);
-    conn->fd = -1;
+    http_transport_close(&conn->transport);
     TAILQ_REMOVE(&loop->all, conn, all);
     if (conn->dirty) {
         TAILQ_REMOVE(&loop->dirty, conn, dirty_link);
@@ -119,12 +100,6 @@ void http_conn_close(struct http_conn *conn)
     buffer_finish(&conn->out);
     TAILQ_INSERT_TAIL(&loop->dead, conn, all);
     http_loop_wake(loop);
-}
-
-bool http_conn_is_quiet(const struct http_conn *conn)
-{
-    char byte;
-    return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && is_for_later(errno);
 }
 
 void http_conn_read_start(struct http_conn *conn)
@@ -183,12 +158,13 @@ void http_conn_flush(struct http_conn *conn)
     }
     if (conn->connecting || conn->out_sent == conn->out.len)
         return;
-    if (conn->peeks && conn->out_sent == 0 && !http_conn_is_quiet(conn)) {
+    if (conn->peeks && conn->out_sent == 0 && !http_transport_is_quiet(&conn->transport)) {
         http_conn_schedule(conn, HTTP_RUN_BROKEN); /* nothing has left, and nothing will */
         return;
     }
-    ssize_t n = transmit(conn, conn->out.data + conn->out_sent, conn->out.len - conn->out_sent);
-    if (n < 0 && !is_for_later(errno)) {
+    ssize_t n = http_transport_transmit(&conn->transport, conn->out.data + conn->out_sent,
+                                        conn->out.len - conn->out_sent);
+    if (n < 0 && !http_transport_is_for_later(errno)) {
         http_conn_schedule(conn, HTTP_RUN_BROKEN);
         return;
     }

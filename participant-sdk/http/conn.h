@@ -7,7 +7,7 @@
  * memory lives until no function of this library is on the stack: a connection's in `dead`, a
  * peer's and a server's in `buried`, and the loop's own until its last event callback returns.
  *
- * TLS comes in behind receive() and transmit() in conn.c: nothing else touches the socket's bytes.
+ * The socket's bytes are transport.h's alone.
  */
 #ifndef HTTP_CONN_H
 #define HTTP_CONN_H
@@ -19,6 +19,8 @@
 
 #include <base/buffer.h>
 #include <http/loop.h>
+
+#include "transport.h"
 
 struct event;
 struct http_conn;
@@ -43,7 +45,7 @@ struct http_conn_ops {
 struct http_conn {
     struct http_loop *loop;
     const struct http_conn_ops *ops;
-    int fd; /* -1: closed */
+    struct http_transport transport;
     bool connecting;
     bool calls; /* a client's: may be held (http_loop_hold) */
     bool reading;
@@ -114,10 +116,6 @@ TROTH_MUST_CHECK int http_conn_init(struct http_conn *conn, struct http_loop *lo
 /* The socket is closed now; nothing is called any more. The side has freed what it hangs on it. */
 void http_conn_close(struct http_conn *conn);
 
-/* Nothing has come, not even its end. Whatever a connection without a request has to say makes it
- * useless: an end of file, or bytes nobody asked for, which must not be taken as the next answer.
- */
-bool http_conn_is_quiet(const struct http_conn *conn);
 void http_conn_read_start(struct http_conn *conn);
 void http_conn_read_stop(struct http_conn *conn);
 /* There is something in `out`: it leaves with the next flush. */

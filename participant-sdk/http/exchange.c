@@ -212,7 +212,7 @@ void http_exchange_client(const struct http_exchange *exchange, char ret_text[HT
     } peer = {.any = {0}};
     socklen_t size = sizeof peer;
     (void)strcpy(ret_text, "?");
-    if (getpeername(exchange->conn->conn.fd, &peer.any, &size) != 0)
+    if (getpeername(exchange->conn->conn.transport.fd, &peer.any, &size) != 0)
         return;
     if (peer.any.sa_family == AF_INET)
         (void)inet_ntop(AF_INET, &peer.v4.sin_addr, ret_text, HTTP_CLIENT_TEXT_MAX);

@@ -12,6 +12,7 @@
 #include <base/now.h>
 
 #include "peer_call.h"
+#include "transport.h"
 
 #define EDGE(state) (1u << (state))
 #define PEER_LINK_MARGIN_US                                                                        \
@@ -88,7 +89,7 @@ void http_link_finish(struct peer_link *link, int error, bool is_reusable)
         .call = call,
     };
     call->on_done(call->arg, error, &reply);
-    if (link->conn.fd < 0) { /* the host has destroyed the peer */
+    if (link->conn.transport.fd < 0) { /* the host has destroyed the peer */
         free(call);
         return;
     }
@@ -270,7 +271,7 @@ struct peer_link *http_link_reuse(struct http_peer *peer)
 {
     struct peer_link *link;
     while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
-        if (http_conn_is_quiet(&link->conn) && has_address(link))
+        if (http_transport_is_quiet(&link->conn.transport) && has_address(link))
             return link;
         http_link_close(link);
     }
@@ -317,7 +318,7 @@ static bool deliver_lines(struct peer_link *link)
             return false;
         }
         call->on_line(call->arg, (struct troth_span){body->data + from, len});
-        if (link->conn.fd < 0)
+        if (link->conn.transport.fd < 0)
             return false;
         from += len + 1;
     }

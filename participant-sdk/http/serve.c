@@ -2,9 +2,7 @@
 #include "serve.h"
 
 #include <assert.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <base/now.h>
@@ -12,6 +10,7 @@
 #include "budget.h"
 #include "exchange.h"
 #include "reply.h"
+#include "transport.h"
 
 #define EDGE(state) (1u << (state))
 
@@ -64,7 +63,7 @@ static bool has_exchange(const struct serve_conn *serve)
 
 static bool is_open(const struct serve_conn *serve)
 {
-    return serve->conn.fd >= 0;
+    return serve->conn.transport.fd >= 0;
 }
 
 void http_serve_close(struct serve_conn *serve)
@@ -272,7 +271,7 @@ static void on_written(struct http_conn *conn)
     serve->boundary = 0;
     http_budget_count(serve);
     if (serve->state == SERVE_CLOSING) {
-        (void)shutdown(conn->fd, SHUT_WR);
+        http_transport_end(&conn->transport);
         http_serve_set_state(serve, SERVE_LINGERING);
         if (serve->client_done)
             http_conn_schedule(conn, HTTP_RUN_READ_LATE);
@@ -308,12 +307,6 @@ static void cut_off(struct serve_conn *serve)
     http_budget_count(serve);
 }
 
-static bool has_left(const struct serve_conn *serve)
-{
-    struct pollfd look = {.fd = serve->conn.fd, .events = POLLRDHUP};
-    return poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
-
 static void read_late(struct serve_conn *serve)
 {
     switch (serve->state) {
@@ -325,7 +318,7 @@ static void read_late(struct serve_conn *serve)
         break;
     case SERVE_HANDLING:
     case SERVE_STREAMING:
-        if (has_left(serve))
+        if (http_transport_has_left(&serve->conn.transport))
             http_serve_lose(serve);
         else
             http_conn_read_deadline(&serve->conn, mono_now().us + SERVE_LOOK_US);
