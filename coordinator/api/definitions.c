@@ -61,15 +61,14 @@ static void published(void *arg, const struct api_problem *problem)
     call_reply(call, 201, headers, &body);
 }
 
-static void refuse_faults(struct http_exchange *exchange, int error,
-                          const struct definition_faults *faults)
+static void refuse_faults(struct http_exchange *exchange, int error, const struct faults *faults)
 {
     struct api_problem problem;
     if (error == TROTH_ERROR_NO_MEMORY) { /* faults may be missing from the list */
         api_problem_set(&problem, API_PROBLEM_UNAVAILABLE, "the definition: %s",
                         troth_error_text(error));
     } else {
-        const struct definition_fault *first = &faults->list[0];
+        const struct fault *first = &faults->list[0];
         for (uint32_t i = 0; first->warning && i + 1 < faults->count; i++)
             first = &faults->list[i + 1];
         api_problem_set(&problem, API_PROBLEM_INVALID_DEFINITION,
@@ -83,7 +82,7 @@ static void refuse_faults(struct http_exchange *exchange, int error,
 
 /* A published version never changes. Takes the definition. */
 static int publish(const struct request *request, struct definition *definition,
-                   const struct definition_faults *warnings, struct api_problem *ret_problem)
+                   const struct faults *warnings, struct api_problem *ret_problem)
 {
     const struct api_host *host = &request->api->host;
     const struct definition *old =
@@ -91,7 +90,7 @@ static int publish(const struct request *request, struct definition *definition,
     BUFFER_SCOPED struct buffer list = {0};
     struct call *call = NULL;
     int error = 0;
-    definition_faults_json(warnings, &list);
+    faults_json(warnings, &list);
     if (old != NULL && !definition_same(old, definition)) {
         error = api_problem_set(ret_problem, API_PROBLEM_VERSION_PUBLISHED,
                                 "%s version %u is published with other content and never changes; "
@@ -140,7 +139,7 @@ static int check_name(const struct request *request, const struct definition *de
 }
 
 /* Parsed, and within what this coordinator takes. Nothing is made where an error is returned. */
-static int parse(const struct api *api, struct troth_span text, struct definition_faults *faults,
+static int parse(const struct api *api, struct troth_span text, struct faults *faults,
                  struct definition **ret_definition)
 {
     const struct api_host *host = &api->host;
@@ -159,7 +158,7 @@ static int parse(const struct api *api, struct troth_span text, struct definitio
 
 int definitions_put(const struct request *request, struct api_problem *ret_problem)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     char name[TROTH_NAME_LEN_MAX + 1];
     struct definition *definition = NULL;
     struct troth_span text = {NULL, 0};
@@ -181,13 +180,13 @@ int definitions_put(const struct request *request, struct api_problem *ret_probl
             definition_destroy(definition);
         }
     }
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     return error;
 }
 
 int definitions_validate(const struct request *request, struct api_problem *ret_problem)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     BUFFER_SCOPED struct buffer body = {0};
     struct troth_span text = {NULL, 0};
@@ -199,15 +198,15 @@ int definitions_validate(const struct request *request, struct api_problem *ret_
         lookup_warn_participants(request->api, definition, &faults);
     definition_destroy(definition);
     if (error == TROTH_ERROR_NO_MEMORY) { /* likewise */
-        definition_faults_finish(&faults);
+        faults_finish(&faults);
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "the definition: %s",
                                troth_error_text(error));
     }
     buffer_append_format(&body, "{\"valid\":%s,\"faults\":", error == 0 ? "true" : "false");
-    definition_faults_json(&faults, &body);
+    faults_json(&faults, &body);
     buffer_append_text(&body, "}\n");
     reply_json(request->exchange, 200, no_headers, &body);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     return 0;
 }
 

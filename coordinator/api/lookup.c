@@ -67,7 +67,7 @@ static bool knows(void *arg, const char *name)
 }
 
 void lookup_warn_participants(const struct api *api, const struct definition *definition,
-                              struct definition_faults *faults)
+                              struct faults *faults)
 {
     const char *names[LOOKUP_NAMES_MAX + 1] = {NULL};
     struct api_host host = api->host;

@@ -19,6 +19,6 @@ TROTH_MUST_CHECK int lookup_participant(const struct api *api, enum api_problem_
 
 /* Adds a warning for each participant that is not registered. */
 void lookup_warn_participants(const struct api *api, const struct definition *definition,
-                              struct definition_faults *faults);
+                              struct faults *faults);
 
 #endif

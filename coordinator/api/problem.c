@@ -55,7 +55,7 @@ void problem_append(struct buffer *body, const struct api_problem *problem)
     }
     if (problem->faults != NULL) {
         buffer_append_text(body, ",\"errors\":");
-        definition_faults_json(problem->faults, body);
+        faults_json(problem->faults, body);
     }
     buffer_append_text(body, "}\n");
 }

@@ -81,7 +81,7 @@ static int check_input(struct start *start, struct api_problem *ret_problem)
     if (error == TROTH_ERROR_NO_MEMORY) /* faults may be missing from the list */
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "the input: %s",
                                troth_error_text(error));
-    const struct definition_fault *first = &start->faults.list[0];
+    const struct fault *first = &start->faults.list[0];
     api_problem_set(ret_problem, API_PROBLEM_INVALID_INPUT,
                     "%u fault%s in the input of %s version %u; the first: \"%s\": %s",
                     start->faults.errors, start->faults.errors == 1 ? "" : "s", definition->name,
@@ -219,5 +219,5 @@ void start_finish(struct start *start)
 {
     buffer_finish(&start->labels);
     buffer_finish(&start->key);
-    definition_faults_finish(&start->faults);
+    faults_finish(&start->faults);
 }

@@ -10,7 +10,7 @@ struct start {
     struct preference prefer;
     struct buffer key;
     struct buffer labels; /* without white space, and with one way of escaping: they are searched */
-    struct definition_faults faults; /* of the input; *ret_problem points here */
+    struct faults faults; /* of the input; *ret_problem points here */
 };
 
 /* `start` is zero-initialised and finished by the caller, also after a refusal. */

@@ -59,15 +59,15 @@ static int validate_there(const struct cli *cli, const char *path, struct troth_
 /* By the same code, here. */
 static int validate_here(const struct cli *cli, const char *path, struct troth_span text)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     ANSWER_SCOPED struct answer answer = {.status = 200};
     int error = definition_parse(text, &faults, &definition);
     definition_destroy(definition);
     buffer_append_format(&answer.body, "{\"valid\":%s,\"faults\":", error == 0 ? "true" : "false");
-    definition_faults_json(&faults, &answer.body);
+    faults_json(&faults, &answer.body);
     buffer_append_text(&answer.body, "}\n");
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     if (error == TROTH_ERROR_NO_MEMORY || answer.body.failed ||
         json_check(buffer_span(&answer.body), JSON_CHECK_DEFAULT, &answer.json, NULL) != 0 ||
         tree_parse(answer.json, &answer.tree) != 0)

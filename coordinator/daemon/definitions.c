@@ -232,7 +232,7 @@ static void load_known(struct driver *driver, struct definition_slot *slot, bool
 /* It was published while the limit was higher. */
 static void warn_if_long(const struct driver *driver, const struct definition *definition)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     if (definition_check_timeouts(definition, driver->config->timeout_max_us,
                                   driver->config->prepare_timeout_max_us, &faults) != 0) {
         log_line(LOG_WARN,
@@ -240,15 +240,15 @@ static void warn_if_long(const struct driver *driver, const struct definition *d
                  "definition", definition->name, "reason",
                  faults.count > 0 ? faults.list[0].text : NULL, NULL);
     }
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
 }
 
 static int load_new(struct driver *driver, const struct journal_entry *entry)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     int error = definition_parse(entry->body, &faults, &definition);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     if (error != 0)
         return error;
     struct definition_slot *slot = definitions_make(driver, definition);

@@ -53,7 +53,7 @@ bool definition_same(const struct definition *a, const struct definition *b)
 }
 
 int definition_check_input(const struct definition *definition, struct troth_span input,
-                           struct definition_faults *faults)
+                           struct faults *faults)
 {
     struct check check = {.text = input, .faults = faults};
     struct place root;

@@ -3,8 +3,9 @@
 #ifndef DEFINITION_DRAFT_H
 #define DEFINITION_DRAFT_H
 
-#include "check.h"
-#include "fields.h"
+#include <definition/definition.h>
+#include <faults/check.h>
+#include <faults/fields.h>
 
 enum step_field {
     STEP_NAME,

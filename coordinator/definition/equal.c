@@ -1,10 +1,9 @@
 /* equal.c: equality of JSON values, as JSON Schema defines it for enum and const. */
 #include "equal.h"
 
+#include <base/decimal.h>
 #include <base/hash.h>
 #include <base/json.h>
-
-#include "decimal.h"
 
 static bool numbers_equal(struct troth_span a, struct troth_span b)
 {

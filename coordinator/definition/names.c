@@ -2,11 +2,11 @@
  * what the coordinator does not take. */
 #include <base/duration.h>
 
-#include "check.h"
+#include <definition/definition.h>
+#include <faults/check.h>
 
 void definition_warn_participants(const struct definition *definition, definition_knows knows,
-                                  void *arg, const char *const *names,
-                                  struct definition_faults *faults)
+                                  void *arg, const char *const *names, struct faults *faults)
 {
     struct check check = {.text = definition->text, .faults = faults};
     struct place root, steps, step, participant;
@@ -44,7 +44,7 @@ static void check_timeout(struct check *check, const struct place *root, const c
 }
 
 int definition_check_timeouts(const struct definition *definition, uint64_t timeout_max_us,
-                              uint64_t prepare_timeout_max_us, struct definition_faults *faults)
+                              uint64_t prepare_timeout_max_us, struct faults *faults)
 {
     struct check check = {.text = definition->text, .faults = faults};
     struct troth_span text;

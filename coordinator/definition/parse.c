@@ -216,7 +216,7 @@ static struct definition *definition_create(struct troth_span text)
     return definition;
 }
 
-int definition_parse(struct troth_span text, struct definition_faults *faults,
+int definition_parse(struct troth_span text, struct faults *faults,
                      struct definition **ret_definition)
 {
     if (text.len > DEFINITION_BYTES_MAX) {

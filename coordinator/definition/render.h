@@ -5,7 +5,7 @@
 #include <base/tree.h>
 #include <definition/definition.h>
 
-#include "check.h"
+#include <faults/check.h>
 
 /* A value that an expression names. */
 struct found {

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decimal.h"
+#include <base/decimal.h>
+
 #include "retries.h"
 
 enum retry_field {

@@ -20,8 +20,9 @@
 #ifndef DEFINITION_SCHEMA_H
 #define DEFINITION_SCHEMA_H
 
-#include "check.h"
-#include "decimal.h"
+#include <base/decimal.h>
+#include <definition/definition.h>
+#include <faults/check.h>
 
 /* Is this a schema that we can check with? Faults are at the schema's own places. */
 void schema_check(struct check *check, const struct place *schema);

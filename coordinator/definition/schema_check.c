@@ -1,7 +1,8 @@
 /* schema_check.c: is an input_schema one that we can check with? */
 #include <string.h>
 
-#include "decimal.h"
+#include <base/decimal.h>
+
 #include "schema.h"
 
 static const char *const type_names[] = {"null",   "boolean", "integer", "number",

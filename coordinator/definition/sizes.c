@@ -3,7 +3,7 @@
 
 #include <definition/definition.h>
 
-#include "check.h"
+#include <faults/check.h>
 
 struct sizes {
     const struct definition *definition;

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct troth_span text = {(const char *)data, size};
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     struct buffer list = {0};
     int r = definition_parse(text, &faults, &definition);
@@ -20,8 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint32_t i = 0; i < faults.count; i++)
         if (faults.list[i].line == 0 || faults.list[i].column == 0)
             abort();
-    definition_faults_format(&faults, "fuzz", &list);
-    definition_faults_finish(&faults);
+    faults_format(&faults, "fuzz", &list);
+    faults_finish(&faults);
     if (definition != NULL && !definition_same(definition, definition))
         abort();
     buffer_finish(&list);

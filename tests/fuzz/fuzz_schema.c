@@ -8,14 +8,14 @@
 static int define(struct troth_span schema, struct definition **ret_definition)
 {
     struct buffer text = {0};
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     buffer_append_text(&text, "{\"name\":\"f\",\"version\":1,\"mode\":\"2pc\",\"input_schema\":");
     buffer_append_span(&text, schema);
     buffer_append_text(&text,
                        ",\"steps\":[{\"name\":\"a\",\"participant\":\"p\",\"operation\":\"o\"}]}");
     int error = definition_parse(buffer_span(&text), &faults, ret_definition);
     assert((error == 0) == (faults.errors == 0));
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     buffer_finish(&text);
     return error;
 }
@@ -23,17 +23,17 @@ static int define(struct troth_span schema, struct definition **ret_definition)
 static void check(const struct definition *definition, struct troth_span document,
                   struct buffer *said)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     uint32_t last_line, last_column;
     json_position(document, document.len, &last_line, &last_column);
     int error = definition_check_input(definition, document, &faults);
     assert((error == 0) == (faults.errors == 0));
     for (uint32_t i = 0; i < faults.count; i++) {
-        const struct definition_fault *fault = &faults.list[i];
+        const struct fault *fault = &faults.list[i];
         assert(fault->line >= 1 && fault->line <= last_line && fault->column >= 1);
     }
-    definition_faults_format(&faults, "input", said);
-    definition_faults_finish(&faults);
+    faults_format(&faults, "input", said);
+    faults_finish(&faults);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

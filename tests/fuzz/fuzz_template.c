@@ -12,12 +12,12 @@ static const char text[] = "{\"name\":\"f\",\"version\":1,\"mode\":\"2pc\",\"ste
 static const struct definition *definition(void)
 {
     static struct definition *parsed;
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     int error = parsed != NULL ? 0
                                : definition_parse((struct troth_span){text, sizeof text - 1},
                                                   &faults, &parsed);
     assert(error == 0);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     return parsed;
 }
 

@@ -19,11 +19,13 @@ BASE = ["troth/", "base/"]
 PURE = ["troth/", *(f"base/{name}.h" for name in ("buffer", "clock", "duration", "json", "nearest", "number", "span"))]
 WIRE = [*BASE, "wire/"]
 RECORD = [*WIRE, "txn/record.h"]
-DAEMON = [*WIRE, "txn/", "definition/", "journal/", "outbox/", "net/", "http/", "resolve/", "api/", "cjson/", "event2/"]
+DAEMON = [*WIRE, "txn/", "faults/", "definition/", "journal/", "outbox/", "net/", "http/", "resolve/", "api/", "cjson/",
+          "event2/"]
 LAYERS = {
     "participant-sdk/include": ["troth/", "libpq-fe.h"],
     "participant-sdk/base": BASE,
     "participant-sdk/wire": [*PURE, "wire/"],
+    "participant-sdk/faults": [*PURE, "base/decimal.h", "base/hash.h", "base/nearest.h", "base/tree.h", "faults/"],
     "participant-sdk/resolve": [*BASE, "resolve/", "event2/", "ares.h"],
     "participant-sdk/hosts": [*BASE, "hosts/", "libpq-fe.h"],
     "participant-sdk/http": [*BASE, "http/", "resolve/", "event2/", "llhttp.h", "openssl/"],
@@ -31,13 +33,13 @@ LAYERS = {
     "participant-sdk/examples": ["troth/", "event2/", "libpq-fe.h"],
     "coordinator/txn/record": [*PURE, "wire/", "txn/record.h"],
     "coordinator/txn": [*PURE, "wire/", "txn/"],
-    "coordinator/definition": [*WIRE, "definition/"],
+    "coordinator/definition": [*WIRE, "faults/", "definition/"],
     "coordinator/journal": [*RECORD, "journal/", "resolve/", "hosts/", "event2/", "libpq-fe.h"],
     "coordinator/outbox": [*RECORD, "outbox/", "event2/", "librdkafka/", "openssl/"],
     "coordinator/net": [*WIRE, "http/", "net/", "event2/"],
-    "coordinator/api": [*WIRE, "txn/", "definition/", "http/", "api/", "openssl/"],
+    "coordinator/api": [*WIRE, "txn/", "faults/", "definition/", "http/", "api/", "openssl/"],
     "coordinator/daemon": DAEMON,
-    "coordinator/cli": [*WIRE, "definition/", "cjson/", "curl/"],
+    "coordinator/cli": [*WIRE, "faults/", "definition/", "cjson/", "curl/"],
 }
 KNOWN = sorted({name for names in LAYERS.values() for name in names} - {"txn/record.h"} | {
     "daemon/", "cli/", "postgresql/"})

@@ -17,7 +17,7 @@ EXAMPLES = "participant-sdk/examples"
 # What a test has to see, or says a failure with.
 FOR_TESTS = {
     "api_route_at",              # the API's description is compared with the routes
-    "definition_faults_format",  # why a definition of a test is none
+    "faults_format",  # why a definition of a test is none
     "http_peer_free",            # places of a connection pool
     "http_server_connections",   # connections that are left
     "main",

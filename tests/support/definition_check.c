@@ -22,13 +22,13 @@ static bool text_read(struct buffer *ret_text)
 static void text_check(struct troth_span text)
 {
     BUFFER_SCOPED struct buffer list = {0};
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     int r = definition_parse(text, &faults, &definition);
     if ((r == 0) != (faults.errors == 0))
         exit(3);
-    definition_faults_format(&faults, "file", &list);
-    definition_faults_finish(&faults);
+    faults_format(&faults, "file", &list);
+    faults_finish(&faults);
     definition_destroy(definition);
     if (list.len > 0)
         (void)fwrite(list.data, 1, list.len, stdout);

@@ -180,7 +180,7 @@ static void fake_participant_delete(void *ctx, const char *name, bool force, api
 
 void fake_add_definition(struct fake_host *fake, const char *name, uint32_t version)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     char text[2048];
     int len = snprintf(
         text, sizeof text,
@@ -194,7 +194,7 @@ void fake_add_definition(struct fake_host *fake, const char *name, uint32_t vers
         name, version);
     int error = definition_parse((struct troth_span){text, (size_t)len}, &faults, &fake->taken);
     assert(error == 0);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     insert(fake);
 }
 

@@ -120,7 +120,7 @@ void rig_participant(const char *name, const char *binding)
 
 void rig_define(const char *quoted)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     struct buffer text = {0};
     struct rig_told told = {0};
@@ -128,7 +128,7 @@ void rig_define(const char *quoted)
         buffer_append_char(&text, *quoted == '\'' ? '"' : *quoted);
     int error = definition_parse(buffer_span(&text), &faults, &definition);
     ck_assert_msg(error == 0, "%s", faults.count > 0 ? faults.list[0].text : "");
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     buffer_finish(&text);
     rig.host.definition_put(rig.host.ctx, definition, rig_tell_done, &told);
     rig_changed(RIG_PUT, 0);

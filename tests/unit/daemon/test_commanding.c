@@ -320,13 +320,13 @@ END_TEST
 
 static void put(const char *quoted, struct rig_told *ret_told)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     struct buffer text = {0};
     for (; *quoted != '\0'; quoted++)
         buffer_append_char(&text, *quoted == '\'' ? '"' : *quoted);
     ck_assert_int_eq(definition_parse(buffer_span(&text), &faults, &definition), 0);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     buffer_finish(&text);
     memset(ret_told, 0, sizeof *ret_told);
     rig.host.definition_put(rig.host.ctx, definition, rig_tell_done, ret_told);

@@ -5,14 +5,14 @@
 
 struct definition *parsed(const char *text)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     struct buffer list = {0};
     int r = definition_parse(span_of(text), &faults, &definition);
-    definition_faults_format(&faults, "text", &list);
+    faults_format(&faults, "text", &list);
     ck_assert_msg(r == 0, "%s", buffer_text(&list));
     buffer_finish(&list);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     return definition;
 }
 

@@ -26,7 +26,7 @@ static void file_check(const char *folder, const char *name, bool good)
 {
     char path[512];
     struct buffer text = {0}, wanted = {0}, found = {0};
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     (void)snprintf(path, sizeof path, CORPUS "/%s/%s", folder, name);
     ck_assert(file_read(path, &text));
@@ -35,14 +35,14 @@ static void file_check(const char *folder, const char *name, bool good)
     bool expected = file_read(path, &wanted);
     ck_assert_msg(good || expected, "%s is not there", path);
     int r = definition_parse(buffer_span(&text), &faults, &definition);
-    definition_faults_format(&faults, name, &found);
+    faults_format(&faults, name, &found);
     buffer_append_char(&wanted, '\0');
     buffer_append_char(&found, '\0');
     ck_assert_str_eq(found.data, wanted.data);
     ck_assert_int_eq(r, good ? 0 : TROTH_ERROR_SYNTAX);
     ck_assert_int_eq(faults.errors == 0, good);
     definition_destroy(definition);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     buffer_finish(&text);
     buffer_finish(&wanted);
     buffer_finish(&found);
@@ -86,7 +86,7 @@ START_TEST(a_file_cut_short_anywhere_is_refused)
     while (text.len > 0 && text.data[text.len - 1] != '}')
         text.len--;
     for (size_t len = 0; len < text.len; len++) {
-        struct definition_faults faults = {0};
+        struct faults faults = {0};
         struct definition *definition = NULL;
         /* A copy without slack, so that the sanitizer sees a read behind the end. */
         char *copy = malloc(len + 1);
@@ -94,7 +94,7 @@ START_TEST(a_file_cut_short_anywhere_is_refused)
         ck_assert_int_eq(definition_parse((struct troth_span){copy, len}, &faults, &definition),
                          TROTH_ERROR_SYNTAX);
         ck_assert_uint_eq(faults.errors, 1);
-        definition_faults_finish(&faults);
+        faults_finish(&faults);
         free(copy);
     }
     buffer_finish(&text);

@@ -7,7 +7,7 @@
 static void faults_are(const char *schema, const char *input, const char *wanted)
 {
     struct buffer text = {0};
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     buffer_append_format(&text,
                          "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"input_schema\":%s,"
                          "\"steps\":[{\"name\":\"a\",\"participant\":\"p\",\"operation\":\"o\"}]}",
@@ -15,11 +15,11 @@ static void faults_are(const char *schema, const char *input, const char *wanted
     struct definition *definition = parsed(buffer_text(&text));
     int r = definition_check_input(definition, span_of(input), &faults);
     buffer_clear(&text);
-    definition_faults_format(&faults, "i", &text);
+    faults_format(&faults, "i", &text);
     buffer_append_char(&text, '\0');
     ck_assert_str_eq(text.data, wanted);
     ck_assert_int_eq(r, wanted[0] == '\0' ? 0 : TROTH_ERROR_INVALID);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     buffer_finish(&text);
     definition_destroy(definition);
 }
@@ -142,7 +142,7 @@ START_TEST(without_a_schema_every_input_fits)
     struct definition *definition =
         parsed("{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[{\"name\":\"a\","
                "\"participant\":\"p\",\"operation\":\"o\"}]}");
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     ck_assert_int_eq(definition_check_input(definition, span_of("[1]"), &faults), 0);
     ck_assert_uint_eq(faults.count, 0);
     definition_destroy(definition);
@@ -156,20 +156,20 @@ START_TEST(timeouts_have_a_longest)
     struct definition *definition =
         parsed("{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\n\"timeout\":\"2h\","
                "\"steps\":[{\"name\":\"a\",\"participant\":\"p\",\"operation\":\"o\"}]}");
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     ck_assert_int_eq(definition_check_timeouts(definition, 0, 0, &faults), 0);
     ck_assert_int_eq(definition_check_timeouts(definition, 7200 * second, 10 * second, &faults), 0);
     ck_assert_int_eq(definition_check_timeouts(definition, 7199 * second, 9 * second, &faults),
                      TROTH_ERROR_INVALID);
     ck_assert_uint_eq(faults.errors, 2);
     BUFFER_SCOPED struct buffer text = {0};
-    definition_faults_format(&faults, "d", &text);
+    faults_format(&faults, "d", &text);
     ck_assert_str_eq(buffer_text(&text),
                      "d:1:1: prepare_timeout: 10s is longer than the coordinator's "
                      "prepare_timeout_max, 9s\n"
                      "d:2:11: /timeout: timeout: 2h is longer than the coordinator's timeout_max, "
                      "7199s\n");
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     definition_destroy(definition);
 }
 END_TEST

@@ -179,47 +179,47 @@ END_TEST
 /* One key is a pointer of its own characters; only what is printed keeps to one line. */
 START_TEST(a_pointer_is_that_of_rfc_6901)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     struct buffer text = {0};
     ck_assert_int_eq(
         definition_parse(span_of(WITH("{\"a/b~c\\n\\u00e9\":\"${x}\"}")), &faults, &definition),
         TROTH_ERROR_SYNTAX);
     ck_assert_str_eq(faults.list[0].pointer, "/steps/0/input/a~1b~0c\n\xc3\xa9");
-    definition_faults_format(&faults, "f", &text);
+    faults_format(&faults, "f", &text);
     ck_assert_ptr_nonnull(
         strstr(buffer_text(&text), " /steps/0/input/a~1b~0c\\u000a\xc3\xa9: \"${x}\" begins"));
     buffer_finish(&text);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
 }
 END_TEST
 
 START_TEST(more_faults_than_the_list_holds_are_counted)
 {
     struct buffer text = {0};
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     buffer_append_text(&text, "{\"name\":\"t\",\"version\":1,\"mode\":\"2pc\",\"steps\":[" STEP(
                                   "a") ",\"input\":[\"${x}\"");
-    for (uint32_t i = 0; i < DEFINITION_FAULTS_MAX + 49; i++)
+    for (uint32_t i = 0; i < FAULTS_MAX + 49; i++)
         buffer_append_text(&text, ",\"${x}\"");
     buffer_append_text(&text, "]}]}");
     ck_assert_int_eq(definition_parse(buffer_span(&text), &faults, &definition),
                      TROTH_ERROR_SYNTAX);
-    ck_assert_uint_eq(faults.count, DEFINITION_FAULTS_MAX);
-    ck_assert_uint_eq(faults.errors, DEFINITION_FAULTS_MAX + 50);
+    ck_assert_uint_eq(faults.count, FAULTS_MAX);
+    ck_assert_uint_eq(faults.errors, FAULTS_MAX + 50);
     buffer_clear(&text);
-    definition_faults_format(&faults, "f", &text);
+    faults_format(&faults, "f", &text);
     ck_assert_ptr_nonnull(strstr(buffer_text(&text), "\nf: and 50 more errors\n"));
     buffer_finish(&text);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
 }
 END_TEST
 
 START_TEST(a_file_that_is_too_large_is_refused_before_it_is_read)
 {
     struct buffer text = {0};
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     ck_assert(buffer_reserve(&text, DEFINITION_BYTES_MAX + 1));
     while (text.len <= DEFINITION_BYTES_MAX)
@@ -228,7 +228,7 @@ START_TEST(a_file_that_is_too_large_is_refused_before_it_is_read)
                      TROTH_ERROR_SYNTAX);
     ck_assert_str_eq(faults.list[0].text, "is larger than 256 KiB");
     buffer_finish(&text);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
 }
 END_TEST
 
@@ -248,13 +248,13 @@ END_TEST
 /* What a file has too much of is told once, at its place. */
 static void only_fault(struct buffer *text, const char *wanted)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     struct buffer list = {0};
     ck_assert_int_eq(definition_parse(buffer_span(text), &faults, &definition), TROTH_ERROR_SYNTAX);
-    definition_faults_format(&faults, "f", &list);
+    faults_format(&faults, "f", &list);
     ck_assert_str_eq(buffer_text(&list), wanted);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     buffer_finish(&list);
     buffer_finish(text);
 }

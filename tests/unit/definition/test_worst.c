@@ -354,20 +354,20 @@ static void definition_text(const struct scene *scene, struct buffer *ret_text)
 
 static struct definition *parse(const struct scene *scene)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     struct definition *definition = NULL;
     struct buffer text = {0};
     definition_text(scene, &text);
     int error = definition_parse(buffer_span(&text), &faults, &definition);
     ck_assert(error == 0 || faults.errors > 0);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     buffer_finish(&text);
     return definition;
 }
 
 static void check(const struct worst *worst, const struct scene *scene)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     bool wrong = false;
     int error = definition_check_input(scene->definition, buffer_span(&scene->input), &faults);
     for (size_t i = 0; i < sizeof wrong_inputs / sizeof *wrong_inputs; i++)
@@ -375,7 +375,7 @@ static void check(const struct worst *worst, const struct scene *scene)
     ck_assert_msg(wrong || strcmp(worst->name, "enum_in_enum") == 0 || error == 0, "%s: %s",
                   worst->name, faults.count > 0 ? faults.list[0].text : "");
     ck_assert(!wrong || error == TROTH_ERROR_INVALID);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
 }
 
 static void render(const struct worst *worst, const struct scene *scene)

@@ -75,9 +75,9 @@ static const char good[] =
 
 static int parse(struct troth_span text, struct definition **ret_definition)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     int error = definition_parse(text, &faults, ret_definition);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     return error;
 }
 
@@ -142,10 +142,10 @@ static int condition(void)
 
 static int check_input(struct troth_span input)
 {
-    struct definition_faults faults = {0};
+    struct faults faults = {0};
     int error = definition_check_input(shared, input, &faults);
     assert(error != TROTH_ERROR_INVALID || faults.errors > 0);
-    definition_faults_finish(&faults);
+    faults_finish(&faults);
     return error;
 }
 

@@ -42,7 +42,7 @@ struct api_problem {
     char detail[512];       /* names what is wrong and where */
     uint32_t retry_after_s; /* 0: none */
     const troth_gtid *gtid; /* of the transaction it is about, shown with its Location; or NULL */
-    const struct definition_faults *faults; /* more than one fault: listed as "errors"; or NULL */
+    const struct faults *faults; /* more than one fault: listed as "errors"; or NULL */
 };
 
 /* The cause in a failure that is the host's, behind those of the core (enum txn_cause): it cannot

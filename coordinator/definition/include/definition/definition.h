@@ -11,6 +11,7 @@
 
 #include <base/buffer.h>
 #include <base/json.h>
+#include <faults/faults.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <troth/span.h>
@@ -19,7 +20,6 @@
 #define DEFINITION_STEPS_MAX                  TROTH_BRANCHES_MAX
 #define DEFINITION_RETRIES_MAX                32u
 #define DEFINITION_REFERENCES_MAX             4096u /* expressions in all of a file */
-#define DEFINITION_FAULTS_MAX                 100u  /* further ones are counted, not listed */
 #define DEFINITION_PREPARE_TIMEOUT_DEFAULT_US 10000000u
 #define DEFINITION_TIMEOUT_DEFAULT_US         UINT64_C(300000000)
 #define DEFINITION_STEP_TIMEOUT_DEFAULT_US    10000000u
@@ -117,44 +117,22 @@ struct definition {
     struct troth_span key_template; /* JSON string with its quotes, or absent: the gtid */
 };
 
-struct definition_fault {
-    bool warning;
-    uint32_t line, column; /* from 1; 0 when it has no place; columns count code points */
-    char *pointer;         /* JSON pointer (RFC 6901), "" is the whole document */
-    char *text;            /* what is wrong, and the nearest right name where there is one */
-};
-
-struct definition_faults {
-    uint32_t count;
-    uint32_t errors; /* without warnings, also those beyond DEFINITION_FAULTS_MAX */
-    struct definition_fault list[DEFINITION_FAULTS_MAX];
-};
-void definition_faults_finish(struct definition_faults *faults);
-/* "file:line:column: pointer: text", one a line, in the order of the file; without the pointer
- * where that is "", and with "warning: " before the text of a warning. Control characters of a
- * pointer are shown as \u001f. */
-void definition_faults_format(const struct definition_faults *faults, const char *file,
-                              struct buffer *ret_text);
-
-/* [{"pointer":"/steps/1","line":4,"column":7,"severity":"warning","detail":"…"}, …] */
-void definition_faults_json(const struct definition_faults *faults, struct buffer *ret_list);
 /* A warning for each step whose participant nobody knows; `names` (NULL-terminated, not necessarily
  * all) are looked at for the one that is meant. */
 typedef bool (*definition_knows)(void *arg, const char *participant);
 void definition_warn_participants(const struct definition *definition, definition_knows knows,
-                                  void *arg, const char *const *names,
-                                  struct definition_faults *faults);
+                                  void *arg, const char *const *names, struct faults *faults);
 
 /* A fault for each timeout that is longer than the coordinator takes (0: any). 0, or
  * TROTH_ERROR_INVALID, or TROTH_ERROR_NO_MEMORY. */
 TROTH_MUST_CHECK int definition_check_timeouts(const struct definition *definition,
                                                uint64_t timeout_max_us,
                                                uint64_t prepare_timeout_max_us,
-                                               struct definition_faults *faults);
+                                               struct faults *faults);
 
 /* Copies the text. 0, or TROTH_ERROR_SYNTAX with faults->errors > 0 (warnings may come with 0), or
  * TROTH_ERROR_NO_MEMORY. `faults` must be zero-initialised and finished by the caller. */
-TROTH_MUST_CHECK int definition_parse(struct troth_span text, struct definition_faults *faults,
+TROTH_MUST_CHECK int definition_parse(struct troth_span text, struct faults *faults,
                                       struct definition **ret_definition);
 void definition_destroy(struct definition *definition); /* takes NULL */
 
@@ -167,8 +145,7 @@ bool definition_same(const struct definition *a, const struct definition *b);
  * `input` is a checked JSON text. Faults carry pointers, lines and columns of the input. 0, or
  * TROTH_ERROR_INVALID with faults->errors > 0, or TROTH_ERROR_NO_MEMORY. */
 TROTH_MUST_CHECK int definition_check_input(const struct definition *definition,
-                                            struct troth_span input,
-                                            struct definition_faults *faults);
+                                            struct troth_span input, struct faults *faults);
 
 /* What a template can name. What was looked into is kept, so that the next template finds it: begin
  * with {.input = …}, change nothing between two calls, and finish it. */

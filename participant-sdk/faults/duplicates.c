@@ -1,6 +1,6 @@
 /* duplicates.c: keys that one object has twice. JSON parsers silently take one of the two; which
  * one a person meant nobody can know. */
-#include "check.h"
+#include <faults/check.h>
 
 #include <base/hash.h>
 

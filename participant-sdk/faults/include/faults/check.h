@@ -1,10 +1,11 @@
-/* check.h: faults and the places they are at. Private to the definition module. */
-#ifndef DEFINITION_CHECK_H
-#define DEFINITION_CHECK_H
+/* faults/check.h: a checked JSON text, the places in it, and writing down what is wrong there. */
+#ifndef FAULTS_CHECK_H
+#define FAULTS_CHECK_H
 
 #include <base/json.h>
 #include <base/tree.h>
-#include <definition/definition.h>
+#include <faults/faults.h>
+#include <troth/id.h>
 
 /* Marks of lines and columns in a text, so that a place is found without reading all before it. */
 #define MARKS 128u
@@ -23,7 +24,7 @@ struct marks {
 /* One text that is being checked, and what was found wrong with it. Ends with check_finish(). */
 struct check {
     struct troth_span text;
-    struct definition_faults *faults;
+    struct faults *faults;
     bool no_memory; /* some fault could not be written down */
     struct json_tree tree;
     struct marks marks;

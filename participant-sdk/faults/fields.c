@@ -1,13 +1,11 @@
 /* fields.c: known and unknown fields, and the kinds of value that they hold. */
-#include "fields.h"
+#include <faults/fields.h>
 
 #include <assert.h>
 #include <string.h>
 
+#include <base/decimal.h>
 #include <base/duration.h>
-
-#include "decimal.h"
-#include "expression.h"
 
 static uint32_t field_find(const struct field *fields, struct troth_span key)
 {
@@ -90,7 +88,7 @@ bool field_is(struct check *check, const struct place *place, enum json_type typ
 /* What the person may have meant: "Order-Checkout 2" is "order_checkout_2". "" when hopeless. */
 static struct hint name_hint(struct troth_span string)
 {
-    struct troth_span body = string_body(string);
+    struct troth_span body = {string.data + 1, string.len - 2}; /* without its quotes */
     char right[TROTH_NAME_LEN_MAX + 1];
     size_t len = 0;
     for (size_t i = 0; i < body.len && len < TROTH_NAME_LEN_MAX; i++) {

@@ -2,7 +2,7 @@
 #include <base/nearest.h>
 #include <base/span.h>
 
-#include "check.h"
+#include <faults/check.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -142,14 +142,14 @@ __attribute__((format(printf, 5, 0))) static void fault_add(struct check *check,
                                                             const char *at, bool warning,
                                                             const char *format, va_list list)
 {
-    struct definition_faults *faults = check->faults;
+    struct faults *faults = check->faults;
     if (!warning)
         faults->errors++;
     if (check_is_full(check))
         return;
     BUFFER_SCOPED struct buffer pointer = {0};
     pointer_append(&pointer, place);
-    struct definition_fault fault = {.warning = warning};
+    struct fault fault = {.warning = warning};
     struct mark mark = check_position(check, at);
     fault.line = mark.line;
     fault.column = mark.column;
@@ -198,9 +198,9 @@ void check_error_at_offset(struct check *check, size_t offset, const char *text)
 /* Insertion sort: stable, and the list is short. */
 void check_sort(struct check *check)
 {
-    struct definition_fault *list = check->faults->list;
+    struct fault *list = check->faults->list;
     for (uint32_t i = 1; i < check->faults->count; i++) {
-        struct definition_fault fault = list[i];
+        struct fault fault = list[i];
         uint32_t j = i;
         while (j > 0 && (list[j - 1].line > fault.line ||
                          (list[j - 1].line == fault.line && list[j - 1].column > fault.column))) {
@@ -239,7 +239,7 @@ struct hint hint(const char *nearest)
 
 bool check_is_full(const struct check *check)
 {
-    return check->faults->count == DEFINITION_FAULTS_MAX;
+    return check->faults->count == FAULTS_MAX;
 }
 
 bool check_only_counts(struct check *check, uint32_t errors)
@@ -278,7 +278,7 @@ const char *type_text(enum json_type type)
     return texts[type];
 }
 
-void definition_faults_finish(struct definition_faults *faults)
+void faults_finish(struct faults *faults)
 {
     for (uint32_t i = 0; i < faults->count; i++) {
         free(faults->list[i].pointer);
@@ -300,12 +300,11 @@ static void pointer_show(struct buffer *text, const char *pointer)
     }
 }
 
-void definition_faults_format(const struct definition_faults *faults, const char *file,
-                              struct buffer *ret_text)
+void faults_format(const struct faults *faults, const char *file, struct buffer *ret_text)
 {
     uint32_t listed = 0;
     for (uint32_t i = 0; i < faults->count; i++) {
-        const struct definition_fault *fault = &faults->list[i];
+        const struct fault *fault = &faults->list[i];
         buffer_append_format(ret_text, "%s:", file);
         if (fault->line > 0)
             buffer_append_format(ret_text, "%u:%u:", fault->line, fault->column);

@@ -1,8 +1,8 @@
-/* fields.h: reads an object's known fields and says what is wrong with them. */
-#ifndef DEFINITION_FIELDS_H
-#define DEFINITION_FIELDS_H
+/* faults/fields.h: reads an object's known fields and says what is wrong with them. */
+#ifndef FAULTS_FIELDS_H
+#define FAULTS_FIELDS_H
 
-#include "check.h"
+#include <faults/check.h>
 
 #define FIELDS_MAX 16u
 

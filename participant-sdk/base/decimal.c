@@ -1,5 +1,5 @@
 /* decimal.c: a number as sign, digits and the place of its point. */
-#include "decimal.h"
+#include <base/decimal.h>
 
 #include <assert.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-/* decimal.h: JSON numbers compared as the decimal texts they are.
+/* base/decimal.h: JSON numbers compared as the decimal texts they are.
  *
  * No conversion to binary: 9007199254740993 and 9007199254740992 differ, 1e400 is a number, 1.0 is
  * an integer. Works on a checked JSON number. */
-#ifndef DEFINITION_DECIMAL_H
-#define DEFINITION_DECIMAL_H
+#ifndef BASE_DECIMAL_H
+#define BASE_DECIMAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

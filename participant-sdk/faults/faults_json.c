@@ -1,8 +1,8 @@
 /* faults_json.c: faults as programs read them. */
 #include <base/json.h>
-#include <definition/definition.h>
+#include <faults/faults.h>
 
-static void fault_append(struct buffer *list, const struct definition_fault *fault)
+static void fault_append(struct buffer *list, const struct fault *fault)
 {
     buffer_append_text(list, "{\"pointer\":");
     json_append_text(list, fault->pointer != NULL ? fault->pointer : "");
@@ -18,7 +18,7 @@ static void fault_append(struct buffer *list, const struct definition_fault *fau
     buffer_append_char(list, '}');
 }
 
-void definition_faults_json(const struct definition_faults *faults, struct buffer *list)
+void faults_json(const struct faults *faults, struct buffer *list)
 {
     buffer_append_char(list, '[');
     for (uint32_t i = 0; i < faults->count; i++) {
