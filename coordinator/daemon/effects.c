@@ -271,7 +271,7 @@ static void send_command(struct driver *driver, struct entry *entry,
         return;
     if (effect->op == OP_PREPARE)
         entry->extra[index].prepare_at = driver_now().mono;
-    int error = channel_send(participant->channel, &command);
+    int error = channel_send(participant->channel, &command, effect->deadline);
     if (error == TROTH_ERROR_TOO_LARGE) {
         send_failed(driver, entry, effect, RESULT_REFUSED,
                     "the input is larger than a message may be");

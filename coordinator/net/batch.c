@@ -24,6 +24,7 @@ static int call(struct outbound *outbound, struct http_peer *peer, http_done don
     {
         struct command command = item->command;
         command.timeout_us = item->has_timeout ? channel_item_left_us(item, now_us) : 0;
+        command.lock_wait_us = channel_item_lock_wait_us(item, now_us);
         message_command_append(&channel->body, &command);
     }
     if (channel->body.failed)

@@ -22,36 +22,25 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
     channel_deliver_failed(arg);
 }
 
-static void sweep_by(struct channel *channel, uint64_t deadline_us)
-{
-    if (channel->sweep_at_us != 0 && channel->sweep_at_us <= deadline_us)
-        return;
-    uint64_t now_us = mono_now().us;
-    uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
-    struct timeval wait = timeval_of(wait_us);
-    channel->sweep_at_us = deadline_us;
-    (void)event_add(channel->sweep, &wait);
-}
-
 static void sweep_items(struct channel *channel, struct items *items, uint64_t now_us,
                         uint64_t *next_us)
 {
     struct item *item = TAILQ_FIRST(items);
     while (item != NULL) {
         struct item *next = TAILQ_NEXT(item, link);
-        if (item->deadline_us > now_us) {
-            *next_us = item->deadline_us < *next_us ? item->deadline_us : *next_us;
-        } else if (item->outbound != NULL) {
-            channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no answer in time", true);
+        struct phase *phase = &channel->phases[channel_phase_of(item->command.op)];
+        if (item->until_us > now_us) {
+            *next_us = item->until_us < *next_us ? item->until_us : *next_us;
+            phase->longest_us =
+                item->timeout_us > phase->longest_us ? item->timeout_us : phase->longest_us;
         } else {
-            channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no connection was free in time",
-                              false);
+            channel_item_late(channel, item);
         }
         item = next;
     }
 }
 
-/* Deadlines move all the time and few are reached: all are looked at when the earliest has come. */
+/* Times begin all the time and few come to their end: all are looked at when the earliest has. */
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct channel *channel = arg;
@@ -62,13 +51,15 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     (void)what;
     channel->sweep_at_us = 0;
     for (int i = 0; i < PHASE_COUNT; i++)
+        channel->phases[i].longest_us = 0;
+    for (int i = 0; i < PHASE_COUNT; i++)
         sweep_items(channel, &channel->phases[i].queue, now_us, &next_us);
     TAILQ_FOREACH(outbound, &channel->outbounds, link)
     {
         sweep_items(channel, &outbound->open, now_us, &next_us);
     }
     if (next_us != UINT64_MAX)
-        sweep_by(channel, next_us);
+        channel_sweep_by(channel, next_us);
 }
 
 static uint32_t slots_of(const struct channel_config *config)
@@ -181,7 +172,7 @@ void channel_replace(struct channel *channel, struct channel *taken)
 /* Of a command's line beside operation and input. */
 #define LINE_FRAME_MAX 512u
 
-int channel_send(struct channel *channel, const struct command *command)
+int channel_send(struct channel *channel, const struct command *command, struct mono deadline)
 {
     struct phase *phase = &channel->phases[channel_phase_of(command->op)];
     assert(troth_name_valid(command->operation.data, command->operation.len));
@@ -190,14 +181,12 @@ int channel_send(struct channel *channel, const struct command *command)
         return TROTH_ERROR_TOO_LARGE;
     if (phase->queued >= CHANNEL_QUEUE_MAX)
         return TROTH_ERROR_FULL;
-    struct item *item = channel_item_create(command);
+    struct item *item = channel_item_create(command, deadline);
     if (item == NULL)
         return TROTH_ERROR_NO_MEMORY;
     if (channel->config.bytes != NULL)
         *channel->config.bytes += channel_item_bytes(command);
-    TAILQ_INSERT_TAIL(&phase->queue, item, link);
-    phase->queued++;
-    sweep_by(channel, item->deadline_us);
+    channel_item_queue(channel, item);
     channel_is_due(channel);
     return 0;
 }

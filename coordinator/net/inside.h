@@ -18,14 +18,17 @@ struct outbound;
 struct item {
     TAILQ_ENTRY(item) link;
     struct outbound *outbound; /* NULL: queued or failed */
-    uint64_t deadline_us;
-    bool has_timeout;       /* said by the host, so the participant is told */
-    bool was_sent;          /* failed items */
-    uint32_t lacking;       /* bit i: replica i has said that it lacks the operation */
-    const char *reason;     /* failed items; static, or reason_copy */
-    char *reason_copy;      /* its own; may be NULL */
-    uint16_t said;          /* failed items */
-    struct command command; /* its spans point into bytes */
+    uint64_t timeout_us;       /* to answer, once it has left */
+    uint64_t deadline_us;      /* its transaction's; UINT64_MAX: none */
+    uint64_t until_us;         /* queued: it waits in line; else: it may be answered */
+    bool has_left;             /* also one that is back in line, for another replica */
+    bool has_timeout;          /* said by the host, so the participant is told */
+    bool was_sent;             /* failed items */
+    uint32_t lacking;          /* bit i: replica i has said that it lacks the operation */
+    const char *reason;        /* failed items; static, or reason_copy */
+    char *reason_copy;         /* its own; may be NULL */
+    uint16_t said;             /* failed items */
+    struct command command;    /* its spans point into bytes */
     char bytes[];
 };
 
@@ -37,7 +40,8 @@ enum phase_number { PHASE_1, PHASE_2, PHASE_COUNT };
 struct phase {
     struct items queue;
     uint32_t queued;
-    uint32_t requests; /* under way */
+    uint32_t requests;   /* under way */
+    uint64_t longest_us; /* timeout of those queued or under way, or of some a moment ago */
 };
 
 struct outbound {
@@ -56,7 +60,7 @@ struct outbound {
 
 TAILQ_HEAD(outbounds, outbound);
 
-/* TLS will be a peer's own affair (http/conn.c), a breaker will stand before replica_choose(). */
+/* One URL of a route, with connections of its own for each phase. */
 struct replica {
     struct http_peer *peers[PHASE_COUNT];
     uint64_t avoid_until_us;
@@ -99,7 +103,7 @@ struct channel {
     struct outbounds outbounds;
     struct items failed;
     struct event *deliver; /* tells the failed */
-    struct event *sweep;   /* looks at deadlines, at sweep_at_us or later */
+    struct event *sweep;   /* looks at all until_us, at sweep_at_us or later */
     uint64_t sweep_at_us;
     uint32_t in_flight;
     uint32_t marks_round; /* requests that asked for the oldest open gtids */

@@ -43,16 +43,17 @@ static struct troth_span keep(char **at, struct troth_span span)
     return kept;
 }
 
-struct item *channel_item_create(const struct command *command)
+struct item *channel_item_create(const struct command *command, struct mono deadline)
 {
     struct item *item = malloc(channel_item_bytes(command));
     if (item == NULL)
         return NULL;
     char *at = item->bytes;
-    uint64_t timeout_us =
-        command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
     item->outbound = NULL;
-    item->deadline_us = mono_now().us + timeout_us;
+    item->timeout_us = command->timeout_us != 0 ? command->timeout_us : CHANNEL_TIMEOUT_DEFAULT_US;
+    item->deadline_us = deadline.us != 0 ? deadline.us : UINT64_MAX;
+    item->until_us = item->deadline_us;
+    item->has_left = false;
     item->has_timeout = command->timeout_us != 0;
     item->was_sent = false;
     item->lacking = 0;
@@ -64,6 +65,40 @@ struct item *channel_item_create(const struct command *command)
     item->command.input = keep(&at, command->input);
     item->command.traceparent = keep(&at, command->traceparent);
     return item;
+}
+
+void channel_sweep_by(struct channel *channel, uint64_t until_us)
+{
+    if (channel->sweep_at_us != 0 && channel->sweep_at_us <= until_us)
+        return;
+    uint64_t now_us = mono_now().us;
+    struct timeval wait = timeval_of(until_us > now_us ? until_us - now_us : 0);
+    channel->sweep_at_us = until_us;
+    (void)event_add(channel->sweep, &wait);
+}
+
+static void item_ends(struct channel *channel, struct item *item, uint64_t at_us)
+{
+    item->until_us = at_us < item->deadline_us ? at_us : item->deadline_us;
+    channel_sweep_by(channel, item->until_us);
+}
+
+void channel_item_queue(struct channel *channel, struct item *item)
+{
+    struct phase *phase = &channel->phases[channel_phase_of(item->command.op)];
+    if (item->timeout_us > phase->longest_us)
+        phase->longest_us = item->timeout_us;
+    TAILQ_INSERT_TAIL(&phase->queue, item, link);
+    phase->queued++;
+    item_ends(channel, item, mono_now().us + CHANNEL_LINE_US(phase->longest_us));
+}
+
+void channel_item_leave(struct channel *channel, struct item *item, uint64_t now_us)
+{
+    if (item->has_left)
+        return;
+    item->has_left = true;
+    item_ends(channel, item, now_us + item->timeout_us);
 }
 
 static void free_item(struct channel *channel, struct item *item)
@@ -117,6 +152,14 @@ void channel_item_fail(struct channel *channel, struct item *item, enum message_
     event_active(channel->deliver, EV_TIMEOUT, 1);
 }
 
+void channel_item_late(struct channel *channel, struct item *item)
+{
+    if (item->outbound != NULL)
+        channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no answer in time", true);
+    else
+        channel_item_fail(channel, item, TROUBLE_TIMEOUT, "no connection was free in time", false);
+}
+
 bool channel_item_elsewhere(struct item *item)
 {
     struct channel *channel = item->outbound->channel;
@@ -135,7 +178,14 @@ bool channel_item_elsewhere(struct item *item)
 
 uint64_t channel_item_left_us(const struct item *item, uint64_t now_us)
 {
-    return item->deadline_us > now_us ? item->deadline_us - now_us : 1;
+    return item->until_us > now_us ? item->until_us - now_us : 1;
+}
+
+uint64_t channel_item_lock_wait_us(const struct item *item, uint64_t now_us)
+{
+    uint64_t left_us = channel_item_left_us(item, now_us);
+    uint64_t most_us = left_us - left_us / 8;
+    return item->command.lock_wait_us < most_us ? item->command.lock_wait_us : most_us;
 }
 
 void channel_deliver_failed(struct channel *channel)

@@ -101,12 +101,14 @@ static void outbound_send(struct outbound *outbound)
     fail_unreachable(outbound);
 }
 
-/* Items off the queue, as many as one request takes; but not those that this replica lacks. */
+/* Items off the queue, as many as one request takes; but not those that this replica lacks. Whose
+ * time in line is over does not leave any more, also where no sweep has looked since. */
 static void fill(struct outbound *outbound)
 {
     struct channel *channel = outbound->channel;
     struct phase *phase = &channel->phases[outbound->phase];
     uint32_t commands_max = binding_of(outbound)->commands_max;
+    uint64_t now_us = mono_now().us;
     size_t bytes = 0;
     struct item *next = NULL;
     for (uint32_t count = 0; count < commands_max && phase->queued > 0; count++) {
@@ -114,6 +116,10 @@ static void fill(struct outbound *outbound)
         if (item == NULL || channel_route_is_among(item->lacking, outbound->replica))
             break;
         next = TAILQ_NEXT(item, link);
+        if (item->until_us <= now_us) {
+            channel_item_late(channel, item);
+            continue;
+        }
         bytes += item->command.input.len;
         if (count > 0 && bytes > CHANNEL_BATCH_BYTES_MAX)
             break;
@@ -123,6 +129,7 @@ static void fill(struct outbound *outbound)
         TAILQ_INSERT_TAIL(&outbound->open, item, link);
         item->outbound = outbound;
         channel->in_flight++;
+        channel_item_leave(channel, item, now_us);
     }
 }
 
@@ -149,7 +156,10 @@ void channel_outbound_start(struct channel *channel, enum phase_number phase)
     TAILQ_INSERT_TAIL(&channel->outbounds, outbound, link);
     channel->phases[phase].requests++;
     fill(outbound);
-    outbound_send(outbound);
+    if (TAILQ_EMPTY(&outbound->open)) /* all of them were late */
+        channel_outbound_free(outbound);
+    else
+        outbound_send(outbound);
 }
 
 static enum message_trouble trouble_of(int error)

@@ -42,6 +42,7 @@ void txn_send(struct step *step, struct txn_branch *branch, enum message_op op)
     effect->op = op;
     effect->attempt = txn_attempt_of(step->txn, branch);
     effect->timeout_us = txn_call_timeout(step->txn, branch, op, step->now);
+    effect->deadline = txn_call_deadline(step->txn, op);
     effect->again = op == OP_COMMIT || op == OP_ABORT ? txn_again_number(step->txn) : 0;
     effect->lock_wait_us = txn_lock_wait(step->txn, op, effect->timeout_us);
     effect->ordered = effect->lock_wait_us != 0 && (op != OP_PREPARE || txn_in_order(step->txn));

@@ -100,22 +100,47 @@ static uint64_t left(struct mono deadline, struct txn_now now) /* 0: none */
     return deadline.us > now.mono.us ? deadline.us - now.mono.us : 1;
 }
 
-uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch,
-                          enum message_op op, struct txn_now now)
+static void sooner(struct mono *at, struct mono other)
+{
+    if (other.us != 0 && (at->us == 0 || other.us < at->us))
+        *at = other;
+}
+
+struct mono txn_call_deadline(const struct txn *txn, enum message_op op)
+{
+    struct mono at = {0};
+    switch (op) {
+    case OP_PREPARE:
+        sooner(&at, txn->prepare_deadline);
+        sooner(&at, txn->deadline);
+        break;
+    case OP_EXECUTE:
+        if (!txn_forward_only(txn))
+            sooner(&at, txn->deadline);
+        break;
+    case OP_COMPENSATE: /* what ends a transaction is said however late it is */
+    case OP_COMMIT:
+    case OP_ABORT:
+    case OP_STATUS:
+        break;
+    case OP_COUNT:
+        assert(false && "an op");
+    }
+    return at;
+}
+
+/* Its own time, where the deadline leaves so much; 0: none. */
+static uint64_t own_timeout(const struct txn *txn, const struct txn_branch *branch,
+                            enum message_op op)
 {
     uint64_t us = branch->timeout_us;
     switch (op) {
     case OP_PREPARE:
-        us = shorter(us, left(txn->prepare_deadline, now));
-        return shorter(us, left(txn->deadline, now));
+        return us;
     case OP_EXECUTE:
-        if (txn->protocol == TXN_PROTOCOL_SAGA || txn->decision == TXN_COMMIT) {
-            us = us != 0 ? us : txn->policy->call_timeout_us;
-            return txn_forward_only(txn) ? us : shorter(us, left(txn->deadline, now));
-        }
-        us = us != 0 ? us : txn->origin->prepare_timeout_us;
-        us = us != 0 ? us : txn->policy->call_timeout_us;
-        return shorter(us, left(txn->deadline, now));
+        if (us == 0 && txn->protocol != TXN_PROTOCOL_SAGA && txn->decision != TXN_COMMIT)
+            us = txn->origin->prepare_timeout_us;
+        return us != 0 ? us : txn->policy->call_timeout_us;
     case OP_COMPENSATE:
         return us != 0 ? us : txn->policy->call_timeout_us;
     case OP_COMMIT:
@@ -129,10 +154,10 @@ uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch
     return 0;
 }
 
-static void sooner(struct mono *at, struct mono other)
+uint64_t txn_call_timeout(const struct txn *txn, const struct txn_branch *branch,
+                          enum message_op op, struct txn_now now)
 {
-    if (other.us != 0 && (at->us == 0 || other.us < at->us))
-        *at = other;
+    return shorter(own_timeout(txn, branch, op), left(txn_call_deadline(txn, op), now));
 }
 
 static void sooner_retries(const struct txn *txn, enum txn_branch_state state, struct mono *at)

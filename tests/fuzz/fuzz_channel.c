@@ -75,7 +75,7 @@ static void ask(uint8_t how, struct troth_span answer, size_t piece, struct told
     told->wanted = 1 + (how >> 4 & 3);
     for (uint32_t i = 0; i < told->wanted; i++) {
         struct command command = command_of(how, i);
-        error = channel_send(channel, &command);
+        error = channel_send(channel, &command, (struct mono){0});
         assert(error == 0);
     }
     channel_flush(channel);

@@ -175,7 +175,6 @@ class Registrations(TrothTest):
         """A definition that somebody deleted from the journal, and a row that cannot be read: both count as open,
         whoever asks is told what is the matter, and the first goes on when its definition is there again."""
         self.one.answers["work", "execute"] = [SILENCE]
-        self.put("one", self.one, 2)  # a silent call keeps its slot: both must be out at once
         steps = [step("a", "one")]
         for name in ("lost", "torn"):
             self.publish(name, steps, mode="saga", retries={"fast": {"interval": "50ms", "max_attempts": 0}})

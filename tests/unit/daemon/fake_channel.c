@@ -77,8 +77,9 @@ void channel_replace(struct channel *channel, struct channel *taken)
     channel_destroy(taken);
 }
 
-int channel_send(struct channel *channel, const struct command *command)
+int channel_send(struct channel *channel, const struct command *command, struct mono deadline)
 {
+    (void)deadline;
     if (rig.send_error != 0)
         return rig.send_error;
     rig.commands = realloc(rig.commands, (rig.commands_count + 1) * sizeof *rig.commands);

@@ -188,11 +188,16 @@ struct command command_of(enum message_op op, uint32_t number)
     return command;
 }
 
-void send_command(struct world *world, const struct command *command)
+void send_until(struct world *world, const struct command *command, uint64_t deadline_us)
 {
     world->in_call = true;
-    ck_assert_int_eq(channel_send(world->channel, command), 0);
+    ck_assert_int_eq(channel_send(world->channel, command, (struct mono){deadline_us}), 0);
     world->in_call = false;
+}
+
+void send_command(struct world *world, const struct command *command)
+{
+    send_until(world, command, 0);
 }
 
 void send_op(struct world *world, enum message_op op, uint32_t number)

@@ -73,6 +73,8 @@ struct channel *channel_to_url(struct world *world, enum channel_binding binding
 /* Commands differ by `number`, which becomes the gtid's counter. */
 struct command command_of(enum message_op op, uint32_t number);
 void send_command(struct world *world, const struct command *command);
+/* And its transaction's own end. */
+void send_until(struct world *world, const struct command *command, uint64_t deadline_us);
 void send_op(struct world *world, enum message_op op, uint32_t number);
 
 /* The n-th request's exchange, once it is there. */

@@ -7,5 +7,6 @@ Suite *batch_suite(void);
 Suite *rest_suite(void);
 Suite *slots_suite(void);
 Suite *elsewhere_suite(void);
+Suite *line_suite(void);
 
 #endif

@@ -247,23 +247,6 @@ START_TEST(silent_participant)
 }
 END_TEST
 
-START_TEST(too_late_to_be_sent)
-{
-    /* A command whose time passes in the queue is unknown, and nothing of it left this process. */
-    struct command hasty = command_of(OP_PREPARE, 2);
-    hasty.timeout_us = 100000;
-    send_op(&world, OP_PREPARE, 0);
-    (void)request_at(&world, 0, 0);
-    send_op(&world, OP_PREPARE, 1);
-    (void)request_at(&world, 0, 1);
-    send_command(&world, &hasty);
-    WAIT_FOR(&world, world.got_count == 1);
-    ck_assert_int_eq(got_for(&world, OP_PREPARE, 2)->result.result, RESULT_UNKNOWN);
-    ck_assert(!got_for(&world, OP_PREPARE, 2)->was_sent);
-    ck_assert_uint_eq(world.participants[0].count, 2);
-}
-END_TEST
-
 START_TEST(status_of_whole_request)
 {
     /* A status for the whole request is no word about one command: 425, 429 and 503 are retry, with
@@ -473,14 +456,15 @@ START_TEST(queue_limits)
 {
     /* A full queue and a command that can never be sent are refused, and no result comes. */
     static char large[MESSAGE_LINE_MAX];
+    const struct mono none = {0};
     struct command command = command_of(OP_PREPARE, 0);
     memset(large, '1', sizeof(large));
     command.input = (struct troth_span){large, sizeof(large)};
-    ck_assert_int_eq(channel_send(world.channel, &command), TROTH_ERROR_TOO_LARGE);
+    ck_assert_int_eq(channel_send(world.channel, &command, none), TROTH_ERROR_TOO_LARGE);
     command = command_of(OP_COMMIT, 0);
     for (uint32_t i = 0; i < CHANNEL_QUEUE_MAX; i++)
-        ck_assert_int_eq(channel_send(world.channel, &command), 0);
-    ck_assert_int_eq(channel_send(world.channel, &command), TROTH_ERROR_FULL);
+        ck_assert_int_eq(channel_send(world.channel, &command, none), 0);
+    ck_assert_int_eq(channel_send(world.channel, &command, none), TROTH_ERROR_FULL);
     send_op(&world, OP_PREPARE, 1); /* phase 1 has a queue of its own */
     ck_assert_uint_eq(world.got_count, 0);
 }
@@ -538,7 +522,6 @@ Suite *batch_suite(void)
     tcase_add_test(all, connection_breaks);
     tcase_add_test(all, deadline_of_its_own);
     tcase_add_test(all, silent_participant);
-    tcase_add_test(all, too_late_to_be_sent);
     tcase_add_loop_test(all, status_of_whole_request, 0, 11);
     tcase_add_test(all, phase_2_passes);
     tcase_add_test(all, no_deadlock);

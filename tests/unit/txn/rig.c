@@ -291,6 +291,16 @@ const char *rig_wake(struct rig *rig)
     return rig_after(rig, at.us > rig->now.mono.us ? at.us - rig->now.mono.us : 0);
 }
 
+const struct txn_effect *rig_sent(const struct rig *rig, uint32_t branch)
+{
+    for (uint32_t i = 0; i < rig->effects.count; i++) {
+        const struct txn_effect *effect = &rig->effects.list[i];
+        if (effect->kind == TXN_EFFECT_SEND && effect->branch->number == branch)
+            return effect;
+    }
+    ck_abort_msg("nothing was sent to branch %u", branch);
+}
+
 const struct txn_record *rig_record(struct rig *rig, enum txn_record_kind kind)
 {
     for (uint32_t i = 0; i < rig->effects.count; i++)

@@ -57,6 +57,9 @@ const char *rig_wake(struct rig *rig);
 /* The record of that kind among the last step's effects; fails the test when there is none. */
 const struct txn_record *rig_record(struct rig *rig, enum txn_record_kind kind);
 
+/* And the SEND to that branch. */
+const struct txn_effect *rig_sent(const struct rig *rig, uint32_t branch);
+
 const char *rig_number(struct rig *rig, enum txn_event_kind kind, uint32_t number);
 /* Of the saga's own attempt; and of the attempt before. */
 const char *rig_executed(struct rig *rig, uint32_t branch, const char *output);

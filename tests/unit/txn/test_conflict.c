@@ -21,17 +21,6 @@ static const char *meets(struct rig *rig, uint32_t branch, enum message_op op)
     return rig_full_result(rig, &result, false);
 }
 
-/* Of the last step's SEND to that branch. */
-static const struct txn_effect *sent(const struct rig *rig, uint32_t branch)
-{
-    for (uint32_t i = 0; i < rig->effects.count; i++) {
-        const struct txn_effect *effect = &rig->effects.list[i];
-        if (effect->kind == TXN_EFFECT_SEND && effect->branch->number == branch)
-            return effect;
-    }
-    ck_abort_msg("nothing was sent to branch %u", branch);
-}
-
 /* Attempt 2, in order, with its first prepare out. */
 static struct rig *in_order(uint32_t branches)
 {
@@ -108,21 +97,21 @@ END_TEST
 START_TEST(parallel_prepares_wait_briefly_and_those_in_order_for_what_is_left)
 {
     struct rig *rig = preparing(2);
-    ck_assert_uint_eq(sent(rig, 1)->lock_wait_us, 100000);
-    ck_assert(!sent(rig, 1)->ordered);
+    ck_assert_uint_eq(rig_sent(rig, 1)->lock_wait_us, 100000);
+    ck_assert(!rig_sent(rig, 1)->ordered);
     meets(rig, 2, OP_PREPARE);
     rig_durable(rig, TXN_RECORD_ATTEMPT);
     rig_event(rig, TXN_EVENT_RESERVED);
-    ck_assert_uint_eq(sent(rig, 1)->timeout_us, 2000000);
-    ck_assert_uint_eq(sent(rig, 1)->lock_wait_us, 1750000);
-    ck_assert(sent(rig, 1)->ordered);
+    ck_assert_uint_eq(rig_sent(rig, 1)->timeout_us, 2000000);
+    ck_assert_uint_eq(rig_sent(rig, 1)->lock_wait_us, 1750000);
+    ck_assert(rig_sent(rig, 1)->ordered);
     rig_free(rig);
 
     rig = rig_new(2);
     rig->origin.prepare_timeout_us = 50000; /* half of it is for an attempt in order */
     rig_event(rig, TXN_EVENT_SUBMITTED);
     rig_event(rig, TXN_EVENT_RESERVED);
-    ck_assert_uint_eq(sent(rig, 1)->lock_wait_us, 25000);
+    ck_assert_uint_eq(rig_sent(rig, 1)->lock_wait_us, 25000);
     rig_free(rig);
 }
 END_TEST
@@ -311,7 +300,7 @@ START_TEST(a_single_branch_tries_again_as_long_as_a_prepare_may_take)
     rig_event(rig, TXN_EVENT_SUBMITTED);
     rig_event(rig, TXN_EVENT_RESERVED);
     rig_durable(rig, TXN_RECORD_DELEGATE);
-    ck_assert(sent(rig, 1)->ordered); /* it holds nothing elsewhere */
+    ck_assert(rig_sent(rig, 1)->ordered); /* it holds nothing elsewhere */
     ck_assert_str_eq(meets(rig, 1, OP_EXECUTE), "");
     ck_assert_str_eq(rig_wake(rig), "send 1 execute");
     rig->now.mono.us += 2000000;

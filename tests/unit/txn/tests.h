@@ -14,5 +14,6 @@ TCase *saga_tests(void);
 TCase *fallback_tests(void);
 TCase *proof_tests(void);
 TCase *conflict_tests(void);
+TCase *timer_tests(void);
 
 #endif

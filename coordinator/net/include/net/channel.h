@@ -14,6 +14,11 @@
  * out and was not answered is RESULT_UNKNOWN, and whoever sends it again counts that as a try
  * (protocol.md, section 6; faults.md 47).
  *
+ * A command's timeout is its participant's time to answer: it counts from when the command leaves.
+ * Before that it may wait in line, as long as two and a half calls take that are never answered
+ * (CHANNEL_LINE_US): who waits behind a silent call leaves before that one comes again, and has its
+ * whole time then. What the command's transaction says of its own end (`deadline`) bounds both.
+ *
  * Exactly one result comes for each command taken, also when nothing was heard: RESULT_UNKNOWN with
  * a reason. From the loop's thread; never blocks; results never come from inside channel_send(). */
 #ifndef NET_CHANNEL_H
@@ -39,6 +44,9 @@ enum channel_binding { CHANNEL_HTTP, CHANNEL_BATCH };
 #define CHANNEL_SLOTS_DEFAULT      16u
 #define CHANNEL_SLOTS_MAX          10000u
 #define CHANNEL_TIMEOUT_DEFAULT_US 30000000u /* of a command that has none */
+/* So long a command waits in line, where the longest timeout of those in its phase is `longest_us`:
+ * no whole number of times, so that its end and that of a silent call are never the same moment. */
+#define CHANNEL_LINE_US(longest_us) ((longest_us)*5 / 2)
 /* Between two probes while the breaker is open: doubles from the first to the longest. */
 #define CHANNEL_PROBE_FIRST_US   UINT64_C(200000)
 #define CHANNEL_PROBE_LONGEST_US UINT64_C(5000000)
@@ -90,10 +98,13 @@ void channel_destroy(struct channel *channel);
  * are, slots that are held or waited for stay so. Not from inside a result. */
 void channel_replace(struct channel *channel, struct channel *taken);
 
-/* Copies. Exactly one result comes, at the latest when the command's timeout has passed (a request
- * of several commands may go on for those that have longer). TROTH_ERROR_FULL,
- * TROTH_ERROR_TOO_LARGE (the command can never be sent): no result comes then. */
-TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command *command);
+/* Copies. Exactly one result comes: at the latest at the deadline (of the monotonic clock; 0:
+ * none), and otherwise when no connection was free while the command waited in line, or when its
+ * timeout has passed behind its leaving (a request of several commands may go on for those that
+ * have longer). TROTH_ERROR_FULL, TROTH_ERROR_TOO_LARGE (the command can never be sent): no result
+ * comes then. */
+TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command *command,
+                                  struct mono deadline);
 /* Asks whether somebody is there, with a GET of each URL until one answers; any answer will do.
  * What comes of it is in the stats. */
 void channel_probe(struct channel *channel);
@@ -101,7 +112,7 @@ void channel_probe(struct channel *channel);
 void channel_flush(struct channel *channel);
 void channel_list_flush(struct channel_list *due);
 /* Only what ends transactions: prepare and execute wait for the next channel_list_flush(), or for
- * the end of their timeout. */
+ * the end of their time in line. */
 void channel_list_flush_phase2(struct channel_list *due);
 
 struct channel_stats {

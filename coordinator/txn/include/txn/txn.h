@@ -398,7 +398,9 @@ struct txn_effect {
     uint64_t mask;             /* RESERVE: bit i for txn->branches[i] */
     enum message_op op;        /* SEND */
     uint32_t attempt;          /* SEND: that the command carries */
-    uint64_t timeout_us;       /* SEND: of the call; 0: none */
+    uint64_t timeout_us;       /* SEND: of the call, from its leaving; 0: none */
+    struct mono deadline;      /* SEND: of the transaction: then the call's end has come, and it
+                                  leaves no more; 0: none */
     uint64_t lock_wait_us; /* SEND: so long it may wait for locks; 0: the participant's choice */
     bool ordered;          /* SEND: a long wait is meant, and age decides in a circle */
     uint64_t again; /* SEND of commit and abort: 0, or another number each time an operator has
