@@ -1,11 +1,13 @@
 """The test support does what it says: servers keep their data over stops and crashes, a proxy's faults are real, and
 nothing of a test process is left behind."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -154,6 +156,55 @@ class KafkaServer(TrothTest):
         self.assertEqual([], kafka.consume("no_such_topic"))
 
 
+class Failures(TrothTest):
+    """What failed is the last that one reads, however much others have to say."""
+
+    SUPPORT = Path(__file__).resolve().parents[1] / "support"
+
+    def run_python(self, script):
+        return subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=self.SUPPORT, capture_output=True,
+                              text=True, timeout=60, check=False)
+
+    def test_logs_come_before_what_failed_and_trothds_behind_the_others(self):
+        done = self.run_python("""
+            import troth_test
+            class Fails(troth_test.TrothTest):
+                def test_fails(self):
+                    for name in ("bank", "node_1", "zoo"):
+                        folder = self.run_folder.path / name
+                        folder.mkdir()
+                        (folder / "log").write_text("".join(f"{name} says {i}\\n" for i in range(1000)))
+                    (self.run_folder.path / "node_1" / "trothd.conf").write_text("")
+                    with self.subTest("a part"):
+                        self.assertEqual("hoped for", "found")
+            troth_test.main()
+        """)
+        self.assertEqual(1, done.returncode, done.stderr)
+        places = [done.stderr.index(text) for text in ("bank says 999", "zoo says 999", "node_1 says 999",
+                                                       "'hoped for' != 'found'")]
+        self.assertEqual(sorted(places), places, done.stderr)
+        self.assertGreater(done.stderr.count("node_1 says"), 20)
+        self.assertLess(done.stderr.count("bank says"), 10)
+
+    def test_the_end_of_what_failed_tests_said_is_the_end_of_a_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            loud = "echo 'add_test(%s sh -c \"seq 1 5000; echo %s; exit %d\")'"
+            tests = (("good", "fine", 0), ("bad", "the reason", 3), ("well", "fine", 0))
+            script = "; ".join(loud % each for each in tests)
+            subprocess.run(["sh", "-c", f"{{ {script}; }} >CTestTestfile.cmake"], cwd=folder, check=True)
+            subprocess.run(["ctest"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
+                           check=False)
+            told = subprocess.run([self.SUPPORT / "ctest-told", folder], capture_output=True, text=True, timeout=60,
+                                  check=True).stdout
+        self.assertRegex(told, r"\A\n--- bad failed after \d+ s; .*\n(\d+\n){69}the reason\n\nFailed: bad\n\Z")
+
+    def test_of_parts_those_that_failed_come_last(self):
+        part = "echo part $TROTH_TEST_PART; [ $TROTH_TEST_PART != 2 ]"
+        done = subprocess.run([self.SUPPORT / "in-parts", "3", "sh", "-c", part], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual((1, "part 1\npart 3\npart 2\n"), (done.returncode, done.stdout))
+
+
 class CleanUp(TrothTest):
     def nothing_is_left_of(self, start):
         """Of a test process that is killed behind `start`, which sets `pids`."""
@@ -172,10 +223,10 @@ class CleanUp(TrothTest):
             os.kill(pid, 0)
         child.kill()
         child.wait()
-        wait_until(lambda: not Path(made["folder"]).exists(), 20, "the folder removed")
+        wait_until(lambda: not Path(made["folder"]).exists(), 60, "the folder removed")
         for pid in made["pids"]:
-            status = Path(f"/proc/{pid}/stat")
-            self.assertTrue(not status.exists() or ") Z " in status.read_text())
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it is gone
+                self.assertIn(") Z ", Path(f"/proc/{pid}/stat").read_text())
 
     def test_nothing_is_left_when_a_test_process_is_killed(self):
         self.nothing_is_left_of("""

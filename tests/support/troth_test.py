@@ -9,9 +9,10 @@
             cls.postgres = cls.run_folder.start(Postgres("journal"))
 
 A test process has one run folder in /tmp; every server lives below it. A cleaner process waits for the end of a pipe
-that the test process holds, then stops the servers and removes the folder: also when the test is killed. The logs'
-last lines are printed for a test that failed. TROTH_KEEP=1 keeps the folder, TROTH_BUILD names the build folder.
-Nothing here sleeps for a fixed time: wait_until() waits for a condition, with a bound.
+that the test process holds, then stops the servers and removes the folder: also when the test is killed. For a test
+that failed the logs' last lines are printed, trothd's behind the others', and behind them what failed. TROTH_KEEP=1
+keeps the folder, TROTH_BUILD names the build folder. Nothing here sleeps for a fixed time: wait_until() waits for a
+condition, with a bound.
 """
 
 import atexit
@@ -41,7 +42,9 @@ BUILD = Path(os.environ.get("TROTH_BUILD") or ROOT / "build" / "ci")
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
 POLL_SECONDS = 0.02
-LOG_TAIL_LINES = 30
+LOG_TAIL_LINES = 30  # of trothd's; of the others a few, so that they do not hide what matters
+LOG_TAIL_LINES_OF_OTHERS = 6
+LOG_COLUMNS_MAX = 400
 
 
 def program(name):
@@ -94,8 +97,12 @@ class RunFolder:
         return server
 
     def show_logs(self):
-        for log in sorted(self.path.rglob("log")):
-            lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        def is_ours(log):
+            return (log.parent / "trothd.conf").exists()
+
+        for log in sorted(self.path.rglob("log"), key=lambda log: (is_ours(log), log)):
+            most = LOG_TAIL_LINES if is_ours(log) else LOG_TAIL_LINES_OF_OTHERS
+            lines = [line[:LOG_COLUMNS_MAX] for line in log.read_text(errors="replace").splitlines()[-most:]]
             if lines:
                 print(f"--- the last lines of {log.relative_to(self.path)}", *lines, sep="\n", file=sys.stderr)
 
@@ -130,25 +137,26 @@ class TrothTest(unittest.TestCase):
 
 
 class _Result(unittest.TextTestResult):
-    """Shows the servers' logs right where a test failed."""
+    """Shows the servers' logs right where a test failed, and what failed; the end says that once more."""
 
     def addError(self, test, err):
         super().addError(test, err)
-        self._show()
+        self._show(self.errors)
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
-        self._show()
+        self._show(self.failures)
 
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self._show()
+            self._show(self.failures if issubclass(err[0], test.failureException) else self.errors)
 
     @staticmethod
-    def _show():
+    def _show(told):
         if _run_folder is not None:
             _run_folder.show_logs()
+        print(f"--- {told[-1][0]}", told[-1][1], sep="\n", file=sys.stderr, flush=True)
 
 
 class _Runner(unittest.TextTestRunner):
