@@ -274,6 +274,7 @@ static int open_with(struct session *session, bool statements_too)
 {
     struct troth_postgres *postgres = session->postgres;
     session_close(session);
+    session->replaced = postgres->replaced;
     session->connection =
         dial(&postgres->hosts, &postgres->host, &session->watch, session->why, sizeof session->why);
     if (session->connection == NULL)
@@ -288,10 +289,15 @@ static int open_with(struct session *session, bool statements_too)
     return TROTH_ERROR_UNAVAILABLE;
 }
 
+bool session_is_outdated(const struct session *session)
+{
+    return session->stale || session->replaced != session->postgres->replaced;
+}
+
 int session_open(struct session *session)
 {
     if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK &&
-        !session->stale)
+        !session_is_outdated(session))
         return 0;
     return open_with(session, true);
 }

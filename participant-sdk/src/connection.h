@@ -19,7 +19,7 @@ struct troth_postgres;
 struct troth_reply;
 
 /* Statements of the service's that a connection keeps prepared; others are parsed each time. */
-#define SESSION_QUERIES_MAX 64
+#define SESSION_QUERIES_MAX 256
 #define PG_SQLSTATE_LEN     5
 
 /* How an attempt to write a guard row ended. */
@@ -95,7 +95,8 @@ struct session {
                        for a row that one of them has changed */
     char *queries[SESSION_QUERIES_MAX]; /* troth_postgres_query(): prepared here, by their text */
     int queries_count;
-    bool stale; /* one of them, or the server, is of no use any more: to be opened anew */
+    unsigned replaced; /* postgres->replaced when it was opened */
+    bool stale;        /* one of them, or the server, is of no use any more: to be opened anew */
     struct wait wait;
     char place[24];                        /* of the row that was claimed: its ctid */
     char conflict[MESSAGE_REASON_MAX + 1]; /* phase 1: the words of this round's */
@@ -114,6 +115,8 @@ void session_end_task(struct session *session);
 void session_limit(struct session *session, uint64_t more_us);
 void session_limit_work(struct session *session); /* the service's */
 void session_limit_end(struct session *session);  /* COMMIT or PREPARE, and what they set off */
+/* To be opened anew: what it keeps prepared is of no use any more, or its server is not. */
+bool session_is_outdated(const struct session *session);
 /* Connects unless it is connected and alive. TROTH_ERROR_UNAVAILABLE: `why` says it. */
 TROTH_MUST_CHECK int session_open(struct session *session);
 /* Connects anew, without the prepared statements: for commands by their text. */

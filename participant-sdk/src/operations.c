@@ -2,9 +2,11 @@
 #include "operations.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "committer.h"
 #include "inside.h"
+#include "participant.h"
 #include "phase1.h"
 #include "phase2.h"
 #include "pool.h"
@@ -105,8 +107,7 @@ static bool handler_valid(const struct troth_postgres_operation *handler)
     const bool acts = handler->work != NULL || handler->statement != NULL;
     const bool undoes = handler->compensate != NULL || handler->undo != NULL;
     return (acts || undoes) && (handler->work == NULL || handler->statement == NULL) &&
-           (handler->compensate == NULL || handler->undo == NULL) &&
-           (handler->statement == NULL || !handler->read_only);
+           (handler->compensate == NULL || handler->undo == NULL);
 }
 
 /* A statement is a function, too, where it is not sent by itself. */
@@ -130,31 +131,84 @@ static int operation_fill(struct pg_operation *made, const struct troth_postgres
     return error;
 }
 
-int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
-                          const struct troth_postgres_operation *handler)
+static int operation_make(struct troth_postgres *postgres,
+                          const struct troth_postgres_operation *handler,
+                          struct pg_operation **ret_made)
 {
-    static const struct troth_handlers handlers = {
-        TROTH_HANDLERS_INIT, .prepare = on_work,          .commit = on_commit, .abort = on_abort,
-        .execute = on_work,  .compensate = on_compensate, .status = on_status,
-    };
     struct troth_postgres_operation taken;
     struct pg_operation *made;
     int error = SIZED_TAKE(&taken, handler, struct troth_postgres_operation, work);
-    if (error != 0 || postgres == NULL || !handler_valid(&taken))
+    if (error != 0 || !handler_valid(&taken))
         return TROTH_ERROR_INVALID;
     made = calloc(1, sizeof *made);
     if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
     made->postgres = postgres;
     error = operation_fill(made, &taken);
-    if (error == 0)
-        error = troth_participant_handle(postgres->participant, operation, &handlers, made);
+    if (error != 0) {
+        operation_free(made);
+        return error;
+    }
+    *ret_made = made;
+    return 0;
+}
+
+/* Takes it. */
+static int enter(struct troth_postgres *postgres, const char *name, struct pg_operation *made)
+{
+    static const struct troth_handlers handlers = {
+        TROTH_HANDLERS_INIT, .prepare = on_work,          .commit = on_commit, .abort = on_abort,
+        .execute = on_work,  .compensate = on_compensate, .status = on_status,
+    };
+    int error = troth_participant_handle(postgres->participant, name, &handlers, made);
     if (error != 0) {
         operation_free(made);
         return error;
     }
     made->next = postgres->operations;
     postgres->operations = made;
+    return 0;
+}
+
+int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
+                          const struct troth_postgres_operation *handler)
+{
+    struct pg_operation *made;
+    int error = postgres == NULL ? TROTH_ERROR_INVALID : operation_make(postgres, handler, &made);
+    return error == 0 ? enter(postgres, operation, made) : error;
+}
+
+/* One of this resource's is there; false also of a handler of the service's own. */
+static bool is_ours(const struct troth_postgres *postgres, struct troth_span name)
+{
+    const struct operation *there = participant_operation(postgres->participant, name);
+    return there != NULL && there->handlers.prepare == on_work &&
+           ((const struct pg_operation *)there->arg)->postgres == postgres;
+}
+
+/* Commands under way still have the one that was there: it goes with the resource. */
+int troth_postgres_replace(struct troth_postgres *postgres, const char *operation,
+                           const struct troth_postgres_operation *handler)
+{
+    const struct troth_span name = {operation, operation == NULL ? 0 : strlen(operation)};
+    struct pg_operation *made = NULL;
+    int error;
+    if (postgres == NULL || operation == NULL)
+        return TROTH_ERROR_INVALID;
+    if (!is_ours(postgres, name))
+        return handler == NULL ? TROTH_ERROR_NOT_FOUND
+                               : troth_postgres_handle(postgres, operation, handler);
+    error = handler == NULL ? 0 : operation_make(postgres, handler, &made);
+    if (error != 0)
+        return error;
+    if (made == NULL) {
+        participant_forget(postgres->participant, name);
+    } else {
+        participant_hand(postgres->participant, name, made);
+        made->next = postgres->operations;
+        postgres->operations = made;
+    }
+    postgres->replaced++;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* participant.c: making, attaching, running and ending a participant. */
 #include "participant.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,28 @@ int troth_participant_handle(struct troth_participant *participant, const char *
     made->arg = arg;
     participant->operations[participant->operations_count++] = made;
     return 0;
+}
+
+static uint32_t place_of(const struct troth_participant *participant, struct troth_span name)
+{
+    const struct operation *operation = participant_operation(participant, name);
+    uint32_t place = 0;
+    assert(operation != NULL);
+    while (participant->operations[place] != operation)
+        place++;
+    return place;
+}
+
+void participant_hand(struct troth_participant *participant, struct troth_span name, void *arg)
+{
+    participant->operations[place_of(participant, name)]->arg = arg;
+}
+
+void participant_forget(struct troth_participant *participant, struct troth_span name)
+{
+    const uint32_t place = place_of(participant, name);
+    free(participant->operations[place]);
+    participant->operations[place] = participant->operations[--participant->operations_count];
 }
 
 static troth_handler handler_of(const struct troth_handlers *handlers, enum troth_op op)

@@ -205,7 +205,7 @@ static struct worker *worker_of(struct session *session)
 
 static bool is_good(const struct session *session)
 {
-    return session->connection != NULL && !session->stale &&
+    return session->connection != NULL && !session_is_outdated(session) &&
            PQstatus(session->connection) == CONNECTION_OK &&
            PQtransactionStatus(session->connection) == PQTRANS_IDLE;
 }

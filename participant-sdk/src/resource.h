@@ -49,10 +49,11 @@ struct troth_postgres {
     uint64_t work_timeout_us;
     uint64_t stop_timeout_us;
     struct hosts hosts;
-    _Atomic unsigned host;   /* of them: who was good last */
-    struct event *look;      /* for answers that are late */
-    struct event_base *base; /* NULL: not attached */
-    pthread_mutex_t saying;  /* around `participant` where a thread has something to say */
+    _Atomic unsigned host;     /* of them: who was good last */
+    _Atomic unsigned replaced; /* so often operations were: connections forget their statements */
+    struct event *look;        /* for answers that are late */
+    struct event_base *base;   /* NULL: not attached */
+    pthread_mutex_t saying;    /* around `participant` where a thread has something to say */
     uint64_t scan_interval_us;
     uint64_t sweep_interval_us;
     struct pg_operation *operations;

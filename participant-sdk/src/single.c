@@ -106,8 +106,8 @@ static bool send_statement(struct session *session, const struct pg_statement *s
     session_query_name(place, name);
     return (!session->single.parses ||
             PQsendPrepare(session->connection, name, statement->whole, 0, NULL) == 1) &&
-           PQsendQueryPrepared(session->connection, name, (int)statement->count, bound->values,
-                               NULL, NULL, 0) == 1;
+           PQsendQueryPrepared(session->connection, name, (int)statement->parameters.count,
+                               bound->values, NULL, NULL, 0) == 1;
 }
 
 static bool send_end(struct session *session, const struct troth_reply *task)
@@ -150,8 +150,15 @@ static void begin(struct session *session, struct troth_reply *task, const struc
 static bool is_plain(const struct troth_postgres *postgres, const struct troth_reply *task)
 {
     return postgres->phase1 != NULL && postgres->base != NULL && !postgres->closing &&
-           task->operation->statement.whole != NULL && task->call.attempt == 1 &&
-           task->call.input.len <= INPUT_BYTES_MAX && task_left_us(task) > 0;
+           task->operation->statement.whole != NULL && !task->operation->is.read_only &&
+           task->call.attempt == 1 && task->call.input.len <= INPUT_BYTES_MAX &&
+           task_left_us(task) > 0;
+}
+
+static bool has_place(const struct session *session, const struct pg_statement *statement)
+{
+    return session->queries_count < SESSION_QUERIES_MAX ||
+           session_query_find(session, statement->whole) >= 0;
 }
 
 /* A session that can take it; it is in waits.c's list then. */
@@ -163,7 +170,7 @@ static struct session *lend(struct troth_postgres *postgres, struct troth_reply 
     session_begin_task(session, task);
     session_forget(session);
     task->began_us = task_now_us();
-    if (session->queries_count == SESSION_QUERIES_MAX || !listen_to(session) ||
+    if (!has_place(session, &task->operation->statement) || !listen_to(session) ||
         !waits_try_enter(postgres->waits, session, task)) {
         session_end_task(session);
         pool_give_back(session);
@@ -177,7 +184,7 @@ bool single_run(struct troth_postgres *postgres, struct troth_reply *task)
     struct pg_bound bound = {.values = {NULL}};
     struct session *session = NULL;
     if (is_plain(postgres, task) &&
-        pg_statement_bind(&task->operation->statement, &task->call, &bound))
+        pg_bind(&task->operation->statement.parameters, &task->call, &bound) == PG_BIND_DONE)
         session = lend(postgres, task);
     if (session != NULL)
         begin(session, task, &bound);

@@ -104,6 +104,12 @@ static void add_number(struct sql_parameters *parameters, uint64_t value, size_t
     add(parameters, number, bytes, 1);
 }
 
+bool sql_state_is_refusal(const char *sqlstate)
+{
+    return strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "23", 2) == 0 ||
+           strcmp(sqlstate, "P0001") == 0;
+}
+
 void sql_bool(struct sql_parameters *parameters, bool value)
 {
     sql_text(parameters, value ? "t" : "f");

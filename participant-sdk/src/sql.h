@@ -58,6 +58,10 @@ const char *sql_source(enum sql_statement statement);
  * it has none. */
 void sql_once(enum sql_statement statement, const char *argument, struct buffer *text);
 
+/* The same call would fail with it again: data (class 22), a constraint (23), or what a function of
+ * the service's own has raised (P0001). */
+bool sql_state_is_refusal(const char *sqlstate);
+
 #define SQL_PARAMETERS_MAX 12
 
 /* Parameters in binary; what they point to lives as long as they do. */

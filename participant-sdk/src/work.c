@@ -21,7 +21,7 @@ static void say(struct troth_output *output, const char *reason)
 
 bool work_would_fail_again(const struct session *session)
 {
-    return strncmp(session->failed, "22", 2) == 0 || strncmp(session->failed, "23", 2) == 0;
+    return sql_state_is_refusal(session->failed);
 }
 
 enum work_end work_run(struct session *session, troth_postgres_fn work, void *arg,

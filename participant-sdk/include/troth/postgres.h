@@ -121,13 +121,29 @@ TROTH_MUST_CHECK int troth_postgres_create(struct troth_participant *participant
  * transaction is in the way (a row taken with NOWAIT); rolled back, and the coordinator begins
  * another attempt. Any other code: rolled back, and the coordinator may try again. A statement that
  * failed makes the transaction fail whatever is returned; only TROTH_ERROR_REFUSED counts behind an
- * error of class 22 or 23 (data, constraints), which would come again; such an error of the
- * transaction's end (a deferred constraint) is a refusal by itself. Lock timeouts (55P03),
- * deadlocks (40P01) and serialisation failures (40001, also of PREPARE TRANSACTION) are conflicts.
- * The last two are tried again here, with a fresh snapshot, for as long as the call might have
- * waited for a lock: so the function may be called more than once for one command. */
+ * error of class 22 or 23 (data, constraints) or P0001 (RAISE EXCEPTION), which would come again;
+ * such an error of the transaction's end (a deferred constraint) is a refusal by itself. Lock
+ * timeouts (55P03), deadlocks (40P01) and serialisation failures (40001, also of PREPARE
+ * TRANSACTION) are conflicts. The last two are tried again here, with a fresh snapshot, for as long
+ * as the call might have waited for a lock: so the function may be called more than once for one
+ * command. */
 typedef int (*troth_postgres_fn)(void *arg, PGconn *connection, const struct troth_call *call,
                                  struct troth_output *output);
+
+/* How a parameter of a statement is bound. Without any: a string as it is, null and what is not
+ * there as NULL, all else as JSON text. */
+enum troth_postgres_binding {
+    TROTH_POSTGRES_OF_OUTPUT = 1, /* of the action's output, in a compensation; not of the input */
+    TROTH_POSTGRES_REQUIRED = 2,  /* what is not there, or null, is a refusal */
+    TROTH_POSTGRES_ALL = 4,       /* the whole of it: the path is not looked at */
+    /* At most one of these: what is of no such kind is a refusal that says so. */
+    TROTH_POSTGRES_INTEGER = 1 << 8, /* a number without fraction and exponent, also as a string */
+    TROTH_POSTGRES_NUMBER = 2 << 8,  /* a number, also as a string */
+    TROTH_POSTGRES_BOOLEAN = 3 << 8,
+    TROTH_POSTGRES_TEXT = 4 << 8, /* no array and no object */
+    TROTH_POSTGRES_JSON = 5 << 8, /* any value, bound as JSON text, strings too */
+    TROTH_POSTGRES_ARRAY = 6 << 8 /* an array, bound as one of PostgreSQL's */
+};
 
 /* Work, or a compensation, that is one SQL statement: BEGIN, the guard row, the statement and
  * PREPARE TRANSACTION or COMMIT go to the server in one message, without a thread in between, and
@@ -137,23 +153,36 @@ typedef int (*troth_postgres_fn)(void *arg, PGconn *connection, const struct tro
  *
  * The row that it gives is the output, as a JSON object of its columns, which need names of their
  * own; no row is a refusal, and so is an error of class 22 or 23 (a value that is none of its type,
- * a constraint), with the server's words; more than one row makes the call fail. */
+ * a constraint) or P0001 (RAISE EXCEPTION), with the server's words; more than one row makes the
+ * call fail. */
+
 struct troth_postgres_statement {
     size_t size; /* TROTH_POSTGRES_STATEMENT_INIT */
     /* SELECT, or INSERT, UPDATE, DELETE with RETURNING; without a semicolon. It stands within a
      * WITH, and may have none itself that changes data. */
     const char *sql;
-    /* $1, $2, … : members of the call's input, a.b being member b of a; NULL at the end; NULL:
-     * none. A string is bound as it is, null and what is not there as NULL, all else as JSON text;
-     * types are PostgreSQL's to infer ($1::bigint). */
+    /* $1, $2, … : members of the call's input, a.b being member b of a, a.0 its first element; NULL
+     * at the end; NULL: none. A string is bound as it is, null and what is not there as NULL, all
+     * else as JSON text; types are PostgreSQL's to infer ($1::bigint). */
     const char *const *parameters;
     /* Where there was no row: a query with the same parameters, all of which it must use, whose one
      * text is the refusal's reason. NULL: "refused". */
     const char *refusal;
+    /* How $1, $2, … are bound: enum troth_postgres_binding, or'ed; as many as `parameters`. NULL:
+     * as is said there. */
+    const uint32_t *binding;
+    /* In the place of `refusal`: a query whose parameters are its own. Of it sql, parameters and
+     * binding are looked at. */
+    const struct troth_postgres_statement *no_row;
+    /* A column: where it is not null the row is a refusal, whose reason is its text. */
+    const char *refused;
+    /* Name, reason, name, reason, …, NULL: what is said where a constraint of that name is broken,
+     * in the place of the server's words; not of one that is deferred. */
+    const char *const *constraints;
 };
 #define TROTH_POSTGRES_STATEMENT_INIT .size = sizeof(struct troth_postgres_statement)
 
-#define TROTH_POSTGRES_PARAMETERS_MAX 32u
+#define TROTH_POSTGRES_PARAMETERS_MAX 128u
 
 struct troth_postgres_operation {
     size_t size;                  /* TROTH_POSTGRES_OPERATION_INIT */
@@ -162,13 +191,14 @@ struct troth_postgres_operation {
                                      names this one as its compensation; call->action_output is what
                                      the action had put out. NULL: a compensation of a done action
                                      is `retry` */
-    bool read_only;               /* runs READ ONLY without a guard row and votes read_only */
-    bool queries_only;            /* `work` uses the database through troth_postgres_query() alone,
-                                     and is handed NULL for a connection. The guard row then goes in
-                                     one message with its first statement: a round trip less. Where
-                                     the guard refuses, the server runs no statement; but `work` was
-                                     called, saw its first statement fail, and its answer counts for
-                                     nothing: it must have no effect but its statements */
+    bool read_only; /* runs READ ONLY without a guard row and votes read_only; a statement then goes
+                       the way of functions */
+    bool queries_only; /* `work` uses the database through troth_postgres_query() alone,
+                          and is handed NULL for a connection. The guard row then goes in
+                          one message with its first statement: a round trip less. Where
+                          the guard refuses, the server runs no statement; but `work` was
+                          called, saw its first statement fail, and its answer counts for
+                          nothing: it must have no effect but its statements */
     void *arg;
     const struct troth_postgres_statement *statement; /* in the place of `work`; copied */
     const struct troth_postgres_statement *undo;      /* in the place of `compensate`; copied */
@@ -180,10 +210,20 @@ struct troth_postgres_operation {
  * action, and status are answered from the database, where all branches of the participant are,
  * unless the service registers handlers of its own beside these. Errors: as
  * troth_participant_handle(); TROTH_ERROR_INVALID also when there is nothing to do, when there are
- * a function and a statement for the same, a read_only statement, or a statement without SQL or
- * with more than TROTH_POSTGRES_PARAMETERS_MAX parameters. Before troth_postgres_start(). */
+ * a function and a statement for the same, or a statement without SQL, with more than
+ * TROTH_POSTGRES_PARAMETERS_MAX parameters, or with two of `refusal` and `no_row`. Before
+ * troth_postgres_start(). */
 TROTH_MUST_CHECK int troth_postgres_handle(struct troth_postgres *postgres, const char *operation,
                                            const struct troth_postgres_operation *handler);
+
+/* The same of an operation that may be registered, also when the resource works: commands that come
+ * from now on are the new one's, those under way end with the old one, whose `arg` lives until
+ * troth_postgres_destroy(). `handler` NULL: nobody takes it any more. Connections are made anew, so
+ * that none keeps what was prepared for the old one. Errors: as troth_postgres_handle();
+ * TROTH_ERROR_NOT_FOUND (there is none to take away), _EXISTS (handlers of the service's own).
+ * Nothing changed then. From the loop's thread, not from a handler. Does not block. */
+TROTH_MUST_CHECK int troth_postgres_replace(struct troth_postgres *postgres, const char *operation,
+                                            const struct troth_postgres_operation *handler);
 
 /* Connects twice, checks the server and the schema, then starts the connections' threads and the
  * first scan for branches left prepared. Blocks for these two connections only. Errors:
@@ -213,7 +253,7 @@ int troth_postgres_destroy(struct troth_postgres *postgres);
 
 /* Inside `work` and `compensate` only, `connection` being theirs: as PQexecParams() with `count`
  * parameters and results in text, but parsed and planned once a connection, not once a call. The
- * statement is known by its text: at most 64 a connection, others are parsed each time. The result
+ * statement is known by its text: at most 256 a connection, others are parsed each time. The result
  * is the caller's, to PQclear(). It blocks; the result says what went wrong, as libpq's does. */
 PGresult *troth_postgres_query(PGconn *connection, const char *sql, int count,
                                const char *const *values);

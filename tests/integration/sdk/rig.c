@@ -123,6 +123,8 @@ void rig_make_template(void)
                     "CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL"
                     " CONSTRAINT account_balance CHECK (balance BETWEEN -1000000 AND 1000000));"
                     "CREATE TABLE seen (output text);"
+                    "CREATE FUNCTION raise_no(words text) RETURNS text LANGUAGE plpgsql AS"
+                    " $$BEGIN RAISE EXCEPTION '%', words; END$$;"
                     "CREATE TABLE debt (account bigint REFERENCES account"
                     " DEFERRABLE INITIALLY DEFERRED);"
                     "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");
@@ -183,6 +185,13 @@ void rig_run(struct rig *rig)
 {
     ck_assert_int_eq(pthread_create(&rig->thread, NULL, run, rig), 0);
     rig->running = true;
+}
+
+void rig_pause(struct rig *rig)
+{
+    troth_participant_stop(rig->participant);
+    ck_assert_int_eq(pthread_join(rig->thread, NULL), 0);
+    rig->running = false;
 }
 
 void rig_stop(struct rig *rig)

@@ -51,6 +51,7 @@ void rig_setup(struct rig *rig);
 void rig_start(struct rig *rig);
 void service_register(struct rig *rig); /* service.c */
 void rig_run(struct rig *rig);          /* the loop, in a thread; rig_start() does it */
+void rig_pause(struct rig *rig);        /* the loop stands still, until rig_run() */
 void rig_stop(struct rig *rig);         /* as a crash: what is prepared stays */
 void rig_teardown(struct rig *rig);
 

@@ -325,6 +325,46 @@ static const struct troth_postgres_statement owe = {
     TROTH_POSTGRES_STATEMENT_INIT, .sql = "INSERT INTO debt VALUES ($1::bigint) RETURNING account",
     .parameters = (const char *const[]){"account", NULL}};
 
+/* Everything that a file of operations can say (troth-postgres). */
+static const struct troth_postgres_statement take_no = {
+    TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT 'nobody is called ' || $1::text",
+    .parameters = (const char *const[]){"names.0", NULL}};
+static const struct troth_postgres_statement take = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql =
+        "UPDATE account SET balance = balance - $2 WHERE id = $1"
+        " RETURNING balance, $3::jsonb AS note, CASE WHEN balance < 100 THEN 'too little' END no",
+    .parameters = (const char *const[]){"account", "amount", "note", NULL},
+    .binding =
+        (const uint32_t[]){TROTH_POSTGRES_REQUIRED | TROTH_POSTGRES_INTEGER,
+                           TROTH_POSTGRES_REQUIRED | TROTH_POSTGRES_NUMBER, TROTH_POSTGRES_JSON},
+    .no_row = &take_no,
+    .refused = "no",
+    .constraints = (const char *const[]){"other", "never", "account_balance", "overdrawn", NULL}};
+static const struct troth_postgres_statement take_back = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "UPDATE account SET balance = $2 WHERE id = $1 RETURNING balance",
+    .parameters = (const char *const[]){"account", "balance", NULL},
+    .binding = (const uint32_t[]){TROTH_POSTGRES_INTEGER, TROTH_POSTGRES_OF_OUTPUT |
+                                                              TROTH_POSTGRES_REQUIRED |
+                                                              TROTH_POSTGRES_INTEGER}};
+static const struct troth_postgres_statement sum = {
+    TROTH_POSTGRES_STATEMENT_INIT,
+    .sql = "SELECT sum(n) AS sum, $2::jsonb AS input FROM unnest($1::bigint[]) AS n",
+    .parameters = (const char *const[]){"numbers", "", NULL},
+    .binding = (const uint32_t[]){TROTH_POSTGRES_ARRAY, TROTH_POSTGRES_ALL | TROTH_POSTGRES_JSON}};
+static const struct troth_postgres_statement raise_no = {
+    TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT raise_no($1::text) AS never",
+    .parameters = (const char *const[]){"words", NULL}};
+
+static void handle_read_only(struct rig *rig, const char *name,
+                             const struct troth_postgres_statement *statement)
+{
+    const struct troth_postgres_operation operation = {TROTH_POSTGRES_OPERATION_INIT,
+                                                       .statement = statement, .read_only = true};
+    ck_assert_int_eq(troth_postgres_handle(rig->postgres, name, &operation), 0);
+}
+
 static void handle_statement(struct rig *rig, const char *name,
                              const struct troth_postgres_statement *statement,
                              const struct troth_postgres_statement *undo_statement)
@@ -341,6 +381,9 @@ void service_register(struct rig *rig)
     handle_statement(rig, "many", &many, NULL);
     handle_statement(rig, "nested", &nested, NULL);
     handle_statement(rig, "owe", &owe, NULL);
+    handle_statement(rig, "take", &take, &take_back);
+    handle_statement(rig, "raise", &raise_no, NULL);
+    handle_read_only(rig, "sum", &sum);
     handle(rig, "debit", debit, false);
     handle(rig, "hold", hold, false);
     handle(rig, "both", both, false);

@@ -140,6 +140,101 @@ START_TEST(a_statement_undoes)
 }
 END_TEST
 
+#define TAKE(...) ASK(.op = OP_EXECUTE, .operation = "take", __VA_ARGS__)
+
+START_TEST(what_is_not_of_its_kind_is_refused_by_name)
+{
+    warm_up(_i);
+    assert_refused(TAKE(.counter = 1, .input = "{\"amount\":1}"), "input.account is missing");
+    assert_refused(TAKE(.counter = 2, .input = "{\"account\":1,\"amount\":null}"),
+                   "input.amount is missing");
+    assert_refused(TAKE(.counter = 3, .input = "{\"account\":\"one\",\"amount\":1}"),
+                   "input.account must be a whole number, and is \"one\"");
+    assert_refused(TAKE(.counter = 4, .input = "{\"account\":1.5,\"amount\":1}"),
+                   "input.account must be a whole number, and is 1.5");
+    assert_refused(TAKE(.counter = 5, .input = "{\"account\":1,\"amount\":[1]}"),
+                   "input.amount must be a number, and is [1]");
+    assert_refused(TAKE(.counter = 6, .input = "{\"account\":9999999999999999999,\"amount\":1}"),
+                   "out of range");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+START_TEST(a_refusal_has_its_own_words_a_column_and_a_constraint_too)
+{
+    warm_up(_i);
+    assert_refused(
+        TAKE(.counter = 1, .input = "{\"account\":77,\"amount\":1,\"names\":[\"Ann\",\"Bob\"]}"),
+        "nobody is called Ann");
+    assert_refused(TAKE(.counter = 2, .input = "{\"account\":1,\"amount\":950}"), "too little");
+    assert_refused(TAKE(.counter = 3, .input = "{\"account\":1,\"amount\":1950000}"), "overdrawn");
+    assert_refused(ASK(.op = OP_PREPARE, .operation = "raise", .counter = 4,
+                       .input = "{\"words\":\"not today\"}"),
+                   "not today");
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+START_TEST(json_is_bound_as_it_is_and_the_actions_output_undoes)
+{
+    const char *input = "{\"account\":1,\"amount\":\"100\",\"note\":\"a \\\"b\\\"\"}";
+    warm_up(_i);
+    assert_done(TAKE(.counter = 1, .input = input),
+                "{\"balance\":900,\"note\":\"a \\\"b\\\"\",\"no\":null}");
+    assert_done(
+        ASK(.op = OP_COMPENSATE, .operation = "take", .counter = 1, .input = "{\"account\":2}"),
+        "{\"balance\":900}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+    ck_assert_int_eq(rig_balance(&rig, 2), 900);
+}
+END_TEST
+
+START_TEST(a_statement_that_only_reads_has_no_guard_row)
+{
+    const struct said said = ASK(.op = OP_PREPARE, .operation = "sum", .counter = 1,
+                                 .input = "{\"numbers\":[1,\"2\",3]}");
+    assert_done(ASK(.op = OP_EXECUTE, .operation = "sum", .counter = 2,
+                    .input = "{\"numbers\":[9007199254740993]}"),
+                "{\"sum\":9007199254740993,\"input\":{\"numbers\": [9007199254740993]}}");
+    ck_assert_int_eq(said.result, RESULT_VOTE);
+    ck_assert_int_eq(said.vote, VOTE_READ_ONLY);
+    ck_assert_int_eq(rig_number(&rig, "SELECT count(*) FROM troth_guard.guard"), 0);
+}
+END_TEST
+
+static void replace(const struct troth_postgres_statement *statement)
+{
+    const struct troth_postgres_operation operation = {TROTH_POSTGRES_OPERATION_INIT,
+                                                       .statement = statement};
+    rig_pause(&rig);
+    ck_assert_int_eq(
+        troth_postgres_replace(rig.postgres, "pay", statement == NULL ? NULL : &operation), 0);
+    rig_run(&rig);
+}
+
+START_TEST(an_operation_is_replaced_and_taken_away_while_it_works)
+{
+    const struct troth_postgres_statement other = {TROTH_POSTGRES_STATEMENT_INIT,
+                                                   .sql = "SELECT 'other' AS pay"};
+    const char *input = "{\"from\":{\"account\":1},\"amount\":100}";
+    warm_up(_i);
+    ck_assert_int_eq(ASK(.op = OP_PREPARE, .operation = "pay", .counter = 1, .input = input).result,
+                     RESULT_VOTE);
+    replace(&other);
+    assert_done(PAY(.counter = 2, .input = input), "{\"pay\":\"other\"}");
+    ck_assert_int_eq(ASK(.op = OP_COMMIT, .operation = "pay", .counter = 1).result, RESULT_DONE);
+    ck_assert_int_eq(ASK(.op = OP_PREPARE, .operation = "pay", .counter = 3, .input = input).result,
+                     RESULT_VOTE);
+    replace(NULL);
+    ck_assert_int_ne(PAY(.counter = 4, .input = input).result, RESULT_DONE);
+    ck_assert_int_eq(ASK(.op = OP_COMMIT, .operation = "pay", .counter = 3).result, RESULT_DONE);
+    ck_assert_int_eq(troth_postgres_replace(rig.postgres, "pay", NULL), TROTH_ERROR_NOT_FOUND);
+    replace(&other);
+    assert_done(PAY(.counter = 5, .input = input), "{\"pay\":\"other\"}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 900);
+}
+END_TEST
+
 static int nothing(void *arg, PGconn *connection, const struct troth_call *call,
                    struct troth_output *output)
 {
@@ -159,6 +254,11 @@ static int nothing(void *arg, PGconn *connection, const struct troth_call *call,
 START_TEST(what_makes_no_operation_is_refused_at_once)
 {
     const struct troth_postgres_statement good = {TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT 1"};
+    const struct troth_postgres_statement two_refusals = {
+        TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT 1", .refusal = "SELECT ''", .no_row = &good};
+    const struct troth_postgres_statement unknown_binding = {
+        TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT $1",
+        .parameters = (const char *const[]){"a", NULL}, .binding = (const uint32_t[]){1u << 20}};
     const struct troth_postgres_statement empty = {TROTH_POSTGRES_STATEMENT_INIT};
     const struct troth_postgres_statement unsized = {.sql = "SELECT 1"};
     const char *many[TROTH_POSTGRES_PARAMETERS_MAX + 2] = {NULL};
@@ -169,7 +269,8 @@ START_TEST(what_makes_no_operation_is_refused_at_once)
         many[i] = "a";
     REFUSES(.statement = &good, .work = nothing);
     REFUSES(.undo = &good, .compensate = nothing);
-    REFUSES(.statement = &good, .read_only = true);
+    REFUSES(.statement = &two_refusals);
+    REFUSES(.statement = &unknown_binding);
     REFUSES(.statement = &empty);
     REFUSES(.statement = &unsized);
     REFUSES(.statement = &long_one);
@@ -188,6 +289,11 @@ TCase *statement_tests(void)
     tcase_add_loop_test(tests, more_than_one_row_is_no_answer, 0, 2);
     tcase_add_loop_test(tests, an_output_that_is_too_deep_is_no_answer, 0, 2);
     tcase_add_loop_test(tests, a_statement_undoes, 0, 2);
+    tcase_add_loop_test(tests, what_is_not_of_its_kind_is_refused_by_name, 0, 2);
+    tcase_add_loop_test(tests, a_refusal_has_its_own_words_a_column_and_a_constraint_too, 0, 2);
+    tcase_add_loop_test(tests, json_is_bound_as_it_is_and_the_actions_output_undoes, 0, 2);
+    tcase_add_test(tests, a_statement_that_only_reads_has_no_guard_row);
+    tcase_add_loop_test(tests, an_operation_is_replaced_and_taken_away_while_it_works, 0, 2);
     tcase_add_test(tests, what_makes_no_operation_is_refused_at_once);
     return tests;
 }
