@@ -31,7 +31,7 @@ void buffer_clear(struct buffer *buffer)
     buffer->failed = false;
 }
 
-bool buffer_reserve(struct buffer *buffer, size_t more)
+bool buffer_grow(struct buffer *buffer, size_t more)
 {
     assert(holds(buffer));
     if (buffer->failed)
@@ -54,33 +54,6 @@ bool buffer_reserve(struct buffer *buffer, size_t more)
     buffer->data = data;
     buffer->cap = cap;
     return true;
-}
-
-void buffer_append(struct buffer *buffer, const void *data, size_t len)
-{
-    assert(data != NULL || len == 0);
-    if (len == 0 || !buffer_reserve(buffer, len))
-        return;
-    memcpy(buffer->data + buffer->len, data, len);
-    buffer->len += len;
-}
-
-void buffer_append_char(struct buffer *buffer, char c)
-{
-    if (!buffer_reserve(buffer, 1))
-        return;
-    buffer->data[buffer->len++] = c;
-}
-
-void buffer_append_text(struct buffer *buffer, const char *text)
-{
-    assert(text != NULL);
-    buffer_append(buffer, text, strlen(text));
-}
-
-void buffer_append_span(struct buffer *buffer, struct troth_span span)
-{
-    buffer_append(buffer, span.data, span.len);
 }
 
 void buffer_append_uint(struct buffer *buffer, uint64_t value)

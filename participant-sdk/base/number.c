@@ -25,14 +25,21 @@ int number_parse(struct troth_span text, uint64_t most, uint64_t *ret_number)
     return is_more ? TROTH_ERROR_TOO_LARGE : 0;
 }
 
+static size_t digits_of(uint64_t number)
+{
+    size_t len = 1;
+    for (uint64_t least = 10; number >= least; least *= 10)
+        if (++len == NUMBER_TEXT_MAX)
+            break; /* ten times more does not fit into 64 bits */
+    return len;
+}
+
 size_t number_format(uint64_t number, char ret_text[NUMBER_TEXT_MAX + 1])
 {
     assert(ret_text != NULL);
-    size_t len = 0;
-    for (uint64_t rest = number; len == 0 || rest != 0; rest /= 10)
-        len++;
+    const size_t len = digits_of(number);
+    ret_text[len] = '\0';
     for (size_t at = len; at > 0; number /= 10)
         ret_text[--at] = (char)('0' + number % 10);
-    ret_text[len] = '\0';
     return len;
 }
