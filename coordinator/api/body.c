@@ -33,26 +33,36 @@ static int unknown_member(struct troth_span key, const char *const *known,
                            nearest);
 }
 
+struct reading {
+    struct body body;
+    struct troth_span unknown; /* the first of its keys that is not known; or absent */
+};
+
+static void on_member(void *arg, struct troth_span key, struct troth_span value)
+{
+    struct reading *reading = arg;
+    const char *const *known = reading->body.known;
+    uint32_t i = 0;
+    while (known[i] != NULL &&
+           !json_string_equals(key, (struct troth_span){known[i], strlen(known[i])}))
+        i++;
+    assert(i < BODY_MEMBERS_MAX);
+    if (known[i] != NULL)
+        reading->body.values[i] = value;
+    else if (reading->unknown.data == NULL)
+        reading->unknown = key;
+}
+
 int body_read(const struct request *request, bool may_be_empty, const char *const *known,
               struct body *ret_body, struct api_problem *ret_problem)
 {
-    struct body body = {.known = known};
-    struct troth_span object, key, value;
-    int error = request_object(request, may_be_empty, &object, ret_problem);
+    struct reading reading = {.body = {.known = known}};
+    int error = request_object(request, may_be_empty, on_member, &reading, ret_problem);
     if (error != 0)
         return error;
-    struct json_cursor cursor = json_cursor(object);
-    while (json_next(&cursor, &key, &value)) {
-        uint32_t i = 0;
-        while (known[i] != NULL &&
-               !json_string_equals(key, (struct troth_span){known[i], strlen(known[i])}))
-            i++;
-        if (known[i] == NULL)
-            return unknown_member(key, known, ret_problem);
-        assert(i < BODY_MEMBERS_MAX);
-        body.values[i] = value;
-    }
-    *ret_body = body;
+    if (reading.unknown.data != NULL)
+        return unknown_member(reading.unknown, known, ret_problem);
+    *ret_body = reading.body;
     return 0;
 }
 

@@ -234,43 +234,34 @@ int request_text(const struct request *request, struct troth_span *ret_text,
     return error;
 }
 
-static int request_json(const struct request *request, struct troth_span *ret_value,
-                        struct api_problem *ret_problem)
+static int malformed(struct troth_span body, const struct json_fault *fault,
+                     struct api_problem *ret_problem)
 {
-    struct troth_span body;
+    uint32_t line = 0, column = 0;
+    json_position(body, fault->offset, &line, &column);
+    return api_problem_set(ret_problem, API_PROBLEM_MALFORMED_JSON, "line %u, column %u: %s", line,
+                           column, fault->text);
+}
+
+int request_object(const struct request *request, bool may_be_empty, json_member_fn member,
+                   void *arg, struct api_problem *ret_problem)
+{
+    struct troth_span body, object;
     struct json_fault fault;
+    if (may_be_empty && http_exchange_body(request->exchange).len == 0)
+        return 0;
     int error = request_text(request, &body, ret_problem);
     if (error != 0)
         return error;
     if (body.len == 0)
         return api_problem_set(ret_problem, API_PROBLEM_MALFORMED_JSON,
                                "the body is empty, a JSON value is expected");
-    error = json_check(body, JSON_CHECK_UNIQUE_KEYS | JSON_CHECK_ENVELOPE, ret_value, &fault);
+    error = json_check_object(body, JSON_CHECK_UNIQUE_KEYS | JSON_CHECK_ENVELOPE, member, arg,
+                              &object, &fault);
     if (error == TROTH_ERROR_NO_MEMORY) /* says nothing of the body, and has no place in it */
         return api_problem_set(ret_problem, API_PROBLEM_FULL, "out of memory");
-    if (error != 0) {
-        uint32_t line = 0, column = 0;
-        json_position(body, fault.offset, &line, &column);
-        return api_problem_set(ret_problem, API_PROBLEM_MALFORMED_JSON, "line %u, column %u: %s",
-                               line, column, fault.text);
-    }
-    return 0;
-}
-
-int request_object(const struct request *request, bool may_be_empty, struct troth_span *ret_object,
-                   struct api_problem *ret_problem)
-{
-    struct troth_span value = {NULL, 0};
-    if (may_be_empty && http_exchange_body(request->exchange).len == 0) {
-        *ret_object = (struct troth_span){"{}", 2};
-        return 0;
-    }
-    int error = request_json(request, &value, ret_problem);
-    if (error != 0)
-        return error;
-    if (json_type(value) != JSON_OBJECT)
+    if (error == TROTH_ERROR_TYPE)
         return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
                                "the body must be a JSON object");
-    *ret_object = value;
-    return 0;
+    return error != 0 ? malformed(body, &fault, ret_problem) : 0;
 }

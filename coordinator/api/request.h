@@ -4,6 +4,8 @@
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
+#include <base/json.h>
+
 #include "context.h"
 #include <api/problem.h>
 
@@ -34,9 +36,11 @@ TROTH_MUST_CHECK int name_read(struct troth_span text, const char *what,
 /* The body as it came; its content type is JSON where there is one. */
 TROTH_MUST_CHECK int request_text(const struct request *request, struct troth_span *ret_text,
                                   struct api_problem *ret_problem);
-/* An object of JSON without duplicate members. Where it may be empty it is then {}. */
+/* An object of JSON without duplicate members, which `member` is given; where it may be empty,
+ * none. With an error what it was given means nothing. */
 TROTH_MUST_CHECK int request_object(const struct request *request, bool may_be_empty,
-                                    struct troth_span *ret_object, struct api_problem *ret_problem);
+                                    json_member_fn member, void *arg,
+                                    struct api_problem *ret_problem);
 
 /* Query parameters: untouched when absent. */
 TROTH_MUST_CHECK int query_uint(const struct request *request, const char *name, uint32_t least,

@@ -10,6 +10,7 @@
 #include "transaction_reply.h"
 #include <base/duration.h>
 
+/* What tells whether the same key comes with the same request. */
 static int hash_request(struct troth_span body, char ret_hex[65], struct api_problem *ret_problem)
 {
     static const char digits[] = "0123456789abcdef";
@@ -37,9 +38,10 @@ static int read_headers(const struct request *request, struct start *start,
     if (!http_exchange_header(request->exchange, "Idempotency-Key", &value))
         return 0;
     int error = headers_idempotency_key(value, &start->key, ret_problem);
-    if (error == 0)
-        submit->idempotency_key = buffer_span(&start->key);
-    return error;
+    if (error != 0)
+        return error;
+    submit->idempotency_key = buffer_span(&start->key);
+    return hash_request(http_exchange_body(request->exchange), submit->request_hash, ret_problem);
 }
 
 /* An object of strings. */
@@ -116,7 +118,7 @@ static int read_timeout(const struct body *body, uint64_t most_us, const char *w
     int error = body_duration(body, "timeout", &submit->timeout_us, ret_problem);
     if (error != 0 || most_us == 0 || submit->timeout_us <= most_us)
         return error;
-    duration_format(most_us, text);
+    (void)duration_format(most_us, text);
     return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
                            "/timeout: it is longer than %s, %s", whose, text);
 }
@@ -202,9 +204,6 @@ int start_read(const struct request *request, struct start *start, struct api_pr
         error = read_headers(request, start, ret_problem);
     if (error == 0)
         error = read_labels(&body, start, ret_problem);
-    if (error == 0)
-        error =
-            hash_request(http_exchange_body(request->exchange), submit->request_hash, ret_problem);
     if (error == 0)
         error = body_member(&body, "mode", &value)
                     ? read_interactive(request, &body, start, ret_problem)

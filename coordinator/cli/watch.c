@@ -320,7 +320,7 @@ static void rest(uint64_t us)
 static void say_lost(const struct following *following, const char *why)
 {
     char limit[DURATION_TEXT_MAX];
-    duration_format(following->cli->timeout_us, limit);
+    (void)duration_format(following->cli->timeout_us, limit);
     cli_complain(CLI_EXIT_UNAVAILABLE, "%s: the stream %s (%s); trying again for %s",
                  cli_shown(following->cli), following->heard ? "broke off" : "cannot be joined",
                  why, limit);

@@ -201,8 +201,8 @@ static void say_range(const struct config_key *key, const char *value, struct bu
 {
     if (key->kind == CONFIG_DURATION) {
         char min[DURATION_TEXT_MAX], max[DURATION_TEXT_MAX];
-        duration_format(key->min, min);
-        duration_format(key->max, max);
+        (void)duration_format(key->min, min);
+        (void)duration_format(key->max, max);
         buffer_append_format(why,
                              "%s: \"%s\" is not a duration from %s to %s (like 200ms, 1.5s, 2m)",
                              key->name, value, min, max);
@@ -467,7 +467,7 @@ void config_print(const struct config *config, FILE *to)
         (void)fprintf(to, "# %s\n%s = ", key->help, key->name);
         if (key->kind == CONFIG_DURATION) {
             char text[DURATION_TEXT_MAX];
-            duration_format(*(const uint64_t *)(const void *)field, text);
+            (void)duration_format(*(const uint64_t *)(const void *)field, text);
             (void)fputs(text, to);
         } else if (key->kind == CONFIG_COUNT) {
             (void)fprintf(to, "%llu", (unsigned long long)*(const uint64_t *)(const void *)field);

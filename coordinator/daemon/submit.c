@@ -138,10 +138,11 @@ static bool fill_origin(struct entry *entry, const struct api_submit *submit)
     origin->interactive = definition == NULL;
     origin->accepted = definition != NULL && submit->reply == API_REPLY_ACCEPTED;
     origin->labels = arena_copy(&entry->arena, submit->labels, &failed);
-    origin->idempotency_key = arena_copy(&entry->arena, submit->idempotency_key, &failed);
-    origin->request_hash = arena_copy(
-        &entry->arena, (struct troth_span){submit->request_hash, strlen(submit->request_hash)},
-        &failed);
+    if (submit->idempotency_key.data != NULL) {
+        struct troth_span hash = {submit->request_hash, strlen(submit->request_hash)};
+        origin->idempotency_key = arena_copy(&entry->arena, submit->idempotency_key, &failed);
+        origin->request_hash = arena_copy(&entry->arena, hash, &failed);
+    }
     origin->traceparent = arena_copy(&entry->arena, submit->traceparent, &failed);
     origin->timeout_us =
         submit->timeout_us != 0 ? submit->timeout_us : DEFINITION_TIMEOUT_DEFAULT_US;

@@ -37,8 +37,8 @@ static void check_timeout(struct check *check, const struct place *root, const c
     if (most_us == 0 || us <= most_us)
         return;
     (void)place_member(check, root, name, &place);
-    duration_format(us, text);
-    duration_format(most_us, most);
+    (void)duration_format(us, text);
+    (void)duration_format(most_us, most);
     check_error(check, &place, "%s: %s is longer than the coordinator's %s_max, %s", name, text,
                 name, most);
 }

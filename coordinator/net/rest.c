@@ -62,11 +62,11 @@ static void format_head(struct outbound *outbound, const struct item *item, stru
     uint64_t now_us = mono_now().us;
     uint64_t lock_wait_us = channel_item_lock_wait_us(item, now_us);
     if (item->has_timeout) {
-        duration_format(channel_item_left_us(item, now_us), head->timeout);
+        (void)duration_format(channel_item_left_us(item, now_us), head->timeout);
         head->list[count++] = (struct http_header){HEADER_TIMEOUT, head->timeout};
     }
     if (lock_wait_us != 0) {
-        duration_format(lock_wait_us, head->lock_timeout);
+        (void)duration_format(lock_wait_us, head->lock_timeout);
         head->list[count++] = (struct http_header){HEADER_LOCK_TIMEOUT, head->lock_timeout};
     }
     if (command->ordered)

@@ -372,8 +372,7 @@ static void entry_append(struct buffer *list, const struct txn_history_entry *en
     if (!pen_take(list, MOMENT_BYTES_MAX, &pen))
         return;
     PUT(&pen, "{\"at\":\"+");
-    duration_format(entry->at_us, pen.at);
-    pen.at += strlen(pen.at);
+    pen.at += duration_format(entry->at_us, pen.at);
     PUT(&pen, "\"");
     if (entry->branch != 0) {
         PUT(&pen, ",\"branch\":");

@@ -11,6 +11,8 @@
  * below stay within 64 bits. */
 #define FRACTION_DIGITS_MAX 8
 
+#define MINUTE_US UINT64_C(60000000)
+
 static const struct unit {
     const char *name;
     uint64_t us;
@@ -18,7 +20,7 @@ static const struct unit {
     {"us", 1},
     {"ms", 1000},
     {"s", 1000000},
-    {"m", UINT64_C(60) * 1000000},
+    {"m", MINUTE_US},
     {"h", UINT64_C(3600) * 1000000},
     {"d", UINT64_C(86400) * 1000000},
 };
@@ -111,20 +113,46 @@ static size_t format_in(uint64_t us, const struct unit *unit, char text[DURATION
     return len + name_len;
 }
 
-void duration_format(uint64_t us, char ret_text[DURATION_TEXT_MAX])
+/* Below a minute the units are powers of ten of each other, so that the lengths follow from the
+ * digits and from the zeros that they end with: one form is written, and not each to compare. */
+static const struct unit *shortest_below_minute(uint64_t us)
+{
+    size_t digits = 1, zeros = 0;
+    for (uint64_t least = 10; us >= least; least *= 10)
+        digits++;
+    for (uint64_t rest = us; rest % 10 == 0; rest /= 10)
+        zeros++;
+    const struct unit *best = &units[0];
+    size_t shortest = digits + strlen(units[0].name);
+    for (size_t i = 1; units[i].us <= us; i++) {
+        const size_t behind = 3 * i; /* so many of the digits stand behind the point */
+        size_t len = zeros >= behind ? digits - behind : digits - zeros + 1;
+        len += strlen(units[i].name);
+        if (len <= shortest) { /* equally short: the larger unit */
+            shortest = len;
+            best = &units[i];
+        }
+    }
+    return best;
+}
+
+size_t duration_format(uint64_t us, char ret_text[DURATION_TEXT_MAX])
 {
     assert(ret_text != NULL);
     if (us == 0) {
         memcpy(ret_text, "0s", 3);
-        return;
+        return 2;
     }
+    if (us < MINUTE_US)
+        return format_in(us, shortest_below_minute(us), ret_text);
     size_t shortest = 0;
     for (size_t i = 0; i < UNITS_COUNT && units[i].us <= us; i++) {
         char text[DURATION_TEXT_MAX];
         size_t len = format_in(us, &units[i], text);
-        if (len != 0 && (shortest == 0 || len <= shortest)) { /* equally short: the larger unit */
+        if (len != 0 && (shortest == 0 || len <= shortest)) {
             shortest = len;
             memcpy(ret_text, text, len + 1);
         }
     }
+    return shortest;
 }

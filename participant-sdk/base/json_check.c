@@ -16,6 +16,8 @@ struct checker {
     struct buffer keys; /* struct troth_span of the objects that are open, when `unique` */
     struct buffer scratch;
     struct hash_table table;
+    json_member_fn member; /* NULL, or told of the outermost object's members */
+    void *member_arg;
     int error;
     struct json_fault fault;
 };
@@ -175,6 +177,32 @@ static bool is_key(const void *arg, uint32_t i)
     return json_string_equals(wanted->keys[i], wanted->name);
 }
 
+#define FEW_KEYS 8u
+
+/* As nearly all objects: then comparing bytes is less work than a table. */
+static bool are_few_and_plain(const struct troth_span *keys, size_t count)
+{
+    for (size_t i = 0; i < count && count <= FEW_KEYS; i++)
+        if (memchr(keys[i].data, '\\', keys[i].len) != NULL)
+            return false;
+    return count <= FEW_KEYS;
+}
+
+/* The first one that was there before; NULL: all are different. */
+static const struct troth_span *key_again(const struct troth_span *keys, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (keys[i].len == keys[j].len && memcmp(keys[i].data, keys[j].data, keys[i].len) == 0)
+                return &keys[i];
+    return NULL;
+}
+
+static bool wrong_key(struct checker *checker, struct troth_span key)
+{
+    return wrong_at(checker, key.data, "this name is already in the same object");
+}
+
 /* The keys from `first` on are those of the object that ends here. The second of two is to blame.
  */
 static bool keys_unique(struct checker *checker, size_t first)
@@ -186,6 +214,10 @@ static bool keys_unique(struct checker *checker, size_t first)
     /* the buffer holds nothing but spans: every offset is aligned */
     const struct troth_span *keys = (const void *)(checker->keys.data + first);
     struct wanted_key wanted = {.keys = keys};
+    if (are_few_and_plain(keys, count)) {
+        const struct troth_span *again = key_again(keys, count);
+        return again == NULL || wrong_key(checker, *again);
+    }
     if (hash_table_reset(&checker->table, (uint32_t)count) != 0) {
         checker->error = TROTH_ERROR_NO_MEMORY;
         return false;
@@ -198,7 +230,7 @@ static bool keys_unique(struct checker *checker, size_t first)
         uint32_t *place = hash_place(checker->table.places, checker->table.count,
                                      hash_span(wanted.name), is_key, &wanted);
         if (*place != 0)
-            return wrong_at(checker, keys[i].data, "this name is already in the same object");
+            return wrong_key(checker, keys[i]);
         *place = i + 1;
     }
     return true;
@@ -224,7 +256,13 @@ static bool check_member(struct checker *checker)
         return wrong(checker, "a colon is missing behind a name");
     checker->at++;
     skip_space(checker);
-    return check_value(checker);
+    const char *value = checker->at;
+    if (!check_value(checker))
+        return false;
+    if (checker->member != NULL && checker->depth == 1)
+        checker->member(checker->member_arg, span,
+                        (struct troth_span){value, (size_t)(checker->at - value)});
+    return true;
 }
 
 /* The inside of an array or object, from behind its opening bracket to behind `close`. */
@@ -295,36 +333,56 @@ static unsigned depth_max(int flags)
     return JSON_DEPTH_MAX + ((flags & JSON_CHECK_ENVELOPE) != 0 ? 1 : 0);
 }
 
-int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
-               struct json_fault *ret_fault)
+static int check_text(struct checker *checker, struct troth_span text, int flags,
+                      struct troth_span *ret_value, struct json_fault *ret_fault)
 {
-    assert((text.data != NULL || text.len == 0) && ret_value != NULL);
-    const char *start = text.data == NULL ? "" : text.data;
-    struct checker checker = {
-        .start = start,
-        .at = start,
-        .end = start + text.len,
-        .depth_max = depth_max(flags),
-        .unique = (flags & JSON_CHECK_UNIQUE_KEYS) != 0,
-        .any_string = (flags & JSON_CHECK_ANY_STRING) != 0,
-    };
-    skip_space(&checker);
-    const char *value = checker.at;
-    bool good = check_value(&checker);
-    struct troth_span span = {value, (size_t)(checker.at - value)};
-    skip_space(&checker);
-    if (good && checker.at != checker.end)
-        good = wrong(&checker, "something follows the value");
-    buffer_finish(&checker.keys);
-    buffer_finish(&checker.scratch);
-    hash_table_finish(&checker.table);
+    checker->start = checker->at = text.data == NULL ? "" : text.data;
+    checker->end = checker->start + text.len;
+    checker->depth_max = depth_max(flags);
+    checker->unique = (flags & JSON_CHECK_UNIQUE_KEYS) != 0;
+    checker->any_string = (flags & JSON_CHECK_ANY_STRING) != 0;
+    skip_space(checker);
+    const char *value = checker->at;
+    bool good = check_value(checker);
+    struct troth_span span = {value, (size_t)(checker->at - value)};
+    skip_space(checker);
+    if (good && checker->at != checker->end)
+        good = wrong(checker, "something follows the value");
+    buffer_finish(&checker->keys);
+    buffer_finish(&checker->scratch);
+    hash_table_finish(&checker->table);
     if (good) {
         *ret_value = span;
         return 0;
     }
-    if (checker.error == TROTH_ERROR_SYNTAX && ret_fault != NULL)
-        *ret_fault = checker.fault;
-    return checker.error;
+    if (checker->error == TROTH_ERROR_SYNTAX && ret_fault != NULL)
+        *ret_fault = checker->fault;
+    return checker->error;
+}
+
+int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
+               struct json_fault *ret_fault)
+{
+    assert((text.data != NULL || text.len == 0) && ret_value != NULL);
+    struct checker checker = {.member = NULL};
+    return check_text(&checker, text, flags, ret_value, ret_fault);
+}
+
+int json_check_object(struct troth_span text, int flags, json_member_fn member, void *arg,
+                      struct troth_span *ret_object, struct json_fault *ret_fault)
+{
+    assert((text.data != NULL || text.len == 0) && member != NULL && ret_object != NULL);
+    struct troth_span value;
+    const char *end = text.data == NULL ? NULL : text.data + text.len;
+    const char *first = text.data == NULL ? NULL : scan_space(text.data, end);
+    bool is_object = first != end && *first == '{';
+    struct checker checker = {.member = is_object ? member : NULL, .member_arg = arg};
+    int error = check_text(&checker, text, flags, &value, ret_fault);
+    if (error == 0 && !is_object)
+        return TROTH_ERROR_TYPE;
+    if (error == 0)
+        *ret_object = value;
+    return error;
 }
 
 void json_position(struct troth_span text, size_t offset, uint32_t *ret_line, uint32_t *ret_column)

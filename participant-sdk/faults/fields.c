@@ -207,7 +207,7 @@ static bool duration_read(struct check *check, const struct place *place, uint64
                        plain.len == 0 ? (struct troth_span){"", 0} : buffer_span(&plain));
     } else {
         char least[DURATION_TEXT_MAX];
-        duration_format(least_us, least);
+        (void)duration_format(least_us, least);
         check_error(check, place, "%s is too short: at least %s", shown(place->value).text, least);
     }
     return false;

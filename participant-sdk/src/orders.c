@@ -110,7 +110,7 @@ int troth_client_begin(struct troth_client *client, uint64_t timeout_us, troth_a
     if (timeout_us == 0) {
         (void)snprintf(body, sizeof body, "{\"mode\":\"2pc\"}");
     } else {
-        duration_format(timeout_us, timeout);
+        (void)duration_format(timeout_us, timeout);
         (void)snprintf(body, sizeof body, "{\"mode\":\"2pc\",\"timeout\":\"%s\"}", timeout);
     }
     order.body = (struct troth_span){body, strlen(body)};

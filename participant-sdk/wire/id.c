@@ -2,6 +2,7 @@
 #include <troth/id.h>
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include <base/number.h>
@@ -14,18 +15,15 @@
 
 static uint64_t half_load(const uint8_t *bytes)
 {
-    uint64_t half = 0;
-    for (int i = 0; i < 8; i++)
-        half = half << 8 | bytes[i];
-    return half;
+    uint64_t half;
+    memcpy(&half, bytes, sizeof half);
+    return be64toh(half);
 }
 
 static void half_store(uint64_t half, uint8_t *bytes)
 {
-    for (int i = 7; i >= 0; i--) {
-        bytes[i] = (uint8_t)(half & 0xff);
-        half >>= 8;
-    }
+    half = htobe64(half);
+    memcpy(bytes, &half, sizeof half);
 }
 
 int troth_gtid_make(const struct troth_gtid_parts *parts, troth_gtid *ret_gtid)
@@ -69,21 +67,20 @@ bool troth_gtid_equal(const troth_gtid *a, const troth_gtid *b)
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-/* -1 for anything but a lower-case hexadecimal digit. */
-static int hex_digit(char c)
+/* 16 more than the value of a lower-case hexadecimal digit; 0 for anything else. */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21, ['6'] = 22, ['7'] = 23,
+    ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+};
+
+static uint8_t hex_digit(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
+    return hex_digits[(unsigned char)c];
 }
 
-/* Where RFC 9562 puts the hyphens: before these bytes. */
-static bool hyphen_before(size_t byte)
-{
-    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
-}
+/* Where in the text each byte begins, and the hyphens between them (RFC 9562). */
+static const uint8_t byte_places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+static const uint8_t hyphen_places[4] = {8, 13, 18, 23};
 
 int troth_gtid_parse(const char *text, size_t len, troth_gtid *ret_gtid)
 {
@@ -92,17 +89,17 @@ int troth_gtid_parse(const char *text, size_t len, troth_gtid *ret_gtid)
     if (len != TROTH_GTID_TEXT_LEN)
         return TROTH_ERROR_SYNTAX;
     troth_gtid gtid;
+    unsigned all = 16;
     for (size_t i = 0; i < sizeof(gtid.bytes); i++) {
-        if (hyphen_before(i) && *text++ != '-')
-            return TROTH_ERROR_SYNTAX;
-        int high = hex_digit(text[0]);
-        int low = hex_digit(text[1]);
-        if (high < 0 || low < 0)
-            return TROTH_ERROR_SYNTAX;
-        gtid.bytes[i] = (uint8_t)(high << 4 | low);
-        text += 2;
+        unsigned high = hex_digit(text[byte_places[i]]);
+        unsigned low = hex_digit(text[byte_places[i] + 1]);
+        all &= high & low;
+        gtid.bytes[i] = (uint8_t)(high << 4 | (low & 15));
     }
-    if (gtid.bytes[6] >> 4 != 8 || gtid.bytes[8] >> 6 != 2)
+    for (size_t i = 0; i < sizeof(hyphen_places); i++)
+        if (text[hyphen_places[i]] != '-')
+            return TROTH_ERROR_SYNTAX;
+    if (all == 0 || gtid.bytes[6] >> 4 != 8 || gtid.bytes[8] >> 6 != 2)
         return TROTH_ERROR_SYNTAX;
     struct troth_gtid_parts parts;
     troth_gtid_split(&gtid, &parts);
@@ -116,14 +113,13 @@ void troth_gtid_format(const troth_gtid *gtid, char ret_text[TROTH_GTID_TEXT_LEN
 {
     assert(gtid != NULL && ret_text != NULL);
     static const char digits[] = "0123456789abcdef";
-    char *at = ret_text;
     for (size_t i = 0; i < sizeof(gtid->bytes); i++) {
-        if (hyphen_before(i))
-            *at++ = '-';
-        *at++ = digits[gtid->bytes[i] >> 4];
-        *at++ = digits[gtid->bytes[i] & 15];
+        ret_text[byte_places[i]] = digits[gtid->bytes[i] >> 4];
+        ret_text[byte_places[i] + 1] = digits[gtid->bytes[i] & 15];
     }
-    *at = '\0';
+    for (size_t i = 0; i < sizeof(hyphen_places); i++)
+        ret_text[hyphen_places[i]] = '-';
+    ret_text[TROTH_GTID_TEXT_LEN] = '\0';
 }
 
 bool troth_name_valid(const char *text, size_t len)
@@ -143,7 +139,7 @@ bool troth_journal_id_valid(const char *text, size_t len)
     if (text == NULL || len != TROTH_JOURNAL_ID_LEN)
         return false;
     for (size_t i = 0; i < len; i++)
-        if (hex_digit(text[i]) < 0)
+        if (hex_digit(text[i]) == 0)
             return false;
     return true;
 }

@@ -12,6 +12,13 @@ static const troth_gtid no_gtid;
 /* --- writing -----------------------------------------------------------------------------------
  */
 
+static void append_word(struct buffer *buffer, const char *member, const char *word)
+{
+    buffer_append_text(buffer, member);
+    buffer_append_text(buffer, word);
+    buffer_append_char(buffer, '"');
+}
+
 static void append_head(struct buffer *buffer, enum message_op op, const troth_gtid *gtid,
                         uint32_t branch, uint32_t attempt)
 {
@@ -19,9 +26,8 @@ static void append_head(struct buffer *buffer, enum message_op op, const troth_g
     assert(attempt >= 1 && attempt <= TROTH_ATTEMPT_MAX);
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(gtid, text);
-    buffer_append_text(buffer, "{\"op\":\"");
-    buffer_append_text(buffer, message_op_name(op));
-    buffer_append_text(buffer, "\",\"gtid\":\"");
+    append_word(buffer, "{\"op\":\"", message_op_name(op));
+    buffer_append_text(buffer, ",\"gtid\":\"");
     buffer_append(buffer, text, TROTH_GTID_TEXT_LEN);
     buffer_append_text(buffer, "\",\"branch\":");
     buffer_append_uint(buffer, branch);
@@ -29,18 +35,10 @@ static void append_head(struct buffer *buffer, enum message_op op, const troth_g
     buffer_append_uint(buffer, attempt);
 }
 
-static void append_word(struct buffer *buffer, const char *member, const char *word)
-{
-    buffer_append_text(buffer, member);
-    buffer_append_char(buffer, '"');
-    buffer_append_text(buffer, word);
-    buffer_append_char(buffer, '"');
-}
-
 static void append_duration(struct buffer *buffer, const char *member, uint64_t us)
 {
     char text[DURATION_TEXT_MAX];
-    duration_format(us, text);
+    (void)duration_format(us, text);
     append_word(buffer, member, text);
 }
 
@@ -81,9 +79,9 @@ void message_command_append(struct buffer *buffer, const struct command *command
     buffer_append_text(buffer, ",\"operation\":");
     json_append_string(buffer, command->operation);
     if (command->timeout_us != 0)
-        append_duration(buffer, ",\"timeout\":", command->timeout_us);
+        append_duration(buffer, ",\"timeout\":\"", command->timeout_us);
     if (command->lock_wait_us != 0)
-        append_duration(buffer, ",\"lock_wait\":", command->lock_wait_us);
+        append_duration(buffer, ",\"lock_wait\":\"", command->lock_wait_us);
     if (command->ordered)
         buffer_append_text(buffer, ",\"ordered\":true");
     if (command->traceparent.data != NULL) {
@@ -98,19 +96,19 @@ void message_command_append(struct buffer *buffer, const struct command *command
 void message_result_append(struct buffer *buffer, const struct result *result)
 {
     append_head(buffer, result->op, &result->gtid, result->branch, result->attempt);
-    append_word(buffer, ",\"result\":", message_result_name(result->result));
+    append_word(buffer, ",\"result\":\"", message_result_name(result->result));
     if (result->result == RESULT_VOTE) {
         assert(result->vote == VOTE_YES || result->vote == VOTE_READ_ONLY);
-        append_word(buffer, ",\"vote\":", message_vote_name(result->vote));
+        append_word(buffer, ",\"vote\":\"", message_vote_name(result->vote));
     }
     if (result->state != BRANCH_IS_UNSAID)
-        append_word(buffer, ",\"state\":", message_state_name(result->state));
+        append_word(buffer, ",\"state\":\"", message_state_name(result->state));
     if (result->result == RESULT_RETRY && result->retry_after_us != 0)
-        append_duration(buffer, ",\"retry_after\":", result->retry_after_us);
+        append_duration(buffer, ",\"retry_after\":\"", result->retry_after_us);
     if (result->result == RESULT_CONFLICT && !troth_gtid_equal(&result->blocker, &no_gtid)) {
         char text[TROTH_GTID_TEXT_LEN + 1];
         troth_gtid_format(&result->blocker, text);
-        append_word(buffer, ",\"blocker\":", text);
+        append_word(buffer, ",\"blocker\":\"", text);
     }
     if (result->reason.data != NULL) {
         buffer_append_text(buffer, ",\"reason\":");
@@ -173,6 +171,8 @@ static const struct troth_span member_names[MEMBER_COUNT] = {
 
 struct line {
     struct troth_span members[MEMBER_COUNT]; /* absent, or the value */
+    unsigned last;                           /* member that was found */
+    bool is_twice;                           /* one of them is */
     const char *why;
 };
 
@@ -182,14 +182,23 @@ static int wrong(struct line *line, int error, const char *why)
     return error;
 }
 
-/* Once for each member of each line: lengths are compared first, and escapes, which nobody writes
- * in a name, are looked for only when no name fits as it stands. */
-static unsigned member_of(struct troth_span key)
+static bool is_member(struct troth_span inside, unsigned member)
+{
+    return member_names[member].len == inside.len &&
+           memcmp(member_names[member].data, inside.data, inside.len) == 0;
+}
+
+/* Once for each member of each line. They mostly come in the order in which they are written, so
+ * the search begins behind the last one; escapes, which nobody writes in a name, are looked for
+ * only when no name fits as it stands. */
+static unsigned member_of(struct troth_span key, unsigned last)
 {
     struct troth_span inside = {key.data + 1, key.len - 2};
-    for (unsigned i = 0; i < MEMBER_COUNT; i++)
-        if (member_names[i].len == inside.len &&
-            memcmp(member_names[i].data, inside.data, inside.len) == 0)
+    for (unsigned i = last + 1; i < MEMBER_COUNT; i++)
+        if (is_member(inside, i))
+            return i;
+    for (unsigned i = 0; i <= last; i++)
+        if (is_member(inside, i))
             return i;
     unsigned i = MEMBER_COUNT;
     if (memchr(inside.data, '\\', inside.len) != NULL)
@@ -198,36 +207,45 @@ static unsigned member_of(struct troth_span key)
     return i;
 }
 
+static void on_member(void *arg, struct troth_span key, struct troth_span value)
+{
+    struct line *line = arg;
+    unsigned member = member_of(key, line->last);
+    if (member == MEMBER_COUNT)
+        return;
+    line->is_twice = line->is_twice || line->members[member].data != NULL;
+    line->members[member] = value;
+    line->last = member;
+}
+
 static int line_read(struct troth_span text, struct line *line)
 {
     if (text.len > MESSAGE_LINE_MAX)
         return wrong(line, TROTH_ERROR_TOO_LARGE, "the line is longer than 1 MiB");
-    struct troth_span object, key, value;
+    struct troth_span object;
     struct json_fault fault;
-    if (json_check(text, JSON_CHECK_KEPT, &object, &fault) != 0)
+    line->last = MEMBER_COUNT - 1; /* so that the first search begins with the first */
+    int error = json_check_object(text, JSON_CHECK_KEPT, on_member, line, &object, &fault);
+    if (error == TROTH_ERROR_TYPE)
+        return wrong(line, error, "the line is not an object");
+    if (error != 0)
         return wrong(line, TROTH_ERROR_SYNTAX, fault.text);
-    if (json_type(object) != JSON_OBJECT)
-        return wrong(line, TROTH_ERROR_TYPE, "the line is not an object");
-    struct json_cursor cursor = json_cursor(object);
-    while (json_next(&cursor, &key, &value)) {
-        unsigned member = member_of(key);
-        if (member == MEMBER_COUNT)
-            continue;
-        if (line->members[member].data != NULL)
-            return wrong(line, TROTH_ERROR_SYNTAX, "a member is there twice");
-        line->members[member] = value;
-    }
-    return 0;
+    return line->is_twice ? wrong(line, TROTH_ERROR_SYNTAX, "a member is there twice") : 0;
 }
 
-/* A short word, unescaped; empty when it is absent, no string or too long for any word of ours. */
+/* A short word, in the line, or unescaped into `text`; empty when it is absent, no string or too
+ * long for any word of ours. */
 #define WORD_CAP 64
 static struct troth_span word_read(struct troth_span value, char text[WORD_CAP])
 {
-    text[0] = '\0';
-    if (value.data != NULL && json_string_copy(value, text, WORD_CAP) != 0)
-        text[0] = '\0';
-    return (struct troth_span){text, strlen(text)};
+    static const struct troth_span none = {"", 0};
+    if (value.data == NULL || json_type(value) != JSON_STRING)
+        return none;
+    struct troth_span inside = {value.data + 1, value.len - 2};
+    if (memchr(inside.data, '\\', inside.len) == NULL)
+        return inside.len < WORD_CAP ? inside : none;
+    return json_string_copy(value, text, WORD_CAP) == 0 ? (struct troth_span){text, strlen(text)}
+                                                        : none;
 }
 
 static int number_read(struct troth_span value, uint32_t max, uint32_t *ret_number)

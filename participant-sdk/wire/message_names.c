@@ -66,7 +66,9 @@ const char *message_trouble_name(enum message_trouble trouble)
 static unsigned name_find(const char *const *names, unsigned count, struct troth_span name)
 {
     unsigned i = 0;
-    while (i < count && (strlen(names[i]) != name.len || name.len == 0 ||
+    if (name.len == 0)
+        return count;
+    while (i < count && (names[i][0] != name.data[0] || strlen(names[i]) != name.len ||
                          memcmp(names[i], name.data, name.len) != 0))
         i++;
     return i;

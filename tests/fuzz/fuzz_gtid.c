@@ -39,7 +39,7 @@ static void see_duration(const char *text, size_t len)
     if (duration_parse(text, len, &us) != 0)
         return;
     assert(us <= DURATION_MAX_US);
-    duration_format(us, again);
+    (void)duration_format(us, again);
     int error = duration_parse(again, strlen(again), &us_again);
     assert(error == 0 && us == us_again);
 }

@@ -52,9 +52,16 @@ END_TEST
 
 START_TEST(the_hash_is_of_the_body)
 {
-    /* The request hash is SHA-256 over the body's bytes. */
-    expect("POST", START, "{\"mode\":\"2pc\"}", 201, "\"interactive\":true");
+    /* The hash of a request under a key is SHA-256 over the body's bytes; without a key nobody
+     * compares it, and there is none. */
+    REPLY_SCOPED struct reply keyed = {0};
+    REPLY_SCOPED struct reply bare = {0};
+    ask("POST", START, "Idempotency-Key: k\r\n", "{\"mode\":\"2pc\"}", &keyed);
+    ck_assert_int_eq(keyed.status, 201);
     ck_assert_str_eq(fx.fake.asked.submit.request_hash, HASH_OF_MODE_2PC);
+    ask("POST", START, NULL, "{\"mode\":\"2pc\"}", &bare);
+    ck_assert_int_eq(bare.status, 201);
+    ck_assert_str_eq(fx.fake.asked.submit.request_hash, "");
 }
 END_TEST
 

@@ -98,7 +98,7 @@ START_TEST(durations_are_written_short)
     };
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         char text[DURATION_TEXT_MAX];
-        duration_format(good[i].us, text);
+        (void)duration_format(good[i].us, text);
         ck_assert_str_eq(text, good[i].text);
     }
 }
@@ -114,7 +114,7 @@ START_TEST(durations_round_trip)
             us -= us % 1000000;
         char text[DURATION_TEXT_MAX];
         uint64_t again;
-        duration_format(us, text);
+        (void)duration_format(us, text);
         ck_assert_msg(duration_parse(text, strlen(text), &again) == 0 && again == us,
                       "%llu was written as %s", (unsigned long long)us, text);
     }

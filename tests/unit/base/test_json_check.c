@@ -294,6 +294,7 @@ START_TEST(duplicate_keys)
         {"{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}", 18},
         {"{\"ab\":1,\"a\":2,\"abc\":3}", -1},
         {"{\"\\n\":1,\"n\":2}", -1},
+        {"{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"h\":1}", 55},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct json_fault fault = {0, ""};
@@ -321,6 +322,53 @@ START_TEST(many_keys_are_not_quadratic)
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     /* n log n is some 20 ms, also under sanitizers below a second; n squared would be minutes */
     ck_assert_msg(seconds < 5.0, "%u keys took %.1f s", keys, seconds);
+}
+END_TEST
+
+static void note_member(void *arg, struct troth_span key, struct troth_span value)
+{
+    struct buffer *noted = arg;
+    buffer_append_span(noted, key);
+    buffer_append_char(noted, '=');
+    buffer_append_span(noted, value);
+    buffer_append_char(noted, ';');
+}
+
+/* The check of an object gives its own members, in their order and as they stand, and none of what
+ * is inside of them. */
+START_TEST(members_are_given_by_the_check)
+{
+    BUFFER_SCOPED struct buffer noted = {0};
+    struct troth_span object;
+    const char *text = " {\"a\" : {\"b\":[1,{\"c\":2}]} ,\"\\u0064\":\"x\", \"e\":-1.50 }\n";
+    ck_assert_int_eq(json_check_object(span_of(text), JSON_CHECK_UNIQUE_KEYS, note_member, &noted,
+                                       &object, NULL),
+                     0);
+    ck_assert_str_eq(buffer_text(&noted),
+                     "\"a\"={\"b\":[1,{\"c\":2}]};\"\\u0064\"=\"x\";\"e\"=-1.50;");
+    ck_assert_int_eq(object.data[0], '{');
+    ck_assert_int_eq(object.data[object.len - 1], '}');
+}
+END_TEST
+
+/* What is no object gives no members, whatever is in it; what is no JSON says where. */
+START_TEST(members_are_an_objects)
+{
+    static const char *const others[] = {"[{\"a\":1}]", "\"{\"", " 1", "null"};
+    BUFFER_SCOPED struct buffer noted = {0};
+    struct troth_span object;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        ck_assert_int_eq(
+            json_check_object(span_of(others[i]), 0, note_member, &noted, &object, NULL),
+            TROTH_ERROR_TYPE);
+    ck_assert_uint_eq(noted.len, 0);
+    struct json_fault fault = {0, ""};
+    ck_assert_int_eq(
+        json_check_object(span_of("{\"a\":1,}"), 0, note_member, &noted, &object, &fault),
+        TROTH_ERROR_SYNTAX);
+    ck_assert_uint_eq(fault.offset, 7);
+    ck_assert_int_eq(json_check_object(span_of(""), 0, note_member, &noted, &object, &fault),
+                     TROTH_ERROR_SYNTAX);
 }
 END_TEST
 
@@ -356,6 +404,8 @@ TCase *json_check_tests(void)
     tcase_add_test(tests, strings_that_are_no_text);
     tcase_add_test(tests, duplicate_keys);
     tcase_add_test(tests, many_keys_are_not_quadratic);
+    tcase_add_test(tests, members_are_given_by_the_check);
+    tcase_add_test(tests, members_are_an_objects);
     tcase_add_test(tests, positions);
     return tests;
 }

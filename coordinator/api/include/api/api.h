@@ -81,7 +81,7 @@ struct api_submit {
     struct troth_span input;             /* checked; {} when absent in the request */
     struct troth_span labels;
     struct troth_span idempotency_key;
-    char request_hash[65]; /* SHA-256 of the request's body, hex */
+    char request_hash[65]; /* with a key: SHA-256 of the request's body, hex; else empty */
     struct troth_span traceparent;
     char caller[HTTP_CLIENT_TEXT_MAX]; /* who asks: where the request comes from */
     uint64_t timeout_us;               /* interactive; orchestrated: the definition's, or shorter */

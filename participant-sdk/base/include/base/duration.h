@@ -16,7 +16,8 @@
 /* TROTH_ERROR_SYNTAX, or TROTH_ERROR_TOO_LARGE. */
 TROTH_MUST_CHECK int duration_parse(const char *text, size_t len, uint64_t *ret_us);
 /* The shortest exact form that does not begin with "0.": 1500000 is "1.5s", 200000 is "200ms", 0 is
- * "0s"; among equally short ones that of the larger unit. Zero-terminated. */
-void duration_format(uint64_t us, char ret_text[DURATION_TEXT_MAX]);
+ * "0s"; among equally short ones that of the larger unit. Zero-terminated;
+ * gives how many characters. */
+size_t duration_format(uint64_t us, char ret_text[DURATION_TEXT_MAX]);
 
 #endif

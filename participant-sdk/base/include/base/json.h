@@ -60,6 +60,14 @@ enum json_check_flags {
 TROTH_MUST_CHECK int json_check(struct troth_span text, int flags, struct troth_span *ret_value,
                                 struct json_fault *ret_fault);
 
+/* The same for a text that has to be an object, whose members `member` is given in their order
+ * while the text is walked, so that nobody walks it again. Only with 0 what it was given is proven,
+ * and that no more comes. TROTH_ERROR_TYPE: JSON, but no object; then it was given nothing. */
+typedef void (*json_member_fn)(void *arg, struct troth_span key, struct troth_span value);
+TROTH_MUST_CHECK int json_check_object(struct troth_span text, int flags, json_member_fn member,
+                                       void *arg, struct troth_span *ret_object,
+                                       struct json_fault *ret_fault);
+
 /* Line and column, both from 1, column in code points, of a byte offset. */
 void json_position(struct troth_span text, size_t offset, uint32_t *ret_line, uint32_t *ret_column);
 
