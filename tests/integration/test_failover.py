@@ -120,8 +120,8 @@ class Journal(Failover):
         self.goes_on("promoted", promoted)
         self.is_the_same_process()
         self.all_is_well()
-        self.assertEqual(fenced.query("postgres", "select 1 from pg_stat_activity where datname = 'journal' "
-                                                  "and state <> 'idle'"), [])
+        busy = "select 1 from pg_stat_activity where datname = 'journal' and state <> 'idle'"
+        wait_until(lambda: not fenced.query("postgres", busy), AGAIN_SECONDS_MAX, "nobody works there")
         fenced.stop()
         self.pair.rejoin()
 

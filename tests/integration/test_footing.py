@@ -204,7 +204,7 @@ class Footing(TrothTest):
 
     def test_a_clock_that_jumps_is_seen(self):
         """It leads on, since its times are the database's, and says that its clock is wrong."""
-        trothd = ShiftedTrothd("seen", journal=self.postgres.database("seen"), lease="1s")
+        trothd = ShiftedTrothd("seen", journal=self.postgres.database("seen"), lease="3s")
         trothd.migrate()
         self.run_folder.start(trothd)
         self.assertLess(self.difference(trothd), 60)

@@ -53,6 +53,8 @@ class Hot(TrothTest):
                                 {**step("give", a, "credit", "at_a"), "after": ["take"],
                                  "compensate": {"operation": "debit"}},
                                 mode="2pc_then_saga", prepare_timeout="20s"),
+                     definition("patient", step("take", a, "debit", "at_a"), step("give", b, "credit", "at_b"),
+                                prepare_timeout="25s"),
                      definition("short", step("take", a, "debit", "at_a"), step("give", b, "credit", "at_b"),
                                 prepare_timeout="2s")):
             reply = cls.trothd.apply(made)
@@ -139,7 +141,7 @@ class Hot(TrothTest):
 
     def test_a_lock_of_somebody_else_is_waited_for(self):
         session = self.hold("bank_b")
-        gtid = self.trothd.submit("there", self.input(), prefer="respond-async").json["gtid"]
+        gtid = self.trothd.submit("patient", self.input(), prefer="respond-async").json["gtid"]
         wait_until(lambda: self.trothd.show(gtid)["attempt"] == 2, 30, "it prepares in order")
         session.rollback()
         self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
@@ -161,7 +163,7 @@ class Hot(TrothTest):
     def test_an_operator_aborts_while_it_waits_for_a_lock(self):
         """The session that waits is ended, not waited for, although the lock is there as before."""
         session = self.hold("bank_b")
-        gtid = self.trothd.submit("there", self.input(), prefer="respond-async").json["gtid"]
+        gtid = self.trothd.submit("patient", self.input(), prefer="respond-async").json["gtid"]
         waiting = ("select count(*) from pg_locks l join pg_stat_activity a using (pid) where not l.granted"
                    " and a.datname = 'bank_b'")
         wait_until(lambda: self.trothd.show(gtid)["attempt"] == 2 and self.system.postgres.value("bank_b", waiting), 30,

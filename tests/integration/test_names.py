@@ -118,7 +118,7 @@ class Names(TrothTest):
         begin = time.monotonic()
         with contextlib.suppress(OSError):
             reply = self.trothd.get(path, timeout=10)
-            self.assertLess(time.monotonic() - begin, 2, "it waits for no name server")
+            self.assertLess(time.monotonic() - begin, 4, "it waits for no name server")
             return reply
         return None
 
@@ -130,7 +130,7 @@ class Names(TrothTest):
         try:
             self.names.silent = True
             trothd.launch()
-            wait_until(self.answers, 10, "it answers, although no name server does")
+            wait_until(self.answers, 60, "it answers, although no name server does")
             end = time.monotonic() + 3
             while time.monotonic() < end:
                 self.assertNotEqual(self.answers("/readyz").status, 200)

@@ -37,7 +37,7 @@ CHARGE = {"name": "charge", "participant": "billing", "operation": "charge", "re
 
 
 def act(name="act", forward="two", back="endless", **more):
-    return {"name": name, "participant": "scripted", "operation": name, "timeout": "300ms", "retry": forward,
+    return {"name": name, "participant": "scripted", "operation": name, "timeout": "700ms", "retry": forward,
             "input": {}, "compensate": {"operation": f"undo_{name}", "input": {}, "retry": back}, **more}
 
 
@@ -335,9 +335,9 @@ class SagaFaults(TrothTest):
 
     def test_25_a_late_timeout_of_a_committed_saga(self):
         """Fault 25: nothing is rolled back, also not by a new leader."""
-        gtid = self.begin(SEATS, act(), timeout="1s")
+        gtid = self.begin(SEATS, act(), timeout="3s")
         self.ended(gtid, "committed")
-        self.past(gtid, 1.2)
+        self.past(gtid, 3.2)
         self.trothd.kill9()
         self.trothd.start()
         self.assertEqual(self.trothd.show(gtid)["outcome"], "committed")
@@ -348,9 +348,9 @@ class SagaFaults(TrothTest):
         """Fault 25: the last step is done, and the journal does not answer until the timeout has passed."""
         journal = self.system.proxies["journal"]
         self.scripted.before["act", "execute"] = lambda: journal.hold("reply")
-        gtid = self.begin(SEATS, act(), timeout="1500ms")
+        gtid = self.begin(SEATS, act(), timeout="3s")
         wait_until(lambda: self.scripted.calls, 20, "the last step")
-        self.past(gtid, 2)
+        self.past(gtid, 3.5)
         journal.release()
         self.ended(gtid, "committed")
         self.effects(gtid, accounts=(1, 0))
@@ -380,13 +380,13 @@ class SagaFaults(TrothTest):
 
     def test_26_the_whole_timeout_runs_the_compensations(self):
         """Fault 26: the timeout, without anybody's call."""
-        self.turned_back(self.half_done(timeout="2s"), "timeout")
+        self.turned_back(self.half_done(timeout="4s"), "timeout")
 
     def test_26_the_whole_timeout_passes_while_trothd_is_down(self):
         """Fault 26: the new leader finds it has passed."""
-        gtid = self.half_done(timeout="2s")
+        gtid = self.half_done(timeout="4s")
         self.trothd.kill9()
-        self.past(gtid, 2.2)
+        self.past(gtid, 4.2)
         self.trothd.start()
         self.turned_back(gtid, "timeout")
 
@@ -405,7 +405,7 @@ class SagaFaults(TrothTest):
         """Fault 27: the same when a new leader compensates."""
         self.scripted.answers["act", "execute"] = [UNKNOWN]
         self.scripted.answers["undo_act", "compensate"] = [SILENCE, UNKNOWN, DONE]
-        gtid = self.begin(act(forward="two", back="three"))
+        gtid = self.begin({**act(forward="two", back="three"), "timeout": "20s"})
         wait_until(lambda: self.scripted.count(gtid, "undo_act", "compensate") == 1, 20, "it compensates")
         self.trothd.kill9()
         self.trothd.start()
@@ -506,7 +506,7 @@ class SagaFaults(TrothTest):
         """The vote of `reserve` is lost; asked again, it votes yes and cannot read its output; `book` needs it."""
         proxy = self.system.proxies["inventory"]
         proxy.cut_at("reply", b'"vote"', then_refuse=True)
-        gtid = self.begin(self.RESERVE, book, mode="2pc_then_saga", prepare_timeout="3s")
+        gtid = self.begin(self.RESERVE, book, mode="2pc_then_saga", prepare_timeout="20s")
         wait_until(proxy.triggered.is_set, 20, "the vote is lost")
         wait_until(lambda: self.postgres.prepared(f"%{gtid}_1_%"), 20, "it is prepared")
         if restart:

@@ -124,6 +124,7 @@ class ParticipantDatabase(TrothTest):
 
     def all_work_but(self, ended, before):
         """Nobody else has lost anything: each of the others still works, in the same session."""
+        wait_until(lambda: not ended & set(self.running()), 20, f"the sessions of {ended} have left the list")
         after = self.running()
         self.assertEqual({gtid: pid for gtid, pid in before.items() if gtid in after},
                          {gtid: pid for gtid, pid in before.items() if gtid not in ended})
@@ -142,7 +143,7 @@ class ParticipantDatabase(TrothTest):
         journal = self.trothd.get("/readyz").json["journal"]["id"]
         self.assertEqual(self.postgres.value("bank_a", "select verdict from troth_guard.abort(%s, %s, 1, 1)",
                                              (journal, second)), "aborted")
-        self.assertNotIn(before[second], dict(self.sessions()))  # its session is gone, and no other one
+        wait_until(lambda: before[second] not in dict(self.sessions()), 20, "its session is gone")  # and no other one
         self.assertLessEqual(set(before.values()) - {before[second]}, set(dict(self.sessions())))
         self.all_work_but({first, second}, before)
         self.postgres.execute("bank_a", "delete from held")

@@ -19,7 +19,7 @@ class Seen(TrothTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.system = System(banks=(), call_timeout="500ms", connect_timeout="1s", log_level="info").start()
+        cls.system = System(banks=(), call_timeout="1s", connect_timeout="1s", log_level="info").start()
         cls.trothd = cls.system.trothd
 
     def setUp(self):
@@ -41,7 +41,7 @@ class Seen(TrothTest):
         definition = {"name": f"saga_{Seen.count}", "version": 1, "mode": "saga", "timeout": "10m",
                       "retries": {"quick": {**QUICK, "max_attempts": max_attempts},
                                   "once": {**QUICK, "max_attempts": 1}},
-                      "steps": [{"participant": self.name, "input": {}, "timeout": "500ms", **step} for step in steps],
+                      "steps": [{"participant": self.name, "input": {}, "timeout": "1s", **step} for step in steps],
                       **members}
         reply = self.trothd.apply(definition)
         self.assertEqual(reply.status, 201, reply)

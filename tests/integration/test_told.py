@@ -283,7 +283,7 @@ class Told(TrothTest):
         node = self.lead(definition("move", "2pc", "debit", "credit"))
         self.scripted.answers["credit", "prepare"] = [REFUSED]
         self.scripted.answers["debit", "abort"] = [NOT_NOW]
-        reply = self.start(node, "move", "wait=1").answer()
+        reply = self.start(node, "move", "wait=3").answer()
         gtid = reply.json["gtid"]
         self.assertEqual(reply.json["outcome"], "aborted", reply)
         self.proxy.hold("request")

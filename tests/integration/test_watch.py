@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import openapi_check  # noqa: E402
-from system import System  # noqa: E402
+from system import DEFINITIONS, System  # noqa: E402
 from troth_test import TrothTest, main, program, wait_until  # noqa: E402
 
 SECONDS_MAX = 30
@@ -73,15 +73,18 @@ class Watch(TrothTest):
         cls.system = System(drain_timeout="60s").start()
         cls.trothd = cls.system.trothd
         cls.bank_b = cls.system.proxies["bank_b"]
+        patient = json.loads((DEFINITIONS / "transfer.json").read_text())
+        patient.update(name="patient", timeout="5m", prepare_timeout="2m")
+        assert cls.trothd.apply(patient).status == 201
 
     def tearDown(self):
         self.bank_b.release()
         self.system.drained()
 
     def begin_held(self, account):
-        """A transfer that has not ended, since bank_b's answers do not come."""
+        """A transfer that has not ended, since bank_b's answers do not come, however long the test takes."""
         self.bank_b.hold("reply")
-        return self.system.begin(account, account, 1)
+        return self.system.begin(account, account, 1, definition="patient")
 
     def trothctl(self, *words):
         return subprocess.run([program("trothctl"), "--url", self.trothd.url, *words], capture_output=True, text=True,

@@ -107,7 +107,7 @@ START_TEST(of_one_name_the_second_is_refused)
     struct world world;
     struct node first, second, next;
     world_init(&world, false);
-    node_start(&world, &first, (struct node_options){.lease_us = 1500000});
+    node_start(&world, &first, (struct node_options){.lease_us = 3000000});
     world_wait(&world, journal_state(first.journal) == JOURNAL_LEADING);
     node_start(&world, &second, (struct node_options){0});
     world_wait(&world, journal_state(second.journal) == JOURNAL_FENCED);
@@ -165,10 +165,10 @@ START_TEST(cut_off_past_the_lease)
     struct proxy proxy;
     world_init(&world, false);
     proxy_init(&proxy, &world);
-    node_start(&world, &a, (struct node_options){.conninfo = proxy.conninfo, .lease_us = 800000});
+    node_start(&world, &a, (struct node_options){.conninfo = proxy.conninfo, .lease_us = 2000000});
     world_wait(&world, journal_state(a.journal) == JOURNAL_LEADING);
     proxy_freeze(&proxy, true);
-    node_start(&world, &b, (struct node_options){.name = "b", .lease_us = 800000});
+    node_start(&world, &b, (struct node_options){.name = "b", .lease_us = 2000000});
     world_wait(&world, journal_state(b.journal) == JOURNAL_WAITING);
     world_wait(&world, journal_state(b.journal) == JOURNAL_LEADING);
     ck_assert_int_eq(journal_state(a.journal), JOURNAL_CONNECTING);

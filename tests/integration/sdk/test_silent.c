@@ -203,7 +203,7 @@ START_TEST(work_may_take_its_time)
     const struct timespec longer = {.tv_sec = 2};
     PGconn *other = rig_session(&rig);
     int running;
-    config.answer_timeout_us = 300000;
+    config.answer_timeout_us = 600000;
     config.lock_timeout_us = 60000000;
     restart(&config);
     session_run_sql(other, "BEGIN; UPDATE account SET balance = balance WHERE id = 1");
