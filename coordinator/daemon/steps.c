@@ -156,10 +156,10 @@ int steps_input(struct driver *driver, struct entry *entry, uint32_t index, enum
     }
     const struct definition *definition = entry->definition->definition;
     const struct definition_step *step = &definition->steps[index];
-    struct troth_span text = op == OP_COMPENSATE ? step->compensate_input : step->input;
+    const struct template *template = op == OP_COMPENSATE ? step->compensate_made : step->made;
     buffer_clear(&driver->scratch);
-    int error =
-        definition_render(definition, text, steps_values(driver, entry), &driver->scratch, ret_why);
+    int error = definition_render(definition, template, steps_values(driver, entry),
+                                  &driver->scratch, ret_why);
     if (error == 0 && op != OP_COMPENSATE)
         error = count_bytes(entry, index, driver->scratch.len, ret_why);
     if (error == 0)

@@ -8,6 +8,7 @@
 
 #include "equal.h"
 #include "schema.h"
+#include "template.h"
 
 void definition_destroy(struct definition *definition)
 {
@@ -18,6 +19,7 @@ void definition_destroy(struct definition *definition)
         char *own;
     } text = {.read = definition->text.data};
     schema_destroy(definition->schema);
+    templates_destroy(definition);
     free(text.own);
     free(definition);
 }

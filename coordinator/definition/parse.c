@@ -7,6 +7,7 @@
 #include "references.h"
 #include "retries.h"
 #include "steps.h"
+#include "template.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,8 @@ int definition_parse(struct troth_span text, struct faults *faults,
                             .kinds_known = true,
                             .order_known = true};
     int r = text_parse(parse);
+    if (r == 0)
+        r = templates_create(definition);
     free(parse);
     if (r < 0) {
         definition_destroy(definition);

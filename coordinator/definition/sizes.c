@@ -30,11 +30,11 @@ static bool is_far_below(const struct definition *definition, struct troth_span 
 }
 
 /* Only its size is wanted: what cannot be made is told when it is sent. */
-static int add(struct sizes *sizes, struct troth_span template_text, bool counts,
+static int add(struct sizes *sizes, const struct template *template, bool counts,
                const char **ret_why)
 {
     BUFFER_SCOPED struct buffer text = {0};
-    int error = definition_render(sizes->definition, template_text, &sizes->values, &text, ret_why);
+    int error = definition_render(sizes->definition, template, &sizes->values, &text, ret_why);
     if (error == TROTH_ERROR_NOT_FOUND || error == TROTH_ERROR_TYPE)
         return 0;
     if (error < 0 || !counts)
@@ -54,9 +54,9 @@ static int step_add(struct sizes *sizes, uint32_t index, const char **ret_why)
     if (runs)
         error = definition_when(sizes->definition, index, &sizes->values, &runs, ret_why);
     if (error == 0 && runs && step->input_needs == 0)
-        error = add(sizes, step->input, true, ret_why);
+        error = add(sizes, step->made, true, ret_why);
     if (error == 0 && runs && step->has_compensation && step->compensate_needs == 0)
-        error = add(sizes, step->compensate_input, false, ret_why);
+        error = add(sizes, step->compensate_made, false, ret_why);
     return error;
 }
 

@@ -235,7 +235,7 @@ static bool answer_fill(struct session *session, PGresult *result, struct guard_
     }
     answer.reason = PQgetvalue(result, 0, 2);
     answer.prepared = PQgetvalue(result, 0, 3);
-    answer.fenced = PQgetvalue(result, 0, 4)[0] == 't';
+    answer.revoked = PQgetvalue(result, 0, 4)[0] == 't';
     *ret_answer = answer;
     return true;
 }

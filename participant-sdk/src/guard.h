@@ -36,7 +36,7 @@ enum guard_verdict {
 
 struct guard_answer {
     enum guard_verdict verdict;
-    bool fenced;              /* with REFUSED: a tombstone stands */
+    bool revoked;             /* with REFUSED: a tombstone stands */
     struct troth_span output; /* these point into `result` */
     const char *reason;
     const char *prepared; /* with ROLL_BACK: names, with a blank between two */

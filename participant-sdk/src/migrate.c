@@ -13,6 +13,9 @@
 #include "dial.h"
 #include "sql.h"
 
+#define LOCK_TIMEOUT          "10s" /* of each lock that is waited for */
+#define SQLSTATE_LOCK_TIMEOUT "55P03"
+
 const int schema_version = GUARD_MIGRATIONS_COUNT;
 
 static void say(char *ret_why, size_t why_cap, const char *text)
@@ -65,20 +68,45 @@ int schema_check(PGconn *connection, char *ret_why, size_t why_cap)
     return TROTH_ERROR_SCHEMA;
 }
 
-static bool command(PGconn *connection, const char *text)
+/* A command that failed, whose text this is, waited for a lock until its time was over: with
+ * whoever has it. */
+static void say_locked(PGconn *connection, char *ret_why, size_t why_cap)
+{
+    char text[512];
+    PGresult *result;
+    PQclear(PQexec(connection, "ROLLBACK"));
+    result = dial_ask(connection, SQL_MIGRATION_HOLDERS, NULL);
+    (void)snprintf(text, sizeof text,
+                   "the schema troth_guard is in use and could not be changed within " LOCK_TIMEOUT
+                   ": nothing was changed, try it again; held by %.320s",
+                   PQntuples(result) == 1 && PQgetisnull(result, 0, 0) == 0
+                       ? PQgetvalue(result, 0, 0)
+                       : "nobody any more");
+    PQclear(result);
+    say(ret_why, why_cap, text);
+}
+
+/* false: *ret_why is said. */
+static bool command(PGconn *connection, const char *text, char *ret_why, size_t why_cap)
 {
     PGresult *result = PQexec(connection, text);
     const ExecStatusType status = PQresultStatus(result);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!good && state != NULL && strcmp(state, SQLSTATE_LOCK_TIMEOUT) == 0)
+        say_locked(connection, ret_why, why_cap);
+    else if (!good)
+        say(ret_why, why_cap, PQerrorMessage(connection));
     PQclear(result);
-    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    return good;
 }
 
-/* As long as another one migrates. */
-static bool lock(PGconn *connection)
+/* As long as another one migrates, and no longer than any lock is waited for. */
+static bool lock(PGconn *connection, char *ret_why, size_t why_cap)
 {
     struct buffer text BUFFER_SCOPED = {0};
     sql_once(SQL_MIGRATION_LOCK, NULL, &text);
-    return !text.failed && command(connection, buffer_text(&text));
+    return !text.failed && command(connection, buffer_text(&text), ret_why, why_cap);
 }
 
 /* In one transaction, under the lock. */
@@ -86,8 +114,11 @@ static int apply(PGconn *connection, char *ret_why, size_t why_cap)
 {
     int version = 0;
     int i;
-    if (!command(connection, "BEGIN") || !lock(connection) ||
-        version_of(connection, &version) != 0) {
+    if (!command(connection, "BEGIN; SET LOCAL lock_timeout = '" LOCK_TIMEOUT "'", ret_why,
+                 why_cap) ||
+        !lock(connection, ret_why, why_cap))
+        return TROTH_ERROR_DATABASE;
+    if (version_of(connection, &version) != 0) {
         say(ret_why, why_cap, PQerrorMessage(connection));
         return TROTH_ERROR_DATABASE;
     }
@@ -95,17 +126,10 @@ static int apply(PGconn *connection, char *ret_why, size_t why_cap)
         say(ret_why, why_cap, "a newer version of schema troth_guard is there");
         return TROTH_ERROR_SCHEMA;
     }
-    for (i = version; i < schema_version; i++) {
-        if (!command(connection, guard_migrations[i].text)) {
-            say(ret_why, why_cap, PQerrorMessage(connection));
+    for (i = version; i < schema_version; i++)
+        if (!command(connection, guard_migrations[i].text, ret_why, why_cap))
             return TROTH_ERROR_DATABASE;
-        }
-    }
-    if (!command(connection, "COMMIT")) {
-        say(ret_why, why_cap, PQerrorMessage(connection));
-        return TROTH_ERROR_DATABASE;
-    }
-    return 0;
+    return command(connection, "COMMIT", ret_why, why_cap) ? 0 : TROTH_ERROR_DATABASE;
 }
 
 int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap)

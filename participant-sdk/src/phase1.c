@@ -65,8 +65,8 @@ static void answer_found(struct session *session, struct troth_reply *task,
         answer_done(task, said->output);
         return;
     case VERDICT_REFUSED:
-        if (said->fenced)
-            troth_reply_fenced(task, said->reason, said->output);
+        if (said->revoked)
+            troth_reply_revoked(task, said->reason, said->output);
         else
             troth_reply_refused(task, said->reason, said->output);
         return;

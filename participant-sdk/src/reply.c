@@ -133,10 +133,15 @@ void troth_reply_refused(struct troth_reply *reply, const char *reason, struct t
     finish(reply, &result, output, reason);
 }
 
-void troth_reply_fenced(struct troth_reply *reply, const char *reason, struct troth_span output)
+void troth_reply_revoked(struct troth_reply *reply, const char *reason, struct troth_span output)
 {
     const struct result result = {.result = RESULT_REFUSED, .state = BRANCH_IS_ABORTED};
     finish(reply, &result, output, reason);
+}
+
+void troth_reply_fenced(struct troth_reply *reply, const char *reason, struct troth_span output)
+{
+    troth_reply_revoked(reply, reason, output);
 }
 
 void task_reply_no_operation(struct troth_reply *reply, const char *reason)

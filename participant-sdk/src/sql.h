@@ -42,6 +42,7 @@ enum sql_statement {
     SQL_MARK_SESSION,
     SQL_MAX_PREPARED,
     SQL_MIGRATION_LOCK,
+    SQL_MIGRATION_HOLDERS,
     SQL_SCHEMA_THERE,
     SQL_SCHEMA_VERSION,
     /* What an operation's own statement is put into (statement.c). */

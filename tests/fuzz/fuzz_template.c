@@ -31,12 +31,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct definition_values values = {.input = input, .outputs = {input}};
     struct buffer once = {0}, again = {0};
     const char *why = NULL;
-    int error = definition_render(definition(), wanted, &values, &once, &why);
+    struct template *template = NULL;
+    int error = template_create(definition(), wanted, &template);
+    assert(error == 0);
+    error = definition_render(definition(), template, &values, &once, &why);
     assert(error == 0 || (why != NULL && once.len == 0));
-    assert(error == definition_render(definition(), wanted, &values, &again, &why));
+    assert(error == definition_render(definition(), template, &values, &again, &why));
     assert(fuzz_same(buffer_span(&once), buffer_span(&again)));
     if (error == 0)
         assert(json_check(buffer_span(&once), JSON_CHECK_KEPT, &value, NULL) == 0);
+    template_destroy(template);
     definition_values_finish(&values);
     buffer_finish(&once);
     buffer_finish(&again);

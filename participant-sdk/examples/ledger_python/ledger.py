@@ -145,16 +145,16 @@ class Branch:
         self.connection, self.cursor, self.key = connection, connection.cursor(), key
         self.request = (operation, text)
         self.timeout, self.lock_timeout = timeout, lock_timeout
-        self.fenced = False
+        self.revoked = False
 
     def ask(self, function, *arguments):
         """A verdict of the guard. A transaction is open then."""
         values = (*self.key, *arguments)
         for _ in range(ROUNDS_MAX):
             self.cursor.execute("BEGIN")
-            self.cursor.execute(f"SELECT verdict, output, reason, prepared, fenced FROM troth_guard.{function}"
+            self.cursor.execute(f"SELECT verdict, output, reason, prepared, revoked FROM troth_guard.{function}"
                                 f"({', '.join(['%s'] * len(values))})", values)
-            verdict, output, reason, prepared, self.fenced = self.cursor.fetchone()
+            verdict, output, reason, prepared, self.revoked = self.cursor.fetchone()
             if verdict != "roll_back":
                 return verdict, output, reason
             self.cursor.execute("ROLLBACK")
@@ -176,7 +176,7 @@ class Branch:
         if verdict in ("prepared", "committed", "compensated", "aborted"):
             return Answer(200, output, state=verdict)
         # aborted: with a tombstone, so that no earlier try of it has acted
-        return problem({"retry": 503, "unknown": 500}.get(verdict, 409), reason, "aborted" if self.fenced else None)
+        return problem({"retry": 503, "unknown": 500}.get(verdict, 409), reason, "aborted" if self.revoked else None)
 
     def keep(self, output, *kind):
         text = json.dumps(output)

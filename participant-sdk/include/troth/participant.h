@@ -205,6 +205,8 @@ void troth_reply_refused(struct troth_reply *reply, const char *reason, struct t
 /* The same with proof: it is durable that this attempt of the branch, and every lower one, has not
  * acted and never will (a tombstone; protocol.md, section 3). The PostgreSQL resource answers so. A
  * higher attempt, which an operator's retry may be, must be taken as new. */
+void troth_reply_revoked(struct troth_reply *reply, const char *reason, struct troth_span output);
+/* Deprecated: the older name of troth_reply_revoked(). It stays as long as the soname does. */
 void troth_reply_fenced(struct troth_reply *reply, const char *reason, struct troth_span output);
 /* Not now. `after_us` 0: the coordinator's own schedule; it waits five minutes at most, and here
  * more than a hundred years are a hundred. */

@@ -98,10 +98,11 @@ struct troth_postgres_config {
 #define TROTH_POSTGRES_CONFIG_INIT .size = sizeof(struct troth_postgres_config)
 
 /* Creates what the guard needs (sql/participant) in the database, or brings it up to date; safe to
- * repeat, and while services run. Blocks for as long as the database takes. Any thread. On failure
+ * repeat, and while services run. Blocks for as long as the database takes, but waits for no lock
+ * (another migration's, or whoever's is in the way) longer than ten seconds. Any thread. On failure
  * nothing was changed. Errors: TROTH_ERROR_UNAVAILABLE (no connection), _SCHEMA (a newer version
- * than this library is there), _DATABASE. `ret_why` (may be NULL, `why_cap` bytes) gets what
- * went wrong. */
+ * than this library is there), _DATABASE (also: a lock was not had; `ret_why` says who has it).
+ * `ret_why` (may be NULL, `why_cap` bytes) gets what went wrong. */
 TROTH_MUST_CHECK int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap);
 
 /* Makes a resource of `participant`, which is borrowed, outlives it, and announces its slots from

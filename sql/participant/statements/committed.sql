@@ -2,4 +2,4 @@
 --
 -- $1 journal  $2 gtid  $3 branch  $4 attempt
 prepare troth_committed (text, uuid, integer, integer) as
-select verdict, output, reason, array_to_string(prepared, ' '), fenced from troth_guard.committed($1, $2, $3, $4);
+select verdict, output, reason, array_to_string(prepared, ' '), revoked from troth_guard.committed($1, $2, $3, $4);

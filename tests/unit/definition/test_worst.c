@@ -382,9 +382,11 @@ static void render(const struct worst *worst, const struct scene *scene)
 {
     struct definition_values values = {.input = buffer_span(&scene->input)};
     struct buffer text = {0};
+    struct template *template;
     const char *why = "";
-    int error =
-        definition_render(scene->definition, buffer_span(&scene->other), &values, &text, &why);
+    ck_assert_int_eq(template_create(scene->definition, buffer_span(&scene->other), &template), 0);
+    int error = definition_render(scene->definition, template, &values, &text, &why);
+    template_destroy(template);
     ck_assert_msg(error == (worst->make == whole_input_again ? TROTH_ERROR_TOO_LARGE : 0), "%s",
                   why);
     definition_values_finish(&values);

@@ -110,15 +110,20 @@ static int fill(void)
     struct definition_values values = {.input = SPAN("{\"from\":7}"),
                                        .outputs = {SPAN("{\"id\":\"x\\\"\"}")}};
     BUFFER_SCOPED struct buffer text = {0};
+    struct template *template = NULL;
     const char *why;
-    int error = definition_render(shared,
-                                  SPAN("{\"i\":\"${steps.a.output.id}\",\"t\":\"a "
-                                       "${input.from} ${steps.a.output.id}\"}"),
-                                  &values, &text, &why);
+    int error =
+        template_create(shared,
+                        SPAN("{\"i\":\"${steps.a.output.id}\",\"t\":\"a "
+                             "${input.from} ${steps.a.output.id}\",\"u\":\"\\u0024{input.from}\"}"),
+                        &template);
+    if (error == 0)
+        error = definition_render(shared, template, &values, &text, &why);
+    template_destroy(template);
     definition_values_finish(&values);
     if (error != 0)
         return error;
-    return wrote(&text, "{\"i\":\"x\\\"\",\"t\":\"a 7 x\\\"\"}");
+    return wrote(&text, "{\"i\":\"x\\\"\",\"t\":\"a 7 x\\\"\",\"u\":7}");
 }
 
 static int key(void)

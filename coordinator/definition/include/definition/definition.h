@@ -51,6 +51,7 @@
 #define DEFINITION_RETRY_ATTEMPTS_MAX            1000000
 
 struct schema;
+struct template;
 
 enum definition_mode { DEFINITION_2PC, DEFINITION_SAGA, DEFINITION_2PC_THEN_SAGA };
 /* Whether the first attempt of a two-phase commit sends its prepares side by side, or one after the
@@ -95,6 +96,7 @@ struct definition_step {
     char compensate_operation[TROTH_NAME_LEN_MAX + 1];
     struct troth_span compensate_input; /* absent: {} */
     int32_t compensate_retry;
+    struct template *made, *compensate_made; /* the two inputs as they are filled */
 };
 
 struct definition {
@@ -157,10 +159,17 @@ struct definition_values {
 };
 void definition_values_finish(struct definition_values *values);
 
+/* A template read once, to be filled often: what it copies and what it looks up. `text`: checked
+ * JSON, or absent: {}; definition and text are borrowed as long as it lives. What is wrong in it is
+ * told when it is filled. TROTH_ERROR_NO_MEMORY. Destroy takes NULL. */
+TROTH_MUST_CHECK int template_create(const struct definition *definition, struct troth_span text,
+                                     struct template **ret_template);
+void template_destroy(struct template *template);
+
 /* Fills a template: "${input.a.b}", "${steps.name.output.id}" by path, "${input.list.0}" for an
  * element; a string that is one whole expression becomes that value with its JSON type, byte for
  * byte; inside a longer string, strings are inserted as text and other scalars as their own text.
- * "$${" is the text "${". An absent template is {}. Appends to ret_text, nothing on failure; then
+ * "$${" is the text "${". Appends to ret_text, nothing on failure; then
  * *ret_why (may be NULL) says with the expression what is wrong (static, or memory of the thread
  * until the next call).
  * TROTH_ERROR_NOT_FOUND: a path is not there. TROTH_ERROR_TYPE: an object or array is to be put
@@ -169,7 +178,7 @@ void definition_values_finish(struct definition_values *values);
  * participant could read, or more than DEFINITION_SOURCES_VALUES_MAX would be looked through.
  * TROTH_ERROR_NO_MEMORY. A step that `when` skipped has no output: what names it is not there. */
 TROTH_MUST_CHECK int definition_render(const struct definition *definition,
-                                       struct troth_span template_text,
+                                       const struct template *template,
                                        struct definition_values *values, struct buffer *ret_text,
                                        const char **ret_why);
 /* Whether the inputs that the transaction's input alone makes keep their limits:
