@@ -1,10 +1,8 @@
-/* latency.c: keeps every latency, sorts them at the end and reads the percentiles off. */
+/* latency.c: counts every latency into a histogram of bounded error, and reads percentiles off. */
 #include "latency.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -15,41 +13,53 @@ uint64_t now_us(void)
     return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_nsec / 1000u;
 }
 
-static void room(struct latencies *latencies, size_t more)
+/* --- the histogram ---------------------------------------------------------------------------- */
+
+static size_t bucket_of(uint64_t us)
 {
-    size_t cap = latencies->cap == 0 ? 65536 : latencies->cap;
-    while (cap < latencies->count + more)
-        cap *= 2;
-    if (cap == latencies->cap)
-        return;
-    uint32_t *grown = realloc(latencies->us, cap * sizeof *grown);
-    if (grown == NULL) {
-        (void)fputs("bench: out of memory\n", stderr);
-        exit(1);
-    }
-    latencies->us = grown;
-    latencies->cap = cap;
+    if (us < LATENCY_EXACT)
+        return (size_t)us;
+    unsigned shift = 64u - (unsigned)__builtin_clzll(us) - 8u; /* leaves 128 … 255 */
+    if (shift > LATENCY_POWERS)
+        return LATENCY_BUCKETS - 1;
+    return LATENCY_EXACT + (shift - 1u) * LATENCY_PER_POWER + (size_t)(us >> shift) -
+           LATENCY_PER_POWER;
+}
+
+/* The middle of a bucket. */
+static double value_of(size_t bucket)
+{
+    if (bucket < LATENCY_EXACT)
+        return (double)bucket;
+    size_t shift = (bucket - LATENCY_EXACT) / LATENCY_PER_POWER + 1;
+    size_t lowest = (bucket - LATENCY_EXACT) % LATENCY_PER_POWER + LATENCY_PER_POWER;
+    return (double)(lowest << shift) + (double)((1u << shift) - 1u) / 2;
 }
 
 void latencies_add(struct latencies *latencies, uint64_t us)
 {
-    room(latencies, 1);
-    latencies->us[latencies->count++] = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+    latencies->buckets[bucket_of(us)]++;
+    latencies->count++;
+    if (us > latencies->longest_us)
+        latencies->longest_us = us;
 }
 
 void latencies_merge(struct latencies *into, const struct latencies *from)
 {
-    if (from->count == 0)
-        return;
-    room(into, from->count);
-    memcpy(into->us + into->count, from->us, from->count * sizeof *from->us);
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+        into->buckets[i] += from->buckets[i];
     into->count += from->count;
+    if (from->longest_us > into->longest_us)
+        into->longest_us = from->longest_us;
 }
 
-void latencies_finish(struct latencies *latencies)
+double latencies_per_mille(const struct latencies *latencies, uint64_t thousandths)
 {
-    free(latencies->us);
-    *latencies = (struct latencies){0};
+    uint64_t rank = (latencies->count * thousandths + 999) / 1000, seen = 0;
+    size_t i = 0;
+    while (i < LATENCY_BUCKETS - 1 && (seen += latencies->buckets[i]) < rank)
+        i++;
+    return value_of(i);
 }
 
 /* --- stalls ----------------------------------------------------------------------------------- */
@@ -81,17 +91,10 @@ void stall_completed(uint64_t at_us)
 
 /* --- figures ---------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
+void window_say(const char *word)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The smallest latency that so many thousandths of the transactions did not exceed. */
-static uint32_t per_mille(const struct latencies *latencies, size_t thousandths)
-{
-    size_t rank = (latencies->count * thousandths + 999) / 1000;
-    return latencies->us[rank == 0 ? 0 : rank - 1];
+    (void)puts(word);
+    (void)fflush(stdout);
 }
 
 static double seconds(struct timeval time)
@@ -99,23 +102,39 @@ static double seconds(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-void figures_print(struct latencies *latencies, const struct run_figures *figures)
+static void latencies_print(const struct latencies *latencies, uint64_t window_us)
+{
+    printf(",\"rate\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"longest_us\":%llu",
+           (double)latencies->count * 1e6 / (double)window_us, latencies_per_mille(latencies, 500),
+           latencies_per_mille(latencies, 990), latencies_per_mille(latencies, 999),
+           (unsigned long long)latencies->longest_us);
+    const char *comma = "";
+    printf(",\"histogram\":[");
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+        if (latencies->buckets[i] > 0) {
+            printf("%s[%.1f,%u]", comma, value_of(i), latencies->buckets[i]);
+            comma = ",";
+        }
+    printf("]");
+}
+
+void figures_print(const struct latencies *latencies, const struct run_figures *figures)
 {
     struct rusage usage = {0};
     (void)getrusage(RUSAGE_SELF, &usage);
-    if (latencies->count > 0)
-        qsort(latencies->us, latencies->count, sizeof *latencies->us, compare);
-    printf("{\"completed\":%zu,\"total\":%llu,\"wrong\":%llu,\"lost\":%llu,\"seconds\":%.3f",
-           latencies->count, (unsigned long long)figures->total, (unsigned long long)figures->wrong,
-           (unsigned long long)figures->lost, (double)figures->window_us / 1e6);
+    printf("{\"completed\":%llu,\"total\":%llu,\"wrong\":%llu,\"lost\":%llu,\"seconds\":%.3f",
+           (unsigned long long)latencies->count, (unsigned long long)figures->total,
+           (unsigned long long)figures->wrong, (unsigned long long)figures->lost,
+           (double)figures->window_us / 1e6);
     stall_completed(stall_to_us);
-    printf(",\"aborted\":%llu,\"stall_us\":%llu", (unsigned long long)figures->aborted,
-           (unsigned long long)atomic_load(&stall_longest_us));
-    printf(",\"generator_cpu_s\":%.3f", seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    printf(",\"aborted\":%llu,\"refused\":%llu,\"refused_within\":%llu,\"unsent\":%llu",
+           (unsigned long long)figures->aborted, (unsigned long long)figures->refused,
+           (unsigned long long)figures->refused_within, (unsigned long long)figures->unsent);
+    printf(",\"stall_us\":%llu,\"generator_s\":%.3f",
+           (unsigned long long)atomic_load(&stall_longest_us),
+           seconds(usage.ru_utime) + seconds(usage.ru_stime));
     if (latencies->count > 0)
-        printf(",\"rate\":%.1f,\"p50_us\":%u,\"p99_us\":%u,\"p999_us\":%u",
-               (double)latencies->count * 1e6 / (double)figures->window_us,
-               per_mille(latencies, 500), per_mille(latencies, 990), per_mille(latencies, 999));
+        latencies_print(latencies, figures->window_us);
     puts("}");
     if (figures->first_wrong != NULL)
         (void)fprintf(stderr, "bench: the first wrong answer: %s\n", figures->first_wrong);

@@ -1,48 +1,44 @@
-/* load.c: N clients of trothd, each with one keep-alive connection and one transfer at a time.
+/* load.c: N clients of trothd, each with one keep-alive connection and one request at a time.
  *
- *   bench_load PORT DEFINITION CLIENTS ACCOUNTS WARM_UP_S SECONDS HOT_A HOT_B
+ * Closed loop: a client asks again when it has its answer. Open loop (--rate): requests are due at
+ * random moments, so many a second, whoever is busy; one goes out on a free connection, and its
+ * latency counts from the moment at which it was due.
  *
- * Each client has ACCOUNTS accounts of its own at either bank, so that nobody waits for another's
- * rows. HOT_A and HOT_B, where not 0, are the numbers of accounts at either bank that all clients
- * share; then an answer "aborted" is counted, and no wrong one. An answer counts when it says
- * committed and both banks have acknowledged; any other makes the run void, as does a request
- * without an answer. Prints one line of JSON (latency.h). */
-#include <arpa/inet.h>
+ * An answer counts when it is what the options ask for: a transaction's outcome, with its steps'
+ * states. Any other makes the run void, as does a request without an answer; "aborted" is counted
+ * where clients share accounts, and a refusal (503 with Retry-After) with --refusals. Prints
+ * "begin" and "end" at the ends of what is measured, and then one line of JSON (latency.h). */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "latency.h"
 #include "load_answer.h"
+#include "load_client.h"
+#include "load_options.h"
 
-#define CLIENTS_MAX      1024u
-#define ANSWER_BYTES_MAX (64u << 10)
-#define LAST_ANSWERS_US  UINT64_C(60000000) /* how long the answers behind the end may take */
+#define LAST_ANSWERS_US UINT64_C(60000000) /* how long the answers behind the end may take */
+#define DUE_MAX         (1u << 20)         /* requests that are due and have no connection yet */
 
-struct client {
-    int fd;
-    uint32_t number;
-    uint64_t random;
-    uint64_t began_us; /* of the request under way; 0: none */
-    size_t len;
-    char answer[ANSWER_BYTES_MAX];
-};
-
-static struct client clients[CLIENTS_MAX];
-static const char *definition;
-static uint32_t accounts, hot[2];
+static struct load_options options;
+static struct client clients[LOAD_CLIENTS_MAX];
+static struct client *idle;
 static uint64_t measure_from_us, measure_to_us;
 static struct latencies latencies;
 static struct run_figures figures;
 static uint32_t under_way;
+static uint64_t sent;
 static char first_wrong[1024];
+static FILE *told;
+
+/* Requests that are due: a ring. */
+static uint64_t due[DUE_MAX];
+static size_t due_first, due_count;
+static double next_due_us;
 
 static void die(const char *what)
 {
@@ -50,152 +46,189 @@ static void die(const char *what)
     exit(1);
 }
 
-static uint64_t account_next(struct client *client, int bank)
+static void request_send(struct client *client, uint64_t due_us)
 {
-    client->random ^= client->random << 13;
-    client->random ^= client->random >> 7;
-    client->random ^= client->random << 17;
-    if (hot[bank] != 0)
-        return client->random % hot[bank] + 1;
-    return (uint64_t)client->number * accounts + client->random % accounts + 1;
+    client_send(client, &options, due_us);
+    under_way++;
+    sent++;
 }
 
-static void request_send(struct client *client)
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static bool is_over(uint64_t now)
 {
-    char body[256], request[512];
-    int length = snprintf(body, sizeof body,
-                          "{\"definition\":\"%s\",\"input\":{\"from\":%llu,\"to\":%llu,"
-                          "\"amount\":1},\"reply\":\"completed\"}",
-                          definition, (unsigned long long)account_next(client, 0),
-                          (unsigned long long)account_next(client, 1));
-    int whole = snprintf(request, sizeof request,
-                         "POST /v1/transactions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-                         "application/json\r\nContent-Length: %d\r\n\r\n%s",
-                         length, body);
-    client->began_us = now_us();
-    client->len = 0;
-    if (send(client->fd, request, (size_t)whole, MSG_NOSIGNAL) != whole)
-        die("send");
-    under_way++;
+    return figures.wrong > 0 || (options.count != 0 ? sent >= options.count : now >= measure_to_us);
+}
+
+static void good_count(const struct client *client, uint64_t now)
+{
+    figures.total++;
+    stall_completed(now);
+    if (now >= measure_from_us && now < measure_to_us)
+        latencies_add(&latencies, now - client->began_us);
 }
 
 static void answer_count(struct client *client, size_t len, uint64_t now)
 {
-    const char *wrong = answer_wrong(client->answer, len);
-    if (wrong != NULL && (hot[0] != 0 || hot[1] != 0) && answer_aborted(client->answer, len)) {
+    struct answer answer;
+    bool shared = options.hot[0] != 0 || options.hot[1] != 0;
+    answer_read(&answer, client->answer, len, &options);
+    if (told != NULL && answer.gtid[0] != '\0')
+        (void)fprintf(told, "%s %s\n", answer.gtid,
+                      answer.outcome[0] == '\0' ? "open" : answer.outcome);
+    if (answer.kind == ANSWER_GOOD) {
+        good_count(client, now);
+    } else if (answer.kind == ANSWER_ABORTED && shared) {
         if (figures.aborted++ == 0)
             (void)fprintf(stderr, "bench_load: the first abort: %.*s\n", (int)len, client->answer);
-        return;
-    }
-    if (wrong == NULL) {
-        figures.total++;
-        stall_completed(now);
-        if (now >= measure_from_us && now < measure_to_us)
-            latencies_add(&latencies, now - client->began_us);
-        return;
-    }
-    if (figures.wrong++ == 0)
-        (void)snprintf(first_wrong, sizeof first_wrong, "%s: %.*s", wrong, (int)len,
+    } else if (answer.kind == ANSWER_REFUSED && options.refusals) {
+        if (figures.refused++ == 0)
+            (void)fprintf(stderr, "bench_load: the first refusal: %.*s\n", (int)len,
+                          client->answer);
+        figures.refused_within += now >= measure_from_us && now < measure_to_us;
+    } else if (figures.wrong++ == 0) {
+        (void)snprintf(first_wrong, sizeof first_wrong, "%s: %.*s", answer.wrong, (int)len,
                        client->answer);
+    }
 }
 
-/* What came on one connection. One answer at a time: nothing is pipelined. */
+/* The client is free: the next request that is due is its own. */
+static void client_next(struct client *client, uint64_t now)
+{
+    if (is_over(now))
+        return;
+    if (options.rate <= 0) {
+        request_send(client, now);
+    } else if (due_count > 0) {
+        request_send(client, due[due_first]);
+        due_first = (due_first + 1) % DUE_MAX;
+        due_count--;
+    } else {
+        client->next_idle = idle;
+        idle = client;
+    }
+}
+
 static void client_read(struct client *client)
 {
-    ssize_t more =
-        recv(client->fd, client->answer + client->len, sizeof client->answer - client->len, 0);
-    if (more < 0 && errno == EAGAIN)
+    size_t len = client_receive(client);
+    if (len == 0)
         return;
-    if (more <= 0)
-        die("trothd closed a connection");
-    client->len += (size_t)more;
-    long length = answer_length(client->answer, client->len);
-    if (length == 0 && client->len < sizeof client->answer)
-        return;
-    if (length <= 0 || (size_t)length != client->len || client->began_us == 0) {
-        (void)fprintf(stderr, "bench_load: no answer that can be read: %.*s\n", (int)client->len,
-                      client->answer);
-        exit(1);
-    }
     uint64_t now = now_us();
-    answer_count(client, (size_t)length, now);
+    answer_count(client, len, now);
     client->began_us = 0;
     under_way--;
-    if (now < measure_to_us && figures.wrong == 0)
-        request_send(client);
+    client_next(client, now);
 }
 
-static void client_connect(struct client *client, int epoll, uint16_t port)
+/* --- arrivals --------------------------------------------------------------------------------- */
+
+/* What has become due by now, at times whose distances are distributed as those of many clients
+ * who do not know of each other (a Poisson process). */
+static void arrivals_take(uint64_t now)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
-    int one = 1;
-    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 ||
-        connect(client->fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        die("connect");
-    if (setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ||
-        epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event) < 0)
-        die("epoll_ctl");
+    while (options.rate > 0 && next_due_us <= (double)now && !is_over(now)) {
+        uint64_t at_us = (uint64_t)next_due_us;
+        double share = (double)(client_random(&clients[0]) >> 11) / (double)(UINT64_C(1) << 53);
+        next_due_us += -log(1 - share) * 1e6 / options.rate;
+        if (idle != NULL) {
+            struct client *client = idle;
+            idle = client->next_idle;
+            request_send(client, at_us);
+        } else if (due_count < DUE_MAX) {
+            due[(due_first + due_count++) % DUE_MAX] = at_us;
+        } else {
+            figures.unsent++;
+        }
+    }
 }
 
-static void answers_wait(int epoll)
+/* How long to wait for answers: not beyond the next moment at which something else is to be done.
+ */
+static struct timespec wait_for(uint64_t now, bool begun)
+{
+    double until = (double)(begun ? measure_to_us : measure_from_us);
+    if (options.rate > 0 && next_due_us < until)
+        until = next_due_us;
+    double wait = until - (double)now;
+    if (!(wait > 0))
+        wait = now < measure_to_us ? 0 : 100000;
+    if (wait > 1e6)
+        wait = 1e6;
+    return (struct timespec){.tv_nsec = (long)(wait * 1000) % 1000000000,
+                             .tv_sec = wait >= 1e6 ? 1 : 0};
+}
+
+/* --- the run ---------------------------------------------------------------------------------- */
+
+static void clients_start(int epoll)
+{
+    for (uint32_t i = 0; i < options.clients; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &clients[i]};
+        client_connect(&clients[i], i, options.port);
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, clients[i].fd, &event) < 0)
+            die("epoll_ctl");
+    }
+    uint64_t now = now_us();
+    measure_from_us = now + options.warm_up_us;
+    measure_to_us =
+        options.count != 0 ? now + UINT64_C(7200000000) : measure_from_us + options.window_us;
+    next_due_us = (double)now;
+    stall_begin(measure_from_us, measure_to_us);
+    for (uint32_t i = 0; i < options.clients; i++)
+        client_next(&clients[i], now);
+}
+
+static bool goes_on(uint64_t now)
+{
+    if (options.count != 0)
+        return under_way > 0 && now < measure_to_us;
+    return now < measure_to_us || (under_way > 0 && now < measure_to_us + LAST_ANSWERS_US);
+}
+
+static void run(int epoll)
 {
     struct epoll_event events[64];
-    while (under_way > 0 && now_us() < measure_to_us + LAST_ANSWERS_US) {
-        int count = epoll_wait(epoll, events, 64, 1000);
+    bool begun = false, ended = false;
+    for (uint64_t now = now_us(); goes_on(now) && (figures.wrong == 0 || under_way > 0);
+         now = now_us()) {
+        if (!begun && now >= measure_from_us) {
+            begun = true;
+            window_say("begin");
+        }
+        if (!ended && now >= measure_to_us) {
+            ended = true;
+            window_say("end");
+        }
+        arrivals_take(now);
+        struct timespec wait = wait_for(now, begun);
+        int count = epoll_pwait2(epoll, events, 64, &wait, NULL);
         if (count < 0 && errno != EINTR)
-            die("epoll_wait");
+            die("epoll_pwait2");
         for (int i = 0; i < count; i++)
             client_read(events[i].data.ptr);
     }
-}
-
-static uint32_t number(const char *text, uint32_t least, uint32_t most)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (*end != '\0' || value < least || value > most) {
-        (void)fprintf(stderr, "bench_load: \"%s\" is not a number from %u to %u\n", text, least,
-                      most);
-        exit(2);
-    }
-    return (uint32_t)value;
+    if (!ended)
+        window_say("end");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 9) {
-        (void)fputs("bench_load PORT DEFINITION CLIENTS ACCOUNTS WARM_UP_S SECONDS HOT_A HOT_B\n",
-                    stderr);
-        return 2;
-    }
-    uint16_t port = (uint16_t)number(argv[1], 1, UINT16_MAX);
-    definition = argv[2];
-    uint32_t count = number(argv[3], 1, CLIENTS_MAX);
-    accounts = number(argv[4], 1, 1000000);
-    uint64_t warm_up_us = number(argv[5], 1, 3600) * UINT64_C(1000000);
-    figures.window_us = number(argv[6], 1, 3600) * UINT64_C(1000000);
-    for (int bank = 0; bank < 2; bank++)
-        hot[bank] = number(argv[7 + bank], 0, 1000000);
+    load_options_read(&options, argc, argv);
+    if (options.told != NULL && (told = fopen(options.told, "we")) == NULL)
+        die(options.told);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    for (uint32_t i = 0; i < count; i++) {
-        clients[i].number = i;
-        clients[i].random = now_us() * 7919u + i + 1u;
-        client_connect(&clients[i], epoll, port);
-    }
-    measure_from_us = now_us() + warm_up_us;
-    measure_to_us = measure_from_us + figures.window_us;
-    stall_begin(measure_from_us, measure_to_us);
-    for (uint32_t i = 0; i < count; i++)
-        request_send(&clients[i]);
-    answers_wait(epoll);
+    uint64_t began_us = now_us();
+    clients_start(epoll);
+    run(epoll);
+    figures.window_us = options.count != 0 ? now_us() - began_us : options.window_us;
     figures.lost = under_way;
+    figures.unsent += due_count;
     figures.first_wrong = figures.wrong > 0 ? first_wrong : NULL;
+    if (told != NULL && fclose(told) != 0)
+        die(options.told);
     figures_print(&latencies, &figures);
-    latencies_finish(&latencies);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < options.clients; i++)
         (void)close(clients[i].fd);
     (void)close(epoll);
     return figures.wrong == 0 && figures.lost == 0 ? 0 : 1;

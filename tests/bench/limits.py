@@ -1,0 +1,71 @@
+"""The case of too much load: twice as many requests as there is capacity, whoever is busy (open loop). What is too much
+must be refused (503 with Retry-After) before memory, connections or prepared transactions run out, and what is accepted
+must not take longer than its share."""
+
+import statistics
+import threading
+
+import machine
+import measure as measuring
+from loads import loads
+
+SAMPLE_SECONDS = 0.25
+CONNECTIONS = 2000  # of the load program: more than ever wait, where the latency is bounded
+TIMES = 2
+
+
+class Sampler(threading.Thread):
+    """What trothd and the databases hold, now and then, while a load runs."""
+
+    def __init__(self, run):
+        super().__init__(daemon=True)
+        self.run_, self.over = run, threading.Event()
+        self.samples = []
+
+    def run(self):
+        while not self.over.wait(SAMPLE_SECONDS):
+            trothd = self.run_.troth.trothd
+            ready = trothd.get("/readyz").json
+            self.samples.append({"rss": machine.resident_bytes(trothd.pid), "open": ready["open_transactions"],
+                                 "prepared": len(self.run_.databases.prepared()),
+                                 "connections": self.run_.troth.metric("troth_client_connections")})
+
+    def figures(self):
+        self.over.set()
+        self.join()
+        half = self.samples[len(self.samples) // 2:]
+        rss = [sample["rss"] / 1048576 for sample in half]
+        minutes = max(len(half) * SAMPLE_SECONDS / 60, SAMPLE_SECONDS / 60)
+        slope = statistics.linear_regression(range(len(rss)), rss).slope * len(rss) / minutes if len(rss) > 1 else 0.0
+        return {"rss_most_mib": max(sample["rss"] for sample in self.samples) / 1048576,
+                "rss_mib_a_minute": slope,  # over the second half, where it should be 0
+                "open_most": max(sample["open"] for sample in self.samples),
+                "prepared_most": max(sample["prepared"] for sample in self.samples),
+                "connections_most": max(sample["connections"] for sample in self.samples)}
+
+
+def measure(stage, side, variant, clients):
+    """capacity: as many as this number of clients complete, each one after the other; double: twice as many are due."""
+    load = loads()[variant["load"]]
+    more, extra = {}, ()
+    if side == "double":
+        capacity = stage.capacity.get((variant["load"], clients))
+        assert capacity, "what is the double of: measure the side capacity first"
+        more["rate"], extra = TIMES * capacity, ("--refusals",)
+    run, figures = measuring.Run(stage.troth(), load, CONNECTIONS if side == "double" else clients), None
+    try:
+        run.start()
+        sampler = Sampler(run)
+        sampler.start()
+        figures = run.drive(extra=extra, **more)
+        sampled = sampler.figures()
+        if figures:
+            figures.update(sampled)
+            if side == "capacity":
+                stage.capacity[variant["load"], clients] = figures["rate"]
+            else:
+                figures["offered"] = more["rate"]
+                figures["refused_rate"] = figures["refused_within"] / figures["seconds"]
+    finally:
+        figures = run.stop(figures)
+    return figures
