@@ -9,13 +9,13 @@ add_library(troth_objects OBJECT ${installed_sources})
 target_include_directories(troth_objects PRIVATE ${sdk_dir}/include ${sdk_dir}/src
   ${sdk_dir}/base ${sdk_dir}/base/include ${sdk_dir}/wire ${sdk_dir}/wire/include ${sdk_dir}/http ${sdk_dir}/http/include
   ${sdk_dir}/resolve ${sdk_dir}/resolve/include ${sdk_dir}/hosts/include)
-target_link_libraries(troth_objects PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES
+target_link_libraries(troth_objects PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES PkgConfig::SSL
   guard_migrations guard_sql troth_flags)
 set(troth_installed $<TARGET_OBJECTS:troth_objects> $<TARGET_OBJECTS:guard_migrations>
   $<TARGET_OBJECTS:guard_sql>)
 
 add_library(troth_shared SHARED ${troth_installed})
-target_link_libraries(troth_shared PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES
+target_link_libraries(troth_shared PRIVATE llhttp PkgConfig::LIBPQ PkgConfig::LIBEVENT PkgConfig::CARES PkgConfig::SSL
   Threads::Threads)
 target_link_options(troth_shared PRIVATE -Wl,--version-script=${sdk_dir}/troth.map -Wl,-z,defs)
 # Below 1.0 a minor version may change what programs rely on, so it is part of the soname.

@@ -269,10 +269,11 @@ void api_refuse_no_participant(struct api_problem *ret_problem, const char *name
 
 void api_refuse_url(struct api_problem *ret_problem, const char *participant)
 {
-    (void)api_problem_set(ret_problem, API_PROBLEM_WRONG_URL,
-                          "participant \"%s\": a URL is not http://host[:port][/path] with a host "
-                          "that can have an address",
-                          participant);
+    (void)api_problem_set(
+        ret_problem, API_PROBLEM_WRONG_URL,
+        "participant \"%s\": a URL is not http[s]://host[:port][/path] with a host "
+        "that can have an address",
+        participant);
 }
 
 void api_refuse_needed(struct api_problem *ret_problem, const char *participant, uint32_t open,

@@ -8,8 +8,6 @@
 
 #include <base/number.h>
 
-#define SCHEME "http://"
-
 /* RFC 3986's characters, without those that begin a query or a fragment. */
 static bool is_path_char(char c)
 {
@@ -58,11 +56,10 @@ static const char *check_authority(const char *text, size_t len)
 
 static const char *check_url(const char *url)
 {
-    if (strncmp(url, "https://", 8) == 0)
-        return "https is not supported yet; use http://";
-    if (strncmp(url, SCHEME, strlen(SCHEME)) != 0)
-        return "it must begin with http://";
-    const char *authority = url + strlen(SCHEME);
+    bool is_tls = strncmp(url, "https://", 8) == 0;
+    if (!is_tls && strncmp(url, "http://", 7) != 0)
+        return "it must begin with http:// or https://";
+    const char *authority = url + (is_tls ? 8 : 7);
     size_t len = strcspn(authority, "/?#");
     const char *why = check_authority(authority, len);
     if (why != NULL)

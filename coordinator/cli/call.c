@@ -171,6 +171,15 @@ static CURLcode set_options(struct transfer *transfer, const struct cli *cli, st
     SET(CURLOPT_USERAGENT, "trothctl");
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, (void *)transfer);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (cli->cacert != NULL) {
+        SET(CURLOPT_CAINFO, cli->cacert);
+        SET(CURLOPT_CAPATH, NULL); /* these alone */
+    }
+    if (cli->cert != NULL)
+        SET(CURLOPT_SSLCERT, cli->cert);
+    if (cli->cert_key != NULL)
+        SET(CURLOPT_SSLKEY, cli->cert_key);
     if (call->body.data != NULL) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
         SET(CURLOPT_POSTFIELDS, call->body.data);

@@ -40,6 +40,7 @@ struct cli {
     const char *url;   /* without a slash at its end */
     const char *shown; /* the same for people: without user and password; NULL: as it is */
     bool url_given;    /* on the command line */
+    const char *cacert, *cert, *cert_key; /* files; NULL: none given */
     bool json;
     uint64_t timeout_us;
     unsigned width; /* columns of the output */

@@ -6,6 +6,11 @@
 const struct option_spec global_options[] = {
     {"output", 'o', "table|json", false, "for people (default), or JSON for programs"},
     {"url", 0, "URL", false, "the coordinator (default $TROTH_URL, else " CLI_URL_DEFAULT ")"},
+    {"cacert", 0, "FILE", false,
+     "PEM: who signs the coordinator's certificate (default $TROTH_CACERT, else the system's)"},
+    {"cert", 0, "FILE", false, "PEM: a certificate to show it (default $TROTH_CERT)"},
+    {"cert-key", 0, "FILE", false,
+     "PEM: its key, where it is not in --cert (default $TROTH_CERT_KEY)"},
     {"timeout", 0, "DURATION", false,
      "for one answer (default 30s); where the coordinator is asked to wait, up to 10s more"},
     {"help", 'h', NULL, false, "help on the whole, or on one command"},

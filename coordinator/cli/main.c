@@ -23,12 +23,22 @@ static unsigned output_width(void)
     return width < 60 ? 60 : width > 400 ? 400 : (unsigned)width;
 }
 
+/* NULL: not set, or empty. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 static struct cli settings(void)
 {
-    const char *url = getenv("TROTH_URL");
+    const char *url = variable("TROTH_URL");
     const char *no_colour = getenv("NO_COLOR");
     return (struct cli){
-        .url = url != NULL && url[0] != '\0' ? url : CLI_URL_DEFAULT,
+        .url = url != NULL ? url : CLI_URL_DEFAULT,
+        .cacert = variable("TROTH_CACERT"),
+        .cert = variable("TROTH_CERT"),
+        .cert_key = variable("TROTH_CERT_KEY"),
         .timeout_us = CLI_TIMEOUT_DEFAULT_US,
         .width = output_width(),
         .colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),

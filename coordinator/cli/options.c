@@ -77,6 +77,12 @@ static int apply_global(struct cli *cli, struct arguments *arguments, const char
     } else if (strcmp(name, "url") == 0) {
         cli->url = value;
         cli->url_given = true;
+    } else if (strcmp(name, "cacert") == 0) {
+        cli->cacert = value;
+    } else if (strcmp(name, "cert") == 0) {
+        cli->cert = value;
+    } else if (strcmp(name, "cert-key") == 0) {
+        cli->cert_key = value;
     } else if (strcmp(name, "timeout") == 0) {
         if (duration_parse(value, strlen(value), &cli->timeout_us) != 0 || cli->timeout_us == 0)
             return cli_complain(CLI_EXIT_USAGE, "--timeout: '%s' is no duration (30s, 1.5m)",

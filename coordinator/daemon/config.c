@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +42,28 @@
 const struct config_key config_keys[] = {
     {"listen", CONFIG_ADDRESS, offsetof(struct config, listen), "127.0.0.1:7800", 0, 0, NULL,
      "numeric address and port of the client API; port 0 takes a free one. Anything but loopback "
-     "is reachable by others: there is no authentication yet"},
+     "is reachable by others: there is no authentication yet, and without TLS it is refused unless "
+     "insecure says yes"},
+    CHOICE_KEY(insecure, "no", "no|yes",
+               "yes: the client API may be served in plain HTTP where others can reach it, who "
+               "then can read and change everything; it is logged at each start"),
+    TEXT_KEY(tls_certificate, "",
+             "file (PEM) with the certificate of the client API, its own first: with it the API "
+             "speaks TLS alone. Read again on SIGHUP and when it changes, as all files of "
+             "certificates"),
+    TEXT_KEY(tls_key, "",
+             "file (PEM) with its key, without a passphrase (none: it stands in tls_certificate)"),
+    TEXT_KEY(tls_client_ca, "",
+             "file (PEM) with the certificates of those who sign clients' certificates"),
+    CHOICE_KEY(tls_clients, "any", "any|optional|required",
+               "whether a client shows a certificate that tls_client_ca has signed: any: it is "
+               "not asked, required: without one there is no connection"),
+    CHOICE_KEY(tls_min, "1.3", "1.3|1.2", "oldest version of TLS, of all connections over HTTP"),
+    COUNT_KEY(tls_handshakes_max, "512", 16, 100000,
+              "handshakes of clients under way; beyond it the oldest is closed, of those from the "
+              "network that has most of them"),
+    DURATION_KEY(tls_handshake_timeout, "5s", 10 * 1000, 60 * US_PER_S,
+                 "how long a client's handshake may take; then it is closed"),
     TEXT_KEY(journal, "dbname=troth",
              "libpq conninfo or URI of the journal's database. Several hosts are tried in turn, "
              "each for its own time (connect_timeout), and only one that takes writes will do"),
@@ -68,6 +90,10 @@ const struct config_key config_keys[] = {
                "Debezium; off: none are written; auto: kafka if kafka_brokers is set, else off)"),
     TEXT_KEY(kafka_brokers, "", "host:port, several separated by commas"),
     TEXT_KEY(kafka_topic, "troth.outcomes", "topic for definitions that name none"),
+    TEXT_KEY(kafka_properties, "",
+             "file with more properties of librdkafka, name=value in a line each: "
+             "security.protocol, ssl.ca.location, sasl.password, … Those that order and durability "
+             "rest on are trothd's own and refused"),
     COUNT_KEY(open_transactions_max, "40000", 1, 1000000,
               "transactions not ended; beyond it new ones get 503 with Retry-After"),
     COUNT_KEY(open_transactions_reserved, "30", 0, ADMISSION_RESERVED_MAX,
@@ -120,6 +146,14 @@ const struct config_key config_keys[] = {
                  "of one call to a participant in phase 2"),
     DURATION_KEY(connect_timeout, "2s", 1000, 60 * US_PER_S,
                  "of connecting to a participant: finding its address and trying all it has"),
+    TEXT_KEY(participant_tls_ca, "",
+             "file (PEM) with the certificates of those who sign the certificates of participants "
+             "with https URLs, which must be for the URL's host (none: the system's)"),
+    TEXT_KEY(participant_tls_certificate, "",
+             "file (PEM) with the certificate that is shown to participants that ask for one"),
+    TEXT_KEY(participant_tls_key, "",
+             "file (PEM) with its key, without a passphrase (none: it stands in "
+             "participant_tls_certificate)"),
     {"resolver", CONFIG_SERVERS, offsetof(struct config, resolver), "", 0, 0, NULL,
      "name servers for participants' hosts, numeric, with a port or without, several separated by "
      "commas (none: those of /etc/resolv.conf, which is read again when it changes)"},
@@ -399,6 +433,52 @@ void config_finish(struct config *config)
     }
 }
 
+bool config_is_insecure(const struct config *config)
+{
+    return strcmp(config->insecure, "yes") == 0;
+}
+
+bool config_is_loopback(const struct config *config)
+{
+    char address[INET6_ADDRSTRLEN];
+    uint16_t port;
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (config_address(config->listen, address, sizeof address, &port) != 0)
+        return false;
+    if (inet_pton(AF_INET, address, &v4) == 1)
+        return (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, address, &v6) == 1 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET));
+}
+
+static int check_tls(const struct config *config, struct buffer *why)
+{
+    bool is_tls = config->tls_certificate[0] != '\0';
+    const char *wrong = NULL;
+    if (!is_tls && !config_is_loopback(config) && !config_is_insecure(config)) {
+        buffer_append_format(why,
+                             "listen: others can reach %s, and it would be plain HTTP: set "
+                             "tls_certificate and tls_key; insecure = yes allows it as it is",
+                             config->listen);
+        return TROTH_ERROR_CONFIG;
+    }
+    if (!is_tls && config->tls_key[0] != '\0')
+        wrong = "tls_key needs tls_certificate";
+    else if (!is_tls && strcmp(config->tls_clients, "any") != 0)
+        wrong = "tls_clients needs tls_certificate";
+    else if (strcmp(config->tls_clients, "any") != 0 && config->tls_client_ca[0] == '\0')
+        wrong = "tls_clients needs tls_client_ca: who signs their certificates";
+    else if (config->participant_tls_key[0] != '\0' &&
+             config->participant_tls_certificate[0] == '\0')
+        wrong = "participant_tls_key needs participant_tls_certificate";
+    if (wrong == NULL)
+        return 0;
+    buffer_append_text(why, wrong);
+    return TROTH_ERROR_CONFIG;
+}
+
 int config_check(const struct config *config, struct buffer *why)
 {
     BUFFER_SCOPED struct buffer sentence = {0};
@@ -431,7 +511,7 @@ int config_check(const struct config *config, struct buffer *why)
         buffer_append_text(why, "outbox = kafka needs kafka_brokers");
         return TROTH_ERROR_CONFIG;
     }
-    return 0;
+    return check_tls(config, why);
 }
 
 enum config_outbox config_outbox(const struct config *config)

@@ -15,7 +15,7 @@
 #include <journal/journal.h>
 #include <troth/error.h>
 
-#define CONFIG_KEYS_MAX 64u /* in the table */
+#define CONFIG_KEYS_MAX 96u /* in the table */
 #define CONFIG_NAME_MAX 48u /* characters of a key's name */
 
 enum config_outbox { CONFIG_OUTBOX_KAFKA, CONFIG_OUTBOX_TABLE, CONFIG_OUTBOX_OFF };
@@ -23,6 +23,14 @@ enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
 struct config {
     char *listen;
+    char *insecure; /* "no" or "yes" */
+    /* Files; "": none. */
+    char *tls_certificate, *tls_key, *tls_client_ca;
+    char *tls_clients; /* "any", "optional" or "required" */
+    char *tls_min;     /* "1.3" or "1.2" */
+    uint64_t tls_handshakes_max;
+    uint64_t tls_handshake_timeout_us;
+    char *participant_tls_ca, *participant_tls_certificate, *participant_tls_key;
     char *journal;
     char *node;
     char *journal_unsafe; /* "refuse" or "allow" */
@@ -33,6 +41,7 @@ struct config {
     char *outbox; /* "kafka", "table", "off" or "auto" */
     char *kafka_brokers;
     char *kafka_topic;
+    char *kafka_properties; /* a file; "": none */
     uint64_t open_transactions_max;
     uint64_t open_transactions_reserved; /* per cent */
     uint64_t timeout_max_us;
@@ -109,6 +118,9 @@ TROTH_MUST_CHECK int config_check(const struct config *config, struct buffer *wh
 /* The whole configuration as a file that config_read_file takes. Passwords are left out. */
 void config_print(const struct config *config, FILE *to);
 
+/* Nobody but this host can reach the client API. */
+bool config_is_loopback(const struct config *config);
+bool config_is_insecure(const struct config *config);
 enum config_outbox config_outbox(const struct config *config);
 enum journal_unsafe config_unsafe(const struct config *config);
 /* "127.0.0.1:7800", "[::1]:7800" into a numeric address and a port. */

@@ -17,9 +17,11 @@
 #include "drain.h"
 #include "driver.h"
 #include "host.h"
+#include "kafka_properties.h"
 #include "log.h"
 #include "memory.h"
 #include "state.h"
+#include "tls.h"
 
 #include <base/now.h>
 
@@ -34,9 +36,12 @@ struct daemon {
     struct journal *journal;
     struct api *api;
     struct http_server *server;
+    struct tls tls;
+    char **kafka_properties;
     struct event *terminate, *interrupt, *hang_up;
     struct event *drained, *look; /* while it stops */
     char address[ADDRESS_BYTES];
+    struct buffer why;   /* likewise: why it cannot start, where a file is the cause */
     const char *trouble; /* why it cannot start, where that is known better than by an error */
     bool announced;
     bool stopping;
@@ -53,10 +58,14 @@ static void stop_now(evutil_socket_t fd, short what, void *arg)
 /* A terminal that closes, or a tool that means "reload", must not end it. */
 static void on_hang_up(evutil_socket_t fd, short what, void *arg)
 {
+    struct daemon *daemon = arg;
     (void)fd;
     (void)what;
-    (void)arg;
-    log_line(LOG_INFO, "SIGHUP: nothing is read again; restart to change the configuration", NULL);
+    log_line(LOG_INFO,
+             "SIGHUP: the files of certificates are read again, nothing else; restart to change "
+             "the configuration",
+             NULL);
+    tls_reload(&daemon->tls);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)
@@ -149,7 +158,11 @@ static int start_server(struct daemon *daemon)
         .body_ends = true,
         .handler = api_handle,
         .problem = api_server_problem,
-        .arg = daemon->api};
+        .arg = daemon->api,
+        .tls = daemon->tls.server,
+        .handshakes_max = (uint32_t)daemon->config->tls_handshakes_max,
+        .handshake_timeout_us = daemon->config->tls_handshake_timeout_us,
+        .unshaken = tls_unshaken};
     char address[ADDRESS_BYTES];
     error = config_address(daemon->config->listen, address, sizeof address, &server.port);
     if (error != 0)
@@ -182,6 +195,13 @@ static void on_event_log(int severity, const char *text)
     log_line(severity >= EVENT_LOG_WARN ? LOG_WARN : LOG_DEBUG, "libevent", "reason", text, NULL);
 }
 
+/* What the driver needs for those whom it calls. */
+static void attach_outside(struct daemon *daemon)
+{
+    driver_attach_tls(daemon->driver, daemon->tls.client);
+    driver_attach_kafka(daemon->driver, (const char *const *)daemon->kafka_properties);
+}
+
 static int start(struct daemon *daemon)
 {
     event_set_log_callback(on_event_log);
@@ -194,7 +214,14 @@ static int start(struct daemon *daemon)
     if (error == 0)
         error = http_loop_name_servers(daemon->http, daemon->config->resolver);
     if (error == 0)
+        error = tls_create(daemon->base, daemon->config, &daemon->why, &daemon->tls);
+    if (error == 0)
+        error = kafka_properties_read(daemon->config->kafka_properties, &daemon->why,
+                                      &daemon->kafka_properties);
+    if (error == 0)
         error = driver_create(daemon->base, daemon->http, daemon->config, &daemon->driver);
+    if (error == 0)
+        attach_outside(daemon);
     if (error == 0)
         error = start_server(daemon);
     if (error == 0)
@@ -213,6 +240,9 @@ static void finish(struct daemon *daemon)
     journal_destroy(daemon->journal);
     http_server_destroy(daemon->server);
     api_destroy(daemon->api);
+    tls_destroy(&daemon->tls);
+    kafka_properties_free(daemon->kafka_properties);
+    buffer_finish(&daemon->why);
     http_loop_destroy(daemon->http);
     struct event *const events[] = {daemon->terminate, daemon->interrupt, daemon->hang_up,
                                     daemon->drained, daemon->look};
@@ -280,6 +310,8 @@ int daemon_run(const struct config *config)
     if (error == 0) {
         code = loop(&daemon);
     } else {
+        if (daemon.why.len > 0)
+            daemon.trouble = buffer_text(&daemon.why);
         log_line(LOG_ERROR, "cannot start", "listen", config->listen, "reason",
                  daemon.trouble != NULL ? daemon.trouble : troth_error_text(error), NULL);
     }

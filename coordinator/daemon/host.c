@@ -173,6 +173,16 @@ void driver_attach_server(struct driver *driver, const struct http_server *serve
     driver->server = server;
 }
 
+void driver_attach_kafka(struct driver *driver, const char *const *properties)
+{
+    driver->kafka_properties = properties;
+}
+
+void driver_attach_tls(struct driver *driver, struct http_tls *tls)
+{
+    driver->tls = tls;
+}
+
 void driver_drain(struct driver *driver)
 {
     driver->draining = true;

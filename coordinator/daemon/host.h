@@ -27,6 +27,10 @@ void driver_destroy(struct driver *driver);
 void driver_attach(struct driver *driver, struct journal *journal);
 /* Whose budget of bytes is told of; borrowed. */
 void driver_attach_server(struct driver *driver, const struct http_server *server);
+/* librdkafka's, names and values in turn; they outlive the driver. NULL: none. */
+void driver_attach_kafka(struct driver *driver, const char *const *properties);
+/* For calls to participants with https URLs; it outlives the driver. */
+void driver_attach_tls(struct driver *driver, struct http_tls *tls);
 /* The callbacks of the journal; arg is the driver. */
 struct journal_callbacks driver_journal_callbacks(void);
 /* What the API asks for. */

@@ -123,6 +123,13 @@
       "Memory of requests' bodies that are being received; see bodies_bytes_max.")                 \
     X(BODIES_REFUSED, "troth_client_bodies_refused_total", "counter",                              \
       "Requests refused because too much of others' bodies was being received.")                   \
+    X(HANDSHAKES, "troth_client_handshakes", "gauge", "TLS handshakes of clients under way.")      \
+    X(HANDSHAKES_FAILED, "troth_client_handshakes_failed_total", "counter",                        \
+      "TLS handshakes of clients that came to nothing.")                                           \
+    X(HANDSHAKES_CUT, "troth_client_handshakes_cut_total", "counter",                              \
+      "Of those, the ones that were closed for others; see tls_handshakes_max.")                   \
+    X(CERTIFICATE, "troth_certificate_ends_seconds", "gauge",                                      \
+      "When the certificate of the client API ends, in seconds since 1970; 0: it has none.")       \
     X(LOG_DROPPED, "troth_log_lines_dropped_total", "counter",                                     \
       "Lines of diagnostics that found no room, because nobody read standard error.")              \
     X(CALLS, "troth_participant_calls_total", "counter",                                           \
@@ -496,6 +503,10 @@ static void append_clients(struct buffer *text, const struct driver *driver)
     append(text, FAMILY_WATCHERS_DROPPED, stats.cut_streams);
     append(text, FAMILY_BODIES_BYTES, stats.bodies_bytes);
     append(text, FAMILY_BODIES_REFUSED, stats.refused_bodies);
+    append(text, FAMILY_HANDSHAKES, stats.handshakes);
+    append(text, FAMILY_HANDSHAKES_FAILED, stats.handshakes_failed);
+    append(text, FAMILY_HANDSHAKES_CUT, stats.handshakes_cut);
+    append(text, FAMILY_CERTIFICATE, (uint64_t)stats.certificate_ends_s);
 }
 
 void metrics_host(void *ctx, struct buffer *ret_text)

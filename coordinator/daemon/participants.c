@@ -112,6 +112,7 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         .slots = from->slots != 0 ? from->slots : (uint32_t)driver->config->participant_slots,
         .phase2_connections = (uint32_t)driver->config->phase2_connections,
         .connect_timeout_us = driver->config->connect_timeout_us,
+        .tls = driver->tls,
         .journal = journal_id(driver->journal),
         .oldest_open = driver_oldest_open,
         .result = driver->hooks.result,

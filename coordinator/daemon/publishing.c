@@ -57,6 +57,7 @@ bool driver_make_outbox(struct driver *driver)
                                    .topic_default = driver->config->kafka_topic,
                                    .memory_bytes_max = driver->config->outbox_memory_max,
                                    .event_bytes_max = driver->config->kafka_message_bytes_max,
+                                   .properties = driver->kafka_properties,
                                    .confirmed = on_confirmed,
                                    .set_aside = on_set_aside,
                                    .may_send = driver_may_speak,

@@ -27,6 +27,7 @@ struct definition_slot;
 struct entry;
 struct event;
 struct event_base;
+struct http_tls;
 struct participant;
 
 struct driver;
@@ -84,11 +85,13 @@ struct driver {
     struct event_base *base;
     struct http_loop *http;
     const struct http_server *server; /* NULL: none yet */
+    struct http_tls *tls;             /* of calls to participants; NULL: https is not served */
     const struct config *config;
     struct journal *journal;
     struct outbox *outbox;
     enum config_outbox outbox_mode;
-    struct journal_place events_place; /* of the reading under way (events.c) */
+    const char *const *kafka_properties; /* more of librdkafka's; NULL: none */
+    struct journal_place events_place;   /* of the reading under way (events.c) */
     bool events_reading;
     struct mono events_not_before; /* behind a failure */
     struct txn_policy policy;

@@ -17,6 +17,7 @@ static int create_peers(struct route *route, struct http_loop *loop,
     struct http_peer_config peer = {
         .url = url,
         .connect_timeout_us = config->connect_timeout_us,
+        .tls = config->tls,
         .limits = HTTP_LIMITS_DEFAULT,
     };
     peer.limits.body_bytes_max = MESSAGE_LINE_MAX; /* of one line in the batch binding */

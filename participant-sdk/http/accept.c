@@ -1,6 +1,8 @@
 /* accept.c: listening and accepting. */
 #include "serve_conn.h"
 
+#include <http/tls.h>
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include <event2/event.h>
 
 #include "serve.h"
+#include "shake.h"
 
 #define LISTEN_BACKLOG 1024
 
@@ -125,7 +128,9 @@ int http_server_create(struct http_loop *loop, const struct http_server_config *
     loop->users++;
     server->fd = -1;
     TAILQ_INIT(&server->conns);
-    int result = listen_on(config, &server->fd);
+    int result = http_shake_init(server);
+    if (result == 0)
+        result = listen_on(config, &server->fd);
     if (result == 0) {
         server->port = bound_port(server->fd);
         server->acceptable =
@@ -170,6 +175,7 @@ void http_server_destroy(struct http_server *server)
     struct serve_conn *serve;
     while ((serve = TAILQ_FIRST(&server->conns)) != NULL)
         http_serve_lose(serve);
+    http_shake_finish(server);
     server->loop->users--;
     http_loop_bury(server->loop, &server->buried);
 }
@@ -181,13 +187,18 @@ uint32_t http_server_connections(const struct http_server *server)
 
 void http_server_stats(const struct http_server *server, struct http_server_stats *ret_stats)
 {
-    *ret_stats = (struct http_server_stats){.connections = server->count,
-                                            .replies_bytes = server->replies_bytes,
-                                            .streams_bytes = server->streams_bytes,
-                                            .bodies_bytes = server->bodies_bytes,
-                                            .cut_replies = server->cut_replies,
-                                            .cut_streams = server->cut_streams,
-                                            .refused_bodies = server->refused_bodies};
+    *ret_stats = (struct http_server_stats){
+        .connections = server->count,
+        .replies_bytes = server->replies_bytes,
+        .streams_bytes = server->streams_bytes,
+        .bodies_bytes = server->bodies_bytes,
+        .cut_replies = server->cut_replies,
+        .cut_streams = server->cut_streams,
+        .refused_bodies = server->refused_bodies,
+        .handshakes = server->shaking_count,
+        .handshakes_failed = server->shakes_failed,
+        .handshakes_cut = server->shakes_cut,
+        .certificate_ends_s = server->config.tls != NULL ? http_tls_ends_s(server->config.tls) : 0};
 }
 
 uint16_t http_server_port(const struct http_server *server)

@@ -7,13 +7,58 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
 #include <base/now.h>
 
 #include "transport.h"
+
+static void wait_for_room(struct http_conn *conn);
+
+/* The handshake's own words leave at once, whatever is held: they ask for nothing. */
+static void push(struct http_conn *conn)
+{
+    int error = http_transport_push(&conn->transport);
+    if (error == 0)
+        conn->write_deadline_us = 0;
+    else if (error != EAGAIN)
+        http_conn_schedule(conn, HTTP_RUN_BROKEN);
+    else if (conn->write_deadline_us == 0)
+        wait_for_room(conn);
+    else
+        (void)event_add(conn->writable, NULL);
+}
+
+static void on_shaken(struct http_conn *conn, int error)
+{
+    conn->shaking = false;
+    conn->ops->connected(conn, error);
+}
+
+static void read_once(struct http_conn *conn)
+{
+    char *data = conn->loop->read_data;
+    ssize_t n = http_transport_receive(&conn->transport, data, HTTP_READ_BYTES);
+    int error = errno;
+    bool is_later = n < 0 && http_transport_is_for_later(error);
+    if (http_transport_owed(&conn->transport) > 0)
+        push(conn);
+    if (conn->shaking) {
+        bool has_failed = n < 0 && !is_later;
+        if (!has_failed && !http_transport_is_open(&conn->transport))
+            return;
+        on_shaken(conn, has_failed ? error : 0);
+        if (has_failed || conn->transport.fd < 0)
+            return;
+    }
+    if (n > 0)
+        conn->ops->bytes(conn, data, (size_t)n);
+    else if (n == 0)
+        conn->ops->ended(conn, 0);
+    else if (!is_later)
+        conn->ops->ended(conn, error);
+}
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -24,20 +69,25 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     struct http_loop *loop = conn->loop;
     http_loop_enter(loop);
-    ssize_t n = http_transport_receive(&conn->transport, loop->read_data, HTTP_READ_BYTES);
-    if (n > 0)
-        conn->ops->bytes(conn, loop->read_data, (size_t)n);
-    else if (n == 0)
-        conn->ops->ended(conn, 0);
-    else if (!http_transport_is_for_later(errno))
-        conn->ops->ended(conn, errno);
+    do {
+        read_once(conn);
+    } while (conn->transport.fd >= 0 && conn->reading && http_transport_is_due(&conn->transport));
     http_loop_leave(loop);
 }
 
 static void on_connected(struct http_conn *conn)
 {
+    int error = http_transport_connected(&conn->transport);
     conn->connecting = false;
-    conn->ops->connected(conn, http_transport_connected(&conn->transport));
+    if (error == 0 && conn->shaking) {
+        error = http_transport_begin(&conn->transport);
+        http_conn_read_start(conn);
+        if (error == 0 && http_transport_owed(&conn->transport) > 0)
+            push(conn);
+        if (error == 0)
+            return;
+    }
+    on_shaken(conn, error);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -51,14 +101,17 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     http_loop_enter(loop);
     if (conn->connecting)
         on_connected(conn);
+    else if (conn->shaking)
+        push(conn);
     else
         http_conn_flush(conn);
     http_loop_leave(loop);
 }
 
 int http_conn_init(struct http_conn *conn, struct http_loop *loop, const struct http_conn_ops *ops,
-                   int fd, bool connecting)
+                   int fd, struct tls_session *tls, bool connecting)
 {
+    struct http_transport transport = {.fd = fd, .tls = tls};
     int on = 1;
     /* Without it a streamed reply waits for the other side's delayed acknowledgement (44 ms). */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -70,13 +123,14 @@ int http_conn_init(struct http_conn *conn, struct http_loop *loop, const struct 
             event_free(conn->readable);
         if (conn->writable != NULL)
             event_free(conn->writable);
-        (void)close(fd);
+        http_transport_close(&transport);
         return TROTH_ERROR_NO_MEMORY;
     }
     conn->loop = loop;
     conn->ops = ops;
-    conn->transport.fd = fd;
+    conn->transport = transport;
     conn->connecting = connecting;
+    conn->shaking = tls != NULL;
     TAILQ_INSERT_TAIL(&loop->all, conn, all);
     return 0;
 }
@@ -107,6 +161,8 @@ void http_conn_read_start(struct http_conn *conn)
     if (!conn->reading) {
         /* epoll_ctl without memory: the deadline of the state ends the connection. */
         conn->reading = event_add(conn->readable, NULL) == 0;
+        if (conn->reading && http_transport_is_due(&conn->transport))
+            event_active(conn->readable, EV_READ, 1);
     }
 }
 
@@ -142,6 +198,11 @@ bool http_conn_is_held(const struct http_conn *conn)
     return conn->calls && loop->may_send != NULL && !loop->may_send(loop->may_send_arg);
 }
 
+bool http_conn_has_sent(const struct http_conn *conn)
+{
+    return conn->out_sent == conn->out.len && http_transport_owed(&conn->transport) == 0;
+}
+
 void http_conn_flush(struct http_conn *conn)
 {
     if (http_conn_is_held(conn)) {
@@ -156,7 +217,7 @@ void http_conn_flush(struct http_conn *conn)
         http_conn_schedule(conn, HTTP_RUN_BROKEN);
         return;
     }
-    if (conn->connecting || conn->out_sent == conn->out.len)
+    if (conn->connecting || conn->shaking || http_conn_has_sent(conn))
         return;
     if (conn->peeks && conn->out_sent == 0 && !http_transport_is_quiet(&conn->transport)) {
         http_conn_schedule(conn, HTTP_RUN_BROKEN); /* nothing has left, and nothing will */
@@ -169,7 +230,7 @@ void http_conn_flush(struct http_conn *conn)
         return;
     }
     conn->out_sent += n > 0 ? (size_t)n : 0;
-    if (conn->out_sent < conn->out.len) {
+    if (!http_conn_has_sent(conn)) {
         if (n > 0 || conn->write_deadline_us == 0)
             wait_for_room(conn);
         else

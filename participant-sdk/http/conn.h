@@ -35,10 +35,11 @@ struct http_conn;
 /* What a side makes of its connection. */
 struct http_conn_ops {
     void (*bytes)(struct http_conn *conn, const char *data, size_t len);
-    void (*ended)(struct http_conn *conn, int error);     /* 0: end of file; or an errno */
-    void (*connected)(struct http_conn *conn, int error); /* 0 or an errno; client only */
-    void (*written)(struct http_conn *conn);              /* all is; must not call the host */
-    void (*kept)(struct http_conn *conn);                 /* not all is; likewise; may be NULL */
+    void (*ended)(struct http_conn *conn, int error); /* 0: end of file; or an errno */
+    /* 0 or an errno. Of a client; of a server behind TLS's handshake only. */
+    void (*connected)(struct http_conn *conn, int error);
+    void (*written)(struct http_conn *conn); /* all is; must not call the host */
+    void (*kept)(struct http_conn *conn);    /* not all is; likewise; may be NULL */
     void (*run)(struct http_conn *conn, unsigned reasons);
 };
 
@@ -46,8 +47,9 @@ struct http_conn {
     struct http_loop *loop;
     const struct http_conn_ops *ops;
     struct http_transport transport;
-    bool connecting;
-    bool calls; /* a client's: may be held (http_loop_hold) */
+    bool connecting; /* the socket is */
+    bool shaking;    /* hands, of TLS; until then nothing of `out` leaves */
+    bool calls;      /* a client's: may be held (http_loop_hold) */
     bool reading;
     bool dirty;             /* in the loop's list of those that have to write */
     bool peeks;             /* looks once more before the first byte that it writes */
@@ -109,10 +111,12 @@ void http_loop_bury(struct http_loop *loop, struct http_buried *memory);
 void http_loop_wake(struct http_loop *loop);
 void http_loop_sweep_by(struct http_loop *loop, uint64_t deadline_us);
 
-/* Takes `fd` (non-blocking), also on failure. `conn` is zeroed memory at the start of an allocation
- * of its own, which the loop frees after http_conn_close(). TROTH_ERROR_NO_MEMORY. */
+/* Takes `fd` (non-blocking) and `tls` (NULL: plain), also on failure. `conn` is zeroed memory at
+ * the start of an allocation of its own, which the loop frees after http_conn_close().
+ * TROTH_ERROR_NO_MEMORY. */
 TROTH_MUST_CHECK int http_conn_init(struct http_conn *conn, struct http_loop *loop,
-                                    const struct http_conn_ops *ops, int fd, bool connecting);
+                                    const struct http_conn_ops *ops, int fd,
+                                    struct tls_session *tls, bool connecting);
 /* The socket is closed now; nothing is called any more. The side has freed what it hangs on it. */
 void http_conn_close(struct http_conn *conn);
 
@@ -121,6 +125,8 @@ void http_conn_read_stop(struct http_conn *conn);
 /* There is something in `out`: it leaves with the next flush. */
 void http_conn_send(struct http_conn *conn);
 bool http_conn_is_held(const struct http_conn *conn);
+/* Nothing of what it had to send stands here any more. */
+bool http_conn_has_sent(const struct http_conn *conn);
 /* Writes now what can be written, and may. */
 void http_conn_flush(struct http_conn *conn);
 void http_conn_schedule(struct http_conn *conn, unsigned reasons);

@@ -15,9 +15,9 @@
 /* http://host/path -> /path (RFC 9112, section 3.2.2: a server must take this form too). */
 static size_t skip_authority(struct troth_span target)
 {
-    if (target.len < 7 || strncasecmp(target.data, "http://", 7) != 0)
+    size_t at = http_authority_at(target);
+    if (at == 0)
         return 0;
-    size_t at = 7;
     while (at < target.len && target.data[at] != '/' && target.data[at] != '?')
         at++;
     return at;

@@ -43,6 +43,13 @@ static size_t skip_empty_lines(const struct http_parse *parse)
     return at;
 }
 
+size_t http_authority_at(struct troth_span target)
+{
+    if (target.len > 7 && strncasecmp(target.data, "http://", 7) == 0)
+        return 7;
+    return target.len > 8 && strncasecmp(target.data, "https://", 8) == 0 ? 8 : 0;
+}
+
 static int check_target(struct troth_span target, const char **ret_what)
 {
     *ret_what = "the request target is not well formed";
@@ -51,7 +58,7 @@ static int check_target(struct troth_span target, const char **ret_what)
         if (c <= ' ' || c >= 0x7f || c == '#')
             return 400;
     }
-    bool is_absolute = target.len > 7 && strncasecmp(target.data, "http://", 7) == 0;
+    bool is_absolute = http_authority_at(target) > 0;
     return target.data[0] == '/' || http_span_is(target, "*") || is_absolute ? 0 : 400;
 }
 

@@ -88,5 +88,7 @@ bool http_span_is(struct troth_span span, const char *text); /* case-insensitive
 /* head.c: the second look. 0, or the status that refuses it with *ret_what set. */
 TROTH_MUST_CHECK int http_head_check(const struct http_parse *parse, const char **ret_what);
 bool http_is_token(const char *text, size_t len);
+/* Where the authority of an absolute target begins; 0: it is not one. */
+size_t http_authority_at(struct troth_span target);
 
 #endif

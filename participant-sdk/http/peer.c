@@ -28,6 +28,8 @@ int http_peer_create(struct http_loop *loop, const struct http_peer_config *conf
     TAILQ_INIT(&peer->links);
     TAILQ_INIT(&peer->idle);
     int result = http_url_parse(config->url, &peer->url);
+    if (result == 0 && peer->url.is_tls && config->tls == NULL)
+        result = TROTH_ERROR_CONFIG;
     if (result == 0)
         result = http_wait_init(peer);
     if (result != 0) {

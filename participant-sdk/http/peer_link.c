@@ -127,9 +127,9 @@ static void give_up(struct peer_link *link)
                      false);
 }
 
-static void note_failure(struct http_peer *peer, const struct resolver_address *address, int error)
+static void note_failure(struct http_peer *peer, const struct resolver_address *address, int error,
+                         const char *words)
 {
-    const char *words = error == ETIMEDOUT ? "not connected in time" : strerror(error);
     char text[RESOLVER_ADDRESS_TEXT_MAX];
     bool is_name = peer->name.expires_us != UINT64_MAX;
     resolver_address_format(address, text);
@@ -188,8 +188,27 @@ static int connect_next(struct http_peer *peer, struct http_call *call,
             *ret_address = *to;
             return 0;
         }
-        note_failure(peer, to, error);
+        note_failure(peer, to, error, strerror(error));
     }
+}
+
+/* Takes `fd`. */
+static struct peer_link *make_link(struct http_peer *peer, int fd)
+{
+    struct tls_session *tls = NULL;
+    struct peer_link *link = calloc(1, sizeof(*link));
+    if (link == NULL || http_parse_init(&link->parse, HTTP_RESPONSE, &peer->config.limits) != 0) {
+        free(link);
+        (void)close(fd);
+        return NULL;
+    }
+    if (peer->url.is_tls && tls_session_create(peer->config.tls, peer->url.host, &tls) != 0)
+        (void)close(fd);
+    else if (http_conn_init(&link->conn, peer->loop, &ops, fd, tls, true) == 0)
+        return link;
+    http_parse_finish(&link->parse);
+    free(link);
+    return NULL;
 }
 
 static int open_next(struct http_peer *peer, struct http_call *call, struct buffer *request)
@@ -199,17 +218,9 @@ static int open_next(struct http_peer *peer, struct http_call *call, struct buff
     int result = connect_next(peer, call, &address, &fd);
     if (result != 0)
         return result;
-    struct peer_link *link = calloc(1, sizeof(*link));
-    if (link == NULL || http_parse_init(&link->parse, HTTP_RESPONSE, &peer->config.limits) != 0) {
-        free(link);
-        (void)close(fd);
+    struct peer_link *link = make_link(peer, fd);
+    if (link == NULL)
         return TROTH_ERROR_NO_MEMORY;
-    }
-    if (http_conn_init(&link->conn, peer->loop, &ops, fd, true) != 0) {
-        http_parse_finish(&link->parse);
-        free(link);
-        return TROTH_ERROR_NO_MEMORY;
-    }
     link->peer = peer;
     link->state = PEER_LINK_CONNECTING;
     link->address = address;
@@ -254,7 +265,8 @@ static void on_connected(struct http_conn *conn, int error)
 {
     struct peer_link *link = (struct peer_link *)conn;
     if (error != 0) {
-        note_failure(link->peer, &link->address, error);
+        note_failure(link->peer, &link->address, error,
+                     http_transport_why(&conn->transport, error));
         move_on(link);
         return;
     }
@@ -337,7 +349,7 @@ static void complete(struct peer_link *link, size_t left)
         return;
     if (link->parse.streaming)
         http_buffer_reset(&link->parse.body); /* a torn line at the end is nobody's */
-    bool is_sent = link->conn.out_sent == link->conn.out.len;
+    bool is_sent = http_conn_has_sent(&link->conn);
     bool is_reusable = link->parse.keep_alive && is_sent && left == 0;
     http_link_finish(link, 0, is_reusable);
 }
@@ -413,12 +425,15 @@ static void on_ended(struct http_conn *conn, int error)
         return;
     }
     if (conn->out_sent == 0) { /* nothing was sent */
-        note_failure(link->peer, &link->address, error != 0 ? error : ECONNRESET);
+        error = error != 0 ? error : ECONNRESET;
+        note_failure(link->peer, &link->address, error,
+                     http_transport_why(&conn->transport, error));
         give_up(link);
         return;
     }
     fail(link, TROTH_ERROR_LOST,
-         error != 0 ? strerror(error) : "the connection was closed before the answer was whole");
+         error != 0 ? http_transport_why(&conn->transport, error)
+                    : "the connection was closed before the answer was whole");
 }
 
 static void on_written(struct http_conn *conn)
@@ -430,7 +445,9 @@ static void on_late(struct peer_link *link)
 {
     switch (link->state) {
     case PEER_LINK_CONNECTING:
-        note_failure(link->peer, &link->address, ETIMEDOUT);
+        note_failure(link->peer, &link->address, ETIMEDOUT,
+                     link->conn.connecting ? "not connected in time"
+                                           : "connected, but no TLS handshake in time");
         if (mono_now().us < connect_by_us(link->call))
             move_on(link);
         else

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "budget.h"
 #include "exchange.h"
 #include "reply.h"
+#include "shake.h"
 #include "transport.h"
 
 #define EDGE(state) (1u << (state))
@@ -18,6 +20,7 @@ static const struct {
     const char *name;
     unsigned next; /* allowed next states */
 } states[SERVE_STATE_COUNT] = {
+    [SERVE_SHAKING] = {"shaking", EDGE(SERVE_IDLE) | EDGE(SERVE_CLOSING)},
     [SERVE_IDLE] = {"idle", EDGE(SERVE_HEAD) | EDGE(SERVE_BODY) | EDGE(SERVE_HANDLING) |
                                 EDGE(SERVE_CLOSING)},
     [SERVE_HEAD] = {"head", EDGE(SERVE_BODY) | EDGE(SERVE_HANDLING) | EDGE(SERVE_CLOSING)},
@@ -32,6 +35,8 @@ static uint64_t deadline_of(const struct serve_conn *serve, enum serve_state sta
 {
     const struct http_limits *limits = &serve->server->config.limits;
     switch (state) {
+    case SERVE_SHAKING:
+        return mono_now().us + serve->server->config.handshake_timeout_us;
     case SERVE_IDLE:
         return mono_now().us + limits->idle_timeout_us;
     case SERVE_HEAD:
@@ -73,6 +78,8 @@ void http_serve_close(struct serve_conn *serve)
     http_parse_finish(&serve->parse);
     buffer_finish(&serve->ahead);
     http_budget_leave(serve);
+    if (serve->state == SERVE_SHAKING)
+        http_shake_leave(serve);
     TAILQ_REMOVE(&server->conns, serve, link);
     server->count--;
     http_conn_close(&serve->conn);
@@ -179,6 +186,13 @@ static void go_on_reading(struct serve_conn *serve)
     }
 }
 
+static void refuse_bad(struct serve_conn *serve, char first)
+{
+    bool is_tls = first == 0x16 && serve->state == SERVE_IDLE; /* a record of a handshake */
+    http_serve_refuse(serve, serve->parse.status,
+                      is_tls ? "this port speaks plain http, not TLS (https)" : serve->parse.what);
+}
+
 /* Takes the requests in `data`, one after the other, until one is held. */
 static void take(struct serve_conn *serve, const char *data, size_t len)
 {
@@ -200,7 +214,7 @@ static void take(struct serve_conn *serve, const char *data, size_t len)
             dispatch(serve);
             break;
         case HTTP_PARSE_BAD:
-            http_serve_refuse(serve, serve->parse.status, serve->parse.what);
+            refuse_bad(serve, data[0]);
             return;
         }
     }
@@ -249,7 +263,7 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
 static void on_ended(struct http_conn *conn, int error)
 {
     struct serve_conn *serve = (struct serve_conn *)conn;
-    bool is_unsent = conn->out_sent < conn->out.len;
+    bool is_unsent = !http_conn_has_sent(conn);
     bool may_wait =
         error == 0 && is_unsent && !has_exchange(serve) && serve->state != SERVE_LINGERING;
     if (!may_wait) {
@@ -310,6 +324,10 @@ static void cut_off(struct serve_conn *serve)
 static void read_late(struct serve_conn *serve)
 {
     switch (serve->state) {
+    case SERVE_SHAKING:
+        http_shake_failed(serve, "no handshake in time");
+        http_serve_close(serve);
+        break;
     case SERVE_HEAD:
         http_serve_refuse(serve, 408, "the headers did not come in time");
         break;
@@ -350,35 +368,84 @@ static void on_run(struct http_conn *conn, unsigned reasons)
         resume(serve);
 }
 
+/* Behind the handshake. Who speaks plain HTTP is told so, in plain HTTP. */
+static void on_connected(struct http_conn *conn, int error)
+{
+    struct serve_conn *serve = (struct serve_conn *)conn;
+    if (error != 0)
+        http_shake_failed(serve, http_transport_why(&conn->transport, error));
+    if (error != 0 && error != EPROTONOSUPPORT) {
+        http_serve_close(serve);
+        return;
+    }
+    http_shake_leave(serve);
+    if (error != 0) {
+        http_transport_make_plain(&conn->transport);
+        http_serve_refuse(serve, 400, "this port speaks TLS: use https");
+        return;
+    }
+    http_serve_set_state(serve, SERVE_IDLE);
+    if (serve->is_over)
+        http_serve_refuse(serve, 503, "too many connections");
+}
+
+/* Whoever comes gets his chance: of those that are there already one goes for it. */
+static void begin_shaking(struct serve_conn *serve)
+{
+    struct serve_conn *most = http_shake_most(serve->server);
+    if (most != NULL) {
+        serve->server->shakes_cut++;
+        http_shake_failed(most, "too many handshakes were under way, and it was the oldest of the "
+                                "network with most of them");
+        http_serve_close(most);
+    }
+    http_shake_enter(serve);
+}
+
 static const struct http_conn_ops ops = {
     .bytes = on_bytes,
     .ended = on_ended,
+    .connected = on_connected,
     .written = on_written,
     .kept = on_kept,
     .run = on_run,
 };
 
-void http_serve_begin(struct http_server *server, int fd, bool is_over)
+static struct serve_conn *make(struct http_server *server, int fd)
 {
+    struct tls_session *tls = NULL;
     struct serve_conn *serve = calloc(1, sizeof(*serve));
     if (serve == NULL ||
         http_parse_init(&serve->parse, HTTP_REQUEST, &server->config.limits) != 0) {
         free(serve);
         (void)close(fd);
-        return;
+        return NULL;
     }
-    if (http_conn_init(&serve->conn, server->loop, &ops, fd, false) != 0) {
-        http_parse_finish(&serve->parse);
-        free(serve);
+    if (server->config.tls != NULL && tls_session_create(server->config.tls, NULL, &tls) != 0)
+        (void)close(fd);
+    else if (http_conn_init(&serve->conn, server->loop, &ops, fd, tls, false) == 0)
+        return serve;
+    http_parse_finish(&serve->parse);
+    free(serve);
+    return NULL;
+}
+
+void http_serve_begin(struct http_server *server, int fd, bool is_over)
+{
+    struct serve_conn *serve = make(server, fd);
+    if (serve == NULL)
         return;
-    }
     serve->server = server;
     serve->exchange.conn = serve;
+    serve->is_over = is_over;
+    serve->state = serve->conn.shaking ? SERVE_SHAKING : SERVE_IDLE;
     serve->conn.write_timeout_us = server->config.limits.write_timeout_us;
     TAILQ_INSERT_TAIL(&server->conns, serve, link);
     server->count++;
+    if (serve->conn.shaking)
+        begin_shaking(serve);
     http_conn_read_start(&serve->conn);
-    http_conn_read_deadline(&serve->conn, deadline_of(serve, SERVE_IDLE));
-    if (is_over)
+    http_conn_read_deadline(&serve->conn, deadline_of(serve, serve->state));
+    if (is_over && !serve->conn.shaking)
         http_serve_refuse(serve, 503, "too many connections");
 }

@@ -7,7 +7,9 @@
 #include "conn.h"
 #include "parse.h"
 
-/*             first byte        head there        complete        begin
+/*     SHAKING (TLS's handshake) ─> IDLE, or closed
+ *
+ *             first byte        head there        complete        begin
  *     IDLE ─────────────> HEAD ───────────> BODY ─────────> HANDLING ───> STREAMING
  *      ^                                                       │  reply       │ end
  *      └───────────────────── keep-alive ──────────────────────┴──────────────┤
@@ -16,6 +18,7 @@
  *
  * A request that comes whole goes from IDLE to HANDLING directly. */
 enum serve_state {
+    SERVE_SHAKING,   /* handshake_timeout, from the first byte or without */
     SERVE_IDLE,      /* between requests; idle_timeout */
     SERVE_HEAD,      /* head_timeout, from the first byte */
     SERVE_BODY,      /* body_timeout, from the end of the head */
@@ -36,6 +39,7 @@ enum serve_state {
 #define SERVE_RELEASE_BYTES    65536u /* sent ones of a buffer that is not all sent: given back */
 #define SERVE_ACCEPTS_MAX      64u    /* connections accepted in one turn */
 #define SERVE_ACCEPT_PAUSE_US  50000u /* after EMFILE and its like */
+#define SERVE_NETWORKS         1024u
 #define SERVE_OVER_MAX                                                                             \
     64u /* connections beyond the limit that are told so (503); more are                           \
            closed without a word */
@@ -72,6 +76,7 @@ struct serve_conn {
     bool close_after;    /* no further request on this connection */
     bool continue_asked; /* 100-continue was answered */
     bool client_done;    /* end of file was seen */
+    bool is_over;        /* beyond connections_max: told so when it can be */
     struct http_parse parse;
     struct buffer ahead;
     struct http_exchange exchange;
@@ -82,6 +87,8 @@ struct serve_conn {
     size_t boundary; /* of a chunked stream: where a chunk begins in `out`, at what is sent or
                         before */
     TAILQ_ENTRY(serve_conn) link;
+    uint32_t network; /* where it comes from: its bucket among the handshakes under way */
+    TAILQ_ENTRY(serve_conn) shake_link;
 };
 
 TAILQ_HEAD(serve_conns, serve_conn);
@@ -97,6 +104,10 @@ struct http_server {
     bool destroying;
     uint32_t count;
     struct serve_conns conns;
+    struct serve_conns shaking; /* the oldest first */
+    uint32_t shaking_count;
+    uint32_t *networks; /* SERVE_NETWORKS buckets: how many of them come from where; NULL: no TLS */
+    uint64_t shakes_failed, shakes_cut;
     uint64_t replies_bytes, streams_bytes, bodies_bytes;
     uint64_t cut_replies, cut_streams, refused_bodies;
 };

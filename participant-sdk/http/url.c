@@ -69,7 +69,7 @@ static int parse_authority(const char *at, size_t len, struct http_url *url)
         return TROTH_ERROR_CONFIG;
     const char *rest = is_v6 ? end + 1 : end;
     size_t rest_len = len - (size_t)(rest - at);
-    memcpy(url->port, "80", sizeof("80"));
+    (void)strcpy(url->port, url->is_tls ? "443" : "80");
     if (rest_len > 0 && (rest[0] != ':' || parse_port(rest + 1, rest_len - 1, url) != 0))
         return TROTH_ERROR_CONFIG;
     memcpy(url->authority, at, len);
@@ -79,10 +79,10 @@ static int parse_authority(const char *at, size_t len, struct http_url *url)
 
 int http_url_parse(const char *text, struct http_url *ret_url)
 {
-    struct http_url url = {.host = ""};
-    if (strncasecmp(text, "http://", 7) != 0)
+    struct http_url url = {.is_tls = strncasecmp(text, "https://", 8) == 0};
+    if (!url.is_tls && strncasecmp(text, "http://", 7) != 0)
         return TROTH_ERROR_CONFIG;
-    const char *authority = text + 7;
+    const char *authority = text + (url.is_tls ? 8 : 7);
     size_t len = strcspn(authority, "/");
     const char *base = authority + len;
     size_t base_len = strlen(base);

@@ -1,7 +1,8 @@
-/* url.h: the URLs that we call: http://host[:port][/base], nothing else. */
+/* url.h: the URLs that we call: http[s]://host[:port][/base], nothing else. */
 #ifndef HTTP_URL_H
 #define HTTP_URL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <troth/error.h>
@@ -11,6 +12,7 @@
 #define HTTP_BASE_MAX  1024u
 
 struct http_url {
+    bool is_tls;                  /* https */
     char host[HTTP_HOST_MAX + 1]; /* without the brackets of an IPv6 address */
     char port[6];
     char authority[HTTP_HOST_MAX + 9]; /* as the Host header says it */

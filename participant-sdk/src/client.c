@@ -3,14 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <base/json.h>
 #include <base/now.h>
 #include <http/client.h>
+#include <http/tls.h>
 #include <troth/client.h>
 
 #include "orders.h"
 #include "sized.h"
+#include "tls_files.h"
 
 #define CONNECTIONS_DEFAULT 16u
 #define TIMEOUT_DEFAULT_US  UINT64_C(30000000)
@@ -37,6 +40,8 @@ struct troth_client {
     bool owns_base;
     struct http_loop *loop;
     struct http_peer *peer;
+    struct tls_files *tls_files; /* NULL: none */
+    struct http_tls *tls;
     uint64_t timeout_us;
     struct client_call *calls;
     bool destroying;
@@ -60,6 +65,12 @@ static int connect_peer(struct troth_client *made, const struct troth_client_con
     http_loop_autoflush(made->loop);
     peer.limits.body_bytes_max = ANSWER_BYTES_MAX;
     error = http_loop_name_servers(made->loop, config->resolver);
+    if (error == 0)
+        error = tls_files_take(config->tls, config->diagnostic, config->diagnostic_arg,
+                               &made->tls_files);
+    if (error == 0 && (config->tls != NULL || strncasecmp(config->url, "https:", 6) == 0))
+        error = tls_files_open(made->tls_files, made->base, false, &made->tls);
+    peer.tls = made->tls;
     return error != 0 ? error : http_peer_create(made->loop, &peer, &made->peer);
 }
 
@@ -131,6 +142,8 @@ void troth_client_destroy(struct troth_client *client)
     http_peer_destroy(client->peer); /* ends what is under way */
     while (client->calls != NULL)    /* what waits for its timer */
         tell(client->calls, &ended);
+    http_tls_destroy(client->tls);
+    tls_files_destroy(client->tls_files);
     http_loop_destroy(client->loop);
     if (!client->blocking)
         client_free(client);

@@ -15,6 +15,8 @@ struct event;
 struct event_base;
 struct http_loop;
 struct http_server;
+struct http_tls;
+struct tls_files;
 struct mailbox;
 struct inbound;
 
@@ -56,6 +58,8 @@ struct troth_participant {
     struct event *woken;
     struct http_loop *loop;
     struct http_server *server;
+    struct tls_files *tls_files; /* NULL: plain */
+    struct http_tls *tls;
     struct inbound *requests;
     struct inbound *dirty;
     struct buffer scratch;

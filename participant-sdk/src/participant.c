@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <http/server.h>
+#include <http/tls.h>
 
 #include "inbound.h"
 #include "inside.h"
@@ -17,6 +18,10 @@
 #include "server.h"
 #include "sized.h"
 #include "task.h"
+#include "tls_files.h"
+
+#define HANDSHAKES_MAX       256u
+#define HANDSHAKE_TIMEOUT_US UINT64_C(5000000)
 
 #define PORT_UNSET          0
 #define CONNECTIONS_DEFAULT 256u
@@ -71,6 +76,8 @@ int troth_participant_create(const struct troth_participant_config *config,
     made->base = base_copy(taken.base == NULL ? "/" : taken.base);
     error = made->address == NULL || made->base == NULL ? TROTH_ERROR_NO_MEMORY
                                                         : mailbox_create(&made->mailbox);
+    if (error == 0)
+        error = tls_files_take(taken.tls, taken.diagnostic, taken.diagnostic_arg, &made->tls_files);
     if (error != 0) {
         (void)troth_participant_destroy(made);
         return error;
@@ -228,7 +235,16 @@ static int listen_now(struct troth_participant *participant)
         .limits = HTTP_LIMITS_DEFAULT,
         .handler = server_handle,
         .arg = participant,
+        .handshakes_max = HANDSHAKES_MAX,
+        .handshake_timeout_us = HANDSHAKE_TIMEOUT_US,
     };
+    if (participant->tls_files != NULL) {
+        int error = tls_files_open(participant->tls_files, participant->event_base, true,
+                                   &participant->tls);
+        if (error != 0)
+            return error;
+    }
+    config.tls = participant->tls;
     config.limits.body_bytes_max = BODY_BYTES_MAX;
     return http_server_create(participant->loop, &config, &participant->server);
 }
@@ -256,6 +272,8 @@ int troth_participant_attach(struct troth_participant *participant, struct event
             event_free(participant->woken);
             participant->woken = NULL;
         }
+        http_tls_destroy(participant->tls);
+        participant->tls = NULL;
         http_loop_destroy(participant->loop);
         participant->loop = NULL;
         participant->event_base = NULL;
@@ -337,6 +355,8 @@ void participant_finish(struct troth_participant *participant)
     if (participant->woken != NULL) /* before its descriptor is closed */
         event_free(participant->woken);
     close_mailbox(participant->mailbox);
+    http_tls_destroy(participant->tls);
+    tls_files_destroy(participant->tls_files);
     http_loop_destroy(participant->loop);
     for (i = 0; i < participant->operations_count; i++)
         free(participant->operations[i]);

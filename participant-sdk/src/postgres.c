@@ -22,6 +22,7 @@
 #include "stop.h"
 #include "sweep.h"
 #include "task.h"
+#include "tls_files.h"
 #include "turns.h"
 #include "waits.h"
 
@@ -110,7 +111,9 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
     if (made->conninfo == NULL || (config->coordinator != NULL && made->coordinator == NULL) ||
         (config->resolver != NULL && made->resolver == NULL))
         return TROTH_ERROR_NO_MEMORY;
-    error = hosts_init(&made->hosts, made->conninfo);
+    error = tls_files_take(config->tls, NULL, NULL, &made->coordinator_tls);
+    if (error == 0)
+        error = hosts_init(&made->hosts, made->conninfo);
     if (error == 0) {
         error = outputs_create((uint32_t)or_default(config->cached_outputs, OUTPUTS_DEFAULT),
                                &made->outputs);

@@ -39,8 +39,9 @@ struct pg_operation {
 struct troth_postgres {
     struct troth_participant *participant;
     char *conninfo;
-    char *coordinator; /* NULL: none */
-    char *resolver;    /* NULL: resolv.conf's */
+    char *coordinator;                 /* NULL: none */
+    char *resolver;                    /* NULL: resolv.conf's */
+    struct tls_files *coordinator_tls; /* NULL: the client's default */
     uint32_t slots;
     uint32_t phase2_connections;
     uint64_t lock_timeout_us;

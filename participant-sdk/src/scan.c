@@ -27,6 +27,7 @@
 #include "session.h"
 #include "sql.h"
 #include "task.h"
+#include "tls_files.h"
 
 /* Prepared branches looked at in one scan, oldest first; the next scan sees the others. */
 #define SCAN_NAMES_MAX  10000
@@ -300,8 +301,14 @@ void scan_attached(struct scan *scan, struct event_base *base)
     const struct troth_postgres *postgres = scan->postgres;
     const struct timeval every = timeval_of(postgres->scan_interval_us);
     const struct troth_client_config config = {
-        TROTH_CLIENT_CONFIG_INIT, .url = postgres->coordinator, .connections_max = ASKED_AT_A_TIME,
-        .timeout_us = ASK_TIMEOUT_US, .resolver = postgres->resolver};
+        TROTH_CLIENT_CONFIG_INIT,
+        .url = postgres->coordinator,
+        .connections_max = ASKED_AT_A_TIME,
+        .timeout_us = ASK_TIMEOUT_US,
+        .resolver = postgres->resolver,
+        .tls = postgres->coordinator_tls != NULL ? &postgres->coordinator_tls->tls : NULL,
+        .diagnostic = postgres->participant->diagnostic,
+        .diagnostic_arg = postgres->participant->diagnostic_arg};
     int error;
     if (postgres->coordinator == NULL || scan->client != NULL)
         return;

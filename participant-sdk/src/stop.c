@@ -23,6 +23,7 @@
 #include "single.h"
 #include "sweep.h"
 #include "task.h"
+#include "tls_files.h"
 #include "turns.h"
 #include "waits.h"
 
@@ -114,6 +115,7 @@ static void free_all(struct troth_postgres *postgres)
     free(postgres->conninfo);
     free(postgres->coordinator);
     free(postgres->resolver);
+    tls_files_destroy(postgres->coordinator_tls);
     free(postgres);
 }
 

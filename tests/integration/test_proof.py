@@ -33,7 +33,7 @@ class Proof(TrothTest):
         cls.trothd, cls.postgres = cls.system.trothd, cls.system.postgres
         # Another process over the same database, which lacks what the bank does.
         cls.other = cls.run_folder.start(Shop("mail", cls.postgres.to("bank_a"), cls.trothd.url))
-        cls.register("bank_a", f"http://127.0.0.1:{cls.system.proxies['bank_a'].port}/", cls.other.url)
+        cls.register("bank_a", f"{cls.trothd.scheme}://127.0.0.1:{cls.system.proxies['bank_a'].port}/", cls.other.url)
 
     @classmethod
     def register(cls, name, *urls):
@@ -84,6 +84,8 @@ class Proof(TrothTest):
     def test_46_a_replica_without_the_operation_is_no_refusal(self):
         """One phase: try 1 commits and its answer is lost; the only replica that can be reached lacks the operation.
         It is neither a refusal nor an end: the one that has it answers what it did."""
+        if self.trothd.tls:
+            self.skipTest("the proxy cannot see the answer that it shall lose")
         proxy = self.system.proxies["bank_a"]
         proxy.cut_at("reply", b'"result":"done"', then_refuse=True)
         gtid = self.pay("2pc")

@@ -82,8 +82,9 @@ class OpenApi:
                             key=lambda entry: entry[:2])
 
     @classmethod
-    def served(cls, base_url):
-        with urllib.request.urlopen(base_url.rstrip("/") + "/openapi.json", timeout=SECONDS_MAX) as answer:
+    def served(cls, base_url, context=None):
+        with urllib.request.urlopen(base_url.rstrip("/") + "/openapi.json", timeout=SECONDS_MAX,
+                                    context=context) as answer:
             return cls(_parse(answer.read()))
 
     def resolve(self, value):
@@ -172,10 +173,10 @@ class OpenApi:
 _loaded = None
 
 
-def load(base_url):
+def load(base_url, context=None):
     """Takes the file that this server serves for every check() to come."""
     global _loaded
-    _loaded = OpenApi.served(base_url)
+    _loaded = OpenApi.served(base_url, context)
     return _loaded
 
 

@@ -6,6 +6,8 @@ import struct
 import threading
 import time
 
+from troth_test import tls_of_all
+
 UNKNOWN, NOT_NOW, REFUSED, DONE, SILENCE = 500, 503, 409, 200, None
 RESET = "reset"
 
@@ -61,7 +63,12 @@ class Scripted:
         self.server = Server((host, port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_port
-        self.url = f"http://{host}:{self.port}"
+        tls = tls_of_all()
+        if tls:  # the handshake is made by the thread of its connection, with the first read
+            context = tls.identity.server_context(tls.authority)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def answer(self, operation, op, gtid):

@@ -29,7 +29,7 @@ class Shop(HttpServer):
             self.flags += [f"--{key}", str(value)]
 
     def command(self):
-        return [program("shop"), "--listen", self.listen, *self.flags]
+        return [program("shop"), "--listen", self.listen, *(self.tls.flags() if self.tls else []), *self.flags]
 
 
 class KillingProxy(TcpProxy):
@@ -126,7 +126,7 @@ class ShopSystem(System):
                 database = self.postgres.to(name, self.databases[name].port)
             self.shops[name] = self.folder.start(Shop(name, database, self.trothd.url, **self.shop_options))
             self.proxies[name] = TcpProxy(self.shops[name].port)
-            reply = self.trothd.register(name, f"http://127.0.0.1:{self.proxies[name].port}/")
+            reply = self.trothd.register(name, f"{self.trothd.scheme}://127.0.0.1:{self.proxies[name].port}/")
             assert reply.status == 201, reply
         for name in ("order_checkout", "upgrade_subscription"):
             reply = self.trothd.apply(DEFINITIONS / f"{name}.json")

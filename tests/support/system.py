@@ -65,7 +65,7 @@ class System:
         self.trothd = CheckedTrothd(**options)
         self.trothd.migrate()
         self.folder.start(self.trothd)
-        openapi_check.load(self.trothd.url)
+        openapi_check.load(self.trothd.url, self.trothd.tls and self.trothd.tls.context())
         assert self.trothd.apply(DEFINITIONS / "transfer.json").status == 201
         for name in self.names:
             self.add_bank(name, self.binding)
@@ -76,7 +76,7 @@ class System:
                     **self.bank_options)
         self.banks[name] = self.folder.start(bank)
         self.proxies[name] = TcpProxy(bank.port)
-        reply = self.trothd.register(name, f"http://127.0.0.1:{self.proxies[name].port}/", binding)
+        reply = self.trothd.register(name, f"{bank.scheme}://127.0.0.1:{self.proxies[name].port}/", binding)
         assert reply.status in (200, 201), reply
 
     # --- what tests do

@@ -11,7 +11,8 @@
 A test process has one run folder in /tmp; every server lives below it. A cleaner process waits for the end of a pipe
 that the test process holds, then stops the servers and removes the folder: also when the test is killed. For a test
 that failed the logs' last lines are printed, trothd's behind the others', and behind them what failed. TROTH_KEEP=1
-keeps the folder, TROTH_BUILD names the build folder. Nothing here sleeps for a fixed time: wait_until() waits for a
+keeps the folder, TROTH_BUILD names the build folder. TROTH_TEST_TLS=1 puts mutual TLS under everything that speaks
+HTTP: trothd, banks, shops, scripted participants. Nothing here sleeps for a fixed time: wait_until() waits for a
 condition, with a bound.
 """
 
@@ -33,6 +34,7 @@ import psycopg2
 import psycopg2.extensions
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from certificates import Authority  # noqa: E402
 from tcp_proxy import TcpProxy  # noqa: E402,F401  (tests take it from here)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,6 +169,48 @@ def main():
     """In place of unittest.main(). SIGTERM ends the tests as an error does, so that clean-ups run."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     unittest.main(testRunner=_Runner)
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+
+class Tls:
+    """One authority of the run folder, and an identity that everybody shows to everybody."""
+
+    def __init__(self, folder):
+        self.authority = Authority(folder)
+        self.identity = self.authority.issue("everybody")
+
+    def trothd(self):
+        own = {"certificate": self.identity.certificate, "key": self.identity.key}
+        return {**{f"tls_{key}": path for key, path in own.items()},
+                **{f"participant_tls_{key}": path for key, path in own.items()},
+                "tls_client_ca": self.authority.certificate, "tls_clients": "required",
+                "participant_tls_ca": self.authority.certificate}
+
+    def flags(self):
+        """Of the example participants."""
+        return ["--tls-certificate", self.identity.certificate, "--tls-key", self.identity.key, "--tls-ca",
+                self.authority.certificate]
+
+    def environment(self):
+        """Of trothctl."""
+        return {"TROTH_CACERT": str(self.authority.certificate), "TROTH_CERT": str(self.identity.certificate),
+                "TROTH_CERT_KEY": str(self.identity.key)}
+
+    def context(self):
+        return self.identity.client_context(self.authority)
+
+
+_tls = None
+
+
+def tls_of_all():
+    """None without TROTH_TEST_TLS."""
+    global _tls
+    if _tls is None and os.environ.get("TROTH_TEST_TLS"):
+        _tls = Tls(run_folder().path / "tls")
+    return _tls
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------
@@ -432,13 +476,27 @@ class HttpServer(Process):
 
     port = 0
 
+    def __init__(self, name):
+        super().__init__(name)
+        self.tls = tls_of_all()  # None: plain http
+
     @property
     def listen(self):
         return f"127.0.0.1:{self.port}"
 
     @property
+    def scheme(self):
+        return "https" if self.tls else "http"
+
+    @property
     def url(self):
-        return f"http://{self.listen}"
+        return f"{self.scheme}://{self.listen}"
+
+    def connect(self, timeout=60):
+        """A connection of http.client's."""
+        if self.tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls.context())
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def on_ready(self, match):
         self.port = int(match.group("port"))
@@ -451,7 +509,7 @@ class HttpServer(Process):
             body = body.encode()
         sent = {"Content-Type": "application/json"} if body is not None else {}
         sent.update(headers or {})
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)) as connection:
+        with contextlib.closing(self.connect(timeout)) as connection:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
             return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
@@ -484,7 +542,7 @@ class Trothd(HttpServer):
 
     def write_config(self):
         path = self.folder / "trothd.conf"
-        lines = {"listen": self.listen, **self.options}
+        lines = {"listen": self.listen, **(self.tls.trothd() if self.tls else {}), **self.options}
         path.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
         return path
 
@@ -530,4 +588,4 @@ class Bank(HttpServer):
 
     def command(self):
         flags = [word for key, value in self.options.items() for word in (f"--{key}", value)]
-        return [program("bank"), "--listen", self.listen, *flags]
+        return [program("bank"), "--listen", self.listen, *(self.tls.flags() if self.tls else []), *flags]

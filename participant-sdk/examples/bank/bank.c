@@ -73,6 +73,7 @@ struct options {
     const char *database;
     const char *coordinator;
     const char *resolver;
+    struct troth_tls tls; /* `certificate` is NULL: plain http */
     uint32_t slots;
     uint64_t sweep_interval_us;
     const char *create_accounts;
@@ -83,6 +84,7 @@ static const char usage[] =
     "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL]\n"
     "     [--resolver SERVERS] [--slots N] [--sweep-interval SECONDS]\n"
     "     [--create-accounts N [--balance B]]\n"
+    "     [--tls-certificate FILE --tls-key FILE [--tls-ca FILE]]\n"
     "\n"
     "  --database CONNINFO    the bank's own PostgreSQL database (libpq)\n"
     "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
@@ -92,7 +94,11 @@ static const char usage[] =
     "  --sweep-interval SECONDS\n"
     "                         how often guard rows of forgotten transactions leave (default 60)\n"
     "  --create-accounts N    first create the tables and accounts 1 to N, where they are missing\n"
-    "  --balance B            of each new account (default 1000)\n";
+    "  --balance B            of each new account (default 1000)\n"
+    "  --tls-certificate FILE, --tls-key FILE\n"
+    "                         serves https, and shows the certificate to the coordinator, too\n"
+    "  --tls-ca FILE          who signs the coordinator's certificate; with --tls-certificate it\n"
+    "                         must show one that they have signed\n";
 
 /* Tells an operator what the library saw. */
 static void diagnostic(void *arg, enum troth_severity severity, const char *line)
@@ -138,6 +144,9 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"sweep-interval", required_argument, NULL, 'w'},
                                           {"create-accounts", required_argument, NULL, 'n'},
                                           {"balance", required_argument, NULL, 'b'},
+                                          {"tls-certificate", required_argument, NULL, 'C'},
+                                          {"tls-key", required_argument, NULL, 'K'},
+                                          {"tls-ca", required_argument, NULL, 'A'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int option;
@@ -158,8 +167,16 @@ static bool parse(int argc, char **argv, struct options *options)
             options->create_accounts = optarg;
         else if (option == 'b')
             options->first_balance = optarg;
+        else if (option == 'C')
+            options->tls.certificate = optarg;
+        else if (option == 'K')
+            options->tls.key = optarg;
+        else if (option == 'A')
+            options->tls.ca = optarg;
         else if (option == 'h' || option == '?')
             return false;
+    options->tls.clients =
+        options->tls.ca != NULL ? TROTH_TLS_CLIENTS_REQUIRED : TROTH_TLS_CLIENTS_ANY;
     return options->database != NULL && optind == argc;
 }
 
@@ -243,13 +260,14 @@ static int serve(const struct options *options)
 {
     const struct troth_participant_config config = {
         TROTH_PARTICIPANT_CONFIG_INIT, .address = options->address, .port = options->port,
-        .diagnostic = diagnostic};
+        .diagnostic = diagnostic, .tls = options->tls.certificate != NULL ? &options->tls : NULL};
     const struct troth_postgres_config database = {TROTH_POSTGRES_CONFIG_INIT,
                                                    .conninfo = options->database,
                                                    .slots = options->slots,
                                                    .coordinator = options->coordinator,
                                                    .sweep_interval_us = options->sweep_interval_us,
-                                                   .resolver = options->resolver};
+                                                   .resolver = options->resolver,
+                                                   .tls = &options->tls};
     struct troth_participant *participant = NULL;
     struct troth_postgres *postgres = NULL;
     struct event_base *base = event_base_new();
@@ -277,7 +295,8 @@ static int serve(const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.address = "127.0.0.1", .first_balance = "1000"};
+    struct options options = {
+        .address = "127.0.0.1", .first_balance = "1000", .tls = {TROTH_TLS_INIT}};
     if (!parse(argc, argv, &options)) {
         (void)fputs(usage, stderr);
         return 2;

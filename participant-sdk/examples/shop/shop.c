@@ -25,6 +25,7 @@ struct options {
     uint16_t port;
     const char *database;
     const char *coordinator;
+    struct troth_tls tls; /* `certificate` is NULL: plain http */
     uint32_t slots;
     const char *only;
     bool create;
@@ -33,6 +34,7 @@ struct options {
 
 static const char usage[] =
     "shop --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL] [--slots N]\n"
+    "     [--tls-certificate FILE --tls-key FILE [--tls-ca FILE]]\n"
     "     [--only NAMES] [--create [--skus N] [--stock N] [--accounts N] [--balance N]\n"
     "     [--tenants N] [--seats N] [--credit N]]\n"
     "\n"
@@ -40,6 +42,10 @@ static const char usage[] =
     "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
     "  --coordinator URL      trothd, asked about branches that were left prepared\n"
     "  --slots N              operations at a time (default 16)\n"
+    "  --tls-certificate FILE, --tls-key FILE\n"
+    "                         serves https, and shows the certificate to the coordinator, too\n"
+    "  --tls-ca FILE          who signs the coordinator's certificate; with --tls-certificate it\n"
+    "                         must show one that they have signed\n"
     "  --only NAMES           which participants it is, separated by commas (default all):\n"
     "                         ";
 
@@ -103,9 +109,10 @@ enum { LISTEN = 1, ONLY, SLOTS, CREATE, HELP, TEXTS };
 static bool parse_one(int option, const char *text, struct options *options)
 {
     const char **const texts[] = {
-        &options->database,      &options->coordinator,    &options->setup.skus,
-        &options->setup.stock,   &options->setup.accounts, &options->setup.balance,
-        &options->setup.tenants, &options->setup.seats,    &options->setup.credit};
+        &options->database,        &options->coordinator,    &options->setup.skus,
+        &options->setup.stock,     &options->setup.accounts, &options->setup.balance,
+        &options->setup.tenants,   &options->setup.seats,    &options->setup.credit,
+        &options->tls.certificate, &options->tls.key,        &options->tls.ca};
     switch (option) {
     case LISTEN:
         return parse_listen(text, options);
@@ -141,11 +148,16 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"tenants", required_argument, NULL, TEXTS + 6},
                                           {"seats", required_argument, NULL, TEXTS + 7},
                                           {"credit", required_argument, NULL, TEXTS + 8},
+                                          {"tls-certificate", required_argument, NULL, TEXTS + 9},
+                                          {"tls-key", required_argument, NULL, TEXTS + 10},
+                                          {"tls-ca", required_argument, NULL, TEXTS + 11},
                                           {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
         if (!parse_one(option, optarg, options))
             return false;
+    options->tls.clients =
+        options->tls.ca != NULL ? TROTH_TLS_CLIENTS_REQUIRED : TROTH_TLS_CLIENTS_ANY;
     return options->database != NULL && optind == argc;
 }
 
@@ -182,10 +194,10 @@ static int serve(const struct options *options)
 {
     const struct troth_participant_config config = {
         TROTH_PARTICIPANT_CONFIG_INIT, .address = options->address, .port = options->port,
-        .diagnostic = diagnostic};
+        .diagnostic = diagnostic, .tls = options->tls.certificate != NULL ? &options->tls : NULL};
     const struct troth_postgres_config database = {
         TROTH_POSTGRES_CONFIG_INIT, .conninfo = options->database, .slots = options->slots,
-        .coordinator = options->coordinator};
+        .coordinator = options->coordinator, .tls = &options->tls};
     struct troth_participant *participant = NULL;
     struct troth_postgres *postgres = NULL;
     struct event_base *base = event_base_new();
@@ -214,6 +226,7 @@ static int serve(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {.address = "127.0.0.1",
+                              .tls = {TROTH_TLS_INIT},
                               .setup = {.skus = "10",
                                         .stock = "1000",
                                         .accounts = "100",

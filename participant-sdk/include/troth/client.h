@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <troth/diagnostic.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <troth/span.h>
+#include <troth/tls.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,12 +28,16 @@ struct troth_client;
 
 struct troth_client_config {
     size_t size;              /* TROTH_CLIENT_CONFIG_INIT, see <troth/troth.h> */
-    const char *url;          /* http://host:port of trothd; required; copied */
+    const char *url;          /* http[s]://host:port of trothd; required; copied */
     uint32_t connections_max; /* calls under way; 0: 16; one more is TROTH_ERROR_FULL */
     uint64_t timeout_us;  /* of one call, beside what it asks the coordinator to wait; 0: 30 s */
     const char *resolver; /* name servers, numeric ("10.0.0.2" or "127.0.0.1:5353", several
                              separated by commas), asked for the host in `url`; NULL:
                              /etc/resolv.conf's. Never blocks, follows TTLs, tries every address */
+    const struct troth_tls *tls; /* for https; NULL: the system's authorities, and no certificate is
+                                    shown. Copied */
+    troth_diagnostic diagnostic; /* what comes of reading certificates again; may be NULL */
+    void *diagnostic_arg;
 };
 #define TROTH_CLIENT_CONFIG_INIT .size = sizeof(struct troth_client_config)
 
@@ -71,7 +77,8 @@ typedef void (*troth_answered)(void *arg, const struct troth_answer *answer);
 
 /* On the event base `base` (borrowed, outlives the client), or, with NULL, for the _wait functions
  * only. Resolves the host's name once: that may block, a numeric address never does. Errors:
- * TROTH_ERROR_CONFIG (not a URL it can call), _NO_MEMORY, _SYSTEM. */
+ * TROTH_ERROR_CONFIG (not a URL it can call, or a file of `tls` cannot be used: the diagnostic has
+ * the reason), _NO_MEMORY, _SYSTEM. */
 TROTH_MUST_CHECK int troth_client_create(struct event_base *base,
                                          const struct troth_client_config *config,
                                          struct troth_client **ret_client);

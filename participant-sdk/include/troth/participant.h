@@ -23,9 +23,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <troth/diagnostic.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <troth/span.h>
+#include <troth/tls.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,20 +44,6 @@ struct troth_participant;
 #define TROTH_SLOTS_DEFAULT 16u
 #define TROTH_SLOTS_MAX     10000u
 
-/* --- diagnostics ------------------------------------------------------------------------------ */
-
-enum troth_severity {
-    TROTH_SEVERITY_INFO,    /* it works; an operator may like to know */
-    TROTH_SEVERITY_WARNING, /* it goes on, and something is not as it should be */
-    TROTH_SEVERITY_ERROR    /* it cannot do its work */
-};
-
-/* One line of text without a line feed, key=value where it helps, never a payload and never a
- * credential. `line` is borrowed for the call. Called from the loop's thread and from threads of
- * the library, perhaps from two at once: it locks what it needs, and does not call back into the
- * participant. */
-typedef void (*troth_diagnostic)(void *arg, enum troth_severity severity, const char *line);
-
 /* --- the participant -------------------------------------------------------------------------- */
 
 struct troth_participant_config {
@@ -70,6 +58,7 @@ struct troth_participant_config {
     uint32_t pending_max; /* commands not yet answered; 0: 10000. One more is answered `retry` */
     troth_diagnostic diagnostic; /* may be NULL */
     void *diagnostic_arg;
+    const struct troth_tls *tls; /* NULL: plain http. Copied */
 };
 #define TROTH_PARTICIPANT_CONFIG_INIT .size = sizeof(struct troth_participant_config)
 
@@ -85,6 +74,8 @@ struct troth_participant_config {
  *   an input that is not JSON (http)   400
  *   pending_max                        `retry`; commands of one request have no other limit
  *   TROTH_JOURNALS_MAX                 503
+ *   a TLS handshake in more than 5 s,  closed, of those from the network that has most of them
+ *   or beyond 256 under way            the oldest
  *   an output above 512 KiB, or        `unknown`, since the work may have been done, and a
  *   of more than 64 levels             diagnostic; a commit is done without it
  *   a client that takes nothing of     cut off; its commands go on, and their answers go nowhere
@@ -99,7 +90,8 @@ TROTH_MUST_CHECK int troth_participant_create(const struct troth_participant_con
                                               struct troth_participant **ret_participant);
 
 /* Listens, and works whenever `base` is dispatched. `base` is borrowed and must outlive the
- * participant. Errors: TROTH_ERROR_EXISTS (attached already), _CONFIG (not an address), _SYSTEM
+ * participant. Errors: TROTH_ERROR_EXISTS (attached already), _CONFIG (not an address, or a file of
+ * `tls` cannot be used: the diagnostic has the reason), _SYSTEM
  * (cannot listen: errno says why), _NO_MEMORY; it does not listen then. Does not block. */
 TROTH_MUST_CHECK int troth_participant_attach(struct troth_participant *participant,
                                               struct event_base *base);

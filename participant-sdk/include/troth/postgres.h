@@ -85,7 +85,7 @@ struct troth_postgres_config {
                                     standby takes */
     uint64_t work_timeout_us;    /* work that comes without a timeout is cut off then; 0: 5 min */
     uint64_t stop_timeout_us;    /* troth_postgres_destroy() takes no longer; 0: 5 s */
-    const char *coordinator;     /* http://host:port, asked about branches left prepared; NULL:
+    const char *coordinator;     /* http[s]://host:port, asked about branches left prepared; NULL:
                                     they stay until the coordinator calls by itself */
     uint64_t scan_interval_us;   /* how often pg_prepared_xacts is read; a branch younger than that
                                     is not asked about in a periodic scan; 0: 5 s */
@@ -94,6 +94,7 @@ struct troth_postgres_config {
                                     commit; 0: 4096; beyond them they are read from the guard */
     const char *resolver;        /* name servers for the coordinator's host, as in <troth/client.h>;
                                     NULL: /etc/resolv.conf's */
+    const struct troth_tls *tls; /* for an https coordinator, as in <troth/client.h>. Copied */
 };
 #define TROTH_POSTGRES_CONFIG_INIT .size = sizeof(struct troth_postgres_config)
 

@@ -16,10 +16,12 @@
 #define TROTH_TROTH_H
 
 #include <troth/client.h>
+#include <troth/diagnostic.h>
 #include <troth/error.h>
 #include <troth/id.h>
 #include <troth/participant.h>
 #include <troth/span.h>
+#include <troth/tls.h>
 #include <troth/version.h>
 
 #endif

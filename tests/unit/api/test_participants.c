@@ -64,7 +64,7 @@ static const struct {
     const char *url;
     const char *detail;
 } wrong_urls[] = {
-    {"https://bank", "https is not supported yet"},
+    {"https://", "it has no host"},
     {"bank_a:7101", "it must begin with http://"},
     {"", "it must begin with http://"},
     {"http://", "it has no host"},

@@ -78,7 +78,8 @@ struct channel_config {
     uint32_t slots;                     /* phase 1 until the participant announces its own number */
     uint32_t phase2_connections;
     uint64_t connect_timeout_us;
-    const char *journal; /* the journal's id */
+    struct http_tls *tls; /* for https URLs; it outlives the channel; may be NULL */
+    const char *journal;  /* the journal's id */
     channel_oldest_open oldest_open;
     channel_result result;
     channel_heard heard; /* may be NULL */

@@ -19,6 +19,7 @@
 #include <troth/span.h>
 
 struct http_peer;
+struct http_tls;
 struct http_call; /* one request under way */
 
 struct http_reply {
@@ -41,20 +42,22 @@ typedef void (*http_done)(void *arg, int error, const struct http_reply *reply);
 typedef void (*http_ready)(void *arg);
 
 struct http_peer_config {
-    const char *url;          /* http://host[:port][/base]; base is put before every target */
+    const char *url;          /* http[s]://host[:port][/base]; base is put before every target */
     uint32_t connections_max; /* 1 … */
     uint64_t connect_timeout_us;
     struct http_limits limits;
     http_ready ready; /* may be NULL */
     void *arg;
+    struct http_tls *tls; /* of a client; for https, else it may be NULL */
 };
 
 /* A host that is a name is asked for, without blocking, when a call needs it, again when its TTL
  * has passed, and again, with pauses that grow to ten seconds, while it has no address. All its
  * addresses are tried, within the connect timeout, which a call that waits for the name waits at
- * most. A connection to an address that the name has no more is not used for another call.
- * TROTH_ERROR_CONFIG: not a URL we can call. `ready` is not called from inside http_peer_call() or
- * http_call_cancel(). */
+ * most. A connection to an address that the name has no more is not used for another call. With
+ * https the handshake is a part of connecting, and the certificate must be for the URL's host.
+ * TROTH_ERROR_CONFIG: not a URL we can call, or https without `tls`. `ready` is not called from
+ * inside http_peer_call() or http_call_cancel(). */
 TROTH_MUST_CHECK int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
                                       struct http_peer **ret_peer);
 /* Calls under way end with TROTH_ERROR_SHUTTING_DOWN, from inside this. Takes NULL. From anywhere,

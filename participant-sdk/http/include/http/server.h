@@ -16,6 +16,7 @@
 #include <troth/span.h>
 
 struct http_server;
+struct http_tls;
 struct http_exchange;
 
 /* The exchange is valid until its reply is complete (http_exchange_reply or http_exchange_end) or
@@ -28,6 +29,10 @@ typedef void (*http_gone)(void *arg, struct http_exchange *exchange);
  * to `body`, returns the content type (static). NULL callback: plain text. */
 struct buffer;
 typedef const char *(*http_problem)(int status, const char *what, struct buffer *body);
+
+/* A handshake came to nothing: whose, and why, for people. Nothing of the server is called inside.
+ */
+typedef void (*http_unshaken)(void *arg, const char *client, const char *why);
 
 /* Bytes of memory over all connections; 0: no limit. */
 struct http_budget {
@@ -53,6 +58,13 @@ struct http_server_config {
     http_handler handler;
     http_problem problem;
     void *arg;
+    struct http_tls *tls; /* of a server; NULL: plain. It outlives the server */
+    /* Handshakes under way, and how long each may take. Beyond the number the oldest goes, of those
+     * from the network (as http_exchange_client() says it) that has most of them: who is slow, or
+     * opens thousands, is in the way of its own network's slowest alone. */
+    uint32_t handshakes_max;
+    uint64_t handshake_timeout_us;
+    http_unshaken unshaken; /* may be NULL */
 };
 
 /* TROTH_ERROR_CONFIG: not an address; TROTH_ERROR_SYSTEM: cannot listen (errno says why). */
@@ -65,6 +77,9 @@ struct http_server_stats {
     uint32_t connections;
     uint64_t replies_bytes, streams_bytes, bodies_bytes; /* now, as the budget counts them */
     uint64_t cut_replies, cut_streams, refused_bodies;   /* so often the budget said no */
+    uint32_t handshakes;                                 /* under way */
+    uint64_t handshakes_failed, handshakes_cut;          /* cut: for handshakes_max */
+    int64_t certificate_ends_s;                          /* since 1970; 0: it has none */
 };
 void http_server_stats(const struct http_server *server, struct http_server_stats *ret_stats);
 /* Closes everything; `gone` is called for exchanges not yet answered, from inside this. Takes NULL.
