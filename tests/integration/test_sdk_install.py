@@ -93,6 +93,7 @@ class Install(unittest.TestCase):
                      "share/bash-completion/completions/trothctl", "share/doc/troth/LICENSE",
                      "share/doc/troth/README.md", "share/troth/openapi.json",
                      "share/troth/schemas/definition-1.schema.json", "share/troth/schemas/outcome-1.schema.json",
+                     "share/troth/schemas/operations-1.schema.json", "bin/troth-postgres",
                      "share/troth/sql/participant/0001_guard.sql", "share/troth/sql/participant/apply.psql"):
             self.assertIn(name, there)
         self.assertTrue({"libtroth.so", "libtroth.a", "troth.pc"} <= {pathlib.Path(name).name for name in there})

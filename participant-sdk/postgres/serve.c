@@ -1,0 +1,315 @@
+/* serve.c: a participant of libtroth's with the operations of a file, and its signals. See serve.h.
+ *
+ * On SIGHUP a thread reads the file and looks at the database; the loop goes on meanwhile, and
+ * takes what it brings only if nothing is wrong with it. */
+#include "serve.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <troth/troth.h>
+
+#include "load.h"
+#include "log.h"
+
+struct service {
+    const struct options *options;
+    struct file *file;
+    struct troth_participant *participant;
+    struct troth_postgres *postgres;
+    struct event_base *base;
+    struct event *signals[3], *loaded_event;
+    pthread_t loader;
+    bool loading, again; /* a thread is at work; and another SIGHUP came since */
+    int loaded_pipe[2];
+    struct file *loaded; /* the thread's, until it has written into the pipe */
+    enum exit_status loaded_status;
+    struct buffer loaded_text;
+};
+
+/* --- operations ------------------------------------------------------------------------------- */
+
+/* What libtroth is told of a statement: all of it is borrowed. */
+struct told {
+    struct troth_postgres_statement statement, reason;
+};
+
+static const struct troth_postgres_statement *tell(const struct statement *from, struct told *told)
+{
+    if (from->sql.text == NULL)
+        return NULL;
+    told->reason = (struct troth_postgres_statement){
+        TROTH_POSTGRES_STATEMENT_INIT, .sql = from->reason.text,
+        .parameters = (const char *const *)from->reason.paths, .binding = from->reason.how};
+    told->statement = (struct troth_postgres_statement){
+        TROTH_POSTGRES_STATEMENT_INIT,
+        .sql = from->sql.text,
+        .parameters = (const char *const *)from->sql.paths,
+        .binding = from->sql.how,
+        .no_row = from->reason.text == NULL ? NULL : &told->reason,
+        .refused = from->column[0] == '\0' ? NULL : from->column,
+        .constraints = from->constraints == 0 ? NULL : (const char *const *)from->names};
+    return &told->statement;
+}
+
+static int put(struct service *service, const struct operation *operation)
+{
+    struct told work, undo;
+    const struct troth_postgres_operation handler = {
+        TROTH_POSTGRES_OPERATION_INIT, .read_only = operation->read_only,
+        .statement = tell(&operation->work, &work), .undo = tell(&operation->undo, &undo)};
+    return troth_postgres_replace(service->postgres, operation->name, &handler);
+}
+
+static const struct operation *find(const struct file *file, const char *name)
+{
+    uint32_t i;
+    for (i = 0; i < file->count; i++)
+        if (strcmp(file->operations[i].name, name) == 0)
+            return &file->operations[i];
+    return NULL;
+}
+
+/* From the operations of the file before (NULL: none) to those of this one. What has gone goes
+ * first, for there is room for so many only. */
+static int exchange(struct service *service, const struct file *before, const struct file *now,
+                    uint32_t *ret_changed)
+{
+    int error = 0;
+    uint32_t i;
+    *ret_changed = 0;
+    for (i = 0; before != NULL && i < before->count && error == 0; i++) {
+        if (find(now, before->operations[i].name) == NULL) {
+            error = troth_postgres_replace(service->postgres, before->operations[i].name, NULL);
+            ++*ret_changed;
+        }
+    }
+    for (i = 0; i < now->count && error == 0; i++) {
+        const struct operation *operation = &now->operations[i];
+        const struct operation *old = before == NULL ? NULL : find(before, operation->name);
+
+        if (old == NULL || !operation_same(old, operation)) {
+            error = put(service, operation);
+            ++*ret_changed;
+        }
+    }
+    return error;
+}
+
+/* --- SIGHUP ----------------------------------------------------------------------------------- */
+
+static void *loader(void *arg)
+{
+    struct service *service = arg;
+    const char done = 1;
+    service->loaded_status = load(service->options, &service->loaded, &service->loaded_text);
+    while (write(service->loaded_pipe[1], &done, 1) < 0 && errno == EINTR)
+        ;
+    return NULL;
+}
+
+static void begin_load(struct service *service)
+{
+    sigset_t all, before;
+    if (service->loading) {
+        service->again = true;
+        return;
+    }
+    service->again = false;
+    service->loaded = NULL;
+    (void)sigfillset(&all); /* the loop's thread has them; these three fail for wrong arguments */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    service->loading = pthread_create(&service->loader, NULL, loader, service) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!service->loading)
+        log_format(TROTH_SEVERITY_ERROR, "event=not_reloaded reason=\"no thread for it\"");
+}
+
+/* Each line of what is wrong, for itself. */
+static void log_lines(struct buffer *text)
+{
+    const char *line = buffer_text(text);
+    while (line != NULL && *line != '\0') {
+        const size_t len = strcspn(line, "\n");
+        struct buffer quoted BUFFER_SCOPED = {0};
+
+        json_append_string(&quoted, (struct troth_span){line, len});
+        log_format(TROTH_SEVERITY_ERROR, "event=not_reloaded reason=%s",
+                   buffer_text(&quoted) == NULL ? "memory" : quoted.data);
+        line += len + (line[len] == '\n' ? 1 : 0);
+    }
+}
+
+static void take_loaded(struct service *service)
+{
+    uint32_t changed;
+    int error;
+    if (service->loaded == NULL) {
+        log_lines(&service->loaded_text);
+        log_format(TROTH_SEVERITY_WARNING,
+                   "event=not_reloaded operations=%u reason=\"they stay as "
+                   "they were\"",
+                   service->file->count);
+        return;
+    }
+    error = exchange(service, service->file, service->loaded, &changed);
+    log_format(error == 0 ? TROTH_SEVERITY_INFO : TROTH_SEVERITY_ERROR,
+               "event=reloaded operations=%u changed=%u%s%s", service->loaded->count, changed,
+               error == 0 ? "" : " error=", error == 0 ? "" : troth_error_name(error));
+    file_destroy(service->file);
+    service->file = service->loaded;
+    service->loaded = NULL;
+}
+
+static void on_loaded(evutil_socket_t fd, short what, void *arg)
+{
+    struct service *service = arg;
+    char done;
+    (void)what;
+    if (read(fd, &done, 1) != 1)
+        return;
+    (void)pthread_join(service->loader, NULL); /* it has ended, or is about to */
+    service->loading = false;
+    take_loaded(service);
+    buffer_finish(&service->loaded_text);
+    if (service->again)
+        begin_load(service);
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct service *service = arg;
+    (void)what;
+    if (number == SIGHUP) {
+        begin_load(service);
+        return;
+    }
+    log_format(TROTH_SEVERITY_INFO, "event=stop signal=%s", number == SIGTERM ? "TERM" : "INT");
+    troth_participant_stop(service->participant);
+}
+
+static int listen_for_signals(struct service *service)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    size_t i;
+    if (pipe(service->loaded_pipe) != 0)
+        return TROTH_ERROR_SYSTEM;
+    service->loaded_event =
+        event_new(service->base, service->loaded_pipe[0], EV_READ | EV_PERSIST, on_loaded, service);
+    if (service->loaded_event == NULL || event_add(service->loaded_event, NULL) != 0)
+        return TROTH_ERROR_NO_MEMORY;
+    for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        service->signals[i] = evsignal_new(service->base, numbers[i], on_signal, service);
+        if (service->signals[i] == NULL || event_add(service->signals[i], NULL) != 0)
+            return TROTH_ERROR_NO_MEMORY;
+    }
+    return 0;
+}
+
+static int create(struct service *service)
+{
+    const struct options *options = service->options;
+    const struct troth_participant_config config = {
+        TROTH_PARTICIPANT_CONFIG_INIT, .address = options->address, .port = options->port,
+        .base = options->base, .diagnostic = log_line};
+    const struct troth_postgres_config database = {
+        TROTH_POSTGRES_CONFIG_INIT,
+        .conninfo = options->database,
+        .slots = (uint32_t)options->slots,
+        .phase2_connections = (uint32_t)options->phase2_connections,
+        .lock_timeout_us = options->lock_timeout_us,
+        .guard_timeout_us = options->guard_timeout_us,
+        .answer_timeout_us = options->answer_timeout_us,
+        .work_timeout_us = options->work_timeout_us,
+        .stop_timeout_us = options->stop_timeout_us,
+        .coordinator = options->coordinator[0] == '\0' ? NULL : options->coordinator,
+        .scan_interval_us = options->scan_interval_us,
+        .sweep_interval_us = options->sweep_interval_us,
+        .resolver = options->resolver[0] == '\0' ? NULL : options->resolver};
+    int error = troth_participant_create(&config, &service->participant);
+    return error == 0 ? troth_postgres_create(service->participant, &database, &service->postgres)
+                      : error;
+}
+
+static void finish(struct service *service)
+{
+    size_t i;
+    if (service->loading)
+        (void)pthread_join(service->loader, NULL); /* it ends: the database's waits do */
+    for (i = 0; i < sizeof service->signals / sizeof *service->signals; i++)
+        if (service->signals[i] != NULL)
+            event_free(service->signals[i]);
+    if (service->loaded_event != NULL) {
+        event_free(service->loaded_event);
+        (void)close(service->loaded_pipe[0]);
+        (void)close(service->loaded_pipe[1]);
+    }
+    (void)troth_postgres_destroy(service->postgres);
+    (void)troth_participant_destroy(service->participant);
+    if (service->base != NULL)
+        event_base_free(service->base);
+    file_destroy(service->file);
+    file_destroy(service->loaded);
+    buffer_finish(&service->loaded_text);
+}
+
+static enum exit_status fail(const struct options *options, int error, const char *why)
+{
+    if (error == TROTH_ERROR_SYSTEM && why[0] == '\0')
+        (void)fprintf(stderr, "troth-postgres: cannot listen on %s: %s\n", options->listen,
+                      strerror(errno));
+    else
+        (void)fprintf(stderr, "troth-postgres: %s%s\n",
+                      why[0] == '\0' ? troth_error_text(error) : why,
+                      error == TROTH_ERROR_SCHEMA ? ", which troth-postgres --migrate does" : "");
+    return error == TROTH_ERROR_UNAVAILABLE ? EXIT_UNREACHABLE : EXIT_WRONG;
+}
+
+enum exit_status serve(const struct options *options, struct file *file)
+{
+    struct service service = {.options = options, .file = file, .base = event_base_new()};
+    enum exit_status status = EXIT_DONE;
+    char why[512] = "";
+    uint32_t count;
+    int error = service.base == NULL ? TROTH_ERROR_NO_MEMORY : create(&service);
+    if (error == 0)
+        error = exchange(&service, NULL, file, &count);
+    if (error == 0)
+        error = troth_postgres_start(service.postgres, why, sizeof why);
+    if (error == 0)
+        error = listen_for_signals(&service);
+    if (error == 0)
+        error = troth_participant_attach(service.participant, service.base);
+    if (error == 0) {
+        (void)printf("troth-postgres ready listen=%s:%u operations=%u\n", options->address,
+                     (unsigned)troth_participant_port(service.participant), file->count);
+        (void)fflush(stdout);
+        error = troth_participant_run(service.participant);
+    }
+    if (error != 0)
+        status = fail(options, error, why);
+    finish(&service);
+    return status;
+}
+
+enum exit_status serve_check(const struct options *options)
+{
+    struct service service = {.options = options};
+    enum exit_status status = EXIT_DONE;
+    char why[512] = "";
+    int error = create(&service);
+    log_begin(TROTH_SEVERITY_ERROR + 1); /* it is said below */
+    if (error == 0)
+        error = troth_postgres_start(service.postgres, why, sizeof why);
+    if (error != 0)
+        status = fail(options, error, why);
+    finish(&service);
+    return status;
+}
