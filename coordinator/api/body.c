@@ -122,6 +122,29 @@ int body_name(const struct body *body, const char *name, enum presence presence,
     return 0;
 }
 
+int body_text(const struct body *body, const char *name, size_t most, struct buffer *ret_text,
+              struct api_problem *ret_problem)
+{
+    struct troth_span value;
+    bool there;
+    size_t at = ret_text->len;
+    int error = find(body, name, REQUIRED, &value, &there, ret_problem);
+    if (error != 0)
+        return error;
+    if (json_type(value) != JSON_STRING || json_string(value, ret_text) != 0)
+        return wrong_member(name, "a text", value, ret_problem);
+    const char *text = buffer_text(ret_text);
+    if (text == NULL)
+        return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
+                               "out of memory; nothing was done");
+    if (strspn(text + at, " \t\r\n") == ret_text->len - at)
+        return wrong_member(name, "a text that says something", value, ret_problem);
+    if (ret_text->len - at > most)
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
+                               "/%s: a text of at most %zu bytes", name, most);
+    return 0;
+}
+
 int body_bool(const struct body *body, const char *name, bool *ret_value,
               struct api_problem *ret_problem)
 {

@@ -32,6 +32,9 @@ TROTH_MUST_CHECK int body_uint(const struct body *body, const char *name, enum p
 TROTH_MUST_CHECK int body_name(const struct body *body, const char *name, enum presence presence,
                                char ret_name[TROTH_NAME_LEN_MAX + 1],
                                struct api_problem *ret_problem);
+/* A text of 1 to `most` bytes, not only spaces, appended. */
+TROTH_MUST_CHECK int body_text(const struct body *body, const char *name, size_t most,
+                               struct buffer *ret_text, struct api_problem *ret_problem);
 TROTH_MUST_CHECK int body_bool(const struct body *body, const char *name, bool *ret_value,
                                struct api_problem *ret_problem);
 /* More than nothing. */

@@ -58,6 +58,17 @@ void api_refuse_unknown_enlistment(struct api_problem *ret_problem, const troth_
     ret_problem->gtid = gtid;
 }
 
+void api_refuse_unknown_word(struct api_problem *ret_problem, const troth_gtid *gtid,
+                             enum api_why why)
+{
+    assert(why < API_WHY_COUNT);
+    (void)api_problem_set(ret_problem, API_PROBLEM_OUTCOME_UNKNOWN,
+                          "%s: it is not known whether the word about transaction %s was written. "
+                          "Look at the transaction, or say the same again: that is safe",
+                          whys[why], text_of(gtid).text);
+    ret_problem->gtid = gtid;
+}
+
 void api_refuse_unconfirmed(struct api_problem *ret_problem)
 {
     (void)api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,

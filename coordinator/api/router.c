@@ -23,12 +23,14 @@ static const struct route routes[] = {
     ROUTE("POST", "/v1/transactions", transactions_start, NULL),
     ROUTE("GET", "/v1/transactions", transactions_list, "state", "outcome", "definition",
           "participant", "older_than", "began_after", "began_before", "label", "key", "gtid",
-          "limit", "cursor", "payloads", NULL),
+          "in_doubt", "limit", "cursor", "payloads", NULL),
     ROUTE("GET", "/v1/transactions/{gtid}", transactions_get, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/branches", branches_enlist, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/commit", branches_commit, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/abort", transactions_abort, NULL),
     ROUTE("POST", "/v1/transactions/{gtid}/retry", transactions_retry, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/resolve", by_hand_resolve, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/forget", by_hand_forget, NULL),
     ROUTE("GET", "/v1/transactions/{gtid}/decision", decision_get, "branch", "attempt", "journal",
           NULL),
     ROUTE("GET", "/v1/transactions/{gtid}/events", events_follow, NULL),
@@ -173,7 +175,8 @@ static void assert_complete(const struct api_host *host)
     assert(host->serving != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
-    assert(host->retry != NULL && host->metrics != NULL);
+    assert(host->retry != NULL && host->resolve != NULL && host->forget != NULL);
+    assert(host->metrics != NULL);
     assert(host->watch != NULL && host->unwatch != NULL);
     assert(host->definition != NULL && host->definition_behind != NULL);
     assert(host->definition_status != NULL);

@@ -18,6 +18,8 @@ int transactions_start(const struct request *request, struct api_problem *ret_pr
 int transactions_get(const struct request *request, struct api_problem *ret_problem);
 int transactions_abort(const struct request *request, struct api_problem *ret_problem);
 int transactions_retry(const struct request *request, struct api_problem *ret_problem);
+int by_hand_resolve(const struct request *request, struct api_problem *ret_problem);
+int by_hand_forget(const struct request *request, struct api_problem *ret_problem);
 int transactions_list(const struct request *request, struct api_problem *ret_problem);
 int branches_enlist(const struct request *request, struct api_problem *ret_problem);
 int branches_commit(const struct request *request, struct api_problem *ret_problem);

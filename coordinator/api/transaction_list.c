@@ -215,6 +215,8 @@ static int read_filters(const struct request *request, struct filters *filters,
     if (error == 0)
         error = query_cursor(request, list, ret_problem);
     if (error == 0)
+        error = query_bool(request, "in_doubt", &list->in_doubt, ret_problem);
+    if (error == 0)
         error = query_bool(request, "payloads", &list->payloads, ret_problem);
     list->definition = filters->definition[0] != '\0' ? filters->definition : NULL;
     list->participant = filters->participant[0] != '\0' ? filters->participant : NULL;

@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-#define COMMAND_OPTIONS_MAX 12u
+#define COMMAND_OPTIONS_MAX 16u
 #define OPTION_VALUES_MAX   64u /* of one option that may be repeated; more are refused */
 #define OPERANDS_MAX        64u
 
@@ -76,6 +76,8 @@ int tx_watch(const struct cli *cli, const struct arguments *arguments);
 int tx_list(const struct cli *cli, const struct arguments *arguments);
 int tx_abort(const struct cli *cli, const struct arguments *arguments);
 int tx_retry(const struct cli *cli, const struct arguments *arguments);
+int tx_resolve(const struct cli *cli, const struct arguments *arguments);
+int tx_forget(const struct cli *cli, const struct arguments *arguments);
 int tx_begin(const struct cli *cli, const struct arguments *arguments);
 int tx_commit(const struct cli *cli, const struct arguments *arguments);
 int def_apply(const struct cli *cli, const struct arguments *arguments);

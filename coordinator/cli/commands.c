@@ -31,6 +31,11 @@ const struct option_spec global_options[] = {
         "label", 'l', "NAME=VALUE", true, "a label to find it by; may be repeated"                 \
     }
 
+#define OPTION_YES                                                                                 \
+    {                                                                                              \
+        "yes", 'y', NULL, false, "do not ask (needed where standard input is no terminal)"         \
+    }
+
 const struct command_spec commands[] = {
     {
         .group = "tx",
@@ -102,7 +107,11 @@ const struct command_spec commands[] = {
         .group = "tx",
         .name = "list",
         .operands = "",
-        .options = {{"state", 's', "STATE", false,
+        .options = {{"in-doubt", 0, NULL, false,
+                     "only those with a branch that has not acknowledged its decision"},
+                    {"parked", 0, NULL, false, "as --state parked: an operator must look"},
+                    {"mixed", 0, NULL, false, "as --outcome mixed: a branch ended otherwise"},
+                    {"state", 's', "STATE", false,
                      "only those in this state (preparing, parked, ...)"},
                     {"outcome", 0, "OUTCOME", false, "committed, aborted, compensated or mixed"},
                     {"definition", 'd', "NAME", false, "only those of this definition"},
@@ -158,6 +167,63 @@ const struct command_spec commands[] = {
         .examples = "trothctl tx list --state parked\n"
                     "trothctl tx retry 0198f3a2-1c45-8abc-848d-15800000002a",
         .run = tx_retry,
+    },
+    {
+        .group = "tx",
+        .name = "resolve",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"branch", 'b', "N", false, "which; may be left out where only one waits"},
+                    {"as", 0, "committed|aborted|compensated", false,
+                     "what it has come to at its participant; must be given"},
+                    {"reason", 'r', "TEXT", false, "why, for whoever looks later; must be given"},
+                    {"by", 0, "NAME", false, "who says so (default: the local user)"},
+                    OPTION_YES,
+                    {"force", 0, NULL, false, "also what is unsafe; it says first what that is"}},
+        .summary = "settle by hand a branch whose participant does not answer",
+        .text = "Say what has happened, not what you wish for: look first. committed: its work is "
+                "done,\n"
+                "and stays. aborted: it never acted, and never will. compensated: what it did is "
+                "undone,\n"
+                "perhaps by you. Steps that were executed or compensated by hand are never sent "
+                "again.\n"
+                "A branch of a two-phase commit is told the decision all the same until it "
+                "answers; if\n"
+                "it ended otherwise the outcome becomes mixed, with an event that says so. When it "
+                "will\n"
+                "never answer: tx forget.\n\n"
+                "Your word is durable when this command says so, and stands in tx show, in the "
+                "journal\n"
+                "and in the event, with who and why. Saying the same again is safe. "
+                "docs/operations.md\n"
+                "has the whole way from \"in doubt\" to the end, with the SQL for a DBA.",
+        .examples =
+            "trothctl tx list --in-doubt\n"
+            "trothctl tx resolve 0198f3a2-1c45-8abc-848d-15800000002a --as committed \\\n"
+            "    --reason 'COMMIT PREPARED by hand, ticket 4711'\n"
+            "trothctl tx resolve 0198f3a2 -b 2 --as compensated -r 'refunded by hand' --yes",
+        .run = tx_resolve,
+    },
+    {
+        .group = "tx",
+        .name = "forget",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"reason", 'r', "TEXT", false, "why, for whoever looks later; must be given"},
+                    {"by", 0, "NAME", false, "who says so (default: the local user)"},
+                    OPTION_YES,
+                    {"force", 0, NULL, false, "also where a participant cannot ask by itself"}},
+        .summary = "end a transaction that only waits for a participant's acknowledgement",
+        .text = "For a participant that is gone for good. The outcome stays as it is; every branch "
+                "must\n"
+                "have ended, by its own answer or by tx resolve. A participant that comes back all "
+                "the\n"
+                "same and can ask (binding batch) is still told what was decided.",
+        .examples = "trothctl tx forget 0198f3a2-1c45-8abc-848d-15800000002a --reason 'bank_b was "
+                    "scrapped'",
+        .run = tx_forget,
     },
     {
         .group = "tx",

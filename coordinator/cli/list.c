@@ -142,8 +142,21 @@ static int list_filters(const struct arguments *arguments, struct call *call)
                    {"label", "label"},
                    {"key", "key"},
                    {"gtid", "gtid"}};
+    static const struct {
+        const char *option, *parameter, *value;
+    } words[] = {{"in-doubt", "in_doubt", "true"},
+                 {"parked", "state", "parked"},
+                 {"mixed", "outcome", "mixed"}};
     const char *age = arguments_value(arguments, "older-than");
     uint64_t us;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (arguments_value(arguments, words[i].option) == NULL)
+            continue;
+        if (i > 0 && arguments_value(arguments, words[i].parameter) != NULL)
+            return cli_complain(CLI_EXIT_USAGE, "--%s and --%s exclude each other", words[i].option,
+                                words[i].parameter);
+        call_append_query(call, words[i].parameter, words[i].value);
+    }
     if (age != NULL && duration_parse(age, strlen(age), &us) != 0)
         return cli_complain(CLI_EXIT_USAGE, "--older-than: '%s' is no duration", age);
     for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {

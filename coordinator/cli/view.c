@@ -15,6 +15,7 @@ static bool any_step(const cJSON *transaction, const char *state)
     const cJSON *step;
     cJSON_ArrayForEach (step, member(transaction, "steps"))
         if (item_is(member(step, "state"), state) ||
+            item_is(member(member(step, "unconfirmed"), "state"), state) ||
             item_is(member(member(step, "earlier_abort"), "state"), state))
             return true;
     return false;
@@ -328,12 +329,66 @@ static void append_earlier_abort(struct buffer *text, const cJSON *abort, const 
     append_tries(text, abort, participant, now_us);
 }
 
+/* An operator has said how it ended, and it has not. */
+static void append_unconfirmed(struct buffer *text, const cJSON *owed, const cJSON *participant,
+                               uint64_t now_us)
+{
+    const cJSON *state = member(owed, "state");
+    if (item_is(state, "parked"))
+        buffer_append_text(text, " has refused what was decided: tx retry, or tx forget");
+    else
+        buffer_append_format(text, " has not confirmed it, and is told to %s",
+                             item_is(state, "committing") ? "commit" : "abort");
+    append_tries(text, owed, participant, now_us);
+}
+
+/* "2 credit at bank_b: committed, says alice@ops-1, 2026-11-21 06:10:00.000Z: ticket 4711" */
+static void append_word(struct buffer *text, const char *before, const cJSON *step,
+                        const cJSON *word)
+{
+    buffer_append_text(text, before);
+    append_who(text, step, "name");
+    buffer_append_text(text, ": ");
+    if (member(word, "as") != NULL)
+        text_append_item(text, member(word, "as"));
+    else
+        buffer_append_text(text, "forgotten");
+    buffer_append_text(text, member(word, "forced") != NULL ? ", forced, says " : ", says ");
+    text_append_item(text, member(word, "by"));
+    buffer_append_text(text, ", ");
+    view_append_time(text, member(word, "at"));
+    append_reason(text, word);
+    buffer_append_char(text, '\n');
+}
+
+static void append_by_hand(const cJSON *transaction, struct buffer *text)
+{
+    const cJSON *step;
+    const char *before = "by hand  ";
+    cJSON_ArrayForEach (step, member(transaction, "steps")) {
+        const cJSON *words[] = {member(step, "resolved"), member(step, "forgotten")};
+        for (size_t i = 0; i < 2; i++) {
+            if (words[i] == NULL)
+                continue;
+            append_word(text, before, step, words[i]);
+            before = "         ";
+        }
+    }
+}
+
 static void append_missing(const cJSON *transaction, uint64_t now_us, struct buffer *text)
 {
     const cJSON *step;
     const char *before = "missing  ";
     cJSON_ArrayForEach (step, member(transaction, "steps")) {
         const cJSON *abort = member(step, "earlier_abort");
+        const cJSON *unconfirmed = member(step, "unconfirmed");
+        if (unconfirmed != NULL) {
+            buffer_append_text(text, before);
+            append_who(text, step, "name");
+            append_unconfirmed(text, unconfirmed, member(step, "participant"), now_us);
+            before = "         ";
+        }
         if (owed(step) != NULL) {
             buffer_append_text(text, before);
             append_who(text, step, "name");
@@ -428,6 +483,7 @@ void view_append_head(const struct cli *cli, const cJSON *transaction, uint64_t 
         buffer_append_char(ret_text, '\n');
     }
     append_missing(transaction, now_us, ret_text);
+    append_by_hand(transaction, ret_text);
     buffer_append_text(ret_text, "gtid     ");
     text_append_item(ret_text, member(transaction, "gtid"));
     buffer_append_char(ret_text, '\n');

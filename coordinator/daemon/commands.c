@@ -292,11 +292,11 @@ void commands_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg
     entry = find_open(&what);
     if (entry == NULL)
         return;
-    uint64_t parked = entry->txn.in[TXN_BRANCH_PARKED], aborts = entry->txn.parked_aborts;
+    uint64_t parked = entry->txn.in[TXN_BRANCH_PARKED], aborts = entry->txn.owed_parked;
     struct txn_event event = {.kind = TXN_EVENT_RESUMED};
     if ((parked | aborts) != 0)
         driver_step(driver, entry, &event);
-    if (entry->txn.in[TXN_BRANCH_PARKED] == parked && entry->txn.parked_aborts == aborts) {
+    if (entry->txn.in[TXN_BRANCH_PARKED] == parked && entry->txn.owed_parked == aborts) {
         struct api_problem problem;
         api_refuse_retry(&problem, &entry->txn, entry->ended, (parked | aborts) != 0);
         fn(arg, &problem, NULL, false);

@@ -15,7 +15,9 @@ struct metrics_mark metrics_mark(const struct txn *txn)
                                  .outcome = txn->outcome,
                                  .compensated = txn->in[TXN_BRANCH_COMPENSATED],
                                  .parked = txn->in[TXN_BRANCH_PARKED],
-                                 .parked_aborts = txn->parked_aborts,
+                                 .owed_parked = txn->owed_parked,
+                                 .worded = txn->worded,
+                                 .forgotten = txn->forgotten,
                                  .attempt = txn->attempt,
                                  .conflicts = txn->conflicts};
 }
@@ -37,18 +39,30 @@ void metrics_count(struct metrics *metrics, const struct txn *txn,
         metrics->fallbacks[txn->fallback_cause]++;
     metrics->compensations += bits(txn->in[TXN_BRANCH_COMPENSATED] & ~before->compensated);
     metrics->parked_steps += bits(txn->in[TXN_BRANCH_PARKED] & ~before->parked) +
-                             bits(txn->parked_aborts & ~before->parked_aborts);
+                             bits(txn->owed_parked & ~before->owed_parked);
     if (before->state != TXN_PREPARING && txn->state == TXN_PREPARING) {
         metrics->attempts_ordered += txn_in_order(txn) ? 1 : 0;
         metrics->attempts_parallel += txn_in_order(txn) ? 0 : 1;
     }
+    for (uint64_t said = txn->worded & ~before->worded; said != 0; said &= said - 1)
+        metrics->resolved_steps[txn->branches[__builtin_ctzll(said)].word]++;
+    metrics->forgotten_steps += bits(txn->forgotten & ~before->forgotten);
     if (event == TXN_EVENT_RESUMED) {
         metrics->resumed_steps += bits(before->parked & ~txn->in[TXN_BRANCH_PARKED]) +
-                                  bits(before->parked_aborts & ~txn->parked_aborts);
+                                  bits(before->owed_parked & ~txn->owed_parked);
     }
+}
+
+bool metrics_in_doubt(const struct txn *txn)
+{
+    uint64_t told = txn->in[TXN_BRANCH_PREPARED] | txn->in[TXN_BRANCH_COMMITTING] |
+                    txn->in[TXN_BRANCH_ABORTING] | txn->in[TXN_BRANCH_PARKED];
+    if (txn->delegated_branch != 0)
+        told |= txn->in[TXN_BRANCH_EXECUTING];
+    return txn->owed != 0 || (txn->protocol == TXN_PROTOCOL_2PC && told != 0);
 }
 
 bool metrics_is_parked(const struct txn *txn)
 {
-    return (txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts) != 0;
+    return (txn->in[TXN_BRANCH_PARKED] | txn->owed_parked) != 0;
 }

@@ -26,6 +26,7 @@ struct metrics {
     uint64_t mixed;
     uint64_t fallbacks[TXN_CAUSE_COUNT];
     uint64_t compensations, parked_steps, resumed_steps;
+    uint64_t resolved_steps[TXN_WORD_COUNT], forgotten_steps; /* by an operator */
     uint64_t attempts_parallel, attempts_ordered; /* of two-phase commit, whose prepares began */
     uint64_t refused[REFUSAL_COUNT];
 };
@@ -34,7 +35,7 @@ struct metrics {
 struct metrics_mark {
     enum txn_state state;
     enum txn_outcome outcome;
-    uint64_t compensated, parked, parked_aborts; /* branches */
+    uint64_t compensated, parked, owed_parked, worded, forgotten; /* branches */
     uint32_t attempt, conflicts;
 };
 
@@ -45,6 +46,8 @@ void metrics_count(struct metrics *metrics, const struct txn *txn,
                    const struct metrics_mark *before, enum txn_event_kind event);
 /* A fallback counts when the write that ends the attempt is durable. */
 bool metrics_fell_back(const struct txn *txn, const struct metrics_mark *before);
+/* A branch may be prepared, or have acted for all, and has not acknowledged what was decided. */
+bool metrics_in_doubt(const struct txn *txn);
 /* Something of it waits for an operator. */
 bool metrics_is_parked(const struct txn *txn);
 

@@ -18,7 +18,7 @@ static bool calls(const struct txn *txn)
         bool waits = branch->retry_at.us != 0;
         if ((busy >> i & 1u) != 0 && !waits)
             return true;
-        if ((txn->owed_aborts >> i & 1u) != 0 && (txn->parked_aborts >> i & 1u) == 0 &&
+        if ((txn->owed >> i & 1u) != 0 && (txn->owed_parked >> i & 1u) == 0 &&
             branch->abort_at.us == 0)
             return true;
     }

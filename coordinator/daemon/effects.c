@@ -299,6 +299,9 @@ static void reply(struct driver *driver, struct entry *entry, const struct txn_e
     case TXN_REPLY_COMPLETED:
         answer_level(entry, effect->reply);
         break;
+    case TXN_REPLY_RESOLVED:
+        answer_word(entry, effect->number, effect->error);
+        break;
     case TXN_REPLY_COUNT:
         assert(false);
     }

@@ -38,6 +38,7 @@
 #include "ready.h"
 #include "recovery.h"
 #include "registry.h"
+#include "settling.h"
 #include "state.h"
 #include "submit.h"
 #include "table.h"
@@ -354,6 +355,8 @@ struct api_host driver_api_host(struct driver *driver)
                              .commit = commands_commit,
                              .abort = commands_abort,
                              .retry = commands_retry,
+                             .resolve = settling_resolve,
+                             .forget = settling_forget,
                              .get = queries_get,
                              .list = queries_list,
                              .inquire = queries_inquire,

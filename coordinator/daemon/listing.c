@@ -12,6 +12,7 @@
 #include <txn/txn.h>
 
 #include "answer.h"
+#include "counting.h"
 #include "entry.h"
 #include "state.h"
 #include "table.h"
@@ -29,8 +30,8 @@ struct page {
 
 bool listing_in_memory(const struct api_list *list)
 {
-    return list->state != NULL && strcmp(list->state, "open") != 0 &&
-           strcmp(list->state, "ended") != 0;
+    return list->in_doubt || (list->state != NULL && strcmp(list->state, "open") != 0 &&
+                              strcmp(list->state, "ended") != 0);
 }
 
 /* Before in the list: began later; at the same time the greater gtid. */
@@ -45,7 +46,8 @@ static bool is_before(struct wall at, const troth_gtid *gtid, struct wall other_
 /* "parked": also where other steps go on beside what is parked. */
 static bool is_in_state(const struct entry *entry, const char *state)
 {
-    return state == NULL || strcmp(state, entry_state_name(entry)) == 0 ||
+    return state == NULL || strcmp(state, "open") == 0 ||
+           strcmp(state, entry_state_name(entry)) == 0 ||
            (strcmp(state, TXN_PARKED_NAME) == 0 && entry_is_parked(entry));
 }
 
@@ -76,7 +78,7 @@ static bool is_wanted(const struct page *page, const struct entry *entry)
     const struct txn_origin *origin = &entry->origin;
     return !entry->looking_up && has_label(origin, list->label) &&
            listing_in_range(list, &origin->gtid) && origin->began_at.us >= list->after.us &&
-           is_in_state(entry, list->state) &&
+           is_in_state(entry, list->state) && (!list->in_doubt || metrics_in_doubt(&entry->txn)) &&
            (list->outcome == NULL ||
             strcmp(list->outcome, txn_outcome_name(entry->txn.outcome)) == 0) &&
            (list->definition == NULL || span_is(origin->definition, list->definition)) &&

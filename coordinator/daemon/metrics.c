@@ -76,7 +76,8 @@
     X(OLDEST_OPEN, "troth_oldest_open_transaction_seconds", "gauge",                               \
       "How long the oldest open transaction has been open; 0: none is.")                           \
     X(OLDEST_DOUBT, "troth_oldest_in_doubt_transaction_seconds", "gauge",                          \
-      "The same of those with a branch that is prepared and has not acknowledged its decision.")   \
+      "The same of those with a branch that may be prepared and has not acknowledged its "         \
+      "decision.")                                                                                 \
     X(LEADING, "troth_leading", "gauge", "1: this node leads the journal and serves requests.")    \
     X(JOURNAL_CONNECTED, "troth_journal_connected", "gauge",                                       \
       "1: the journal's database is connected.")                                                   \
@@ -279,12 +280,6 @@ struct open_summary {
     uint64_t oldest_doubt_us; /* the same */
 };
 
-static bool in_doubt(const struct txn *txn)
-{
-    return txn->protocol == TXN_PROTOCOL_2PC &&
-           (txn->in[TXN_BRANCH_PREPARED] | txn->in[TXN_BRANCH_COMMITTING]) != 0;
-}
-
 static struct open_summary sum_up(const struct driver *driver)
 {
     struct open_summary sum = {.oldest_us = UINT64_MAX, .oldest_doubt_us = UINT64_MAX};
@@ -295,7 +290,7 @@ static struct open_summary sum_up(const struct driver *driver)
             sum.parked += entry_is_parked(entry) ? 1 : 0;
             if (began_us < sum.oldest_us)
                 sum.oldest_us = began_us;
-            if (in_doubt(&entry->txn) && began_us < sum.oldest_doubt_us)
+            if (metrics_in_doubt(&entry->txn) && began_us < sum.oldest_doubt_us)
                 sum.oldest_doubt_us = began_us;
         }
     }

@@ -81,7 +81,7 @@ static void say_of_each(struct entry *entry, uint64_t mask, enum notice kind, en
     for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
         const struct txn_branch *branch = &entry->branches[i];
         if ((mask >> i & 1u) != 0) {
-            bool earlier = (entry->txn.parked_aborts >> i & 1u) != 0;
+            bool earlier = (entry->txn.owed_parked >> i & 1u) != 0;
             say(entry, kind, level, message, branch,
                 earlier ? branch->abort_reason : branch->reason);
         }
@@ -98,17 +98,35 @@ static void notice_parked(struct entry *entry, const struct metrics_mark *before
                           enum txn_event_kind event)
 {
     const struct txn *txn = &entry->txn;
-    uint64_t was = before->parked | before->parked_aborts;
-    uint64_t is = txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts;
+    uint64_t was = before->parked | before->owed_parked;
+    uint64_t is = txn->in[TXN_BRANCH_PARKED] | txn->owed_parked;
     say_of_each(entry, is & ~was, NOTICE_PARKED, LOG_WARN, "parked: an operator must look");
     if (event == TXN_EVENT_RESUMED)
         say_of_each(entry, was & ~is, NOTICE_RESUMED, LOG_INFO, "resumed: it is tried again");
+}
+
+/* Who, and why: his word as it stands in the journal. */
+static void notice_words(struct entry *entry, const struct metrics_mark *before)
+{
+    const struct txn *txn = &entry->txn;
+    uint64_t resolved = txn->worded & ~before->worded;
+    uint64_t forgotten = txn->forgotten & ~before->forgotten;
+    for (uint32_t i = 0; i < txn->branches_count; i++) {
+        const struct txn_branch *branch = &entry->branches[i];
+        if ((resolved >> i & 1u) != 0)
+            say(entry, NOTICE_RESOLVED, LOG_WARN, "resolved by an operator", branch,
+                branch->resolved);
+        if ((forgotten >> i & 1u) != 0)
+            say(entry, NOTICE_RESOLVED, LOG_WARN, "forgotten by an operator: it is not asked again",
+                branch, branch->forgotten);
+    }
 }
 
 void notice_step(struct entry *entry, const struct metrics_mark *before, enum txn_event_kind event)
 {
     const struct txn *txn = &entry->txn;
     notice_parked(entry, before, event);
+    notice_words(entry, before);
     if (metrics_fell_back(txn, before)) {
         const struct txn_branch *branch = branch_of(entry, txn->fallback_branch);
         say(entry, NOTICE_FELL_BACK, LOG_WARN, "fell back from two-phase commit to a saga", branch,

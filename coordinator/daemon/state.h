@@ -58,6 +58,7 @@ enum notice {
     NOTICE_TRY,
     NOTICE_PARTICIPANT,
     NOTICE_REFUSED,
+    NOTICE_RESOLVED,
     NOTICE_COUNT
 };
 

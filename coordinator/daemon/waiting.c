@@ -66,6 +66,16 @@ int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_
     return 0;
 }
 
+int answer_wait_word(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch)
+{
+    struct waiter *waiter = new_waiter(entry, fn, arg, true, 0);
+    if (waiter == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    waiter->resolves = true;
+    waiter->enlists = branch;
+    return 0;
+}
+
 struct mono answer_next(const struct entry *entry)
 {
     struct mono next = {0};
@@ -119,7 +129,7 @@ void answer_level(struct entry *entry, enum txn_reply_level level)
     entry->decided |= level == TXN_REPLY_DECIDED;
     entry->completed |= level == TXN_REPLY_COMPLETED;
     for (struct waiter **at = &entry->waiters; *at != NULL;)
-        if ((*at)->enlists == 0 && answer_is_due(entry, (*at)->level))
+        if ((*at)->enlists == 0 && !(*at)->resolves && answer_is_due(entry, (*at)->level))
             answer_one(entry, at);
         else
             at = &(*at)->next;
@@ -131,12 +141,32 @@ void answer_enlisted(struct entry *entry, uint32_t branch, int error)
 {
     struct api_problem problem;
     for (struct waiter **at = &entry->waiters; *at != NULL;) {
-        if ((*at)->enlists != branch) {
+        if ((*at)->enlists != branch || (*at)->resolves) {
             at = &(*at)->next;
         } else if (error == 0) {
             answer_one(entry, at);
         } else {
             api_refuse_branch(&problem, branch, error, &entry->txn);
+            refuse(at, &problem);
+        }
+    }
+}
+
+/* --- an operator's word ----------------------------------------------------------------------- */
+
+void answer_word(struct entry *entry, uint32_t branch, int error)
+{
+    struct api_problem problem;
+    for (struct waiter **at = &entry->waiters; *at != NULL;) {
+        if (!(*at)->resolves || (*at)->enlists != branch) {
+            at = &(*at)->next;
+        } else if (error == 0) {
+            answer_one(entry, at);
+        } else {
+            if (error == TROTH_ERROR_EXISTS)
+                api_refuse_overruled(&problem, &entry->txn, branch);
+            else
+                api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
             refuse(at, &problem);
         }
     }
@@ -148,7 +178,8 @@ void answer_enlisted(struct entry *entry, uint32_t branch, int error)
 static bool may_be_shown(const struct entry *entry, const struct waiter *waiter)
 {
     enum txn_told told = txn_told(&entry->txn);
-    return waiter->enlists == 0 && (told == TXN_TOLD_OUTCOME || told == TXN_TOLD_ACCEPTED);
+    return waiter->enlists == 0 && !waiter->resolves &&
+           (told == TXN_TOLD_OUTCOME || told == TXN_TOLD_ACCEPTED);
 }
 
 bool answer_is_stuck(const struct entry *entry, const struct waiter *waiter)
@@ -174,6 +205,8 @@ static void answer_without(struct entry *entry, struct waiter **at, enum api_why
     }
     if (txn_told(&entry->txn) == TXN_TOLD_NOTHING)
         api_refuse_unavailable(&problem, why);
+    else if ((*at)->resolves)
+        api_refuse_unknown_word(&problem, &entry->origin.gtid, why);
     else if ((*at)->enlists != 0)
         api_refuse_unknown_enlistment(&problem, &entry->origin.gtid, (*at)->enlists, why);
     else
@@ -208,14 +241,17 @@ bool answer_overdue(struct entry *entry, struct mono now)
     return true;
 }
 
-/* With a problem, or (NULL) with the state as it is. */
+/* With a problem, or (NULL) with the state as it is: but an operator's word has its own answer,
+ * which comes when it is durable. */
 void answer_all(struct entry *entry, const struct api_problem *problem)
 {
-    while (entry->waiters != NULL)
+    for (struct waiter **at = &entry->waiters; *at != NULL;)
         if (problem != NULL)
-            refuse(&entry->waiters, problem);
+            refuse(at, problem);
+        else if ((*at)->resolves)
+            at = &(*at)->next;
         else
-            answer_one(entry, &entry->waiters);
+            answer_one(entry, at);
 }
 
 /* One timer serves the core and the clients that wait. */

@@ -18,6 +18,7 @@ struct waiter {
     enum api_reply level;
     uint32_t enlists; /* waits for the acknowledgement of this branch; 0: for the outcome */
     bool fresh;
+    bool resolves;     /* an operator, for his word on branch `enlists` (0: forget) */
     bool aborts;       /* it said abort: an outcome of committed is a refusal */
     bool late;         /* its time was over, and nothing durable could be said */
     struct mono until; /* answered with the state reached by then */
@@ -31,6 +32,10 @@ struct waiter *answer_wait(struct entry *entry, api_view_fn fn, void *arg, enum 
 /* It need not wait any longer. */
 void answer_now(struct entry *entry, struct waiter *waiter);
 int answer_wait_enlisted(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch);
+/* For an operator's word on that branch, 0: that it is forgotten. */
+int answer_wait_word(struct entry *entry, api_view_fn fn, void *arg, uint32_t branch);
+/* error: 0, or TROTH_ERROR_EXISTS, _NO_MEMORY. */
+void answer_word(struct entry *entry, uint32_t branch, int error);
 /* error: 0, or why the core refused the enlistment. */
 void answer_enlisted(struct entry *entry, uint32_t branch, int error);
 /* Nothing goes on before an operator has looked: there is nothing to wait for. */

@@ -29,7 +29,8 @@ struct row {
 static const struct row rows[TXN_BRANCH_STATE_COUNT] = {
     [TXN_BRANCH_IDLE] = {"idle", HEARS_IF_ASKED, MAY_IF_UNACCOUNTED, ABORTS,
                          BNEXT(PREPARING) | BNEXT(EXECUTING) | BNEXT(ABORTING) | BNEXT(ABORTED) |
-                             BNEXT(BEHIND) | BNEXT(UNCERTAIN)},
+                             BNEXT(BEHIND) | BNEXT(UNCERTAIN) | BNEXT(COMMITTED) | BNEXT(DONE) |
+                             BNEXT(HEURISTIC)}, /* the last three: an operator said so before */
     [TXN_BRANCH_ENLISTING] = {"enlisting", HEARS_ABORT, MAY_HAVE, ABORTS,
                               BNEXT(IDLE) | BNEXT(PREPARED) | BNEXT(READ_ONLY) | BNEXT(ABORTING)},
     [TXN_BRANCH_PREPARING] = {"preparing", HEARS_ABORT, MAY_HAVE, ABORTS,
@@ -43,7 +44,7 @@ static const struct row rows[TXN_BRANCH_STATE_COUNT] = {
     [TXN_BRANCH_EXECUTING] = {"executing", HEARS_NOTHING, MAY_IF_LEFT, STAYS,
                               BNEXT(COMMITTED) | BNEXT(REFUSED) | BNEXT(ABORTING) | BNEXT(ABORTED) |
                                   BNEXT(DONE) | BNEXT(SKIPPED) | BNEXT(UNCERTAIN) | BNEXT(PARKED) |
-                                  BNEXT(IDLE)},
+                                  BNEXT(IDLE) | BNEXT(HEURISTIC)},
     [TXN_BRANCH_COMMITTING] = {"committing", HEARS_NOTHING, MAY_HAVE, COMMITS_OR_ABORTS,
                                BNEXT(COMMITTED) | BNEXT(PARKED) | BNEXT(HEURISTIC)},
     [TXN_BRANCH_COMMITTED] = {"committed", HEARS_NOTHING, MAY_HAVE, STAYS, BNEXT(HEURISTIC)},
@@ -65,7 +66,8 @@ static const struct row rows[TXN_BRANCH_STATE_COUNT] = {
     [TXN_BRANCH_ASKING] = {"asking", HEARS_NOTHING, MAY_HAVE, STAYS,
                            BNEXT(UNCERTAIN) | BNEXT(COMPENSATED) | BNEXT(PARKED)},
     [TXN_BRANCH_COMPENSATING] = {"compensating", HEARS_NOTHING, MAY_HAVE, STAYS,
-                                 BNEXT(COMPENSATED) | BNEXT(PARKED) | BNEXT(ASKING)},
+                                 BNEXT(COMPENSATED) | BNEXT(PARKED) | BNEXT(ASKING) |
+                                     BNEXT(HEURISTIC)},
     [TXN_BRANCH_COMPENSATED] = {"compensated", HEARS_NOTHING, MAY_HAVE, STAYS, 0},
 };
 
@@ -93,7 +95,7 @@ void txn_branch_set(struct txn *txn, struct txn_branch *branch, enum txn_branch_
 
 bool txn_branch_hears_abort(const struct txn *txn, const struct txn_branch *branch)
 {
-    bool earlier = (txn->owed_aborts & txn_bit(txn, branch)) != 0;
+    bool earlier = (txn->owed & txn_bit(txn, branch)) != 0;
     switch (rows[branch->state].hears) {
     case HEARS_NOTHING:
         return false;

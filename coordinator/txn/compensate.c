@@ -215,6 +215,17 @@ static void compensate_answered(struct step *step)
     unknown(step, branch);
 }
 
+void txn_undone_said(struct step *step, struct txn_branch *branch, bool undone)
+{
+    struct txn *txn = step->txn;
+    branch->retry_at.us = 0;
+    txn->renews &= ~txn_bit(txn, branch);
+    txn_branch_set(txn, branch, undone ? TXN_BRANCH_COMPENSATED : TXN_BRANCH_HEURISTIC);
+    if (!undone)
+        txn->strayed |= txn_bit(txn, branch);
+    compensate_ready(step);
+}
+
 static void status_answered(struct step *step)
 {
     const struct result *result = step->event->of.result;
@@ -325,9 +336,10 @@ void txn_on_compensating_resumed(struct step *step)
 {
     struct txn *txn = step->txn;
     txn_on_earlier_resumed(step);
-    if (txn->in[TXN_BRANCH_PARKED] == 0)
+    uint64_t parked = txn->in[TXN_BRANCH_PARKED] & ~txn->resolving; /* [RESOLVEDACTS] */
+    if (parked == 0)
         return;
-    for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
+    for (uint64_t mask = parked; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
         branch->retry_at.us = 0;
         txn_branch_set(txn, branch, TXN_BRANCH_COMPENSATING);

@@ -59,7 +59,7 @@ void txn_concluded_settle(struct step *step)
         return;
     if (txn->strayed != 0 && txn->outcome != TXN_OUTCOME_MIXED)
         txn_mixed(step, first_strayed(txn));
-    if (txn->writing[TXN_RECORD_OUTCOME] == 0 && txn->owed_aborts == 0)
+    if (txn->writing[TXN_RECORD_OUTCOME] == 0 && txn->owed == 0 && txn->resolving == 0)
         txn_close(step);
 }
 

@@ -193,6 +193,28 @@ bool txn_persist_step(struct step *step, struct txn_branch *branch, enum record_
     return true;
 }
 
+bool txn_persist_word(struct step *step, const struct txn_branch *branch,
+                      enum record_step_state state, struct troth_span said, uint32_t *seq)
+{
+    struct txn *txn = step->txn;
+    struct buffer *texts = step->effects->texts;
+    struct record_step what = {.branch = branch->number,
+                               .attempt = txn->attempt,
+                               .state = state,
+                               .raised = branch->raised,
+                               .resolved = said};
+    size_t at = texts->len;
+    record_step_append(texts, &what);
+    if (!text_kept(step, at))
+        return false;
+    if (*seq == 0)
+        *seq = ++txn->step_seq;
+    struct txn_record *record = txn_persist(step, TXN_RECORD_STEP, true);
+    record->step_seq = (uint64_t)txn->epoch << 32 | *seq;
+    text_set(step, TEXT_STEP, at, &record->step);
+    return true;
+}
+
 void txn_record_people(struct step *step)
 {
     struct buffer *texts = step->effects->texts;

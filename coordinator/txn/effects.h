@@ -18,6 +18,10 @@ void txn_record_members(struct step *step);
  * (false) when there is no memory for its output: then a new leader executes it again, and the
  * guard answers. */
 bool txn_persist_step(struct step *step, struct txn_branch *branch, enum record_step_state state);
+/* An operator's word, forced; under a number of its own where *seq is 0, else in its place. false:
+ * no memory. */
+bool txn_persist_word(struct step *step, const struct txn_branch *branch,
+                      enum record_step_state state, struct troth_span said, uint32_t *seq);
 void txn_record_people(struct step *step); /* steps and failure */
 void txn_record_history(struct step *step);
 void txn_records_point(struct txn_effects *effects);

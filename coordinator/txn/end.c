@@ -26,7 +26,7 @@ void txn_mixed(struct step *step, const struct txn_branch *branch)
 static void end(struct step *step)
 {
     struct txn *txn = step->txn;
-    assert(txn->outcome != TXN_OUTCOME_NONE && txn->owed_aborts == 0);
+    assert(txn->outcome != TXN_OUTCOME_NONE && txn->owed == 0);
     txn_note_moment(step, TXN_MOMENT_ENDED);
     struct txn_record *record = txn_persist(step, TXN_RECORD_END, false);
     record->decision = txn->decision;

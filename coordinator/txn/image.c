@@ -63,7 +63,12 @@ bool txn_image_step_fits(const struct txn_image *image, enum record_step_state s
     case RECORD_STEP_WAITING:
     case RECORD_STEP_DONE:
     case RECORD_STEP_SKIPPED:
+    case RECORD_STEP_ABORTED:
+    case RECORD_STEP_OVERRULED:
+    case RECORD_STEP_FORGOTTEN:
         return true;
+    case RECORD_STEP_COMMITTED:
+        return image->protocol == TXN_PROTOCOL_2PC || image->decision == TXN_ABORT;
     case RECORD_STEP_PARKED:
     case RECORD_STEP_REFUSED:
         return image->decision != TXN_ABORT;

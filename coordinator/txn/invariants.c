@@ -82,11 +82,11 @@ bool txn_aborting_holds(const struct txn *txn)
  * operator, not for a time. */
 static bool earlier_holds(const struct txn *txn)
 {
-    for (uint64_t mask = txn->parked_aborts; mask != 0; mask &= mask - 1)
+    for (uint64_t mask = txn->owed_parked; mask != 0; mask &= mask - 1)
         if (txn->branches[__builtin_ctzll(mask)].abort_at.us != 0)
             return false;
-    return (txn->parked_aborts & ~txn->owed_aborts) == 0 &&
-           (txn->owed_aborts == 0 || txn->attempt > 1);
+    return (txn->owed_parked & ~txn->owed) == 0 && (txn->owed_commits & ~txn->owed) == 0 &&
+           (txn->owed == 0 || txn->attempt > 1 || txn->worded != 0);
 }
 
 static bool nobody_reserved(const struct txn *txn)
@@ -163,7 +163,7 @@ bool txn_compensating_holds(const struct txn *txn)
 bool txn_concluding_holds(const struct txn *txn)
 {
     bool writing = txn->writing[TXN_RECORD_DECISION] + txn->writing[TXN_RECORD_OUTCOME] > 0;
-    bool aborting = txn->outcome != TXN_OUTCOME_NONE && txn->owed_aborts != 0;
+    bool aborting = txn->outcome != TXN_OUTCOME_NONE && (txn->owed | txn->resolving) != 0;
     return (writing || aborting) && earlier_holds(txn) &&
            (IN(EXECUTING) | IN(ABORTING) | IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0 &&
            (txn->decision == TXN_ABORT || txn->outcome != TXN_OUTCOME_NONE ||
@@ -176,10 +176,17 @@ static bool saga_finished(const struct txn *txn)
             IN(COMPENSATING) | IN(ASKING) | IN(PARKED)) == 0;
 }
 
+/* A branch of which an operator said what it came to does nothing any more [RESOLVEDACTS]. */
+bool txn_words_hold(const struct txn *txn)
+{
+    uint64_t acts = IN(EXECUTING) | IN(COMPENSATING) | IN(ASKING) | IN(UNCERTAIN);
+    return (txn->resolving & txn->worded) == 0 && (txn->worded & acts) == 0;
+}
+
 bool txn_finished(const struct txn *txn)
 {
     if (txn->decision == TXN_UNDECIDED || txn->outcome == TXN_OUTCOME_NONE ||
-        txn->unanswered != 0 || txn->writing[TXN_RECORD_OUTCOME] != 0 || txn->owed_aborts != 0 ||
+        txn->unanswered != 0 || txn->writing[TXN_RECORD_OUTCOME] != 0 || txn->owed != 0 ||
         (txn->strayed != 0 && txn->outcome != TXN_OUTCOME_MIXED))
         return false;
     if (txn->protocol == TXN_PROTOCOL_SAGA || txn_following(txn))

@@ -21,6 +21,7 @@ bool txn_stopping_holds(const struct txn *txn);
 bool txn_turning_holds(const struct txn *txn);
 bool txn_compensating_holds(const struct txn *txn);
 bool txn_concluding_holds(const struct txn *txn);
+bool txn_words_hold(const struct txn *txn); /* in every state */
 bool txn_finished(const struct txn *txn);
 bool txn_publishing_holds(const struct txn *txn);
 

@@ -9,6 +9,7 @@
 #include "answers.h"
 #include "branch_states.h"
 #include "decide.h"
+#include "earlier.h"
 #include "effects.h"
 #include "history.h"
 #include "order.h"
@@ -84,6 +85,25 @@ static void branch_refused(struct step *step, struct txn_branch *branch)
         txn_abort(step, TXN_CAUSE_REFUSED, branch->number);
     else
         txn_abort(step, txn->cause, txn->cause_branch);
+}
+
+void txn_delegated_said(struct step *step, bool acted)
+{
+    struct txn *txn = step->txn;
+    struct txn_branch *branch = &txn->branches[0];
+    txn_branch_set(txn, branch, acted ? TXN_BRANCH_COMMITTED : TXN_BRANCH_ABORTED);
+    branch->vote = acted ? VOTE_YES : VOTE_NO;
+    branch->retry_at.us = 0;
+    if (!acted) {
+        bool known = txn->cause != TXN_CAUSE_NONE;
+        txn_abort(step, known ? txn->cause : TXN_CAUSE_CANCELLED, txn->cause_branch);
+        txn_owe(step, branch, OP_ABORT);
+        return;
+    }
+    txn->cause = TXN_CAUSE_NONE;
+    txn->cause_branch = 0;
+    txn_release(step, branch);
+    txn_commit(step);
 }
 
 static void park(struct step *step, struct txn_branch *branch)
@@ -203,13 +223,13 @@ void txn_on_delegated_cancel(struct step *step)
 /* REVOKING: it is under way, unless it is parked: then a cancel asks the branch once more. */
 void txn_on_revoking_cancel(struct step *step)
 {
-    if (txn_parked(step->txn))
+    if (txn_parked(step->txn) && step->txn->resolving == 0)
         txn_on_delegated_cancel(step);
 }
 
 void txn_on_revoking_resumed(struct step *step)
 {
-    if (txn_parked(step->txn))
+    if (txn_parked(step->txn) && step->txn->resolving == 0)
         txn_revoke_delegated(step, step->txn->cause, step->txn->cause_branch);
 }
 

@@ -34,7 +34,7 @@ bool txn_revocation_parked(const struct txn *txn)
 /* All that is owed for earlier attempts is parked, and something is. */
 static bool earlier_parked(const struct txn *txn)
 {
-    return txn->owed_aborts != 0 && txn->owed_aborts == txn->parked_aborts;
+    return txn->owed != 0 && txn->owed == txn->owed_parked;
 }
 
 bool txn_phase2_parked(const struct txn *txn)

@@ -110,6 +110,32 @@ static void phase2_answer(struct step *step, struct txn_branch *branch, enum mes
         txn_again(step, branch, txn_retry_after(step));
 }
 
+/* It has answered once, or an operator has for it. */
+static void heard(struct step *step, struct txn_branch *branch, uint64_t before)
+{
+    struct txn *txn = step->txn;
+    txn->unanswered &= ~txn_bit(txn, branch);
+    txn_release(step, branch); /* also where nothing was heard: it was tried [SLOTUNTILACK] */
+    if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED &&
+        txn->outcome != TXN_OUTCOME_NONE && !txn_mixing(txn))
+        txn_reply(step, TXN_REPLY_COMPLETED);
+}
+
+/* As decided, or otherwise. It is told the decision all the same [RESOLVEDASKED]. */
+void txn_phase2_said(struct step *step, struct txn_branch *branch, bool committed)
+{
+    struct txn *txn = step->txn;
+    uint64_t before = txn->unanswered;
+    bool commits = txn->decision == TXN_COMMIT;
+    branch->retry_at.us = 0;
+    if (committed != commits)
+        txn_heuristic(step, branch);
+    else
+        txn_branch_set(txn, branch, commits ? TXN_BRANCH_COMMITTED : TXN_BRANCH_ABORTED);
+    txn_owe(step, branch, commits ? OP_COMMIT : OP_ABORT);
+    heard(step, branch, before);
+}
+
 /* COMMITTING, ABORTING. */
 void txn_on_acknowledged(struct step *step)
 {
@@ -125,12 +151,8 @@ void txn_on_acknowledged(struct step *step)
          branch->state != TXN_BRANCH_PARKED))
         return;
     uint64_t before = txn->unanswered;
-    txn->unanswered &= ~txn_bit(txn, branch);
     phase2_answer(step, branch, op);
-    txn_release(step, branch); /* also where nothing was heard: it was tried [SLOTUNTILACK] */
-    if (before != 0 && txn->unanswered == 0 && txn->decision != TXN_UNDECIDED &&
-        txn->outcome != TXN_OUTCOME_NONE && !txn_mixing(txn))
-        txn_reply(step, TXN_REPLY_COMPLETED);
+    heard(step, branch, before);
     txn_settle(step);
 }
 
@@ -157,7 +179,7 @@ void txn_on_phase2_resumed(struct step *step)
 {
     struct txn *txn = step->txn;
     bool commits = txn->decision == TXN_COMMIT;
-    uint64_t mask = txn->in[TXN_BRANCH_PARKED];
+    uint64_t mask = txn->in[TXN_BRANCH_PARKED] & ~txn->resolving;
     txn_on_earlier_resumed(step);
     if (mask == 0) {
         txn_settle(step);
@@ -172,7 +194,8 @@ void txn_on_phase2_resumed(struct step *step)
     }
 }
 
-/* All know the decision. Have those before it heard of the end of earlier attempts? */
+/* All know the decision. Have those before it heard of the end of earlier attempts? And no end is
+ * written before an operator's word is, which it may have to take back. */
 static bool earlier_open(struct step *step)
 {
     struct txn *txn = step->txn;
@@ -183,7 +206,7 @@ static bool earlier_open(struct step *step)
         if (txn->concluding != TXN_OUTCOME_MIXED)
             txn_mixed(step, branch);
     }
-    return txn->writing[TXN_RECORD_OUTCOME] > 0 || txn->owed_aborts != 0;
+    return txn->writing[TXN_RECORD_OUTCOME] > 0 || txn->owed != 0 || txn->resolving != 0;
 }
 
 /* Where all branches are told and all records written it goes on to the end. */

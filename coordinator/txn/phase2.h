@@ -12,6 +12,8 @@ void txn_abort_members(struct step *step);
 /* It ended otherwise than decided. */
 void txn_heuristic(struct step *step, struct txn_branch *branch);
 void txn_reply_decided(struct step *step);
+/* COMMITTING, ABORTING: an operator says how it ended. */
+void txn_phase2_said(struct step *step, struct txn_branch *branch, bool committed);
 void txn_on_acknowledged(struct step *step);
 void txn_on_outcome(struct step *step);
 void txn_on_phase2_timer(struct step *step);

@@ -106,6 +106,20 @@ static void revoke_answered(struct step *step, struct txn_branch *pivot)
     }
 }
 
+void txn_pivot_said(struct step *step, struct txn_branch *pivot, bool acted)
+{
+    assert(pivot->kind == TXN_STEP_PIVOT && step->txn->state == TXN_STOPPING);
+    pivot->retry_at.us = 0;
+    txn_branch_set(step->txn, pivot, acted ? TXN_BRANCH_DONE : TXN_BRANCH_ABORTED);
+    if (acted) {
+        step->txn->was_done |= txn_bit(step->txn, pivot);
+        go_forward(step);
+    } else {
+        turn(step);
+        txn_owe(step, pivot, OP_ABORT);
+    }
+}
+
 /* An answer to what was sent before it was to turn: what is known of the step. True: it was the
  * answer of a pivot that is done. */
 static bool late_execute(struct step *step)
@@ -158,17 +172,18 @@ static void revoke_again(struct step *step)
     revoke(step, pivot);
 }
 
-/* STOPPING: the outcome answers it, unless the pivot is parked: then that is asked once more. */
+/* STOPPING: the outcome answers it, unless the pivot is parked: then that is asked once more, but
+ * where an operator's word on it is on its way. */
 void txn_on_stopping_cancel(struct step *step)
 {
-    if (txn_parked(step->txn))
+    if (txn_parked(step->txn) && step->txn->resolving == 0)
         revoke_again(step);
 }
 
 void txn_on_stopping_resumed(struct step *step)
 {
     txn_on_earlier_resumed(step);
-    if (txn_parked(step->txn))
+    if (txn_parked(step->txn) && step->txn->resolving == 0)
         revoke_again(step);
 }
 

@@ -5,6 +5,8 @@
 #include "core.h"
 
 void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number);
+/* STOPPING: an operator says what it did. */
+void txn_pivot_said(struct step *step, struct txn_branch *pivot, bool acted);
 void txn_on_stopping_result(struct step *step);
 void txn_on_stopping_timer(struct step *step);
 void txn_on_stopping_cancel(struct step *step);

@@ -114,6 +114,35 @@ static int recover_branch(struct txn *txn, const struct txn_image *image,
     return 0;
 }
 
+static struct troth_span span_keep(struct buffer *texts, struct troth_span span)
+{
+    size_t at = texts->len;
+    buffer_append_span(texts, span);
+    return (struct troth_span){texts->data + at, span.len};
+}
+
+/* What an operator said of it. false: that is all of the record. */
+static bool recover_word(struct txn *txn, struct txn_branch *branch,
+                         const struct record_step *record, struct buffer *texts)
+{
+    if (record->state == RECORD_STEP_OVERRULED)
+        return false;
+    if (record->state == RECORD_STEP_FORGOTTEN) {
+        txn->forgotten |= txn_bit(txn, branch);
+        branch->forgotten = span_keep(texts, record->resolved);
+        return false;
+    }
+    txn->worded |= txn_bit(txn, branch);
+    branch->resolved = span_keep(texts, record->resolved);
+    if (record->state == RECORD_STEP_COMPENSATED)
+        branch->word = TXN_WORD_COMPENSATED;
+    else
+        branch->word = record->state == RECORD_STEP_ABORTED ? TXN_WORD_ABORTED : TXN_WORD_COMMITTED;
+    if (record->state == RECORD_STEP_COMMITTED && txn->protocol == TXN_PROTOCOL_SAGA)
+        txn->strayed |= txn_bit(txn, branch);
+    return true;
+}
+
 /* What a step's record says: the latest of a branch holds. */
 static int recover_step(struct txn *txn, const struct record_step *record, struct buffer *texts,
                         struct txn_now now)
@@ -130,11 +159,15 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
         [RECORD_STEP_UNDO_PARKED] = TXN_BRANCH_PARKED,
         [RECORD_STEP_UNDO_REFUSED] = TXN_BRANCH_PARKED,
         [RECORD_STEP_COMPENSATED] = TXN_BRANCH_COMPENSATED,
+        [RECORD_STEP_COMMITTED] = TXN_BRANCH_HEURISTIC, /* it stays, though all was to be undone */
+        [RECORD_STEP_ABORTED] = TXN_BRANCH_ABORTED,
     };
     struct txn_branch *branch = txn_branch_find(txn, record->branch);
     if (branch == NULL || txn->attempt + record->raised > TROTH_ATTEMPT_MAX)
         return TROTH_ERROR_SYNTAX;
     branch->raised = record->raised;
+    if (record->resolved.data != NULL && !recover_word(txn, branch, record, texts))
+        return 0;
     /* Behind a pivot the guard answers what the records say; but when the outcome is final it is
      * not asked again, and they are all that is known. */
     if (txn->protocol == TXN_PROTOCOL_2PC && branch->state != TXN_BRANCH_DONE)
@@ -153,11 +186,8 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
     if (record->retry_at.us != 0) /* bounded in the RECOVERED step, when the policy is known */
         branch->retry_at = txn_after(
             now, record->retry_at.us > now.wall.us ? record->retry_at.us - now.wall.us : 0);
-    if (record->output.data != NULL) {
-        size_t at = texts->len;
-        buffer_append_span(texts, record->output);
-        branch->output = (struct troth_span){texts->data + at, record->output.len};
-    }
+    if (record->output.data != NULL)
+        branch->output = span_keep(texts, record->output);
     return 0;
 }
 

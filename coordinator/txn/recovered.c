@@ -3,6 +3,7 @@
  * [KNOWNONLY]. */
 #include "recovered.h"
 #include "branch_states.h"
+#include "by_hand.h"
 #include "compensate.h"
 #include "conclude.h"
 #include "decide.h"
@@ -93,6 +94,12 @@ static bool spent_before(struct step *step)
     return false;
 }
 
+static bool pivot_given_up(struct txn *txn)
+{
+    const struct txn_branch *pivot = txn_pivot(txn);
+    return pivot != NULL && pivot->state == TXN_BRANCH_ABORTED;
+}
+
 /* It goes on with its attempt. Whatever has no record may have run all the same [KNOWNONLY]; what
  * is recorded as done is not asked again. */
 void txn_saga_recovered(struct step *step)
@@ -102,6 +109,7 @@ void txn_saga_recovered(struct step *step)
     bound_schedules(step);
     if (txn->attempt > 1)
         txn_earlier_abort(step, txn_2pc_members(txn), txn->attempt - 1);
+    txn_words_recovered(step);
     if (txn->outcome != TXN_OUTCOME_NONE) {
         recovered_concluded(step);
         return;
@@ -115,6 +123,10 @@ void txn_saga_recovered(struct step *step)
         txn_expired(txn->deadline, step->now)) {
         txn_note_moment(step, TXN_MOMENT_TIMEOUT);
         txn_stop(step, TXN_CAUSE_TIMEOUT, 0);
+        return;
+    }
+    if (pivot_given_up(txn)) { /* and the leader before died behind that record */
+        txn_stop(step, TXN_CAUSE_CANCELLED, 0);
         return;
     }
     if (!spent_before(step))
@@ -134,7 +146,9 @@ static void restart(struct step *step)
 static void undecided(struct step *step)
 {
     struct txn *txn = step->txn;
-    if (txn_delegated(txn))
+    if (txn_delegated(txn) && txn->worded != 0)
+        txn_delegated_said(step, txn->branches[0].word == TXN_WORD_COMMITTED);
+    else if (txn_delegated(txn))
         txn_execute(step); /* the branch decides: ask it */
     else if (txn_falls_back(txn) && !txn_expired(txn->deadline, step->now))
         txn_fall_back(step, TXN_CAUSE_RESTARTED, 0);
@@ -180,10 +194,12 @@ void txn_on_recovered(struct step *step)
         }
         txn_set_state(txn, TXN_COMMITTING);
         txn_commit_members(step);
+        txn_words_recovered(step);
         break;
     case TXN_ABORT:
         txn_set_state(txn, TXN_ABORTING);
         txn_abort_members(step);
+        txn_words_recovered(step);
         break;
     case TXN_UNDECIDED:
     case TXN_DECISION_COUNT:

@@ -73,9 +73,30 @@ void txn_run_begin(struct step *step)
 /* COMMITTING: all branches have acknowledged the commit; now the steps behind the pivot. */
 void txn_follow(struct step *step)
 {
-    for (uint64_t mask = step->txn->in[TXN_BRANCH_BEHIND]; mask != 0;)
-        txn_branch_set(step->txn, txn_take(step->txn, &mask), TXN_BRANCH_IDLE);
+    struct txn *txn = step->txn;
+    for (uint64_t mask = txn->in[TXN_BRANCH_BEHIND]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
+        if ((txn->worded & txn_bit(txn, branch)) != 0) /* before a new leader came */
+            txn_forward_said(step, branch, branch->word == TXN_WORD_COMMITTED);
+    }
     txn_run_begin(step);
+}
+
+/* Given up, it is told so: nothing of it runs later. */
+void txn_forward_said(struct step *step, struct txn_branch *branch, bool done)
+{
+    struct txn *txn = step->txn;
+    uint64_t bit = txn_bit(txn, branch);
+    branch->retry_at.us = 0;
+    txn->renews &= ~bit;
+    txn_branch_set(txn, branch, done ? TXN_BRANCH_DONE : TXN_BRANCH_HEURISTIC);
+    if (done) {
+        txn->was_done |= bit;
+        return;
+    }
+    txn->strayed |= bit;
+    txn_owe(step, branch, OP_ABORT);
 }
 
 /* --- one step's result -------------------------------------------------------------------------
@@ -286,9 +307,10 @@ void txn_on_running_resumed(struct step *step)
 {
     struct txn *txn = step->txn;
     txn_on_earlier_resumed(step);
-    if (txn->in[TXN_BRANCH_PARKED] == 0)
+    uint64_t parked = txn->in[TXN_BRANCH_PARKED] & ~txn->resolving; /* [RESOLVEDACTS] */
+    if (parked == 0)
         return;
-    for (uint64_t mask = txn->in[TXN_BRANCH_PARKED]; mask != 0;) {
+    for (uint64_t mask = parked; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
         txn_branch_set(txn, branch, TXN_BRANCH_EXECUTING);
         txn_try_resumed(step, branch, OP_EXECUTE);

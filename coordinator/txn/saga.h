@@ -7,6 +7,8 @@
 void txn_run(struct step *step);
 void txn_run_begin(struct step *step);
 void txn_follow(struct step *step);
+/* An operator says what became of a step that cannot be taken back. The caller runs on. */
+void txn_forward_said(struct step *step, struct txn_branch *branch, bool done);
 void txn_step_done(struct step *step, struct txn_branch *branch, struct troth_span output);
 /* RUNNING: its tries are over without a result: it may have run. */
 void txn_spent(struct step *step, struct txn_branch *branch, enum txn_cause cause);

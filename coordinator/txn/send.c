@@ -6,23 +6,30 @@
 #include "shape.h"
 #include "timer.h"
 
-/* Every command of a branch leaves through here. */
+static bool spoken(const struct txn *txn, const struct txn_branch *branch)
+{
+    return ((txn->resolving | txn->worded) & txn_bit(txn, branch)) != 0;
+}
+
 /* A command leaves only in the state of its branch that waits for its answer. No prepare or execute
  * leaves behind an abort, no compensation before the turn is durable [EARLYCOMP], no commit before
- * the decision is [EARLYSEND]. */
+ * the decision is [EARLYSEND]. Nothing that acts leaves for a branch of which an operator says what
+ * it came to, from the moment he says so [RESOLVEDACTS]. */
 static bool may_leave(const struct txn *txn, const struct txn_branch *branch, enum message_op op)
 {
     switch (op) {
     case OP_PREPARE:
         return branch->state == TXN_BRANCH_PREPARING && txn->decision == TXN_UNDECIDED;
     case OP_EXECUTE:
-        return branch->state == TXN_BRANCH_EXECUTING && txn->decision != TXN_ABORT;
+        return branch->state == TXN_BRANCH_EXECUTING && txn->decision != TXN_ABORT &&
+               !spoken(txn, branch);
     case OP_COMMIT:
         return branch->state == TXN_BRANCH_COMMITTING && txn->decision == TXN_COMMIT;
     case OP_ABORT:
         return branch->state == TXN_BRANCH_ABORTING;
     case OP_COMPENSATE:
-        return branch->state == TXN_BRANCH_COMPENSATING && txn->decision == TXN_ABORT;
+        return branch->state == TXN_BRANCH_COMPENSATING && txn->decision == TXN_ABORT &&
+               !spoken(txn, branch);
     case OP_STATUS:
         return branch->state == TXN_BRANCH_ASKING && txn->decision == TXN_ABORT;
     case OP_COUNT:

@@ -15,7 +15,7 @@ struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number)
 uint64_t txn_passed(const struct txn *txn)
 {
     return txn->in[TXN_BRANCH_DONE] | txn->in[TXN_BRANCH_SKIPPED] | txn->in[TXN_BRANCH_COMMITTED] |
-           txn->in[TXN_BRANCH_READ_ONLY];
+           txn->in[TXN_BRANCH_READ_ONLY] | txn->in[TXN_BRANCH_HEURISTIC];
 }
 
 uint64_t txn_of_kind(const struct txn *txn, enum txn_step_kind kind)

@@ -48,6 +48,7 @@
  * operator. The transaction goes on in that state with a late answer, or when the operator says so.
  */
 #include "begin.h"
+#include "by_hand.h"
 #include "compensate.h"
 #include "conclude.h"
 #include "decide.h"
@@ -93,13 +94,18 @@ static void noted(struct step *step)
 #define LIST_CLOSED                                                                                \
     [TXN_EVENT_ENLISTED] = txn_on_enlisted_late, [TXN_EVENT_CLOSED] = txn_on_closed_again
 
+#define BY_NOBODY [TXN_EVENT_RESOLVED] = ignored, [TXN_EVENT_FORGOTTEN] = ignored
+/* Where nothing may be said the check says so, and nothing comes of it. */
+#define BY_HAND [TXN_EVENT_RESOLVED] = txn_on_resolved, [TXN_EVENT_FORGOTTEN] = txn_on_forgotten
+
 const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
     [TXN_NEW] =
         {
             .name = "new",
             .next = NEXT(OPEN) | NEXT(BEGINNING) | NEXT(RESERVING) | NEXT(DELEGATED) |
-                    NEXT(RESTARTING) | NEXT(FALLING_BACK) | NEXT(RUNNING) | NEXT(COMPENSATING) |
-                    NEXT(CONCLUDING) | NEXT(COMMITTING) | NEXT(ABORTING) | NEXT(LOST),
+                    NEXT(DECIDING) | NEXT(RESTARTING) | NEXT(FALLING_BACK) | NEXT(RUNNING) |
+                    NEXT(COMPENSATING) | NEXT(CONCLUDING) | NEXT(COMMITTING) | NEXT(ABORTING) |
+                    NEXT(LOST),
             .invariant = always,
             .on =
                 {
@@ -113,6 +119,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_NOBODY,
                     [TXN_EVENT_DURABLE] = ignored,
                     [TXN_EVENT_PUBLISHED] = ignored,
                     [TXN_EVENT_TIMER] = ignored,
@@ -137,6 +144,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_open_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_nothing_sent_timer,
@@ -158,6 +166,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_begun,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_nothing_sent_timer,
@@ -180,6 +189,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
@@ -202,6 +212,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = txn_on_unsendable,
                     [TXN_EVENT_SKIPPED] = txn_on_skipped,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
@@ -223,6 +234,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_delegated,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_nothing_sent_timer,
@@ -244,6 +256,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = txn_on_delegated_unsendable,
                     [TXN_EVENT_SKIPPED] = txn_on_delegated_skipped,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_executed_timer,
@@ -266,6 +279,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_revoking_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_revoking_timer,
@@ -287,6 +301,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_decided,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] =
@@ -310,6 +325,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_phase2_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_outcome,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_phase2_timer,
@@ -332,6 +348,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_phase2_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_aborted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_phase2_timer,
@@ -353,6 +370,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_restarted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_restarting_timer,
@@ -374,6 +392,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_fallen_back,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer,
@@ -396,6 +415,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = txn_on_step_unsendable,
                     [TXN_EVENT_SKIPPED] = txn_on_step_skipped,
                     [TXN_EVENT_RESUMED] = txn_on_running_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_step_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_running_timer,
@@ -418,6 +438,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = txn_on_late_unsent,
                     [TXN_EVENT_SKIPPED] = txn_on_late_skipped,
                     [TXN_EVENT_RESUMED] = txn_on_stopping_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_stopping_timer,
@@ -439,6 +460,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = txn_on_late_unsent,
                     [TXN_EVENT_SKIPPED] = txn_on_late_skipped,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_turned,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer,
@@ -461,6 +483,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = txn_on_compensating_unsendable,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_compensating_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_compensating_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_compensating_timer,
@@ -483,6 +506,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = txn_on_concluding_resumed,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_concluded,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer, /* no deadline: it stands */
@@ -504,6 +528,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = txn_on_published,
                     [TXN_EVENT_TIMER] = txn_on_publish_timer,
@@ -526,6 +551,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_NOBODY,
                     [TXN_EVENT_DURABLE] = ignored,
                     [TXN_EVENT_PUBLISHED] = ignored,
                     [TXN_EVENT_TIMER] = ignored,
@@ -547,6 +573,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_UNSENDABLE] = ignored,
                     [TXN_EVENT_SKIPPED] = ignored,
                     [TXN_EVENT_RESUMED] = ignored,
+                    BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = ignored,

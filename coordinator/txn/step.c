@@ -2,8 +2,10 @@
  * must hold afterwards. */
 #include "step.h"
 #include "branch_states.h"
+#include "by_hand.h"
 #include "effects.h"
 #include "history.h"
+#include "invariants.h"
 #include "timer.h"
 #include "transition.h"
 
@@ -93,12 +95,15 @@ void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now
         return;
     clock_start(&step);
     account(&step);
-    if (fenced_verdict(event))
+    if (fenced_verdict(event)) {
         txn_on_fenced(&step);
-    else
+    } else {
+        txn_words_durable(&step);
         txn_state_row(txn->state)->on[event->kind](&step);
+    }
     txn_records_point(effects);
     assert(txn_state_row(txn->state)->invariant(txn));
+    assert(txn_words_hold(txn));
 }
 
 /* --- names of events and effects -------------------------------------------------------------- */
@@ -111,7 +116,8 @@ static const char *const event_names[TXN_EVENT_COUNT] = {
     [TXN_EVENT_DURABLE] = "durable",     [TXN_EVENT_PUBLISHED] = "published",
     [TXN_EVENT_TIMER] = "timer",         [TXN_EVENT_RECOVERED] = "recovered",
     [TXN_EVENT_FENCED] = "fenced",       [TXN_EVENT_SKIPPED] = "skipped",
-    [TXN_EVENT_RESUMED] = "resumed",
+    [TXN_EVENT_RESUMED] = "resumed",     [TXN_EVENT_RESOLVED] = "resolved",
+    [TXN_EVENT_FORGOTTEN] = "forgotten",
 };
 
 static const char *const effect_names[TXN_EFFECT_COUNT] = {

@@ -9,6 +9,8 @@
 #include "shape.h"
 #include "text.h"
 
+#include <txn/resolve.h>
+
 static const char *const cause_names[TXN_CAUSE_COUNT] = {
     [TXN_CAUSE_NONE] = "none",           [TXN_CAUSE_REFUSED] = "refused",
     [TXN_CAUSE_TIMEOUT] = "timeout",     [TXN_CAUSE_UNREACHABLE] = "unreachable",
@@ -20,7 +22,7 @@ static const char *const cause_names[TXN_CAUSE_COUNT] = {
 static const char *const reply_names[TXN_REPLY_COUNT] = {
     [TXN_REPLY_ENLISTED] = "enlisted",   [TXN_REPLY_REFUSED] = "refused",
     [TXN_REPLY_ACCEPTED] = "accepted",   [TXN_REPLY_DECIDED] = "decided",
-    [TXN_REPLY_COMPLETED] = "completed",
+    [TXN_REPLY_COMPLETED] = "completed", [TXN_REPLY_RESOLVED] = "resolved",
 };
 
 const char *txn_cause_name(enum txn_cause cause)
@@ -97,20 +99,82 @@ static void append_reason(struct buffer *text, struct troth_span reason)
     json_append_string(text, reason);
 }
 
+/* --- an operator's word ------------------------------------------------------------------------
+ */
+
+static const char *const word_names[TXN_WORD_COUNT] = {
+    [TXN_WORD_NONE] = "none",
+    [TXN_WORD_COMMITTED] = "committed",
+    [TXN_WORD_ABORTED] = "aborted",
+    [TXN_WORD_COMPENSATED] = "compensated",
+};
+
+const char *txn_word_name(enum txn_word word)
+{
+    assert(word < TXN_WORD_COUNT);
+    return word_names[word];
+}
+
+void txn_word_append(struct buffer *object, enum txn_word word, struct troth_span by,
+                     struct troth_span reason, bool forced, struct wall at)
+{
+    char text[WALL_TEXT_LEN + 1];
+    buffer_append_char(object, '{');
+    if (word != TXN_WORD_NONE) {
+        buffer_append_text(object, "\"as\":");
+        json_append_text(object, txn_word_name(word));
+        buffer_append_char(object, ',');
+    }
+    buffer_append_text(object, "\"by\":");
+    json_append_string(object, by);
+    buffer_append_text(object, ",\"reason\":");
+    json_append_string(object, reason);
+    wall_format(at, text);
+    buffer_append_text(object, ",\"at\":");
+    json_append_text(object, text);
+    buffer_append_text(object, forced ? ",\"forced\":true}" : "}");
+}
+
+/* --- steps -------------------------------------------------------------------------------------
+ */
+
 /* Of one step without its names, its output and its reason; of one moment. */
 #define STEP_BYTES_MAX   256u
 #define MOMENT_BYTES_MAX 256u
 
-/* Of a step's branch: the abort of an earlier attempt is not acknowledged. */
-static void earlier_abort_append(struct buffer *list, const struct txn_branch *branch, bool parked)
+/* Of a step's branch: the abort of an earlier attempt is not acknowledged; or, behind an operator's
+ * word, the decision itself. */
+static void owed_append(struct buffer *list, const struct txn *txn, const struct txn_branch *branch)
 {
-    buffer_append_text(list, ",\"earlier_abort\":{\"attempt\":");
+    uint64_t bit = txn_bit(txn, branch);
+    bool commits = (txn->owed_commits & bit) != 0, parked = (txn->owed_parked & bit) != 0;
+    bool earlier = branch->abort_attempt < txn->attempt;
+    if ((txn->owed & bit) == 0)
+        return;
+    buffer_append_text(list, earlier ? ",\"earlier_abort\":{" : ",\"unconfirmed\":{");
+    buffer_append_text(list, "\"attempt\":");
     buffer_append_uint(list, branch->abort_attempt);
-    buffer_append_text(list, parked ? ",\"state\":\"parked\"" : ",\"state\":\"aborting\"");
+    buffer_append_text(list, ",\"state\":");
+    json_append_text(list, parked ? "parked" : commits ? "committing" : "aborting");
     buffer_append_text(list, ",\"tries\":");
     buffer_append_uint(list, branch->abort_tries);
     append_reason(list, branch->abort_reason);
     buffer_append_char(list, '}');
+}
+
+/* What an operator said of it, once that is durable. */
+static void words_append(struct buffer *list, const struct txn *txn,
+                         const struct txn_branch *branch)
+{
+    uint64_t bit = txn_bit(txn, branch);
+    if ((txn->worded & bit) != 0) {
+        buffer_append_text(list, ",\"resolved\":");
+        buffer_append_span(list, branch->resolved);
+    }
+    if ((txn->forgotten & bit) != 0) {
+        buffer_append_text(list, ",\"forgotten\":");
+        buffer_append_span(list, branch->forgotten);
+    }
 }
 
 /* Without the output and the words, and without the closing brace. */
@@ -190,7 +254,6 @@ void txn_steps_append(const struct txn *txn, bool outputs, struct buffer *list)
     buffer_append_char(list, '[');
     for (uint32_t i = 0; i < txn->branches_count; i++) {
         const struct txn_branch *branch = &txn->branches[i];
-        uint64_t bit = txn_bit(txn, branch);
         if (i > 0)
             buffer_append_char(list, ',');
         if (outputs) {
@@ -200,8 +263,8 @@ void txn_steps_append(const struct txn *txn, bool outputs, struct buffer *list)
             append_reason(list, branch->reason);
         }
         tries_append(list, txn, branch);
-        if ((txn->owed_aborts & bit) != 0)
-            earlier_abort_append(list, branch, (txn->parked_aborts & bit) != 0);
+        words_append(list, txn, branch);
+        owed_append(list, txn, branch);
         buffer_append_char(list, '}');
     }
     buffer_append_char(list, ']');
@@ -215,6 +278,7 @@ void txn_steps_append_as(const struct txn *txn, enum txn_decision decision, stru
         if (i > 0)
             buffer_append_char(list, ',');
         step_append(list, &txn->branches[i], txn->attempt, decision);
+        words_append(list, txn, &txn->branches[i]);
         buffer_append_char(list, '}');
     }
     buffer_append_char(list, ']');
@@ -351,7 +415,13 @@ static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
     case TXN_MOMENT_RESUMED:
     case TXN_MOMENT_RETRIED:
     case TXN_MOMENT_IN_ORDER:
+    case TXN_MOMENT_FORGOTTEN:
     case TXN_MOMENT_COUNT:
+        break;
+    case TXN_MOMENT_RESOLVED:
+    case TXN_MOMENT_OVERRULED:
+        PUT(pen, "\",\"as\":\"");
+        pen_word(pen, txn_word_name((enum txn_word)entry->detail));
         break;
     case TXN_MOMENT_FELL_BACK:
     case TXN_MOMENT_RESTARTED:

@@ -169,7 +169,7 @@ static void sooner_retries(const struct txn *txn, enum txn_branch_state state, s
 /* The aborts of earlier attempts go on beside all else. */
 static void sooner_earlier(const struct txn *txn, struct mono *at)
 {
-    for (uint64_t mask = txn->owed_aborts; mask != 0; mask &= mask - 1)
+    for (uint64_t mask = txn->owed; mask != 0; mask &= mask - 1)
         sooner(at, txn->branches[__builtin_ctzll(mask)].abort_at);
 }
 

@@ -22,7 +22,7 @@ bool txn_parked(const struct txn *txn)
 {
     const struct txn_state_row *row = txn_state_row(txn->state);
     bool parked = row->parked != NULL && row->parked(txn);
-    assert(!parked || (txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts) != 0);
+    assert(!parked || (txn->in[TXN_BRANCH_PARKED] | txn->owed_parked) != 0);
     return parked;
 }
 

@@ -4,8 +4,8 @@
 # The lists say what 'trothctl --list-commands' says; a test holds them together.
 
 _trothctl_everywhere="-o --output --url --timeout -h --help"
-_trothctl_filters="-s --state --outcome -d --definition -p --participant --older-than --since --until -l --label
- -k --key -g --gtid"
+_trothctl_filters="--in-doubt --parked --mixed -s --state --outcome -d --definition -p --participant --older-than
+ --since --until -l --label -k --key -g --gtid"
 _trothctl_filters=${_trothctl_filters//$'\n'/}
 declare -gA _trothctl_options=(
     ["tx start"]="-i --input --version -w --wait --async --watch -k --key -l --label"
@@ -14,6 +14,8 @@ declare -gA _trothctl_options=(
     ["tx list"]="$_trothctl_filters -n --limit"
     ["tx abort"]="-w --wait --async"
     ["tx retry"]=""
+    ["tx resolve"]="-b --branch --as -r --reason --by -y --yes --force"
+    ["tx forget"]="-r --reason --by -y --yes --force"
     ["tx begin"]="--lifetime -l --label"
     ["tx commit"]="-b --branch -w --wait --async"
     ["def apply"]=""
@@ -37,7 +39,7 @@ declare -gA _trothctl_options=(
 _trothctl_with_value=" -o --output --url --timeout -i --input --version -w --wait -k --key
  -l --label -s --state --slots --outcome -d --definition -p --participant --older-than --since --until
  -g --gtid -n --limit
- --lifetime -b --branch --binding "
+ --lifetime -b --branch --binding --as -r --reason --by "
 
 # First words of what a list command prints: names and gtids, and nothing that compgen -W, which
 # expands its words, could run. Empty when the coordinator does not answer.
@@ -66,6 +68,7 @@ _trothctl_value() {
         [ "$2" = "tx list" ] &&
             _trothctl_words "open preparing deciding committing aborting running compensating parked ended" "$3"
         ;;
+    --as) _trothctl_words "committed aborted compensated" "$3" ;;
     --outcome) _trothctl_words "committed aborted compensated mixed" "$3" ;;
     -d | --definition) _trothctl_words "$(_trothctl_names def list)" "$3" ;;
     -p | --participant) _trothctl_words "$(_trothctl_names participant list)" "$3" ;;

@@ -303,9 +303,13 @@ static void drained_outbox(struct world *world, const struct sim_txn *txn)
     if (txn->outbox_written[TXN_OUTCOME_MIXED] > 0 &&
         txn->kafka_order[TXN_OUTCOME_MIXED] != txn->kafka_count)
         world_fail(world, "fault 19: Kafka hears of txn %u again behind mixed", t);
-    if ((txn->outbox_written[TXN_OUTCOME_MIXED] > 0) != ended_by_hand(txn))
+    bool mixed = ended_by_hand(txn) || said_mixed(txn);
+    bool forgotten = false; /* before it could be found out */
+    for (uint32_t b = 0; b < txn->plan.branches; b++)
+        forgotten = forgotten || txn->guard[b].forgotten;
+    if (!forgotten && (txn->outbox_written[TXN_OUTCOME_MIXED] > 0) != mixed)
         world_fail(world, "invariant 12: txn %u is %s mixed", t,
-                   ended_by_hand(txn) ? "not told to be" : "told to be");
+                   mixed ? "not told to be" : "told to be");
     if (txn->outbox_written[TXN_OUTCOME_COMMITTED] > 0 && final != TXN_COMMIT)
         world_fail(world, "invariant 4: txn %u is published as committed, and is not", t);
     if (txn->outbox_written[TXN_OUTCOME_COMPENSATED] > 0 && final != TXN_ABORT)

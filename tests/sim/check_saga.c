@@ -27,7 +27,19 @@ static bool undone(const struct sim_txn *txn, uint32_t branch)
            !txn->plan.has_compensation[branch];
 }
 
-/* Invariant 7: committed is all of it, and nothing undone. */
+/* Otherwise than decided, or than all the others. */
+static bool is_contrary(const struct sim_txn *txn, uint32_t branch)
+{
+    enum record_step_state said = txn->guard[branch].said;
+    bool decides = txn->plan.kind[branch] == TXN_STEP_PIVOT && is_saga(&txn->plan);
+    if (txn->protocol == TXN_PROTOCOL_SAGA)
+        return said == RECORD_STEP_COMMITTED || (said == RECORD_STEP_ABORTED && !decides);
+    enum txn_decision final = final_decision(txn);
+    return (said == RECORD_STEP_COMMITTED && final == TXN_ABORT) ||
+           (said == RECORD_STEP_ABORTED && final == TXN_COMMIT);
+}
+
+/* Invariant 7: committed is all of it, and nothing undone; but what an operator gave up. */
 static void check_all_done(struct world *world, const struct sim_txn *txn)
 {
     for (uint32_t b = 0; b < txn->plan.branches; b++) {
@@ -35,7 +47,8 @@ static void check_all_done(struct world *world, const struct sim_txn *txn)
         bool idle = txn->plan.mood[b] == MOOD_SKIP ||
                     (txn->protocol == TXN_PROTOCOL_2PC && txn->plan.mood[b] == MOOD_READ_ONLY);
         bool by_hand = (guard->by_hand >> txn->attempt & 1u) != 0;
-        if ((guard->committed == 0 && !idle && !by_hand) || guard->compensated)
+        bool given_up = is_contrary(txn, b);
+        if ((guard->committed == 0 && !idle && !by_hand && !given_up) || guard->compensated)
             world_fail(world, "invariant 7: txn %u is committed, step %u is %s",
                        index_of(world, txn), b + 1, guard->compensated ? "undone" : "not done");
     }
@@ -134,6 +147,44 @@ void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t 
     }
 }
 
+/* --- what an operator said -----------------------------------------------------------------------
+ */
+
+bool said_mixed(const struct sim_txn *txn)
+{
+    for (uint32_t b = 0; b < txn->plan.branches; b++)
+        if (is_contrary(txn, b))
+            return true;
+    return false;
+}
+
+/* His word has just become durable [RESOLVEFORCE]. */
+void check_said(struct world *world, const struct sim_txn *txn, uint32_t branch)
+{
+    if (is_contrary(txn, branch) && !txn->guard[branch].forces)
+        world_fail(world, "fault 76: txn %u/%u is made mixed, which nobody forced",
+                   index_of(world, txn), branch + 1);
+}
+
+/* He is told that it is settled, or (0) forgotten [RESOLVEFIRST]. */
+void check_resolved(struct world *world, const struct sim_txn *txn, uint32_t number)
+{
+    bool durable = number != 0 && txn->guard[number - 1].said != RECORD_STEP_TRYING;
+    for (uint32_t b = 0; b < txn->plan.branches && number == 0; b++)
+        durable = durable || txn->guard[b].forgotten;
+    if (!durable)
+        world_fail(world, "invariant 4: txn %u/%u is told to be settled, which is not durable",
+                   index_of(world, txn), number);
+}
+
+/* What he settled is not done again [RESOLVEDACTS]. */
+void check_acts(struct world *world, const struct sim_txn *txn, uint32_t branch)
+{
+    if (txn->guard[branch].said != RECORD_STEP_TRYING)
+        world_fail(world, "fault 75: txn %u/%u is told to act, and was settled by hand",
+                   index_of(world, txn), branch + 1);
+}
+
 /* Fault 24: a limit of two means two tries, whoever led meanwhile. */
 void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch)
 {
@@ -165,7 +216,7 @@ void check_saga_ended(struct world *world, const struct sim_txn *txn)
     if (txn->plan.mode != TXN_MODE_2PC_THEN_SAGA || txn->protocol != TXN_PROTOCOL_SAGA)
         return;
     for (uint32_t b = 0; b < txn->plan.branches; b++) {
-        if (txn->plan.kind[b] != TXN_STEP_RETRIABLE &&
+        if (txn->plan.kind[b] != TXN_STEP_RETRIABLE && !txn->guard[b].forgotten &&
             txn->guard[b].abort_acknowledged + 1 < txn->attempt)
             world_fail(world, "invariant 8: txn %u ends, branch %u has not aborted attempt %u",
                        index_of(world, txn), b + 1, txn->attempt - 1);

@@ -138,7 +138,8 @@ static void apply_step(struct world *world, struct sim_txn *txn, const struct wr
 {
     if (!txn->row)
         world_fail(world, "txn %u: a step's record without a transaction", write->txn);
-    if (!put_step(world, txn, write)) {
+    bool is_word = strstr(write->step, "\"resolved\"") != NULL;
+    if ((!is_word || world->mutation != MUTATE_RESOLVED_ACTS) && !put_step(world, txn, write)) {
         world_fail(world, "txn %u: too many step records", write->txn);
         return;
     }
@@ -153,6 +154,14 @@ static void apply_step(struct world *world, struct sim_txn *txn, const struct wr
     struct guard *guard = &txn->guard[step.branch - 1];
     guard->recorded = guard->recorded || step.state == RECORD_STEP_DONE;
     guard->raised = step.raised;
+    if (!is_word)
+        return;
+    guard->forgotten = guard->forgotten || step.state == RECORD_STEP_FORGOTTEN;
+    if (step.state == RECORD_STEP_OVERRULED)
+        guard->said = RECORD_STEP_TRYING;
+    else if (step.state != RECORD_STEP_FORGOTTEN)
+        guard->said = step.state;
+    check_said(world, txn, step.branch - 1);
 }
 
 static void apply(struct world *world, struct write *write)

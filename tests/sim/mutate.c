@@ -62,6 +62,10 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_MARK_AT_END] = "mark-at-end",
     [MUTATE_GONE_IS_NEW] = "gone-is-new",
     [MUTATE_OVERWRITES] = "overwrites",
+    [MUTATE_RESOLVE_FIRST] = "resolve-first",
+    [MUTATE_RESOLVED_ACTS] = "resolved-acts",
+    [MUTATE_RESOLVED_ASKED] = "resolved-asked",
+    [MUTATE_RESOLVE_FORCE] = "resolve-force",
 };
 
 const char *mutation_name(enum mutation mutation)
@@ -126,7 +130,11 @@ bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
         (world->mutation == MUTATE_NO_ABORT && effect->op == OP_ABORT &&
          effect->attempt < live->txn.attempt) ||
         (world->mutation == MUTATE_NO_END && effect->op == OP_ABORT &&
-         effect->attempt < live->txn.attempt && live->txn.protocol == TXN_PROTOCOL_2PC);
+         effect->attempt < live->txn.attempt && live->txn.protocol == TXN_PROTOCOL_2PC) ||
+        (world->mutation == MUTATE_RESOLVED_ASKED &&
+         (live->txn.worded & live->txn.owed) >> (effect->branch - live->branches) & 1u);
+    if (effect->op == OP_COMMIT)
+        result.state = BRANCH_IS_COMMITTED;
     if (!pretends || world->sends == 0)
         return false;
     struct sim_event event = {.kind = EV_RESULT, .node = node, .txn = txn, .result = result};
@@ -189,7 +197,10 @@ void mutate_persist(struct world *world, uint32_t node, uint32_t txn,
 
 bool mutate_pretends_too(const struct world *world, const struct txn_record *record)
 {
+    bool is_word = record->kind == TXN_RECORD_STEP &&
+                   memmem(record->step.data, record->step.len, "\"resolved\"", 10) != NULL;
     return (world->mutation == MUTATE_EARLY_SEND && record->kind == TXN_RECORD_ATTEMPT) ||
+           (world->mutation == MUTATE_RESOLVE_FIRST && is_word) ||
            (world->mutation == MUTATE_MIXED_BEFORE_ROW && record->kind == TXN_RECORD_OUTCOME &&
             record->outcome == TXN_OUTCOME_MIXED);
 }

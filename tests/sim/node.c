@@ -81,8 +81,11 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
         return;
     }
     bool leads = node_leads(world, node) || world->mutation == MUTATE_LEASE_UNLOOKED;
-    if (leads)
+    if (leads) {
         check_leads(world, node);
+        if (op == OP_EXECUTE || op == OP_COMPENSATE)
+            check_acts(world, &world->txns[txn], branch);
+    }
     if (op == OP_EXECUTE) {
         world->txns[txn].guard[branch].sends++;
         world->txns[txn].guard[branch].sent_by |= UINT32_C(1) << node;
@@ -230,6 +233,10 @@ static void on_reply(struct world *world, uint32_t node, uint32_t txn,
     case TXN_REPLY_DECIDED:
     case TXN_REPLY_COMPLETED:
         wait_outcome(world, node, txn);
+        break;
+    case TXN_REPLY_RESOLVED:
+        if (effect->error == 0)
+            check_resolved(world, &world->txns[txn], effect->number);
         break;
     case TXN_REPLY_COUNT:
         break;
@@ -402,21 +409,6 @@ void node_on_skipped(struct world *world, const struct sim_event *event)
     struct txn_event step = {.kind = TXN_EVENT_SKIPPED};
     step.of.number = event->branch + 1;
     node_step(world, event->node, event->txn, &step);
-}
-
-/* Somebody looks at what is parked, and says: again. */
-void node_on_operator(struct world *world, const struct sim_event *event)
-{
-    (void)event;
-    for (uint32_t t = 0; t < world->txns_count && world->nodes[world->leader]->alive; t++) {
-        const struct live *live = world->nodes[world->leader]->live[t];
-        if (live == NULL || (live->txn.in[TXN_BRANCH_PARKED] | live->txn.parked_aborts) == 0)
-            continue;
-        for (uint32_t i = 0; i < live->txn.branches_count; i++)
-            if (live->branches[i].state == TXN_BRANCH_PARKED)
-                world->txns[t].guard[live->branches[i].number - 1].resumes++;
-        node_step(world, world->leader, t, &(struct txn_event){.kind = TXN_EVENT_RESUMED});
-    }
 }
 
 void node_on_granted(struct world *world, const struct sim_event *event)

@@ -8,6 +8,7 @@
  *   journal.c      what the database holds, and its rules
  *   participant.c, compensate.c   the guard's rules (participant-sdk.md), prepared state, inquiry
  *   locks.c        the rows of a participant's database, and who waits for them; liveness
+ *   operator.c     people: they try again, settle branches by hand, and forget
  *   stray.c        events that have no business coming now
  *   client.c       requests, repeated and cancelled; interactive clients and their services
  *   wait.c         who waits at a node: replies when time is over, or the node stops
@@ -96,6 +97,11 @@ enum mutation {
     MUTATE_OVERWRITES,     /* a record takes the place of any before it [OVERWRITES] */
     MUTATE_MARK_AT_END,    /* guard rows leave when memory says: ended [MARKATEND] */
     MUTATE_GONE_IS_NEW,    /* a call about a row that has left finds nothing, and works */
+    MUTATE_RESOLVE_FIRST,  /* an operator's word counts when its record is asked for [RESOLVEFIRST]
+                            */
+    MUTATE_RESOLVED_ACTS,  /* a new leader does not read what an operator said [RESOLVEDACTS] */
+    MUTATE_RESOLVED_ASKED, /* a branch that he settled is not told the decision [RESOLVEDASKED] */
+    MUTATE_RESOLVE_FORCE,  /* what is unsafe is done without his force [RESOLVEFORCE] */
     MUTATE_COUNT
 };
 
@@ -117,6 +123,7 @@ enum sim_event_kind {
     EV_UNSENDABLE,
     EV_SKIPPED,
     EV_OPERATOR, /* tries again what is parked */
+    EV_SETTLE,   /* settles by hand */
     EV_BY_HAND,  /* somebody rolls a prepared branch back in its database, or commits it */
     EV_FLUSH,
     EV_BATCH_AT_JOURNAL,
@@ -244,6 +251,11 @@ struct guard {
     bool recorded;    /* a STEP record says done */
     uint32_t raised;  /* attempts above the transaction's, of the newest STEP record */
     bool gone;        /* its row has left (marks.c) */
+    /* What an operator said of it, as the journal has it: TRYING (0) where nothing. */
+    enum record_step_state said;
+    bool forces;         /* he forced it, the last time that he tried */
+    enum txn_word wants; /* what he said last */
+    bool forgotten;
 };
 
 struct decision_row {
@@ -380,6 +392,8 @@ struct world {
     uint64_t steps;
     /* How often each event was stepped in each state; [1]: while it was parked. */
     uint64_t (*pairs)[TXN_STATE_COUNT][TXN_EVENT_COUNT];
+    bool settles;        /* operators settle branches by hand */
+    uint64_t hand;       /* their chance: apart, so that without them nothing is another history */
     uint32_t rows;       /* of each participant, that everybody wants; 0: nobody wants the same */
     bool serializable;   /* who waits for a row when its holder commits cannot go on */
     bool blind;          /* nobody can look up who holds a row */
@@ -432,7 +446,6 @@ void node_on_call_timeout(struct world *world, const struct sim_event *event);
 void node_on_timer(struct world *world, const struct sim_event *event);
 void node_on_unsendable(struct world *world, const struct sim_event *event);
 void node_on_skipped(struct world *world, const struct sim_event *event);
-void node_on_operator(struct world *world, const struct sim_event *event);
 void node_on_granted(struct world *world, const struct sim_event *event);
 void node_on_asked(struct world *world, const struct sim_event *event);
 void node_on_kafka(struct world *world, const struct sim_event *event);
@@ -454,6 +467,11 @@ void node_on_stop(struct world *world, const struct sim_event *event);
 /* marks.c */
 uint32_t mark_of(const struct world *world, uint32_t node);
 void mark_arrives(struct world *world, const struct sim_event *event);
+
+/* operator.c */
+void operator_on_retry(struct world *world, const struct sim_event *event);
+void operator_on_settle(struct world *world, const struct sim_event *event);
+void operators_plan(struct world *world);
 
 /* stray.c */
 void stray_one(struct world *world, uint32_t node, uint32_t txn);
@@ -538,42 +556,6 @@ void client_tell(struct world *world, uint32_t node, uint32_t txn, enum request_
 void client_tell_outcome(struct world *world, uint32_t node, uint32_t txn,
                          enum txn_decision decision, enum txn_outcome outcome);
 
-/* check.c */
-void check_decision(struct world *world, const struct sim_txn *txn, const struct write *write);
-void check_epoch(struct world *world, const struct batch *batch);
-void check_prepared(struct world *world, const struct sim_txn *txn, uint32_t branch,
-                    uint32_t attempt);
-void check_committed(struct world *world, const struct sim_txn *txn, uint32_t branch,
-                     uint32_t attempt, bool executed);
-void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t branch,
-                       uint32_t attempt);
-void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision,
-                enum txn_outcome outcome);
-void check_accepted(struct world *world, struct sim_txn *txn);
-void check_nothing(struct world *world, struct sim_txn *txn);
-void check_list(struct world *world, const struct sim_txn *txn, uint32_t list,
-                enum txn_decision decision);
-void check_leads(struct world *world, uint32_t node);
-void check_acknowledged(struct world *world, const struct sim_txn *txn, uint32_t branch);
-void check_sent(struct world *world, const struct sim_txn *txn, uint32_t branch, uint32_t attempt);
-void check_drained(struct world *world);
-bool member_vote(const char *members, uint32_t number, enum message_vote *ret_vote);
-enum txn_decision final_decision(const struct sim_txn *txn);
-
-/* check_saga.c */
-bool is_saga(const struct plan *plan);
-uint64_t plan_behind(const struct plan *plan, uint32_t branch);
-void check_saga_decision(struct world *world, const struct sim_txn *txn, const struct write *write);
-void check_saga_outcome(struct world *world, const struct sim_txn *txn, enum txn_outcome outcome);
-void check_executed(struct world *world, const struct sim_txn *txn, uint32_t branch,
-                    uint32_t attempt);
-void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t branch,
-                       uint32_t attempt);
-void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch);
-void check_undo_tries(struct world *world, const struct sim_txn *txn, uint32_t branch);
-void check_saga_ended(struct world *world, const struct sim_txn *txn);
-void check_saga_drained(struct world *world, const struct sim_txn *txn);
-
 /* mutate.c */
 const char *mutation_name(enum mutation mutation);
 bool mutation_parse(const char *name, enum mutation *ret_mutation);
@@ -595,5 +577,7 @@ bool mutate_keeps_slot(const struct world *world, const struct txn_branch *branc
 bool mutate_pretends_durable(const struct world *world, const struct txn_record *record);
 /* The same, and it is written all the same: its own verdict comes as a second one. */
 bool mutate_pretends_too(const struct world *world, const struct txn_record *record);
+
+#include "checks.h"
 
 #endif

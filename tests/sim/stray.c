@@ -1,5 +1,7 @@
 /* stray.c: events that have no business coming now: late, doubled, of a branch that is not there,
  * or never meant for such a transaction. Whatever state it is in, nothing comes of them. */
+#include <txn/resolve.h>
+
 #include "sim.h"
 
 static const struct result no_result = {
@@ -39,7 +41,14 @@ static bool is_stray(const struct txn *txn, enum txn_event_kind kind, uint64_t n
         ret_event->of.number = 99;
         return true;
     case TXN_EVENT_RESUMED:
-        return is_new || (txn->in[TXN_BRANCH_PARKED] | txn->parked_aborts) == 0;
+        return is_new || (txn->in[TXN_BRANCH_PARKED] | txn->owed_parked) == 0;
+    case TXN_EVENT_RESOLVED: /* of a branch that is not there */
+        ret_event->of.resolve.number = 99;
+        ret_event->of.resolve.word = TXN_WORD_COMMITTED;
+        ret_event->of.resolve.force = true;
+        return true;
+    case TXN_EVENT_FORGOTTEN:
+        return is_new || txn_forget_check(txn, false) != TXN_FORGET_MAY;
     case TXN_EVENT_DURABLE: /* the verdict of a record that was never made */
         ret_event->of.durable.record = TXN_RECORD_END;
         ret_event->of.durable.attempt = 9999;

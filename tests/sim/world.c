@@ -182,7 +182,8 @@ static const handler handlers[EV_COUNT] = {
     [EV_PROBE] = sim_slots_on_probe,
     [EV_UNSENDABLE] = node_on_unsendable,
     [EV_SKIPPED] = node_on_skipped,
-    [EV_OPERATOR] = node_on_operator,
+    [EV_OPERATOR] = operator_on_retry,
+    [EV_SETTLE] = operator_on_settle,
     [EV_BY_HAND] = participant_on_by_hand,
     [EV_FLUSH] = lane_on_flush,
     [EV_BATCH_AT_JOURNAL] = lane_on_journal,
@@ -243,6 +244,7 @@ static bool in_node(enum sim_event_kind kind)
     case EV_SERVICE:
     case EV_SERVICE_RETRY:
     case EV_OPERATOR:
+    case EV_SETTLE:
     case EV_COUNT:
         return false;
     }
@@ -351,6 +353,7 @@ void world_run(struct world *world)
     if (!world->calm)
         weather(world);
     clients_plan(world);
+    operators_plan(world);
     node_takeover(world);
     while (!world->failed && world_pop(world, &event)) {
         if (event.at_us > DRAINED_UNTIL_US)

@@ -42,6 +42,10 @@ static const char *const step_state_names[RECORD_STEP_STATE_COUNT] = {
     [RECORD_STEP_UNDO_PARKED] = "undo_parked",
     [RECORD_STEP_UNDO_REFUSED] = "undo_refused",
     [RECORD_STEP_COMPENSATED] = "compensated",
+    [RECORD_STEP_COMMITTED] = "committed",
+    [RECORD_STEP_ABORTED] = "aborted",
+    [RECORD_STEP_OVERRULED] = "overruled",
+    [RECORD_STEP_FORGOTTEN] = "forgotten",
 };
 
 const char *txn_mode_name(enum txn_mode mode)
@@ -272,6 +276,10 @@ void record_step_append(struct buffer *object, const struct record_step *step)
         buffer_append_text(object, ",\"output\":");
         buffer_append_span(object, step->output); /* byte for byte */
     }
+    if (step->resolved.data != NULL) {
+        buffer_append_text(object, ",\"resolved\":");
+        buffer_append_span(object, step->resolved);
+    }
     buffer_append_char(object, '}');
 }
 
@@ -310,6 +318,8 @@ int record_step_next(struct json_cursor *cursor, struct record_step *ret_step)
     step.tries = (uint32_t)tries;
     step.raised = (uint32_t)raised;
     json_member(object, "output", &step.output);
+    if (json_member(object, "resolved", &step.resolved) && json_type(step.resolved) != JSON_OBJECT)
+        return TROTH_ERROR_SYNTAX;
     *ret_step = step;
     return 0;
 }

@@ -1,8 +1,9 @@
 -- load: a page of what a new leader must know: open transactions, by their own small index. The order is that
 -- index's alone: the primary key, which holds all history, cannot serve it. A page has 1000 rows, fewer where they
--- are large (16 MiB), one at least. Columns as image.c reads them, then the shard, what a saga's steps did, in the
--- order of their appending (text as it came, not jsonb; two-phase commit has none, and is not asked), and whether
--- there is more behind this row: of the last one that is the page's.
+-- are large (16 MiB), one at least. Columns as image.c reads them, then the shard, what a saga's steps did, and what an
+-- operator said of a branch, in the order of their appending (text as it came, not jsonb; a two-phase commit that has
+-- not come to a decision has none, and is not asked), and whether there is more behind this row: of the last one that
+-- is the page's.
 --
 -- $1  gtid: behind this one
 -- $2  shard: and this
@@ -13,13 +14,13 @@ with p as materialized (
         sum(
             coalesce(octet_length(t.input), 0)
             + coalesce(octet_length(d.members), octet_length(t.members), 0)
-            + case when t.mode <> '2pc' then coalesce((
+            + case when t.mode <> '2pc' or d.decision is not null or t.delegated_branch <> 0 then coalesce((
                 select sum(octet_length(r.payload)) from troth.record r
                 where r.shard = t.shard and r.gtid = t.gtid and r.kind = 'step'
             ), 0) else 0 end
         ) over o as bytes
     from (
-        select shard, gtid, attempt, mode, input, members
+        select shard, gtid, attempt, mode, input, members, delegated_branch
         from troth.txn
         where state = 'open' and (gtid, shard) > ($1, $2)
         order by gtid, shard
@@ -36,7 +37,7 @@ select
     coalesce(d.members, t.members), coalesce(t.failure, d.failure), t.state, t.steps, t.history,
     t.ended_at, d.decided_at, t.fallback,
     t.shard,
-    case when t.mode <> '2pc' then (
+    case when t.mode <> '2pc' or d.decision is not null or t.delegated_branch <> 0 then (
         select '[' || string_agg(r.payload, ',' order by r.seq) || ']'
         from troth.record r
         where r.shard = t.shard and r.gtid = t.gtid and r.kind = 'step'

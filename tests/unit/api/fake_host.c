@@ -156,6 +156,35 @@ static void fake_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *
     answer_view(fake, fn, arg);
 }
 
+static void note_word(struct fake_host *fake, const char *call, const troth_gtid *gtid,
+                      const struct api_word *word)
+{
+    fake_note(fake, call);
+    fake->asked.gtid = *gtid;
+    fake->asked.branch = word->branch;
+    fake->asked.word = word->as;
+    fake->asked.force = word->force;
+    (void)snprintf(fake->asked.by, sizeof fake->asked.by, "%.*s", (int)word->by.len, word->by.data);
+    (void)snprintf(fake->asked.reason, sizeof fake->asked.reason, "%.*s", (int)word->reason.len,
+                   word->reason.data);
+}
+
+static void fake_resolve(void *ctx, const troth_gtid *gtid, const struct api_word *word,
+                         api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note_word(fake, "resolve", gtid, word);
+    answer_view(fake, fn, arg);
+}
+
+static void fake_forget(void *ctx, const troth_gtid *gtid, const struct api_word *word,
+                        api_view_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    note_word(fake, "forget", gtid, word);
+    answer_view(fake, fn, arg);
+}
+
 static void fake_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct fake_host *fake = ctx;
@@ -376,6 +405,8 @@ void fake_init(struct fake_host *fake)
         .commit = fake_commit,
         .abort = fake_abort,
         .retry = fake_retry,
+        .resolve = fake_resolve,
+        .forget = fake_forget,
         .get = fake_get,
         .list = fake_list,
         .inquire = fake_inquire,

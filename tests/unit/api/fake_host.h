@@ -26,6 +26,9 @@ struct fake_asked {
     char journal[32];
     char name[TROTH_NAME_LEN_MAX + 1];
     uint32_t version;
+    enum txn_word word;
+    bool force;
+    char by[256], reason[600];
 };
 
 /* A participant of the registry, with its own memory. */

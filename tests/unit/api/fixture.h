@@ -56,6 +56,7 @@ void client_read(int fd, struct reply *ret_reply);
 #define REPLY_SCOPED __attribute__((cleanup(reply_finish)))
 
 Suite *transactions_suite(void);
+Suite *by_hand_suite(void);
 Suite *branches_suite(void);
 Suite *events_suite(void);
 Suite *list_suite(void);

@@ -6,6 +6,7 @@
 int main(void)
 {
     SRunner *runner = srunner_create(transactions_suite());
+    srunner_add_suite(runner, by_hand_suite());
     srunner_add_suite(runner, branches_suite());
     srunner_add_suite(runner, events_suite());
     srunner_add_suite(runner, list_suite());

@@ -21,6 +21,8 @@ static const struct {
     {"POST", ONE "/commit", NULL, 200},
     {"POST", ONE "/abort", NULL, 200},
     {"POST", ONE "/retry", NULL, 200},
+    {"POST", ONE "/resolve", "{\"as\":\"committed\",\"by\":\"alice\",\"reason\":\"gone\"}", 200},
+    {"POST", ONE "/forget", "{\"by\":\"alice\",\"reason\":\"gone\"}", 200},
     {"GET", ONE "/decision?branch=1&attempt=1", NULL, 200},
     {"PUT", "/v1/definitions/one",
      "{\"name\":\"one\",\"version\":1,\"mode\":\"2pc\",\"steps\":[{\"name\":\"one\","

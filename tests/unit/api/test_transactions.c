@@ -437,8 +437,8 @@ START_TEST(says_why_a_gtid_is_wrong)
 {
     /* A wrong gtid is refused with the reason, wherever it stands. */
     static const char *const calls[][2] = {
-        {"GET", ""},           {"POST", "/abort"},   {"POST", "/commit"},
-        {"POST", "/branches"}, {"GET", "/decision"}, {"POST", "/retry"},
+        {"GET", ""},          {"POST", "/abort"}, {"POST", "/commit"},  {"POST", "/branches"},
+        {"GET", "/decision"}, {"POST", "/retry"}, {"POST", "/resolve"}, {"POST", "/forget"},
     };
     char target[200];
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {

@@ -131,10 +131,10 @@ START_TEST(filters_hold)
     entries[4]->txn.state = TXN_RUNNING;
     lists((struct api_list){.state = "running"}, "5.");
     lists((struct api_list){.state = "parked"}, ".");
-    entries[4]->txn.parked_aborts = 1; /* the saga goes on beside it */
+    entries[4]->txn.owed_parked = 1; /* the saga goes on beside it */
     lists((struct api_list){.state = "parked"}, "5.");
     lists((struct api_list){.state = "running"}, "5.");
-    entries[4]->txn.parked_aborts = 0;
+    entries[4]->txn.owed_parked = 0;
     lists((struct api_list){.state = "compensating", .definition = "order"}, "6432.");
     lists((struct api_list){.state = "compensating", .participant = "mail"}, "321.");
     lists((struct api_list){.state = "compensating", .before = {3000000}}, "21.");

@@ -97,7 +97,7 @@ START_TEST(steps_count_when_they_change)
 {
     txn.in[TXN_BRANCH_COMPENSATED] = 1u << 0;
     txn.in[TXN_BRANCH_PARKED] = 1u << 1;
-    txn.parked_aborts = 0;
+    txn.owed_parked = 0;
     struct metrics_mark before = metrics_mark(&txn);
     count(&before, TXN_EVENT_RECOVERED);
     says("troth_compensations_total 0", true);
@@ -115,12 +115,12 @@ START_TEST(steps_count_when_they_change)
     says("troth_steps_resumed_total 2", true);
     before = metrics_mark(&txn); /* an abort of the attempt before, while the saga goes on */
     ck_assert(!metrics_is_parked(&txn));
-    txn.parked_aborts = 1u << 0;
+    txn.owed_parked = 1u << 0;
     count(&before, TXN_EVENT_RESULT);
     ck_assert(metrics_is_parked(&txn));
     says("troth_steps_parked_total 2", true);
     before = metrics_mark(&txn);
-    txn.parked_aborts = 0;
+    txn.owed_parked = 0;
     count(&before, TXN_EVENT_RESUMED);
     says("troth_steps_resumed_total 3", true);
 }

@@ -12,6 +12,7 @@ int main(void)
     suite_add_tcase(suite, inquire_tests());
     suite_add_tcase(suite, text_tests());
     suite_add_tcase(suite, table_tests());
+    suite_add_tcase(suite, by_hand_tests());
     suite_add_tcase(suite, saga_tests());
     suite_add_tcase(suite, fallback_tests());
     suite_add_tcase(suite, proof_tests());

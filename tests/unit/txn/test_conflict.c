@@ -182,7 +182,7 @@ START_TEST(a_conflict_behind_a_vote_in_order_begins_another_attempt_in_order)
     ck_assert_str_eq(rig_earlier(rig, 1, RESULT_DONE), ""); /* of attempt 2 */
     struct result late = {.op = OP_ABORT, .branch = 2, .attempt = 1, .result = RESULT_DONE};
     ck_assert_str_eq(rig_full_result(rig, &late, false), ""); /* says nothing of attempt 2 */
-    ck_assert_uint_eq(rig->txn.owed_aborts, 2);
+    ck_assert_uint_eq(rig->txn.owed, 2);
     rig_free(rig);
 }
 END_TEST

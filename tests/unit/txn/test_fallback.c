@@ -200,7 +200,7 @@ static bool steps_say(const struct rig *rig, const char *what)
 START_TEST(a_refused_abort_of_the_attempt_before_is_parked_and_holds_up_only_the_end)
 {
     struct rig *rig = with_parked_abort();
-    ck_assert_uint_eq(rig->txn.parked_aborts, 2);
+    ck_assert_uint_eq(rig->txn.owed_parked, 2);
     ck_assert_int_eq(rig->txn.state, TXN_RUNNING);
     ck_assert(steps_say(rig, ",\"earlier_abort\":{\"attempt\":1,\"state\":\"parked\","
                              "\"tries\":1,\"reason\":\"what abort?\"}}"));
@@ -227,7 +227,7 @@ START_TEST(a_parked_abort_is_tried_again_beside_the_saga)
 {
     struct rig *rig = with_parked_abort();
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "send 2 abort #1");
-    ck_assert_uint_eq(rig->txn.parked_aborts, 0);
+    ck_assert_uint_eq(rig->txn.owed_parked, 0);
     ck_assert_int_eq(rig->txn.state, TXN_RUNNING);
     ck_assert_str_eq(rig_event(rig, TXN_EVENT_RESUMED), "");
     ck_assert_str_eq(rig_earlier(rig, 2, RESULT_DONE), "");

@@ -297,12 +297,22 @@ static uint32_t step_shapes(struct rig *rig, enum txn_event_kind kind, uint32_t 
     } else if (kind == TXN_EVENT_ENLISTED) {
         shapes = 2;
         event.of.branch = &wanted;
+    } else if (kind == TXN_EVENT_RESOLVED) {
+        shapes = 12;
+        event.of.resolve.number = 1 + shape % 2;
+        event.of.resolve.word = (enum txn_word)(1 + shape / 2 % 3);
+        event.of.resolve.force = shape >= 6;
+        event.of.resolve.said = SPAN("{}");
+    } else if (kind == TXN_EVENT_FORGOTTEN) {
+        event.of.resolve.said = SPAN("{}");
     } else if (kind == TXN_EVENT_UNSENDABLE || kind == TXN_EVENT_SKIPPED) {
         event.of.number = 1;
     } else if (kind == TXN_EVENT_OPENED || kind == TXN_EVENT_RECOVERED) {
         rig->origin.interactive = rig->txn.state == TXN_NEW || rig->origin.interactive;
     }
     rig_step(rig, &event);
+    if (rig->txn.resolving != 0) /* and what follows from it */
+        rig_durable(rig, TXN_RECORD_STEP);
     return shapes;
 }
 

@@ -10,6 +10,7 @@ TCase *recover_tests(void);
 TCase *inquire_tests(void);
 TCase *text_tests(void);
 TCase *table_tests(void);
+TCase *by_hand_tests(void);
 TCase *saga_tests(void);
 TCase *fallback_tests(void);
 TCase *proof_tests(void);

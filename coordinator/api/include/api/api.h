@@ -99,6 +99,16 @@ struct api_enlist {
     bool prepared; /* enlisting as already prepared is a vote */
 };
 
+/* An operator's word about a branch, or (forget) that what is owed is not told any more. */
+#define API_BY_BYTES_MAX     128u
+#define API_REASON_BYTES_MAX 500u
+struct api_word {
+    uint32_t branch; /* 0: the only one that waits for a word */
+    enum txn_word as;
+    bool force;
+    struct troth_span by, reason;
+};
+
 struct api_list {
     const char *state, *outcome, *definition, *participant; /* NULL: any */
     struct wall before, after; /* began before, and then or later; 0: any */
@@ -109,6 +119,7 @@ struct api_list {
     bool has_cursor;
     troth_gtid cursor;
     uint32_t limit;
+    bool in_doubt; /* only those open with a branch that has not acknowledged its decision */
     bool payloads; /* views come with steps and input; else without, and need not have them read */
 };
 
@@ -179,6 +190,11 @@ struct api_host {
     void (*abort)(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg);
     /* An operator says: what is parked is tried again. A problem when nothing is. */
     void (*retry)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
+    /* Durable when fn comes. */
+    void (*resolve)(void *ctx, const troth_gtid *gtid, const struct api_word *word, api_view_fn fn,
+                    void *arg);
+    void (*forget)(void *ctx, const troth_gtid *gtid, const struct api_word *word, api_view_fn fn,
+                   void *arg);
     void (*get)(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
     /* list->state "open" (has a row in the journal, and has not ended) or "ended", or a state of
      * those in memory; "parked" also where only some of the steps are, or the abort of the attempt

@@ -38,6 +38,7 @@ struct api_problem;
     X(ENDED, 409, "ended", "The transaction has ended")                                            \
     X(WRONG_STATE, 409, "wrong-state", "The transaction is not in a state for this")               \
     X(NOT_INTERACTIVE, 409, "not-interactive", "The transaction is not interactive")               \
+    X(UNSAFE, 409, "unsafe", "It is not safe, and not done without force")                         \
     X(BRANCH_EXISTS, 409, "branch-exists", "The branch has enlisted already, as another one")      \
     X(VERSION_PUBLISHED, 409, "version-published", "A published version never changes")            \
     X(IN_USE, 409, "in-use", "It is in use")                                                       \

@@ -4,6 +4,7 @@
 #define API_REFUSAL_H
 
 #include <api/api.h>
+#include <txn/resolve.h>
 
 /* X(name, sentence): why something cannot be done now, or is not known. */
 #define API_WHYS(X)                                                                                \
@@ -74,6 +75,15 @@ void api_refuse_late(struct api_problem *ret_problem, const char *what, const st
 void api_refuse_stuck(struct api_problem *ret_problem, const char *words);
 void api_refuse_retry(struct api_problem *ret_problem, const struct txn *txn, bool ended,
                       bool is_parked);
+/* An operator's word on that branch (0: none was named). */
+void api_refuse_word(struct api_problem *ret_problem, enum txn_resolve why, const struct txn *txn,
+                     uint32_t branch, enum txn_word word);
+void api_refuse_forget(struct api_problem *ret_problem, enum txn_forget why, const struct txn *txn);
+/* Its participant answered before the word was durable. */
+void api_refuse_overruled(struct api_problem *ret_problem, const struct txn *txn, uint32_t branch);
+/* It is not known whether the word is durable; borrows the gtid. */
+void api_refuse_unknown_word(struct api_problem *ret_problem, const troth_gtid *gtid,
+                             enum api_why why);
 /* From its definition: its branches are not enlisted, nor does a client commit it. NULL: the
  * latter. */
 void api_refuse_orchestrated(struct api_problem *ret_problem, const struct txn_origin *origin);

@@ -164,6 +164,15 @@ enum txn_cause {
     TXN_CAUSE_COUNT
 };
 
+/* What an operator says a branch has come to (by_hand.c). */
+enum txn_word {
+    TXN_WORD_NONE,
+    TXN_WORD_COMMITTED,   /* its work is done, and stays */
+    TXN_WORD_ABORTED,     /* it never acted, and never will */
+    TXN_WORD_COMPENSATED, /* what it did is undone */
+    TXN_WORD_COUNT
+};
+
 struct txn_branch {
     uint32_t number;  /* 1 … TROTH_BRANCH_NUMBER_MAX, unique in the txn */
     const char *name; /* step name or ""; this and the next two: zero-terminated, host memory */
@@ -198,8 +207,11 @@ struct txn_branch {
     uint32_t abort_tries; /* of that abort */
     struct mono abort_at; /* when that is sent again; 0: not waiting */
     struct troth_span output;
-    struct troth_span reason;       /* the participant's own words, last */
-    struct troth_span abort_reason; /* the same of the abort of an earlier attempt */
+    struct troth_span reason;              /* the participant's own words, last */
+    struct troth_span abort_reason;        /* the same of what is still owed to it (earlier.c) */
+    enum txn_word word;                    /* an operator's, in flight or durable */
+    uint32_t word_seq;                     /* number of the record that holds his word */
+    struct troth_span resolved, forgotten; /* JSON objects, of txn_word_append(); host memory */
 };
 
 /* One line of the timeline: what happened, when, since the transaction began. */
@@ -226,6 +238,9 @@ enum txn_moment {
     TXN_MOMENT_RESTARTED, /* an attempt ended, and this one begins; detail: enum txn_cause
                              (CONFLICT, RESTARTED), branch: whose */
     TXN_MOMENT_IN_ORDER,  /* prepares go one after the other from here on */
+    TXN_MOMENT_RESOLVED,  /* an operator's word counts; detail: enum txn_word */
+    TXN_MOMENT_OVERRULED, /* or not: the branch had answered otherwise */
+    TXN_MOMENT_FORGOTTEN, /* an operator said: it is not asked any more */
     TXN_MOMENT_COUNT
 };
 
@@ -294,11 +309,16 @@ struct txn {
     uint32_t resumes;  /* how often an operator has said: again, in this memory */
     uint64_t raising;  /* that attempt has no record yet: nothing of it leaves [RAISELAZY] */
     uint64_t was_done; /* executed, and its output came with that, or there was none */
-    uint64_t owed_aborts;   /* an abort of an earlier attempt is not acknowledged [NOABORT] */
-    uint64_t parked_aborts; /* of those: answered with what makes no sense, an operator looks */
-    uint64_t strayed;       /* said heuristic to such an abort: the outcome is mixed */
-    enum txn_outcome concluding; /* the outcome that was asked for last: of a saga, or mixed */
-    uint64_t asked;              /* was asked for its output */
+    uint64_t owed; /* an abort of an earlier attempt is not acknowledged [NOABORT]; or this one's
+                      decision, behind an operator's word [RESOLVEDASKED] */
+    uint64_t owed_commits; /* of those: it is a commit */
+    uint64_t owed_parked;  /* and: answered with what makes no sense, an operator looks */
+    uint64_t strayed;      /* said heuristic to what was owed, or an operator said that it ended
+                              otherwise: the outcome is mixed */
+    uint64_t resolving, worded; /* an operator's word on it is on its way; is durable, and counts */
+    uint64_t forgetting, forgotten; /* the same: it is asked no more */
+    enum txn_outcome concluding;    /* the outcome that was asked for last: of a saga, or mixed */
+    uint64_t asked;                 /* was asked for its output */
     uint64_t checking;  /* is asked whether a compensation that it refused was done before */
     uint64_t untold;    /* an earlier leader may have made one try that no record tells of */
     uint64_t announced; /* its next try leaves when the record that counts it is durable */
@@ -325,11 +345,14 @@ enum txn_event_kind {
     TXN_EVENT_SKIPPED,    /* the `when` of .number is false: nothing was sent */
     TXN_EVENT_RESUMED,    /* an operator says: what is parked is tried again, counted from zero;
                              parked aborts of the attempt before, too */
-    TXN_EVENT_DURABLE,    /* the journal's verdict on one record */
-    TXN_EVENT_PUBLISHED,  /* Kafka confirmed the outcome event */
-    TXN_EVENT_TIMER,      /* now >= txn_wake_at() */
-    TXN_EVENT_RECOVERED,  /* after txn_recover(): go on */
-    TXN_EVENT_FENCED,     /* the shard was lost */
+    TXN_EVENT_RESOLVED,   /* an operator says what a branch came to: .resolve. REPLY RESOLVED comes
+                             behind its record; nothing where txn/resolve.h says no */
+    TXN_EVENT_FORGOTTEN, /* he says that what is only told once more is told no more: as RESOLVED */
+    TXN_EVENT_DURABLE,   /* the journal's verdict on one record */
+    TXN_EVENT_PUBLISHED, /* Kafka confirmed the outcome event */
+    TXN_EVENT_TIMER,     /* now >= txn_wake_at() */
+    TXN_EVENT_RECOVERED, /* after txn_recover(): go on */
+    TXN_EVENT_FENCED,    /* the shard was lost */
     TXN_EVENT_COUNT
 };
 
@@ -348,6 +371,12 @@ struct txn_event {
         } named;                     /* CLOSED */
         const struct result *result; /* RESULT: attempt and branch inside; spans stay alive */
         uint32_t number;             /* UNSENDABLE, SKIPPED */
+        struct {
+            uint32_t number; /* RESOLVED */
+            enum txn_word word;
+            bool force;
+            struct troth_span said; /* of txn_word_append(); alive as long as the txn */
+        } resolve;                  /* RESOLVED, FORGOTTEN */
         struct {
             enum txn_record_kind record;
             uint32_t attempt; /* of the record */
@@ -389,6 +418,8 @@ enum txn_reply_level {
     TXN_REPLY_DECIDED,  /* the outcome is durable */
     TXN_REPLY_COMPLETED, /* every participant has acknowledged, or could not be reached in phase 2
                           */
+    TXN_REPLY_RESOLVED, /* an operator's word on .number (0: FORGOTTEN) is durable; .error: _EXISTS:
+                           its own answer came first, and stands */
     TXN_REPLY_COUNT
 };
 

@@ -155,13 +155,20 @@ enum record_step_state {
     RECORD_STEP_UNDO_PARKED,  /* compensation's retries are spent, or it cannot be made */
     RECORD_STEP_UNDO_REFUSED, /* as REFUSED, of compensate */
     RECORD_STEP_COMPENSATED,
+    /* What an operator said of a branch, where DONE and COMPENSATED do not say it: `resolved`. */
+    RECORD_STEP_COMMITTED,
+    RECORD_STEP_ABORTED,
+    RECORD_STEP_OVERRULED, /* its own answer came before his word was durable, and stands */
+    RECORD_STEP_FORGOTTEN, /* it is not told and not asked any more */
     RECORD_STEP_STATE_COUNT
 };
 
 /* As stored:
  *   {"branch":1,"attempt":2,"step":"waiting","tries":2,"retry_at":1700000000000000}
  *   {"branch":3,"attempt":2,"step":"trying","tries":1,"raised":1}
- *   {"branch":1,"attempt":2,"step":"done","tries":1,"output":{…}} */
+ *   {"branch":1,"attempt":2,"step":"done","tries":1,"output":{…}}
+ *   {"branch":1,"attempt":1,"step":"compensated","resolved":{"as":"compensated","by":"alice",
+ *    "reason":"…","at":"2026-11-21T05:34:49.112Z"}} */
 struct record_step {
     uint32_t branch;
     uint32_t attempt;
@@ -170,6 +177,7 @@ struct record_step {
     uint32_t raised;      /* attempts of the step itself above `attempt` */
     struct wall retry_at; /* 0: none. For what was recorded as waiting */
     struct troth_span output;
+    struct troth_span resolved; /* JSON object or absent: an operator's word, who said it and why */
 };
 
 void record_step_append(struct buffer *object, const struct record_step *step);
