@@ -25,9 +25,11 @@ struct inspection {
 
 /* --- what the server says --------------------------------------------------------------------- */
 
-/* "$2" in the server's words is a parameter's name in the file's. */
-static void append_named(struct buffer *text, const struct sqltext *sql, const char *words)
+/* "$2" in the server's words is a parameter's name in the file's. Gives the last one's number; 0:
+ * none is named. */
+static unsigned long append_named(struct buffer *text, const struct sqltext *sql, const char *words)
 {
+    unsigned long named = 0;
     for (; *words != '\0'; words++) {
         char *end;
         const unsigned long number = words[0] == '$' && words[1] >= '1' && words[1] <= '9'
@@ -38,9 +40,11 @@ static void append_named(struct buffer *text, const struct sqltext *sql, const c
             buffer_append_char(text, *words == '\n' || *words == '\t' ? ' ' : *words);
         } else {
             buffer_append_text(text, sql->names[number - 1]);
+            named = number;
             words = end - 1;
         }
     }
+    return named;
 }
 
 /* Characters of the statement that was sent, from 1, as a byte of `sql`. */
@@ -65,17 +69,20 @@ static void say(struct inspection *inspection, struct sqltext *sql, const PGresu
     BUFFER_SCOPED struct buffer text = {0};
     const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    append_named(&text, sql, words == NULL ? PQerrorMessage(inspection->db) : words);
+    const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+    const unsigned long named =
+        append_named(&text, sql, words == NULL ? PQerrorMessage(inspection->db) : words);
     if (hint != NULL) {
         buffer_append_text(&text, "; ");
-        append_named(&text, sql, hint);
+        (void)append_named(&text, sql, hint);
     }
     buffer_append_text(&text, more);
     if (buffer_text(&text) == NULL)
         inspection->file->check.no_memory = true;
     else
         sqltext_error(&inspection->file->check, sql,
-                      place_of(sql, PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION), before),
+                      position == NULL && named > 0 ? sql->at[named - 1]
+                                                    : place_of(sql, position, before),
                       "%s", text.data);
 }
 
@@ -93,9 +100,10 @@ static void look_at_columns(struct inspection *inspection, struct sqltext *sql,
     const int count = PQnfields(described);
     int i, k;
     if (count == 0) {
-        sqltext_error(check, sql, 0,
-                      "gives no row, and without one it would be refused: say with RETURNING what "
-                      "it did, as in RETURNING true AS done");
+        sqltext_error(check, sql, 0, "gives no row, and without one it would be refused: %s",
+                      sql->verb == SQLTEXT_READS
+                          ? "SELECT INTO makes a table"
+                          : "say with RETURNING what it did, as in RETURNING true AS done");
         return;
     }
     for (i = 0; i < count; i++) {

@@ -123,6 +123,7 @@ static void add(struct reading *reading, size_t at, struct troth_span whole, uin
     sql->names[sql->count] = strndup(whole.data, whole.len);
     if (sql->paths[sql->count] == NULL || sql->names[sql->count] == NULL)
         reading->check->no_memory = true;
+    sql->at[sql->count] = reading->text.len;
     sql->how[sql->count++] = how;
     len = sql->words ? snprintf(number, sizeof number, "coalesce($%u::text, 'null')", sql->count)
                      : snprintf(number, sizeof number, "%s$%u%s", before, sql->count, behind);

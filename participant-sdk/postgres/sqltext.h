@@ -23,6 +23,7 @@ struct sqltext {
     char *paths[TROTH_POSTGRES_PARAMETERS_MAX + 1]; /* "account.id", NULL at the end */
     char *names[TROTH_POSTGRES_PARAMETERS_MAX];     /* "${input.account.id}" */
     uint32_t how[TROTH_POSTGRES_PARAMETERS_MAX];    /* enum troth_postgres_binding */
+    size_t at[TROTH_POSTGRES_PARAMETERS_MAX];       /* in `text` */
 };
 
 enum sqltext_kind {

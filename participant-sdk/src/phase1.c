@@ -377,6 +377,17 @@ static void rounds_end(const struct session *session, const struct rounds *round
         turns_give_back(session->postgres->turns, done);
 }
 
+/* The statement that was cut off, in a single message, says so. */
+static void out_of_time(struct session *session, struct troth_reply *task)
+{
+    const bool begun = strcmp(session->failed, "57014") == 0;
+    const char *why = begun ? session->failed_why : "its timeout passed before it could begin";
+    if (begun)
+        session_complain(session, TROTH_SEVERITY_WARNING, "work_failed",
+                         "operation=%s reason=\"%s\"", task->call.operation, why);
+    troth_reply_retry(task, 0, why);
+}
+
 /* Behind a round that ended so. */
 static void rounds_run(struct session *session, struct troth_reply *task, enum round round)
 {
@@ -390,10 +401,10 @@ static void rounds_run(struct session *session, struct troth_reply *task, enum r
         again += round == ROUND_AGAIN ? 1 : 0;
         if (again > GUARD_ROUNDS_MAX || task_left_us(task) == 0) {
             rounds_end(session, &rounds, false);
-            troth_reply_retry(task, 0,
-                              task_left_us(task) == 0
-                                  ? "its timeout passed before it could begin"
-                                  : "another call of the same branch does not end");
+            if (task_left_us(task) == 0)
+                out_of_time(session, task);
+            else
+                troth_reply_retry(task, 0, "another call of the same branch does not end");
             return;
         }
         round = round_once(session, task);

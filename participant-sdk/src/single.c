@@ -207,6 +207,7 @@ static void take_row(struct session *session, const PGresult *result)
     if (session_judge(session, result, &error) == SQL_OK && PQntuples(result) == 1) {
         buffer_append_text(&session->single.output, PQgetvalue(result, 0, 0));
         session->single.said = true;
+        session_unwarn(session); /* what the service's statement warns of is not the end's */
     }
     session_query_noted(session, result);
 }

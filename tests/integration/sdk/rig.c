@@ -125,6 +125,8 @@ void rig_make_template(void)
                     "CREATE TABLE seen (output text);"
                     "CREATE FUNCTION raise_no(words text) RETURNS text LANGUAGE plpgsql AS"
                     " $$BEGIN RAISE EXCEPTION '%', words; END$$;"
+                    "CREATE FUNCTION raise_warning() RETURNS text LANGUAGE plpgsql AS"
+                    " $$BEGIN RAISE WARNING 'take care'; RETURN 'said'; END$$;"
                     "CREATE TABLE debt (account bigint REFERENCES account"
                     " DEFERRABLE INITIALLY DEFERRED);"
                     "INSERT INTO account SELECT id, 1000 FROM generate_series(1, 9) AS id");

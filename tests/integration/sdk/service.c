@@ -357,6 +357,11 @@ static const struct troth_postgres_statement raise_no = {
     TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT raise_no($1::text) AS never",
     .parameters = (const char *const[]){"words", NULL}};
 
+static const struct troth_postgres_statement warn = {TROTH_POSTGRES_STATEMENT_INIT,
+                                                     .sql = "SELECT raise_warning() AS said"};
+static const struct troth_postgres_statement sleeps = {
+    TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT pg_sleep(600)::text AS slept"};
+
 static void handle_read_only(struct rig *rig, const char *name,
                              const struct troth_postgres_statement *statement)
 {
@@ -383,6 +388,8 @@ void service_register(struct rig *rig)
     handle_statement(rig, "owe", &owe, NULL);
     handle_statement(rig, "take", &take, &take_back);
     handle_statement(rig, "raise", &raise_no, NULL);
+    handle_statement(rig, "warn", &warn, NULL);
+    handle_statement(rig, "sleep", &sleeps, NULL);
     handle_read_only(rig, "sum", &sum);
     handle(rig, "debit", debit, false);
     handle(rig, "hold", hold, false);

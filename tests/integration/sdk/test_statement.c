@@ -189,6 +189,28 @@ START_TEST(json_is_bound_as_it_is_and_the_actions_output_undoes)
 }
 END_TEST
 
+/* As a function's does; a warning at the transaction's end is another matter. */
+START_TEST(a_warning_of_its_own_says_nothing_of_its_end)
+{
+    warm_up(_i);
+    assert_done(ASK(.op = OP_EXECUTE, .operation = "warn", .counter = 1, .input = "{}"),
+                "{\"said\":\"said\"}");
+    ck_assert_int_eq(ASK(.op = OP_PREPARE, .operation = "warn", .counter = 2, .input = "{}").result,
+                     RESULT_VOTE);
+}
+END_TEST
+
+START_TEST(what_is_cut_off_says_that_it_had_begun)
+{
+    struct said said;
+    warm_up(_i);
+    said =
+        ASK(.op = OP_PREPARE, .operation = "sleep", .counter = 1, .input = "{}", .timeout = "300");
+    ck_assert_int_eq(said.result, RESULT_RETRY);
+    ck_assert_msg(strstr(said.reason, "statement timeout") != NULL, "%s", said.reason);
+}
+END_TEST
+
 START_TEST(a_statement_that_only_reads_has_no_guard_row)
 {
     const struct said said = ASK(.op = OP_PREPARE, .operation = "sum", .counter = 1,
@@ -292,6 +314,8 @@ TCase *statement_tests(void)
     tcase_add_loop_test(tests, what_is_not_of_its_kind_is_refused_by_name, 0, 2);
     tcase_add_loop_test(tests, a_refusal_has_its_own_words_a_column_and_a_constraint_too, 0, 2);
     tcase_add_loop_test(tests, json_is_bound_as_it_is_and_the_actions_output_undoes, 0, 2);
+    tcase_add_loop_test(tests, a_warning_of_its_own_says_nothing_of_its_end, 0, 2);
+    tcase_add_loop_test(tests, what_is_cut_off_says_that_it_had_begun, 0, 2);
     tcase_add_test(tests, a_statement_that_only_reads_has_no_guard_row);
     tcase_add_loop_test(tests, an_operation_is_replaced_and_taken_away_while_it_works, 0, 2);
     tcase_add_test(tests, what_makes_no_operation_is_refused_at_once);

@@ -4,6 +4,7 @@
 
 #include <base/json.h>
 #include <definition/definition.h>
+#include <file.h>
 #include <wire/message.h>
 
 #include "failing.h"
@@ -159,6 +160,38 @@ static int wrong_input(void)
     return check_input(SPAN("{\"from\":\"b\"}"));
 }
 
+/* --- operations ------------------------------------------------------------------------------- */
+
+static int operations(const char *text, const char *wanted)
+{
+    BUFFER_SCOPED struct buffer said = {0};
+    struct file *file = file_create((struct troth_span){text, strlen(text)});
+    int error = file == NULL ? TROTH_ERROR_NO_MEMORY : file_parse(file);
+    if (error == 0)
+        file_say(file, "f", &said);
+    file_destroy(file);
+    return error == 0 ? wrote(&said, wanted) : error;
+}
+
+static int right_operations(void)
+{
+    return operations("{\"operations\":{\"do\":{\"sql\":[\"SELECT ${input.a}\",\"AS \\u0061\"],"
+                      "\"refuse\":{\"reason\":\"no ${input.b}\",\"constraints\":{\"a\":\"b\"}},"
+                      "\"compensate\":{\"sql\":\"SELECT ${output.a?} AS a\"}}}}",
+                      "");
+}
+
+static int wrong_operations(void)
+{
+    return operations("{\"operations\":{\"do\":{\"sql\":\"SELECT '${input.a}';\",\"refuse\":1}}}",
+                      "f:1:37: /operations/do/sql: a parameter within a quoted text is only text "
+                      "there: it stands outside, as in 'x ' || ${input.a}\n"
+                      "f:1:48: /operations/do/sql: a semicolon: an operation is one statement, "
+                      "without one\n"
+                      "f:1:60: /operations/do/refuse: must be the reason, a string, or an object, "
+                      "and is a number\n");
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -172,6 +205,8 @@ static const struct {
     {"key", key, 0},
     {"condition", condition, 0},
     {"wrong input", wrong_input, TROTH_ERROR_INVALID},
+    {"right operations", right_operations, 0},
+    {"wrong operations", wrong_operations, 0},
 };
 
 START_TEST(a_parser_without_memory_says_so_or_is_right)
