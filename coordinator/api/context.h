@@ -12,6 +12,7 @@ struct watch;
 struct api {
     struct api_host host;
     uint32_t calls;
+    struct buffer body;    /* borrowed by who answers with a transaction */
     struct watch *watches; /* clients that follow a transaction (events.c) */
 };
 

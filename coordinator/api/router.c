@@ -204,5 +204,6 @@ void api_destroy(struct api *api)
     if (api == NULL)
         return;
     assert(api->calls == 0 && api->watches == NULL);
+    buffer_finish(&api->body);
     free(api);
 }

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#define BODY_KEPT_BYTES 65536u
+
 void transaction_reply(struct call *call, int status, const struct api_view *view, bool replayed)
 {
-    BUFFER_SCOPED struct buffer body = {0};
+    struct api *api = call->api;
+    struct buffer body = buffer_borrow(&api->body);
     BUFFER_SCOPED struct buffer applied = {0};
     char location[sizeof TRANSACTION_PATH + TROTH_GTID_TEXT_LEN] = TRANSACTION_PATH;
     struct http_header headers[4] = {{"Location", location}};
@@ -21,6 +24,7 @@ void transaction_reply(struct call *call, int status, const struct api_view *vie
     view_append(&body, view, VIEW_STEPS);
     buffer_append_char(&body, '\n');
     call_reply(call, status, headers, &body);
+    buffer_return(&api->body, &body, BODY_KEPT_BYTES);
 }
 
 void transaction_changed(void *arg, const struct api_problem *problem, const struct api_view *view,

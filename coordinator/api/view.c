@@ -99,7 +99,7 @@ static void append_time(struct buffer *object, const char *member, struct wall t
         return;
     }
     wall_format(time, text);
-    json_append_text(object, text);
+    json_append_word(object, "\"", text);
 }
 
 static void append_definition(struct buffer *object, const struct txn_origin *origin)
@@ -108,8 +108,7 @@ static void append_definition(struct buffer *object, const struct txn_origin *or
         buffer_append_text(object, ",\"definition\":null,\"version\":null");
         return;
     }
-    buffer_append_text(object, ",\"definition\":");
-    json_append_string(object, origin->definition);
+    json_append_name(object, ",\"definition\":\"", origin->definition);
     buffer_append_text(object, ",\"version\":");
     buffer_append_uint(object, origin->definition_version);
 }
@@ -118,12 +117,9 @@ static void append_origin(struct buffer *object, const struct txn_origin *origin
 {
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&origin->gtid, gtid);
-    buffer_append_text(object, "{\"gtid\":\"");
-    buffer_append_text(object, gtid);
-    buffer_append_char(object, '"');
+    json_append_word(object, "{\"gtid\":\"", gtid);
     append_definition(object, origin);
-    buffer_append_text(object, ",\"mode\":");
-    json_append_text(object, txn_mode_name(origin->mode));
+    json_append_word(object, ",\"mode\":\"", txn_mode_name(origin->mode));
     if (origin->interactive)
         buffer_append_text(object, ",\"interactive\":true");
 }
@@ -150,13 +146,11 @@ void view_append(struct buffer *object, const struct api_view *view, unsigned sh
     append_origin(object, origin);
     buffer_append_text(object, ",\"attempt\":");
     buffer_append_uint(object, view->attempt);
-    buffer_append_text(object, ",\"state\":");
-    json_append_text(object, view->state);
-    buffer_append_text(object, ",\"outcome\":");
+    json_append_word(object, ",\"state\":\"", view->state);
     if (view->outcome == TXN_OUTCOME_NONE)
-        buffer_append_text(object, "null");
+        buffer_append_text(object, ",\"outcome\":null");
     else
-        json_append_text(object, txn_outcome_name(view->outcome));
+        json_append_word(object, ",\"outcome\":\"", txn_outcome_name(view->outcome));
     append_time(object, ",\"began_at\":", origin->began_at);
     append_time(object, ",\"ended_at\":", view->ended_at);
     struct page page = {.object = object, .stored = view->stored};

@@ -29,45 +29,49 @@ bool driver_may_speak(void *arg)
 
 /* --- views ----------------------------------------------------------------------------------- */
 
-/* What is made of a transaction's memory for one view. */
-struct texts {
-    struct buffer steps, failure, fallback, history;
-};
-
-static void texts_finish(struct texts *texts)
-{
-    buffer_finish(&texts->steps);
-    buffer_finish(&texts->failure);
-    buffer_finish(&texts->fallback);
-    buffer_finish(&texts->history);
-}
-
 #define WITH_STEPS    1u
 #define WITH_OUTPUTS  2u /* in the steps */
 #define WITH_TIMELINE 4u
 
-/* false: there is no memory for it. Borrows what `texts` gets. */
-static bool make_view(struct entry *entry, unsigned with, struct texts *texts,
+#define TEXTS_KEPT_BYTES 65536u /* of the buffer that views are made in */
+
+/* What is made of a transaction's memory for one view: one text behind the other, each from where
+ * the one before ends. */
+struct ends {
+    size_t steps, failure, fallback, history;
+};
+
+static struct troth_span between(const struct buffer *texts, size_t from, size_t to)
+{
+    return (struct troth_span){texts->len > 0 ? texts->data + from : "", to - from};
+}
+
+/* false: there is no memory for it. Borrows what `texts` gets, which is empty. */
+static bool make_view(struct entry *entry, unsigned with, struct buffer *texts,
                       struct api_view *ret_view)
 {
+    struct ends end;
     if ((with & WITH_STEPS) != 0)
-        txn_steps_append(&entry->txn, (with & WITH_OUTPUTS) != 0, &texts->steps);
-    trouble_failure_append(entry, &texts->failure);
-    txn_fallback_append(&entry->txn, &texts->fallback);
+        txn_steps_append(&entry->txn, (with & WITH_OUTPUTS) != 0, texts);
+    end.steps = texts->len;
+    trouble_failure_append(entry, texts);
+    end.failure = texts->len;
+    txn_fallback_append(&entry->txn, texts);
+    end.fallback = texts->len;
     if ((with & WITH_TIMELINE) != 0)
-        txn_history_append(&entry->txn, &texts->history);
-    if (texts->steps.failed || texts->failure.failed || texts->fallback.failed ||
-        texts->history.failed)
+        txn_history_append(&entry->txn, texts);
+    end.history = texts->len;
+    if (texts->failed)
         return false;
     *ret_view = (struct api_view){.origin = &entry->origin,
                                   .attempt = entry->txn.attempt,
                                   .state = entry_state_name(entry),
                                   .outcome = entry->txn.outcome,
                                   .ended_at = entry->ended_at,
-                                  .steps = buffer_span(&texts->steps),
-                                  .failure = buffer_span(&texts->failure),
-                                  .fallback = buffer_span(&texts->fallback),
-                                  .history = buffer_span(&texts->history),
+                                  .steps = between(texts, 0, end.steps),
+                                  .failure = between(texts, end.steps, end.failure),
+                                  .fallback = between(texts, end.failure, end.fallback),
+                                  .history = between(texts, end.fallback, end.history),
                                   .stored = entry->recovered_texts.len > 0};
     return true;
 }
@@ -75,12 +79,14 @@ static bool make_view(struct entry *entry, unsigned with, struct texts *texts,
 /* false: there is no memory for it, and nothing was told. */
 static bool show(struct entry *entry, unsigned with, api_view_fn fn, void *arg, bool fresh)
 {
-    __attribute__((cleanup(texts_finish))) struct texts texts = {0};
+    struct driver *driver = entry->driver;
+    struct buffer texts = buffer_borrow(&driver->view_texts);
     struct api_view view;
-    if (!make_view(entry, with, &texts, &view))
-        return false;
-    fn(arg, NULL, &view, fresh);
-    return true;
+    bool made = make_view(entry, with, &texts, &view);
+    if (made)
+        fn(arg, NULL, &view, fresh);
+    buffer_return(&driver->view_texts, &texts, TEXTS_KEPT_BYTES);
+    return made;
 }
 
 static void answer_with(struct entry *entry, unsigned with, api_view_fn fn, void *arg, bool fresh)
@@ -98,10 +104,13 @@ static void answer_with(struct entry *entry, unsigned with, api_view_fn fn, void
 /* One of many: a problem would end the list. Without memory it is left out. */
 bool answer_listed(struct entry *entry, bool payloads, api_list_fn fn, void *arg)
 {
-    __attribute__((cleanup(texts_finish))) struct texts texts = {0};
+    struct driver *driver = entry->driver;
+    struct buffer texts = buffer_borrow(&driver->view_texts);
     struct api_view view;
     unsigned with = payloads ? WITH_STEPS | WITH_OUTPUTS : 0;
-    return !make_view(entry, with, &texts, &view) || fn(arg, NULL, &view);
+    bool more = !make_view(entry, with, &texts, &view) || fn(arg, NULL, &view);
+    buffer_return(&driver->view_texts, &texts, TEXTS_KEPT_BYTES);
+    return more;
 }
 
 void answer_entry(struct entry *entry, api_view_fn fn, void *arg, bool fresh)

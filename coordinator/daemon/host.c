@@ -156,6 +156,7 @@ void driver_destroy(struct driver *driver)
     buffer_finish(&driver->texts);
     buffer_finish(&driver->scratch);
     buffer_finish(&driver->row_texts);
+    buffer_finish(&driver->view_texts);
     buffer_finish(&driver->row_topic_key);
     free(driver->by_gtid);
     free(driver->by_key);

@@ -140,6 +140,7 @@ struct driver {
     /* The step under way. */
     struct txn_effects *effects;
     struct buffer texts, scratch, row_texts, row_topic_key;
+    struct buffer view_texts;        /* borrowed by who makes a view (answer.c) */
     struct definition_values values; /* of the transaction whose step's effects are handled */
     bool values_known;
     int refused; /* why the client's request that is being stepped was; 0: it was not */

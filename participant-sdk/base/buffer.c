@@ -31,6 +31,23 @@ void buffer_clear(struct buffer *buffer)
     buffer->failed = false;
 }
 
+struct buffer buffer_borrow(struct buffer *kept)
+{
+    struct buffer borrowed = *kept;
+    *kept = (struct buffer){.data = NULL};
+    buffer_clear(&borrowed);
+    return borrowed;
+}
+
+void buffer_return(struct buffer *kept, struct buffer *borrowed, size_t most)
+{
+    if (kept->data != NULL || borrowed->cap > most)
+        buffer_finish(borrowed);
+    else
+        *kept = *borrowed;
+    *borrowed = (struct buffer){.data = NULL};
+}
+
 bool buffer_grow(struct buffer *buffer, size_t more)
 {
     assert(holds(buffer));

@@ -3,12 +3,22 @@
 
 #include <assert.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 /* 9999-12-31T23:59:59.999999Z: what is later is written as this. */
 #define WALL_MAX_US UINT64_C(253402300799999999)
+
+/* The last `count` digits, and what comes behind them. */
+static char *digits_put(char *at, unsigned number, int count, char behind)
+{
+    for (int i = count - 1; i >= 0; i--) {
+        at[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    at[count] = behind;
+    return at + count + 1;
+}
 
 void wall_format(struct wall time, char ret_text[WALL_TEXT_LEN + 1])
 {
@@ -17,12 +27,14 @@ void wall_format(struct wall time, char ret_text[WALL_TEXT_LEN + 1])
     time_t seconds = (time_t)(us / 1000000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    /* the moduli change nothing; they show the compiler that the text fits */
-    (void)snprintf(ret_text, WALL_TEXT_LEN + 1, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
-                   (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)(tm.tm_mon + 1) % 100u,
-                   (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u,
-                   (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u,
-                   (unsigned)(us % 1000000));
+    char *at = digits_put(ret_text, (unsigned)(tm.tm_year + 1900), 4, '-');
+    at = digits_put(at, (unsigned)(tm.tm_mon + 1), 2, '-');
+    at = digits_put(at, (unsigned)tm.tm_mday, 2, 'T');
+    at = digits_put(at, (unsigned)tm.tm_hour, 2, ':');
+    at = digits_put(at, (unsigned)tm.tm_min, 2, ':');
+    at = digits_put(at, (unsigned)tm.tm_sec, 2, '.');
+    at = digits_put(at, (unsigned)(us % 1000000), 6, 'Z');
+    *at = '\0';
 }
 
 /* `count` digits as a number; false when there is anything else. */

@@ -14,15 +14,16 @@
 #define MINUTE_US UINT64_C(60000000)
 
 static const struct unit {
-    const char *name;
+    char name[4];
+    uint8_t name_len;
     uint64_t us;
 } units[] = {
-    {"us", 1},
-    {"ms", 1000},
-    {"s", 1000000},
-    {"m", MINUTE_US},
-    {"h", UINT64_C(3600) * 1000000},
-    {"d", UINT64_C(86400) * 1000000},
+    {"us", 2, 1},
+    {"ms", 2, 1000},
+    {"s", 1, 1000000},
+    {"m", 1, MINUTE_US},
+    {"h", 1, UINT64_C(3600) * 1000000},
+    {"d", 1, UINT64_C(86400) * 1000000},
 };
 #define UNITS_COUNT (sizeof(units) / sizeof(units[0]))
 
@@ -34,7 +35,7 @@ static bool digit(char c)
 static const struct unit *unit_find(const char *name, size_t len)
 {
     for (size_t i = 0; i < UNITS_COUNT; i++)
-        if (strlen(units[i].name) == len && memcmp(units[i].name, name, len) == 0)
+        if (units[i].name_len == len && memcmp(units[i].name, name, len) == 0)
             return &units[i];
     return NULL;
 }
@@ -108,9 +109,8 @@ static size_t format_in(uint64_t us, const struct unit *unit, char text[DURATION
         text[len++] = (char)('0' + rest / unit->us);
         rest %= unit->us;
     }
-    size_t name_len = strlen(unit->name);
-    memcpy(text + len, unit->name, name_len + 1);
-    return len + name_len;
+    memcpy(text + len, unit->name, sizeof unit->name); /* and what is behind it, as one word */
+    return len + unit->name_len;
 }
 
 /* Below a minute the units are powers of ten of each other, so that the lengths follow from the
@@ -123,11 +123,11 @@ static const struct unit *shortest_below_minute(uint64_t us)
     for (uint64_t rest = us; rest % 10 == 0; rest /= 10)
         zeros++;
     const struct unit *best = &units[0];
-    size_t shortest = digits + strlen(units[0].name);
+    size_t shortest = digits + units[0].name_len;
     for (size_t i = 1; units[i].us <= us; i++) {
         const size_t behind = 3 * i; /* so many of the digits stand behind the point */
         size_t len = zeros >= behind ? digits - behind : digits - zeros + 1;
-        len += strlen(units[i].name);
+        len += units[i].name_len;
         if (len <= shortest) { /* equally short: the larger unit */
             shortest = len;
             best = &units[i];

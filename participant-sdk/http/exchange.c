@@ -203,7 +203,7 @@ static void network_text(struct in6_addr address, char ret_text[HTTP_CLIENT_TEXT
     (void)snprintf(ret_text, HTTP_CLIENT_TEXT_MAX, "%s/64", text);
 }
 
-void http_exchange_client(const struct http_exchange *exchange, char ret_text[HTTP_CLIENT_TEXT_MAX])
+static void look_up_client(int fd, char ret_text[HTTP_CLIENT_TEXT_MAX])
 {
     union {
         struct sockaddr any;
@@ -212,12 +212,21 @@ void http_exchange_client(const struct http_exchange *exchange, char ret_text[HT
     } peer = {.any = {0}};
     socklen_t size = sizeof peer;
     (void)strcpy(ret_text, "?");
-    if (getpeername(exchange->conn->conn.transport.fd, &peer.any, &size) != 0)
+    if (getpeername(fd, &peer.any, &size) != 0)
         return;
     if (peer.any.sa_family == AF_INET)
         (void)inet_ntop(AF_INET, &peer.v4.sin_addr, ret_text, HTTP_CLIENT_TEXT_MAX);
     else if (peer.any.sa_family == AF_INET6)
         network_text(peer.v6.sin6_addr, ret_text);
+}
+
+/* A connection's client stays who it is, so only the first request asks the kernel. */
+void http_exchange_client(const struct http_exchange *exchange, char ret_text[HTTP_CLIENT_TEXT_MAX])
+{
+    struct serve_conn *serve = exchange->conn;
+    if (serve->client[0] == '\0')
+        look_up_client(serve->conn.transport.fd, serve->client);
+    memcpy(ret_text, serve->client, sizeof serve->client);
 }
 
 void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gone_arg)

@@ -83,7 +83,8 @@ struct serve_conn {
     bool streams; /* counted among the streams */
     bool over;    /* chosen to go, for the budget */
     size_t out_counted, body_counted;
-    size_t promised; /* bytes of a reply that is being made */
+    char client[HTTP_CLIENT_TEXT_MAX]; /* where it is, once somebody asked; "": nobody did */
+    size_t promised;                   /* bytes of a reply that is being made */
     size_t boundary; /* of a chunked stream: where a chunk begins in `out`, at what is sent or
                         before */
     TAILQ_ENTRY(serve_conn) link;

@@ -12,13 +12,6 @@ static const troth_gtid no_gtid;
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-static void append_word(struct buffer *buffer, const char *member, const char *word)
-{
-    buffer_append_text(buffer, member);
-    buffer_append_text(buffer, word);
-    buffer_append_char(buffer, '"');
-}
-
 static void append_head(struct buffer *buffer, enum message_op op, const troth_gtid *gtid,
                         uint32_t branch, uint32_t attempt)
 {
@@ -26,7 +19,7 @@ static void append_head(struct buffer *buffer, enum message_op op, const troth_g
     assert(attempt >= 1 && attempt <= TROTH_ATTEMPT_MAX);
     char text[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(gtid, text);
-    append_word(buffer, "{\"op\":\"", message_op_name(op));
+    json_append_word(buffer, "{\"op\":\"", message_op_name(op));
     buffer_append_text(buffer, ",\"gtid\":\"");
     buffer_append(buffer, text, TROTH_GTID_TEXT_LEN);
     buffer_append_text(buffer, "\",\"branch\":");
@@ -39,7 +32,7 @@ static void append_duration(struct buffer *buffer, const char *member, uint64_t 
 {
     char text[DURATION_TEXT_MAX];
     (void)duration_format(us, text);
-    append_word(buffer, member, text);
+    json_append_word(buffer, member, text);
 }
 
 /* Byte for byte, but a line feed would end the line: within checked JSON it can only be white space
@@ -76,8 +69,7 @@ void message_command_append(struct buffer *buffer, const struct command *command
     assert(command->traceparent.data == NULL ||
            command->traceparent.len == MESSAGE_TRACEPARENT_LEN);
     append_head(buffer, command->op, &command->gtid, command->branch, command->attempt);
-    buffer_append_text(buffer, ",\"operation\":");
-    json_append_string(buffer, command->operation);
+    json_append_name(buffer, ",\"operation\":\"", command->operation); /* a name */
     if (command->timeout_us != 0)
         append_duration(buffer, ",\"timeout\":\"", command->timeout_us);
     if (command->lock_wait_us != 0)
@@ -96,19 +88,19 @@ void message_command_append(struct buffer *buffer, const struct command *command
 void message_result_append(struct buffer *buffer, const struct result *result)
 {
     append_head(buffer, result->op, &result->gtid, result->branch, result->attempt);
-    append_word(buffer, ",\"result\":\"", message_result_name(result->result));
+    json_append_word(buffer, ",\"result\":\"", message_result_name(result->result));
     if (result->result == RESULT_VOTE) {
         assert(result->vote == VOTE_YES || result->vote == VOTE_READ_ONLY);
-        append_word(buffer, ",\"vote\":\"", message_vote_name(result->vote));
+        json_append_word(buffer, ",\"vote\":\"", message_vote_name(result->vote));
     }
     if (result->state != BRANCH_IS_UNSAID)
-        append_word(buffer, ",\"state\":\"", message_state_name(result->state));
+        json_append_word(buffer, ",\"state\":\"", message_state_name(result->state));
     if (result->result == RESULT_RETRY && result->retry_after_us != 0)
         append_duration(buffer, ",\"retry_after\":\"", result->retry_after_us);
     if (result->result == RESULT_CONFLICT && !troth_gtid_equal(&result->blocker, &no_gtid)) {
         char text[TROTH_GTID_TEXT_LEN + 1];
         troth_gtid_format(&result->blocker, text);
-        append_word(buffer, ",\"blocker\":\"", text);
+        json_append_word(buffer, ",\"blocker\":\"", text);
     }
     if (result->reason.data != NULL) {
         buffer_append_text(buffer, ",\"reason\":");

@@ -145,23 +145,17 @@ void record_member_append(struct buffer *list, const struct record_member *membe
         buffer_append_char(list, ',');
     buffer_append_text(list, "{\"branch\":");
     buffer_append_uint(list, member->branch);
-    if (member->name.data != NULL && member->name.len > 0) {
-        buffer_append_text(list, ",\"name\":");
-        json_append_string(list, member->name);
-    }
-    buffer_append_text(list, ",\"participant\":");
-    json_append_string(list, member->participant);
-    buffer_append_text(list, ",\"operation\":");
-    json_append_string(list, member->operation);
+    if (member->name.data != NULL && member->name.len > 0)
+        json_append_name(list, ",\"name\":\"", member->name);
+    json_append_name(list, ",\"participant\":\"", member->participant);
+    json_append_name(list, ",\"operation\":\"", member->operation);
     buffer_append_text(list, member->inquires ? ",\"inquires\":true" : ",\"inquires\":false");
     if (member->named)
         buffer_append_text(list, ",\"named\":true");
     if (member->skipped)
         buffer_append_text(list, ",\"skipped\":true");
-    if (member->vote != VOTE_NONE) {
-        buffer_append_text(list, ",\"vote\":");
-        json_append_text(list, message_vote_name(member->vote));
-    }
+    if (member->vote != VOTE_NONE)
+        json_append_word(list, ",\"vote\":\"", message_vote_name(member->vote));
     buffer_append_char(list, '}');
 }
 

@@ -33,6 +33,11 @@ struct troth_span buffer_span(const struct buffer *buffer);
 /* Zero-terminated view, valid until the next change; NULL when it failed. */
 const char *buffer_text(struct buffer *buffer);
 
+/* What is needed for a moment, again and again, is borrowed from where it is kept, empty; a buffer
+ * that has grown beyond `most` is freed instead of kept. Meanwhile another one may borrow there. */
+struct buffer buffer_borrow(struct buffer *kept);
+void buffer_return(struct buffer *kept, struct buffer *borrowed, size_t most);
+
 #define BUFFER_SCOPED __attribute__((cleanup(buffer_finish)))
 
 /* --- every text is made of these, so where there is room they are a copy and no call -----------

@@ -111,4 +111,18 @@ TROTH_MUST_CHECK int json_bool(struct troth_span value, bool *ret_value);
 void json_append_string(struct buffer *buffer, struct troth_span plain);
 void json_append_text(struct buffer *buffer, const char *plain);
 
+/* Names, ids and words of ours have nothing to escape, and are in everything that is said: `head`
+ * with the opening quote at its end, the text, and a quote. */
+static inline void json_append_name(struct buffer *buffer, const char *head, struct troth_span name)
+{
+    buffer_append_text(buffer, head);
+    buffer_append_span(buffer, name);
+    buffer_append_char(buffer, '"');
+}
+
+static inline void json_append_word(struct buffer *buffer, const char *head, const char *word)
+{
+    json_append_name(buffer, head, (struct troth_span){word, strlen(word)});
+}
+
 #endif
