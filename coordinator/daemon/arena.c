@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES 1000
+#define CHUNK_BYTES 480
 
 struct arena_chunk {
     struct arena_chunk *next;

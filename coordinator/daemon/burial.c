@@ -48,8 +48,7 @@ void entry_destroy(struct entry *entry)
     owners_put(&entry->driver->callers, entry->caller);
     trouble_clear(entry);
     buffer_finish(&entry->recovered_texts);
-    arena_finish(&entry->arena);
-    free(entry);
+    entry_free(entry);
 }
 
 void entry_bury(struct driver *driver, struct entry *entry)

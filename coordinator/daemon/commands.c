@@ -190,6 +190,9 @@ static bool fill_branch(struct entry *entry, const struct participant *participa
                                 .vote = enlist->prepared ? VOTE_YES : VOTE_NONE};
     int64_t index = entry_branch_index(entry, enlist->branch);
     bool failed = false;
+    if (index < 0 && entry->txn.state == TXN_OPEN &&
+        entry->txn.branches_count == entry->branches_cap && !entry_grow(entry))
+        return false;
     if (index < 0) {
         branch.participant =
             arena_text(&entry->arena,

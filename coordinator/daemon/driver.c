@@ -41,6 +41,7 @@ void driver_step(struct driver *driver, struct entry *entry, const struct txn_ev
     assert(!entry->dead && !entry->unloaded);
     struct metrics_mark before = metrics_mark(&entry->txn);
     const char *from = txn_shown_name(&entry->txn);
+    entry_make_history(entry);
     txn_step(&entry->txn, event, driver_now(), driver->effects);
     metrics_count(&driver->metrics, &entry->txn, &before, event->kind);
     order_step(entry, &before);

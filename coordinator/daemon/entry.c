@@ -24,26 +24,95 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     entry->driver->hooks.timer(entry);
 }
 
+/* Moments that a transaction of a few branches has room for from its beginning. */
+#define HISTORY_FIRST 28u
+
+/* What an entry has for each branch, one array behind the other. */
+static size_t piece_bytes(uint32_t cap)
+{
+    return cap * (sizeof(struct txn_branch) + sizeof(struct entry_branch) +
+                  sizeof(struct slots_pool *) + sizeof(struct share *) + sizeof(uint32_t));
+}
+
+static void piece_use(struct entry *entry, void *piece, uint32_t cap)
+{
+    entry->branches = piece;
+    entry->extra = (void *)(entry->branches + cap);
+    entry->wanted = (void *)(entry->extra + cap);
+    entry->seat.participants = (void *)(entry->wanted + cap);
+    entry->wanted_branch = (void *)(entry->seat.participants + cap);
+    entry->branches_cap = cap;
+}
+
+/* The entry, its branches and the beginning of its timeline are one allocation. */
 struct entry *entry_create(struct driver *driver, uint32_t branches_cap)
 {
-    struct entry *entry = calloc(1, sizeof *entry);
+    const size_t head = sizeof(struct entry), piece = piece_bytes(branches_cap);
+    const size_t history = HISTORY_FIRST * sizeof(struct txn_history_entry);
+    struct entry *entry = malloc(head + history + piece);
     if (entry == NULL)
         return NULL;
+    memset(entry, 0, head);
     entry->driver = driver;
-    entry->branches_cap = branches_cap;
-    entry->branches = arena_alloc(&entry->arena, branches_cap * sizeof *entry->branches);
-    entry->extra = arena_alloc(&entry->arena, branches_cap * sizeof *entry->extra);
-    entry->wanted = arena_alloc(&entry->arena, branches_cap * sizeof(struct slots_pool *));
-    entry->wanted_branch = arena_alloc(&entry->arena, branches_cap * sizeof(uint32_t));
-    entry->seat.participants = arena_alloc(&entry->arena, branches_cap * sizeof(struct share *));
-    if (entry->branches == NULL || entry->seat.participants == NULL || entry->extra == NULL ||
-        entry->wanted == NULL || entry->wanted_branch == NULL ||
-        event_assign(&entry->timer, driver->base, -1, 0, on_timer, entry) != 0) {
-        arena_finish(&entry->arena);
+    entry->history_first = (void *)(entry + 1);
+    memset(entry->history_first + HISTORY_FIRST, 0, piece);
+    piece_use(entry, entry->history_first + HISTORY_FIRST, branches_cap);
+    entry->own_bytes = head + history + piece;
+    if (event_assign(&entry->timer, driver->base, -1, 0, on_timer, entry) != 0) {
         free(entry);
         return NULL;
     }
     return entry;
+}
+
+void entry_free(struct entry *entry)
+{
+    free(entry->grown_piece);
+    free(entry->grown_history);
+    arena_finish(&entry->arena);
+    free(entry);
+}
+
+bool entry_grow(struct entry *entry)
+{
+    uint32_t cap = 2 * entry->branches_cap;
+    cap = cap < TROTH_BRANCHES_MAX ? cap : TROTH_BRANCHES_MAX;
+    void *piece = calloc(1, piece_bytes(cap));
+    if (piece == NULL)
+        return false;
+    assert(entry->origin.interactive && !entry->slots.waiting && cap > entry->txn.branches_count);
+    const struct entry_branch *extra = entry->extra;
+    const uint32_t count = entry->branches_cap;
+    entry->own_bytes += piece_bytes(cap);
+    entry->own_bytes -= entry->grown_piece != NULL ? piece_bytes(count) : 0;
+    piece_use(entry, piece, cap);
+    memcpy(entry->extra, extra, count * sizeof *extra);
+    txn_branches_move(&entry->txn, entry->branches, cap);
+    free(entry->grown_piece);
+    entry->grown_piece = piece;
+    return true;
+}
+
+/* Without memory the timeline says how many moments were left out. */
+void entry_make_history(struct entry *entry)
+{
+    struct txn *txn = &entry->txn;
+    if (!txn_history_wants(txn))
+        return;
+    if (txn->history == NULL) {
+        txn_history_move(txn, entry->history_first, HISTORY_FIRST);
+        if (!txn_history_wants(txn))
+            return;
+    }
+    uint32_t cap = 2 * txn->history_cap < TXN_HISTORY_MAX ? 2 * txn->history_cap : TXN_HISTORY_MAX;
+    struct txn_history_entry *grown = malloc(cap * sizeof *grown);
+    if (grown == NULL)
+        return;
+    entry->own_bytes += cap * sizeof *grown;
+    entry->own_bytes -= entry->grown_history != NULL ? txn->history_cap * sizeof *grown : 0;
+    txn_history_move(txn, grown, cap);
+    free(entry->grown_history);
+    entry->grown_history = grown;
 }
 
 void entry_release(struct entry *entry, uint32_t index)

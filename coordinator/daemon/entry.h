@@ -52,6 +52,10 @@ struct entry {
     struct txn_branch *branches;
     struct entry_branch *extra; /* one a branch */
     uint32_t branches_cap;
+    void *grown_piece; /* they and what belongs to each, where more enlisted; NULL: made with it */
+    struct txn_history_entry *history_first;
+    struct txn_history_entry *grown_history; /* NULL: the first still does */
+    size_t own_bytes;                        /* of the entry and of these */
     struct slots_waiter slots;
     struct slots_pool **wanted; /* of slots; one a branch */
     uint32_t *wanted_branch;    /* which branch wanted[i] is for */
@@ -83,6 +87,11 @@ struct entry {
 
 /* In no table, without a seat; its timer calls the driver's hook. NULL: no memory. */
 struct entry *entry_create(struct driver *driver, uint32_t branches_cap);
+void entry_free(struct entry *entry); /* its memory alone */
+/* Room for more branches of an interactive one that is open. false: no memory. */
+bool entry_grow(struct entry *entry);
+/* Room for the moments of the next step. */
+void entry_make_history(struct entry *entry);
 /* The branch's place, and its slot if it has one. */
 void entry_release(struct entry *entry, uint32_t index);
 /* Asks for the slots in `slots`: its gate let it in. */

@@ -16,7 +16,8 @@
 
 static size_t bytes_of(const struct entry *entry)
 {
-    return sizeof *entry + entry->arena.bytes + entry->outputs_bytes + entry->recovered_texts.cap;
+    return entry->own_bytes + entry->arena.bytes + entry->outputs_bytes +
+           entry->recovered_texts.cap;
 }
 
 void room_count(struct entry *entry)

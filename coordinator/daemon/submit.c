@@ -205,12 +205,14 @@ static bool fill_in(struct driver *driver, struct entry *entry, const struct api
     return true;
 }
 
+#define INTERACTIVE_BRANCHES_FIRST 2u /* more have room when they enlist */
+
 /* NULL: *problem. */
 static struct entry *make_entry(struct driver *driver, const struct api_submit *submit,
                                 struct api_problem *problem)
 {
     const struct definition *definition = submit->definition;
-    uint32_t cap = definition != NULL ? definition->steps_count : TROTH_BRANCHES_MAX;
+    uint32_t cap = definition != NULL ? definition->steps_count : INTERACTIVE_BRANCHES_FIRST;
     struct entry *entry = entry_create(driver, cap);
     bool has_memory = entry != NULL && fill_owners(driver, entry, submit);
     if (has_memory && !seats_admit(entry, problem)) {

@@ -2,7 +2,10 @@
  * stays for ever, the second half is a ring of the latest. */
 #include "history.h"
 
-#define HISTORY_HALF (TXN_HISTORY_MAX / 2u)
+static uint32_t half_of(const struct txn *txn)
+{
+    return txn->history_cap / 2u;
+}
 
 static const char *const moment_names[TXN_MOMENT_COUNT] = {
     [TXN_MOMENT_BEGAN] = "began",         [TXN_MOMENT_ENLISTED] = "enlisted",
@@ -25,22 +28,41 @@ const char *txn_moment_name(enum txn_moment moment)
     return moment_names[moment];
 }
 
+/* Once something was left out, the halves stay where they are. */
+bool txn_history_wants(const struct txn *txn)
+{
+    const uint32_t most = txn->branches_count + TXN_STEP_MOMENTS_MAX;
+    return txn->history_dropped == 0 && txn->history_cap < TXN_HISTORY_MAX &&
+           txn->history_cap - txn->history_count < most;
+}
+
+void txn_history_move(struct txn *txn, struct txn_history_entry *history, uint32_t cap)
+{
+    assert(cap >= txn->history_count && cap <= TXN_HISTORY_MAX && txn->history_dropped == 0);
+    if (txn->history_count > 0)
+        memcpy(history, txn->history, txn->history_count * sizeof *history);
+    txn->history = history;
+    txn->history_cap = cap;
+}
+
+/* NULL: there is no memory for any. */
 static struct txn_history_entry *entry_new(struct txn *txn)
 {
-    if (txn->history_count < TXN_HISTORY_MAX)
+    const uint32_t half = half_of(txn), ring = txn->history_cap - half;
+    if (txn->history_count < txn->history_cap)
         return &txn->history[txn->history_count++];
-    uint32_t i = HISTORY_HALF + txn->history_dropped % HISTORY_HALF;
-    txn->history_dropped++;
-    return &txn->history[i];
+    uint32_t dropped = txn->history_dropped++;
+    return ring == 0 ? NULL : &txn->history[half + dropped % ring];
 }
 
 /* The i-th of the entries kept, in the order of time. */
 const struct txn_history_entry *txn_history_at(const struct txn *txn, uint32_t i)
 {
     assert(i < txn->history_count);
-    if (i < HISTORY_HALF || txn->history_dropped == 0)
+    const uint32_t half = half_of(txn);
+    if (i < half || txn->history_dropped == 0)
         return &txn->history[i];
-    return &txn->history[HISTORY_HALF + (i - HISTORY_HALF + txn->history_dropped) % HISTORY_HALF];
+    return &txn->history[half + (i - half + txn->history_dropped) % (txn->history_cap - half)];
 }
 
 _Static_assert(OP_COUNT <= 1u << (16 - TXN_HISTORY_OP) &&
@@ -51,8 +73,11 @@ void txn_note(struct step *step, struct txn_note note)
 {
     struct txn *txn = step->txn;
     assert(note.moment < TXN_MOMENT_COUNT && note.branch <= TROTH_BRANCH_NUMBER_MAX);
+    struct txn_history_entry *entry = entry_new(txn);
+    if (entry == NULL)
+        return;
     uint32_t said = note.said < 1u << TXN_HISTORY_VOTE ? note.said : TROUBLE_NOT_UNDERSTOOD;
-    *entry_new(txn) = (struct txn_history_entry){
+    *entry = (struct txn_history_entry){
         .at_us = step->now.mono.us - txn->began.us,
         .branch = (uint16_t)note.branch,
         .attempt = (uint16_t)(note.attempt != 0 ? note.attempt : txn->attempt),

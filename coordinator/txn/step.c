@@ -15,7 +15,7 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
 {
     assert(count <= cap && count <= TROTH_BRANCHES_MAX);
     assert(epoch > 0 && origin->mode < TXN_MODE_COUNT);
-    memset(txn, 0, offsetof(struct txn, history));
+    memset(txn, 0, sizeof *txn);
     txn->origin = origin;
     txn->policy = policy;
     txn->epoch = epoch;
@@ -40,6 +40,14 @@ void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn
         branch->abort_reason = (struct troth_span){NULL, 0};
         txn_branch_place(txn, branch, TXN_BRANCH_IDLE);
     }
+}
+
+void txn_branches_move(struct txn *txn, struct txn_branch *branches, uint32_t cap)
+{
+    assert(cap >= txn->branches_count && cap <= TROTH_BRANCHES_MAX);
+    memcpy(branches, txn->branches, txn->branches_count * sizeof *branches);
+    txn->branches = branches;
+    txn->branches_cap = cap;
 }
 
 static void clock_start(struct step *step)

@@ -463,7 +463,7 @@ static void entry_append(struct buffer *list, const struct txn_history_entry *en
 
 bool txn_history_next(const struct txn *txn, uint64_t *told, struct buffer *object)
 {
-    const uint64_t half = TXN_HISTORY_MAX / 2, left_out = txn->history_dropped;
+    const uint64_t half = txn->history_cap / 2, left_out = txn->history_dropped;
     if (*told >= txn->history_count + left_out)
         return false;
     if (*told >= half && *told < half + left_out) {

@@ -25,6 +25,7 @@ static const struct unit {
     {"h", 1, UINT64_C(3600) * 1000000},
     {"d", 1, UINT64_C(86400) * 1000000},
 };
+#define SECOND      2 /* of units */
 #define UNITS_COUNT (sizeof(units) / sizeof(units[0]))
 
 static bool digit(char c)
@@ -118,6 +119,8 @@ static size_t format_in(uint64_t us, const struct unit *unit, char text[DURATION
 static const struct unit *shortest_below_minute(uint64_t us)
 {
     size_t digits = 1, zeros = 0;
+    if (us % 10 != 0) /* all digits are written, in seconds with a letter less and a point more */
+        return &units[us < units[SECOND].us ? 0 : SECOND];
     for (uint64_t least = 10; us >= least; least *= 10)
         digits++;
     for (uint64_t rest = us; rest % 10 == 0; rest /= 10)

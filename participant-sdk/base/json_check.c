@@ -34,17 +34,17 @@ static bool wrong(struct checker *checker, const char *text)
     return wrong_at(checker, checker->at, text);
 }
 
-static bool digit_here(const struct checker *checker)
+static inline bool digit_here(const struct checker *checker)
 {
     return checker->at < checker->end && *checker->at >= '0' && *checker->at <= '9';
 }
 
-static bool char_here(const struct checker *checker, char c)
+static inline bool char_here(const struct checker *checker, char c)
 {
     return checker->at < checker->end && *checker->at == c;
 }
 
-static void skip_space(struct checker *checker)
+static inline void skip_space(struct checker *checker)
 {
     checker->at = scan_space(checker->at, checker->end);
 }
@@ -129,9 +129,9 @@ static bool check_escape(struct checker *checker)
     return true;
 }
 
-static bool check_string(struct checker *checker)
+/* From its first byte that is neither plain nor its end. */
+static bool check_odd_string(struct checker *checker)
 {
-    checker->at++;
     for (;;) {
         checker->at = scan_plain(checker->at, checker->end, true);
         if (checker->at == checker->end)
@@ -153,6 +153,15 @@ static bool check_string(struct checker *checker)
             checker->at += len;
         }
     }
+}
+
+static inline bool check_string(struct checker *checker)
+{
+    checker->at = scan_plain(checker->at + 1, checker->end, true);
+    if (!char_here(checker, '"'))
+        return check_odd_string(checker);
+    checker->at++;
+    return true;
 }
 
 /* --- duplicate keys ----------------------------------------------------------------------------

@@ -293,6 +293,11 @@ void sim_pair(struct world *world, const struct txn *txn, enum txn_event_kind ki
     world->pairs[txn_parked(txn)][txn->state][kind]++;
 }
 
+static uint64_t noted_of(const struct txn *txn)
+{
+    return (uint64_t)txn->history_count + txn->history_dropped;
+}
+
 void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event)
 {
     struct node *host = world->nodes[node];
@@ -303,7 +308,12 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
         stray_one(world, node, txn);
     const char *from = txn_shown_name(&live->txn);
     sim_pair(world, &live->txn, event->kind);
+    uint64_t noted = noted_of(&live->txn);
     txn_step(&live->txn, event, node_now(world, node), world->effects);
+    noted = noted_of(&live->txn) - noted;
+    if (noted > live->txn.branches_count + TXN_STEP_MOMENTS_MAX)
+        world_fail(world, "txn %u notes %u moments in one step, and hosts have no room for that",
+                   txn, (unsigned)noted);
     world_trace(world, "node %u: txn %u %s: %s -> %s, %u effects", node, txn,
                 txn_event_kind_name(event->kind), from, txn_shown_name(&live->txn),
                 world->effects->count);
@@ -508,6 +518,8 @@ static void load(struct world *world, uint32_t node, uint32_t index)
                             world_random(world, UINT64_MAX), live->branches, BRANCHES_MAX,
                             &live->memory, node_now(world, node));
     world->nodes[node]->live[index] = live;
+    if (error == 0)
+        txn_history_move(&live->txn, live->history, TXN_HISTORY_MAX);
     if (error != 0) {
         world_fail(world, "txn %u cannot be recovered: %s", index, troth_error_name(error));
         return;

@@ -82,6 +82,7 @@ static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
     }
     txn_init(&live->txn, &txn->origin, &world->policy, host->epoch, world_random(world, UINT64_MAX),
              live->branches, count, BRANCHES_MAX);
+    txn_history_move(&live->txn, live->history, TXN_HISTORY_MAX);
     stray_all(world, node, index);
     node_step(world, node, index,
               &(struct txn_event){.kind = txn->plan.interactive ? TXN_EVENT_OPENED

@@ -336,6 +336,7 @@ struct live {
     struct wait waits[WAITS_MAX];
     uint32_t waits_count;
     struct txn_branch branches[BRANCHES_MAX];
+    struct txn_history_entry history[TXN_HISTORY_MAX];
     struct buffer memory;
     uint64_t timer_us;
     /* Slots (slots.c). */

@@ -69,7 +69,9 @@ static void set_up(void)
     struct troth_gtid_parts parts = {.unix_ms = 1, .epoch = 1, .counter = 1};
     ck_assert_int_eq(troth_gtid_make(&parts, &entry->origin.gtid), 0);
     entry->origin.interactive = true;
+    static struct txn_history_entry history[TXN_HISTORY_MAX];
     txn_init(&entry->txn, &entry->origin, &policy, 1, 1, entry->branches, 0, 1);
+    txn_history_move(&entry->txn, history, TXN_HISTORY_MAX);
     entry_insert(&driver, entry);
 }
 

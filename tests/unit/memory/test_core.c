@@ -19,6 +19,7 @@ struct world {
     struct txn txn;
     struct txn_origin origin;
     struct txn_branch branches[BRANCHES];
+    struct txn_history_entry history[TXN_HISTORY_MAX];
     struct txn_effects effects;
     struct buffer texts;
     struct txn_event queue[QUEUE_MAX];
@@ -147,6 +148,7 @@ static int play(struct world *world, enum txn_mode mode)
                                                  .has_compensation = true,
                                                  .after = i > 0 ? UINT64_C(1) << (i - 1) : 0};
     txn_init(&world->txn, &world->origin, &policy, 1, 42, world->branches, BRANCHES, BRANCHES);
+    txn_history_move(&world->txn, world->history, TXN_HISTORY_MAX);
     if (!buffer_reserve(&world->texts, TXN_TEXTS_BYTES_MAX))
         return TROTH_ERROR_NO_MEMORY;
     go(world);

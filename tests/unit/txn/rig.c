@@ -32,6 +32,7 @@ struct rig *rig_new(uint32_t branches)
                                                .inquires = true};
     txn_init(&rig->txn, &rig->origin, &rig->policy, 1, 42, rig->branches, branches,
              TROTH_BRANCHES_MAX);
+    txn_history_move(&rig->txn, rig->history, TXN_HISTORY_MAX);
     return rig;
 }
 
@@ -40,6 +41,7 @@ struct rig *rig_new_interactive(void)
     struct rig *rig = rig_make();
     rig->origin.interactive = true;
     txn_init(&rig->txn, &rig->origin, &rig->policy, 1, 42, rig->branches, 0, TROTH_BRANCHES_MAX);
+    txn_history_move(&rig->txn, rig->history, TXN_HISTORY_MAX);
     return rig;
 }
 
@@ -67,6 +69,7 @@ struct rig *rig_new_saga(enum txn_mode mode, const char *kinds)
     rig_define(rig, kinds);
     txn_init(&rig->txn, &rig->origin, &rig->policy, 1, 42, rig->branches, (uint32_t)strlen(kinds),
              TROTH_BRANCHES_MAX);
+    txn_history_move(&rig->txn, rig->history, TXN_HISTORY_MAX);
     return rig;
 }
 
@@ -317,6 +320,7 @@ struct rig *rig_recover(const struct txn_image *image, const char **ret_trace)
     ck_assert_int_eq(txn_recover(&rig->txn, image, &rig->policy, 2, 43, rig->branches,
                                  TROTH_BRANCHES_MAX, &rig->memory, rig->now),
                      0);
+    txn_history_move(&rig->txn, rig->history, TXN_HISTORY_MAX);
     *ret_trace = rig_event(rig, TXN_EVENT_RECOVERED);
     return rig;
 }
@@ -328,6 +332,7 @@ struct rig *rig_recover_saga(const struct txn_image *image, const char *kinds,
     ck_assert_int_eq(txn_recover(&rig->txn, image, &rig->policy, 2, 43, rig->branches,
                                  TROTH_BRANCHES_MAX, &rig->memory, rig->now),
                      0);
+    txn_history_move(&rig->txn, rig->history, TXN_HISTORY_MAX);
     rig_define(rig, kinds);
     *ret_trace = rig_event(rig, TXN_EVENT_RECOVERED);
     return rig;

@@ -14,6 +14,7 @@ struct rig {
     struct txn_origin origin;
     struct txn_policy policy;
     struct txn_branch branches[TROTH_BRANCHES_MAX];
+    struct txn_history_entry history[TXN_HISTORY_MAX];
     struct txn_effects effects;
     struct txn_now now;
     struct buffer texts;  /* of the effects */

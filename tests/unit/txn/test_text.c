@@ -146,6 +146,68 @@ START_TEST(outputs_larger_than_the_reserved_texts_go_with_the_record)
 }
 END_TEST
 
+/* The timeline begins in little memory and is moved into more before it has to leave anything out:
+ * it says the same as one that had room for all from the beginning. */
+START_TEST(the_timeline_moves_into_more_room)
+{
+    struct txn_history_entry rooms[TXN_HISTORY_MAX * 4]; /* each new one stands behind the last */
+    struct rig *roomy = rig_new(2), *rig = rig_new(2);
+    BUFFER_SCOPED struct buffer wanted = {0}, text = {0};
+    struct rig *const both[] = {roomy, rig};
+    uint32_t moves = 0, used = 0;
+    rig->txn.history_cap = 0;
+    for (int i = 0; i < 24; i++) {
+        while (txn_history_wants(&rig->txn)) {
+            uint32_t cap = rig->txn.history_cap + 4;
+            ck_assert_uint_le(used + cap, TXN_HISTORY_MAX * 4);
+            txn_history_move(&rig->txn, rooms + used, cap);
+            used += cap;
+            moves++;
+        }
+        for (int which = 0; which < 2; which++)
+            if (i == 0)
+                rig_event(both[which], TXN_EVENT_SUBMITTED);
+            else if (i == 1)
+                rig_event(both[which], TXN_EVENT_RESERVED);
+            else if (i == 2)
+                rig_event(both[which], TXN_EVENT_CANCELLED);
+            else
+                rig_result(both[which], 1, OP_ABORT, RESULT_RETRY);
+    }
+    ck_assert_uint_gt(moves, 2);
+    ck_assert_uint_eq(rig->txn.history_dropped, 0);
+    txn_history_append(&roomy->txn, &wanted);
+    txn_history_append(&rig->txn, &text);
+    ck_assert_str_eq(buffer_text(&text), buffer_text(&wanted));
+    rig_free(roomy);
+    rig_free(rig);
+}
+END_TEST
+
+/* Where no memory is found for more, the first and the last moments are kept in what there is; and
+ * where there is none at all, the timeline says how many there were. */
+START_TEST(a_timeline_without_room_counts_what_it_leaves_out)
+{
+    for (uint32_t cap = 0; cap <= 3; cap++) {
+        struct rig *rig = rig_new(1);
+        BUFFER_SCOPED struct buffer text = {0};
+        rig->txn.history_cap = cap;
+        rig_event(rig, TXN_EVENT_SUBMITTED);
+        rig_event(rig, TXN_EVENT_RESERVED);
+        rig_event(rig, TXN_EVENT_CANCELLED);
+        ck_assert(!txn_history_wants(&rig->txn));
+        ck_assert_uint_eq(rig->txn.history_count, cap);
+        ck_assert_uint_gt(rig->txn.history_dropped, 0);
+        txn_history_append(&rig->txn, &text);
+        ck_assert(is_json(buffer_span(&text)));
+        ck_assert_ptr_nonnull(strstr(buffer_text(&text), "{\"moment\":\"left_out\",\"count\":"));
+        ck_assert_int_eq(strstr(text.data, "\"began\"") != NULL, cap >= 2);
+        ck_assert_int_eq(strstr(text.data, "\"cancelled\"") != NULL, cap >= 3);
+        rig_free(rig);
+    }
+}
+END_TEST
+
 START_TEST(no_failure_is_null)
 {
     struct rig *rig = rig_new(1);
@@ -162,6 +224,8 @@ TCase *text_tests(void)
     tcase_add_test(tests, the_end_record_tells_the_whole_way);
     tcase_add_test(tests, a_long_history_keeps_its_beginning_and_its_end);
     tcase_add_test(tests, moments_come_one_by_one);
+    tcase_add_test(tests, the_timeline_moves_into_more_room);
+    tcase_add_test(tests, a_timeline_without_room_counts_what_it_leaves_out);
     tcase_add_test(tests, outputs_larger_than_the_reserved_texts_go_with_the_record);
     tcase_add_test(tests, no_failure_is_null);
     return tests;

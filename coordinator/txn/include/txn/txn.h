@@ -70,6 +70,7 @@
 #include <base/clock.h>
 #include <troth/error.h>
 #include <troth/id.h>
+#include <txn/moment.h>
 #include <txn/record.h>
 #include <wire/message.h>
 
@@ -214,53 +215,6 @@ struct txn_branch {
     struct troth_span resolved, forgotten; /* JSON objects, of txn_word_append(); host memory */
 };
 
-/* One line of the timeline: what happened, when, since the transaction began. */
-enum txn_moment {
-    TXN_MOMENT_BEGAN,
-    TXN_MOMENT_ENLISTED,
-    TXN_MOMENT_CLOSED,   /* the client said commit: the member list is closed */
-    TXN_MOMENT_SENT,     /* detail: enum message_op */
-    TXN_MOMENT_ANSWERED, /* detail: enum message_result; op in `op` */
-    TXN_MOMENT_WRITING,  /* detail: enum txn_record_kind */
-    TXN_MOMENT_DURABLE,  /* detail: enum txn_record_kind */
-    TXN_MOMENT_REPLIED,
-    TXN_MOMENT_PUBLISHED, /* Kafka has confirmed the outcome event */
-    TXN_MOMENT_TIMEOUT,
-    TXN_MOMENT_CANCELLED,
-    TXN_MOMENT_RECOVERED, /* another incarnation of the coordinator took it up */
-    TXN_MOMENT_PARKED,
-    TXN_MOMENT_ENDED,
-    TXN_MOMENT_SKIPPED,   /* the step's `when` was false */
-    TXN_MOMENT_FELL_BACK, /* 2PC is given up for a saga; detail: enum txn_cause, branch: whose */
-    TXN_MOMENT_TURNED,    /* a saga turns to compensation; detail: enum txn_cause, branch: whose */
-    TXN_MOMENT_RESUMED,   /* an operator said: try again */
-    TXN_MOMENT_RETRIED, /* what is parked is tried again by itself, after policy.parked_retry_us */
-    TXN_MOMENT_RESTARTED, /* an attempt ended, and this one begins; detail: enum txn_cause
-                             (CONFLICT, RESTARTED), branch: whose */
-    TXN_MOMENT_IN_ORDER,  /* prepares go one after the other from here on */
-    TXN_MOMENT_RESOLVED,  /* an operator's word counts; detail: enum txn_word */
-    TXN_MOMENT_OVERRULED, /* or not: the branch had answered otherwise */
-    TXN_MOMENT_FORGOTTEN, /* an operator said: it is not asked any more */
-    TXN_MOMENT_COUNT
-};
-
-struct txn_history_entry {
-    uint64_t at_us;  /* since origin->began_at, on the host's monotonic clock */
-    uint16_t branch; /* number; 0: the transaction */
-    uint16_t attempt;
-    uint8_t moment; /* enum txn_moment */
-    uint8_t detail;
-    uint16_t said; /* where moment is SENT, ANSWERED or ENLISTED; there are many of these entries,
-                      so it is packed: result.said of an answer, enum message_vote (from bit
-                      TXN_HISTORY_VOTE on), enum message_op (from TXN_HISTORY_OP on) */
-};
-#define TXN_HISTORY_VOTE 10
-#define TXN_HISTORY_OP   13
-
-/* Entries kept of one transaction; the first half and the last half of a longer one, and a count of
- * what was left out between them. */
-#define TXN_HISTORY_MAX 96u
-
 struct txn {
     const struct txn_origin *origin;
     const struct txn_policy *policy;
@@ -328,7 +282,8 @@ struct txn {
     uint16_t writing[TXN_RECORD_KIND_COUNT]; /* records given to the journal without verdict */
     uint32_t history_count;   /* entries kept: the first half in order, then a ring */
     uint32_t history_dropped; /* left out between the two halves */
-    struct txn_history_entry history[TXN_HISTORY_MAX];
+    uint32_t history_cap;
+    struct txn_history_entry *history; /* host memory, history_cap of them; NULL: none yet */
 };
 
 /* What came in. */
@@ -499,10 +454,19 @@ struct txn_policy {
     }
 
 /* `branches` has room for `cap`; the first `count` are filled up to timeout_us. Orchestrated: count
- * is final. All borrowed for the life of the txn. */
+ * is final. All borrowed for the life of the txn. There is no timeline before
+ * txn_history_move(). */
 void txn_init(struct txn *txn, const struct txn_origin *origin, const struct txn_policy *policy,
               uint32_t epoch, uint64_t seed, struct txn_branch *branches, uint32_t count,
               uint32_t cap);
+
+/* More room, for branches that enlist and for the timeline: what there is is copied there, and the
+ * memory before is the host's again. Between two steps; not less than there are. Without the first
+ * who enlists is refused, without the second moments are left out. */
+void txn_branches_move(struct txn *txn, struct txn_branch *branches, uint32_t cap);
+void txn_history_move(struct txn *txn, struct txn_history_entry *history, uint32_t cap);
+/* There may be no room for the moments of the next step, and more would be used. */
+bool txn_history_wants(const struct txn *txn);
 
 /* One event. Total: every (state, event) pair stands in txn/states.c, also those that are ignored.
  * `effects` is cleared first (not its `texts` pointer, which the host sets). Never fails. */
