@@ -30,7 +30,7 @@ struct client_call {
     /* troth_client_wait() only */
     bool waiting;
     troth_gtid gtid;
-    uint64_t left_us;
+    uint64_t until_us; /* of the monotonic clock */
     uint64_t pause_us;
     struct event *timer;
 };
@@ -215,6 +215,12 @@ static void read_body(struct troth_answer *answer)
 
 static void wait_again(struct client_call *call);
 
+static uint64_t call_left_us(const struct client_call *call)
+{
+    const uint64_t now_us = mono_now().us;
+    return call->until_us > now_us ? call->until_us - now_us : 0;
+}
+
 static void on_done(void *arg, int error, const struct http_reply *reply)
 {
     struct client_call *call = arg;
@@ -226,7 +232,7 @@ static void on_done(void *arg, int error, const struct http_reply *reply)
         if (reply->body.len > 0)
             read_body(&answer);
     }
-    if (call->waiting && error != TROTH_ERROR_SHUTTING_DOWN && call->left_us > 0 &&
+    if (call->waiting && error != TROTH_ERROR_SHUTTING_DOWN && call_left_us(call) > 0 &&
         answer.outcome == TROTH_OUTCOME_OPEN &&
         (answer.error == 0 || troth_error_class(answer.error) != TROTH_CLASS_REFUSED)) {
         wait_again(call);
@@ -239,6 +245,18 @@ static void on_done(void *arg, int error, const struct http_reply *reply)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+/* Who waits gives a coordinator that does not answer no longer than it has itself; the last
+ * question gets a moment. */
+static uint64_t call_timeout_us(const struct client_call *call, const struct order *order)
+{
+    const uint64_t usual_us = call->client->timeout_us + order->more_us;
+    uint64_t left;
+    if (!call->waiting)
+        return usual_us;
+    left = call_left_us(call) > WAIT_FIRST_US ? call_left_us(call) : WAIT_FIRST_US;
+    return left < usual_us ? left : usual_us;
+}
+
 static int place(struct client_call *call, const struct order *order)
 {
     const struct http_request request = {
@@ -247,7 +265,7 @@ static int place(struct client_call *call, const struct order *order)
         .headers = order->headers,
         .type = order->body.data == NULL ? NULL : "application/json",
         .body = order->body,
-        .timeout_us = call->client->timeout_us + order->more_us,
+        .timeout_us = call_timeout_us(call, order),
         .on_done = on_done,
         .arg = call,
     };
@@ -315,13 +333,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static void wait_again(struct client_call *call)
 {
     const struct troth_answer over = {.error = TROTH_ERROR_TIMEOUT};
-    const uint64_t pause_us = call->pause_us < call->left_us ? call->pause_us : call->left_us;
+    const uint64_t left = call_left_us(call);
+    const uint64_t pause_us = call->pause_us < left ? call->pause_us : left;
     const struct timeval after = timeval_of(pause_us);
     if (pause_us == 0) {
         tell(call, &over);
         return;
     }
-    call->left_us -= pause_us;
     call->pause_us = call->pause_us * 2 > WAIT_MOST_US ? WAIT_MOST_US : call->pause_us * 2;
     if (event_add(call->timer, &after) != 0)
         tell(call, &over);
@@ -339,7 +357,9 @@ int troth_client_wait(struct troth_client *client, const troth_gtid *gtid, uint6
         return error;
     call->waiting = true;
     call->gtid = *gtid;
-    call->left_us = timeout_us;
+    call->until_us = mono_now().us + timeout_us;
+    if (call->until_us < timeout_us)
+        call->until_us = UINT64_MAX;
     call->pause_us = WAIT_FIRST_US;
     call->timer = event_new(client->base, -1, 0, on_timer, call);
     error = call->timer == NULL ? TROTH_ERROR_NO_MEMORY : ask_now(call);

@@ -139,7 +139,8 @@ TROTH_MUST_CHECK int troth_client_abort(struct troth_client *client, const troth
 TROTH_MUST_CHECK int troth_client_get(struct troth_client *client, const troth_gtid *gtid,
                                       troth_answered answered, void *arg);
 /* Asks again, every 50 ms at first and every second later, until the transaction has an outcome or
- * `timeout_us` is over (TROTH_ERROR_TIMEOUT); lost connections meanwhile are waited out. */
+ * `timeout_us` is over (TROTH_ERROR_TIMEOUT), also while a question is not answered; lost
+ * connections meanwhile are waited out. */
 TROTH_MUST_CHECK int troth_client_wait(struct troth_client *client, const troth_gtid *gtid,
                                        uint64_t timeout_us, troth_answered answered, void *arg);
 /* What was decided of one branch's attempt (protocol.md, section 2). Always safe to ask. `journal`:

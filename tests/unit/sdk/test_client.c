@@ -1,5 +1,6 @@
 /* The client against a scripted coordinator on the same loop. */
 #include <base/buffer.h>
+#include <base/now.h>
 #include <event2/event.h>
 #include <http/server.h>
 #include <stdio.h>
@@ -252,6 +253,21 @@ START_TEST(waiting)
 }
 END_TEST
 
+/* A coordinator that takes the question and does not answer uses up the waiting client's time, and
+ * not a whole call's (30 s). */
+START_TEST(waiting_for_a_silent_one)
+{
+    const troth_gtid id = gtid();
+    const uint64_t began_us = mono_now().us;
+    status = 0;
+    ck_assert_int_eq(troth_client_wait(client, &id, 300000, on_answer, NULL), 0);
+    until_answered();
+    ck_assert_int_eq(heard.error, TROTH_ERROR_TIMEOUT);
+    ck_assert_uint_ge(mono_now().us - began_us, 300000);
+    ck_assert_uint_lt(mono_now().us - began_us, 15000000);
+}
+END_TEST
+
 /* Calls beyond connections_max are refused at once; those under way when the client goes are
  * answered. */
 START_TEST(full_and_gone)
@@ -300,6 +316,7 @@ TCase *client_tests(void)
     tcase_add_test(tests, problems);
     tcase_add_test(tests, not_known_here);
     tcase_add_test(tests, waiting);
+    tcase_add_test(tests, waiting_for_a_silent_one);
     tcase_add_test(tests, full_and_gone);
     tcase_add_test(tests, blocking);
     return tests;
