@@ -22,7 +22,8 @@ static int create_peers(struct route *route, struct http_loop *loop,
     };
     peer.limits.body_bytes_max = MESSAGE_LINE_MAX; /* of one line in the batch binding */
     for (int i = 0; i < PHASE_COUNT; i++) {
-        peer.connections_max = i == PHASE_1 ? CHANNEL_SLOTS_MAX : config->phase2_connections;
+        /* One more than commands may have: a probe finds a connection when all others hang. */
+        peer.connections_max = i == PHASE_1 ? CHANNEL_SLOTS_MAX : config->phase2_connections + 1;
         int result = http_peer_create(loop, &peer, &replica->peers[i]);
         if (result != 0)
             return result;

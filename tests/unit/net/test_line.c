@@ -203,6 +203,25 @@ START_TEST(the_same_in_batches)
 }
 END_TEST
 
+START_TEST(a_probe_waits_behind_nobody)
+{
+    /* Whether somebody is there is found out also while every connection for commands hangs. */
+    struct channel_stats stats;
+    for (uint32_t i = 0; i < 2; i++) { /* phase 2 has two */
+        send_op(&world, OP_COMMIT, i);
+        (void)request_at(&world, 0, i);
+    }
+    channel_probe(world.channel);
+    answer_status(&world, 0, 2, 200, NULL, NULL);
+    do {
+        world_turn(&world);
+        channel_stats(world.channel, &stats);
+    } while (stats.answered_status != 200); /* the test's own timeout is the bound */
+    ck_assert(stats.reachable);
+    ck_assert_uint_eq(world.got_count, 0);
+}
+END_TEST
+
 Suite *line_suite(void)
 {
     Suite *suite = suite_create("line");
@@ -218,6 +237,7 @@ Suite *line_suite(void)
     tcase_add_test(all, too_late_to_leave);
     tcase_add_test(all, locks_within_the_time);
     tcase_add_test(all, the_same_in_batches);
+    tcase_add_test(all, a_probe_waits_behind_nobody);
     suite_add_tcase(suite, all);
     return suite;
 }
