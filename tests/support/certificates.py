@@ -9,8 +9,10 @@
 import os
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
+PAIR_SECONDS_MAX = 10
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 
@@ -26,17 +28,28 @@ class Identity:
     def __init__(self, certificate, key):
         self.certificate, self.key = certificate, key
 
+    def load_into(self, context):
+        """A rotation moves one file after the other: who reads between the two has no pair, and reads again."""
+        end = time.monotonic() + PAIR_SECONDS_MAX
+        while True:
+            try:
+                return context.load_cert_chain(self.certificate, self.key)
+            except ssl.SSLError as error:
+                if "MISMATCH" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+
     def client_context(self, authority, hostname=True):
         """Python's side of a connection that shows it; `authority` has signed the other side's."""
         context = ssl.create_default_context(cafile=authority.certificate)
         context.check_hostname = hostname
-        context.load_cert_chain(self.certificate, self.key)
+        self.load_into(context)
         return context
 
     def server_context(self, authority=None):
         """Python's side of a server; with an authority clients must show what that has signed."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
+        self.load_into(context)
         if authority:
             context.load_verify_locations(authority.certificate)
             context.verify_mode = ssl.CERT_REQUIRED
