@@ -48,8 +48,19 @@ static const struct key keys[] = {
          "libpq conninfo or URI of the service's database (none: libpq's own, from "
          "PGHOST, PGSERVICE …). A password is better kept in PGPASSFILE"),
     TEXT(listen, "127.0.0.1:7810",
-         "numeric address and port; port 0 takes a free one. Whoever "
-         "reaches it can work: there is no authentication yet"),
+         "numeric address and port; port 0 takes a free one. Whoever reaches it can work: anything "
+         "but loopback is refused without TLS, unless insecure says yes"),
+    TEXT(insecure, "no", "yes: plain HTTP may be served where others can reach it"),
+    TEXT(tls_certificate, "",
+         "file (PEM) with a certificate: it serves https, and shows it to the coordinator, too"),
+    TEXT(tls_key, "", "file (PEM) with its key (none: it stands in tls_certificate)"),
+    TEXT(tls_ca, "", "file (PEM) with those who sign the coordinator's certificate"),
+    TEXT(tls_clients, "required",
+         "any, optional, required: whether who connects shows a certificate that tls_ca has "
+         "signed (without tls_ca: any)"),
+    TEXT(journals, "",
+         "ids of the journals that are served, several separated by commas (none: any; GET /readyz "
+         "of trothd says its own)"),
     TEXT(base, "/", "path under which it is registered"),
     TEXT(coordinator, "",
          "trothd's URL, asked about branches that were left prepared (none: they "
@@ -219,17 +230,59 @@ static bool parse_listen(struct options *options)
            inet_pton(AF_INET6, options->address, &parsed) == 1;
 }
 
+static bool is_loopback(const struct options *options)
+{
+    struct in6_addr v6;
+    struct in_addr v4;
+    if (inet_pton(AF_INET, options->address, &v4) == 1)
+        return (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, options->address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static bool parse_journals(struct options *options)
+{
+    const char *at = options->journals;
+    size_t i;
+    for (i = 0; *at != '\0'; i++) {
+        const size_t len = strcspn(at, ",");
+
+        if (i == TROTH_JOURNALS_MAX || !troth_journal_id_valid(at, len))
+            return false;
+        memcpy(options->journal_ids[i], at, len);
+        options->journal_list[i] = options->journal_ids[i];
+        at += len + (at[len] == ',' ? 1 : 0);
+    }
+    return true;
+}
+
+/* The choices are "|a|b|". */
+static bool among(const char *value, const char *choices)
+{
+    char word[16];
+    return snprintf(word, sizeof word, "|%s|", value) < (int)sizeof word &&
+           strstr(choices, word) != NULL;
+}
+
 static void check(struct options *options)
 {
-    const char *level = options->log_level;
     const char *wrong = NULL;
     if (!parse_listen(options))
         wrong = "listen: a numeric address and a port, like 127.0.0.1:7810 or [::1]:7810";
+    else if (!is_loopback(options) && options->tls_certificate[0] == '\0' &&
+             strcmp(options->insecure, "yes") != 0)
+        wrong = "listen: others can reach it, and it would be plain HTTP: set tls_certificate and "
+                "tls_key; insecure yes allows it as it is";
     else if (options->base[0] != '/')
         wrong = "base: a path, which begins with \"/\"";
-    else if (strcmp(level, "error") != 0 && strcmp(level, "warn") != 0 &&
-             strcmp(level, "info") != 0)
+    else if (!among(options->log_level, "|error|warn|info|"))
         wrong = "log_level: error, warn or info";
+    else if (!among(options->insecure, "|no|yes|"))
+        wrong = "insecure: no or yes";
+    else if (!among(options->tls_clients, "|any|optional|required|"))
+        wrong = "tls_clients: any, optional or required";
+    else if (!parse_journals(options))
+        wrong =
+            "journals: at most 8 ids of journals, of 16 hexadecimal digits each, between commas";
     if (wrong != NULL) {
         (void)fprintf(stderr, "troth-postgres: %s\n", wrong);
         exit(EXIT_USAGE);

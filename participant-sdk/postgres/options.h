@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <netinet/in.h>
+#include <troth/participant.h>
 
 enum exit_status {
     EXIT_DONE = 0,
@@ -24,8 +25,14 @@ struct options {
     char address[INET6_ADDRSTRLEN]; /* of `listen` */
     uint16_t port;
     const char *base;
-    const char *coordinator; /* "": none */
-    const char *resolver;    /* "": resolv.conf's */
+    const char *coordinator;                        /* "": none */
+    const char *resolver;                           /* "": resolv.conf's */
+    const char *insecure;                           /* "no", "yes" */
+    const char *tls_certificate, *tls_key, *tls_ca; /* "": none */
+    const char *tls_clients;                        /* "any", "optional", "required" */
+    const char *journals;
+    char journal_ids[TROTH_JOURNALS_MAX][TROTH_JOURNAL_ID_LEN + 1]; /* of `journals` */
+    const char *journal_list[TROTH_JOURNALS_MAX + 1];               /* those; NULL at the end */
     uint64_t slots;
     uint64_t phase2_connections;
     uint64_t lock_timeout_us;

@@ -213,27 +213,51 @@ static int listen_for_signals(struct service *service)
     return 0;
 }
 
+static const char *or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+static void take_tls(const struct options *options, struct troth_tls *ret_tls)
+{
+    const char *clients = options->tls_clients;
+    *ret_tls = (struct troth_tls){TROTH_TLS_INIT, .certificate = or_null(options->tls_certificate),
+                                  .key = or_null(options->tls_key), .ca = or_null(options->tls_ca)};
+    ret_tls->clients = ret_tls->ca == NULL || strcmp(clients, "any") == 0 ? TROTH_TLS_CLIENTS_ANY
+                       : strcmp(clients, "optional") == 0 ? TROTH_TLS_CLIENTS_OPTIONAL
+                                                          : TROTH_TLS_CLIENTS_REQUIRED;
+}
+
 static int create(struct service *service)
 {
     const struct options *options = service->options;
+    struct troth_tls tls;
     const struct troth_participant_config config = {
-        TROTH_PARTICIPANT_CONFIG_INIT, .address = options->address, .port = options->port,
-        .base = options->base, .diagnostic = log_line};
-    const struct troth_postgres_config database = {
-        TROTH_POSTGRES_CONFIG_INIT,
-        .conninfo = options->database,
-        .slots = (uint32_t)options->slots,
-        .phase2_connections = (uint32_t)options->phase2_connections,
-        .lock_timeout_us = options->lock_timeout_us,
-        .guard_timeout_us = options->guard_timeout_us,
-        .answer_timeout_us = options->answer_timeout_us,
-        .work_timeout_us = options->work_timeout_us,
-        .stop_timeout_us = options->stop_timeout_us,
-        .coordinator = options->coordinator[0] == '\0' ? NULL : options->coordinator,
-        .scan_interval_us = options->scan_interval_us,
-        .sweep_interval_us = options->sweep_interval_us,
-        .resolver = options->resolver[0] == '\0' ? NULL : options->resolver};
-    int error = troth_participant_create(&config, &service->participant);
+        TROTH_PARTICIPANT_CONFIG_INIT,
+        .address = options->address,
+        .port = options->port,
+        .base = options->base,
+        .diagnostic = log_line,
+        .tls = options->tls_certificate[0] == '\0' ? NULL : &tls,
+        .journals = options->journal_list[0] == NULL ? NULL : options->journal_list};
+    const struct troth_postgres_config database = {TROTH_POSTGRES_CONFIG_INIT,
+                                                   .conninfo = options->database,
+                                                   .slots = (uint32_t)options->slots,
+                                                   .phase2_connections =
+                                                       (uint32_t)options->phase2_connections,
+                                                   .lock_timeout_us = options->lock_timeout_us,
+                                                   .guard_timeout_us = options->guard_timeout_us,
+                                                   .answer_timeout_us = options->answer_timeout_us,
+                                                   .work_timeout_us = options->work_timeout_us,
+                                                   .stop_timeout_us = options->stop_timeout_us,
+                                                   .coordinator = or_null(options->coordinator),
+                                                   .scan_interval_us = options->scan_interval_us,
+                                                   .sweep_interval_us = options->sweep_interval_us,
+                                                   .resolver = or_null(options->resolver),
+                                                   .tls = &tls};
+    int error;
+    take_tls(options, &tls);
+    error = troth_participant_create(&config, &service->participant);
     return error == 0 ? troth_postgres_create(service->participant, &database, &service->postgres)
                       : error;
 }

@@ -27,6 +27,8 @@ int journals_find(struct journals *journals, struct troth_span id, struct journa
     }
     if (!troth_journal_id_valid(id.data, id.len))
         return TROTH_ERROR_SYNTAX;
+    if (journals->closed)
+        return TROTH_ERROR_NOT_FOUND;
     if (journals->count == TROTH_JOURNALS_MAX)
         return TROTH_ERROR_FULL;
     seen = &journals->seen[journals->count];
@@ -39,6 +41,19 @@ int journals_find(struct journals *journals, struct troth_span id, struct journa
     journals->count++;
     *ret_seen = seen;
     return 0;
+}
+
+int journals_only(struct journals *journals, const char *const *ids)
+{
+    struct journal_seen *seen;
+    int error = 0;
+    for (; ids != NULL && *ids != NULL && error == 0; ids++) {
+        const struct troth_span id = {*ids, strlen(*ids)};
+
+        error = journals_find(journals, id, &seen);
+        journals->closed = *(ids + 1) == NULL;
+    }
+    return error;
 }
 
 bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid)

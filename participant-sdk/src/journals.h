@@ -24,10 +24,14 @@ struct journal_seen {
 struct journals {
     struct journal_seen seen[TROTH_JOURNALS_MAX];
     uint32_t count;
+    bool closed; /* no other is served */
 };
 
 void journals_finish(struct journals *journals);
-/* Finds or adds. TROTH_ERROR_SYNTAX: not an id; _FULL: TROTH_JOURNALS_MAX; _NO_MEMORY. */
+/* These, and no other from now on; NULL at the end. NULL: any. Errors as of journals_find(). */
+TROTH_MUST_CHECK int journals_only(struct journals *journals, const char *const *ids);
+/* Finds or adds. TROTH_ERROR_SYNTAX: not an id; _NOT_FOUND: none of those that are served; _FULL:
+ * TROTH_JOURNALS_MAX; _NO_MEMORY. */
 TROTH_MUST_CHECK int journals_find(struct journals *journals, struct troth_span id,
                                    struct journal_seen **ret_seen);
 /* Takes in a Troth-Oldest-Open header; what does not parse in it is skipped: an old mark only keeps

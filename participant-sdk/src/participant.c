@@ -77,6 +77,8 @@ int troth_participant_create(const struct troth_participant_config *config,
     error = made->address == NULL || made->base == NULL ? TROTH_ERROR_NO_MEMORY
                                                         : mailbox_create(&made->mailbox);
     if (error == 0)
+        error = journals_only(&made->journals, taken.journals);
+    if (error == 0)
         error = tls_files_take(taken.tls, taken.diagnostic, taken.diagnostic_arg, &made->tls_files);
     if (error != 0) {
         (void)troth_participant_destroy(made);

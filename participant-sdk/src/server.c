@@ -41,9 +41,14 @@ static bool take_headers(struct troth_participant *participant, struct http_exch
     }
     error = journals_find(&participant->journals, id, ret_journal);
     if (error != 0) {
-        refuse(exchange, error == TROTH_ERROR_SYNTAX ? 400 : 503,
+        refuse(exchange,
+               error == TROTH_ERROR_SYNTAX      ? 400
+               : error == TROTH_ERROR_NOT_FOUND ? 403
+                                                : 503,
                error == TROTH_ERROR_SYNTAX ? "the header " HEADER_JOURNAL " is not a journal's id"
-                                           : "more journals than this participant serves");
+               : error == TROTH_ERROR_NOT_FOUND
+                   ? "this participant does not serve the coordinator's journal"
+                   : "more journals than this participant serves");
         return false;
     }
     if (http_exchange_header(exchange, HEADER_OLDEST_OPEN, &oldest) &&

@@ -14,6 +14,10 @@ from troth_test import ROOT, TcpProxy, TrothTest, main, wait_until  # noqa: E402
 NO_CODE = ROOT / "participant-sdk" / "examples" / "no_code"
 PATIENT = {"name": "patient", "version": 1, "mode": "2pc", "timeout": "2m", "prepare_timeout": "60s",
            "steps": json.loads((DEFINITIONS / "purchase.json").read_text())["steps"]}
+# Without a schema of its input: what comes, comes to the participant.
+ANYTHING = {"name": "anything", "version": 1, "mode": "2pc", "timeout": "30s",
+            "steps": [{"name": "take", "participant": "stock", "operation": "take",
+                       "input": {"item": "${input.item}", "pieces": "${input.pieces}"}}]}
 
 
 class FromFiles(TrothTest):
@@ -36,7 +40,7 @@ class FromFiles(TrothTest):
         server.migrate()
         cls.run_folder.start(server)
         proxy = cls.system.proxies[name] = TcpProxy(server.port)
-        reply = cls.trothd.register(name, f"http://127.0.0.1:{proxy.port}/")
+        reply = cls.trothd.register(name, f"{server.scheme}://127.0.0.1:{proxy.port}/")
         assert reply.status in (200, 201), reply
         return server
 
@@ -115,6 +119,47 @@ class FromFiles(TrothTest):
         self.system.proxies["money"].release()
         self.stock.start()
         wait_until(lambda: self.left() == 18, 30, "the stock is committed")
+
+    # --- what comes in
+
+    def test_hostile_inputs_are_values_or_refusals(self):
+        """Whatever stands in an input is a value, and what is not of its kind is refused by name."""
+        self.assertEqual(self.trothd.apply(ANYTHING).status, 201)
+        rows = self.postgres.value("stock", "select count(*) from stock")
+        for item, pieces, words in (
+                ("x' OR 1=1 --", 1, "refused"), ("'; DROP TABLE stock; --", 1, "refused"), ("$1", 1, "refused"),
+                ("${input.pieces}", 1, "refused"), ("\\", 1, "refused"), ("яблоко", 1, "refused"),
+                ("apple", "1; DROP TABLE stock", 'input.pieces must be a whole number, and is "1; DROP'),
+                ("apple", 1.5, "input.pieces must be a whole number, and is 1.5"),
+                ("apple", True, "input.pieces must be a whole number, and is true"),
+                ("apple", 10**30, "out of range for type integer"), ("apple", -1, "pieces: 1 or more"),
+                ("apple", None, "input.pieces is missing"),
+                (["apple"], 1, 'input.item must be a string, and is ["apple"]'),
+                ("apple" + "x" * 400000, 1, "refused")):
+            with self.subTest(item=str(item)[:40], pieces=pieces):
+                reply = self.trothd.submit("anything", {"item": item, "pieces": pieces})
+                self.assert_ended(reply, "aborted", words)
+        self.assertEqual(self.postgres.value("stock", "select count(*) from stock"), rows)
+        self.assertEqual(self.left(), 20)
+        self.assert_ended(self.trothd.submit("anything", {"item": "apple", "pieces": "2"}), "committed")
+        self.assertEqual(self.left(), 18)
+
+    # --- who may call it
+
+    def test_only_the_journals_that_it_is_told_of_are_served(self):
+        """A coordinator of another journal is turned away, and its transaction changes nothing."""
+        own = self.trothd.get("/readyz").json["journal"]["id"]
+        self.stock.stop()
+        self.stock.options["journals"] = "00000000000000ff"
+        self.stock.start()
+        try:
+            self.assert_ended(self.submit("purchase", 1, 1), "aborted", "403")
+            self.assertEqual(self.left(), 20)
+        finally:
+            self.stock.stop()
+            self.stock.options["journals"] = f"00000000000000ff,{own}"
+            self.stock.start()
+        self.assert_ended(self.submit("purchase", 1, 1), "committed")
 
     # --- what a database does to it
 

@@ -117,7 +117,8 @@ class Check(TrothTest):
 
     def test_wrong_usage_has_a_status_of_its_own(self):
         for words in (["--check", "--migrate"], ["--slots", "0", "--check"], ["--listen", "here", "--check"],
-                      ["--nothing"], ["--lock_timeout", "5", "--check"]):
+                      ["--nothing"], ["--lock_timeout", "5", "--check"], ["--check", "--listen", "0.0.0.0:0"],
+                      ["--check", "--journals", "1"], ["--check", "--tls_clients", "some"]):
             with self.subTest(words):
                 self.assertEqual(self.program.once(*words)[0], 2)
         self.assertEqual(self.program.once("--check", path="not_there.json")[0], 1)

@@ -9,6 +9,10 @@ import subprocess
 from troth_test import HttpServer, program
 
 
+def flags(options):
+    return [str(word) for key, value in options.items() for word in (f"--{key}", value)]
+
+
 class FromFile(HttpServer):
     """Options are its settings; `operations` is the file's, or a path."""
 
@@ -24,17 +28,18 @@ class FromFile(HttpServer):
         text = operations if isinstance(operations, str) else json.dumps({"operations": operations}, indent=2)
         self.file.write_text(text, encoding="utf-8")
 
-    def flags(self):
-        return [str(word) for key, value in self.options.items() for word in (f"--{key}", value)]
-
     def command(self):
-        return [program("troth-postgres"), "--listen", self.listen, *self.flags(), self.file]
+        tls = {}
+        if self.tls:
+            tls = {"tls_certificate": self.tls.identity.certificate, "tls_key": self.tls.identity.key,
+                   "tls_ca": self.tls.authority.certificate}
+        return [program("troth-postgres"), "--listen", self.listen, *flags(tls), *flags(self.options), self.file]
 
     def once(self, *words, path=None, **options):
         """(exit status, what it said) of --check and --migrate."""
-        flags = [str(word) for key, value in {**self.options, **options}.items() for word in (f"--{key}", value)]
         file = [] if "--migrate" in words else [path or self.file.name]
-        done = subprocess.run([program("troth-postgres"), *words, *flags, *file], stdout=subprocess.PIPE,
+        words = [*words, *flags({**self.options, **options}), *file]
+        done = subprocess.run([program("troth-postgres"), *words], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, cwd=self.folder,
                               env=self.environment(), timeout=60)
         return done.returncode, done.stdout

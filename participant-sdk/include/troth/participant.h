@@ -59,6 +59,9 @@ struct troth_participant_config {
     troth_diagnostic diagnostic; /* may be NULL */
     void *diagnostic_arg;
     const struct troth_tls *tls; /* NULL: plain http. Copied */
+    const char *const *journals; /* ids of the coordinators' journals (GET /readyz says it) that are
+                                    served, NULL at the end; a request of another one is answered
+                                    403. NULL: any, as many as TROTH_JOURNALS_MAX */
 };
 #define TROTH_PARTICIPANT_CONFIG_INIT .size = sizeof(struct troth_participant_config)
 

@@ -228,6 +228,30 @@ START_TEST(too_many_journals)
 }
 END_TEST
 
+/* Where it is said which, no other coordinator gets through. */
+START_TEST(only_its_own_journals)
+{
+    const char *const ids[] = {"0000000000000001", "0000000000000002", NULL};
+    const char *const wrong[] = {"0000000000000001", "one", NULL};
+    const struct troth_participant_config config = {TROTH_PARTICIPANT_CONFIG_INIT, .journals = ids};
+    const struct troth_participant_config no_id = {TROTH_PARTICIPANT_CONFIG_INIT,
+                                                   .journals = wrong};
+    const char *body = line("prepare", 1, "echo", "{}");
+    struct troth_participant *none = NULL;
+    rig_stop(&rig);
+    rig_start(&rig, &config);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", "Troth-Journal: 0000000000000001\r\n", body, NULL),
+                     200);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", "Troth-Journal: 0000000000000002\r\n", body, NULL),
+                     200);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", "Troth-Journal: 0000000000000003\r\n", body, NULL),
+                     403);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/", "Troth-Journal: 3\r\n", body, NULL), 400);
+    ck_assert_int_ne(troth_participant_create(&no_id, &none), 0);
+    ck_assert_ptr_null(none);
+}
+END_TEST
+
 /* An operation without a handler is no refusal: another replica may have it. */
 START_TEST(nobody_there)
 {
@@ -278,6 +302,7 @@ TCase *batch_tests(void)
     tcase_add_test(tests, too_large_a_body);
     tcase_add_test(tests, no_journal);
     tcase_add_test(tests, too_many_journals);
+    tcase_add_test(tests, only_its_own_journals);
     tcase_add_test(tests, nobody_there);
     tcase_add_test(tests, output_is_not_json);
     tcase_add_test(tests, client_leaves);
