@@ -308,7 +308,7 @@ int call_make(const struct cli *cli, struct call *call, struct answer *ret_answe
             cli_complain(error, "%s", call->hint);
         return error;
     }
-    if (answer.json.data == NULL && answer.body.len > 0)
+    if (answer.json.data == NULL && answer.body.len > 0 && !call->plain)
         return cli_complain(CLI_EXIT_PROTOCOL, "%s: HTTP %ld, but its body is not JSON",
                             cli_shown(cli), answer.status);
     *ret_answer = answer; /* the caller's now */

@@ -29,6 +29,7 @@ struct call {
                                  CALL_MARGIN_US, or the timeout if that is less, longer. 0: for the
                                  timeout */
     bool accepts_503;         /* it is an answer, not a refusal */
+    bool plain;               /* the answer is text */
     call_piece on_piece;      /* takes an answer that is a stream of events; or NULL */
     void *arg;                /* of on_piece */
     const char *file;         /* what the faults of a refusal are about; NULL: no file */

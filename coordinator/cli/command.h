@@ -78,6 +78,8 @@ int tx_abort(const struct cli *cli, const struct arguments *arguments);
 int tx_retry(const struct cli *cli, const struct arguments *arguments);
 int tx_resolve(const struct cli *cli, const struct arguments *arguments);
 int tx_forget(const struct cli *cli, const struct arguments *arguments);
+int tx_sql(const struct cli *cli, const struct arguments *arguments);
+int participant_orphans(const struct cli *cli, const struct arguments *arguments);
 int tx_begin(const struct cli *cli, const struct arguments *arguments);
 int tx_commit(const struct cli *cli, const struct arguments *arguments);
 int def_apply(const struct cli *cli, const struct arguments *arguments);

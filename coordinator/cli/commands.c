@@ -227,6 +227,22 @@ const struct command_spec commands[] = {
     },
     {
         .group = "tx",
+        .name = "sql",
+        .operands = "GTID",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"branch", 'b', "N", false, "only this one (default: all)"}},
+        .summary = "print the SQL with which a DBA finds and ends its branches by hand",
+        .text = "A script of psql for the database of each branch's participant. It looks; what "
+                "ends the\n"
+                "branch stands in it as a comment, as it was decided, and not where nothing is "
+                "decided.\n"
+                "Run it only where no participant comes to do it, and then say so: tx resolve.",
+        .examples = "trothctl tx sql 0198f3a2-1c45-8abc-848d-15800000002a -b 2 | psql -d bank_b",
+        .run = tx_sql,
+    },
+    {
+        .group = "tx",
         .name = "begin",
         .operands = "",
         .options = {{"lifetime", 0, "DURATION", false,
@@ -365,6 +381,30 @@ const struct command_spec commands[] = {
         .summary = "show one participant",
         .examples = "trothctl participant show bank_a",
         .run = participant_show,
+    },
+    {
+        .group = "participant",
+        .name = "orphans",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = {{"database", 'd', "CONNINFO", false,
+                     "its PostgreSQL, as libpq takes it; must be given"}},
+        .summary = "list what is prepared in its database, and what the coordinator says of it",
+        .text =
+            "The database is asked itself, so that it works where the participant is gone. Of "
+            "each\n"
+            "prepared transaction: open (not decided: leave it), commit or abort (decided: its\n"
+            "participant ends it, or you: tx sql), elsewhere (another journal's), strange or "
+            "unknown\n"
+            "(the coordinator cannot explain it). Exit status 7 when one cannot be explained, "
+            "belongs\n"
+            "to another participant, or is decided and has been left for a minute. Keep passwords "
+            "out\n"
+            "of the command line: service=… or ~/.pgpass.",
+        .examples = "trothctl participant orphans bank_b --database 'host=db-2 dbname=bank_b'\n"
+                    "trothctl participant orphans bank_b -d service=bank_b -o json",
+        .run = participant_orphans,
     },
     {
         .group = "participant",

@@ -113,6 +113,9 @@ void timeline_append_what(struct buffer *text, const cJSON *entry, const char *l
         {"retried", "tried again by itself", NULL, ""},
         {"restarted", "the attempt before ended: ", "cause", ""},
         {"in_order", "prepares in order: one after the other", NULL, ""},
+        {"resolved", "an operator said: ", "as", ""},
+        {"overruled", "it had answered before an operator's word: ", "as", " counts for nothing"},
+        {"forgotten", "an operator said: do not ask it again", NULL, ""},
     };
     const cJSON *moment = member(entry, "moment");
     if (item_is(moment, "answered")) {

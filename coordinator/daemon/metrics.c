@@ -17,6 +17,7 @@
 #include <journal/journal.h>
 #include <net/channel.h>
 #include <outbox/outbox.h>
+#include <txn/resolve.h>
 #include <txn/txn.h>
 
 #include "admission.h"
@@ -47,6 +48,10 @@
       "Steps, and aborts of an attempt before, that were parked for an operator.")                 \
     X(RESUMED_STEPS, "troth_steps_resumed_total", "counter",                                       \
       "Parked steps, and aborts, that an operator had tried again.")                               \
+    X(RESOLVED_STEPS, "troth_steps_resolved_total", "counter",                                     \
+      "Steps that an operator settled by hand, by what they came to.")                             \
+    X(FORGOTTEN_STEPS, "troth_steps_forgotten_total", "counter",                                   \
+      "Steps whose acknowledgement an operator gave up.")                                          \
     X(CONFLICTS, "troth_conflicts_total", "counter",                                               \
       "Answers of a participant that another transaction holds what a command needs.")             \
     X(ATTEMPTS, "troth_attempts_total", "counter",                                                 \
@@ -231,6 +236,11 @@ static void append_transactions(struct buffer *text, const struct metrics *metri
     append(text, FAMILY_COMPENSATIONS, metrics->compensations);
     append(text, FAMILY_PARKED_STEPS, metrics->parked_steps);
     append(text, FAMILY_RESUMED_STEPS, metrics->resumed_steps);
+    begin(text, FAMILY_RESOLVED_STEPS);
+    for (uint32_t word = TXN_WORD_COMMITTED; word < TXN_WORD_COUNT; word++)
+        append_labelled(text, FAMILY_RESOLVED_STEPS, "as", txn_word_name((enum txn_word)word),
+                        metrics->resolved_steps[word]);
+    append(text, FAMILY_FORGOTTEN_STEPS, metrics->forgotten_steps);
 }
 
 static bool is_ordered(const struct definition_slot *slot)

@@ -3,7 +3,7 @@
 # For all: install it as /usr/share/bash-completion/completions/trothctl (cmake --install does).
 # The lists say what 'trothctl --list-commands' says; a test holds them together.
 
-_trothctl_everywhere="-o --output --url --timeout -h --help"
+_trothctl_everywhere="-o --output --url --cacert --cert --cert-key --timeout -h --help"
 _trothctl_filters="--in-doubt --parked --mixed -s --state --outcome -d --definition -p --participant --older-than
  --since --until -l --label -k --key -g --gtid"
 _trothctl_filters=${_trothctl_filters//$'\n'/}
@@ -16,6 +16,7 @@ declare -gA _trothctl_options=(
     ["tx retry"]=""
     ["tx resolve"]="-b --branch --as -r --reason --by -y --yes --force"
     ["tx forget"]="-r --reason --by -y --yes --force"
+    ["tx sql"]="-b --branch"
     ["tx begin"]="--lifetime -l --label"
     ["tx commit"]="-b --branch -w --wait --async"
     ["def apply"]=""
@@ -27,6 +28,7 @@ declare -gA _trothctl_options=(
     ["participant add"]="-b --binding -s --slots"
     ["participant list"]=""
     ["participant show"]=""
+    ["participant orphans"]="-d --database"
     ["participant remove"]="--force"
     ["event list"]=""
     ["event show"]=""
@@ -36,10 +38,10 @@ declare -gA _trothctl_options=(
 )
 
 # Options that take a word, which is then not a command or operand.
-_trothctl_with_value=" -o --output --url --timeout -i --input --version -w --wait -k --key
+_trothctl_with_value=" -o --output --url --cacert --cert --cert-key --timeout -i --input --version -w --wait -k --key
  -l --label -s --state --slots --outcome -d --definition -p --participant --older-than --since --until
  -g --gtid -n --limit
- --lifetime -b --branch --binding --as -r --reason --by "
+ --lifetime -b --branch --binding --as -r --reason --by --database "
 
 # First words of what a list command prints: names and gtids, and nothing that compgen -W, which
 # expands its words, could run. Empty when the coordinator does not answer.

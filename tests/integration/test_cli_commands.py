@@ -434,7 +434,7 @@ class Completion(CliTest):
         """Commands, their second words, options and fixed values are offered where they can stand."""
         self.assertEqual(self.complete(""), ["def", "event", "participant", "status", "tx"])
         self.assertEqual(self.complete("-o", "json", "t"), ["tx"])
-        self.assertEqual(self.complete("tx", "s"), ["show", "start"])
+        self.assertEqual(self.complete("tx", "s"), ["show", "sql", "start"])
         self.assertEqual(self.complete("def", ""), ["apply", "delete", "diff", "list", "show", "validate"])
         self.assertEqual(self.complete("tx", "commit", "--b"), ["--branch"])
         self.assertEqual(self.complete("tx", "start", "--l"), ["--label"])
@@ -474,7 +474,8 @@ class Contract(unittest.TestCase):
         for path, methods in {"/v1/transactions": "get post", "/v1/transactions/{gtid}": "get",
                               "/v1/transactions/{gtid}/events": "get",
                               "/v1/transactions/{gtid}/commit": "post", "/v1/transactions/{gtid}/abort": "post",
-                              "/v1/transactions/{gtid}/retry": "post",
+                              "/v1/transactions/{gtid}/retry": "post", "/v1/transactions/{gtid}/resolve": "post",
+                              "/v1/transactions/{gtid}/forget": "post", "/v1/transactions/{gtid}/decision": "get",
                               "/v1/definitions": "get", "/v1/definitions/{name}": "get put delete",
                               "/v1/definitions/validate": "post", "/v1/participants": "get",
                               "/v1/participants/{name}": "get put delete", "/readyz": "get"}.items():
@@ -485,7 +486,9 @@ class Contract(unittest.TestCase):
                 "TransactionList": "transactions cursor", "DefinitionList": "definitions cursor",
                 "ParticipantList": "participants cursor", "DefinitionSummary": "name version mode steps description",
                 "Participant": "name binding urls slots status", "Published": "name version warnings",
-                "Step": "branch name participant operation state vote tries output reason",
+                "Step": "branch name participant operation state vote tries output reason resolved forgotten "
+                        "unconfirmed earlier_abort",
+                "Resolved": "as by reason at forced",
                 "Failure": "cause branch step participant reason", "Validation": "valid faults",
                 "Moment": "at branch attempt moment op result record reply vote count",
                 "Progress": "id event data",

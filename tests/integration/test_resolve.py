@@ -2,10 +2,13 @@
 databases; trothd is killed at the worst moment, and the participant comes back and says otherwise."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+import psycopg2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from scripted import DONE, REFUSED, Scripted  # noqa: E402
@@ -82,6 +85,19 @@ class Resolve(TrothTest):
         wait_until(lambda: self.state(gtid, 1) == "committed", 20, "bank_a has committed")
         self.assertEqual(len(self.postgres.prepared()), 1)
         return gtid
+
+    def psql(self, database, script):
+        done = subprocess.run(["psql", "-X", "-v", "ON_ERROR_STOP=1", "-d", self.postgres.to(database)], input=script,
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def prepare(self, database, statement, name):
+        connection = psycopg2.connect(self.postgres.to(database))
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        cursor.execute(f"prepare transaction '{name}'")
+        connection.close()
 
     def step(self, gtid, branch):
         return self.trothd.show(gtid)["steps"][branch - 1]
@@ -258,6 +274,65 @@ class Resolve(TrothTest):
         self.assertLessEqual(len(said), 1, shown)
         self.assertEqual(shown["outcome"], "mixed" if said == ["aborted"] else "committed")
         self.assertEqual(self.system.balance("bank_b", 6), 1050)
+
+    def test_a_dba_finds_and_ends_a_branch_with_the_script(self):
+        """What tx sql prints looks, in psql, and with its last line uncommented it does what was decided."""
+        gtid = self.in_doubt(account=9)
+        script = self.trothctl("tx", "sql", gtid, "--branch", "2")
+        looked = self.psql("bank_b", script)
+        self.assertIn(self.postgres.prepared()[0], looked)
+        self.assertEqual(len(self.postgres.prepared()), 1)
+        self.psql("bank_b", re.sub(r"^-- commit prepared", "commit prepared", script, flags=re.MULTILINE))
+        self.assertEqual((self.postgres.prepared(), self.system.balance("bank_b", 9)), ([], 1050))
+        self.resolve(gtid, "committed")
+        self.system.banks["bank_b"].start()
+        self.assertEqual(self.trothd.wait_outcome(gtid)["outcome"], "committed")
+
+    def test_prepared_transactions_are_explained_or_not(self):
+        """Of what is prepared at a bank that is gone: a decided one, another journal's, a stranger's, and one that the
+        coordinator cannot explain, for which the exit status says that somebody must look."""
+        gtid = self.in_doubt(account=10)
+        ours = self.postgres.prepared()[0]
+        journal = ours.split("_")[1]
+        database = ("--database", self.postgres.to("bank_b"), "-o", "json")
+        listed = json.loads(self.trothctl("participant", "orphans", "bank_b", *database))["prepared"]
+        self.assertEqual([(one["name"], one["decision"], one["participant"], one["attention"]) for one in listed],
+                         [(ours, "commit", "bank_b", False)])
+        names = {f"troth_{journal}_{gtid[:-12]}ff4000000001_1_1": "unknown",
+                 f"troth_{'f' * 16}_{gtid}_1_1": "elsewhere", "troth_and_more": "strange"}
+        for number, name in enumerate(names):
+            self.prepare("bank_b", f"update account set balance = balance where id = {50 + number}", name)
+        try:
+            listed = json.loads(self.trothctl("participant", "orphans", "bank_b", *database,
+                                              code=ATTENTION))["prepared"]
+            self.assertEqual({one["name"]: one["decision"] for one in listed}, {ours: "commit", **names})
+            self.assertIn("another journal's", self.trothctl("participant", "orphans", "bank_b", *database[:2],
+                                                             code=ATTENTION))
+            self.assertIn("whose database is this", self.trothctl("participant", "orphans", "bank_a", *database[:2],
+                                                                  code=ATTENTION))
+        finally:
+            for name in names:
+                self.postgres.execute("bank_b", f"rollback prepared '{name}'")
+        self.assertIn("/nowhere", self.trothctl("participant", "orphans", "bank_b", "-d", "host=/nowhere",
+                                                code=UNAVAILABLE))
+        self.trothctl("participant", "orphans", "bank_b", code=USAGE)
+        self.system.banks["bank_b"].start()
+        self.trothd.wait_outcome(gtid)
+
+    def test_from_a_blocked_row_to_the_transaction(self):
+        """One query, the documented one, leads from a session that waits to the transaction that holds it up."""
+        gtid = self.in_doubt(account=11)
+        waiting = psycopg2.connect(self.postgres.to("bank_b"))
+        self.addCleanup(waiting.close)
+        thread = threading.Thread(target=lambda: waiting.cursor().execute(
+            "update account set balance = balance where id = 11"))
+        thread.start()
+        rows = wait_until(lambda: self.postgres.query(
+            "bank_b", "select gtid::text, branch, prepared, waiting_pid from troth_guard.blockers"), 20, "it is seen")
+        self.assertEqual(rows, [(gtid, 2, True, waiting.info.backend_pid)])
+        self.system.banks["bank_b"].start()
+        thread.join(30)
+        self.trothd.wait_outcome(gtid)
 
     def test_what_cannot_be_settled_says_why(self):
         """An ended and an unknown transaction, a wrong word, a branch that is not there, one that has answered."""

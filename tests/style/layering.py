@@ -40,7 +40,7 @@ LAYERS = {
     "coordinator/net": [*WIRE, "http/", "net/", "event2/"],
     "coordinator/api": [*WIRE, "txn/", "faults/", "definition/", "http/", "api/", "openssl/"],
     "coordinator/daemon": DAEMON,
-    "coordinator/cli": [*WIRE, "faults/", "definition/", "cjson/", "curl/"],
+    "coordinator/cli": [*WIRE, "faults/", "definition/", "cjson/", "curl/", "libpq-fe.h"],
 }
 KNOWN = sorted({name for names in LAYERS.values() for name in names} - {"txn/record.h"} | {
     "daemon/", "cli/", "postgresql/"})
