@@ -69,7 +69,7 @@ int body_read(const struct request *request, bool may_be_empty, const char *cons
 bool body_member(const struct body *body, const char *name, struct troth_span *ret_value)
 {
     uint32_t i = 0;
-    while (strcmp(body->known[i], name) != 0) {
+    while (body->known[i][0] != name[0] || strcmp(body->known[i], name) != 0) {
         i++;
         assert(body->known[i] != NULL); /* asked for a member that may not be there */
     }

@@ -6,7 +6,7 @@
 
 static uint32_t bits(uint64_t mask)
 {
-    return (uint32_t)__builtin_popcountll(mask);
+    return mask == 0 ? 0 : (uint32_t)__builtin_popcountll(mask);
 }
 
 struct metrics_mark metrics_mark(const struct txn *txn)

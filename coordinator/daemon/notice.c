@@ -78,7 +78,7 @@ static void say(struct entry *entry, enum notice kind, enum log_level level, con
 static void say_of_each(struct entry *entry, uint64_t mask, enum notice kind, enum log_level level,
                         const char *message)
 {
-    for (uint32_t i = 0; i < entry->txn.branches_count; i++) {
+    for (uint32_t i = 0; mask != 0 && i < entry->txn.branches_count; i++) {
         const struct txn_branch *branch = &entry->branches[i];
         if ((mask >> i & 1u) != 0) {
             bool earlier = (entry->txn.owed_parked >> i & 1u) != 0;

@@ -160,18 +160,15 @@ static bool fill_origin(struct entry *entry, const struct api_submit *submit)
     return !failed;
 }
 
-static void fill_branches(struct driver *driver, struct entry *entry,
-                          const struct definition *definition)
+static void fill_branches(struct entry *entry, const struct definition *definition)
 {
     for (uint32_t i = 0; i < definition->steps_count; i++) {
         const struct definition_step *step = &definition->steps[i];
-        const struct participant *participant = registry_participant(driver, step->participant);
         entry->branches[i] = (struct txn_branch){.number = i + 1,
                                                  .name = step->name,
                                                  .participant = step->participant,
-                                                 .operation = step->operation,
-                                                 .inquires = participant->inquires};
-        (void)participants_of(entry, i);
+                                                 .operation = step->operation};
+        entry->branches[i].inquires = participants_of(entry, i)->inquires; /* can_run() saw it */
         steps_fill(definition, i, &entry->branches[i]);
     }
 }
@@ -183,7 +180,7 @@ static bool fill_owners(struct driver *driver, struct entry *entry, const struct
     if (definition != NULL) {
         entry->definition = registry_definition(driver, definition->name, definition->version);
         registry_hold(entry->definition);
-        fill_branches(driver, entry, definition);
+        fill_branches(entry, definition);
     }
     entry->caller = owners_get(&driver->callers, submit->caller);
     return entry->caller != NULL;

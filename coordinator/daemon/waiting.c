@@ -254,7 +254,8 @@ void answer_all(struct entry *entry, const struct api_problem *problem)
             answer_one(entry, at);
 }
 
-/* One timer serves the core and the clients that wait. */
+/* One timer serves the core and the clients that wait. One that comes too early is left: it finds
+ * nothing to do and is armed again, which is less work than to move it with every step. */
 void entry_arm(struct entry *entry)
 {
     if (entry->dead)
@@ -264,13 +265,9 @@ void entry_arm(struct entry *entry)
     struct mono client = answer_next(entry);
     if (wake.us == 0 || (client.us != 0 && client.us < wake.us))
         wake = client;
-    if (wake.us == entry->timer_at.us)
+    if (wake.us == 0 || (entry->timer_at.us != 0 && entry->timer_at.us <= wake.us))
         return;
     entry->timer_at = wake;
-    if (wake.us == 0) {
-        (void)event_del(&entry->timer);
-        return;
-    }
     uint64_t now = driver_now().mono.us;
     uint64_t wait = wake.us > now ? wake.us - now : 0;
     struct timeval after = timeval_of(wait);

@@ -37,6 +37,11 @@ static size_t digits_of(uint64_t number)
 size_t number_format(uint64_t number, char ret_text[NUMBER_TEXT_MAX + 1])
 {
     assert(ret_text != NULL);
+    if (number < 10) { /* most are: branches, attempts, tries */
+        ret_text[0] = (char)('0' + number);
+        ret_text[1] = '\0';
+        return 1;
+    }
     const size_t len = digits_of(number);
     ret_text[len] = '\0';
     for (size_t at = len; at > 0; number /= 10)

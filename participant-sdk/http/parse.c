@@ -325,18 +325,25 @@ struct troth_span http_parse_value(const struct http_parse *parse, uint32_t i)
     return (struct troth_span){at, len};
 }
 
-bool http_parse_is_named(const struct http_parse *parse, uint32_t i, const char *name)
+static bool is_named(const struct http_parse *parse, uint32_t i, struct troth_span name)
 {
     const struct http_field *field = &parse->fields[i];
-    return http_span_is((struct troth_span){parse->head.data + field->name, field->name_len}, name);
+    return field->name_len == name.len &&
+           strncasecmp(parse->head.data + field->name, name.data, name.len) == 0;
+}
+
+bool http_parse_is_named(const struct http_parse *parse, uint32_t i, const char *name)
+{
+    return is_named(parse, i, (struct troth_span){name, strlen(name)});
 }
 
 uint32_t http_parse_header(const struct http_parse *parse, const char *name,
                            struct troth_span *ret_first)
 {
+    const struct troth_span wanted = {name, strlen(name)};
     uint32_t count = 0;
     for (uint32_t i = 0; i < parse->field_count; i++)
-        if (http_parse_is_named(parse, i, name) && count++ == 0)
+        if (is_named(parse, i, wanted) && count++ == 0)
             *ret_first = http_parse_value(parse, i);
     return count;
 }
