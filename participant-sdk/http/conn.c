@@ -52,6 +52,7 @@ static void read_once(struct http_conn *conn)
         if (has_failed || conn->transport.fd < 0)
             return;
     }
+    conn->read_in = conn->loop->turn;
     if (n > 0)
         conn->ops->bytes(conn, data, (size_t)n);
     else if (n == 0)
@@ -203,6 +204,12 @@ bool http_conn_has_sent(const struct http_conn *conn)
     return conn->out_sent == conn->out.len && http_transport_owed(&conn->transport) == 0;
 }
 
+static bool must_peek(const struct http_conn *conn)
+{
+    bool has_looked = conn->peeks_not_at_once && conn->read_in == conn->loop->turn;
+    return conn->peeks && conn->out_sent == 0 && !has_looked;
+}
+
 void http_conn_flush(struct http_conn *conn)
 {
     if (http_conn_is_held(conn)) {
@@ -219,7 +226,7 @@ void http_conn_flush(struct http_conn *conn)
     }
     if (conn->connecting || conn->shaking || http_conn_has_sent(conn))
         return;
-    if (conn->peeks && conn->out_sent == 0 && !http_transport_is_quiet(&conn->transport)) {
+    if (must_peek(conn) && !http_transport_is_quiet(&conn->transport)) {
         http_conn_schedule(conn, HTTP_RUN_BROKEN); /* nothing has left, and nothing will */
         return;
     }

@@ -52,7 +52,9 @@ struct http_conn {
     bool calls;      /* a client's: may be held (http_loop_hold) */
     bool reading;
     bool dirty;             /* in the loop's list of those that have to write */
-    bool peeks;             /* looks once more before the first byte that it writes */
+    bool peeks;             /* looks once more before the first byte that it writes … */
+    bool peeks_not_at_once; /* … but in the turn in which it has read what there was */
+    uint64_t read_in;       /* which turn that was */
     unsigned reasons;       /* scheduled when not 0 */
     struct event *readable; /* persistent while reading */
     struct event *writable; /* one-shot, only while a write or a connect is incomplete */
@@ -78,6 +80,7 @@ struct http_loop {
     struct event *run_event;   /* serves `scheduled`, frees `dead`, flushes when autoflush */
     struct event *sweep_event; /* looks at deadlines, at sweep_at_us or later */
     uint64_t sweep_at_us;      /* 0: not armed */
+    uint64_t turn;             /* counts flushes */
     bool autoflush;
     bool (*may_send)(void *arg); /* NULL: always */
     void *may_send_arg;

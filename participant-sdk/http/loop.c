@@ -231,6 +231,7 @@ void http_loop_flush(struct http_loop *loop)
         }
     }
     TAILQ_CONCAT(&loop->dirty, &held, dirty_link);
+    loop->turn++;
 }
 
 void http_loop_autoflush(struct http_loop *loop)

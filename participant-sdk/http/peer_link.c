@@ -283,7 +283,7 @@ struct peer_link *http_link_reuse(struct http_peer *peer)
 {
     struct peer_link *link;
     while ((link = TAILQ_FIRST(&peer->idle)) != NULL) {
-        if (http_transport_is_quiet(&link->conn.transport) && has_address(link))
+        if (has_address(link)) /* and whether it is stale is seen when it writes */
             return link;
         http_link_close(link);
     }
@@ -298,6 +298,7 @@ void http_link_use(struct peer_link *link, struct http_call *call)
     peer->busy++;
     link->is_reused = true;
     link->conn.peeks = true;
+    link->conn.peeks_not_at_once = call->on_line != NULL; /* its lines say what they answer */
     link->call = call;
     call->link = link;
     link->line_seen = 0;

@@ -98,6 +98,27 @@ START_TEST(server_says_how_long)
 }
 END_TEST
 
+START_TEST(stale_stream)
+{
+    /* The same where the answer comes in lines, which may leave without a look in the turn in which
+     * the answer before was read, and in no later one. */
+    struct http_request request = {.method = "POST", .target = "/x", .on_line = on_line};
+    (void)call_with(request, 0);
+    serve_request(0);
+    answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\none\n");
+    again(0);
+    raw_close(&served[0]);
+    (void)call_with(request, 0);
+    http_loop_flush(world.loop);
+    serve_request(1);
+    ck_assert_uint_eq(outcomes[0].done, 0);
+    raw_send(&served[1], "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntwo\n");
+    WAIT_FOR(&world, outcomes[0].done == 1);
+    ck_assert_int_eq(outcomes[0].error, 0);
+    ck_assert_str_eq(buffer_text(&outcomes[0].lines), "one|two|");
+}
+END_TEST
+
 START_TEST(stale_only_once)
 {
     /* The repetition is not repeated: a second loss is a loss, and never "nothing was sent". */
@@ -292,6 +313,7 @@ Suite *pool_suite(void)
     tcase_add_test(all, full);
     tcase_add_loop_test(all, stale_connection, 0, 2);
     tcase_add_loop_test(all, stale_before_the_first_byte, 0, 4);
+    tcase_add_test(all, stale_stream);
     tcase_add_loop_test(all, server_says_how_long, 0, 2);
     tcase_add_loop_test(all, stale_only_once, 0, 2);
     tcase_add_loop_test(all, not_repeated_after_a_byte, 0, 2);
