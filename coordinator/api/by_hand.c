@@ -14,12 +14,17 @@ static void said(void *arg, const struct api_problem *problem, const struct api_
         transaction_reply(call, 200, view, !fresh);
 }
 
-/* Who says so and why: in every word; `texts` keeps them. */
-static int read_who(const struct body *body, struct buffer *texts, struct api_word *ret_word,
-                    struct api_problem *ret_problem)
+/* Who says so and why: in every word; `texts` keeps them. Who is known by the request is himself,
+ * whatever the body says. */
+static int read_who(const struct request *request, const struct body *body, struct buffer *texts,
+                    struct api_word *ret_word, struct api_problem *ret_problem)
 {
     size_t by = 0, reason = 0;
     int error = body_text(body, "by", API_BY_BYTES_MAX, texts, ret_problem);
+    if (error == 0 && request->identity.who[0] != '\0') {
+        buffer_clear(texts);
+        buffer_append_text(texts, request->identity.who);
+    }
     by = texts->len;
     if (error == 0)
         error = body_text(body, "reason", API_REASON_BYTES_MAX, texts, ret_problem);
@@ -51,7 +56,7 @@ int by_hand_resolve(const struct request *request, struct api_problem *ret_probl
         error = body_uint(&body, "branch", OPTIONAL, 1, TROTH_BRANCH_NUMBER_MAX, &word.branch,
                           ret_problem);
     if (error == 0)
-        error = read_who(&body, &texts, &word, ret_problem);
+        error = read_who(request, &body, &texts, &word, ret_problem);
     if (error == 0)
         error = call_create(request, &call, ret_problem);
     if (error != 0)
@@ -74,7 +79,7 @@ int by_hand_forget(const struct request *request, struct api_problem *ret_proble
     if (error == 0)
         error = body_read(request, false, known, &body, ret_problem);
     if (error == 0)
-        error = read_who(&body, &texts, &word, ret_problem);
+        error = read_who(request, &body, &texts, &word, ret_problem);
     if (error == 0)
         error = call_create(request, &call, ret_problem);
     if (error != 0)

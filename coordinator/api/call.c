@@ -94,12 +94,14 @@ void reply_problem(struct http_exchange *exchange, const struct api_problem *pro
     BUFFER_SCOPED struct buffer body = {0};
     BUFFER_SCOPED struct buffer seconds = {0};
     char location[sizeof TRANSACTION_PATH + TROTH_GTID_TEXT_LEN] = TRANSACTION_PATH;
-    struct http_header headers[4] = {{NULL, NULL}};
+    struct http_header headers[5] = {{NULL, NULL}};
     size_t count = 0;
     if (problem->gtid != NULL) {
         troth_gtid_format(problem->gtid, location + strlen(TRANSACTION_PATH));
         headers[count++] = (struct http_header){"Location", location};
     }
+    if (problem->status == 401)
+        headers[count++] = (struct http_header){"WWW-Authenticate", "Bearer realm=\"troth\""};
     if (problem->retry_after_s > 0) {
         buffer_append_uint(&seconds, problem->retry_after_s);
         const char *text = buffer_text(&seconds);

@@ -3,6 +3,7 @@
 #define API_CONTEXT_H
 
 #include <api/api.h>
+#include <api/identity.h>
 
 /* Requests that wait for their host, also those whose client has left. Beyond: 503. */
 #define API_CALLS_MAX 100000u
@@ -16,10 +17,14 @@ struct api {
     struct watch *watches; /* clients that follow a transaction (events.c) */
 };
 
+/* events.c: nothing more for those who follow a transaction under that identity. */
+void events_end_of(struct api *api, const char *who);
+
 struct request {
     struct api *api;
     struct http_exchange *exchange;
-    struct troth_span named; /* what stands in the place of {gtid} or {name} in the pattern */
+    struct troth_span named;      /* what stands in the place of {gtid} or {name} in the pattern */
+    struct api_identity identity; /* who asks */
 };
 
 #endif

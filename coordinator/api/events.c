@@ -17,6 +17,7 @@ struct watch {
     struct watch *next;
     struct api *api;
     struct http_exchange *exchange; /* NULL: given up; the host's last word frees it */
+    char who[API_WHO_MAX];          /* follows it */
     troth_gtid gtid;
     uint64_t id; /* of the last event; 0: the stream has not begun */
 };
@@ -147,6 +148,23 @@ static void progressed(void *arg, const struct api_problem *problem,
     watch_destroy(watch);
 }
 
+/* His streams end here; what he asks again is answered as he deserves then. */
+void events_end_of(struct api *api, const char *who)
+{
+    const struct api_host *host = &api->host;
+    struct watch *next;
+    for (struct watch *watch = api->watches; watch != NULL; watch = next) {
+        next = watch->next;
+        if (watch->exchange == NULL || strcmp(watch->who, who) != 0)
+            continue;
+        struct api_problem problem;
+        api_problem_set(&problem, API_PROBLEM_UNAUTHENTICATED, "the key was revoked");
+        give_up(watch, &problem);
+        host->unwatch(host->ctx, watch);
+        watch_destroy(watch);
+    }
+}
+
 /* --- the request ------------------------------------------------------------------------------ */
 
 static int check_room(const struct api *api, const troth_gtid *gtid,
@@ -217,6 +235,7 @@ int events_follow(const struct request *request, struct api_problem *ret_problem
                             .api = request->api,
                             .exchange = request->exchange,
                             .gtid = gtid};
+    memcpy(watch->who, request->identity.who, sizeof watch->who);
     request->api->watches = watch;
     http_exchange_set(request->exchange, client_left, watch);
     host->watch(host->ctx, &gtid, progressed, watch);

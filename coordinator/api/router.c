@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authorize.h"
 #include "call.h"
 #include "request.h"
 
 #include <base/span.h>
 
-#define ROUTE(method, pattern, handler, ...)                                                       \
+#define ROUTE(method, pattern, scope, handler, ...)                                                \
     {                                                                                              \
-        method, pattern, handler,                                                                  \
+        method, pattern, API_SCOPE_##scope, handler,                                               \
         {                                                                                          \
             __VA_ARGS__                                                                            \
         }                                                                                          \
@@ -20,38 +21,42 @@
 
 /* A literal segment comes before a {…} that would match it too. */
 static const struct route routes[] = {
-    ROUTE("POST", "/v1/transactions", transactions_start, NULL),
-    ROUTE("GET", "/v1/transactions", transactions_list, "state", "outcome", "definition",
+    ROUTE("POST", "/v1/transactions", START, transactions_start, NULL),
+    ROUTE("GET", "/v1/transactions", READ, transactions_list, "state", "outcome", "definition",
           "participant", "older_than", "began_after", "began_before", "label", "key", "gtid",
           "in_doubt", "limit", "cursor", "payloads", NULL),
-    ROUTE("GET", "/v1/transactions/{gtid}", transactions_get, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/branches", branches_enlist, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/commit", branches_commit, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/abort", transactions_abort, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/retry", transactions_retry, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/resolve", by_hand_resolve, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/forget", by_hand_forget, NULL),
-    ROUTE("GET", "/v1/transactions/{gtid}/decision", decision_get, "branch", "attempt", "journal",
-          NULL),
-    ROUTE("GET", "/v1/transactions/{gtid}/events", events_follow, NULL),
-    ROUTE("GET", "/v1/definitions", definitions_list, "limit", "cursor", NULL),
-    ROUTE("POST", "/v1/definitions/validate", definitions_validate, NULL),
-    ROUTE("PUT", "/v1/definitions/{name}", definitions_put, NULL),
-    ROUTE("GET", "/v1/definitions/{name}", definitions_get, "version", NULL),
-    ROUTE("DELETE", "/v1/definitions/{name}", definitions_delete, "version", NULL),
-    ROUTE("GET", "/v1/definitions/{name}/status", definitions_status, "version", NULL),
-    ROUTE("GET", "/v1/participants", participants_list, "limit", "cursor", NULL),
-    ROUTE("PUT", "/v1/participants/{name}", participants_put, NULL),
-    ROUTE("GET", "/v1/participants/{name}", participants_get, NULL),
-    ROUTE("DELETE", "/v1/participants/{name}", participants_delete, "force", NULL),
-    ROUTE("GET", "/v1/events", asides_list, "limit", NULL),
-    ROUTE("GET", "/v1/events/{id}", asides_get, NULL),
-    ROUTE("DELETE", "/v1/events/{id}", asides_discard, NULL),
-    ROUTE("POST", "/v1/events/{id}/resend", asides_resend, NULL),
-    ROUTE("GET", "/healthz", health_alive, NULL),
-    ROUTE("GET", "/readyz", health_ready, NULL),
-    ROUTE("GET", "/metrics", metrics_get, NULL),
-    ROUTE("GET", "/openapi.json", openapi_get, NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}", READ, transactions_get, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/branches", START, branches_enlist, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/commit", START, branches_commit, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/abort", OPERATE, transactions_abort, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/retry", OPERATE, transactions_retry, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/resolve", OPERATE, by_hand_resolve, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/forget", OPERATE, by_hand_forget, NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}/decision", INQUIRE, decision_get, "branch", "attempt",
+          "journal", NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}/events", READ, events_follow, NULL),
+    ROUTE("GET", "/v1/definitions", READ, definitions_list, "limit", "cursor", NULL),
+    ROUTE("POST", "/v1/definitions/validate", READ, definitions_validate, NULL),
+    ROUTE("PUT", "/v1/definitions/{name}", DEFINITIONS, definitions_put, NULL),
+    ROUTE("GET", "/v1/definitions/{name}", READ, definitions_get, "version", NULL),
+    ROUTE("DELETE", "/v1/definitions/{name}", DEFINITIONS, definitions_delete, "version", NULL),
+    ROUTE("GET", "/v1/definitions/{name}/status", READ, definitions_status, "version", NULL),
+    ROUTE("GET", "/v1/participants", READ, participants_list, "limit", "cursor", NULL),
+    ROUTE("PUT", "/v1/participants/{name}", PARTICIPANTS, participants_put, NULL),
+    ROUTE("GET", "/v1/participants/{name}", READ, participants_get, NULL),
+    ROUTE("DELETE", "/v1/participants/{name}", PARTICIPANTS, participants_delete, "force", NULL),
+    ROUTE("GET", "/v1/events", READ, asides_list, "limit", NULL),
+    ROUTE("GET", "/v1/events/{id}", READ, asides_get, NULL),
+    ROUTE("DELETE", "/v1/events/{id}", OPERATE, asides_discard, NULL),
+    ROUTE("POST", "/v1/events/{id}/resend", OPERATE, asides_resend, NULL),
+    ROUTE("GET", "/v1/keys", ADMIN, keys_list, "limit", "cursor", NULL),
+    ROUTE("POST", "/v1/keys", ADMIN, keys_create, NULL),
+    ROUTE("DELETE", "/v1/keys/{name}", ADMIN, keys_revoke, NULL),
+    ROUTE("POST", "/v1/keys/{name}/rotate", ADMIN, keys_rotate, NULL),
+    ROUTE("GET", "/healthz", NONE, health_alive, NULL),
+    ROUTE("GET", "/readyz", NONE, health_ready, NULL),
+    ROUTE("GET", "/metrics", METRICS, metrics_get, NULL),
+    ROUTE("GET", "/openapi.json", ANY, openapi_get, NULL),
 };
 
 #define ROUTES_COUNT (sizeof routes / sizeof routes[0])
@@ -64,6 +69,7 @@ bool api_route_at(uint32_t i, struct api_route *ret_route)
         .method = routes[i].method,
         .pattern = routes[i].pattern,
         .parameters = routes[i].parameters,
+        .scope = routes[i].scope,
     };
     return true;
 }
@@ -157,11 +163,13 @@ void api_handle(void *arg, struct http_exchange *exchange)
     struct request request = {.api = arg, .exchange = exchange};
     struct api_problem problem;
     const struct route *route = find_route(exchange, &request.named);
-    if (route == NULL) {
+    int error = authorize(&request, route != NULL ? route->scope : API_SCOPE_ANY, &problem);
+    if (route == NULL && error == 0) {
         refuse_unrouted(exchange);
         return;
     }
-    int error = check_serving(&request, route, &problem);
+    if (error == 0)
+        error = check_serving(&request, route, &problem);
     if (error == 0)
         error = request_check_query(&request, route->parameters, &problem);
     if (error == 0)
@@ -172,7 +180,7 @@ void api_handle(void *arg, struct http_exchange *exchange)
 
 static void assert_complete(const struct api_host *host)
 {
-    assert(host->serving != NULL);
+    assert(host->serving != NULL && host->identify != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
     assert(host->retry != NULL && host->resolve != NULL && host->forget != NULL);
@@ -185,6 +193,8 @@ static void assert_complete(const struct api_host *host)
     assert(host->participant_status != NULL && host->participant_put != NULL);
     assert(host->participant_delete != NULL && host->ready != NULL);
     assert(host->events != NULL && host->event_get != NULL);
+    assert(host->key != NULL && host->key_behind != NULL);
+    assert(host->key_put != NULL && host->key_delete != NULL);
     assert(host->event_resend != NULL && host->event_discard != NULL);
 }
 

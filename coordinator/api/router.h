@@ -9,7 +9,8 @@ typedef int (*route_handler)(const struct request *request, struct api_problem *
 
 struct route {
     const char *method;
-    const char *pattern; /* at most one {…}, which matches one segment */
+    const char *pattern;  /* at most one {…}, which matches one segment */
+    enum api_scope scope; /* that who asks must have */
     route_handler handler;
     const char *parameters[16]; /* of the query, NULL-terminated */
 };
@@ -39,6 +40,10 @@ int asides_list(const struct request *request, struct api_problem *ret_problem);
 int asides_get(const struct request *request, struct api_problem *ret_problem);
 int asides_resend(const struct request *request, struct api_problem *ret_problem);
 int asides_discard(const struct request *request, struct api_problem *ret_problem);
+int keys_list(const struct request *request, struct api_problem *ret_problem);
+int keys_create(const struct request *request, struct api_problem *ret_problem);
+int keys_revoke(const struct request *request, struct api_problem *ret_problem);
+int keys_rotate(const struct request *request, struct api_problem *ret_problem);
 int health_alive(const struct request *request, struct api_problem *ret_problem);
 int health_ready(const struct request *request, struct api_problem *ret_problem);
 int metrics_get(const struct request *request, struct api_problem *ret_problem);

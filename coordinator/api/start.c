@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "authorize.h"
 #include "body.h"
 #include "lookup.h"
 #include "request.h"
@@ -31,7 +32,11 @@ static int read_headers(const struct request *request, struct start *start,
 {
     struct troth_span value;
     struct api_submit *submit = &start->submit;
-    http_exchange_client(request->exchange, submit->caller);
+    if (request->identity.who[0] != '\0')
+        (void)snprintf(submit->caller, sizeof submit->caller, "%.*s",
+                       (int)sizeof submit->caller - 1, request->identity.who);
+    else
+        http_exchange_client(request->exchange, submit->caller);
     if (http_exchange_header(request->exchange, "traceparent", &value) &&
         headers_traceparent_valid(value))
         submit->traceparent = value;
@@ -145,6 +150,8 @@ static int read_orchestrated(const struct request *request, const struct body *b
     uint32_t version = 0, reply = 0;
     int error = body_name(body, "definition", REQUIRED, name, ret_problem);
     if (error == 0)
+        error = authorize_start(request, name, ret_problem);
+    if (error == 0)
         error = body_uint(body, "version", OPTIONAL, 1, INT32_MAX, &version, ret_problem);
     if (error == 0)
         error = body_choice(body, "reply", OPTIONAL, replies, &reply, ret_problem);
@@ -181,6 +188,8 @@ static int read_interactive(const struct request *request, const struct body *bo
                                    "\"definition\", or is interactive and has a \"mode\"",
                                    orchestrated_only[i]);
     int error = body_choice(body, "mode", REQUIRED, modes, &mode, ret_problem);
+    if (error == 0)
+        error = authorize_start(request, "", ret_problem);
     if (error != 0)
         return error;
     uint64_t most_us = request->api->host.prepare_timeout_max_us;

@@ -128,7 +128,7 @@ static bool add_header(struct transfer *transfer, const char *name, const char *
     return true;
 }
 
-static bool add_headers(struct transfer *transfer, struct call *call)
+static bool add_headers(struct transfer *transfer, const struct cli *cli, struct call *call)
 {
     const char *accept = call->on_piece != NULL ? "text/event-stream, application/problem+json"
                                                 : "application/json, application/problem+json";
@@ -139,6 +139,12 @@ static bool add_headers(struct transfer *transfer, struct call *call)
         good = add_header(transfer, "Idempotency-Key", buffer_text(&call->key));
     if (good && call->preference.len > 0)
         good = add_header(transfer, "Prefer", buffer_text(&call->preference));
+    BUFFER_SCOPED struct buffer bearer = {0};
+    if (good && cli->api_key[0] != '\0') {
+        buffer_append_format(&bearer, "Bearer %s", cli->api_key);
+        good = buffer_text(&bearer) != NULL &&
+               add_header(transfer, "Authorization", buffer_text(&bearer));
+    }
     return good && add_header(transfer, "Expect", ""); /* no 100-continue */
 }
 
@@ -171,6 +177,8 @@ static CURLcode set_options(struct transfer *transfer, const struct cli *cli, st
     SET(CURLOPT_USERAGENT, "trothctl");
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, (void *)transfer);
+    if (cli->socket != NULL)
+        SET(CURLOPT_UNIX_SOCKET_PATH, cli->socket);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (cli->cacert != NULL) {
         SET(CURLOPT_CAINFO, cli->cacert);
@@ -236,13 +244,13 @@ static int make_transfer(const struct cli *cli, struct call *call, struct answer
     if (!has_host(cli->url))
         return cli_complain(CLI_EXIT_USAGE, "--url %s: it names no host", cli_shown(cli));
     transfer.curl = curl_easy_init();
-    buffer_append_text(&transfer.url, cli->url);
+    buffer_append_text(&transfer.url, cli->socket != NULL ? "http://localhost" : cli->url);
     while (transfer.url.len > 0 && transfer.url.data[transfer.url.len - 1] == '/')
         transfer.url.len--;
     buffer_append_span(&transfer.url, buffer_span(&call->target));
     bool failed = call->target.failed || call->key.failed || call->preference.failed;
     if (transfer.curl == NULL || failed || buffer_text(&transfer.url) == NULL ||
-        !add_headers(&transfer, call))
+        !add_headers(&transfer, cli, call))
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     CURLcode code = set_options(&transfer, cli, call);
     if (code == CURLE_OK)

@@ -14,6 +14,8 @@
 #include <troth/span.h>
 
 #define CLI_URL_DEFAULT        "http://127.0.0.1:7800"
+#define CLI_SOCKET_DEFAULT     "/run/troth/trothd.sock"
+#define CLI_API_KEY_MAX        512u /* characters */
 #define CLI_TIMEOUT_DEFAULT_US UINT64_C(30000000)
 #define CLI_WIDTH_DEFAULT      100u
 
@@ -41,6 +43,9 @@ struct cli {
     const char *shown; /* the same for people: without user and password; NULL: as it is */
     bool url_given;    /* on the command line */
     const char *cacert, *cert, *cert_key; /* files; NULL: none given */
+    const char *socket;                   /* a path, instead of the URL's host; NULL: none */
+    const char *api_key_file;             /* NULL: none given */
+    char api_key[CLI_API_KEY_MAX + 1];    /* "": none */
     bool json;
     uint64_t timeout_us;
     unsigned width; /* columns of the output */

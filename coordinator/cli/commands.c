@@ -11,6 +11,12 @@ const struct option_spec global_options[] = {
     {"cert", 0, "FILE", false, "PEM: a certificate to show it (default $TROTH_CERT)"},
     {"cert-key", 0, "FILE", false,
      "PEM: its key, where it is not in --cert (default $TROTH_CERT_KEY)"},
+    {"socket", 0, "PATH", false,
+     "trothd's unix-domain socket (default $TROTH_SOCKET; where no URL is given and it is "
+     "there, " CLI_SOCKET_DEFAULT ")"},
+    {"api-key-file", 0, "FILE", false,
+     "its first line is an API key (default $TROTH_API_KEY_FILE, or the key itself in "
+     "$TROTH_API_KEY)"},
     {"timeout", 0, "DURATION", false,
      "for one answer (default 30s); where the coordinator is asked to wait, up to 10s more"},
     {"help", 'h', NULL, false, "help on the whole, or on one command"},
@@ -418,6 +424,52 @@ const struct command_spec commands[] = {
                 "definition names it.",
         .examples = "trothctl participant remove bank_a",
         .run = participant_remove,
+    },
+    {
+        .group = "key",
+        .name = "create",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options =
+            {{"scope", 's', "SCOPE", true,
+              "what it may do: start, start:PATTERN (definitions, with *), read, operate,\n"
+              "                              definitions, participants, inquire, metrics, admin"},
+             {"expires", 0, "DURATION", false, "it opens nothing after so long (30d)"}},
+        .summary = "make an API key, and print it",
+        .text = "It is shown once; the journal keeps its hash alone. Who has it sends it as\n"
+                "'Authorization: Bearer KEY', trothctl from $TROTH_API_KEY or --api-key-file.",
+        .examples = "trothctl key create billing --scope start:transfer --scope read\n"
+                    "trothctl key create bank_a --scope inquire --expires 90d > bank_a.key",
+        .run = key_create,
+    },
+    {
+        .group = "key",
+        .name = "list",
+        .operands = "",
+        .summary = "list API keys: what each may do, who made it, when it was used last",
+        .examples = "trothctl key list",
+        .run = key_list,
+    },
+    {
+        .group = "key",
+        .name = "revoke",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "take a key's rights away, now and for good",
+        .examples = "trothctl key revoke billing",
+        .run = key_revoke,
+    },
+    {
+        .group = "key",
+        .name = "rotate",
+        .operands = "NAME",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "print another key for a name; the old one opens nothing any more",
+        .examples = "trothctl key rotate billing > billing.key",
+        .run = key_rotate,
     },
     {
         .group = "event",

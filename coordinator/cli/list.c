@@ -1,4 +1,4 @@
-/* trothctl tx list, def list, participant list. */
+/* trothctl tx list, def list, participant list, key list, event list. */
 #include <string.h>
 
 #include "parts.h"
@@ -257,6 +257,45 @@ int participant_list(const struct cli *cli, const struct arguments *arguments)
     table_begin(&table, 1u << 2, headings);
     buffer_append_text(&call.target, "/v1/participants");
     return print_list(cli, &call, "participants", 0, &table, add_participant);
+}
+
+/* --- API keys ----------------------------------------------------------------------------------
+ */
+
+static void append_scopes(struct buffer *text, const cJSON *scopes)
+{
+    const cJSON *scope;
+    const char *before = "";
+    cJSON_ArrayForEach (scope, scopes) {
+        buffer_append_text(text, before);
+        text_append_item(text, scope);
+        before = " ";
+    }
+}
+
+static void add_key(struct table *table, const cJSON *item)
+{
+    static const char *const times[] = {"created_at", "expires_at", "last_used_at"};
+    table_item(table, member(item, "name"));
+    append_scopes(&table->text, member(item, "scopes"));
+    table_end_cell(table);
+    table_item(table, member(item, "created_by"));
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        view_append_time(&table->text, member(item, times[i]));
+        table_end_cell(table);
+    }
+}
+
+int key_list(const struct cli *cli, const struct arguments *arguments)
+{
+    static const char *const headings[] = {"NAME",    "SCOPES", "CREATED BY", "CREATED",
+                                           "EXPIRES", "USED",   NULL};
+    CALL_SCOPED struct call call = {.method = "GET"};
+    TABLE_SCOPED struct table table;
+    (void)arguments;
+    table_begin(&table, 0, headings);
+    buffer_append_text(&call.target, "/v1/keys");
+    return print_list(cli, &call, "keys", 0, &table, add_key);
 }
 
 /* --- events that were set aside ----------------------------------------------------------------

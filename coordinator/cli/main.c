@@ -1,5 +1,7 @@
 /* trothctl: the admin tool. Everything it does stands in commands.c. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -36,6 +38,8 @@ static struct cli settings(void)
     const char *no_colour = getenv("NO_COLOR");
     return (struct cli){
         .url = url != NULL ? url : CLI_URL_DEFAULT,
+        .socket = variable("TROTH_SOCKET"),
+        .api_key_file = variable("TROTH_API_KEY_FILE"),
         .cacert = variable("TROTH_CACERT"),
         .cert = variable("TROTH_CERT"),
         .cert_key = variable("TROTH_CERT_KEY"),
@@ -43,6 +47,35 @@ static struct cli settings(void)
         .width = output_width(),
         .colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
     };
+}
+
+/* Where no URL says where to, trothd's own socket on this host. */
+static void choose_way(struct cli *cli)
+{
+    bool is_unsaid = !cli->url_given && variable("TROTH_URL") == NULL && cli->socket == NULL;
+    if (is_unsaid && access(CLI_SOCKET_DEFAULT, W_OK) == 0)
+        cli->socket = CLI_SOCKET_DEFAULT;
+    if (cli->url_given)
+        cli->socket = NULL;
+}
+
+static int read_api_key(struct cli *cli)
+{
+    const char *key = variable("TROTH_API_KEY");
+    FILE *file = NULL;
+    if (cli->api_key_file != NULL) {
+        file = fopen(cli->api_key_file, "re");
+        bool is_read = file != NULL && fgets(cli->api_key, sizeof cli->api_key, file) != NULL;
+        if (file != NULL)
+            (void)fclose(file);
+        if (!is_read)
+            return cli_complain(CLI_EXIT_LOCAL, "--api-key-file %s: it cannot be read, or is empty",
+                                cli->api_key_file);
+    } else if (key != NULL) {
+        (void)snprintf(cli->api_key, sizeof cli->api_key, "%s", key);
+    }
+    cli->api_key[strcspn(cli->api_key, "\r\n \t")] = '\0';
+    return CLI_EXIT_OK;
 }
 
 static int print_about(const struct arguments *arguments)
@@ -75,7 +108,12 @@ int main(int argc, char **argv)
         return print_about(&arguments);
     BUFFER_SCOPED struct buffer shown = {0};
     cli.shown = cli_url_show(cli.url, &shown);
-    error = call_begin();
+    choose_way(&cli);
+    if (cli.socket != NULL)
+        cli.shown = cli.socket;
+    error = read_api_key(&cli);
+    if (error == CLI_EXIT_OK)
+        error = call_begin();
     if (error == CLI_EXIT_OK)
         error = arguments.command->run(&cli, &arguments);
     call_end();

@@ -77,6 +77,10 @@ static int apply_global(struct cli *cli, struct arguments *arguments, const char
     } else if (strcmp(name, "url") == 0) {
         cli->url = value;
         cli->url_given = true;
+    } else if (strcmp(name, "socket") == 0) {
+        cli->socket = value;
+    } else if (strcmp(name, "api-key-file") == 0) {
+        cli->api_key_file = value;
     } else if (strcmp(name, "cacert") == 0) {
         cli->cacert = value;
     } else if (strcmp(name, "cert") == 0) {

@@ -18,6 +18,7 @@
 #include "admission.h"
 
 #define CONFIG_SERVER_BYTES 64 /* "[…]:65535" */
+#define UNIX_PATH_MAX       107
 #define US_PER_S            UINT64_C(1000000)
 
 /* One line a key: field, default, range, what it does. */
@@ -42,11 +43,18 @@
 const struct config_key config_keys[] = {
     {"listen", CONFIG_ADDRESS, offsetof(struct config, listen), "127.0.0.1:7800", 0, 0, NULL,
      "numeric address and port of the client API; port 0 takes a free one. Anything but loopback "
-     "is reachable by others: there is no authentication yet, and without TLS it is refused unless "
-     "insecure says yes"},
+     "is reachable by others, and is refused without TLS and authentication, unless insecure says "
+     "yes"},
+    TEXT_KEY(listen_unix, "",
+             "path of a unix-domain socket that serves the client API too, mode 0660: the user of "
+             "trothd and root may do everything there, without a key"),
+    CHOICE_KEY(authentication, "off", "off|required",
+               "required: who is not known (by an API key, or by the unix-domain socket) gets no "
+               "answer but from /healthz and /readyz, and who is known only what his scopes allow"),
     CHOICE_KEY(insecure, "no", "no|yes",
-               "yes: the client API may be served in plain HTTP where others can reach it, who "
-               "then can read and change everything; it is logged at each start"),
+               "yes: the client API may be served in plain HTTP, or without authentication, where "
+               "others can reach it, who then can read and change everything; it is logged at "
+               "each start"),
     TEXT_KEY(tls_certificate, "",
              "file (PEM) with the certificate of the client API, its own first: with it the API "
              "speaks TLS alone. Read again on SIGHUP and when it changes, as all files of "
@@ -433,6 +441,11 @@ void config_finish(struct config *config)
     }
 }
 
+bool config_authenticates(const struct config *config)
+{
+    return strcmp(config->authentication, "required") == 0;
+}
+
 bool config_is_insecure(const struct config *config)
 {
     return strcmp(config->insecure, "yes") == 0;
@@ -464,6 +477,18 @@ static int check_tls(const struct config *config, struct buffer *why)
                              config->listen);
         return TROTH_ERROR_CONFIG;
     }
+    bool is_open = !config_is_loopback(config) && !config_is_insecure(config);
+    if (is_open && !config_authenticates(config)) {
+        buffer_append_format(why,
+                             "listen: others can reach %s, and may do everything: set "
+                             "authentication = required; insecure = yes allows it as it is",
+                             config->listen);
+        return TROTH_ERROR_CONFIG;
+    }
+    if (config->listen_unix[0] != '\0' &&
+        (config->listen_unix[0] != '/' || strlen(config->listen_unix) > UNIX_PATH_MAX))
+        wrong =
+            "listen_unix: a path is needed that begins with \"/\" and has at most 107 characters";
     if (!is_tls && config->tls_key[0] != '\0')
         wrong = "tls_key needs tls_certificate";
     else if (!is_tls && strcmp(config->tls_clients, "any") != 0)

@@ -23,7 +23,9 @@ enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
 struct config {
     char *listen;
-    char *insecure; /* "no" or "yes" */
+    char *listen_unix;    /* a path; "": none */
+    char *authentication; /* "off" or "required" */
+    char *insecure;       /* "no" or "yes" */
     /* Files; "": none. */
     char *tls_certificate, *tls_key, *tls_client_ca;
     char *tls_clients; /* "any", "optional" or "required" */
@@ -118,6 +120,7 @@ TROTH_MUST_CHECK int config_check(const struct config *config, struct buffer *wh
 /* The whole configuration as a file that config_read_file takes. Passwords are left out. */
 void config_print(const struct config *config, FILE *to);
 
+bool config_authenticates(const struct config *config);
 /* Nobody but this host can reach the client API. */
 bool config_is_loopback(const struct config *config);
 bool config_is_insecure(const struct config *config);

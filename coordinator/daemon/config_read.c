@@ -84,10 +84,17 @@ int config_read_file(struct config *config, const char *path, struct buffer *why
  * Kubernetes sets in every pod beside a service that is called troth. */
 static bool is_others(const char *name)
 {
-    static const char *const others[] = {
-        "URL",           "CACERT",         "CERT",      "CERT_KEY",      "HOME",       "ROOT",
-        "BUILD",         "KEEP",           "PORT",      "LOGS",          "SEED",       "TRAIL",
-        "DRAIN_SECONDS", "MONKEY_SECONDS", "TEST_JOBS", "TEST_POSTGRES", "KAFKA_HEAP", NULL};
+    static const char *const others[] = {"URL",           "CACERT",
+                                         "CERT",          "CERT_KEY",
+                                         "SOCKET",        "API_KEY",
+                                         "API_KEY_FILE",  "TEST_TLS",
+                                         "HOME",          "ROOT",
+                                         "BUILD",         "KEEP",
+                                         "PORT",          "LOGS",
+                                         "SEED",          "TRAIL",
+                                         "DRAIN_SECONDS", "MONKEY_SECONDS",
+                                         "TEST_JOBS",     "TEST_POSTGRES",
+                                         "KAFKA_HEAP",    NULL};
     for (size_t i = 0; others[i] != NULL; i++)
         if (strcmp(name, others[i]) == 0)
             return true;

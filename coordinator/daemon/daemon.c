@@ -36,6 +36,7 @@ struct daemon {
     struct journal *journal;
     struct api *api;
     struct http_server *server;
+    struct http_server *unix_server; /* NULL: none */
     struct tls tls;
     char **kafka_properties;
     struct event *terminate, *interrupt, *hang_up;
@@ -139,17 +140,13 @@ static int start_journal(struct daemon *daemon)
     return error;
 }
 
-static int start_server(struct daemon *daemon)
+static struct http_server_config server_config(struct daemon *daemon, uint32_t connections_max)
 {
-    struct api_host host = driver_api_host(daemon->driver);
-    int error = api_create(&host, &daemon->api);
-    if (error != 0)
-        return error;
     struct http_limits limits = HTTP_LIMITS_DEFAULT;
     limits.body_bytes_max = (uint32_t)daemon->config->body_bytes_max;
-    struct http_server_config server = {
+    return (struct http_server_config){
         .address = daemon->address,
-        .connections_max = descriptors_for_clients(daemon->config->connections_max),
+        .connections_max = connections_max,
         .limits = limits,
         .budget = {.replies_max = daemon->config->answers_bytes_max,
                    .streams_max = daemon->config->watchers_bytes_max,
@@ -163,6 +160,32 @@ static int start_server(struct daemon *daemon)
         .handshakes_max = (uint32_t)daemon->config->tls_handshakes_max,
         .handshake_timeout_us = daemon->config->tls_handshake_timeout_us,
         .unshaken = tls_unshaken};
+}
+
+/* On the same host, for whom the socket knows. */
+static int start_unix(struct daemon *daemon, uint32_t connections_max)
+{
+    struct http_server_config server = server_config(daemon, connections_max);
+    if (daemon->config->listen_unix[0] == '\0')
+        return 0;
+    server.address = daemon->config->listen_unix;
+    server.tls = NULL;
+    errno = 0;
+    int error = http_server_create(daemon->http, &server, &daemon->unix_server);
+    if (error != 0)
+        buffer_append_format(&daemon->why, "listen_unix: %s: %s", server.address,
+                             errno != 0 ? strerror(errno) : troth_error_text(error));
+    return error;
+}
+
+static int start_server(struct daemon *daemon)
+{
+    struct api_host host = driver_api_host(daemon->driver);
+    int error = api_create(&host, &daemon->api);
+    if (error != 0)
+        return error;
+    struct http_server_config server =
+        server_config(daemon, descriptors_for_clients(daemon->config->connections_max));
     char address[ADDRESS_BYTES];
     error = config_address(daemon->config->listen, address, sizeof address, &server.port);
     if (error != 0)
@@ -179,7 +202,7 @@ static int start_server(struct daemon *daemon)
     }
     driver_attach_server(daemon->driver, daemon->server);
     memory_look(daemon->config, server.connections_max);
-    return 0;
+    return start_unix(daemon, server.connections_max);
 }
 
 /* Behind the driver's end nothing is commanded any more. */
@@ -239,6 +262,7 @@ static void finish(struct daemon *daemon)
         http_loop_flush(daemon->http);
     journal_destroy(daemon->journal);
     http_server_destroy(daemon->server);
+    http_server_destroy(daemon->unix_server);
     api_destroy(daemon->api);
     tls_destroy(&daemon->tls);
     kafka_properties_free(daemon->kafka_properties);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <api/refusal.h>
 #include <base/buffer.h>
@@ -29,6 +30,7 @@
 #include "entry.h"
 #include "events.h"
 #include "gate.h"
+#include "keys.h"
 #include "log.h"
 #include "metrics.h"
 #include "participant_changes.h"
@@ -85,8 +87,11 @@ static void on_registry(struct driver *driver, const struct journal_entry *entry
     if (entry == NULL) {
         participants_loaded(driver);
         definitions_loaded(driver);
+        keys_loaded(driver);
     } else if (entry->what == JOURNAL_DEFINITION) {
         definitions_load(driver, entry);
+    } else if (entry->what == JOURNAL_API_KEY) {
+        keys_load(driver, entry);
     } else {
         participants_load(driver, entry);
     }
@@ -150,6 +155,7 @@ void driver_destroy(struct driver *driver)
     definitions_finish(driver);
     participants_finish(driver);
     registry_finish(driver);
+    keys_finish(driver);
     slots_destroy(driver->slots);
     if (driver->slots_again != NULL)
         event_free(driver->slots_again);
@@ -351,6 +357,13 @@ struct api_host driver_api_host(struct driver *driver)
     return (struct api_host){.ctx = driver,
                              .timeout_max_us = driver->config->timeout_max_us,
                              .prepare_timeout_max_us = driver->config->prepare_timeout_max_us,
+                             .authenticates = config_authenticates(driver->config),
+                             .own_uid = (uint32_t)geteuid(),
+                             .identify = keys_identify,
+                             .key = keys_get,
+                             .key_behind = keys_behind,
+                             .key_put = keys_put,
+                             .key_delete = keys_delete,
                              .submit = submit_host,
                              .enlist = commands_enlist,
                              .commit = commands_commit,

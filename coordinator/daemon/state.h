@@ -25,6 +25,7 @@
 
 struct definition_slot;
 struct entry;
+struct key;
 struct event;
 struct event_base;
 struct http_tls;
@@ -109,6 +110,8 @@ struct driver {
     struct share interactive;
     struct admission admission;
     struct channel_list channels_due;
+    struct key **keys; /* API keys, by name */
+    uint32_t keys_count;
     bool registry_loaded, registry_loading;
     uint64_t registry_round; /* counts loads */
     struct event *registry_again;

@@ -64,11 +64,13 @@ int tls_create(struct event_base *base, const struct config *config, struct buff
     int error = http_tls_create(base, &client, why, &ret_tls->client);
     if (error == 0 && config->tls_certificate[0] != '\0')
         error = create_server(base, config, why, ret_tls);
-    if (error == 0 && ret_tls->server == NULL && !config_is_loopback(config))
+    bool is_exposed = !config_is_loopback(config);
+    if (error == 0 && is_exposed && (ret_tls->server == NULL || !config_authenticates(config)))
         log_line(LOG_WARN,
-                 "INSECURE: the client API is served in plain HTTP where others can reach it, who "
-                 "can read and change everything",
-                 "listen", config->listen, NULL);
+                 "INSECURE: the client API is served where others can reach it, who can read and "
+                 "change everything",
+                 "listen", config->listen, "tls", ret_tls->server != NULL ? "yes" : "no",
+                 "authentication", config->authentication, NULL);
     return error;
 }
 

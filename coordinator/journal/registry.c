@@ -1,20 +1,30 @@
-/* Definitions and participants: few, read whole at the start, each change durable by itself.
+/* Definitions, participants and API keys: few, read whole at the start, each change durable by
+ * itself.
  *
  * Who reads the registry numbers that reading; a change belongs to the last one of this process and
  * is none when there was a later one. So what an earlier connection or an earlier leader has sent,
  * and nobody has heard of, is in what is read, or never comes. */
 #include "registry.h"
 
+#include <assert.h>
+
 #include <journal_sql.h>
 
 /* --- load
  * ------------------------------------------------------------------------------------------ */
 
+static enum journal_registry what_of(int32_t number)
+{
+    static const enum journal_registry kinds[] = {JOURNAL_PARTICIPANT, JOURNAL_DEFINITION,
+                                                  JOURNAL_API_KEY};
+    assert(number >= 0 && number < (int32_t)(sizeof kinds / sizeof kinds[0]));
+    return kinds[number];
+}
+
 static void load_take(struct ask *ask, const PGresult *result)
 {
     for (int i = 0; i < PQntuples(result); i++) {
-        struct journal_entry entry = {.what = field_bool(result, i, 0) ? JOURNAL_DEFINITION
-                                                                       : JOURNAL_PARTICIPANT,
+        struct journal_entry entry = {.what = what_of(field_int4(result, i, 0)),
                                       .name = field_text(result, i, 1),
                                       .version = (uint32_t)field_int8(result, i, 2),
                                       .body = field_text(result, i, 3),
@@ -104,12 +114,32 @@ const struct ask_kind ask_participant_put = {
     .end = entry_end,
 };
 
+const struct ask_kind ask_api_key_put = {
+    .name = "api_key_put",
+    .sql = journal_sql_api_key_put,
+    .writes = true,
+    .take = put_take,
+    .end = entry_end,
+};
+
+static const struct ask_kind *put_of(enum journal_registry what)
+{
+    switch (what) {
+    case JOURNAL_DEFINITION:
+        return &ask_definition_put;
+    case JOURNAL_API_KEY:
+        return &ask_api_key_put;
+    case JOURNAL_PARTICIPANT:
+        break;
+    }
+    return &ask_participant_put;
+}
+
 void journal_registry_put(struct journal *journal, const struct journal_entry *entry,
                           journal_entry_fn fn, void *arg)
 {
     bool definition = entry->what == JOURNAL_DEFINITION;
-    struct ask *ask =
-        ask_create(journal, definition ? &ask_definition_put : &ask_participant_put, arg);
+    struct ask *ask = ask_create(journal, put_of(entry->what), arg);
     if (ask == NULL) {
         fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
@@ -158,6 +188,27 @@ const struct ask_kind ask_participant_delete = {
     .end = entry_end,
 };
 
+const struct ask_kind ask_api_key_delete = {
+    .name = "api_key_delete",
+    .sql = journal_sql_api_key_delete,
+    .writes = true,
+    .take = delete_take,
+    .end = entry_end,
+};
+
+static const struct ask_kind *delete_of(enum journal_registry what)
+{
+    switch (what) {
+    case JOURNAL_DEFINITION:
+        return &ask_definition_delete;
+    case JOURNAL_API_KEY:
+        return &ask_api_key_delete;
+    case JOURNAL_PARTICIPANT:
+        break;
+    }
+    return &ask_participant_delete;
+}
+
 static void registry_change(struct journal *journal, const struct ask_kind *kind,
                             struct troth_span name, uint32_t version, journal_entry_fn fn,
                             void *arg)
@@ -179,13 +230,42 @@ void journal_registry_delete(struct journal *journal, enum journal_registry what
                              struct troth_span name, uint32_t version, journal_entry_fn fn,
                              void *arg)
 {
-    registry_change(journal,
-                    what == JOURNAL_DEFINITION ? &ask_definition_delete : &ask_participant_delete,
-                    name, version, fn, arg);
+    registry_change(journal, delete_of(what), name, version, fn, arg);
 }
 
 void journal_definition_forget(struct journal *journal, struct troth_span name, uint32_t version,
                                journal_entry_fn fn, void *arg)
 {
     registry_change(journal, &ask_definition_forget, name, version, fn, arg);
+}
+
+/* --- use ---------------------------------------------------------------------------------------
+ */
+
+static void used_take(struct ask *ask, const PGresult *result)
+{
+    (void)ask;
+    (void)result;
+}
+
+static void used_end(struct ask *ask, int error)
+{
+    (void)ask;
+    (void)error; /* the next use is written again */
+}
+
+const struct ask_kind ask_api_key_used = {
+    .name = "api_key_used",
+    .sql = journal_sql_api_key_used,
+    .take = used_take,
+    .end = used_end,
+};
+
+void journal_api_key_used(struct journal *journal, struct troth_span name)
+{
+    struct ask *ask = ask_create(journal, &ask_api_key_used, NULL);
+    if (ask == NULL)
+        return;
+    params_text(&ask->params, name);
+    ask_send(ask);
 }

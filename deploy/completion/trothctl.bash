@@ -3,7 +3,7 @@
 # For all: install it as /usr/share/bash-completion/completions/trothctl (cmake --install does).
 # The lists say what 'trothctl --list-commands' says; a test holds them together.
 
-_trothctl_everywhere="-o --output --url --cacert --cert --cert-key --timeout -h --help"
+_trothctl_everywhere="-o --output --url --cacert --cert --cert-key --socket --api-key-file --timeout -h --help"
 _trothctl_filters="--in-doubt --parked --mixed -s --state --outcome -d --definition -p --participant --older-than
  --since --until -l --label -k --key -g --gtid"
 _trothctl_filters=${_trothctl_filters//$'\n'/}
@@ -30,6 +30,10 @@ declare -gA _trothctl_options=(
     ["participant show"]=""
     ["participant orphans"]="-d --database"
     ["participant remove"]="--force"
+    ["key create"]="-s --scope --expires"
+    ["key list"]=""
+    ["key revoke"]=""
+    ["key rotate"]=""
     ["event list"]=""
     ["event show"]=""
     ["event resend"]=""
@@ -38,10 +42,11 @@ declare -gA _trothctl_options=(
 )
 
 # Options that take a word, which is then not a command or operand.
-_trothctl_with_value=" -o --output --url --cacert --cert --cert-key --timeout -i --input --version -w --wait -k --key
+_trothctl_with_value=" -o --output --url --cacert --cert --cert-key --socket --api-key-file --timeout
+ -i --input --version -w --wait -k --key
  -l --label -s --state --slots --outcome -d --definition -p --participant --older-than --since --until
  -g --gtid -n --limit
- --lifetime -b --branch --binding --as -r --reason --by --database "
+ --lifetime -b --branch --binding --as -r --reason --by --database --scope --expires "
 
 # First words of what a list command prints: names and gtids, and nothing that compgen -W, which
 # expands its words, could run. Empty when the coordinator does not answer.
@@ -90,6 +95,7 @@ _trothctl_operand() {
     "tx show" | "tx watch" | "tx abort" | "tx commit")
         _trothctl_words "$(_trothctl_names tx list)" "$2"
         ;;
+    "key revoke" | "key rotate") _trothctl_words "$(_trothctl_names key list)" "$2" ;;
     "event show" | "event resend" | "event discard")
         _trothctl_words "$(_trothctl_names event list)" "$2"
         ;;

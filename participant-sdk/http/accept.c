@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -113,6 +115,46 @@ static int listen_on(const struct http_server_config *config, int *ret_fd)
     return 0;
 }
 
+/* Nobody listens there any more: what is left of a process that was killed. */
+static void remove_left(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+        errno == ECONNREFUSED)
+        (void)unlink(address->sun_path);
+    (void)close(fd);
+}
+
+static int listen_on_path(struct http_server *server, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    _Static_assert(sizeof address.sun_path == SERVE_PATH_MAX + 1, "how long a path may be");
+    size_t len = strlen(path);
+    if (len > SERVE_PATH_MAX)
+        return TROTH_ERROR_CONFIG;
+    memcpy(address.sun_path, path, len + 1);
+    remove_left(&address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return TROTH_ERROR_SYSTEM;
+    mode_t before = umask(0117); /* nobody else for a moment, either */
+    bool is_bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    int error = errno;
+    (void)umask(before);
+    if (!is_bound || listen(fd, LISTEN_BACKLOG) != 0) {
+        error = is_bound ? errno : error;
+        (void)close(fd);
+        errno = error;
+        return TROTH_ERROR_SYSTEM;
+    }
+    memcpy(server->path, path, len + 1);
+    server->is_unix = true;
+    server->fd = fd;
+    return 0;
+}
+
 int http_server_create(struct http_loop *loop, const struct http_server_config *config,
                        struct http_server **ret_server)
 {
@@ -130,9 +172,10 @@ int http_server_create(struct http_loop *loop, const struct http_server_config *
     TAILQ_INIT(&server->conns);
     int result = http_shake_init(server);
     if (result == 0)
-        result = listen_on(config, &server->fd);
+        result = config->address[0] == '/' ? listen_on_path(server, config->address)
+                                           : listen_on(config, &server->fd);
     if (result == 0) {
-        server->port = bound_port(server->fd);
+        server->port = server->is_unix ? 0 : bound_port(server->fd);
         server->acceptable =
             event_new(loop->base, server->fd, EV_READ | EV_PERSIST, on_acceptable, server);
         server->pause = event_new(loop->base, -1, EV_TIMEOUT, on_pause_over, server);
@@ -163,6 +206,8 @@ static void stop_listening(struct http_server *server)
     if (server->fd >= 0) {
         (void)close(server->fd);
         server->fd = -1;
+        if (server->is_unix)
+            (void)unlink(server->path);
     }
 }
 

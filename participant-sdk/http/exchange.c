@@ -218,6 +218,19 @@ static void look_up_client(int fd, char ret_text[HTTP_CLIENT_TEXT_MAX])
         (void)inet_ntop(AF_INET, &peer.v4.sin_addr, ret_text, HTTP_CLIENT_TEXT_MAX);
     else if (peer.any.sa_family == AF_INET6)
         network_text(peer.v6.sin6_addr, ret_text);
+    else if (peer.any.sa_family == AF_UNIX)
+        (void)strcpy(ret_text, "unix");
+}
+
+bool http_exchange_uid(const struct http_exchange *exchange, uint32_t *ret_uid)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (!exchange->conn->server->is_unix ||
+        getsockopt(exchange->conn->conn.transport.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return false;
+    *ret_uid = peer.uid;
+    return true;
 }
 
 /* A connection's client stays who it is, so only the first request asks the kernel. */

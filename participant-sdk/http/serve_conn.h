@@ -39,6 +39,7 @@ enum serve_state {
 #define SERVE_RELEASE_BYTES    65536u /* sent ones of a buffer that is not all sent: given back */
 #define SERVE_ACCEPTS_MAX      64u    /* connections accepted in one turn */
 #define SERVE_ACCEPT_PAUSE_US  50000u /* after EMFILE and its like */
+#define SERVE_PATH_MAX         107u
 #define SERVE_NETWORKS         1024u
 #define SERVE_OVER_MAX                                                                             \
     64u /* connections beyond the limit that are told so (503); more are                           \
@@ -100,6 +101,8 @@ struct http_server {
     struct http_server_config config;
     int fd; /* -1: drained */
     uint16_t port;
+    bool is_unix;
+    char path[SERVE_PATH_MAX + 1]; /* of a unix-domain socket, removed at the end; "" */
     struct event *acceptable;
     struct event *pause; /* until accepting is tried again */
     bool destroying;

@@ -11,6 +11,7 @@
 #include <http/tls.h>
 #include <troth/client.h>
 
+#include "api_key.h"
 #include "orders.h"
 #include "sized.h"
 #include "tls_files.h"
@@ -42,6 +43,10 @@ struct troth_client {
     struct http_peer *peer;
     struct tls_files *tls_files; /* NULL: none */
     struct http_tls *tls;
+    char *api_key_file;                  /* NULL: none */
+    char bearer[API_KEY_BEARER_MAX + 1]; /* "": none */
+    troth_diagnostic diagnostic;
+    void *diagnostic_arg;
     uint64_t timeout_us;
     struct client_call *calls;
     bool destroying;
@@ -74,6 +79,20 @@ static int connect_peer(struct troth_client *made, const struct troth_client_con
     return error != 0 ? error : http_peer_create(made->loop, &peer, &made->peer);
 }
 
+static int take_api_key(struct troth_client *made, const struct troth_client_config *config)
+{
+    made->diagnostic = config->diagnostic;
+    made->diagnostic_arg = config->diagnostic_arg;
+    if (config->api_key_file == NULL)
+        return 0;
+    made->api_key_file = strdup(config->api_key_file);
+    if (made->api_key_file == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    bool is_read =
+        api_key_read(made->api_key_file, made->diagnostic, made->diagnostic_arg, made->bearer);
+    return is_read ? 0 : TROTH_ERROR_CONFIG;
+}
+
 int troth_client_create(struct event_base *base, const struct troth_client_config *config,
                         struct troth_client **ret_client)
 {
@@ -92,6 +111,8 @@ int troth_client_create(struct event_base *base, const struct troth_client_confi
         made->owns_base = true;
         error = made->base == NULL ? TROTH_ERROR_SYSTEM : 0;
     }
+    if (error == 0)
+        error = take_api_key(made, &taken);
     if (error == 0)
         error = connect_peer(made, &taken);
     if (error != 0) {
@@ -130,6 +151,7 @@ static void client_free(struct troth_client *client)
 {
     if (client->owns_base && client->base != NULL)
         event_base_free(client->base);
+    free(client->api_key_file);
     free(client);
 }
 
@@ -221,12 +243,22 @@ static uint64_t call_left_us(const struct client_call *call)
     return call->until_us > now_us ? call->until_us - now_us : 0;
 }
 
+/* It may have been rotated: the next call shows what the file has now. */
+static void read_key_again(struct troth_client *client)
+{
+    if (client->api_key_file != NULL)
+        (void)api_key_read(client->api_key_file, client->diagnostic, client->diagnostic_arg,
+                           client->bearer);
+}
+
 static void on_done(void *arg, int error, const struct http_reply *reply)
 {
     struct client_call *call = arg;
     struct troth_answer answer = {.error = error};
     if (error == 0) {
         answer.status = reply->status;
+        if (reply->status == 401)
+            read_key_again(call->client);
         answer.body = reply->body;
         answer.error = error_of(reply->status);
         if (reply->body.len > 0)
@@ -259,10 +291,16 @@ static uint64_t call_timeout_us(const struct client_call *call, const struct ord
 
 static int place(struct client_call *call, const struct order *order)
 {
+    struct http_header headers[ORDER_HEADERS_MAX + 2] = {{NULL, NULL}};
+    size_t count = 0;
+    for (; order->headers != NULL && order->headers[count].name != NULL; count++)
+        headers[count] = order->headers[count];
+    if (call->client->bearer[0] != '\0')
+        headers[count] = (struct http_header){"Authorization", call->client->bearer};
     const struct http_request request = {
         .method = order->method,
         .target = order->target,
-        .headers = order->headers,
+        .headers = headers,
         .type = order->body.data == NULL ? NULL : "application/json",
         .body = order->body,
         .timeout_us = call_timeout_us(call, order),

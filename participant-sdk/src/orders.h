@@ -9,12 +9,13 @@
 #include <troth/client.h>
 
 #define ORDER_TARGET_BYTES 192u
+#define ORDER_HEADERS_MAX  2u
 #define US_PER_S           UINT64_C(1000000)
 
 struct order {
     const char *method;
     const char *target;
-    const struct http_header *headers;
+    const struct http_header *headers; /* at most ORDER_HEADERS_MAX, and a NULL name; or NULL */
     struct troth_span body;
     uint64_t more_us; /* beyond the client's own timeout */
 };

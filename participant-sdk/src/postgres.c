@@ -111,6 +111,9 @@ static int fill(struct troth_postgres *made, const struct troth_postgres_config 
     if (made->conninfo == NULL || (config->coordinator != NULL && made->coordinator == NULL) ||
         (config->resolver != NULL && made->resolver == NULL))
         return TROTH_ERROR_NO_MEMORY;
+    made->api_key_file = config->api_key_file == NULL ? NULL : strdup(config->api_key_file);
+    if (config->api_key_file != NULL && made->api_key_file == NULL)
+        return TROTH_ERROR_NO_MEMORY;
     error = tls_files_take(config->tls, NULL, NULL, &made->coordinator_tls);
     if (error == 0)
         error = hosts_init(&made->hosts, made->conninfo);

@@ -42,6 +42,7 @@ struct troth_postgres {
     char *coordinator;                 /* NULL: none */
     char *resolver;                    /* NULL: resolv.conf's */
     struct tls_files *coordinator_tls; /* NULL: the client's default */
+    char *api_key_file;                /* shown to the coordinator; NULL: none */
     uint32_t slots;
     uint32_t phase2_connections;
     uint64_t lock_timeout_us;

@@ -307,6 +307,7 @@ void scan_attached(struct scan *scan, struct event_base *base)
         .timeout_us = ASK_TIMEOUT_US,
         .resolver = postgres->resolver,
         .tls = postgres->coordinator_tls != NULL ? &postgres->coordinator_tls->tls : NULL,
+        .api_key_file = postgres->api_key_file,
         .diagnostic = postgres->participant->diagnostic,
         .diagnostic_arg = postgres->participant->diagnostic_arg};
     int error;

@@ -116,6 +116,7 @@ static void free_all(struct troth_postgres *postgres)
     free(postgres->coordinator);
     free(postgres->resolver);
     tls_files_destroy(postgres->coordinator_tls);
+    free(postgres->api_key_file);
     free(postgres);
 }
 

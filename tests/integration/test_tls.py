@@ -454,13 +454,17 @@ class Refused(TlsTest):
     def test_plain_http_that_others_can_reach_is_refused(self):
         self.ends(2, "listen: others can reach 0.0.0.0:0.*insecure = yes", listen="0.0.0.0:0")
         self.ends(2, r"listen: others can reach \[::\]:0", listen="[::]:0")
+        mine = self.tls.authority.issue("mine")
+        self.ends(2, "others can reach 0.0.0.0:0, and may do everything: set authentication = required",
+                  listen="0.0.0.0:0", tls_certificate=mine.certificate, tls_key=mine.key)
 
     def test_insecure_is_loud(self):
         node = Trothd("insecure", journal="host=127.0.0.1 port=1 dbname=none connect_timeout=1", listen="0.0.0.0:0",
                       insecure="yes")
         node.tls = None
         node.launch()
-        wait_until(lambda: "INSECURE: the client API is served in plain HTTP" in node.output(), 20, "it is told")
+        wait_until(lambda: "INSECURE: the client API is served where others can reach it" in node.output(), 20,
+                   "it is told")
         node.kill9()
 
     def test_files_that_cannot_be_used_are_named(self):

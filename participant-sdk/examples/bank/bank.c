@@ -73,6 +73,7 @@ struct options {
     const char *database;
     const char *coordinator;
     const char *resolver;
+    const char *api_key_file;
     struct troth_tls tls; /* `certificate` is NULL: plain http */
     uint32_t slots;
     uint64_t sweep_interval_us;
@@ -84,7 +85,7 @@ static const char usage[] =
     "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL]\n"
     "     [--resolver SERVERS] [--slots N] [--sweep-interval SECONDS]\n"
     "     [--create-accounts N [--balance B]]\n"
-    "     [--tls-certificate FILE --tls-key FILE [--tls-ca FILE]]\n"
+    "     [--tls-certificate FILE --tls-key FILE [--tls-ca FILE]] [--api-key-file FILE]\n"
     "\n"
     "  --database CONNINFO    the bank's own PostgreSQL database (libpq)\n"
     "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
@@ -98,7 +99,8 @@ static const char usage[] =
     "  --tls-certificate FILE, --tls-key FILE\n"
     "                         serves https, and shows the certificate to the coordinator, too\n"
     "  --tls-ca FILE          who signs the coordinator's certificate; with --tls-certificate it\n"
-    "                         must show one that they have signed\n";
+    "                         must show one that they have signed\n"
+    "  --api-key-file FILE    an API key with the scope inquire, shown to the coordinator\n";
 
 /* Tells an operator what the library saw. */
 static void diagnostic(void *arg, enum troth_severity severity, const char *line)
@@ -147,6 +149,7 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"tls-certificate", required_argument, NULL, 'C'},
                                           {"tls-key", required_argument, NULL, 'K'},
                                           {"tls-ca", required_argument, NULL, 'A'},
+                                          {"api-key-file", required_argument, NULL, 'k'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int option;
@@ -173,6 +176,8 @@ static bool parse(int argc, char **argv, struct options *options)
             options->tls.key = optarg;
         else if (option == 'A')
             options->tls.ca = optarg;
+        else if (option == 'k')
+            options->api_key_file = optarg;
         else if (option == 'h' || option == '?')
             return false;
     options->tls.clients =
@@ -267,7 +272,8 @@ static int serve(const struct options *options)
                                                    .coordinator = options->coordinator,
                                                    .sweep_interval_us = options->sweep_interval_us,
                                                    .resolver = options->resolver,
-                                                   .tls = &options->tls};
+                                                   .tls = &options->tls,
+                                                   .api_key_file = options->api_key_file};
     struct troth_participant *participant = NULL;
     struct troth_postgres *postgres = NULL;
     struct event_base *base = event_base_new();

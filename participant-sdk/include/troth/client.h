@@ -36,8 +36,11 @@ struct troth_client_config {
                              /etc/resolv.conf's. Never blocks, follows TTLs, tries every address */
     const struct troth_tls *tls; /* for https; NULL: the system's authorities, and no certificate is
                                     shown. Copied */
-    troth_diagnostic diagnostic; /* what comes of reading certificates again; may be NULL */
+    troth_diagnostic diagnostic; /* what comes of reading files; may be NULL */
     void *diagnostic_arg;
+    const char *api_key_file; /* its first line is the API key that is shown to the coordinator;
+                                 read when the client is made, and again when the coordinator does
+                                 not know it (401); NULL: none. Copied */
 };
 #define TROTH_CLIENT_CONFIG_INIT .size = sizeof(struct troth_client_config)
 
@@ -77,8 +80,8 @@ typedef void (*troth_answered)(void *arg, const struct troth_answer *answer);
 
 /* On the event base `base` (borrowed, outlives the client), or, with NULL, for the _wait functions
  * only. Resolves the host's name once: that may block, a numeric address never does. Errors:
- * TROTH_ERROR_CONFIG (not a URL it can call, or a file of `tls` cannot be used: the diagnostic has
- * the reason), _NO_MEMORY, _SYSTEM. */
+ * TROTH_ERROR_CONFIG (not a URL it can call, or a file cannot be used: the diagnostic has the
+ * reason), _NO_MEMORY, _SYSTEM. */
 TROTH_MUST_CHECK int troth_client_create(struct event_base *base,
                                          const struct troth_client_config *config,
                                          struct troth_client **ret_client);

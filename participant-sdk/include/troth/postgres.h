@@ -95,6 +95,7 @@ struct troth_postgres_config {
     const char *resolver;        /* name servers for the coordinator's host, as in <troth/client.h>;
                                     NULL: /etc/resolv.conf's */
     const struct troth_tls *tls; /* for an https coordinator, as in <troth/client.h>. Copied */
+    const char *api_key_file;    /* likewise: a key with the scope `inquire`. Copied */
 };
 #define TROTH_POSTGRES_CONFIG_INIT .size = sizeof(struct troth_postgres_config)
 

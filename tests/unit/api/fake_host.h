@@ -58,7 +58,9 @@ struct fake_host {
     uint32_t given;  /* of them, in the last list: until no more were wanted */
     struct api_answer answer;
     bool ready;
-    bool loading; /* not serving yet */
+    bool loading;                 /* not serving yet */
+    struct api_identity identity; /* of every key that is shown; nobody's while `who` is empty */
+    char key_name[TROTH_NAME_LEN_MAX + 1], key_scopes[256]; /* of the one that there may be */
     /* The registry, in name and version order. */
     struct definition *definitions[FAKE_SLOTS];
     uint32_t definitions_count;

@@ -178,6 +178,54 @@ static void fake_participant_delete(void *ctx, const char *name, bool force, api
     fake_answer_done(fake, delete_participant, fn, arg);
 }
 
+static int fake_identify(void *ctx, const uint8_t hash[API_KEY_HASH_BYTES],
+                         struct api_identity *ret_identity)
+{
+    const struct fake_host *fake = ctx;
+    (void)hash;
+    if (fake->identity.who[0] == '\0')
+        return fake->loading ? TROTH_ERROR_UNAVAILABLE : TROTH_ERROR_NOT_FOUND;
+    *ret_identity = fake->identity;
+    return 0;
+}
+
+/* One key, if there is one. */
+static bool fake_key(void *ctx, const char *name, struct api_key *ret_key)
+{
+    const struct fake_host *fake = ctx;
+    bool is_it = strcmp(fake->key_name, name) == 0 && name[0] != '\0';
+    if (is_it)
+        *ret_key = (struct api_key){
+            .name = fake->key_name, .scopes = fake->key_scopes, .created_by = "uid:0"};
+    return is_it;
+}
+
+static bool fake_key_behind(void *ctx, const char *name, struct api_key *ret_key)
+{
+    const struct fake_host *fake = ctx;
+    return strcmp(fake->key_name, name) > 0 && fake_key(ctx, fake->key_name, ret_key);
+}
+
+static void fake_key_put(void *ctx, const struct api_key *key, api_done_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    fake_note(fake, "key_put");
+    if (key->name != fake->key_name)
+        fake_keep(fake->key_name, sizeof fake->key_name, key->name);
+    if (key->scopes != fake->key_scopes)
+        fake_keep(fake->key_scopes, sizeof fake->key_scopes, key->scopes);
+    fake_answer_done(fake, nothing, fn, arg);
+}
+
+static void fake_key_delete(void *ctx, const char *name, api_done_fn fn, void *arg)
+{
+    struct fake_host *fake = ctx;
+    (void)name;
+    fake_note(fake, "key_delete");
+    fake->key_name[0] = '\0';
+    fake_answer_done(fake, nothing, fn, arg);
+}
+
 void fake_add_definition(struct fake_host *fake, const char *name, uint32_t version)
 {
     struct faults faults = {0};
@@ -214,6 +262,11 @@ void fake_registry(struct api_host *host)
     host->definition_status = fake_definition_status;
     host->definition_put = fake_definition_put;
     host->definition_delete = fake_definition_delete;
+    host->identify = fake_identify;
+    host->key = fake_key;
+    host->key_behind = fake_key_behind;
+    host->key_put = fake_key_put;
+    host->key_delete = fake_key_delete;
     host->participant = fake_participant;
     host->participant_behind = fake_participant_behind;
     host->participant_status = fake_participant_status;

@@ -20,6 +20,14 @@
 
 struct fixture fx;
 
+static bool authenticates;
+
+void fixture_setup_secure(void)
+{
+    authenticates = true;
+    fixture_setup();
+}
+
 void fixture_setup(void)
 {
     const struct http_limits limits = HTTP_LIMITS_DEFAULT;
@@ -27,6 +35,7 @@ void fixture_setup(void)
     fx.base = event_base_new();
     ck_assert_ptr_nonnull(fx.base);
     ck_assert_int_eq(http_loop_create(fx.base, &fx.loop), 0);
+    fx.fake.host.authenticates = authenticates;
     ck_assert_int_eq(api_create(&fx.fake.host, &fx.api), 0);
     const struct http_server_config config = {
         .address = "127.0.0.1",

@@ -20,7 +20,8 @@ struct fixture {
 /* One a test: Check runs each in a process of its own. */
 extern struct fixture fx;
 void fixture_setup(void);
-void fixture_teardown(void); /* fails when a call was never answered */
+void fixture_setup_secure(void); /* where who is not known is refused */
+void fixture_teardown(void);     /* fails when a call was never answered */
 
 struct reply {
     int status;
@@ -66,6 +67,7 @@ Suite *asides_suite(void);
 Suite *router_suite(void);
 Suite *leaving_suite(void);
 Suite *openapi_suite(void);
+Suite *scopes_suite(void);
 
 /* One case a suite, each test with the fixture around it. */
 TCase *suite_case(Suite *suite);

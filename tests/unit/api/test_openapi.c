@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "fixture.h"
+#include <base/span.h>
 
 static struct troth_span document(void)
 {
@@ -61,9 +62,16 @@ static void lower(const char *method, char ret_method[16])
     ret_method[i] = '\0';
 }
 
+static const char *scope_word(enum api_scope scope)
+{
+    const char *word = api_scope_word(scope);
+    return word != NULL ? word : scope == API_SCOPE_ANY ? "any" : "none";
+}
+
 START_TEST(every_route_is_described)
 {
-    /* Every route stands in openapi.json, with each of its query parameters. */
+    /* Every route stands in openapi.json, with each of its query parameters and the scope it needs.
+     */
     struct api_route route;
     char method[16];
     ck_assert(api_route_at(0, &route));
@@ -73,6 +81,9 @@ START_TEST(every_route_is_described)
         for (const char *const *name = route.parameters; *name != NULL; name++)
             ck_assert_msg(says_parameter(operation, *name), "%s %s: ?%s is not described",
                           route.method, route.pattern, *name);
+        ck_assert_msg(
+            json_string_equals(AT(operation, "x-scope"), span_of(scope_word(route.scope))),
+            "%s %s: another scope is described", route.method, route.pattern);
     }
 }
 END_TEST

@@ -284,6 +284,12 @@ void journal_registry_delete(struct journal *journal, enum journal_registry what
     ask_registry(RIG_DELETE, name, version, fn, arg);
 }
 
+void journal_api_key_used(struct journal *journal, struct troth_span name)
+{
+    (void)journal;
+    (void)name;
+}
+
 void journal_definition_forget(struct journal *journal, struct troth_span name, uint32_t version,
                                journal_entry_fn fn, void *arg)
 {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <api/identity.h>
 #include <api/problem.h>
 #include <base/clock.h>
 #include <definition/definition.h>
@@ -144,6 +145,18 @@ struct api_event {
 typedef void (*api_event_fn)(void *arg, const struct api_problem *problem,
                              const struct api_event *event);
 
+#define API_KEYS_MAX     1000u
+#define API_KEY_NAME_MAX 48u
+struct api_key {
+    const char *name;
+    uint8_t hash[API_KEY_HASH_BYTES]; /* SHA-256 of its text */
+    const char *scopes;               /* words of api/identity.h, separated by spaces */
+    const char *created_by;
+    struct wall created_at;
+    struct wall expires_at; /* 0: never */
+    struct wall used_at;    /* 0: never */
+};
+
 struct api_answer {
     const char *decision; /* "committed", "aborted", "undecided", "unknown" */
     uint32_t epoch;       /* the shard's, as known here */
@@ -172,6 +185,13 @@ typedef void (*api_progress_fn)(void *arg, const struct api_problem *problem,
 
 struct api_host {
     void *ctx;
+    /* Whoever is not known is refused; false: everybody may do everything. */
+    bool authenticates;
+    uint32_t own_uid; /* this user, and root, may do everything through a unix-domain socket */
+    /* Whose API key has this hash. TROTH_ERROR_NOT_FOUND: nobody's (any longer);
+     * TROTH_ERROR_UNAVAILABLE: keys are not known here yet. */
+    int (*identify)(void *ctx, const uint8_t hash[API_KEY_HASH_BYTES],
+                    struct api_identity *ret_identity);
     /* Longer ones are refused; 0: none is. */
     uint64_t timeout_max_us;         /* of a transaction of a definition */
     uint64_t prepare_timeout_max_us; /* of prepares, and of an interactive transaction */
@@ -244,6 +264,14 @@ struct api_host {
     /* Given up: durable when fn comes. */
     void (*event_discard)(void *ctx, const uint8_t id[API_EVENT_ID_BYTES], api_done_fn fn,
                           void *arg);
+    /* API keys: from memory. false: none; the next in name order, from "" on. */
+    bool (*key)(void *ctx, const char *name, struct api_key *ret_key);
+    bool (*key_behind)(void *ctx, const char *name, struct api_key *ret_key);
+    /* Made or replaced; what it opens is durable, and in force, when fn comes. There are less than
+     * API_KEYS_MAX others. */
+    void (*key_put)(void *ctx, const struct api_key *key, api_done_fn fn, void *arg);
+    /* It opens nothing any more when fn comes. */
+    void (*key_delete)(void *ctx, const char *name, api_done_fn fn, void *arg);
     /* Appends a JSON object, the body of /readyz: "ready" and whatever says why. true: ready. */
     bool (*ready)(void *ctx, struct buffer *ret_details);
     /* Appends the body of /metrics, in the Prometheus text format 0.0.4. Also while not serving. */
@@ -265,6 +293,7 @@ struct api_route {
     const char *method;
     const char *pattern;           /* "/v1/transactions/{gtid}" */
     const char *const *parameters; /* of the query, NULL-terminated */
+    enum api_scope scope;
 };
 bool api_route_at(uint32_t i, struct api_route *ret_route);
 

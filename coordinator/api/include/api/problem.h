@@ -28,11 +28,14 @@ struct api_problem;
     X(INVALID_GTID, 400, "invalid-gtid", "That is not a gtid")                                     \
     X(INVALID_NAME, 400, "invalid-name", "That is not a name")                                     \
     X(INVALID_KEY, 400, "invalid-idempotency-key", "The Idempotency-Key is wrong")                 \
+    X(UNAUTHENTICATED, 401, "unauthenticated", "Nobody who is known asks")                         \
+    X(FORBIDDEN, 403, "forbidden", "Who asks may not do this")                                     \
     X(NO_SUCH_PATH, 404, "no-such-path", "There is nothing at this path")                          \
     X(NO_SUCH_TRANSACTION, 404, "unknown-transaction", "There is no such transaction")             \
     X(NO_SUCH_DEFINITION, 404, "unknown-definition", "There is no such definition")                \
     X(NO_SUCH_PARTICIPANT, 404, "unknown-participant", "There is no such participant")             \
     X(NO_SUCH_EVENT, 404, "unknown-event", "No such event was set aside")                          \
+    X(NO_SUCH_KEY, 404, "unknown-key", "There is no such key")                                     \
     X(METHOD_NOT_ALLOWED, 405, "method-not-allowed", "The path does not take this method")         \
     X(REQUEST_TIMEOUT, 408, "request-timeout", "The request did not arrive in time")               \
     X(ENDED, 409, "ended", "The transaction has ended")                                            \
@@ -41,6 +44,7 @@ struct api_problem;
     X(UNSAFE, 409, "unsafe", "It is not safe, and not done without force")                         \
     X(BRANCH_EXISTS, 409, "branch-exists", "The branch has enlisted already, as another one")      \
     X(VERSION_PUBLISHED, 409, "version-published", "A published version never changes")            \
+    X(KEY_EXISTS, 409, "key-exists", "There is a key of this name")                                \
     X(IN_USE, 409, "in-use", "It is in use")                                                       \
     X(TOO_LARGE, 413, "too-large", "Larger than its limit")                                        \
     X(TARGET_TOO_LONG, 414, "target-too-long", "The request target is too long")                   \

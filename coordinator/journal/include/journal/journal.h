@@ -25,7 +25,7 @@ struct event_base;
 struct journal;
 struct resolver;
 
-#define JOURNAL_SCHEMA_VERSION 4
+#define JOURNAL_SCHEMA_VERSION 5
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
@@ -253,17 +253,18 @@ void journal_event_discard(struct journal *journal, const troth_gtid *gtid,
                            const uint8_t id[RECORD_OUTBOX_ID_BYTES], journal_event_fn fn,
                            void *arg);
 
-/* --- registry: definitions and participants. Small; the daemon keeps them in memory ------------
+/* --- registry: definitions, participants, API keys. Small; the daemon keeps them in memory
+ * ------------
  */
 
-enum journal_registry { JOURNAL_DEFINITION, JOURNAL_PARTICIPANT };
+enum journal_registry { JOURNAL_DEFINITION, JOURNAL_PARTICIPANT, JOURNAL_API_KEY };
 struct journal_entry {
     enum journal_registry what;
     struct troth_span name;
-    uint32_t version;       /* definitions; 0 for participants */
+    uint32_t version;       /* definitions; 0 for others */
     struct troth_span body; /* JSON as it was put */
-    struct wall updated_at;
-    bool hidden; /* a definition that was deleted: its text stays while it is needed */
+    struct wall updated_at; /* of an API key: when it was used last, 0: never */
+    bool hidden;            /* a definition that was deleted: its text stays while it is needed */
 };
 typedef void (*journal_entry_fn)(void *arg, int error, const struct journal_entry *entry);
 /* All entries, then fn with entry NULL. From here on no change comes in that was asked for before
@@ -271,16 +272,18 @@ typedef void (*journal_entry_fn)(void *arg, int error, const struct journal_entr
  * not lead). */
 void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *arg);
 /* Definition: inserted once; TROTH_ERROR_EXISTS when another body stands under name and version
- * (the same body is 0, as is any where a hidden one stands). Participant: inserted or replaced.
+ * (the same body is 0, as is any where a hidden one stands). Others: inserted or replaced.
  * Durable when fn comes. TROTH_ERROR_CONFLICT: nothing was done, the registry was read again since,
  * by another node perhaps: load it. */
 void journal_registry_put(struct journal *journal, const struct journal_entry *entry,
                           journal_entry_fn fn, void *arg);
-/* A definition (version 1 …) is hidden, a participant (version 0) is gone. TROTH_ERROR_NOT_FOUND,
+/* A definition (version 1 …) is hidden, another one (version 0) is gone. TROTH_ERROR_NOT_FOUND,
  * _CONFLICT. */
 void journal_registry_delete(struct journal *journal, enum journal_registry what,
                              struct troth_span name, uint32_t version, journal_entry_fn fn,
                              void *arg);
+/* It was used a moment ago; nobody hears whether that was written. */
+void journal_api_key_used(struct journal *journal, struct troth_span name);
 /* A hidden definition is gone, unless a row that has not ended runs it (TROTH_ERROR_NOT_FOUND). */
 void journal_definition_forget(struct journal *journal, struct troth_span name, uint32_t version,
                                journal_entry_fn fn, void *arg);

@@ -49,7 +49,8 @@ struct http_budget {
 };
 
 struct http_server_config {
-    const char *address;      /* numeric, IPv4 or IPv6 */
+    const char *address;      /* numeric, IPv4 or IPv6; or the path of a unix-domain socket, which
+                                 begins with a slash and is made with mode 0660 */
     uint16_t port;            /* 0: chosen free, see http_server_port() */
     uint32_t connections_max; /* beyond it: 503 and closed */
     struct http_limits limits;
@@ -102,6 +103,8 @@ struct troth_span http_exchange_body(const struct http_exchange *exchange);
 #define HTTP_CLIENT_TEXT_MAX 56
 void http_exchange_client(const struct http_exchange *exchange,
                           char ret_text[HTTP_CLIENT_TEXT_MAX]);
+/* Whose process is at the other end of a unix-domain socket; false: of another one. */
+bool http_exchange_uid(const struct http_exchange *exchange, uint32_t *ret_uid);
 /* A percent-decoded query parameter appended to ret_value; false when absent or badly encoded. */
 bool http_exchange_parameter(const struct http_exchange *exchange, const char *name,
                              struct buffer *ret_value);
