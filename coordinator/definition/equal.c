@@ -1,6 +1,8 @@
 /* equal.c: equality of JSON values, as JSON Schema defines it for enum and const. */
 #include "equal.h"
 
+#include <assert.h>
+
 #include <base/decimal.h>
 #include <base/hash.h>
 #include <base/json.h>
@@ -59,6 +61,7 @@ uint64_t tree_hash(const struct json_tree *tree, uint32_t node, uint64_t *known,
 {
     struct troth_span value = json_tree_value(tree, node);
     uint64_t hash = 0;
+    assert(node < tree->count);
     if (known[node] != 0)
         return known[node];
     switch (json_type(value)) {

@@ -1,7 +1,8 @@
 /* order.c: which step runs behind which: `after`, the defaults, and circles. */
-#include <base/span.h>
-
+#include <assert.h>
 #include <string.h>
+
+#include <base/span.h>
 
 #include "order.h"
 #include "steps.h"
@@ -74,6 +75,7 @@ static void after_parse(struct parse *parse, uint32_t index)
 static void closure(struct parse *parse)
 {
     uint32_t count = parse->definition->steps_count;
+    assert(count <= DEFINITION_STEPS_MAX); /* a bit each */
     for (uint32_t i = 0; i < count; i++)
         parse->before[i] = parse->definition->steps[i].after;
     for (uint32_t by = 0; by < count; by++)
@@ -88,6 +90,7 @@ static void distances(const struct definition *definition, uint32_t goal,
                       uint32_t ret_distance[DEFINITION_STEPS_MAX])
 {
     uint64_t last = BIT(goal);
+    assert(goal < definition->steps_count);
     for (uint32_t i = 0; i < definition->steps_count; i++)
         ret_distance[i] = i == goal ? 0 : UNREACHED;
     for (uint32_t far = 1; last != 0; far++) {
@@ -132,7 +135,9 @@ static uint64_t circle_report(struct parse *parse, uint32_t start)
         if (absent(parse->steps[at].fields[STEP_AFTER].value) && definition->mode != DEFINITION_2PC)
             buffer_append_format(&why, "; \"%s\" has no \"after\", so it waits for the step above",
                                  definition->steps[at].name);
-        at = nearer(definition, at, distance);
+        uint32_t next = nearer(definition, at, distance);
+        assert(next != at || at == start); /* each of a circle has a way back */
+        at = next;
     } while (at != start);
     buffer_append_format(&way, "\"%s\"", definition->steps[start].name);
     const struct step_source *source = &parse->steps[start];

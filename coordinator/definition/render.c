@@ -56,6 +56,7 @@ static int tree_of(const struct definition *definition, struct definition_values
             return TROTH_ERROR_NO_MEMORY;
         values->trees->count = count;
     }
+    assert(number < values->trees->count); /* the values are of this definition */
     struct json_tree *tree = &values->trees->list[number];
     if (tree->count == 0) {
         int error = json_tree_build(tree, source);
@@ -75,6 +76,7 @@ static int find(const struct definition *definition, struct definition_values *v
     if (path->source < 0)
         return TROTH_ERROR_NOT_FOUND;
     const uint32_t number = (uint32_t)path->source;
+    assert(number <= definition->steps_count);
     struct troth_span source = number == 0 ? values->input : values->outputs[number - 1];
     if (absent(source))
         return TROTH_ERROR_NOT_FOUND;

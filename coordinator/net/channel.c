@@ -155,6 +155,8 @@ static void forget_lacking(struct channel *channel)
 void channel_replace(struct channel *channel, struct channel *taken)
 {
     struct route *before = channel->route;
+    assert(taken != channel && strcmp(taken->name, channel->name) == 0);
+    assert(taken->phases[PHASE_1].queued + taken->phases[PHASE_2].queued + taken->in_flight == 0);
     channel_contact_forget(channel);
     forget_lacking(channel);
     channel->route = taken->route;
@@ -175,6 +177,8 @@ void channel_replace(struct channel *channel, struct channel *taken)
 int channel_send(struct channel *channel, const struct command *command, struct mono deadline)
 {
     struct phase *phase = &channel->phases[channel_phase_of(command->op)];
+    assert(command->branch >= 1 && command->branch <= TROTH_BRANCH_NUMBER_MAX);
+    assert(command->attempt >= 1 && command->attempt <= TROTH_ATTEMPT_MAX);
     assert(troth_name_valid(command->operation.data, command->operation.len));
     assert(command->traceparent.len == 0 || command->traceparent.len == MESSAGE_TRACEPARENT_LEN);
     if (command->input.len > MESSAGE_LINE_MAX - LINE_FRAME_MAX)

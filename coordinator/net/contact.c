@@ -1,6 +1,7 @@
 /* contact.c: what was heard of a participant last, and whether anybody is there at all. */
 #include "contact.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <string.h>
 #include <time.h>
@@ -90,6 +91,7 @@ void channel_contact_failed(struct channel *channel, const char *why, bool was_s
 
 void channel_contact_counted(struct channel *channel, enum message_result result, bool was_sent)
 {
+    assert(result < RESULT_COUNT && (was_sent || result == RESULT_UNKNOWN));
     channel->contact.results[result]++;
     channel->contact.unsent += was_sent ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 /* item.c: one command: queued, in a request, failed; and its one result. */
 #include "item.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,7 @@ static void item_ends(struct channel *channel, struct item *item, uint64_t at_us
 void channel_item_queue(struct channel *channel, struct item *item)
 {
     struct phase *phase = &channel->phases[channel_phase_of(item->command.op)];
+    assert(item->outbound == NULL && !item->has_left);
     if (item->timeout_us > phase->longest_us)
         phase->longest_us = item->timeout_us;
     TAILQ_INSERT_TAIL(&phase->queue, item, link);
@@ -103,20 +105,25 @@ void channel_item_leave(struct channel *channel, struct item *item, uint64_t now
 
 static void free_item(struct channel *channel, struct item *item)
 {
-    if (channel->config.bytes != NULL)
+    if (channel->config.bytes != NULL) {
+        assert(*channel->config.bytes >= channel_item_bytes(&item->command));
         *channel->config.bytes -= channel_item_bytes(&item->command);
+    }
     free(item->reason_copy);
     free(item);
 }
 
 static void unlink_item(struct channel *channel, struct item *item)
 {
+    assert(item->reason == NULL); /* else it is among those that have failed */
     if (item->outbound != NULL) {
+        assert(channel->in_flight > 0);
         TAILQ_REMOVE(&item->outbound->open, item, link);
         item->outbound = NULL;
         channel->in_flight--;
     } else {
         struct phase *phase = &channel->phases[channel_phase_of(item->command.op)];
+        assert(phase->queued > 0);
         TAILQ_REMOVE(&phase->queue, item, link);
         phase->queued--;
     }
@@ -134,6 +141,7 @@ struct result channel_item_result(const struct item *item, enum message_result k
 void channel_item_answer(struct channel *channel, struct item *item, const struct result *result,
                          bool was_sent)
 {
+    assert(item->outbound != NULL && result->branch == item->command.branch);
     unlink_item(channel, item);
     channel_contact_counted(channel, result->result, was_sent);
     channel->config.result(channel->config.arg, result, was_sent);
@@ -165,6 +173,7 @@ bool channel_item_elsewhere(struct item *item)
     struct channel *channel = item->outbound->channel;
     struct phase *phase = &channel->phases[item->outbound->phase];
     const struct route *route = item->outbound->route;
+    assert(item->outbound->replica < route->replica_count);
     item->lacking |= UINT32_C(1) << item->outbound->replica;
     if (route != channel->route)
         item->lacking = 0; /* registered anew meanwhile: the new ones may have it */

@@ -72,7 +72,7 @@ static void fail_unreachable(struct outbound *outbound)
 void channel_outbound_free(struct outbound *outbound)
 {
     struct channel *channel = outbound->channel;
-    assert(TAILQ_EMPTY(&outbound->open));
+    assert(TAILQ_EMPTY(&outbound->open) && channel->phases[outbound->phase].requests > 0);
     channel->phases[outbound->phase].requests--;
     TAILQ_REMOVE(&channel->outbounds, outbound, link);
     channel_route_drop(outbound->route);
@@ -142,6 +142,7 @@ static void fail_first(struct channel *channel, enum phase_number phase)
 void channel_outbound_start(struct channel *channel, enum phase_number phase)
 {
     struct outbound *outbound = calloc(1, sizeof(*outbound));
+    assert(channel->phases[phase].queued > 0);
     if (outbound == NULL) {
         fail_first(channel, phase);
         return;

@@ -75,6 +75,7 @@ uint32_t channel_route_choose(struct route *route, uint32_t lacking)
 {
     uint64_t now_us = mono_now().us;
     uint32_t first = route->replica_next;
+    assert(lacking != (UINT32_C(1) << route->replica_count) - 1); /* one is left to be asked */
     while (channel_route_is_among(lacking, first))
         first = (first + 1) % route->replica_count;
     route->replica_next = (first + 1) % route->replica_count;

@@ -66,6 +66,7 @@ static void count_wanted(struct slots *slots, const struct slots_waiter *waiter,
 {
     for (uint32_t i = 0; i < waiter->count; i++) {
         struct slots_pool *pool = waiter->pools[i];
+        assert(more || pool->wanted > 0);
         if (more)
             slots->wanted += pool->wanted++ == 0 ? 1 : 0;
         else

@@ -137,6 +137,7 @@ int lanes_add(struct lanes *lanes, struct row *row)
 {
     struct troth_span topic = {row->topic, strlen(row->topic)};
     uint64_t hash = hash_of(topic, row->key);
+    assert(row->lane == NULL);
     struct key_lane *lane = find(lanes, hash, topic, row->key);
     if (lane == NULL) {
         lane = key_lane_create(lanes, hash, topic, row->key);
@@ -150,6 +151,7 @@ int lanes_add(struct lanes *lanes, struct row *row)
 
 static void move(struct lanes *lanes, struct key_lane *lane, enum key_lane_state state)
 {
+    assert(lanes->count[lane->state] > 0);
     TAILQ_REMOVE(&lanes->in[lane->state], lane, link);
     lanes->count[lane->state]--;
     lane->state = state;
@@ -168,8 +170,10 @@ void key_lane_destroy(struct lanes *lanes, struct key_lane *lane)
 {
     assert(TAILQ_EMPTY(&lane->rows));
     struct key_lane **at = bucket_of(lanes, lane->hash);
-    while (*at != lane)
+    while (*at != lane) {
+        assert(*at != NULL);
         at = &(*at)->next;
+    }
     *at = lane->next;
     TAILQ_REMOVE(&lanes->in[lane->state], lane, link);
     lanes->count[lane->state]--;

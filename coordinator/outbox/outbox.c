@@ -55,6 +55,7 @@ static void look_whether_silent(struct outbox *outbox)
 /* What is counted of a row in memory, before it is freed. */
 static void forget(struct outbox *outbox, struct row *row)
 {
+    assert(outbox->stats.waiting > 0 && outbox->bytes >= row->bytes);
     TAILQ_REMOVE(&outbox->by_age, row, age);
     ids_remove(&outbox->ids, row);
     outbox->stats.waiting--;
@@ -64,6 +65,7 @@ static void forget(struct outbox *outbox, struct row *row)
 void outbox_evict(struct outbox *outbox, struct key_lane *lane)
 {
     struct row *row;
+    assert(lane->state == KEY_LANE_SET_ASIDE); /* else librdkafka may have its first row */
     while ((row = TAILQ_FIRST(&lane->rows)) != NULL) {
         TAILQ_REMOVE(&lane->rows, row, link);
         forget(outbox, row);
@@ -90,6 +92,7 @@ static void row_set_aside(struct outbox *outbox, struct row *row, const char *wh
 {
     struct key_lane *lane = row->lane;
     struct aside *aside = calloc(1, sizeof *aside);
+    assert(lane->aside == NULL && TAILQ_FIRST(&lane->rows) == row);
     if (aside == NULL) { /* the next time, then */
         lane->alone = false;
         key_lane_set_state(&outbox->lanes, lane,
@@ -159,6 +162,7 @@ static bool key_lane_send(struct outbox *outbox, struct key_lane *lane, bool alo
 {
     struct row *row = TAILQ_FIRST(&lane->rows);
     const char *why = "";
+    assert(row != NULL && lane->state == (alone ? KEY_LANE_ALONE : KEY_LANE_READY));
     switch (producer_send(outbox->producer, row, &why)) {
     case 0:
         if (outbox->lanes.count[KEY_LANE_SENT] == 0)
@@ -288,6 +292,7 @@ int outbox_create(struct event_base *base, const struct outbox_config *config, s
                   struct outbox **ret_outbox)
 {
     struct outbox *outbox = calloc(1, sizeof(*outbox));
+    assert(base != NULL);
     if (outbox == NULL)
         return TROTH_ERROR_NO_MEMORY;
     outbox->base = base;
@@ -356,7 +361,6 @@ static char *put(char **to, struct troth_span span)
     return at;
 }
 
-/* One allocation: the struct, then its texts. */
 /* What a restart found in the table is as old as the event says. */
 static uint64_t made_at(struct troth_span text)
 {
@@ -369,6 +373,7 @@ static uint64_t made_at(struct troth_span text)
     return at.us;
 }
 
+/* One allocation: the struct, then its texts. */
 struct row *row_copy(const struct record_outbox_row *from)
 {
     size_t texts = from->topic.len + 1 + from->key.len + from->headers.len + from->payload.len;

@@ -1,7 +1,7 @@
 /* outbox_private.h: what the files of this folder share.
  *
  *   row.c       builds a row (CloudEvents, the id)            pure
- *   lane.c      rows by topic and key, and where each key stands
+ *   key_lane.c  rows by topic and key, and where each key stands
  *   producer.c  librdkafka: its configuration, its queue in the loop, headers
  *   outbox.c    what is sent when, and what a delivery report means
  *   table.c     what stands in the table and not in memory: read again, page by page

@@ -65,6 +65,7 @@ static void grow(struct ids *ids)
 
 void ids_add(struct ids *ids, struct row *row)
 {
+    assert(!ids_has(ids, row->id)); /* a row that is known is not taken again */
     if (ids->count >= ids->buckets_count)
         grow(ids);
     struct row **bucket = bucket_of(ids, row->id);
@@ -76,8 +77,11 @@ void ids_add(struct ids *ids, struct row *row)
 void ids_remove(struct ids *ids, struct row *row)
 {
     struct row **at = bucket_of(ids, row->id);
-    while (*at != row)
+    assert(ids->count > 0);
+    while (*at != row) {
+        assert(*at != NULL);
         at = &(*at)->id_next;
+    }
     *at = row->id_next;
     ids->count--;
 }
@@ -150,6 +154,7 @@ static struct row *take_pending(struct outbox *outbox)
 {
     struct row *row = TAILQ_FIRST(&outbox->pending);
     if (row != NULL) {
+        assert(outbox->bytes >= row->bytes && outbox->stats.waiting > 0);
         TAILQ_REMOVE(&outbox->pending, row, link);
         outbox->bytes -= row->bytes;
         outbox->stats.waiting--;
@@ -180,6 +185,7 @@ bool outbox_wants(const struct outbox *outbox)
 
 void outbox_load(struct outbox *outbox, const struct record_outbox_row *row)
 {
+    assert(has_brokers(outbox)); /* who has none leaves the rows to who has */
     if (is_known(outbox, row))
         return;
     if (is_aside(outbox, row))
