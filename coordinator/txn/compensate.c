@@ -66,6 +66,7 @@ static void compensate_ready(struct step *step)
 {
     struct txn *txn = step->txn;
     uint64_t open = owing(txn);
+    assert(txn->state == TXN_COMPENSATING && txn->decision == TXN_ABORT); /* [EARLYCOMP] */
     for (uint64_t mask = open; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
         if ((branch->state != TXN_BRANCH_DONE && branch->state != TXN_BRANCH_UNCERTAIN) ||
@@ -108,6 +109,7 @@ static void park(struct step *step, struct txn_branch *branch, enum record_step_
 void txn_compensate_begin(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn->decision != TXN_COMMIT && !txn_forward_only(txn));
     txn->decision = TXN_ABORT;
     txn_set_state(txn, TXN_COMPENSATING);
     for (uint32_t i = 0; i < txn->branches_count; i++) {

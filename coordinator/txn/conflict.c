@@ -32,6 +32,7 @@ void txn_conflict(struct step *step, struct txn_branch *branch)
 {
     struct txn *txn = step->txn;
     bool first = !txn_in_order(txn);
+    assert(txn->state == TXN_PREPARING && branch->state == TXN_BRANCH_PREPARING);
     txn_conflict_note(step, branch);
     if (txn->origin->interactive) { /* the service did the work, and it is gone */
         txn_abort(step, TXN_CAUSE_CONFLICT, branch->number);

@@ -15,6 +15,7 @@
 static void decision_persist(struct step *step, enum txn_decision decision,
                              enum txn_outcome outcome)
 {
+    assert(decision == TXN_COMMIT || outcome == TXN_OUTCOME_ABORTED);
     struct txn_record *record = txn_persist(step, TXN_RECORD_DECISION, true);
     record->decision = decision;
     record->outcome = outcome;
@@ -59,6 +60,7 @@ static void decided(struct step *step, enum txn_decision decision)
 {
     struct txn *txn = step->txn;
     uint64_t otherwise = txn->in[TXN_BRANCH_HEURISTIC];
+    assert(txn->decision == TXN_UNDECIDED && decision != TXN_UNDECIDED);
     txn->decision = decision;
     txn->outcome = decision == TXN_COMMIT ? commit_outcome(txn) : TXN_OUTCOME_ABORTED;
     if (decision == TXN_COMMIT) {
@@ -76,6 +78,7 @@ static void decided(struct step *step, enum txn_decision decision)
 static void adopt_commit(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn->decision == TXN_UNDECIDED && txn->outcome == TXN_OUTCOME_NONE);
     txn->decision = TXN_COMMIT;
     txn->outcome = commit_outcome(txn);
     txn->cause = TXN_CAUSE_NONE;
@@ -94,6 +97,7 @@ static void adopt_commit(struct step *step)
 static void adopt_abort(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn->decision == TXN_UNDECIDED && txn->outcome == TXN_OUTCOME_NONE);
     txn->decision = TXN_ABORT;
     txn->outcome = TXN_OUTCOME_ABORTED;
     txn->cause = txn->cause != TXN_CAUSE_NONE ? txn->cause : TXN_CAUSE_RESTARTED;

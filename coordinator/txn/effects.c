@@ -32,6 +32,7 @@ void txn_reply(struct step *step, enum txn_reply_level level)
 
 void txn_reply_enlisted(struct step *step, struct txn_branch *branch)
 {
+    assert(branch->number != 0);
     struct txn_effect *effect = txn_emit(step, TXN_EFFECT_REPLY);
     effect->reply = TXN_REPLY_ENLISTED;
     effect->branch = branch;
@@ -105,6 +106,7 @@ static struct txn_record *record_last(struct step *step)
 
 static void text_set(struct step *step, int which, size_t at, struct troth_span *span)
 {
+    assert(step->effects->persists > 0 && at <= step->effects->texts->len);
     step->effects->persist[step->effects->persists - 1].at[which] = at;
     span->len = step->effects->texts->len - at;
 }
@@ -158,6 +160,7 @@ static uint64_t step_number(struct txn *txn, struct txn_branch *branch,
 {
     bool forth = state == RECORD_STEP_TRYING || state == RECORD_STEP_WAITING;
     bool back = state == RECORD_STEP_UNDO_TRYING || state == RECORD_STEP_UNDO_WAITING;
+    assert(!(forth && back) && txn->step_seq < UINT32_MAX);
     uint32_t *number = forth ? &branch->counted : back ? &branch->undo_counted : NULL;
     uint32_t kept = number != NULL ? *number : 0;
     if (kept == 0)

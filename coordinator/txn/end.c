@@ -40,6 +40,7 @@ static void end(struct step *step)
 void txn_close(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn->outcome != TXN_OUTCOME_NONE && txn->owed == 0);
     if (txn->unpublished == 0 || txn->policy->publish_grace_us == 0) {
         end(step);
         return;

@@ -58,6 +58,7 @@ void txn_fall_back(struct step *step, enum txn_cause cause, uint32_t branch_numb
  * end of the whole time is none. */
 void txn_give_up(struct step *step, enum txn_cause cause, uint32_t branch_number)
 {
+    assert(cause != TXN_CAUSE_NONE && step->txn->decision == TXN_UNDECIDED);
     if (txn_falls_back(step->txn) && !txn_expired(step->txn->deadline, step->now))
         txn_fall_back(step, cause, branch_number);
     else
@@ -80,6 +81,7 @@ void txn_on_fallen_back(struct step *step)
     struct txn *txn = step->txn;
     if (!txn_attempt_ended(step))
         return;
+    assert(txn->protocol == TXN_PROTOCOL_SAGA && txn->attempt > 1);
     txn_earlier_abort(step, txn_2pc_members(txn), txn->attempt - 1);
     enum txn_cause wish = txn->cause;
     txn->cause = TXN_CAUSE_NONE;

@@ -22,6 +22,7 @@
 
 static void revoke(struct step *step, struct txn_branch *pivot)
 {
+    assert(pivot->kind == TXN_STEP_PIVOT && step->txn->cause != TXN_CAUSE_NONE);
     if (step->txn->state != TXN_STOPPING) /* else it was parked */
         txn_set_state(step->txn, TXN_STOPPING);
     txn_revoke(step, pivot);
@@ -32,6 +33,7 @@ static void revoke(struct step *step, struct txn_branch *pivot)
 static void turn(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn->decision == TXN_UNDECIDED && txn->cause != TXN_CAUSE_NONE);
     txn_set_state(txn, TXN_TURNING);
     txn_note(step, (struct txn_note){.moment = TXN_MOMENT_TURNED,
                                      .branch = txn->cause_branch,
@@ -66,6 +68,7 @@ void txn_stop(struct step *step, enum txn_cause cause, uint32_t branch_number)
 static void go_forward(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn_forward_only(txn) && txn->decision == TXN_UNDECIDED);
     txn->cause = TXN_CAUSE_NONE;
     txn->cause_branch = 0;
     uint64_t again =

@@ -25,6 +25,7 @@ void txn_reserve(struct step *step)
 {
     struct txn *txn = step->txn;
     uint64_t mask = txn->in[TXN_BRANCH_IDLE];
+    assert(txn->protocol == TXN_PROTOCOL_2PC && txn->decision == TXN_UNDECIDED);
     if (mask == 0) {
         txn_commit(step);
         return;
@@ -52,6 +53,7 @@ void txn_prepare_ready(struct step *step)
 {
     struct txn *txn = step->txn;
     uint64_t mask = ready(txn);
+    assert(txn->state == TXN_PREPARING);
     if (txn_in_order(txn))
         mask = txn_next_in_order(txn, mask);
     while (mask != 0) {

@@ -33,6 +33,7 @@ void txn_restart(struct step *step, enum txn_cause cause, uint32_t branch_number
 void txn_restart_same(struct step *step, struct txn_branch *branch, struct mono at)
 {
     struct txn *txn = step->txn;
+    assert(txn->decision == TXN_UNDECIDED && txn->writing[TXN_RECORD_ATTEMPT] == 0);
     for (uint64_t mask = txn_members(txn); mask != 0;)
         txn_release(step, txn_take(txn, &mask));
     txn_branch_set(txn, branch, TXN_BRANCH_IDLE);
@@ -45,6 +46,7 @@ void txn_restart_same(struct step *step, struct txn_branch *branch, struct mono 
 static void go_on(struct step *step)
 {
     struct txn *txn = step->txn;
+    assert(txn->state == TXN_RESTARTING && txn->writing[TXN_RECORD_ATTEMPT] == 0);
     if (txn_expired(txn->deadline, step->now) || txn_expired(txn->prepare_deadline, step->now)) {
         txn_note_moment(step, TXN_MOMENT_TIMEOUT);
         txn_late(step);
