@@ -45,6 +45,7 @@ struct wait {
     uint32_t branch;
     uint32_t attempt;
     bool ordered;
+    bool behind; /* single.c's: its guard row comes behind its work */
     uint64_t began_us;
     uint64_t lock_wait_us;
     int pid;
@@ -67,10 +68,9 @@ struct single {
     bool parses;              /* its statement is prepared with it, and is the last of `queries` */
     bool parsed;
     unsigned results; /* so many have come */
-    enum guard_end claimed;
-    bool said;  /* its statement gave its row: `output` */
-    bool ended; /* exactly the tag was answered */
-    bool over;  /* all has come */
+    bool said;        /* its statement gave its row, which is kept: `output` */
+    bool ended;       /* exactly the tag was answered */
+    bool over;        /* all has come */
     bool lost;
     struct buffer output;
 };

@@ -110,25 +110,41 @@ static enum guard_end not_sent(struct session *session)
     return GUARD_LOST;
 }
 
+static void row_begin(const struct session *session, const struct troth_reply *task,
+                      struct guard_row *row)
+{
+    /* BEGIN in an open transaction is a warning, and the row would be of that one. */
+    assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
+    guard_timeouts_of(session, task, &row->timeouts);
+    guard_prepared_name(&task->call, task->call.attempt, row->prepared);
+    sql_key(&row->parameters, &task->call);
+    add_place(&row->parameters, task);
+    sql_text(&row->parameters, row->timeouts.statement);
+}
+
+static const char *running_name(const struct guard_row *row)
+{
+    return row->prepared + strlen("troth_");
+}
+
+void guard_row_of(const struct session *session, const struct troth_reply *task,
+                  struct guard_row *ret_row)
+{
+    row_begin(session, task, ret_row);
+    sql_text(&ret_row->parameters, ret_row->timeouts.lock);
+    sql_text(&ret_row->parameters, running_name(ret_row));
+}
+
 static bool send_claim(struct session *session, const struct troth_reply *task,
                        enum sql_statement statement)
 {
-    char prepared[TROTH_PREPARED_NAME_LEN_MAX + 1];
-    const char *const running = prepared + strlen("troth_");
-    struct sql_parameters parameters;
-    struct guard_timeouts timeouts;
-    /* BEGIN in an open transaction is a warning, and the row would be of that one. */
-    assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
-    guard_timeouts_of(session, task, &timeouts);
-    guard_prepared_name(&task->call, task->call.attempt, prepared);
-    sql_key(&parameters, &task->call);
-    add_place(&parameters, task);
-    sql_text(&parameters, timeouts.statement);
-    sql_text(&parameters, timeouts.guard);
-    sql_text(&parameters, running);
-    sql_text(&parameters, timeouts.lock);
+    struct guard_row row;
+    row_begin(session, task, &row);
+    sql_text(&row.parameters, row.timeouts.guard);
+    sql_text(&row.parameters, running_name(&row));
+    sql_text(&row.parameters, row.timeouts.lock);
     return session_pipeline_begin(session) && session_send(session, SQL_BEGIN, NULL) &&
-           session_send(session, statement, &parameters);
+           session_send(session, statement, &row.parameters);
 }
 
 enum guard_end guard_claim(struct session *session, const struct troth_reply *task)
@@ -143,8 +159,9 @@ bool guard_claim_send(struct session *session, const struct troth_reply *task)
     return send_claim(session, task, SQL_CLAIM_OR_FAIL);
 }
 
-enum guard_end guard_claim_end(struct session *session, enum sql_end end,
-                               const struct sql_error *error, const PGresult *result)
+/* What the row's own result says, which was judged as `end`. */
+static enum guard_end claim_end(struct session *session, enum sql_end end,
+                                const struct sql_error *error, const PGresult *result)
 {
     switch (end) {
     case SQL_OK:
@@ -168,7 +185,7 @@ enum guard_end guard_claim_read(struct session *session)
     enum sql_end end = session_next(session, NULL, &error);
     if (end == SQL_OK)
         end = session_next(session, &result, &error);
-    claimed = guard_claim_end(session, end, &error, result);
+    claimed = claim_end(session, end, &error, result);
     PQclear(result);
     return claimed;
 }

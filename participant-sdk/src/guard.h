@@ -60,9 +60,15 @@ enum guard_end guard_claim(struct session *session, const struct troth_reply *ta
  * ours. false: lost. Then reads its answer; the transaction is to be rolled back unless CLAIMED. */
 bool guard_claim_send(struct session *session, const struct troth_reply *task);
 enum guard_end guard_claim_read(struct session *session);
-/* What the row's own result says, which was judged as `end`. */
-enum guard_end guard_claim_end(struct session *session, enum sql_end end,
-                               const struct sql_error *error, const PGresult *result);
+/* The parameters of row_behind.sql, which point into it. */
+struct guard_row {
+    struct sql_parameters parameters;
+    struct guard_timeouts timeouts;
+    char prepared[TROTH_PREPARED_NAME_LEN_MAX + 1];
+};
+
+void guard_row_of(const struct session *session, const struct troth_reply *task,
+                  struct guard_row *ret_row);
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task);
 /* Asks one of the functions in a transaction of its own, in one message. true: *ret_answer is
  * filled; guard_answer_finish() it. false: session->why. */

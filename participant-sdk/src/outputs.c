@@ -114,6 +114,19 @@ bool outputs_take(struct outputs *outputs, const struct troth_call *call, char *
     return found;
 }
 
+bool outputs_has(struct outputs *outputs, const struct troth_call *call)
+{
+    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    const struct entry *entry;
+    bool found;
+    guard_prepared_name(call, call->attempt, name);
+    pthread_mutex_lock(&outputs->lock);
+    entry = entry_of(outputs, name);
+    found = entry->name != NULL && strcmp(entry->name, name) == 0;
+    pthread_mutex_unlock(&outputs->lock);
+    return found;
+}
+
 bool outputs_copy(struct outputs *outputs, const struct troth_call *call, char **ret_memory,
                   struct troth_span *ret_output)
 {

@@ -16,6 +16,8 @@ void outputs_put(struct outputs *outputs, const struct troth_call *call, struct 
 /* Takes it out; the caller frees *ret_memory, in which the output lies. false: not here. */
 bool outputs_take(struct outputs *outputs, const struct troth_call *call, char **ret_memory,
                   struct troth_span *ret_output);
+/* The branch was prepared here, and its commit has not come yet. */
+bool outputs_has(struct outputs *outputs, const struct troth_call *call);
 /* The same, and it stays. false: not here, or no memory. */
 bool outputs_copy(struct outputs *outputs, const struct troth_call *call, char **ret_memory,
                   struct troth_span *ret_output);

@@ -1,4 +1,5 @@
-/* phase1.c: prepare and execute through the guard (participant-sdk.md, "The guard").
+/* phase1.c: prepare and execute through the guard (participant-sdk.md, "The guard"), but for what
+ * single.c does by itself.
  *
  * ROLLBACK PREPARED of lower attempts by itself, before the row is asked for, which it would wait
  * for [TOMBFIRST]; then the row and the work in one transaction [TWOTX]. */
@@ -319,7 +320,10 @@ static enum round round_once(struct session *session, struct troth_reply *task)
         troth_reply_retry(task, 0, session->why);
         return ROUND_ANSWERED;
     }
-    waits_enter(session->postgres->waits, session, task);
+    if (!waits_enter(session->postgres->waits, session, task)) {
+        troth_reply_retry(task, 0, "the same call still runs");
+        return ROUND_ANSWERED;
+    }
     round = claim_and_act(session, task);
     waits_leave(session->postgres->waits, session);
     return round;
@@ -329,6 +333,7 @@ static enum round round_once(struct session *session, struct troth_reply *task)
 struct rounds {
     uint64_t pause_us; /* the next one; 0: none yet */
     bool has_turn;
+    bool blind; /* the first one did not have the guard's row */
 };
 
 /* A time between half of the pause and all of it, which doubles. */
@@ -353,12 +358,17 @@ static void answer_conflict(const struct session *session, struct troth_reply *t
 }
 
 /* The round left nothing here, so that another one, with a fresh snapshot, can be in nobody's way:
- * as long as it might wait for a lock, which is the same to the coordinator. false: answered. */
+ * as long as it might wait for a lock, which is the same to the coordinator. And only who has the
+ * guard's row says conflict [BLINDCONFLICT]. false: answered. */
 static bool another(struct session *session, struct troth_reply *task, struct rounds *rounds)
 {
     struct turns *turns = session->postgres->turns;
     const uint64_t left_us = guard_lock_left_us(session, task);
+    const bool blind = rounds->blind;
+    rounds->blind = false;
     if (!session_again(session) || left_us <= rounds->pause_us) {
+        if (blind)
+            return true;
         answer_conflict(session, task);
         return false;
     }
@@ -389,9 +399,10 @@ static void out_of_time(struct session *session, struct troth_reply *task)
 }
 
 /* Behind a round that ended so. */
-static void rounds_run(struct session *session, struct troth_reply *task, enum round round)
+static void rounds_run(struct session *session, struct troth_reply *task, enum round round,
+                       bool blind)
 {
-    struct rounds rounds = {.pause_us = 0};
+    struct rounds rounds = {.blind = blind};
     int again = 0;
     while (round != ROUND_ANSWERED) {
         if (round == ROUND_CONFLICT && !another(session, task, &rounds)) {
@@ -415,7 +426,7 @@ static void rounds_run(struct session *session, struct troth_reply *task, enum r
 void phase1_run(struct session *session, struct troth_reply *task)
 {
     task->began_us = task_now_us();
-    rounds_run(session, task, ROUND_AGAIN);
+    rounds_run(session, task, ROUND_AGAIN, false);
 }
 
 /* What single.c has begun, and was not plain. */
@@ -429,8 +440,6 @@ static enum round single_round(struct session *session, struct troth_reply *task
         }
         return ROUND_AGAIN;
     }
-    if (single->claimed != GUARD_CLAIMED)
-        return unclaimed(session, task, single->claimed);
     if (single->ended && session->warned) { /* nobody knows what it waited for */
         troth_reply_unknown(task, session->why);
         return ROUND_ANSWERED;
@@ -445,13 +454,23 @@ static enum round single_round(struct session *session, struct troth_reply *task
     return ROUND_AGAIN;
 }
 
+/* Its work came before its guard row, so that the lock may be its own: of the same call, which is
+ * prepared, or about to be. Not where it was seen to be somebody else's, and not where its wait was
+ * ended for another reason. */
+static bool is_blind(const struct session *session)
+{
+    const struct wait *wait = &session->wait;
+    const bool own = wait->known && troth_gtid_equal(&wait->blocker, &wait->gtid);
+    return own || (!wait->known && !wait->ended);
+}
+
 void phase1_go_on(struct session *session, struct troth_reply *task)
 {
     enum round round;
     single_wait(session);
     waits_leave(session->postgres->waits, session);
     round = single_round(session, task);
-    rounds_run(session, task, round);
+    rounds_run(session, task, round, is_blind(session));
 }
 
 /* --- read-only -------------------------------------------------------------------------------- */

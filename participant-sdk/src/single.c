@@ -1,13 +1,14 @@
 /* single.c: prepare and execute of an operation that is a statement, in a single message and on the
  * loop's thread, without waiting.
  *
- *   BEGIN, the guard row, the statement with its output into that row, PREPARE or COMMIT
+ *   BEGIN, the statement and behind it the guard row with its output, PREPARE or COMMIT
  *
- * Where the row is not to be had, or the statement fails or gives nothing, the server skips what is
- * behind. So nothing stands between the lock on a row that others want and its transaction's end
- * but the server's own work; and no thread has to be woken. Only the plain case is done here: an
- * attempt that has none below it, on an idle connection, answered as was hoped for. Whatever else
- * comes up goes, with the connection as it is, to the connection's thread (phase1_go_on()). */
+ * Where the row finds no place, or the statement fails or gives nothing, the server skips what is
+ * behind [ROWORNOTHING]. So nothing stands between the lock on a row that others want and its
+ * transaction's end but the server's own work; and no thread has to be woken. Only the plain case
+ * is done here: an attempt that has none below it, on an idle connection, answered as was hoped
+ * for. Whatever else comes up goes, with the connection as it is, to the connection's thread, which
+ * begins again with the guard row before the work (phase1_go_on()). */
 #include "single.h"
 
 #include <event2/event.h>
@@ -18,6 +19,7 @@
 #include "guard.h"
 #include "inbound.h"
 #include "inside.h"
+#include "outputs.h"
 #include "phase1.h"
 #include "pool.h"
 #include "query.h"
@@ -88,13 +90,32 @@ void single_finish(struct session *session)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-/* The statement is prepared where it is not yet, behind the guard row: a pipeline that is cut off
- * before it leaves it unknown. */
-static bool send_statement(struct session *session, const struct pg_statement *statement,
+/* The statement's own parameters are texts; the guard row's stand behind them. */
+static bool send_bound(struct session *session, const char *name, uint32_t count,
+                       const struct pg_bound *bound, const struct sql_parameters *row)
+{
+    enum { MANY = TROTH_POSTGRES_PARAMETERS_MAX + SQL_PARAMETERS_MAX };
+    const char *values[MANY];
+    int lengths[MANY] = {0}, formats[MANY] = {0};
+    memcpy((void *)values, (const void *)bound->values, count * sizeof *values);
+    memcpy((void *)(values + count), (const void *)row->values,
+           (size_t)row->count * sizeof *values);
+    memcpy(lengths + count, row->lengths, (size_t)row->count * sizeof *lengths);
+    memcpy(formats + count, row->formats, (size_t)row->count * sizeof *formats);
+    return PQsendQueryPrepared(session->connection, name, (int)count + row->count, values, lengths,
+                               formats, 0) == 1;
+}
+
+/* The statement is prepared where it is not yet, behind BEGIN: a pipeline that is cut off before it
+ * leaves it unknown. */
+static bool send_statement(struct session *session, const struct troth_reply *task,
                            const struct pg_bound *bound)
 {
+    const struct pg_statement *statement = &task->operation->statement;
     char name[SESSION_QUERY_NAME_BYTES];
+    struct guard_row row;
     int place = session_query_find(session, statement->whole);
+    guard_row_of(session, task, &row);
     if (place < 0) {
         place = session->queries_count;
         session->queries[place] = strdup(statement->whole);
@@ -106,8 +127,7 @@ static bool send_statement(struct session *session, const struct pg_statement *s
     session_query_name(place, name);
     return (!session->single.parses ||
             PQsendPrepare(session->connection, name, statement->whole, 0, NULL) == 1) &&
-           PQsendQueryPrepared(session->connection, name, (int)statement->parameters.count,
-                               bound->values, NULL, NULL, 0) == 1;
+           send_bound(session, name, statement->parameters.count, bound, &row.parameters);
 }
 
 static bool send_end(struct session *session, const struct troth_reply *task)
@@ -125,8 +145,8 @@ static bool send_end(struct session *session, const struct troth_reply *task)
 static bool send_all(struct session *session, const struct troth_reply *task,
                      const struct pg_bound *bound)
 {
-    return guard_claim_send(session, task) &&
-           send_statement(session, &task->operation->statement, bound) && send_end(session, task) &&
+    return session_pipeline_begin(session) && session_send(session, SQL_BEGIN, NULL) &&
+           send_statement(session, task, bound) && send_end(session, task) &&
            session_pipeline_send(session) && PQflush(session->connection) == 0;
 }
 
@@ -138,7 +158,6 @@ static void begin(struct session *session, struct troth_reply *task, const struc
     single->parses = single->parsed = single->said = single->ended = false;
     single->over = single->lost = false;
     single->results = 0;
-    single->claimed = GUARD_LOST;
     buffer_clear(&single->output);
     session_unwarn(session);
     single->lost = !send_all(session, task, bound);
@@ -152,7 +171,7 @@ static bool is_plain(const struct troth_postgres *postgres, const struct troth_r
     return postgres->phase1 != NULL && postgres->base != NULL && !postgres->closing &&
            task->operation->statement.whole != NULL && !task->operation->is.read_only &&
            task->call.attempt == 1 && task->call.input.len <= INPUT_BYTES_MAX &&
-           task_left_us(task) > 0;
+           task_left_us(task) > 0 && !outputs_has(postgres->outputs, &task->call);
 }
 
 static bool has_place(const struct session *session, const struct pg_statement *statement)
@@ -194,13 +213,6 @@ bool single_run(struct troth_postgres *postgres, struct troth_reply *task)
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-static void take_claim(struct session *session, const PGresult *result)
-{
-    struct sql_error error;
-    const enum sql_end end = session_judge(session, result, &error);
-    session->single.claimed = guard_claim_end(session, end, &error, result);
-}
-
 static void take_row(struct session *session, const PGresult *result)
 {
     struct sql_error error;
@@ -228,13 +240,11 @@ static void take(struct session *session, PGresult *result)
         single->over = true;
     else if (session_is_over(result))
         single->lost = true;
-    else if (at == 1)
-        take_claim(session, result);
-    else if (at == 2 && single->parses)
+    else if (at == 1 && single->parses)
         single->parsed = PQresultStatus(result) == PGRES_COMMAND_OK;
-    else if (at == (single->parses ? 3u : 2u))
+    else if (at == (single->parses ? 2u : 1u))
         take_row(session, result);
-    else if (at == (single->parses ? 4u : 3u))
+    else if (at == (single->parses ? 3u : 2u))
         take_end(session, result);
 }
 
@@ -291,8 +301,8 @@ bool single_end(struct session *session)
 static bool went_well(const struct session *session)
 {
     const struct single *single = &session->single;
-    return single->over && !single->lost && single->claimed == GUARD_CLAIMED && single->said &&
-           single->ended && !session->warned && !single->output.failed;
+    return single->over && !single->lost && single->said && single->ended && !session->warned &&
+           !single->output.failed;
 }
 
 static void answer(struct session *session)

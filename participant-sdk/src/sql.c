@@ -52,7 +52,7 @@ static const struct {
     [SQL_SCHEMA_THERE] = FILE_NAMED(schema_there),
     [SQL_SCHEMA_VERSION] = FILE_NAMED(schema_version),
     [SQL_ROW] = FILE_NAMED(row),
-    [SQL_ROW_KEPT] = FILE_NAMED(row_kept),
+    [SQL_ROW_BEHIND] = FILE_NAMED(row_behind),
 };
 
 const char *sql_name(enum sql_statement statement)

@@ -47,7 +47,7 @@ enum sql_statement {
     SQL_SCHEMA_VERSION,
     /* What an operation's own statement is put into (statement.c). */
     SQL_ROW,
-    SQL_ROW_KEPT
+    SQL_ROW_BEHIND
 };
 
 /* The name under which a session knows it once it is prepared. */

@@ -29,9 +29,27 @@ static void append_name(struct buffer *text, const char *name)
     buffer_append_char(text, '"');
 }
 
-/* The operation's own statement in one of the library's (row.sql, row_kept.sql). `refused`, where
- * it is not NULL: a column in which a row says that it is none. NULL: no memory. */
-static char *text_of(enum sql_statement around, const char *sql, const char *refused)
+/* With the numbers of its parameters raised by `shift`: $1 and so on have been taken. */
+static void append_shifted(struct buffer *text, const char *from, const char *to, uint32_t shift)
+{
+    while (from < to) {
+        const char *at = memchr(from, '$', (size_t)(to - from));
+        char *end = NULL;
+
+        if (at == NULL)
+            at = to;
+        buffer_append(text, from, (size_t)(at - from));
+        if (at < to)
+            buffer_append_format(text, "$%lu", strtoul(at + 1, &end, 10) + shift);
+        from = end == NULL ? at : end;
+    }
+}
+
+/* The operation's own statement, with `shift` parameters, in one of the library's (row.sql,
+ * row_behind.sql). `refused`, where it is not NULL: a column in which a row says that it is none.
+ * NULL: no memory. */
+static char *text_of(enum sql_statement around, const char *sql, const char *refused,
+                     uint32_t shift)
 {
     static const char place[] = "table troth_guard.version", row[] = " from work";
     const char *begin = behind(strstr(sql_source(around), sql_name(around)), " as\n");
@@ -40,13 +58,13 @@ static char *text_of(enum sql_statement around, const char *sql, const char *ref
     buffer_append(&text, begin, (size_t)(at - begin));
     buffer_append_text(&text, sql);
     buffer_append_char(&text, '\n'); /* it may end with a comment */
-    buffer_append(&text, at + sizeof place - 1, (size_t)(end - at) - (sizeof place - 1));
+    append_shifted(&text, at + sizeof place - 1, end, shift);
     if (refused != NULL) {
         buffer_append_text(&text, " where work.");
         append_name(&text, refused);
         buffer_append_text(&text, " is null");
     }
-    buffer_append_text(&text, end);
+    append_shifted(&text, end, end + strlen(end), shift);
     if (buffer_text(&text) == NULL)
         buffer_finish(&text);
     return text.data;
@@ -102,8 +120,9 @@ static int copy(struct pg_statement *statement, const struct troth_postgres_stat
         error = copy_constraints(statement, from->constraints);
     if (error != 0)
         return error;
-    statement->reply = text_of(SQL_ROW, from->sql, NULL);
-    statement->whole = text_of(SQL_ROW_KEPT, from->sql, from->refused);
+    statement->reply = text_of(SQL_ROW, from->sql, NULL, 0);
+    statement->whole =
+        text_of(SQL_ROW_BEHIND, from->sql, from->refused, statement->parameters.count);
     return statement->reply == NULL || statement->whole == NULL ? TROTH_ERROR_NO_MEMORY : 0;
 }
 

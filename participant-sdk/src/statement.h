@@ -8,8 +8,7 @@
 
 struct pg_statement {
     char *reply; /* the SQL, its row as JSON */
-    char
-        *whole; /* the same, kept in the guard row that was claimed before; NULL: not a statement */
+    char *whole; /* the same with the guard row behind it; NULL: not a statement */
     struct pg_parameters parameters;
     char *refusal; /* NULL: none */
     struct pg_parameters refusal_parameters;

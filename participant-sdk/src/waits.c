@@ -90,10 +90,30 @@ void waits_destroy(struct waits *waits)
 
 /* --- phase-1 threads -------------------------------------------------------------------------- */
 
-/* Under the lock. */
-static void enter(struct waits *waits, struct session *session, const struct troth_reply *task)
+static bool is_of(const struct wait *wait, const struct troth_call *call)
+{
+    return wait->branch == call->branch && troth_gtid_equal(&wait->gtid, &call->gtid) &&
+           strcmp(wait->journal, call->journal) == 0;
+}
+
+/* Under the lock: the same call works, and its guard row will come behind its work, where whoever
+ * has the row meanwhile would keep it from being written. (Others may have answered already.) */
+static bool is_there(const struct waits *waits, const struct troth_call *call)
+{
+    const struct session *session = waits->first;
+    while (session != NULL && !(session->wait.behind && session->wait.attempt == call->attempt &&
+                                is_of(&session->wait, call)))
+        session = session->wait.next;
+    return session != NULL;
+}
+
+/* Under the lock. false: the same is there. */
+static bool enter(struct waits *waits, struct session *session, const struct troth_reply *task,
+                  bool behind)
 {
     struct wait *wait = &session->wait;
+    if (is_there(waits, &task->call))
+        return false;
     assert(session->connection != NULL && wait->prev == NULL && waits->first != session);
     memset(wait, 0, sizeof *wait);
     /* Copied: the task has gone with its answer before the session leaves. */
@@ -102,6 +122,7 @@ static void enter(struct waits *waits, struct session *session, const struct tro
     wait->branch = task->call.branch;
     wait->attempt = task->call.attempt;
     wait->ordered = task->call.ordered;
+    wait->behind = behind;
     wait->began_us = task->began_us;
     wait->lock_wait_us = task->call.lock_wait_us;
     wait->pid = PQbackendPID(session->connection);
@@ -110,22 +131,26 @@ static void enter(struct waits *waits, struct session *session, const struct tro
         wait->next->wait.prev = session;
     waits->first = session;
     waits->count++;
+    return true;
 }
 
-void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task)
+bool waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task)
 {
+    bool entered;
     pthread_mutex_lock(&waits->lock);
-    enter(waits, session, task);
+    entered = enter(waits, session, task, false);
     pthread_mutex_unlock(&waits->lock);
+    return entered;
 }
 
 bool waits_try_enter(struct waits *waits, struct session *session, const struct troth_reply *task)
 {
+    bool entered;
     if (pthread_mutex_trylock(&waits->lock) != 0)
         return false;
-    enter(waits, session, task);
+    entered = enter(waits, session, task, true);
     pthread_mutex_unlock(&waits->lock);
-    return true;
+    return entered;
 }
 
 /* Under the lock. */
@@ -258,12 +283,6 @@ static void end_wait(struct session *asking, struct session *session, const char
 }
 
 /* --- attempts of one branch ------------------------------------------------------------------- */
-
-static bool is_of(const struct wait *wait, const struct troth_call *call)
-{
-    return wait->branch == call->branch && troth_gtid_equal(&wait->gtid, &call->gtid) &&
-           strcmp(wait->journal, call->journal) == 0;
-}
 
 bool waits_higher(struct waits *waits, const struct troth_call *call)
 {

@@ -21,10 +21,11 @@ TROTH_MUST_CHECK int waits_create(struct troth_postgres *postgres, struct waits 
 void waits_attached(struct waits *waits, struct event_base *base); /* loop thread */
 void waits_detach(struct waits *waits);  /* loop thread: its memory stays */
 void waits_destroy(struct waits *waits); /* loop thread; takes NULL */
-/* Around one round of phase 1 on a session that is open, from its thread. */
-void waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
+/* Around one round of phase 1 on a session that is open, from its thread. false: the same call is
+ * single.c's, in another session. */
+bool waits_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
 void waits_leave(struct waits *waits, struct session *session);
-/* The same from the loop's thread, which waits for nobody. false: not now. */
+/* The same from the loop's thread, single.c's, which waits for nobody. false: not now. */
 bool waits_try_enter(struct waits *waits, struct session *session, const struct troth_reply *task);
 bool waits_try_leave(struct waits *waits, struct session *session);
 /* Attempts of the branch up to `through` that work in this process are cancelled, by `asking`,

@@ -54,6 +54,11 @@
  *   [NOEPOCH] sql/journal/statements/decision.sql coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
  *
+ * BEHIND: a prepare may do its work before it has the guard's row (working1), and write that behind
+ * it, in the same transaction (guard.pml has the locks).
+ *   [ROWORNOTHING] sql/participant/statements/row_behind.sql
+ *       what has found no place for its row is not prepared
+ *
  * POSTUNACK: the step behind the pivot waits for the decision, but not for the acknowledgements:
  * safe here, but it would see unfinished data. SOFT=1 drops the assertions of invariants 6 and 8,
  * to show what follows. */
@@ -79,7 +84,7 @@ byte epoch=1; bit accepted, row; byte attempt=1, decision, outcome; bit turned;
 byte decision_write, fallback_write1, fallback_write2;           /* writes in flight: decision by incarnation 1, fallback by 1 and 2: 1 in flight 2 written 3 turned down */
 bit prepare[2], commit[2], abort[2], execute[3], compensate[2], revoke[2];
 bit yes[2], no[2];
-byte holder1[2]; bit holder2[3];
+byte holder1[2]; bit holder2[3]; bit working1[2];
 byte guard[3]; bit undone[2]; bit abort_acknowledged[2];
 byte effects[3];
 byte told;
@@ -233,6 +238,15 @@ proctype P(byte b)
 {
 end: do
   :: atomic { prepare[b] && MAY_PREPARE(b) && holder1[b]==0 && MEETS2(b) -> assert(SOFT || !abort_acknowledged[b]); assert(SOFT || guard[b]!=EXECUTED2); holder1[b]=RUNNING1 }
+#ifdef BEHIND
+  :: atomic { prepare[b] && !working1[b] -> working1[b]=1 } /* whatever the row says */
+#ifdef ROWORNOTHING
+  :: atomic { working1[b] && holder1[b]==0 -> working1[b]=0; assert(!abort_acknowledged[b]); holder1[b]=PREPARED1 }
+#else
+  :: atomic { working1[b] && MAY_PREPARE(b) && holder1[b]==0 && MEETS2(b) -> working1[b]=0; assert(SOFT || !abort_acknowledged[b]); assert(SOFT || guard[b]!=EXECUTED2); holder1[b]=RUNNING1 }
+#endif
+  :: atomic { working1[b] -> working1[b]=0 } /* there is a row; its time is over; a crash */
+#endif
   :: atomic { prepare[b] && guard[b]!=0 && !no[b] -> no[b]=1 }
   :: atomic { holder1[b]==RUNNING1 -> holder1[b]=PREPARED1 }
   :: atomic { holder1[b]==RUNNING1 -> holder1[b]=0; if :: no[b]=1 :: skip fi }

@@ -45,7 +45,18 @@
  *       the row and the work are one transaction: a row of its own would say "done" of nothing
  *   [STOREDNO] coordinator/txn/proof.c
  *       an operator's retry of a refusal is a higher attempt, which the guard takes: the same one is
- *       answered by the stored refusal for ever */
+ *       answered by the stored refusal for ever
+ *
+ * BEHIND: a call may do its work first and write the row behind it, in the same transaction, as a
+ * statement in one message does (statements/row_behind.sql). What it works on is a row of the
+ * business then, which others wait for, too; where either row is not to be had, the call begins
+ * again with the guard's row first.
+ *   in the database   business: the backend that has changed it, or PREPARED
+ *   [ROWORNOTHING] sql/participant/statements/row_behind.sql
+ *       what has found no place for its row is not prepared and not committed
+ *   [BLINDCONFLICT] participant-sdk/src/phase1.c
+ *       only who has the guard's row says conflict: without it the lock may be the same call's, which
+ *       is prepared */
 /* Backends: 1 and 2 prepare, 3 aborts, 5 and 6 execute, 7 compensates, 8 executes again. */
 #define IS_PREPARE(backend) (backend==1||backend==2)
 #define PREPARED 9 /* held by the prepared transaction */
@@ -55,9 +66,9 @@
 #define TOMBSTONE2 3   /* of attempt 2; also its refusal */
 #define COMPENSATED2 4
 #define EXECUTED3 6
-#define FENCED2 5      /* TWOTX: the row of attempt 2 before its work */
+#define CLAIMED2 5      /* TWOTX: the row of attempt 2 before its work */
 
-byte holder, holder2; byte row;
+byte holder, holder2; byte row; byte business;
 bit prepared, abort_acknowledged, ended[9];
 byte effects, compensations;
 bit compensate_answered, execute_answered, refused, retry_answered;
@@ -70,13 +81,26 @@ bit compensate_answered, execute_answered, refused, retry_answered;
 #define HOLDER2 holder
 #endif
 
-#define ROLLBACK_PREPARED if :: atomic { prepared -> prepared=0; holder=0 } :: !prepared -> skip fi
+#define ROLLBACK_PREPARED if :: atomic { prepared -> prepared=0; holder=0; business=0 } :: !prepared -> skip fi
+
+/* A backend's transaction has ended, and with it its hold on the row of the business. */
+#define LET_GO(backend) if :: business==backend -> business=0 :: else fi
+#ifdef BEHIND
+/* The guard's row is ours: the work, which waits for a lock no longer than its time. */
+#define WORK(backend, held, otherwise) \
+  if \
+  :: atomic { business==0 -> business=backend } \
+  :: atomic { business!=0 -> held=0; goto otherwise } \
+  fi
+#else
+#define WORK(backend, held, otherwise) skip
+#endif
 
 /* The lock timeout has passed, and the holder is of attempt 1: */
 #ifdef NOKILL
 #define END_RUNNING :: IS_PREPARE(HOLDER1) -> goto again
 #else
-#define END_RUNNING :: atomic { IS_PREPARE(HOLDER1) -> ended[HOLDER1]=1; HOLDER1=0; goto again }
+#define END_RUNNING :: atomic { IS_PREPARE(HOLDER1) -> ended[HOLDER1]=1; LET_GO(HOLDER1); HOLDER1=0; goto again }
 #endif
 #define HELD_BY_ATTEMPT1 \
   :: HOLDER1==PREPARED -> goto again \
@@ -90,6 +114,29 @@ proctype Prepare(byte backend) /* attempt 1 */
 again:
   if :: deliveries<2 -> deliveries++ :: else -> goto finish fi;
   ended[backend]=0;
+#ifdef BEHIND
+  if :: skip :: goto row_first fi;
+  if
+  :: atomic { business==0 -> business=backend }
+#ifdef BLINDCONFLICT
+  :: atomic { business!=0 -> assert(!prepared); goto finish } /* "conflict" */
+#else
+  :: business!=0 -> skip                                 /* its own, perhaps */
+#endif
+  fi;
+  if
+#ifdef ROWORNOTHING
+  :: atomic { business==backend && holder==0 -> holder=backend; goto ending }
+#else
+  :: atomic { business==backend && holder==0 && row==0 -> holder=backend; goto ending }
+  :: atomic { business==backend && (holder!=0 || row!=0) -> business=0 }
+#endif
+  :: atomic { business==backend -> business=0; goto again } /* crash; again */
+  :: atomic { ended[backend] -> ended[backend]=0 }
+  :: business!=backend -> skip
+  fi;
+row_first:
+#endif
 #ifdef SPLITKEY
   if :: row==0 -> skip :: row!=0 -> goto finish fi; /* the check */
   if :: atomic { holder==0 -> holder=backend } :: holder!=0 -> goto finish fi;
@@ -101,11 +148,19 @@ again:
   :: holder!=0 && holder!=PREPARED -> goto again         /* lock timeout: "retry" */
   fi;
 #endif
+#ifdef BEHIND
+  if
+  :: atomic { !ended[backend] && business==0 -> business=backend }
+  :: atomic { !ended[backend] && business!=0 -> assert(!prepared); holder=0; goto finish } /* "conflict" */
+  :: ended[backend] -> skip
+  fi;
+ending:
+#endif
   if
   :: atomic { !ended[backend] && holder==backend ->
-       holder=PREPARED; prepared=1; assert(!abort_acknowledged) }
+       holder=PREPARED; business=PREPARED; prepared=1; assert(!abort_acknowledged) }
   :: atomic { ended[backend] -> ended[backend]=0 }
-  :: atomic { !ended[backend] && holder==backend -> holder=0 } goto again /* crash; again */
+  :: atomic { !ended[backend] && holder==backend -> holder=0; LET_GO(backend) } goto again /* crash; again */
   fi;
 finish: skip
 }
@@ -131,15 +186,27 @@ proctype Execute(byte backend) /* attempt 2 */
 {
 again:
 #ifndef TOMBFIRST
-  if :: atomic { prepared -> assert(!effects); prepared=0; holder=0 } :: !prepared -> skip fi;
+  if :: atomic { prepared -> assert(!effects); prepared=0; holder=0; business=0 } :: !prepared -> skip fi;
+#endif
+#ifdef BEHIND
+  if :: skip :: goto row_first fi;
+  if :: atomic { business==0 -> business=backend } :: business!=0 -> goto row_first fi;
+#ifdef TWOTX
+  atomic { business=0; effects++; assert(effects==1) }
+#endif
+  if
+  :: atomic { HOLDER2==0 && row==0 -> HOLDER2=backend; goto ending }
+  :: atomic { HOLDER2!=0 || row!=0 -> LET_GO(backend) }
+  fi;
+row_first:
 #endif
   if
 #ifdef SPLITKEY
   :: atomic { holder2==0 && (row==0 || row==TOMBSTONE1) -> holder2=backend }
 #else
 #ifdef TWOTX
-  :: atomic { holder==0 && (row==0 || row==TOMBSTONE1) -> row=FENCED2 }
-  :: atomic { holder==0 && row==FENCED2 -> execute_answered=1; goto finish }
+  :: atomic { holder==0 && (row==0 || row==TOMBSTONE1) -> row=CLAIMED2 }
+  :: atomic { holder==0 && row==CLAIMED2 -> execute_answered=1; goto finish }
 #else
   :: atomic { holder==0 && (row==0 || row==TOMBSTONE1) -> holder=backend }
 #endif
@@ -158,16 +225,18 @@ again:
 #ifdef TWOTX
   if :: skip :: goto again fi; /* crash between the two */
   if
-  :: atomic { holder==0 && row==FENCED2 -> holder=backend }
-  :: holder==0 && row!=FENCED2 -> goto again
+  :: atomic { holder==0 && row==CLAIMED2 -> holder=backend }
+  :: holder==0 && row!=CLAIMED2 -> goto again
   :: holder!=0 -> goto again
   fi;
 #endif
+  WORK(backend, HOLDER2, again);
+ending:
   if
-  :: atomic { assert(!prepared); row=EXECUTED2; HOLDER2=0; effects++; assert(effects==1);
+  :: atomic { assert(!prepared); row=EXECUTED2; HOLDER2=0; LET_GO(backend); effects++; assert(effects==1);
               assert(!compensate_answered || compensations==1); execute_answered=1 }
-  :: atomic { HOLDER2=0; goto again }       /* crash; delivered again */
-  :: atomic { HOLDER2=0; row=TOMBSTONE2; refused=1 } /* refused, kept */
+  :: atomic { HOLDER2=0; LET_GO(backend); goto again }       /* crash; delivered again */
+  :: atomic { HOLDER2=0; LET_GO(backend); row=TOMBSTONE2; refused=1 } /* refused, kept */
   fi;
 finish: skip
 }
@@ -189,9 +258,10 @@ again:
 #endif
   HELD_BY_ATTEMPT2
   fi;
+  WORK(backend, HOLDER2, again);
   if
-  :: atomic { row=EXECUTED3; HOLDER2=0; effects++; assert(effects==1); retry_answered=1 }
-  :: atomic { HOLDER2=0; goto again } /* crash; delivered again */
+  :: atomic { row=EXECUTED3; HOLDER2=0; LET_GO(backend); effects++; assert(effects==1); retry_answered=1 }
+  :: atomic { HOLDER2=0; LET_GO(backend); goto again } /* crash; delivered again */
   fi;
 finish: skip
 }
@@ -201,7 +271,7 @@ proctype Compensate(byte backend) /* attempt 2 */
 again:
   ROLLBACK_PREPARED;
   if
-  :: atomic { HOLDER2==0 && HOLDER1==0 && (row==0 || row==TOMBSTONE1 || row==FENCED2) ->
+  :: atomic { HOLDER2==0 && HOLDER1==0 && (row==0 || row==TOMBSTONE1 || row==CLAIMED2) ->
        row=TOMBSTONE2; compensate_answered=1; goto finish }
   :: atomic { HOLDER2==0 && row==EXECUTED2 -> HOLDER2=backend }
   :: atomic { HOLDER2==0 && (row==TOMBSTONE2 || row==COMPENSATED2) ->
@@ -211,10 +281,11 @@ again:
 #endif
   HELD_BY_ATTEMPT2
   fi;
+  WORK(backend, HOLDER2, again);
   if
-  :: atomic { row=COMPENSATED2; HOLDER2=0; compensations++; assert(compensations<=effects);
+  :: atomic { row=COMPENSATED2; HOLDER2=0; LET_GO(backend); compensations++; assert(compensations<=effects);
               compensate_answered=1 }
-  :: atomic { HOLDER2=0; goto again }
+  :: atomic { HOLDER2=0; LET_GO(backend); goto again }
   fi;
 finish: skip
 }
@@ -226,7 +297,7 @@ proctype Monitor(bit aborts; bit executes; bit compensates; bit retries)
   /* Whatever came behind the prepare has removed it. */
   assert(!prepared || (!aborts && !executes && !compensates));
   assert(holder==0 || (holder==PREPARED && !aborts && !executes && !compensates));
-  assert(holder2==0);
+  assert(holder2==0 && (business==0 || prepared));
   assert(!aborts || abort_acknowledged);
   assert(!(execute_answered && effects==0));
   assert(!retries || !refused || (retry_answered && effects==1));

@@ -148,11 +148,12 @@ enum troth_postgres_binding {
     TROTH_POSTGRES_ARRAY = 6 << 8 /* an array, bound as one of PostgreSQL's */
 };
 
-/* Work, or a compensation, that is one SQL statement: BEGIN, the guard row, the statement and
- * PREPARE TRANSACTION or COMMIT go to the server in one message, without a thread in between, and
- * so a row that others want is held for less long than a function can. What is not that plain case
- * (a lock not had in time, a refusal, an attempt behind the first) goes the way of functions: the
- * statement may be sent more than once for one command, as a function may be called.
+/* Work, or a compensation, that is one SQL statement: BEGIN, the statement with the guard row
+ * behind it and PREPARE TRANSACTION or COMMIT go to the server in one message, without a thread in
+ * between, and so a row that others want is held for less long than a function can. What is not
+ * that plain case (a lock not had in time, a refusal, an attempt behind the first) goes the way of
+ * functions: the statement may be sent more than once for one command, as a function may be called,
+ * and what it does is kept once or not at all.
  *
  * The row that it gives is the output, as a JSON object of its columns, which need names of their
  * own; no row is a refusal, and so is an error of class 22 or 23 (a value that is none of its type,

@@ -362,6 +362,12 @@ static const struct troth_postgres_statement warn = {TROTH_POSTGRES_STATEMENT_IN
 static const struct troth_postgres_statement sleeps = {
     TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT pg_sleep(600)::text AS slept"};
 
+/* What holds where the work is done. */
+static const struct troth_postgres_statement around = {
+    TROTH_POSTGRES_STATEMENT_INIT, .sql = "SELECT current_setting('application_name') AS name,"
+                                          " current_setting('statement_timeout') <> '0' AS bounded,"
+                                          " current_setting('lock_timeout') AS lock_timeout"};
+
 static void handle_read_only(struct rig *rig, const char *name,
                              const struct troth_postgres_statement *statement)
 {
@@ -390,6 +396,7 @@ void service_register(struct rig *rig)
     handle_statement(rig, "raise", &raise_no, NULL);
     handle_statement(rig, "warn", &warn, NULL);
     handle_statement(rig, "sleep", &sleeps, NULL);
+    handle_statement(rig, "around", &around, NULL);
     handle_read_only(rig, "sum", &sum);
     handle(rig, "debit", debit, false);
     handle(rig, "hold", hold, false);

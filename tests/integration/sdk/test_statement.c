@@ -1,5 +1,6 @@
 /* Operations that are one SQL statement (troth/postgres.h). Each test runs two ways: as the first
  * call of a session, which goes the way of functions, and as a later one, in a single message. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig.h"
@@ -224,6 +225,118 @@ START_TEST(a_statement_that_only_reads_has_no_guard_row)
 }
 END_TEST
 
+/* Also where the guard's row comes behind the work. */
+START_TEST(its_session_has_a_name_and_times_before_it_works)
+{
+    char name[96], gtid[TROTH_GTID_TEXT_LEN + 1];
+    const troth_gtid of = rig_gtid(1);
+    const char *at;
+    struct said said;
+    warm_up(_i);
+    troth_gtid_format(&of, gtid);
+    (void)snprintf(name, sizeof name, "\"name\":\"" JOURNAL "_%s_1_1\",\"bounded\":true", gtid);
+    said = ASK(.op = OP_EXECUTE, .operation = "around", .counter = 1, .input = "{}",
+               .lock_wait_ms = 320);
+    ck_assert_int_eq(said.result, RESULT_DONE);
+    ck_assert_msg(strstr(said.output, name) != NULL, "%s", said.output);
+    at = strstr(said.output, "\"lock_timeout\":\"");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_le(atoi(strpbrk(at, "0123456789")), 321);
+}
+END_TEST
+
+#define ONE_FROM_1 "{\"from\":{\"account\":1},\"amount\":1}"
+
+/* Another process of the participant has prepared the very same call. */
+static void prepare_elsewhere(void)
+{
+    char sql[1024], gtid[TROTH_GTID_TEXT_LEN + 1];
+    const troth_gtid of = rig_gtid(1);
+    troth_gtid_format(&of, gtid);
+    (void)snprintf(sql, sizeof sql,
+                   "BEGIN; SELECT troth_guard.action('" JOURNAL "', '%s', 1, 1, 'pay', '" ONE_FROM_1
+                   "'); UPDATE account SET balance = balance - 1 WHERE id = 1;"
+                   " SELECT troth_guard.reply('" JOURNAL "', '%s', 1, 1, '{}');"
+                   " PREPARE TRANSACTION 'troth_" JOURNAL "_%s_1_1'",
+                   gtid, gtid, gtid);
+    session_run_sql(rig.sql, sql);
+}
+
+/* The lock that its work does not get is its own: no conflict, which would end the transaction. */
+START_TEST(a_call_that_another_process_has_prepared_is_a_yes)
+{
+    struct said said;
+    warm_up(_i);
+    prepare_elsewhere();
+    said = ASK(.op = OP_PREPARE, .operation = "pay", .counter = 1, .input = ONE_FROM_1,
+               .lock_wait_ms = 100, .ordered = _i == 2);
+    ck_assert_msg(said.result == RESULT_VOTE, "%s: %s", message_result_name(said.result),
+                  said.reason);
+    ck_assert_int_eq(said.vote, VOTE_YES);
+    assert_done(ASK(.op = OP_COMMIT, .operation = "pay", .counter = 1), "{}");
+    ck_assert_int_eq(rig_balance(&rig, 1), 999);
+}
+END_TEST
+
+/* It is not there yet, and nobody need wait for it: the tombstone stands at once, the session that
+ * works is ended, and what it does is nothing. */
+START_TEST(an_abort_by_another_process_before_the_row)
+{
+    char sql[256], gtid[TROTH_GTID_TEXT_LEN + 1];
+    const troth_gtid of = rig_gtid(1);
+    PGconn *holder = rig_session(&rig);
+    struct said said;
+    int fd;
+    warm_up(_i);
+    troth_gtid_format(&of, gtid);
+    session_run_sql(holder, "BEGIN; SELECT FROM account WHERE id = 1 FOR UPDATE");
+    fd = rig_send(&rig, (struct ask){.op = OP_EXECUTE,
+                                     .operation = "pay",
+                                     .counter = 1,
+                                     .input = ONE_FROM_1,
+                                     .lock_wait_ms = 20000,
+                                     .timeout = "60000"});
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" JOURNAL
+                   "_%s_1_1' AND wait_event_type = 'Lock'",
+                   gtid);
+    rig_until(&rig, sql, "1");
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT verdict FROM troth_guard.abort('" JOURNAL "', '%s', 1, 1)", gtid);
+    ck_assert_str_eq(rig_sql(&rig, sql), "aborted");
+    said = rig_hear(fd); /* while the lock is held still */
+    assert_refused(said, "aborted");
+    session_run_sql(holder, "ROLLBACK");
+    PQfinish(holder);
+    ck_assert_int_eq(rig_balance(&rig, 1), 1000);
+}
+END_TEST
+
+/* In the same process; the one that works is not kept from its row. */
+START_TEST(the_same_call_while_it_works_is_to_be_tried_again)
+{
+    PGconn *holder = rig_session(&rig);
+    struct said said;
+    int fd;
+    warm_up(_i);
+    session_run_sql(holder, "BEGIN; SELECT FROM account WHERE id = 1 FOR UPDATE");
+    fd = rig_send(&rig, (struct ask){.op = OP_EXECUTE,
+                                     .operation = "pay",
+                                     .counter = 1,
+                                     .input = ONE_FROM_1,
+                                     .lock_wait_ms = 20000,
+                                     .timeout = "60000"});
+    rig_until(&rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", "1");
+    said = PAY(.counter = 1, .input = ONE_FROM_1, .lock_wait_ms = 100);
+    ck_assert_msg(said.result == RESULT_RETRY, "%s", message_result_name(said.result));
+    ck_assert_str_eq(said.reason, "the same call still runs");
+    session_run_sql(holder, "ROLLBACK");
+    PQfinish(holder);
+    assert_done(rig_hear(fd), "{\"balance\":999,\"note\":null}");
+    assert_done(PAY(.counter = 1, .input = ONE_FROM_1), "{\"balance\":999,\"note\":null}");
+}
+END_TEST
+
 static void replace(const struct troth_postgres_statement *statement)
 {
     const struct troth_postgres_operation operation = {TROTH_POSTGRES_OPERATION_INIT,
@@ -316,6 +429,10 @@ TCase *statement_tests(void)
     tcase_add_loop_test(tests, json_is_bound_as_it_is_and_the_actions_output_undoes, 0, 2);
     tcase_add_loop_test(tests, a_warning_of_its_own_says_nothing_of_its_end, 0, 2);
     tcase_add_loop_test(tests, what_is_cut_off_says_that_it_had_begun, 0, 2);
+    tcase_add_loop_test(tests, its_session_has_a_name_and_times_before_it_works, 0, 2);
+    tcase_add_loop_test(tests, a_call_that_another_process_has_prepared_is_a_yes, 0, 3);
+    tcase_add_loop_test(tests, the_same_call_while_it_works_is_to_be_tried_again, 0, 2);
+    tcase_add_loop_test(tests, an_abort_by_another_process_before_the_row, 0, 2);
     tcase_add_test(tests, a_statement_that_only_reads_has_no_guard_row);
     tcase_add_loop_test(tests, an_operation_is_replaced_and_taken_away_while_it_works, 0, 2);
     tcase_add_test(tests, what_makes_no_operation_is_refused_at_once);
