@@ -23,7 +23,6 @@
 /* The first of a page, in the journal's order: the youngest first. */
 struct page {
     const struct api_list *list;
-    struct wall cursor_at; /* when the transaction of the cursor began */
     uint32_t count;
     struct entry *entries[LISTED_MAX];
 };
@@ -34,12 +33,9 @@ bool listing_in_memory(const struct api_list *list)
                               strcmp(list->state, "ended") != 0);
 }
 
-/* Before in the list: began later; at the same time the greater gtid. */
-static bool is_before(struct wall at, const troth_gtid *gtid, struct wall other_at,
-                      const troth_gtid *other)
+/* Before in the list: the greater gtid, which begins with its time. */
+static bool is_before(const troth_gtid *gtid, const troth_gtid *other)
 {
-    if (at.us != other_at.us)
-        return at.us > other_at.us;
     return memcmp(gtid->bytes, other->bytes, sizeof gtid->bytes) > 0;
 }
 
@@ -84,16 +80,13 @@ static bool is_wanted(const struct page *page, const struct entry *entry)
            (list->definition == NULL || span_is(origin->definition, list->definition)) &&
            (list->participant == NULL || is_at(&entry->txn, list->participant)) &&
            (list->before.us == 0 || origin->began_at.us < list->before.us) &&
-           (!list->has_cursor ||
-            is_before(page->cursor_at, &list->cursor, origin->began_at, &origin->gtid));
+           (!list->has_cursor || is_before(&list->cursor, &origin->gtid));
 }
 
 static void insert(struct page *page, struct entry *entry)
 {
     uint32_t at = page->count;
-    while (at > 0 &&
-           is_before(entry->origin.began_at, &entry->origin.gtid,
-                     page->entries[at - 1]->origin.began_at, &page->entries[at - 1]->origin.gtid))
+    while (at > 0 && is_before(&entry->origin.gtid, &page->entries[at - 1]->origin.gtid))
         at--;
     if (at == page->list->limit)
         return; /* on a later page */
@@ -102,15 +95,6 @@ static void insert(struct page *page, struct entry *entry)
     memmove(&page->entries[at + 1], &page->entries[at],
             (page->count - at - 1) * sizeof(struct entry *));
     page->entries[at] = entry;
-}
-
-/* The transaction of the cursor may have ended meanwhile: the time in its gtid is near enough. */
-static struct wall cursor_at(const struct driver *driver, const troth_gtid *cursor)
-{
-    const struct entry *entry = entry_find(driver, cursor);
-    struct troth_gtid_parts parts;
-    troth_gtid_split(cursor, &parts);
-    return entry != NULL ? entry->origin.began_at : (struct wall){parts.unix_ms * 1000u};
 }
 
 void listing_from_memory(struct driver *driver, const struct api_list *list, api_list_fn fn,
@@ -124,8 +108,6 @@ bool listing_entries(struct driver *driver, const struct api_list *list, api_lis
 {
     assert(list->limit >= 1 && list->limit <= LISTED_MAX);
     struct page page = {.list = list};
-    if (list->has_cursor)
-        page.cursor_at = cursor_at(driver, &list->cursor);
     for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
         struct entry *entry = driver->shards[shard].newest;
         for (; entry != NULL; entry = entry->older)

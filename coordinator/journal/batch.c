@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_ROWS_CAP (2u * ROW_KINDS * JOURNAL_BATCH_ROWS_MAX) /* carried rows come on top */
-
 static uint32_t gtid_hash(const troth_gtid *gtid)
 {
     uint64_t high, low;
@@ -33,11 +31,11 @@ static size_t index_find(struct batch_index *index, const struct row *row)
     return at;
 }
 
-/* `later` is written instead of the BEGIN before it: its statement inserts the transaction's row
- * when it is missing. */
+/* `later` is written instead of the BEGIN before it, with what that says. */
 static void row_carry(struct row *later, struct row *begin)
 {
     begin->carrier = later;
+    later->carries = true;
     if (later->record.members.data == NULL)
         later->record.members = begin->record.members;
 }
@@ -49,17 +47,28 @@ struct forming {
     size_t kinds[ROW_KINDS];
 };
 
-/* The statements of a batch run in the order of their kinds. One statement may append several steps
- * of a transaction, but brings no row that began it. */
+/* The statements of a batch run in the order of their kinds. One may append several steps of a
+ * transaction, but none that takes the place of one before the last. */
 static bool row_may_follow(const struct row *last, const struct row *row)
 {
     if (last == NULL)
         return true;
-    if (last->kind == TXN_RECORD_BEGIN)
-        return row->kind != TXN_RECORD_STEP;
     if (last->kind == TXN_RECORD_STEP && row->kind == TXN_RECORD_STEP)
-        return true;
+        return last->record.step_seq <= row->record.step_seq;
     return last->kind < row->kind;
+}
+
+/* What `row` makes of the one before it of its transaction, which is in the batch, too. */
+static void row_overtakes(struct forming *forming, struct row *last, struct row *row)
+{
+    bool decides = row->kind == TXN_RECORD_DECISION || row->kind == TXN_RECORD_DELEGATE;
+    if (last->kind == TXN_RECORD_BEGIN && decides) {
+        row_carry(row, last);
+        forming->kinds[TXN_RECORD_BEGIN]--;
+    } else if (last->kind == TXN_RECORD_STEP && row->kind == TXN_RECORD_STEP &&
+               last->record.step_seq == row->record.step_seq) {
+        last->carrier = row;
+    }
 }
 
 /* Rows of the same transaction are queued in order, so those before one that waited long enough
@@ -87,10 +96,8 @@ static bool row_joins(struct forming *forming, struct row *row)
         forming->index->slots[at].blocked = true;
         return false;
     }
-    if (last != NULL && last->kind == TXN_RECORD_BEGIN) {
-        row_carry(row, last);
-        forming->kinds[TXN_RECORD_BEGIN]--;
-    }
+    if (last != NULL)
+        row_overtakes(forming, last, row);
     forming->index->slots[at].last = row;
     return true;
 }
@@ -147,17 +154,28 @@ struct batch *batch_form(struct row_queue *queue, struct batch_index *index, uin
     return forming.batch;
 }
 
-/* The halves are written and freed apart, so that nothing may be carried from one to the other. */
+/* Nothing is carried any more: what is written again has its own verdict for each row, and halves
+ * are written and freed apart. */
 static void batch_uncarry(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         struct row *begin = batch->rows[i];
         struct row *later = begin->carrier;
 
-        if (later != NULL && later->record.members.data == begin->record.members.data)
-            later->record.members = (struct troth_span){0};
         begin->carrier = NULL;
+        if (later == NULL || !later->carries)
+            continue;
+        later->carries = false;
+        if (later->record.members.data == begin->record.members.data)
+            later->record.members = (struct troth_span){0};
     }
+}
+
+void batch_again(struct batch *batch)
+{
+    batch_uncarry(batch);
+    batch->rewritten = true;
+    batch->partly = false;
 }
 
 struct batch *batch_split(struct batch *batch)
@@ -180,14 +198,6 @@ struct batch *batch_split(struct batch *batch)
     later->next = batch->next;
     batch->next = later;
     return later;
-}
-
-size_t batch_count_of(const struct batch *batch, unsigned kind)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++)
-        count += batch->rows[i]->kind == kind && batch->rows[i]->carrier == NULL;
-    return count;
 }
 
 void batch_destroy(struct batch *batch)

@@ -6,13 +6,16 @@
 
 #define BATCH_BYTES_MAX (8u << 20) /* of texts; at least one row goes, however large it is */
 #define BATCH_SCAN_MAX  8192u      /* rows of the queue looked at for one batch */
+#define BATCH_ROWS_CAP  (2u * ROW_KINDS * JOURNAL_BATCH_ROWS_MAX) /* carried ones come on top */
 
 struct batch {
     struct batch *next;
     struct row **rows; /* in the order of their appending */
     size_t count;
     size_t bytes;
-    bool rewritten; /* an earlier try's COMMIT may have reached the disk */
+    bool rewritten;   /* an earlier try's COMMIT may have reached the disk, or wrote only a part */
+    bool partly;      /* this try wrote fewer rows than it was given */
+    troth_gtid swept; /* the mark up to which shards have been swept, perhaps (sweep.sql) */
     uint32_t tries;
 };
 
@@ -39,8 +42,8 @@ struct batch *batch_form(struct row_queue *queue, struct batch_index *index,
                          uint64_t lazy_until_us);
 /* The later half becomes a batch of its own. NULL: no memory; the batch is as it was. */
 struct batch *batch_split(struct batch *batch);
-/* Rows that go with a statement of that kind. */
-size_t batch_count_of(const struct batch *batch, unsigned kind);
+/* It is written once more: each row by itself, with its own verdict. */
+void batch_again(struct batch *batch);
 void batch_destroy(struct batch *batch); /* with its rows. Takes NULL */
 
 #endif

@@ -16,7 +16,7 @@
 #include "hindrance.h"
 #include "lane.h"
 #include "session.h"
-#include "statements.h"
+#include "sweep.h"
 #include "ticks.h"
 #include "verdict.h"
 
@@ -24,17 +24,17 @@
 #define RETRY_MAX_US     UINT64_C(1000000)
 #define STRUGGLING_TRIES 3u /* a batch that failed so often is shown in the state */
 
+/* What a batch says is prepared when it is said for the first time: many are said now and then, or
+ * never. */
 void lane_prepare(struct journal *journal)
 {
-    struct link *link = &journal->lane.link;
-    link_prepare(link, STATEMENT_LOCK, journal_sql_lock, NULL, NULL);
-    for (unsigned kind = 0; kind < ROW_KINDS; kind++) {
-        const struct statement *one = &statements_of_one[kind];
-
-        link_prepare(link, statements[kind].name, statements[kind].sql, NULL, NULL);
-        if (one->sql != NULL)
-            link_prepare(link, one->name, one->sql, NULL, NULL);
-    }
+    struct lane *lane = &journal->lane;
+    link_prepare(&lane->link, STATEMENT_FENCE, journal_sql_fence, NULL, NULL);
+    link_prepare(&lane->link, STATEMENT_LOCK, journal_sql_lock, NULL, NULL);
+    sweep_prepare(&lane->link);
+    for (enum statement_kind kind = 0; kind < STATEMENTS_COUNT; kind++)
+        for (size_t again = 0; again < 2; again++)
+            lane->statements[kind][again] = (struct lane_statement){.journal = journal};
 }
 
 /* --- rows that cannot be written ----------------------------------------------------------- */
@@ -121,16 +121,31 @@ static void lane_claim(struct journal *journal)
         link_reset(&lane->link);
 }
 
+/* The session is ours, and so are the batch's shards: else nothing of it is written. Which rows are
+ * not led is told when it is written again. */
+static void lane_fence(struct journal *journal, const struct batch *batch)
+{
+    struct lane *lane = &journal->lane;
+    params_clear(&lane->params);
+    params_string(&lane->params, lane->link.mark);
+    statement_fence_params(batch, &lane->params);
+    lane_send_statement(journal, STATEMENT_FENCE, lane_on_check);
+}
+
 void lane_begin(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
+    struct batch *batch = lane->flight;
     alive_waits(journal);
     lane->flying = true;
     lane->unknown = false;
     lane->error_state[0] = '\0';
     lane->flight_count = 0;
     lane->flight_seen = 0;
-    session_check(&lane->link, &lane->params, lane_on_check, journal);
+    if (batch != NULL && !batch->rewritten)
+        lane_fence(journal, batch);
+    else
+        session_check(&lane->link, &lane->params, lane_on_check, journal);
     lane_claim(journal);
 }
 
@@ -143,29 +158,43 @@ void lane_end(struct journal *journal)
     link_send(&lane->link);
 }
 
+static void lane_on_prepared(void *arg, PGresult *result)
+{
+    struct lane_statement *statement = arg;
+    if (PQresultStatus(result) == PGRES_COMMAND_OK)
+        statement->prepared = true;
+    else if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+        lane_on_result(statement->journal, result);
+}
+
+static void lane_send_rows(struct journal *journal, enum statement_kind kind, bool again)
+{
+    struct lane *lane = &journal->lane;
+    const struct statement_text *text = statement_text(kind, again);
+    struct lane_statement *statement = &lane->statements[kind][again && text->again];
+    size_t n = 0;
+    if (text->sql == NULL || statement_row(lane->flight, kind, &n) == NULL || lane->link.broken)
+        return;
+    if (!statement->prepared)
+        link_prepare(&lane->link, text->name, text->sql, lane_on_prepared, statement);
+    statement_params(lane->flight, kind, &lane->params);
+    lane->flight_kinds[lane->flight_count++] = kind;
+    lane_send_statement(journal, text->name, lane_on_result);
+}
+
 static void lane_send(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
     struct batch *batch = lane->flight;
+    batch->swept = lane->swept;
     lane_begin(journal);
     if (batch->rewritten) {
         statement_lock_params(batch, &lane->params);
         lane_send_statement(journal, STATEMENT_LOCK, lane_on_lock);
     }
-    for (unsigned kind = 0; kind < ROW_KINDS; kind++) {
-        size_t count = batch_count_of(batch, kind);
-        const struct statement *one = &statements_of_one[kind];
-        bool is_one = count == 1 && one->sql != NULL;
-
-        if (count == 0)
-            continue;
-        if (is_one)
-            statement_params_of_one(batch, kind, &lane->params);
-        else
-            statement_params(batch, kind, &lane->params);
-        lane->flight_kinds[lane->flight_count++] = kind;
-        lane_send_statement(journal, is_one ? one->name : statements[kind].name, lane_on_result);
-    }
+    for (enum statement_kind kind = 0; kind < STATEMENTS_COUNT; kind++)
+        lane_send_rows(journal, kind, batch->rewritten);
+    sweep_send(journal);
     lane_end(journal);
     journal->stats.batches++;
 }
@@ -271,7 +300,7 @@ static void lane_again(struct journal *journal, const char *why)
     struct lane *lane = &journal->lane;
     struct batch *batch = lane->flight;
     uint64_t pause = RETRY_MIN_US << (batch->tries < 7 ? batch->tries : 7);
-    batch->rewritten = true;
+    batch_again(batch);
     batch->tries++;
     lane->not_before_us = clock_mono_us() + (pause < RETRY_MAX_US ? pause : RETRY_MAX_US);
     if (batch->tries == STRUGGLING_TRIES)
@@ -287,6 +316,14 @@ static bool state_begins(const char *state, const char *classes)
     return false;
 }
 
+/* It was written as a whole or not at all, and not all rows were as expected: at once, each by
+ * itself. */
+static void lane_apart(struct journal *journal)
+{
+    batch_again(journal->lane.flight);
+    event_active(journal->lane.wakeup, EV_TIMEOUT, 0);
+}
+
 /* A row's own fault: 22 data, 23 constraints, 54 limits. What may lie in the session (read-only
  * after a failover, statements gone, tables not found): a new one. All else: the same again. */
 static void lane_failed(struct journal *journal)
@@ -298,6 +335,10 @@ static void lane_failed(struct journal *journal)
         if (state_begins(lane->error_state, "0A25263F42"))
             link_reset(&lane->link);
         lane_again(journal, lane->error_text);
+        return;
+    }
+    if (!batch->rewritten) {
+        lane_apart(journal);
         return;
     }
     if (batch->count > 1) {
@@ -347,6 +388,7 @@ static void lane_deliver(struct journal *journal)
         struct journal_verdict verdict = lane_verdict(batch->rows[i]);
 
         fenced = fenced || verdict.verdict == TXN_FENCED;
+        lane->ended += batch->rows[i]->kind == TXN_RECORD_END;
         if (batch->rows[i]->kind != ROW_DELETE)
             journal->callbacks.verdict(journal->arg, &verdict);
     }
@@ -374,6 +416,8 @@ static void lane_settle(struct journal *journal)
     } else if (lane->flight_seen != lane->flight_count) {
         lane_again(journal, "the database's answer was not understood");
         link_reset(&lane->link);
+    } else if (lane->flight->partly) {
+        lane_apart(journal);
     } else {
         lane_deliver(journal);
     }
@@ -400,7 +444,7 @@ void lane_on_result(void *arg, PGresult *result)
         lane_settle(journal);
     else if (status == PGRES_FATAL_ERROR)
         lane_note_error(lane, result);
-    else if (status == PGRES_TUPLES_OK && lane->flight != NULL &&
+    else if ((status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) && lane->flight != NULL &&
              lane->flight_seen < lane->flight_count &&
              verdict_take(lane->flight, lane->flight_kinds[lane->flight_seen], result))
         lane->flight_seen++;
@@ -414,7 +458,7 @@ void lane_lost(struct journal *journal)
     lane->flying = false;
     if (lane->flight == NULL)
         return;
-    lane->flight->rewritten = true;
+    batch_again(lane->flight);
     journal->stats.unknown_commits++;
 }
 

@@ -23,17 +23,14 @@
 #define LIST_TIME_US UINT64_C(10000000)
 
 #define SCANNED 0
-#define LAST_AT 1 /* of the window's last row, and its gtid */
-#define LAST    2
-#define WANTED  3 /* rows of the window; those given may be fewer, for their bytes */
-#define IMAGE   4
+#define LAST    1 /* gtid of the window's last row */
+#define WANTED  2 /* rows of the window; those given may be fewer, for their bytes */
+#define IMAGE   3
 
 /* What goes on from window to window. The strings lie in `texts`. */
 struct list {
     struct journal_filter filter;
     struct buffer texts;
-    struct wall cursor_at; /* when the cursor's transaction began; 0: none */
-    bool exact;            /* that is what its row says; false: near enough */
     uint32_t window;
     uint64_t until_us;
 };
@@ -100,12 +97,10 @@ static void list_take(struct ask *ask, const PGresult *result)
     ask->kept = NULL;
     goes_on = goes_on && given < list->filter.limit;
     if (goes_on && given < wanted) {
-        list->cursor_at = field_time(result, last, IMAGE + IMAGE_BEGAN_AT);
         goes_on = field_uuid(result, last, IMAGE, list->filter.cursor.bytes);
     } else if (goes_on) {
         goes_on = (uint64_t)field_int8(result, 0, SCANNED) >= list->window &&
                   field_uuid(result, 0, LAST, list->filter.cursor.bytes);
-        list->cursor_at = field_time(result, 0, LAST_AT);
         list->window *= LIST_GROWS;
         if (list->window > LIST_WINDOW_MAX)
             list->window = LIST_WINDOW_MAX;
@@ -116,7 +111,6 @@ static void list_take(struct ask *ask, const PGresult *result)
         return;
     }
     list->filter.limit -= given;
-    list->exact = true;
     list_next(ask, list);
 }
 
@@ -131,12 +125,10 @@ static int list_ask(struct journal *journal, struct list *list, journal_list_fn 
 {
     const struct journal_filter *filter = &list->filter;
     struct ask *ask = ask_create(journal, &ask_list, arg);
-    struct troth_gtid_parts parts;
     if (ask == NULL) {
         list_destroy(list);
         return TROTH_ERROR_NO_MEMORY;
     }
-    troth_gtid_split(&filter->cursor, &parts);
     ask->fn.list = fn;
     ask->kept = list;
     ask->drop = list_drop;
@@ -145,12 +137,10 @@ static int list_ask(struct journal *journal, struct list *list, journal_list_fn 
     params_string(&ask->params, filter->definition);
     params_string(&ask->params, filter->participant);
     params_time(&ask->params, filter->before);
-    params_int4(&ask->params, filter->has_cursor && !list->exact ? (int32_t)parts.shard : -1);
+    params_time(&ask->params, filter->after);
     params_uuid(&ask->params, filter->cursor.bytes);
-    params_time(&ask->params, list->cursor_at); /* none: infinity */
     params_int8(&ask->params, (int64_t)filter->limit);
     params_int8(&ask->params, (int64_t)list->window);
-    params_time(&ask->params, filter->after);
     params_string(&ask->params, filter->label);
     params_uuid(&ask->params, filter->first.bytes);
     params_uuid(&ask->params, filter->last.bytes);
@@ -198,20 +188,16 @@ static bool keep_filter(struct list *list, const struct journal_filter *filter)
 
 static void narrow(struct journal_filter *filter)
 {
-    struct troth_gtid_parts parts;
-    if (!filter->has_range) {
-        memset(filter->first.bytes, 0x00, sizeof filter->first.bytes);
-        memset(filter->last.bytes, 0xff, sizeof filter->last.bytes);
-    } else {
-        troth_gtid_split(&filter->first, &parts);
-        uint64_t first_us = parts.unix_ms * 1000u;
-        troth_gtid_split(&filter->last, &parts);
-        uint64_t last_us = parts.unix_ms * 1000u;
-        if (first_us > NEAR_US && first_us - NEAR_US > filter->after.us)
-            filter->after.us = first_us - NEAR_US;
-        if (filter->before.us == 0 || last_us + NEAR_US < filter->before.us)
-            filter->before.us = last_us + NEAR_US;
-    }
+    troth_gtid first = {0}, last;
+    memset(last.bytes, 0xff, sizeof last.bytes);
+    if (filter->after.us > NEAR_US)
+        first = gtid_of_time(filter->after.us - NEAR_US);
+    if (filter->before.us != 0)
+        last = gtid_of_time(filter->before.us + NEAR_US);
+    if (!filter->has_range || memcmp(filter->first.bytes, first.bytes, sizeof first.bytes) < 0)
+        filter->first = first;
+    if (!filter->has_range || memcmp(filter->last.bytes, last.bytes, sizeof last.bytes) > 0)
+        filter->last = last;
     if (filter->after.us == 0)
         filter->after.us = 1; /* 0 stands for infinity */
 }
@@ -220,7 +206,6 @@ void journal_list(struct journal *journal, const struct journal_filter *filter, 
                   void *arg)
 {
     struct list *list = calloc(1, sizeof *list);
-    struct troth_gtid_parts parts;
     int error;
     assert(filter->limit >= 1 && filter->limit <= 1000);
     if (list == NULL || !keep_filter(list, filter)) {
@@ -228,12 +213,8 @@ void journal_list(struct journal *journal, const struct journal_filter *filter, 
         (void)fn(arg, TROTH_ERROR_NO_MEMORY, NULL);
         return;
     }
-    if (filter->has_cursor) {
-        troth_gtid_split(&filter->cursor, &parts);
-        list->cursor_at.us = parts.unix_ms * 1000;
-    } else {
+    if (!filter->has_cursor)
         memset(list->filter.cursor.bytes, 0xff, sizeof list->filter.cursor.bytes);
-    }
     narrow(&list->filter);
     list->window = looks_through(filter) ? LIST_WINDOW_FIRST : filter->limit;
     list->until_us = clock_mono_us() + LIST_TIME_US;

@@ -1,10 +1,11 @@
-/* What a new leader must know: open transactions, by their own small index. Page by page; a page
- * that was handed over is not asked for again after a loss. */
+/* What a new leader must know: open transactions. A sweep notes them all, then they are read page
+ * by page; a page that was handed over is not asked for again after a loss. */
 #include "load.h"
 
 #include <journal_sql.h>
 
 #include "image.h"
+#include "sweep.h"
 
 /* Columns of load.sql behind those of the image. */
 #define LOAD_SHARD IMAGE_COLUMNS_COUNT
@@ -47,36 +48,61 @@ static void load_on_txns(void *arg, PGresult *result)
 static void load_on_sync(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC && journal->step == STEP_LOAD)
-        load_next(journal);
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR) { /* of the commit: nothing was noted */
+        journal->load.sweep_answered = journal->load.swept;
+        link_reset(&journal->lane.link);
+    }
+    if (PQresultStatus(result) != PGRES_PIPELINE_SYNC || journal->step != STEP_LOAD)
+        return;
+    journal->load.swept = journal->load.sweep_answered; /* now it is durable */
+    load_next(journal);
 }
 
-static void load_ask(struct journal *journal, const char *sql, link_fn fn)
+static void load_sync(struct journal *journal)
 {
     struct link *link = &journal->lane.link;
-    struct link_params view;
-    if (link->broken)
-        return;
-    if (!params_view(&journal->params, &view)) {
-        link_reset(link);
-        return;
-    }
-    link_query(link, sql, &view, fn, journal);
     if (link->broken)
         return;
     link_sync(link, load_on_sync, journal);
     link_send(link);
 }
 
+static void load_on_sweep(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    if (journal->step == STEP_STOPPED || load_broke(journal, result))
+        return;
+    journal->load.sweep_answered = sweep_take(journal, result);
+    if (!journal->load.sweep_answered)
+        state_stop(journal, "another node raised the epoch: it leads now");
+}
+
+static void load_page(struct journal *journal)
+{
+    struct link *link = &journal->lane.link;
+    struct link_params view;
+    params_clear(&journal->params);
+    params_uuid(&journal->params, journal->load.gtid.bytes);
+    params_int4(&journal->params, journal->load.shard);
+    if (params_view(&journal->params, &view))
+        link_query(link, journal_sql_load, &view, load_on_txns, journal);
+    else
+        link_reset(link);
+}
+
 void load_next(struct journal *journal)
 {
-    params_clear(&journal->params);
-    if (!journal->load.txns_done) {
-        params_uuid(&journal->params, journal->load.gtid.bytes);
-        params_int4(&journal->params, journal->load.shard);
-        load_ask(journal, journal_sql_load, load_on_txns);
-    } else {
+    if (journal->load.txns_done) {
         state_step(journal, STEP_PROVE);
         event_active(journal->proving, EV_TIMEOUT, 0);
+        return;
     }
+    if (journal->lane.link.broken)
+        return;
+    journal->load.sweep_answered = journal->load.swept;
+    if (!journal->load.swept)
+        sweep_all(journal, load_on_sweep);
+    else
+        load_page(journal);
+    load_sync(journal);
 }

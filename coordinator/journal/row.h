@@ -20,9 +20,11 @@ struct row {
     bool has_event;
     /* What the arrays carry as text: names are static. */
     struct troth_span mode, protocol, decision, outcome, event_id;
-    /* A BEGIN whose transaction has a later row in the same batch is not written by itself: that
-     * row carries it. */
+    /* Not written by itself: a later row of the same batch carries it. A BEGIN by the first
+     * decision or delegation of its transaction, which then writes both; a STEP by the one that
+     * takes its place. */
     struct row *carrier;
+    bool carries;                   /* a BEGIN */
     struct journal_verdict verdict; /* as the statement answered; true once the sync came back */
     size_t bytes;
     char texts[];

@@ -20,6 +20,7 @@
 #include "batch.h"
 #include "link.h"
 #include "param.h"
+#include "statements.h"
 
 enum step {
     STEP_DOWN,
@@ -35,11 +36,18 @@ enum step {
     STEP_COUNT
 };
 
+/* One of the lane's statements, as it is said the first time or again. */
+struct lane_statement {
+    struct journal *journal;
+    bool prepared; /* in this session: when it is said for the first time */
+};
+
 struct lane {
     struct link link;
+    struct lane_statement statements[STATEMENTS_COUNT][2];
     struct row_queue queue;
-    struct batch *flight;             /* being written; next: parts of it that were split off */
-    unsigned flight_kinds[ROW_KINDS]; /* statements sent, in order */
+    struct batch *flight; /* being written; next: parts of it that were split off */
+    enum statement_kind flight_kinds[STATEMENTS_COUNT]; /* sent, in order */
     unsigned flight_count, flight_seen;
     bool flying;         /* between send and sync; without a batch: a beat (alive.c) */
     uint64_t claimed_us; /* it also claims the lease, which had run out; 0: no */
@@ -52,6 +60,8 @@ struct lane {
     struct event *wakeup;   /* behind everything that is active in this turn */
     uint64_t wake_at_us;    /* what `timer` is set for */
     uint64_t not_before_us; /* a failed batch's backoff */
+    troth_gtid swept;       /* up to there the shards have been swept, perhaps (sweep.sql) */
+    size_t ended;           /* rows written since the last sweep */
     troth_gtid *poisoned;   /* transactions of which a row can never be written */
     size_t poisoned_count;
 };
@@ -110,6 +120,7 @@ struct journal {
     int64_t registry_reading; /* of the registry, the last one here */
     uint64_t *seqs;
     struct {
+        bool sweep_answered, swept; /* every open one is noted */
         bool txns_done;
         troth_gtid gtid; /* the last one handed over, and its shard */
         int32_t shard;

@@ -1,26 +1,11 @@
-/* What a batch writes: the statement of each kind of row (sql/journal/statements), and which part
+/* What a batch writes (sql/journal/statements): which rows go with which statement, and which part
  * of a row goes into which of its parameters. */
 #include "statements.h"
 
-#include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <journal_sql.h>
-
-const struct statement statements[ROW_KINDS] = {
-    [TXN_RECORD_BEGIN] = {"begin", journal_sql_begin},
-    [TXN_RECORD_DELEGATE] = {"delegate", journal_sql_delegate},
-    [TXN_RECORD_STEP] = {"step", journal_sql_step},
-    [TXN_RECORD_DECISION] = {"decision", journal_sql_decision},
-    [TXN_RECORD_ATTEMPT] = {"attempt", journal_sql_attempt},
-    [TXN_RECORD_OUTCOME] = {"outcome", journal_sql_outcome},
-    [TXN_RECORD_END] = {"end", journal_sql_end},
-    [ROW_DELETE] = {"delete", journal_sql_delete},
-};
-
-const struct statement statements_of_one[ROW_KINDS] = {
-    [TXN_RECORD_DECISION] = {"decision_one", journal_sql_decision_one},
-};
 
 enum source { FROM_UINT32, FROM_UINT64, FROM_BOOL, FROM_GTID, FROM_SPAN, FROM_WALL };
 
@@ -32,10 +17,14 @@ struct column {
 
 #define AT(member) offsetof(struct row, member)
 
-static const struct column common_columns[] = {
+/* Which row it is, and under which epoch it is written: the first of every statement. */
+static const struct column key_columns[] = {
     {PARAM_INT4, FROM_UINT32, AT(shard)},
     {PARAM_UUID, FROM_GTID, AT(origin.gtid)},
     {PARAM_INT4, FROM_UINT32, AT(record.epoch)},
+};
+
+static const struct column begin_columns[] = {
     {PARAM_INT4, FROM_UINT32, AT(record.attempt)},
     {PARAM_TEXT, FROM_SPAN, AT(protocol)},
     {PARAM_TEXT, FROM_SPAN, AT(mode)},
@@ -51,12 +40,15 @@ static const struct column common_columns[] = {
     {PARAM_INT8, FROM_UINT64, AT(origin.timeout_us)},
     {PARAM_INT8, FROM_UINT64, AT(origin.prepare_timeout_us)},
     {PARAM_TIMESTAMP, FROM_WALL, AT(origin.began_at)},
-    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)},
     {PARAM_TEXT, FROM_SPAN, AT(record.members)},
     {PARAM_INT4, FROM_UINT32, AT(record.delegated_branch)},
+};
+
+static const struct column decide_columns[] = {
     {PARAM_TEXT, FROM_SPAN, AT(decision)},
     {PARAM_TEXT, FROM_SPAN, AT(outcome)},
     {PARAM_TEXT, FROM_SPAN, AT(record.failure)},
+    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)},
 };
 
 static const struct column event_columns[] = {
@@ -66,27 +58,172 @@ static const struct column event_columns[] = {
     {PARAM_TEXT, FROM_SPAN, AT(event.headers)},
 };
 
-static const struct column attempt_columns[] = {
-    {PARAM_TEXT, FROM_SPAN, AT(record.fallback)},
+static const struct column delegate_columns[] = {
+    {PARAM_INT4, FROM_UINT32, AT(record.attempt)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.members)},
+    {PARAM_INT4, FROM_UINT32, AT(record.delegated_branch)},
 };
 
 static const struct column step_columns[] = {
-    {PARAM_INT4, FROM_UINT32, AT(shard)},        {PARAM_UUID, FROM_GTID, AT(origin.gtid)},
-    {PARAM_INT4, FROM_UINT32, AT(record.epoch)}, {PARAM_INT8, FROM_UINT64, AT(record.step_seq)},
-    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)}, {PARAM_TEXT, FROM_SPAN, AT(record.step)},
+    {PARAM_INT8, FROM_UINT64, AT(record.step_seq)},
+    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.step)},
+};
+
+static const struct column decision_columns[] = {
+    {PARAM_INT4, FROM_UINT32, AT(record.attempt)},
+    {PARAM_TEXT, FROM_SPAN, AT(decision)},
+    {PARAM_TEXT, FROM_SPAN, AT(outcome)},
+    {PARAM_INT4, FROM_UINT32, AT(record.delegated_branch)},
+    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.members)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.failure)},
+};
+
+static const struct column attempt_columns[] = {
+    {PARAM_INT4, FROM_UINT32, AT(record.attempt)},
+    {PARAM_TEXT, FROM_SPAN, AT(protocol)},
+    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.members)},
+    {PARAM_INT4, FROM_UINT32, AT(record.delegated_branch)},
+    {PARAM_TEXT, FROM_SPAN, AT(decision)},
+    {PARAM_TEXT, FROM_SPAN, AT(outcome)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.failure)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.fallback)},
+};
+
+static const struct column outcome_columns[] = {
+    {PARAM_INT4, FROM_UINT32, AT(record.attempt)},
+    {PARAM_TEXT, FROM_SPAN, AT(outcome)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.failure)},
 };
 
 static const struct column end_columns[] = {
-    {PARAM_TEXT, FROM_SPAN, AT(record.steps)},
+    {PARAM_TIMESTAMP, FROM_WALL, AT(record.at)}, {PARAM_TEXT, FROM_SPAN, AT(outcome)},
+    {PARAM_TEXT, FROM_SPAN, AT(record.failure)}, {PARAM_TEXT, FROM_SPAN, AT(record.steps)},
     {PARAM_TEXT, FROM_SPAN, AT(record.history)},
 };
 
 static const struct column delete_columns[] = {
-    {PARAM_INT4, FROM_UINT32, AT(shard)},
-    {PARAM_UUID, FROM_GTID, AT(origin.gtid)},
-    {PARAM_INT4, FROM_UINT32, AT(record.epoch)},
     {PARAM_UUID, FROM_SPAN, AT(event_id)},
 };
+
+#define COLUMN_LISTS 3
+
+struct statement {
+    struct statement_text first, again;
+    struct {
+        const struct column *list;
+        size_t count;
+    } columns[COLUMN_LISTS];
+};
+
+#define LIST(columns)                                                                              \
+    {                                                                                              \
+        columns, sizeof(columns) / sizeof(columns)[0]                                              \
+    }
+#define AGAIN ANSWERS_ROWS, true
+
+static const struct statement statements[STATEMENTS_COUNT] = {
+    [STATEMENT_BEGIN] = {{"begin", journal_sql_begin, ANSWERS_TAG, false},
+                         {"begin_again", journal_sql_begin_again, AGAIN},
+                         {LIST(key_columns), LIST(begin_columns)}},
+    [STATEMENT_DECIDE] = {{"decide", journal_sql_decide, ANSWERS_TAG, false},
+                          {0},
+                          {LIST(key_columns), LIST(begin_columns), LIST(decide_columns)}},
+    [STATEMENT_OUTBOX] = {{"outbox", journal_sql_outbox, ANSWERS_TAG, false},
+                          {0},
+                          {LIST(key_columns), LIST(event_columns)}},
+    [STATEMENT_DELEGATE] = {{"delegate", journal_sql_delegate, ANSWERS_ROWS, false},
+                            {"delegate", journal_sql_delegate, ANSWERS_ROWS, false},
+                            {LIST(key_columns), LIST(delegate_columns)}},
+    [STATEMENT_STEP] = {{"step", journal_sql_step, ANSWERS_TAG, false},
+                        {"step_again", journal_sql_step_again, AGAIN},
+                        {LIST(key_columns), LIST(step_columns)}},
+    [STATEMENT_DECISION] = {{"decision", journal_sql_decision, ANSWERS_NUMBER, false},
+                            {"decision_again", journal_sql_decision_again, AGAIN},
+                            {LIST(key_columns), LIST(decision_columns), LIST(event_columns)}},
+    [STATEMENT_ATTEMPT] = {{"attempt", journal_sql_attempt, ANSWERS_ROWS, false},
+                           {"attempt", journal_sql_attempt, ANSWERS_ROWS, false},
+                           {LIST(key_columns), LIST(attempt_columns)}},
+    [STATEMENT_OUTCOME] = {{"outcome", journal_sql_outcome, ANSWERS_ROWS, false},
+                           {"outcome", journal_sql_outcome, ANSWERS_ROWS, false},
+                           {LIST(key_columns), LIST(outcome_columns), LIST(event_columns)}},
+    [STATEMENT_END] = {{"end", journal_sql_end, ANSWERS_TAG, false},
+                       {"end_again", journal_sql_end_again, AGAIN},
+                       {LIST(key_columns), LIST(end_columns)}},
+    [STATEMENT_DELETE] = {{"delete", journal_sql_delete, ANSWERS_ROWS, false},
+                          {"delete", journal_sql_delete, ANSWERS_ROWS, false},
+                          {LIST(key_columns), LIST(delete_columns)}},
+    [STATEMENT_OPEN_PUT] = {{"open_put", journal_sql_open_put, ANSWERS_NOTHING, false},
+                            {"open_put", journal_sql_open_put, ANSWERS_NOTHING, false},
+                            {LIST(key_columns)}},
+    [STATEMENT_OPEN_DROP] = {{"open_drop", journal_sql_open_drop, ANSWERS_NOTHING, false},
+                             {"open_drop", journal_sql_open_drop, ANSWERS_NOTHING, false},
+                             {LIST(key_columns)}},
+};
+
+const struct statement_text *statement_text(enum statement_kind kind, bool again)
+{
+    return again ? &statements[kind].again : &statements[kind].first;
+}
+
+/* --- which rows ---------------------------------------------------------------------------- */
+
+/* With which statement a record goes, by its kind and by the BEGIN that it carries. */
+static enum statement_kind row_statement(const struct row *row)
+{
+    static const enum statement_kind of_kind[ROW_KINDS] = {
+        [TXN_RECORD_BEGIN] = STATEMENT_BEGIN,     [TXN_RECORD_DELEGATE] = STATEMENT_DELEGATE,
+        [TXN_RECORD_STEP] = STATEMENT_STEP,       [TXN_RECORD_DECISION] = STATEMENT_DECISION,
+        [TXN_RECORD_ATTEMPT] = STATEMENT_ATTEMPT, [TXN_RECORD_OUTCOME] = STATEMENT_OUTCOME,
+        [TXN_RECORD_END] = STATEMENT_END,         [ROW_DELETE] = STATEMENT_DELETE,
+    };
+    if (row->carries && row->kind == TXN_RECORD_DECISION)
+        return STATEMENT_DECIDE;
+    if (row->carries && row->kind == TXN_RECORD_DELEGATE)
+        return STATEMENT_BEGIN;
+    return of_kind[row->kind];
+}
+
+static bool is_swept(const struct batch *batch, const struct row *row)
+{
+    return memcmp(row_gtid(row)->bytes, batch->swept.bytes, sizeof batch->swept.bytes) <= 0;
+}
+
+static bool row_goes_with(const struct batch *batch, const struct row *row,
+                          enum statement_kind kind)
+{
+    enum statement_kind of;
+    if (row->carrier != NULL)
+        return false;
+    of = row_statement(row);
+    if (kind == STATEMENT_OUTBOX)
+        return of == STATEMENT_DECIDE && row->has_event;
+    if (kind == STATEMENT_OPEN_PUT)
+        return (of == STATEMENT_BEGIN || of == STATEMENT_DECIDE) && is_swept(batch, row);
+    if (kind == STATEMENT_OPEN_DROP)
+        return of == STATEMENT_END && is_swept(batch, row);
+    return of == kind;
+}
+
+struct row *statement_row(const struct batch *batch, enum statement_kind kind, size_t *n)
+{
+    for (; *n < batch->count; ++*n)
+        if (row_goes_with(batch, batch->rows[*n], kind))
+            return batch->rows[*n];
+    return NULL;
+}
+
+size_t statement_rows(const struct batch *batch, enum statement_kind kind)
+{
+    size_t count = 0;
+    for (size_t n = 0; statement_row(batch, kind, &n) != NULL; n++)
+        count++;
+    return count;
+}
+
+/* --- parameters ---------------------------------------------------------------------------- */
 
 static void column_put(const struct column *column, const struct row *row, struct params *params)
 {
@@ -116,56 +253,57 @@ static void column_put(const struct column *column, const struct row *row, struc
     }
 }
 
-/* `rows`: as arrays of so many; 0: of a single row, its values. */
-static void columns_put(const struct batch *batch, unsigned kind, size_t rows,
-                        const struct column *columns, size_t count, struct params *params)
+void statement_params(const struct batch *batch, enum statement_kind kind, struct params *params)
 {
-    for (size_t c = 0; c < count; c++) {
-        if (rows == 0)
-            params_element(params, columns[c].element);
-        else
-            params_array(params, columns[c].element, rows);
-        for (size_t i = 0; i < batch->count; i++) {
-            const struct row *row = batch->rows[i];
+    size_t rows = statement_rows(batch, kind);
+    params_clear(params);
+    for (size_t l = 0; l < COLUMN_LISTS; l++)
+        for (size_t c = 0; c < statements[kind].columns[l].count; c++) {
+            const struct column *column = &statements[kind].columns[l].list[c];
+            const struct row *row;
 
-            if (row->kind == kind && row->carrier == NULL)
-                column_put(&columns[c], row, params);
+            params_array(params, column->element, rows);
+            for (size_t n = 0; (row = statement_row(batch, kind, &n)) != NULL; n++)
+                column_put(column, row, params);
+        }
+}
+
+/* Each shard once, in their order: in which a takeover locks them, too. */
+struct fence {
+    bool there[TROTH_SHARDS_MAX];
+    uint32_t epochs[TROTH_SHARDS_MAX];
+    size_t count;
+    bool torn; /* rows of one shard have two epochs: then no fence lets the batch through */
+};
+
+static void fence_make(const struct batch *batch, struct fence *fence)
+{
+    memset(fence, 0, sizeof *fence);
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct row *row = batch->rows[i];
+
+        if (!fence->there[row->shard]) {
+            fence->there[row->shard] = true;
+            fence->epochs[row->shard] = row->record.epoch;
+            fence->count++;
+        } else if (fence->epochs[row->shard] != row->record.epoch) {
+            fence->torn = true;
         }
     }
 }
 
-#define COLUMNS_PUT(columns)                                                                       \
-    columns_put(batch, kind, rows, columns, sizeof(columns) / sizeof(columns)[0], params)
-
-static void kind_put(const struct batch *batch, unsigned kind, size_t rows, struct params *params)
+void statement_fence_params(const struct batch *batch, struct params *params)
 {
-    params_clear(params);
-    if (kind == ROW_DELETE) {
-        COLUMNS_PUT(delete_columns);
-        return;
-    }
-    if (kind == TXN_RECORD_STEP) {
-        COLUMNS_PUT(step_columns);
-        return;
-    }
-    COLUMNS_PUT(common_columns);
-    if (kind == TXN_RECORD_DECISION || kind == TXN_RECORD_OUTCOME)
-        COLUMNS_PUT(event_columns);
-    else if (kind == TXN_RECORD_ATTEMPT)
-        COLUMNS_PUT(attempt_columns);
-    else if (kind == TXN_RECORD_END)
-        COLUMNS_PUT(end_columns);
-}
-
-void statement_params(const struct batch *batch, unsigned kind, struct params *params)
-{
-    kind_put(batch, kind, batch_count_of(batch, kind), params);
-}
-
-void statement_params_of_one(const struct batch *batch, unsigned kind, struct params *params)
-{
-    assert(batch_count_of(batch, kind) == 1);
-    kind_put(batch, kind, 0, params);
+    struct fence fence;
+    fence_make(batch, &fence);
+    params_array(params, PARAM_INT4, fence.count);
+    for (uint32_t shard = 0; shard < TROTH_SHARDS_MAX; shard++)
+        if (fence.there[shard])
+            param_element_int4(params, shard);
+    params_array(params, PARAM_INT4, fence.count);
+    for (uint32_t shard = 0; shard < TROTH_SHARDS_MAX; shard++)
+        if (fence.there[shard])
+            param_element_int4(params, fence.torn ? 0 : fence.epochs[shard]);
 }
 
 void statement_lock_params(const struct batch *batch, struct params *params)

@@ -1,8 +1,10 @@
 /* What became of each row of a batch, from the answers of its statements. */
 #include "verdict.h"
 
+#include <base/number.h>
+#include <base/span.h>
+
 #include "param.h"
-#include "statements.h"
 
 static enum txn_decision standing_read(const PGresult *result, int n)
 {
@@ -25,13 +27,13 @@ static enum txn_verdict verdict_read(const PGresult *result, int n, bool rewritt
     return TXN_ALREADY;
 }
 
-bool verdict_take(struct batch *batch, unsigned kind, const PGresult *result)
+/* One answer for each row. */
+static bool rows_take(struct batch *batch, enum statement_kind kind, const PGresult *result)
 {
-    struct row *rows[JOURNAL_BATCH_ROWS_MAX];
+    struct row *rows[BATCH_ROWS_CAP], *row;
     int count = 0;
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->rows[i]->kind == kind && batch->rows[i]->carrier == NULL)
-            rows[count++] = batch->rows[i];
+    for (size_t n = 0; (row = statement_row(batch, kind, &n)) != NULL; n++)
+        rows[count++] = row;
     if (PQntuples(result) != count || PQnfields(result) != ANSWER_STANDING + 1)
         return false;
     for (int i = 0; i < count; i++) {
@@ -45,4 +47,40 @@ bool verdict_take(struct batch *batch, unsigned kind, const PGresult *result)
         rows[n - 1] = NULL;
     }
     return true;
+}
+
+/* All were written, or it is asked again which. */
+static void written_take(struct batch *batch, enum statement_kind kind, uint64_t written)
+{
+    struct row *row;
+    if (written != statement_rows(batch, kind)) {
+        batch->partly = true;
+        return;
+    }
+    for (size_t n = 0; (row = statement_row(batch, kind, &n)) != NULL; n++) {
+        row->verdict.verdict = TXN_WRITTEN;
+        row->verdict.standing = TXN_UNDECIDED;
+    }
+}
+
+bool verdict_take(struct batch *batch, enum statement_kind kind, PGresult *result)
+{
+    uint64_t written;
+    switch (statement_text(kind, batch->rewritten)->answers) {
+    case ANSWERS_NOTHING:
+        return true;
+    case ANSWERS_TAG:
+        if (number_parse(span_of(PQcmdTuples(result)), UINT64_MAX, &written) != TROTH_OK)
+            return false;
+        written_take(batch, kind, written);
+        return true;
+    case ANSWERS_NUMBER:
+        if (PQntuples(result) != 1)
+            return false;
+        written_take(batch, kind, (uint64_t)field_int8(result, 0, 0));
+        return true;
+    case ANSWERS_ROWS:
+        return rows_take(batch, kind, result);
+    }
+    return false;
 }

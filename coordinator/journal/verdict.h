@@ -4,9 +4,10 @@
 
 #include <libpq-fe.h>
 
-#include "batch.h"
+#include "statements.h"
 
-/* false: the answer does not fit the rows of that kind. */
-bool verdict_take(struct batch *batch, unsigned kind, const PGresult *result);
+/* Into the verdicts of that statement's rows; or into batch->partly, where not all were written.
+ * false: the answer does not fit the rows. */
+bool verdict_take(struct batch *batch, enum statement_kind kind, PGresult *result);
 
 #endif

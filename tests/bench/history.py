@@ -22,24 +22,24 @@ with made as (
     from generate_series(%(first)s::bigint, %(last)s::bigint) n
 ), t as (
     insert into troth.txn (
-        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, state, definition_version, timeout_us,
-        prepare_timeout_us, began_at, ended_at, outcome, definition, input, steps, history
+        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition_version, timeout_us,
+        prepare_timeout_us, began_at, definition, input, members, decision, outcome, decided_at
     )
     select
-        shard, gtid, 1, 1, '2pc', '2pc', false, false, 'ended', 1, 3600000000, 10000000, at, at, 'committed', 'noop',
-        '{"number":' || n || '}', %(steps)s, %(history)s
+        shard, gtid, 1, 1, '2pc', '2pc', false, false, 1, 3600000000, 10000000, at, 'noop', '{"number":' || n || '}',
+        %(members)s, 'commit', 'committed', at
     from made
 )
-insert into troth.decision (shard, gtid, attempt, epoch, decision, outcome, decided_at, members)
-select shard, gtid, 1, 1, 'commit', 'committed', at, %(members)s
+insert into troth.ended (gtid, shard, epoch, ended_at, outcome, steps, history)
+select gtid, shard, 1, at, 'committed', %(steps)s, %(history)s
 from made
 """
 
 
 def fill(cluster, database, rows):
     """What a transaction leaves there is taken from one that has ended."""
-    like = cluster.query(database, "select t.steps, t.history, d.members from troth.txn t join troth.decision d "
-                                   "using (shard, gtid) where t.state = 'ended' and t.definition = 'noop' limit 1")[0]
+    like = cluster.query(database, "select steps, history, members from troth.transaction "
+                                   "where state = 'ended' and definition = 'noop' limit 1")[0]
     steps, history, members = (text if isinstance(text, (str, type(None))) else json.dumps(text) for text in like)
     faults = []
 
@@ -63,7 +63,7 @@ def fill(cluster, database, rows):
 
 
 def ended(cluster, database):
-    return cluster.value(database, "select count(*) from troth.txn where state = 'ended'")
+    return cluster.value(database, "select count(*) from troth.ended")
 
 
 def measure(stage, side, variant, clients):

@@ -131,7 +131,7 @@ class BankRun(TrothTest):
         answers = {key: value for client in self.clients for key, value in client.answers.items()}
         self.assertEqual(len(answers), TRANSFERS // CLIENTS * CLIENTS)
         decisions = dict(self.system.postgres.query(
-            "journal", "select gtid::text, array_agg(decision order by attempt) from troth.decision group by gtid"))
+            "journal", "select gtid::text, array_agg(decision order by attempt) from troth.decided group by gtid"))
         events = self.system.events()
         change = {name: dict.fromkeys(range(1, ACCOUNTS + 1), 0) for name in self.system.names}
         outcomes = {}

@@ -163,17 +163,19 @@ class Bytes(TrothTest):
         definition["steps"].append({**definition["steps"][0], "name": "again"})
         self.assertEqual(trothd.apply(definition).status, 201)
         gtid = trothd.submit("order", {"n": 1}).json["gtid"]
-        wait_until(lambda: self.postgres.value(trothd.name, "select state from troth.txn where gtid = %s", (gtid,)) ==
-                   "ended", 30, "the journal has all of it")
-        columns = [name for (name,) in self.postgres.query(
-            trothd.name, "select column_name from information_schema.columns where table_schema = 'troth' and "
-            "table_name = 'txn' and column_name not in ('gtid', 'began_at') order by 1")]
-        names = ", ".join(columns)
-        self.postgres.execute(
-            trothd.name, f"insert into troth.txn (gtid, began_at, {names}) select (left(gtid::text, 32) || "
-            f"lpad(to_hex(n), 4, '0'))::uuid, began_at - n * interval '1 s', {names} from troth.txn, "
-            "generate_series(1, %s) n where gtid = %s and right(gtid::text, 4) <> lpad(to_hex(n), 4, '0')",
-            (rows, gtid))
+        wait_until(lambda: self.postgres.value(
+            trothd.name, "select state from troth.transaction where gtid = %s", (gtid,)) == "ended", 30,
+            "the journal has all of it")
+        for table in ("txn", "ended"):
+            columns = [name for (name,) in self.postgres.query(
+                trothd.name, "select column_name from information_schema.columns where table_schema = 'troth' and "
+                "table_name = %s and column_name <> 'gtid' order by 1", (table,))]
+            names = ", ".join(columns)
+            self.postgres.execute(
+                trothd.name, f"insert into troth.{table} (gtid, {names}) select (left(gtid::text, 32) || "
+                f"lpad(to_hex(n), 4, '0'))::uuid, {names} from troth.{table}, "
+                "generate_series(1, %s) n where gtid = %s and right(gtid::text, 4) <> lpad(to_hex(n), 4, '0')",
+                (rows, gtid))
         return self.postgres.value(trothd.name, "select count(*) from troth.txn")
 
     def pages(self, trothd, query):

@@ -163,7 +163,7 @@ class FallbackKills(TrothTest):
 
     def settled(self, gtid):
         """It has ended, and the journal has its last write."""
-        return self.value("select state from troth.txn where gtid = %s", gtid) == "ended"
+        return self.value("select state from troth.transaction where gtid = %s", gtid) == "ended"
 
     def value(self, statement, gtid):
         return self.system.postgres.value("journal", statement, (gtid,))
@@ -175,7 +175,7 @@ class FallbackKills(TrothTest):
         if "fallback" in shown:
             self.assertEqual(shown["fallback"]["attempt"], shown["attempt"] - 1, shown)
         decisions = self.system.postgres.query(
-            "journal", "select attempt, decision from troth.decision where gtid = %s and decision = 'commit'", (gtid,))
+            "journal", "select attempt, decision from troth.decided where gtid = %s and decision = 'commit'", (gtid,))
         self.assertLessEqual(len(decisions), 1, decisions)
         self.assertEqual(self.value("select count(*) from troth.outbox where gtid = %s", gtid), 1)
 

@@ -215,8 +215,10 @@ class Proof(TrothTest):
         """What cannot be read in one row is shown empty and named; the others are as they are."""
         gtid = self.ended(self.begin(self.define("saga", act("act"))), "committed")["gtid"]
         wait_until(lambda: self.postgres.value(
-            "journal", "select count(*) from troth.txn where gtid = %s and state = 'ended'", (gtid,)) == 1, 20, "ended")
-        self.postgres.execute("journal", "update troth.txn set steps = '[{', labels = '{' where gtid = %s", (gtid,))
+            "journal", "select count(*) from troth.transaction where gtid = %s and state = 'ended'", (gtid,)) == 1, 20,
+            "ended")
+        self.postgres.execute("journal", "update troth.txn set labels = '{' where gtid = %s", (gtid,))
+        self.postgres.execute("journal", "update troth.ended set steps = '[{' where gtid = %s", (gtid,))
         self.assertEqual(self.trothd.show(gtid)["damaged"], ["labels", "steps"])
         page = self.trothd.get("/v1/transactions?limit=500&payloads=true").json
         listed = {shown["gtid"]: shown for shown in page["transactions"]}

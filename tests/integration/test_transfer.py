@@ -101,7 +101,8 @@ class Transfers(TrothTest):
     def test_the_timeline_is_kept_and_tells_the_order(self):
         gtid = self.system.transfer(6, 6, 1).json["gtid"]
         wait_until(lambda: self.system.postgres.value(
-            "journal", "select state from troth.txn where gtid = %s", (gtid,)) == "ended", 30, "ended in the journal")
+            "journal", "select state from troth.transaction where gtid = %s", (gtid,)) == "ended", 30,
+            "ended in the journal")
         timeline = self.timeline(gtid)
         moments = [(entry["moment"], entry.get("record") or entry.get("op")) for entry in timeline]
         order = [moments.index(("sent", "prepare")), moments.index(("answered", "prepare")),

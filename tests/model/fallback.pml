@@ -49,9 +49,9 @@
  *       an abort that finds nothing leaves a tombstone
  *   [NOINQ] participant-sdk/src/scan.c
  *       a prepared branch asks
- *   [NOWRITEONCE] sql/journal/statements/decision.sql
+ *   [NOWRITEONCE] sql/journal/statements/decide.sql sql/journal/statements/decision.sql
  *       a decision is written once; who comes second gets what stands
- *   [NOEPOCH] sql/journal/statements/decision.sql coordinator/txn/step.c
+ *   [NOEPOCH] sql/journal/statements/fence.sql coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
  *
  * BEHIND: a prepare may do its work before it has the guard's row (working1), and write that behind

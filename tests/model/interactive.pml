@@ -48,7 +48,7 @@
  *   [ORIGINQ] coordinator/txn/inquire.c
  *       commit answers the members on its list; whoever is not there is told aborted; delegated is
  *       undecided, except for the others
- *   [NOEPOCH] sql/journal/statements/decision.sql coordinator/txn/step.c
+ *   [NOEPOCH] sql/journal/statements/fence.sql coordinator/txn/step.c
  *       the journal takes no write of an old leader; whose write was turned down stops */
 #define COMMIT 1
 #define ABORT 2

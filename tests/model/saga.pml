@@ -40,9 +40,9 @@
  *       a refusal leaves a tombstone, or its duplicate may succeed
  *   [NOTOMB] sql/participant/0010_one_guard.sql participant-sdk/src/phase2.c
  *       a compensation that finds nothing leaves a tombstone
- *   [NOEPOCH] sql/journal/statements/decision.sql coordinator/txn/step.c
+ *   [NOEPOCH] sql/journal/statements/fence.sql coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
- *   [NOWRITEONCE] sql/journal/statements/decision.sql
+ *   [NOWRITEONCE] sql/journal/statements/decide.sql sql/journal/statements/decision.sql
  *       a turn and an outcome are not both written (taken away with NOPIVOT)
  *
  * Variants that keep every rule:

@@ -37,11 +37,11 @@
  *       what was accepted is driven again as a new attempt; one write ends the old, begins the new
  *   [ORIGINQ] coordinator/txn/inquire.c
  *       a row without decision is undecided: an older epoch in the gtid does not make it aborted
- *   [NOEPOCH] sql/journal/statements/decision.sql coordinator/txn/step.c
+ *   [NOEPOCH] sql/journal/statements/fence.sql coordinator/txn/step.c
  *       the journal takes no write under an old epoch; whose write was turned down stops
- *   [UNLOCKED] sql/journal/statements/decision.sql
+ *   [UNLOCKED] sql/journal/statements/fence.sql
  *       the epoch's row is locked from the check to the commit, so that a takeover waits
- *   [NOWRITEONCE] sql/journal/statements/decision.sql
+ *   [NOWRITEONCE] sql/journal/statements/decide.sql sql/journal/statements/decision.sql
  *       a decision is written once; who comes second gets what stands
  *   [READPROVES] coordinator/journal/lane.c
  *       an unknown COMMIT is written again; a row that is not seen is never "not written"

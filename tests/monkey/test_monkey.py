@@ -263,7 +263,8 @@ class World:
         wait_until(lambda: not self.postgres.prepared(), seconds, "no prepared transaction is left")
         wait_until(lambda: node.get("/readyz").json["open_transactions"] == 0, seconds, "no transaction is open")
         wait_until(lambda: self.postgres.value(
-            "journal", "select count(*) from troth.txn where state <> 'ended'") == 0, seconds, "the journal agrees")
+            "journal", "select count(*) from troth.transaction where state <> 'ended'") == 0, seconds,
+            "the journal agrees")
         wait_until(lambda: self.postgres.value("journal", "select count(*) from troth.outbox") == 0, seconds,
                    "the outbox is empty")
 
@@ -309,7 +310,7 @@ class Monkey(TrothTest):
 
     def read_journal(self):
         """gtid -> (label, outcome)"""
-        rows = self.world.postgres.query("journal", "select gtid::text, labels, outcome from troth.txn")
+        rows = self.world.postgres.query("journal", "select gtid::text, labels, outcome from troth.transaction")
         return {gtid: (json.loads(labels)["monkey"] if labels else None, outcome) for gtid, labels, outcome in rows}
 
     def check_answers(self):

@@ -99,7 +99,7 @@ class System:
         return sum(self.postgres.value(name, "select sum(balance) from account") for name in self.names)
 
     def decision(self, gtid):
-        rows = self.journal.query("journal", "select decision from troth.decision where gtid = %s", (gtid,))
+        rows = self.journal.query("journal", "select decision from troth.decided where gtid = %s", (gtid,))
         assert len(rows) <= 1, rows
         return rows[0][0] if rows else None
 
@@ -109,7 +109,8 @@ class System:
         wait_until(lambda: self.trothd.get("/readyz").json["open_transactions"] == 0, seconds,
                    "no transaction is open")
         wait_until(lambda: self.journal.value(
-            "journal", "select count(*) from troth.txn where state <> 'ended'") == 0, seconds, "the journal agrees")
+            "journal", "select count(*) from troth.transaction where state <> 'ended'") == 0, seconds,
+            "the journal agrees")
         if self.kafka:
             wait_until(lambda: self.journal.value("journal", "select count(*) from troth.outbox") == 0, seconds,
                        "the outbox is empty")

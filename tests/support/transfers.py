@@ -89,7 +89,7 @@ class Transfers:
             rows = dict(self.system.postgres.query(name, "select id, balance from account"))
             assert rows == balances, (name, rows, balances)
         decisions = collections.defaultdict(set)
-        for gtid, decision in self.system.journal.query("journal", "select gtid::text, decision from troth.decision"):
+        for gtid, decision in self.system.journal.query("journal", "select gtid::text, decision from troth.decided"):
             decisions[gtid].add(decision)
         known = {gtid for gtid, in self.system.journal.query("journal", "select gtid::text from troth.txn")}
         forgotten = set().union(*(client.accepted for client in self.clients)) - known - decisions.keys()

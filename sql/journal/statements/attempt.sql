@@ -10,41 +10,23 @@
 -- $3  epoch: under which it is written
 -- $4  attempt
 -- $5  protocol
--- $6  mode
--- $7  interactive
--- $8  accepted
--- $9  definition
--- $10 definition_version
--- $11 input
--- $12 labels
--- $13 key: the idempotency key, or null
--- $14 hash: of the request under that key
--- $15 traceparent
--- $16 timeout_us
--- $17 prepare_timeout_us
--- $18 began_at
--- $19 at: of this record
--- $20 members
--- $21 delegated: the branch that decides, 0 for none
--- $22 decision
--- $23 outcome
--- $24 failure
--- $25 fallback: why two-phase commit was given up, or null
+-- $6  at: of this record
+-- $7  members
+-- $8  delegated: the branch that decides, 0 for none
+-- $9  decision
+-- $10 outcome
+-- $11 failure
+-- $12 fallback: why two-phase commit was given up, or null
 prepare troth_attempt (
-    int4[], uuid[], int4[], int4[], text[], text[], bool[], bool[], text[], int8[], text[],
-    text[], text[], text[], text[], int8[], int8[], timestamptz[], timestamptz[], text[], int4[],
-    text[], text[], text[], text[]
+    int4[], uuid[], int4[], int4[], text[], timestamptz[], text[], int4[], text[], text[], text[],
+    text[]
 ) as
 with r as materialized (
     select * from unnest(
-        $1::int4[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::bool[],
-        $8::bool[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::text[],
-        $15::text[], $16::int8[], $17::int8[], $18::timestamptz[], $19::timestamptz[],
-        $20::text[], $21::int4[], $22::text[], $23::text[], $24::text[], $25::text[]
+        $1::int4[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::timestamptz[], $7::text[],
+        $8::int4[], $9::text[], $10::text[], $11::text[], $12::text[]
     ) with ordinality as r(
-        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
-        definition_version, input, labels, key, hash, traceparent, timeout_us,
-        prepare_timeout_us, began_at, at, members, delegated, decision, outcome, failure,
+        shard, gtid, epoch, attempt, protocol, at, members, delegated, decision, outcome, failure,
         fallback, n
     )
 ), s as materialized (
@@ -59,32 +41,19 @@ with r as materialized (
         r.failure
     from r
     where ((r.shard, r.epoch) in (select shard, epoch from s)) is true
+        and (
+            select p.decision is null or p.attempt <> r.attempt from troth.txn p
+            where p.gtid = r.gtid and p.shard = r.shard
+        )
     on conflict do nothing
     returning gtid
 ), t as (
-    insert into troth.txn as t (
-        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
-        definition_version, input, labels, idempotency_key, request_hash, traceparent,
-        timeout_us, prepare_timeout_us, began_at, delegated_branch, members, state, fallback
-    )
-    select
-        r.shard, r.gtid, r.epoch, r.attempt + 1, r.protocol, r.mode, r.interactive, r.accepted,
-        r.definition, r.definition_version, r.input, r.labels, r.key, r.hash, r.traceparent,
-        r.timeout_us, r.prepare_timeout_us, r.began_at, 0, r.members, 'open', r.fallback
+    update troth.txn t set
+        attempt = r.attempt + 1, protocol = r.protocol, members = r.members, delegated_branch = 0,
+        fallback = coalesce(r.fallback, t.fallback), epoch = r.epoch
     from r
-    where ((r.shard, r.epoch) in (select shard, epoch from s)) is true
+    where t.gtid = r.gtid and t.shard = r.shard and t.attempt <= r.attempt
         and (r.gtid in (select gtid from d)) is true
-    on conflict (shard, gtid) do update set
-        attempt = excluded.attempt, protocol = excluded.protocol, members = excluded.members,
-        delegated_branch = 0, fallback = coalesce(excluded.fallback, t.fallback),
-        epoch = excluded.epoch
-    where t.state = 'open' and t.attempt < excluded.attempt
-), k as (
-    insert into troth.idempotency (shard, key, gtid, request_hash, began_at)
-    select r.shard, r.key, r.gtid, r.hash, r.began_at
-    from r
-    where r.key is not null and ((r.shard, r.epoch) in (select shard, epoch from s)) is true
-    on conflict do nothing
 )
 select
     r.n::int4,
@@ -92,11 +61,17 @@ select
     r.gtid in (select gtid from d),
     case when r.gtid in (select gtid from d) then null else (
         select true from troth.decision p
-        where p.shard = r.shard and p.gtid = r.gtid and p.attempt = r.attempt and p.epoch = r.epoch
+        where p.gtid = r.gtid and p.shard = r.shard and p.attempt = r.attempt and p.epoch = r.epoch
             and p.decision = r.decision
     ) end,
-    case when r.gtid in (select gtid from d) then null else (
-        select p.decision from troth.decision p
-        where p.shard = r.shard and p.gtid = r.gtid and p.attempt = r.attempt
+    case when r.gtid in (select gtid from d) then null else coalesce(
+        (
+            select p.decision from troth.txn p
+            where p.gtid = r.gtid and p.shard = r.shard and p.attempt = r.attempt
+        ),
+        (
+            select p.decision from troth.decision p
+            where p.gtid = r.gtid and p.shard = r.shard and p.attempt = r.attempt
+        )
     ) end
 from r;

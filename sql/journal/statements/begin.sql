@@ -1,8 +1,6 @@
--- begin: a transaction is known. Written again by an interactive transaction whose member list grew; behind
--- a decision of its attempt it changes nothing.
--- One array a column, of the rows of a batch. The rows of their shards are locked FOR SHARE to the commit
--- [UNLOCKED]; only rows whose epoch is their shard's are written [NOEPOCH]; one answer for each. docs/journal.md
--- says what all statements of this shape have in common.
+-- begin: a transaction is known; with the branch that decides, where it is delegated at once. Written again by an
+-- interactive transaction whose member list grew. What it does not write, begin_again.sql is asked about.
+-- Behind fence.sql, which has looked at the epochs. One array a column, of the rows of a batch.
 --
 -- $1  shard
 -- $2  gtid
@@ -22,68 +20,34 @@
 -- $16 timeout_us
 -- $17 prepare_timeout_us
 -- $18 began_at
--- $19 at: of this record
--- $20 members
--- $21 delegated: the branch that decides, 0 for none
--- $22 decision
--- $23 outcome
--- $24 failure
+-- $19 members
+-- $20 delegated: the branch that decides, 0 for none
 prepare troth_begin (
-    int4[], uuid[], int4[], int4[], text[], text[], bool[], bool[], text[], int8[], text[],
-    text[], text[], text[], text[], int8[], int8[], timestamptz[], timestamptz[], text[], int4[],
-    text[], text[], text[]
+    int4[], uuid[], int4[], int4[], text[], text[], bool[], bool[], text[], int8[], text[], text[],
+    text[], text[], text[], int8[], int8[], timestamptz[], text[], int4[]
 ) as
-with r as materialized (
-    select * from unnest(
-        $1::int4[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::bool[],
-        $8::bool[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::text[],
-        $15::text[], $16::int8[], $17::int8[], $18::timestamptz[], $19::timestamptz[],
-        $20::text[], $21::int4[], $22::text[], $23::text[], $24::text[]
-    ) with ordinality as r(
-        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
-        definition_version, input, labels, key, hash, traceparent, timeout_us,
-        prepare_timeout_us, began_at, at, members, delegated, decision, outcome, failure, n
-    )
-), s as materialized (
-    select shard, epoch from troth.shard where shard = any($1) for share
-), t as (
-    insert into troth.txn as t (
-        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
-        definition_version, input, labels, idempotency_key, request_hash, traceparent,
-        timeout_us, prepare_timeout_us, began_at, delegated_branch, members, state
-    )
-    select
-        r.shard, r.gtid, r.epoch, r.attempt, r.protocol, r.mode, r.interactive, r.accepted,
-        r.definition, r.definition_version, r.input, r.labels, r.key, r.hash, r.traceparent,
-        r.timeout_us, r.prepare_timeout_us, r.began_at, r.delegated, r.members, 'open'
-    from r
-    where ((r.shard, r.epoch) in (select shard, epoch from s)) is true
-        and (
-            select p.decision from troth.decision p
-            where p.shard = r.shard and p.gtid = r.gtid and p.attempt = r.attempt
-        ) is null
-    on conflict (shard, gtid) do update set
-        members = excluded.members, epoch = excluded.epoch
-    where t.state = 'open' and t.attempt = excluded.attempt
-    returning gtid
-), k as (
-    insert into troth.idempotency (shard, key, gtid, request_hash, began_at)
-    select r.shard, r.key, r.gtid, r.hash, r.began_at
-    from r
-    where r.key is not null and ((r.shard, r.epoch) in (select shard, epoch from s)) is true
-    on conflict do nothing
+insert into troth.txn as t (
+    shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
+    definition_version, input, labels, idempotency_key, request_hash, traceparent, timeout_us,
+    prepare_timeout_us, began_at, members, delegated_branch
 )
 select
-    r.n::int4,
-    ((r.shard, r.epoch) in (select shard, epoch from s)) is true,
-    r.gtid in (select gtid from t),
-    case when r.gtid in (select gtid from t) then null else (
-        select true from troth.txn p
-        where p.shard = r.shard and p.gtid = r.gtid and p.epoch = r.epoch
-            and p.members is not distinct from r.members
-    ) end,
-    case when r.gtid in (select gtid from t) then null else (
-        select p.decision from troth.decision p
-        where p.shard = r.shard and p.gtid = r.gtid and p.attempt = r.attempt
-    ) end
-from r;
+    r.shard, r.gtid, r.epoch, r.attempt, r.protocol, r.mode, r.interactive, r.accepted,
+    r.definition, r.definition_version, r.input, r.labels, r.key, r.hash, r.traceparent,
+    r.timeout_us, r.prepare_timeout_us, r.began_at, r.members, r.delegated
+from unnest(
+    $1::int4[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::bool[], $8::bool[],
+    $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+    $16::int8[], $17::int8[], $18::timestamptz[], $19::text[], $20::int4[]
+) as r(
+    shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
+    definition_version, input, labels, key, hash, traceparent, timeout_us, prepare_timeout_us,
+    began_at, members, delegated
+)
+on conflict (gtid, shard) do update set
+    members = excluded.members, delegated_branch = excluded.delegated_branch, epoch = excluded.epoch
+where t.attempt = excluded.attempt and t.decision is null and t.delegated_branch = 0
+    and not exists (
+        select from troth.decision p
+        where p.gtid = t.gtid and p.shard = t.shard and p.attempt = t.attempt
+    );

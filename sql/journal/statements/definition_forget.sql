@@ -11,8 +11,16 @@ with n as materialized (
     delete from troth.definition as d using n
     where name = $2 and version = $3 and deleted_at is not null
         and not exists (
+            select from troth.open as o join troth.txn as t using (gtid, shard)
+            where t.definition = d.name and t.definition_version = d.version
+        )
+        and not exists (
             select from troth.txn as t
-            where t.state = 'open' and t.definition = d.name and t.definition_version = d.version
+            where t.gtid > (select s.swept from troth.shard as s order by s.swept limit 1)
+                and t.definition = d.name and t.definition_version = d.version
+                and not exists (
+                    select from troth.ended as e where e.gtid = t.gtid and e.shard = t.shard
+                )
         )
     returning name
 )

@@ -8,15 +8,20 @@ prepare troth_inquire (int4, uuid, int4) as
 select
     s.epoch, s.forgotten,
     greatest(t.attempt, (
-        select max(a.attempt) from troth.decision a where a.shard = $1 and a.gtid = $2
+        select max(a.attempt) from troth.decision a where a.gtid = $2 and a.shard = $1
     )),
     t.gtid, t.attempt, t.protocol, t.mode, t.interactive, t.accepted, t.definition,
     t.definition_version, t.input, t.labels, t.idempotency_key, t.request_hash, t.traceparent,
     t.timeout_us, t.prepare_timeout_us, t.began_at,
-    coalesce(d.delegated_branch, t.delegated_branch), d.decision, coalesce(t.outcome, d.outcome),
-    coalesce(d.members, t.members), coalesce(t.failure, d.failure), t.state, t.steps, t.history,
-    t.ended_at, d.decided_at, t.fallback
+    coalesce(d.delegated_branch, t.delegated_branch),
+    coalesce(case when t.attempt = $3 then t.decision end, d.decision),
+    coalesce(e.outcome, t.outcome, d.outcome), coalesce(d.members, t.members),
+    coalesce(e.failure, t.failure, d.failure),
+    case when e.gtid is null then coalesce(t.state, 'open') else 'ended' end,
+    coalesce(e.steps, t.steps), coalesce(e.history, t.history), coalesce(e.ended_at, t.ended_at),
+    coalesce(t.decided_at, d.decided_at), t.fallback
 from troth.shard s
-left join troth.txn t on t.shard = s.shard and t.gtid = $2
-left join troth.decision d on d.shard = s.shard and d.gtid = $2 and d.attempt = $3
+left join troth.txn t on t.gtid = $2 and t.shard = s.shard
+left join troth.decision d on d.gtid = $2 and d.shard = s.shard and d.attempt = $3
+left join troth.ended e on e.gtid = $2 and e.shard = s.shard
 where s.shard = $1;

@@ -128,10 +128,41 @@ static void on_state(void *arg, enum journal_state state, const char *why)
     snprintf(node->why, sizeof node->why, "%s", why);
 }
 
+static size_t begun_find(const struct node *node, const troth_gtid *gtid)
+{
+    size_t i = node->begun.count;
+    while (i > 0 && !troth_gtid_equal(&node->begun.list[i - 1].gtid, gtid))
+        i--;
+    return i; /* from 1; 0: none */
+}
+
+static void begun_add(struct node *node, const troth_gtid *gtid, bool hidden)
+{
+    struct begun_list *begun = &node->begun;
+    if (begun->count == begun->cap) {
+        begun->cap = begun->cap == 0 ? 64 : begun->cap * 2;
+        begun->list = realloc(begun->list, begun->cap * sizeof *begun->list);
+        ck_assert_ptr_nonnull(begun->list);
+    }
+    begun->list[begun->count].gtid = *gtid;
+    begun->list[begun->count++].hidden = hidden;
+}
+
+static bool verdict_is_hidden(struct node *node, const struct journal_verdict *verdict)
+{
+    size_t i = begun_find(node, &verdict->gtid);
+    if (verdict->kind != TXN_RECORD_BEGIN || i == 0 || !node->begun.list[i - 1].hidden)
+        return false;
+    node->begun.list[i - 1].hidden = false;
+    return true;
+}
+
 static void on_verdict(void *arg, const struct journal_verdict *verdict)
 {
     struct node *node = arg;
     struct verdict_list *verdicts = &node->verdicts;
+    if (verdict_is_hidden(node, verdict))
+        return;
     if (verdicts->count == verdicts->cap) {
         verdicts->cap = verdicts->cap == 0 ? 256 : verdicts->cap * 2;
         verdicts->list = realloc(verdicts->list, verdicts->cap * sizeof *verdicts->list);
@@ -243,6 +274,8 @@ void node_stop(struct node *node)
     journal_destroy(node->journal);
     node->journal = NULL;
     free(node->verdicts.list);
+    free(node->begun.list);
+    node->begun = (struct begun_list){0};
     node->verdicts = (struct verdict_list){0};
     for (size_t i = 0; i < world->nodes_count; i++)
         if (world->nodes[i] == node)
@@ -345,6 +378,18 @@ void sample_make(struct sample *sample, struct node *node, troth_gtid gtid,
 
 void sample_append(struct node *node, const struct sample *sample)
 {
+    bool begins = sample->record.kind == TXN_RECORD_BEGIN;
+    struct sample begin;
+    if (begun_find(node, &sample->origin.gtid) == 0) {
+        begun_add(node, &sample->origin.gtid, !begins);
+        if (!begins) {
+            sample_make(&begin, node, sample->origin.gtid, TXN_RECORD_BEGIN);
+            begin.origin = sample->origin;
+            begin.record.protocol = sample->record.protocol;
+            begin.record.attempt = sample->record.attempt;
+            ck_assert_int_eq(journal_append(node->journal, &begin.record, NULL), TROTH_OK);
+        }
+    }
     ck_assert_int_eq(journal_append(node->journal, &sample->record,
                                     sample->record.publishes ? &sample->event : NULL),
                      TROTH_OK);

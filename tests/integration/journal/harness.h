@@ -16,6 +16,16 @@ struct verdict_list {
     size_t count, cap;
 };
 
+/* Transactions that have a BEGIN. Most tests are about what comes behind it: where one was made for
+ * them, its verdict is not theirs to see. */
+struct begun_list {
+    struct {
+        troth_gtid gtid;
+        bool hidden;
+    } * list;
+    size_t count, cap;
+};
+
 struct loaded {
     troth_gtid gtid;
     uint32_t attempt;
@@ -43,6 +53,7 @@ struct node {
     struct journal *journal;
     char conninfo[256];
     struct verdict_list verdicts;
+    struct begun_list begun;
     struct loaded loaded[64];
     size_t loaded_count;
     struct outbox_seen outbox[64];
@@ -122,6 +133,7 @@ struct sample {
  * and an OUTCOME. */
 void sample_make(struct sample *sample, struct node *node, troth_gtid gtid,
                  enum txn_record_kind kind);
+/* Behind a BEGIN, which is made where this node has not seen one, and has no verdict here. */
 void sample_append(struct node *node, const struct sample *sample);
 /* Both, for a commit decision or another kind as it comes. */
 void append(struct node *node, troth_gtid gtid, enum txn_record_kind kind);

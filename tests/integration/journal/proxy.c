@@ -13,7 +13,7 @@ struct proxy_pair {
     struct proxy_pair *next;
     struct proxy *proxy;
     struct bufferevent *client, *server;
-    bool lane; /* it has prepared the statement "decision" */
+    bool lane; /* it has prepared the statement "fence" */
     bool dead;
     enum proxy_swallow swallow;
 };
@@ -29,7 +29,7 @@ static void pair_kill(struct proxy_pair *pair)
 
 static void pair_look(struct proxy_pair *pair, struct evbuffer *input)
 {
-    struct evbuffer_ptr found = evbuffer_search(input, "decision\0", 9, NULL);
+    struct evbuffer_ptr found = evbuffer_search(input, "fence\0", 6, NULL);
     pair->lane = pair->lane || found.pos >= 0;
 }
 

@@ -49,7 +49,7 @@ static void half_dead(enum proxy_swallow swallow)
     world_wait(&world, is_writable(&node));
     journal_stats(node.journal, &stats);
     ck_assert_uint_eq(stats.unknown_commits, 1);
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 2);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided"), 2);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 2);
     ck_assert_int_eq(world_number(&world, "select max(epoch) from troth.shard"), 1);
     proxy_finish(&proxy);

@@ -113,7 +113,8 @@ START_TEST(deleted_definitions_are_hidden)
                        "false, true, 'open', now(), 'transfer', 1)");
     ck_assert_int_eq(forget(&world, &node, "transfer", 1), TROTH_ERROR_NOT_FOUND);
     ck_assert_uint_eq(load(&world, &node).count, 1);
-    world_exec(&world, "update troth.txn set state = 'ended'");
+    world_exec(&world, "insert into troth.ended (gtid, shard, epoch, ended_at) select gtid, shard, "
+                       "1, now() from troth.txn");
     ck_assert_int_eq(forget(&world, &node, "transfer", 1), 0);
     ck_assert_uint_eq(load(&world, &node).count, 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":1}"), 0);

@@ -24,9 +24,7 @@ static void append_as(struct node *node, troth_gtid gtid, enum txn_record_kind k
     sample.record.decision = decision;
     sample.record.outcome = outcome;
     sample.record.publishes = outcome != TXN_OUTCOME_NONE;
-    ck_assert_int_eq(journal_append(node->journal, &sample.record,
-                                    sample.record.publishes ? &sample.event : NULL),
-                     0);
+    sample_append(node, &sample);
 }
 
 /* A new leader gets back what the steps did, in their order and byte for byte; the turn is there

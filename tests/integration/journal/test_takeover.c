@@ -30,7 +30,7 @@ START_TEST(fenced_by_an_epoch)
         ck_assert_int_eq(node.verdicts.list[i].verdict, TXN_FENCED);
     ck_assert_int_eq(journal_state(node.journal), JOURNAL_FENCED);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.txn"), 1);
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 1);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided"), 1);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.record"), 0);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 1);
     ck_assert_int_eq(journal_append(node.journal, &sample.record, &sample.event),
@@ -58,7 +58,7 @@ START_TEST(fenced_by_an_epoch_it_waited_for)
     world_exec(&world, "commit");
     world_wait(&world, node.verdicts.count == 1);
     ck_assert_int_eq(node.verdicts.list[0].verdict, TXN_FENCED);
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 0);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided"), 0);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 0);
     world_finish(&world);
 }
@@ -132,7 +132,7 @@ START_TEST(takeover_with_a_batch_in_flight)
     world_init(&world, false);
     node_lead(&world, &first);
     world_exec(&world, "begin");
-    world_exec(&world, "lock table troth.decision in access exclusive mode");
+    world_exec(&world, "lock table troth.txn in access exclusive mode");
     append(&first, sample_gtid(&first, 0, 1), TXN_RECORD_DECISION);
     append(&first, sample_gtid(&first, 9, 2), TXN_RECORD_DECISION);
     world_wait(&world, world_number(&world, "select count(*) from pg_stat_activity where "
@@ -150,7 +150,7 @@ START_TEST(takeover_with_a_batch_in_flight)
     append(&second, sample_gtid(&second, 0, 1), TXN_RECORD_DECISION);
     world_wait(&world, second.verdicts.count == 1);
     ck_assert_int_eq(second.verdicts.list[0].verdict, TXN_WRITTEN);
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 1);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided"), 1);
     ck_assert_uint_eq(second.loaded_count, 0);
     world_finish(&world);
 }
@@ -177,7 +177,7 @@ START_TEST(cut_off_past_the_lease)
     world_wait(&world, journal_state(a.journal) == JOURNAL_FENCED);
     ck_assert_uint_eq(a.verdicts.count, 1);
     ck_assert_int_eq(a.verdicts.list[0].verdict, TXN_FENCED);
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 0);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided"), 0);
     ck_assert_int_eq(journal_state(b.journal), JOURNAL_LEADING);
     proxy_finish(&proxy);
     world_finish(&world);
@@ -293,6 +293,12 @@ START_TEST(loads_without_reading_history)
                "insert into troth.txn select (n % 16)::int, gen_random_uuid(), 1, 1, '2pc', "
                "'2pc', false, false, 'ended', 0, 1, 0, 0, clock_timestamp(), "
                "clock_timestamp(), 'committed' from generate_series(1, 20000) n");
+    world_exec(&world, "insert into troth.ended (gtid, shard, epoch, ended_at) select gtid, shard, "
+                       "1, now() from troth.txn where state = 'ended'");
+    world_exec(&world, "insert into troth.open select gtid, shard from troth.txn where state is "
+                       "null");
+    world_exec(&world, "update troth.shard set swept = (select gtid from troth.txn order by gtid "
+                       "desc limit 1)");
     world_exec(&world, "analyze troth.txn");
     node_stop(&a);
     world_wait(&world, world_number(&world, "select count(*) from pg_stat_activity where "
@@ -303,7 +309,7 @@ START_TEST(loads_without_reading_history)
     ck_assert_uint_eq(b.loaded_count, 1);
     node_stop(&b);
     world_wait(&world, world_number(&world, "select idx_scan from pg_stat_user_indexes where "
-                                            "indexrelname = 'txn_open'") > 0);
+                                            "indexrelname = 'open_pkey'") > 0);
     ck_assert_int_eq(world_number(&world, "select seq_tup_read from pg_stat_user_tables where "
                                           "relname = 'txn'"),
                      0);

@@ -41,7 +41,7 @@ static void bombard(struct world *world, struct node *node, uint64_t count,
         ck_assert_uint_eq(node_verdicts_of(node, &gtid, TXN_RECORD_BEGIN), 1);
         ck_assert_uint_eq(node_verdicts_of(node, &gtid, TXN_RECORD_DECISION), 1);
     }
-    ck_assert_int_eq(world_number(world, "select count(*) from troth.decision"), (long)count);
+    ck_assert_int_eq(world_number(world, "select count(*) from troth.decided"), (long)count);
     ck_assert_int_eq(world_number(world, "select count(*) from troth.txn"), (long)count);
     ck_assert_int_eq(world_number(world, "select count(*) from troth.record"), (long)count);
     ck_assert_int_eq(world_number(world, "select count(*) from troth.outbox"), (long)count);
@@ -185,7 +185,7 @@ START_TEST(warning_at_commit)
     world_exec(&world, "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = "
                        "'SyncRep' and application_name like 'troth:%:lane:%'");
     world_wait(&world, (journal_stats(node.journal, &stats), stats.unknown_commits == 1));
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 1);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided"), 1);
     ck_assert_uint_eq(node.verdicts.count, 0);
     world_wait(&world, lane_waits(&world));
     ck_assert_uint_eq(node.verdicts.count, 0);

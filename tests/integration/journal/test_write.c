@@ -34,9 +34,9 @@ START_TEST(writes_a_life)
     }
     ck_assert_str_eq(world_text(&world,
                                 "select state || ' ' || outcome || ' ' || attempt || ' ' || "
-                                "(ended_at is not null) from troth.txn"),
+                                "(ended_at is not null) from troth.transaction"),
                      "ended mixed 1 true");
-    ck_assert_str_eq(world_text(&world, "select decision || ' ' || outcome from troth.decision"),
+    ck_assert_str_eq(world_text(&world, "select decision || ' ' || outcome from troth.decided"),
                      "commit committed");
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 2);
     world_finish(&world);
@@ -63,8 +63,12 @@ START_TEST(says_what_stands)
     expect(&node, gtid, TXN_RECORD_DECISION, TXN_ALREADY, TXN_COMMIT);
     sample_make(&other, &node, gtid, TXN_RECORD_ATTEMPT);
     sample_append(&node, &other);
-    append(&node, gtid, TXN_RECORD_BEGIN);
-    append(&node, gtid, TXN_RECORD_DELEGATE);
+    sample_make(&other, &node, gtid, TXN_RECORD_BEGIN);
+    other.record.members = text_span("[1,2,3]");
+    sample_append(&node, &other);
+    sample_make(&other, &node, gtid, TXN_RECORD_DELEGATE);
+    other.record.delegated_branch = 1;
+    sample_append(&node, &other);
     world_wait(&world, node.verdicts.count == 5);
     expect(&node, gtid, TXN_RECORD_ATTEMPT, TXN_ALREADY, TXN_COMMIT);
     expect(&node, gtid, TXN_RECORD_BEGIN, TXN_ALREADY, TXN_COMMIT);
@@ -150,9 +154,10 @@ START_TEST(coalesces_begin_and_decision)
     ck_assert_int_eq(node.verdicts.list[2].kind, TXN_RECORD_END);
     for (size_t i = 0; i < 3; i++)
         ck_assert_int_eq(node.verdicts.list[i].verdict, TXN_WRITTEN);
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.txn t join troth.decision d "
-                                          "using (shard, gtid) where t.state = 'ended' "
-                                          "and t.steps is not null and d.members is not null"),
+    ck_assert_int_eq(world_number(&world,
+                                  "select count(*) from troth.transaction t join troth.decided d "
+                                  "using (shard, gtid) where t.state = 'ended' "
+                                  "and t.steps is not null and d.members is not null"),
                      1);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 1);
     world_finish(&world);
@@ -172,7 +177,7 @@ START_TEST(coalesces_begin_and_end)
     append(&node, gtid, TXN_RECORD_END);
     world_wait(&world, node.verdicts.count == 2);
     ck_assert_str_eq(world_text(&world, "select state || ' ' || (members like '%bank_b%') "
-                                        "from troth.txn"),
+                                        "from troth.transaction"),
                      "ended true");
     world_finish(&world);
 }
@@ -258,7 +263,7 @@ START_TEST(a_thousand_decisions_in_few_batches)
     ck_assert_uint_eq(after.rows - before.rows, 2000);
     for (size_t i = 0; i < 2000; i++)
         ck_assert_int_eq(node.verdicts.list[i].verdict, TXN_WRITTEN);
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision d join troth.txn t "
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided d join troth.txn t "
                                           "using (shard, gtid) join troth.outbox o using "
                                           "(shard, gtid)"),
                      1000);
@@ -290,8 +295,9 @@ START_TEST(the_key_comes_with_the_first_row)
         sample.origin.request_hash = text_span("00ff");
         sample_append(&node, &sample);
         world_wait(&world, node.verdicts.count == i + 1);
-        ck_assert_int_eq(world_number(&world, "select count(*) from troth.idempotency "
-                                              "where request_hash = '00ff'"),
+        ck_assert_int_eq(world_number(&world, "select count(*) from troth.txn where "
+                                              "idempotency_key is not null and "
+                                              "request_hash = '00ff'"),
                          (long)i + 1);
     }
     world_finish(&world);
@@ -345,12 +351,12 @@ START_TEST(a_poisoned_row_stops_nobody_else)
     ck_assert_uint_eq(node_verdicts_of(&node, &poisoned, TXN_RECORD_END), 0);
     ck_assert(troth_gtid_equal(&node.refused[0], &poisoned));
     ck_assert(troth_gtid_equal(&node.refused[1], &poisoned));
-    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decision"), 100);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.decided"), 100);
     ck_assert_int_eq(world_number(&world, "select count(*) from troth.outbox"), 100);
     append(&node, poisoned, TXN_RECORD_OUTCOME);
     append(&node, sample_gtid(&node, 1, 501), TXN_RECORD_DECISION);
     world_wait(&world, node.refused_count == 3 &&
-                           world_number(&world, "select count(*) from troth.decision") == 101);
+                           world_number(&world, "select count(*) from troth.decided") == 101);
     ck_assert_int_eq(journal_state(node.journal), JOURNAL_LEADING);
     world_finish(&world);
 }

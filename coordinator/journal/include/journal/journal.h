@@ -25,7 +25,7 @@ struct event_base;
 struct journal;
 struct resolver;
 
-#define JOURNAL_SCHEMA_VERSION 5
+#define JOURNAL_SCHEMA_VERSION 6
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
@@ -217,7 +217,7 @@ struct journal_filter {
     bool has_range;          /* of gtids, both ends included */
     troth_gtid first, last;
     bool has_cursor;
-    troth_gtid cursor; /* continue behind this one; newest first, by began_at then gtid */
+    troth_gtid cursor; /* continue behind this one; the newest first: by gtid */
     uint32_t limit;    /* 1 … 1000 */
     /* Rows come with input, members, steps and history; else these are absent, and are not read. */
     bool payloads;

@@ -1,0 +1,83 @@
+-- begin_again: as begin.sql, with an answer for each row. Behind a decision of its attempt it changes nothing.
+-- One array a column, of the rows of a batch. The rows of their shards are locked FOR SHARE to the commit
+-- [UNLOCKED]; only rows whose epoch is their shard's are written [NOEPOCH]; one answer for each. docs/journal.md
+-- says what all statements of this shape have in common.
+--
+-- $1  shard
+-- $2  gtid
+-- $3  epoch: under which it is written
+-- $4  attempt
+-- $5  protocol
+-- $6  mode
+-- $7  interactive
+-- $8  accepted
+-- $9  definition
+-- $10 definition_version
+-- $11 input
+-- $12 labels
+-- $13 key: the idempotency key, or null
+-- $14 hash: of the request under that key
+-- $15 traceparent
+-- $16 timeout_us
+-- $17 prepare_timeout_us
+-- $18 began_at
+-- $19 members
+-- $20 delegated: the branch that decides, 0 for none
+prepare troth_begin_again (
+    int4[], uuid[], int4[], int4[], text[], text[], bool[], bool[], text[], int8[], text[], text[],
+    text[], text[], text[], int8[], int8[], timestamptz[], text[], int4[]
+) as
+with r as materialized (
+    select * from unnest(
+        $1::int4[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::bool[],
+        $8::bool[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::text[],
+        $15::text[], $16::int8[], $17::int8[], $18::timestamptz[], $19::text[], $20::int4[]
+    ) with ordinality as r(
+        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
+        definition_version, input, labels, key, hash, traceparent, timeout_us, prepare_timeout_us,
+        began_at, members, delegated, n
+    )
+), s as materialized (
+    select shard, epoch from troth.shard where shard = any($1) for share
+), t as (
+    insert into troth.txn as t (
+        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
+        definition_version, input, labels, idempotency_key, request_hash, traceparent, timeout_us,
+        prepare_timeout_us, began_at, members, delegated_branch
+    )
+    select
+        r.shard, r.gtid, r.epoch, r.attempt, r.protocol, r.mode, r.interactive, r.accepted,
+        r.definition, r.definition_version, r.input, r.labels, r.key, r.hash, r.traceparent,
+        r.timeout_us, r.prepare_timeout_us, r.began_at, r.members, r.delegated
+    from r
+    where ((r.shard, r.epoch) in (select shard, epoch from s)) is true
+    on conflict (gtid, shard) do update set
+        members = excluded.members, delegated_branch = excluded.delegated_branch,
+        epoch = excluded.epoch
+    where t.attempt = excluded.attempt and t.decision is null and t.delegated_branch = 0
+        and not exists (
+            select from troth.decision p
+            where p.gtid = t.gtid and p.shard = t.shard and p.attempt = t.attempt
+        )
+    returning gtid
+)
+select
+    r.n::int4,
+    ((r.shard, r.epoch) in (select shard, epoch from s)) is true,
+    r.gtid in (select gtid from t),
+    case when r.gtid in (select gtid from t) then null else (
+        select true from troth.txn p
+        where p.gtid = r.gtid and p.shard = r.shard and p.epoch = r.epoch
+            and p.members is not distinct from r.members
+    ) end,
+    case when r.gtid in (select gtid from t) then null else coalesce(
+        (
+            select p.decision from troth.txn p
+            where p.gtid = r.gtid and p.shard = r.shard and p.attempt = r.attempt
+        ),
+        (
+            select p.decision from troth.decision p
+            where p.gtid = r.gtid and p.shard = r.shard and p.attempt = r.attempt
+        )
+    ) end
+from r;
