@@ -52,8 +52,8 @@ void file_destroy(struct file *file); /* takes NULL */
 TROTH_MUST_CHECK int file_parse(struct file *file);
 /* Prepares each statement and asks for its plan, by which the server looks at columns, types and
  * rights, and runs none; the kinds of the parameters are known then. `db` is the caller's; what was
- * set and prepared there stays. Blocks. TROTH_ERROR_UNAVAILABLE: the connection was lost, and what
- * is said of the file is not all. */
+ * set and prepared there stays. Blocks, for a minute at most. TROTH_ERROR_UNAVAILABLE: the
+ * connection was lost, or its server does not answer, and what is said of the file is not all. */
 TROTH_MUST_CHECK int file_inspect(struct file *file, PGconn *db);
 /* Nothing that a participant does by them is different. */
 bool operation_same(const struct operation *a, const struct operation *b);

@@ -3,25 +3,77 @@
  * Each is prepared as it stands, which finds what is wrong with its words, tables, columns and
  * types, at its place; then within what libtroth puts around it, and that is planned with EXPLAIN,
  * which looks at rights and runs nothing. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <base/nearest.h>
+#include <base/now.h>
 
 #include "file.h"
 
-#define ALONE      "troth_check_alone"
-#define WITHIN     "troth_check_within"
-#define BEFORE     "with work as (\n"
-#define BEHIND     "\n) select row_to_json(work)::text from work"
-#define COLUMN_MAX 1664 /* PostgreSQL's MaxTupleAttributeNumber */
+#define ALONE             "troth_check_alone"
+#define WITHIN            "troth_check_within"
+#define BEFORE            "with work as (\n"
+#define BEHIND            "\n) select row_to_json(work)::text from work"
+#define COLUMN_MAX        1664 /* PostgreSQL's MaxTupleAttributeNumber */
+#define INSPECTION_US_MAX UINT64_C(60000000)
 
 /* While one file is looked at. */
 struct inspection {
     struct file *file;
     PGconn *db;
+    uint64_t until_us; /* CLOCK_MONOTONIC */
+    bool late;         /* the server said nothing until then */
 };
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static bool is_lost(const struct inspection *inspection)
+{
+    return inspection->late || PQstatus(inspection->db) != CONNECTION_OK;
+}
+
+/* The last result of what was sent; NULL: it was not, or its answer did not come in time. */
+static PGresult *hear(struct inspection *inspection, int sent)
+{
+    PGresult *result = NULL, *next;
+    while (sent == 1) {
+        const uint64_t now_us = mono_now().us;
+        struct pollfd in = {.fd = PQsocket(inspection->db), .events = POLLIN};
+
+        if (PQisBusy(inspection->db) == 0) {
+            next = PQgetResult(inspection->db);
+            if (next == NULL)
+                break;
+            PQclear(result);
+            result = next;
+            continue;
+        }
+        inspection->late = now_us >= inspection->until_us;
+        if (inspection->late ||
+            (poll(&in, 1, (int)((inspection->until_us - now_us) / 1000) + 1) > 0 &&
+             PQconsumeInput(inspection->db) != 1))
+            break;
+    }
+    return result;
+}
+
+static PGresult *ask(struct inspection *inspection, const char *text, int count,
+                     const char *const *values)
+{
+    if (is_lost(inspection))
+        return NULL;
+    return hear(inspection, count == 0 ? PQsendQuery(inspection->db, text)
+                                       : PQsendQueryParams(inspection->db, text, count, NULL,
+                                                           values, NULL, NULL, 0));
+}
+
+static PGresult *describe(struct inspection *inspection, const char *name)
+{
+    return is_lost(inspection) ? NULL
+                               : hear(inspection, PQsendDescribePrepared(inspection->db, name));
+}
 
 /* --- what the server says --------------------------------------------------------------------- */
 
@@ -84,11 +136,6 @@ static void say(struct inspection *inspection, struct sqltext *sql, const PGresu
                       position == NULL && named > 0 ? sql->at[named - 1]
                                                     : place_of(sql, position, before),
                       "%s", text.data);
-}
-
-static bool is_lost(const struct inspection *inspection)
-{
-    return PQstatus(inspection->db) != CONNECTION_OK;
 }
 
 /* --- columns and parameters ------------------------------------------------------------------- */
@@ -181,7 +228,7 @@ static void look_at_parameters(struct inspection *inspection, struct sqltext *sq
         PGresult *result;
 
         (void)snprintf(oid, sizeof oid, "%u", PQparamtype(described, (int)i));
-        result = PQexecParams(inspection->db, types, 1, NULL, values, NULL, NULL, 0);
+        result = ask(inspection, types, 1, values);
         if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
             sql->how[i] |= kind_of(PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1)[0]);
         PQclear(result);
@@ -199,7 +246,9 @@ static bool is_untyped(const PGresult *result)
 static bool prepare(struct inspection *inspection, struct sqltext *sql, const char *name,
                     const char *text, size_t before)
 {
-    PGresult *result = PQprepare(inspection->db, name, text, 0, NULL);
+    PGresult *result = is_lost(inspection)
+                           ? NULL
+                           : hear(inspection, PQsendPrepare(inspection->db, name, text, 0, NULL));
     const bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
     if (!good && !is_lost(inspection))
         say(inspection, sql, result, before,
@@ -222,15 +271,15 @@ static void plan(struct inspection *inspection, struct sqltext *sql, const char 
     buffer_append_format(&who, ", as role \"%s\"", PQuser(inspection->db));
     if (buffer_text(&text) == NULL || buffer_text(&who) == NULL)
         return;
-    result = PQexec(inspection->db, text.data);
+    result = ask(inspection, text.data, 0, NULL);
     if (PQresultStatus(result) != PGRES_TUPLES_OK && !is_lost(inspection))
         say(inspection, sql, result, SIZE_MAX, who.data);
     PQclear(result);
 }
 
-static void forget(const struct inspection *inspection)
+static void forget(struct inspection *inspection)
 {
-    PQclear(PQexec(inspection->db, "deallocate all"));
+    PQclear(ask(inspection, "deallocate all", 0, NULL));
 }
 
 /* Within what libtroth puts around it. */
@@ -252,7 +301,7 @@ static void inspect_sql(struct inspection *inspection, struct statement *stateme
     if (sql->text == NULL || !sql->sound || is_lost(inspection) ||
         !prepare(inspection, sql, ALONE, sql->text, 0))
         return;
-    described = PQdescribePrepared(inspection->db, ALONE);
+    described = describe(inspection, ALONE);
     if (PQresultStatus(described) == PGRES_COMMAND_OK) {
         look_at_columns(inspection, sql, described);
         look_at_parameters(inspection, sql, described);
@@ -270,7 +319,7 @@ static void inspect_reason(struct inspection *inspection, struct sqltext *sql)
     if (sql->text == NULL || !sql->sound || is_lost(inspection) ||
         !prepare(inspection, sql, ALONE, sql->text, 0))
         return;
-    described = PQdescribePrepared(inspection->db, ALONE);
+    described = describe(inspection, ALONE);
     if (PQresultStatus(described) == PGRES_COMMAND_OK) {
         if (PQnfields(described) != 1)
             sqltext_error(&inspection->file->check, sql, 0,
@@ -291,7 +340,7 @@ static void inspect_constraints(struct inspection *inspection, struct statement 
     uint32_t i;
     for (i = 0; i < statement->constraints && !is_lost(inspection); i++) {
         const char *const values[] = {statement->names[2 * i]};
-        PGresult *result = PQexecParams(inspection->db, there, 1, NULL, values, NULL, NULL, 0);
+        PGresult *result = ask(inspection, there, 1, values);
 
         if (PQresultStatus(result) == PGRES_TUPLES_OK && PQgetvalue(result, 0, 0)[0] == 'f')
             check_error_at_key(&inspection->file->check, &statement->constraint_places[i],
@@ -302,12 +351,12 @@ static void inspect_constraints(struct inspection *inspection, struct statement 
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
-static bool set_up(const struct inspection *inspection)
+static bool set_up(struct inspection *inspection)
 {
-    PGresult *result =
-        PQexec(inspection->db, "set plan_cache_mode = force_generic_plan;"
-                               "set default_transaction_read_only = on;"
-                               "set statement_timeout = '10s'; set lock_timeout = '5s'");
+    static const char settings[] =
+        "set plan_cache_mode = force_generic_plan; set default_transaction_read_only = on;"
+        "set statement_timeout = '10s'; set lock_timeout = '5s'";
+    PGresult *result = ask(inspection, settings, 0, NULL);
     const bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
     return done;
@@ -315,7 +364,8 @@ static bool set_up(const struct inspection *inspection)
 
 int file_inspect(struct file *file, PGconn *db)
 {
-    struct inspection inspection = {.file = file, .db = db};
+    struct inspection inspection = {
+        .file = file, .db = db, .until_us = mono_now().us + INSPECTION_US_MAX};
     uint32_t i;
     if (!set_up(&inspection))
         return TROTH_ERROR_UNAVAILABLE;

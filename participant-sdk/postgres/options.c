@@ -133,8 +133,9 @@ static const char before[] =
     "  3  the database cannot be reached\n"
     "All that FILE can say: docs/troth-postgres.md.";
 
-static bool set_number(struct options *options, const struct key *key, const char *value,
-                       const char *from)
+/* `named`: as it was given, for messages. */
+static void set_number(struct options *options, const struct key *key, const char *value,
+                       const char *named)
 {
     char min[DURATION_TEXT_MAX], max[DURATION_TEXT_MAX];
     uint64_t number = 0;
@@ -143,26 +144,27 @@ static bool set_number(struct options *options, const struct key *key, const cha
                           : number_parse(span_of(value), UINT64_MAX, &number);
     if (error == 0 && number >= key->min && number <= key->max) {
         *(uint64_t *)(void *)((char *)options + key->offset) = number;
-        return true;
+        return;
     }
     duration_format(key->min, min);
     duration_format(key->max, max);
     if (key->kind == KIND_DURATION) {
-        (void)fprintf(stderr, "troth-postgres: %s%s: \"%s\" is not a duration from %s to %s\n",
-                      from, key->name, value, min, max);
+        (void)fprintf(stderr, "troth-postgres: %s: \"%s\" is not a duration from %s to %s\n", named,
+                      value, min, max);
     } else {
-        (void)fprintf(stderr, "troth-postgres: %s%s: \"%s\" is not a whole number from 1 to %llu\n",
-                      from, key->name, value, (unsigned long long)key->max);
+        (void)fprintf(stderr, "troth-postgres: %s: \"%s\" is not a whole number from 1 to %llu\n",
+                      named, value, (unsigned long long)key->max);
     }
-    return false;
+    exit(EXIT_USAGE);
 }
 
-static void set(struct options *options, const struct key *key, const char *value, const char *from)
+static void set(struct options *options, const struct key *key, const char *value,
+                const char *named)
 {
     if (key->kind == KIND_TEXT)
         *(const char **)(void *)((char *)options + key->offset) = value;
-    else if (!set_number(options, key, value, from))
-        exit(EXIT_USAGE);
+    else
+        set_number(options, key, value, named);
 }
 
 static void read_environment(struct options *options)
@@ -176,7 +178,7 @@ static void read_environment(struct options *options)
             name[6 + k] = (char)toupper((unsigned char)keys[i].name[k]);
         value = getenv(name);
         if (value != NULL)
-            set(options, &keys[i], value, "environment TROTH_");
+            set(options, &keys[i], value, name);
     }
 }
 
@@ -184,7 +186,7 @@ static error_t on_option(int key, char *value, struct argp_state *state)
 {
     struct options *options = state->input;
     if (key >= OPTION_KEYS && key < OPTION_KEYS + (int)KEYS) {
-        set(options, &keys[key - OPTION_KEYS], value, "--");
+        set(options, &keys[key - OPTION_KEYS], value, keys[key - OPTION_KEYS].name);
         return 0;
     }
     switch (key) {

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,14 @@
 
 #include "load.h"
 #include "log.h"
+
+/* What the thread that reads the file has, apart from the service, which may end before it. */
+struct loading {
+    const struct options *options;
+    int pipe; /* written to when the rest is there */
+    struct file *file;
+    struct buffer text;
+};
 
 struct service {
     const struct options *options;
@@ -25,11 +34,9 @@ struct service {
     struct event_base *base;
     struct event *signals[3], *loaded_event;
     pthread_t loader;
-    bool loading, again; /* a thread is at work; and another SIGHUP came since */
+    struct loading *loading; /* NULL: no thread is at work */
+    bool again;              /* and another SIGHUP came since it began */
     int loaded_pipe[2];
-    struct file *loaded; /* the thread's, until it has written into the pipe */
-    enum exit_status loaded_status;
-    struct buffer loaded_text;
 };
 
 /* --- operations ------------------------------------------------------------------------------- */
@@ -105,29 +112,47 @@ static int exchange(struct service *service, const struct file *before, const st
 
 static void *loader(void *arg)
 {
-    struct service *service = arg;
+    struct loading *loading = arg;
     const char done = 1;
-    service->loaded_status = load(service->options, &service->loaded, &service->loaded_text);
-    while (write(service->loaded_pipe[1], &done, 1) < 0 && errno == EINTR)
+    (void)load(loading->options, &loading->file,
+               &loading->text); /* a file, or a text that says why not */
+    while (write(loading->pipe, &done, 1) < 0 && errno == EINTR)
         ;
     return NULL;
 }
 
+static void loading_destroy(struct loading *loading)
+{
+    if (loading == NULL)
+        return;
+    file_destroy(loading->file);
+    buffer_finish(&loading->text);
+    free(loading);
+}
+
 static void begin_load(struct service *service)
 {
+    struct loading *loading;
     sigset_t all, before;
-    if (service->loading) {
-        service->again = true;
+    int error = ENOMEM;
+    service->again = service->loading != NULL;
+    if (service->again)
+        return;
+    loading = calloc(1, sizeof *loading);
+    if (loading != NULL) {
+        *loading = (struct loading){.options = service->options, .pipe = service->loaded_pipe[1]};
+        (void)sigfillset(
+            &all); /* the loop's thread has them; these fail for wrong arguments only */
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        error = pthread_create(&service->loader, NULL, loader, loading);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    if (error == 0) {
+        service->loading = loading;
         return;
     }
-    service->again = false;
-    service->loaded = NULL;
-    (void)sigfillset(&all); /* the loop's thread has them; these three fail for wrong arguments */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    service->loading = pthread_create(&service->loader, NULL, loader, service) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!service->loading)
-        log_format(TROTH_SEVERITY_ERROR, "event=not_reloaded reason=\"no thread for it\"");
+    loading_destroy(loading);
+    log_format(TROTH_SEVERITY_ERROR, "event=not_reloaded reason=\"%s\"", strerror(error));
 }
 
 /* Each line of what is wrong, for itself. */
@@ -145,25 +170,24 @@ static void log_lines(struct buffer *text)
     }
 }
 
-static void take_loaded(struct service *service)
+static void take_loaded(struct service *service, struct loading *loading)
 {
     uint32_t changed;
     int error;
-    if (service->loaded == NULL) {
-        log_lines(&service->loaded_text);
+    if (loading->file == NULL) {
+        log_lines(&loading->text);
         log_format(TROTH_SEVERITY_WARNING,
-                   "event=not_reloaded operations=%u reason=\"they stay as "
-                   "they were\"",
+                   "event=not_reloaded operations=%u reason=\"they stay as they were\"",
                    service->file->count);
         return;
     }
-    error = exchange(service, service->file, service->loaded, &changed);
+    error = exchange(service, service->file, loading->file, &changed);
     log_format(error == 0 ? TROTH_SEVERITY_INFO : TROTH_SEVERITY_ERROR,
-               "event=reloaded operations=%u changed=%u%s%s", service->loaded->count, changed,
+               "event=reloaded operations=%u changed=%u%s%s", loading->file->count, changed,
                error == 0 ? "" : " error=", error == 0 ? "" : troth_error_name(error));
     file_destroy(service->file);
-    service->file = service->loaded;
-    service->loaded = NULL;
+    service->file = loading->file;
+    loading->file = NULL;
 }
 
 static void on_loaded(evutil_socket_t fd, short what, void *arg)
@@ -174,9 +198,9 @@ static void on_loaded(evutil_socket_t fd, short what, void *arg)
     if (read(fd, &done, 1) != 1)
         return;
     (void)pthread_join(service->loader, NULL); /* it has ended, or is about to */
-    service->loading = false;
-    take_loaded(service);
-    buffer_finish(&service->loaded_text);
+    take_loaded(service, service->loading);
+    loading_destroy(service->loading);
+    service->loading = NULL;
     if (service->again)
         begin_load(service);
 }
@@ -265,23 +289,19 @@ static int create(struct service *service)
 static void finish(struct service *service)
 {
     size_t i;
-    if (service->loading)
-        (void)pthread_join(service->loader, NULL); /* it ends: the database's waits do */
+    if (service->loading != NULL)
+        (void)pthread_detach(
+            service->loader); /* it may wait for the database: the process ends it */
     for (i = 0; i < sizeof service->signals / sizeof *service->signals; i++)
         if (service->signals[i] != NULL)
             event_free(service->signals[i]);
-    if (service->loaded_event != NULL) {
-        event_free(service->loaded_event);
-        (void)close(service->loaded_pipe[0]);
-        (void)close(service->loaded_pipe[1]);
-    }
+    if (service->loaded_event != NULL)
+        event_free(service->loaded_event); /* its pipe is the process' */
     (void)troth_postgres_destroy(service->postgres);
     (void)troth_participant_destroy(service->participant);
     if (service->base != NULL)
         event_base_free(service->base);
     file_destroy(service->file);
-    file_destroy(service->loaded);
-    buffer_finish(&service->loaded_text);
 }
 
 static enum exit_status fail(const struct options *options, int error, const char *why)

@@ -36,6 +36,26 @@ static int check_prepared(const struct troth_postgres *postgres, PGconn *connect
     return TROTH_ERROR_CONFIG;
 }
 
+/* Each call would fail at the guard's tables. */
+static int check_rights(PGconn *connection, char *ret_why, size_t why_cap)
+{
+    PGresult *result = dial_ask(connection, SQL_RIGHTS, NULL);
+    const bool answered = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    int error = answered ? 0 : TROTH_ERROR_UNAVAILABLE;
+    if (!answered) {
+        (void)snprintf(ret_why, why_cap, "%s", dial_why(connection));
+    } else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0) {
+        (void)snprintf(
+            ret_why, why_cap,
+            "role \"%s\" may not write the guard: SELECT troth_guard.grant_to('%s'), as its"
+            " owner, gives it what it needs",
+            PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 1));
+        error = TROTH_ERROR_CONFIG;
+    }
+    PQclear(result);
+    return error;
+}
+
 /* Puts a mark on the session behind `connection` and gives the one that it had. */
 static int mark_session(PGconn *connection, const char *mark, char *ret_before, size_t before_cap,
                         char *ret_why, size_t why_cap)
@@ -83,6 +103,8 @@ int footing_check(struct troth_postgres *postgres, char *ret_why, size_t why_cap
         error = check_sessions(connection, other, ret_why, why_cap);
     if (error == 0)
         error = check_prepared(postgres, connection, ret_why, why_cap);
+    if (error == 0)
+        error = check_rights(connection, ret_why, why_cap);
     if (error == 0)
         error = schema_check(connection, ret_why, why_cap);
     PQfinish(other); /* takes NULL */

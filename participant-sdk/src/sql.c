@@ -49,6 +49,7 @@ static const struct {
     [SQL_MAX_PREPARED] = FILE_NAMED(max_prepared),
     [SQL_MIGRATION_LOCK] = FILE_NAMED(migration_lock),
     [SQL_MIGRATION_HOLDERS] = FILE_NAMED(migration_holders),
+    [SQL_RIGHTS] = FILE_NAMED(rights),
     [SQL_SCHEMA_THERE] = FILE_NAMED(schema_there),
     [SQL_SCHEMA_VERSION] = FILE_NAMED(schema_version),
     [SQL_ROW] = FILE_NAMED(row),

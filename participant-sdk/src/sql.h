@@ -43,6 +43,7 @@ enum sql_statement {
     SQL_MAX_PREPARED,
     SQL_MIGRATION_LOCK,
     SQL_MIGRATION_HOLDERS,
+    SQL_RIGHTS,
     SQL_SCHEMA_THERE,
     SQL_SCHEMA_VERSION,
     /* What an operation's own statement is put into (statement.c). */

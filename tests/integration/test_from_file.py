@@ -4,9 +4,12 @@ trothd, what is refused and in which words, kill -9, and what a database does to
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import psycopg2  # noqa: E402
+
 from from_file import FromFile  # noqa: E402
 from system import DEFINITIONS, System  # noqa: E402
 from troth_test import ROOT, TcpProxy, TrothTest, main, wait_until  # noqa: E402
@@ -211,6 +214,22 @@ class FromFiles(TrothTest):
         wait_until(lambda: self.stock.output().count("event=not_reloaded") > before, 30, "a file that is not there")
         self.assert_ended(self.submit("purchase", 1, 1), "committed")
         self.stock.write(good)
+
+
+    def test_a_stop_does_not_wait_for_a_reload(self):
+        """Which waits for a lock."""
+        session = psycopg2.connect(self.stock.options["database"])
+        try:
+            session.cursor().execute("lock table stock in access exclusive mode")
+            self.stock.signal(signal.SIGHUP)
+            wait_until(lambda: self.postgres.value(
+                "stock", "select count(*) from pg_locks where not granted") > 0, 30, "the reload waits")
+            began = time.monotonic()
+            self.stock.signal(signal.SIGTERM)
+            self.assertEqual(self.stock.wait_end(), 0)
+            self.assertLess(time.monotonic() - began, 4)  # below the lock's own time
+        finally:
+            session.close()
 
 
 if __name__ == "__main__":

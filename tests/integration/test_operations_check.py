@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import psycopg2  # noqa: E402
+
 from from_file import FromFile  # noqa: E402
 from troth_test import Postgres, TrothTest, main  # noqa: E402
 
@@ -98,6 +100,26 @@ class Check(TrothTest):
         self.assertEqual(status, 1)
         self.assertIn("troth-postgres --migrate", said)
         self.assertNotIn("good", said)
+
+    def test_a_role_without_the_guards_rights_is_wrong(self):
+        self.program.migrate()
+        self.postgres.execute("shop", "grant usage on schema troth_guard to clerk;"
+                              "grant select on all tables in schema troth_guard to clerk;"
+                              "revoke insert, update, delete on troth_guard.guard from clerk")
+        status, said = self.check(self.GOOD)
+        self.assertEqual(status, 1)
+        self.assertIn("SELECT troth_guard.grant_to('clerk')", said)
+
+    def test_a_table_that_is_locked_for_long_is_said(self):
+        self.migrated()
+        session = psycopg2.connect(self.database)
+        session.cursor().execute("lock table stock in access exclusive mode")
+        try:
+            status, said = self.check(self.GOOD)
+        finally:
+            session.close()
+        self.assertEqual(status, 1)
+        self.assertIn("canceling statement due to lock timeout", said)
 
     def test_too_few_prepared_transactions_are_wrong(self):
         self.migrated()

@@ -231,8 +231,9 @@ TROTH_MUST_CHECK int troth_postgres_replace(struct troth_postgres *postgres, con
 
 /* Connects twice, checks the server and the schema, then starts the connections' threads and the
  * first scan for branches left prepared. Blocks for these two connections only. Errors:
- * TROTH_ERROR_UNAVAILABLE (no connection), _CONFIG (max_prepared_transactions is too small, or a
- * pooler in transaction mode stands before the database: two connections share a session),
+ * TROTH_ERROR_UNAVAILABLE (no connection), _CONFIG (max_prepared_transactions is too small, a
+ * pooler in transaction mode stands before the database: two connections share a session, or the
+ * role lacks what troth_guard.grant_to() gives),
  * _SCHEMA (troth_postgres_migrate() has not been run, or was by a newer library), _SYSTEM,
  * _NO_MEMORY; `ret_why` (may be NULL, `why_cap` bytes) says it in a sentence. Later losses of the
  * database are not errors: commands are answered `retry` or `unknown` until it is back. */
