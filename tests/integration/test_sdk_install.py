@@ -60,7 +60,7 @@ def run(*command, **options):
 def quickstart_targets():
     """What the quickstart builds: an install behind it finds no more."""
     text = (ROOT / "deploy" / "quickstart").read_text().replace("\\\n", " ")
-    return re.search(r"cmake --build --preset release\s+--target ([a-z_ ]+)", text)[1].split()
+    return re.search(r"cmake --build --preset release\s+--target ([a-z_ -]+)", text)[1].split()
 
 
 def sanitized():
@@ -74,7 +74,7 @@ class Install(unittest.TestCase):
     def setUpClass(cls):
         cls.home = pathlib.Path(tempfile.mkdtemp(prefix="troth-install."))
         cls.prefix = cls.home / "prefix"
-        run("cmake", "--build", BUILD, "--target", "troth_shared", "troth_static")
+        run("cmake", "--build", BUILD, "--target", "troth_shared", "troth_static", "troth-postgres")
         run("cmake", "--install", BUILD, "--component", "sdk", "--prefix", cls.prefix)
         cls.lib = next(cls.prefix.rglob("libtroth.a")).parent
         (cls.home / "service.c").write_text(SERVICE)
@@ -101,8 +101,9 @@ class Install(unittest.TestCase):
         self.assertIn("trothctl", run(whole / "bin/trothctl", "--version"))
 
     def test_what_the_sdk_brings(self):
-        """Its component alone has no program, and all that belongs to the libraries."""
-        self.assertFalse((self.prefix / "bin").exists() or (self.prefix / "sbin").exists())
+        """Its component alone has no program but the participant from a file, and all that belongs to the libraries."""
+        self.assertEqual([path.name for path in (self.prefix / "bin").iterdir()], ["troth-postgres"])
+        self.assertFalse((self.prefix / "sbin").exists())
         for name in ("share/doc/troth/LICENSE", "share/troth/openapi.json", "share/troth/sql/participant/apply.psql"):
             self.assertTrue((self.prefix / name).is_file(), name)
 
@@ -128,7 +129,7 @@ class Install(unittest.TestCase):
         libraries = [self.lib / "libtroth.a" if word == "-ltroth" else word
                      for word in self.pkg_config("--libs", "--static")]
         # Debian has no static Kerberos for libpq: only libtroth itself is taken statically.
-        wanted = {"-lpq", "-levent_core", "-lcares", "-lllhttp", "-lpthread"}
+        wanted = {"-lpq", "-levent_core", "-lcares", "-lllhttp", "-lpthread", "-lssl", "-lcrypto"}
         return [w for w in libraries if not str(w).startswith("-l") or w in wanted]
 
     def test_static_with_pkg_config(self):
