@@ -45,11 +45,10 @@ static int check_rights(PGconn *connection, char *ret_why, size_t why_cap)
     if (!answered) {
         (void)snprintf(ret_why, why_cap, "%s", dial_why(connection));
     } else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0) {
-        (void)snprintf(
-            ret_why, why_cap,
-            "role \"%s\" may not write the guard: SELECT troth_guard.grant_to('%s'), as its"
-            " owner, gives it what it needs",
-            PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 1));
+        (void)snprintf(ret_why, why_cap,
+                       "role %s may not write the guard: SELECT troth_guard.grant_to('%s'), as its"
+                       " owner, gives it what it needs",
+                       PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 1));
         error = TROTH_ERROR_CONFIG;
     }
     PQclear(result);

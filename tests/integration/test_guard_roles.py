@@ -82,7 +82,7 @@ class GuardRoles(unittest.TestCase):
             self.session().run("SELECT * FROM troth_guard.status(%s, %s, 1, 1)", JOURNAL, gtid(1))
         done = subprocess.run([str(BANK), "--database", self.service], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("permission denied for schema troth_guard", done.stderr)
+        self.assertIn("SELECT troth_guard.grant_to('guard_service')", done.stderr)
 
     def test_the_role_of_a_service(self):
         """It does all that a service does, through the functions and through the library; it owns nothing."""
