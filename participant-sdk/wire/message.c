@@ -7,6 +7,8 @@
 #include <base/duration.h>
 #include <base/json.h>
 
+#include "own_line.h"
+
 static const troth_gtid no_gtid;
 
 /* --- writing -----------------------------------------------------------------------------------
@@ -428,6 +430,8 @@ int message_result_parse(struct troth_span line, struct buffer *scratch, struct 
                          const char **ret_why)
 {
     assert(scratch != NULL && ret_result != NULL);
+    if (own_line_read(line, ret_result))
+        return 0;
     struct line read = {.why = NULL};
     struct result result = {.vote = VOTE_NONE};
     buffer_clear(scratch);

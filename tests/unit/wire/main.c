@@ -8,6 +8,7 @@ int main(void)
     suite_add_tcase(suite, id_tests());
     suite_add_tcase(suite, message_tests());
     suite_add_tcase(suite, message_refused_tests());
+    suite_add_tcase(suite, own_line_tests());
     suite_add_tcase(suite, worst_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

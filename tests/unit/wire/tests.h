@@ -8,6 +8,7 @@
 TCase *id_tests(void);
 TCase *message_tests(void);
 TCase *message_refused_tests(void);
+TCase *own_line_tests(void);
 TCase *worst_tests(void);
 
 #endif
