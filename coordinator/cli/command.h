@@ -100,6 +100,7 @@ int event_list(const struct cli *cli, const struct arguments *arguments);
 int event_show(const struct cli *cli, const struct arguments *arguments);
 int event_resend(const struct cli *cli, const struct arguments *arguments);
 int event_discard(const struct cli *cli, const struct arguments *arguments);
+int doctor_run(const struct cli *cli, const struct arguments *arguments);
 int status_show(const struct cli *cli, const struct arguments *arguments);
 
 #endif

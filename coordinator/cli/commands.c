@@ -515,6 +515,31 @@ const struct command_spec commands[] = {
     },
     {
         .group = NULL,
+        .name = "doctor",
+        .operands = "",
+        .options = {{"journal", 'j', "CONNINFO", false, "look at the journal's database, too"},
+                    {"database", 'd', "NAME=CONNINFO", true,
+                     "and at that participant's; may be repeated"}},
+        .summary = "look at everything that an operator would, and say what to do",
+        .text =
+            "Of the coordinator: is it ready, does its journal take writes, what is parked, in "
+            "doubt,\n"
+            "mixed, old, or waits for Kafka, how far clocks are apart, which participants answer. "
+            "Of\n"
+            "the databases that are given: settings, versions, prepared transactions and orphans, "
+            "the\n"
+            "guard, size, retention, disk. Each line says what was found and what to do about it.\n"
+            "Exit status 0 when nothing needs attention, 7 when something does. Keep passwords out "
+            "of\n"
+            "the command line: service=… or ~/.pgpass.",
+        .examples =
+            "trothctl doctor\n"
+            "trothctl doctor -j service=journal -d bank_a=service=bank_a -d bank_b=service=bank_b\n"
+            "trothctl doctor -o json | jq '.findings[] | select(.level == \"attention\")'",
+        .run = doctor_run,
+    },
+    {
+        .group = NULL,
         .name = "status",
         .operands = "",
         .summary = "is the coordinator ready, and how is it",

@@ -38,6 +38,7 @@ declare -gA _trothctl_options=(
     ["event show"]=""
     ["event resend"]=""
     ["event discard"]=""
+    ["doctor"]="-j --journal -d --database"
     ["status"]=""
 )
 
@@ -46,7 +47,7 @@ _trothctl_with_value=" -o --output --url --cacert --cert --cert-key --socket --a
  -i --input --version -w --wait -k --key
  -l --label -s --state --slots --outcome -d --definition -p --participant --older-than --since --until
  -g --gtid -n --limit
- --lifetime -b --branch --binding --as -r --reason --by --database --scope --expires "
+ --lifetime -b --branch --binding --as -r --reason --by --database -j --journal --scope --expires "
 
 # First words of what a list command prints: names and gtids, and nothing that compgen -W, which
 # expands its words, could run. Empty when the coordinator does not answer.

@@ -95,6 +95,28 @@ class ByHand(CliTest):
         self.assertIn("missing  2 pay at bank has not confirmed it, and is told to commit; try 3:"
                       " 10.0.0.7:80: no\n", out)
 
+    def test_the_doctor_sees_what_is_old_apart_or_refused(self):
+        """What takes hours to come about on real servers: clocks apart, doubts, events and transactions that are old,
+        Kafka away, events set aside, a participant that does not answer."""
+        self.answer(200, json.dumps({
+            "ready": True, "parked_transactions": 0, "journal": {"id": "0" * 16, "writable": True, "reason": None},
+            "outbox": {"mode": "kafka", "reachable": False, "reason": "no broker", "set_aside": 3}}))
+        self.answer(200, "# HELP\ntroth_clock_difference_seconds -2.5\ntroth_oldest_in_doubt_transaction_seconds 61\n"
+                    "troth_oldest_open_transaction_seconds 90000\ntroth_oldest_unsent_event_seconds 61.5\n",
+                    "text/plain")
+        self.answer(200, '{"transactions":[],"cursor":null}')
+        self.answer(200, '{"participants":[{"name":"bank_a","status":{"reachable":false,"last_failure":{"text":"no"}}},'
+                         '{"name":"bank_b","status":{"reachable":null}}],"cursor":null}')
+        out, _ = self.exits(ATTENTION, "doctor", "-o", "json")
+        found = {(one["check"], one["of"]): (one["level"], one["found"]) for one in json.loads(out)["findings"]}
+        for check, words in {"clock, to the journal's database": "-2.500 s", "oldest in doubt": "61.000 s",
+                             "oldest open transaction": "90000.000 s", "kafka": "not reached: no broker",
+                             "oldest event that waits for Kafka": "61.500 s", "events set aside": "3"}.items():
+            self.assertEqual(found[check, "coordinator"], ("attention", words))
+        self.assertEqual(found["participant answers", "bank_a"], ("attention", "no: no, 0 in use"))
+        self.assertEqual(found["participant answers", "bank_b"], ("ok", "not asked yet, 0 in use"))
+        self.assertEqual(json.loads(out)["attention"], 7)
+
     def test_lists_ask_for_what_needs_somebody(self):
         """--in-doubt, --parked and --mixed are filters of the list, and go together with the others."""
         for words, query in ((("--in-doubt", "-p", "bank_b"), "?in_doubt=true&participant=bank_b&limit=50"),

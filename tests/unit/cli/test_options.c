@@ -152,7 +152,7 @@ START_TEST(help_is_complete)
         ck_assert(at->run != NULL);
         count++;
     }
-    ck_assert_uint_eq(count, 31);
+    ck_assert_uint_eq(count, 32);
 }
 END_TEST
 
