@@ -93,6 +93,10 @@ const struct config_key config_keys[] = {
                  "how long the shards stay ours without renewal; another node waits for so long"),
     DURATION_KEY(lazy_delay, "50ms", 0, 10 * US_PER_S,
                  "how long rows that nobody waits for may wait for company"),
+    DURATION_KEY(retention, "0s", 0, UINT64_C(36500) * 24 * 3600 * US_PER_S,
+                 "how long what has ended stays in the journal; then it leaves with all its rows, "
+                 "its Idempotency-Key too: it is not found any more, and a branch that asks for it "
+                 "hears \"unknown\". 0: it stays for ever"),
     CHOICE_KEY(outbox, "auto", "auto|kafka|table|off",
                "where outcome events go (table: the rows stay for another publisher such as "
                "Debezium; off: none are written; auto: kafka if kafka_brokers is set, else off)"),

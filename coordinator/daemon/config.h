@@ -40,6 +40,7 @@ struct config {
     uint64_t journal_timeout_us;
     uint64_t lease_us;
     uint64_t lazy_delay_us;
+    uint64_t retention_us;
     char *outbox; /* "kafka", "table", "off" or "auto" */
     char *kafka_brokers;
     char *kafka_topic;

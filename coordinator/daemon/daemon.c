@@ -127,6 +127,7 @@ static int start_journal(struct daemon *daemon)
                                      .node = config->node[0] != '\0' ? config->node : name,
                                      .lease_us = config->lease_us,
                                      .lazy_delay_us = config->lazy_delay_us,
+                                     .retention_us = config->retention_us,
                                      .write_timeout_us = config->journal_timeout_us,
                                      .unsafe = config_unsafe(config),
                                      .clock_difference_us = config->clock_difference_max_us,

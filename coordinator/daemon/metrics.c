@@ -99,6 +99,8 @@
       "Batches of records written to the journal, one COMMIT each.")                               \
     X(JOURNAL_UNKNOWN, "troth_journal_unknown_commits_total", "counter",                           \
       "Batches written again because the answer to their COMMIT was lost.")                        \
+    X(JOURNAL_FORGOTTEN, "troth_journal_forgotten_total", "counter",                               \
+      "Ended transactions that left the journal by age (retention).")                              \
     X(CLOCK, "troth_clock_difference_seconds", "gauge",                                            \
       "How far this node's wall clock is from the clock of the journal's database.")               \
     X(OUTBOX_WAITING, "troth_outbox_waiting", "gauge",                                             \
@@ -416,6 +418,7 @@ static void append_journal(struct buffer *text, const struct driver *driver)
     append(text, FAMILY_JOURNAL_ROWS, stats.rows);
     append(text, FAMILY_JOURNAL_BATCHES, stats.batches);
     append(text, FAMILY_JOURNAL_UNKNOWN, stats.unknown_commits);
+    append(text, FAMILY_JOURNAL_FORGOTTEN, stats.forgotten);
     append_seconds(text, FAMILY_CLOCK, (uint64_t)llabs(clock_ahead_us()));
 }
 

@@ -2,6 +2,7 @@
 #include "asks.h"
 
 #include "events.h"
+#include "forget.h"
 #include "questions.h"
 #include "registry.h"
 
@@ -22,5 +23,6 @@ const struct ask_kind *const asks_prepared[] = {
     &ask_events,
     &ask_event_get,
     &ask_event_discard,
+    &ask_forget,
 };
 const size_t asks_prepared_count = sizeof asks_prepared / sizeof asks_prepared[0];

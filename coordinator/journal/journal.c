@@ -8,6 +8,7 @@
 #include "acquire.h"
 #include "alive.h"
 #include "asks.h"
+#include "forget.h"
 #include "hello.h"
 #include "lane.h"
 #include "lease.h"
@@ -69,6 +70,7 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->resolver = config->resolver;
     journal->clock_difference_us = config->clock_difference_us;
     journal->write_timeout_us = config->write_timeout_us;
+    journal->retention_us = config->retention_us;
     journal->callbacks = config->callbacks;
     journal->arg = config->arg;
     journal->state = JOURNAL_CONNECTING;
@@ -76,6 +78,7 @@ static int journal_init(struct journal *journal, struct event_base *base,
     evutil_secure_rng_get_bytes(journal->owner, sizeof journal->owner);
     if ((error = lane_init(journal)) != TROTH_OK || (error = hello_init(journal)) != TROTH_OK ||
         (error = acquire_init(journal)) != TROTH_OK || (error = lease_init(journal)) != TROTH_OK ||
+        (error = forget_init(journal)) != TROTH_OK ||
         (error = reader_init(journal, asks_prepared, asks_prepared_count)) != TROTH_OK)
         return error;
     error = link_init(&journal->lane.link, base, journal->conninfo, "troth standby", &callbacks,
@@ -115,6 +118,7 @@ void journal_destroy(struct journal *journal)
         lease_give_back(journal);
     link_finish(&journal->lane.link);
     reader_finish(journal);
+    forget_finish(journal);
     lease_finish(journal);
     acquire_finish(journal);
     hello_finish(journal);

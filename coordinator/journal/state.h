@@ -110,6 +110,14 @@ struct journal {
     uint64_t hello_asked_us;
     int64_t clock_wall_us; /* what to add to the monotonic clock for the database's; 0: not known */
     int64_t clock_ahead_us; /* this node's wall clock, of the database's */
+    uint64_t retention_us;  /* 0: nothing leaves */
+    struct {
+        struct event *timer;
+        bool asking;
+        uint32_t shard;
+        troth_gtid *behind; /* of each shard: up to there everything old has left */
+        uint64_t again_us;  /* when all is looked through from the beginning */
+    } forget;
     uint64_t write_timeout_us;
     uint64_t wrote_us;            /* the last write that succeeded */
     uint64_t waiting_us;          /* since when a write is under way, or cannot be; 0: none */

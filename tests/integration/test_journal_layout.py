@@ -60,8 +60,8 @@ class Layout(TrothTest):
             name, "insert into troth.decision (shard, gtid, attempt, epoch, decision, outcome, decided_at, members) "
             "values (3, %s, 1, 1, %s, %s, now(), %s)", (gtid(number), decision, outcome, json.dumps(MEMBERS)))
 
-    def started(self, name):
-        trothd = Trothd(name, journal=self.postgres.to(name))
+    def started(self, name, **options):
+        trothd = Trothd(name, journal=self.postgres.to(name), **options)
         trothd.migrate()
         self.run_folder.start(trothd)
         self.addCleanup(trothd.kill9)
@@ -114,6 +114,30 @@ class Layout(TrothTest):
         trothd.stop()
         trothd.start()
         self.assertEqual(trothd.get("/readyz").json["open_transactions"], 0)
+
+    def test_what_has_ended_long_ago_leaves(self):
+        """With its key; what is open stays, however old."""
+        name = "old_ones"
+        self.fill(name)
+        self.txn(name, 1, "ended", idempotency_key="mine", request_hash=HASH, ended_at="2023-11-14T22:13:21Z")
+        self.decide(name, 1, "abort", "aborted")
+        self.postgres.execute(name, "insert into troth.idempotency (shard, key, gtid, request_hash, began_at) "
+                              "select shard, 'mine', gtid, request_hash, began_at from troth.txn")
+        self.txn(name, 2, "open", interactive=True)
+        self.decide(name, 2, "commit", "committed")
+        self.shop.answers["first", "commit"] = [503]
+        trothd = self.started(name, retention="1d")
+        wait_until(lambda: self.postgres.query(name, "select gtid::text from troth.txn") == [(gtid(2),)], 60,
+                   "the one that has ended is gone")
+        self.assertEqual(trothd.get(f"/v1/transactions/{gtid(1)}").status, 404)
+        for table in ("idempotency", "ended"):
+            self.assertEqual(self.postgres.value(name, f"select count(*) from troth.{table}"), 0)
+        self.assertEqual(self.postgres.query(name, "select gtid::text from troth.decision"), [(gtid(2),)])
+        asked = trothd.get(f"/v1/transactions/{gtid(1)}/decision?branch=1&attempt=1&journal=0123456789abcdef")
+        self.assertEqual(asked.json["decision"], "unknown")
+        self.assertIn(b"troth_journal_forgotten_total 1\n", trothd.get("/metrics").body)
+        self.shop.answers["first", "commit"] = [200]
+        self.assertEqual(trothd.wait_outcome(gtid(2))["outcome"], "committed")
 
     def test_an_older_leader_is_fenced_and_an_older_program_refused(self):
         """The migration raises every epoch; a program of the version before refuses to start, as this one would with a

@@ -48,6 +48,20 @@ class Statements(TrothTest):
                                  f"explain execute troth_{name}" + (f"({nulls});" if nulls else ";"))
                 self.assertIn("cost=", plan)
 
+    def test_nothing_is_forgotten_under_another_epoch(self):
+        """Who no longer leads the shard deletes nothing there, and raises no mark."""
+        gtid = "018bcfe5-6800-8003-8000-004000000001"
+        done = self.psql(
+            "begin;", "update troth.shard set epoch = 7 where shard = 3;",
+            "insert into troth.txn (shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, began_at) "
+            f"values (3, '{gtid}', 7, 1, '2pc', '2pc', false, false, now());",
+            f"insert into troth.ended (gtid, shard, epoch, ended_at) values ('{gtid}', 3, 7, now());",
+            f"\\i {FOLDER}/forget.sql",
+            *(f"execute troth_forget (3, {epoch}, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', "
+              "'00000000-0000-0000-0000-000000000000', 10);" for epoch in (6, 8, 7)),
+            "select mark = (1::bigint << 38 | 1) from troth.forgotten;", "rollback;")
+        self.assertEqual(done.split(), ["0|", "0|", f"1|{gtid}", "t"])
+
     def test_the_daemon_prepares_what_stands_there(self):
         """Word for word, without the head, under the name of the file."""
         self.run_folder.start(self.trothd)

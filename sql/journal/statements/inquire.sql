@@ -6,7 +6,7 @@
 -- $3  attempt
 prepare troth_inquire (int4, uuid, int4) as
 select
-    s.epoch, s.forgotten,
+    s.epoch, greatest(s.forgotten, f.mark),
     greatest(t.attempt, (
         select max(a.attempt) from troth.decision a where a.gtid = $2 and a.shard = $1
     )),
@@ -21,6 +21,7 @@ select
     coalesce(e.steps, t.steps), coalesce(e.history, t.history), coalesce(e.ended_at, t.ended_at),
     coalesce(t.decided_at, d.decided_at), t.fallback
 from troth.shard s
+left join troth.forgotten f on f.shard = s.shard
 left join troth.txn t on t.gtid = $2 and t.shard = s.shard
 left join troth.decision d on d.gtid = $2 and d.shard = s.shard and d.attempt = $3
 left join troth.ended e on e.gtid = $2 and e.shard = s.shard

@@ -246,6 +246,7 @@ void node_start(struct world *world, struct node *node, struct node_options opti
         .node = options.name == NULL ? "a" : options.name,
         .lease_us = options.lease_us == 0 ? 5000000 : options.lease_us,
         .lazy_delay_us = options.lazy_delay_us == 0 ? 20000 : options.lazy_delay_us,
+        .retention_us = options.retention_us,
         .unsafe = options.unsafe,
         .write_timeout_us = options.write_timeout_us == 0 ? 5000000 : options.write_timeout_us,
         .clock_difference_us = UINT64_C(3600000000),

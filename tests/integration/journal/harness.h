@@ -106,6 +106,7 @@ struct node_options {
     const char *conninfo;   /* the world's */
     uint64_t lease_us;      /* 5 s */
     uint64_t lazy_delay_us; /* 20 ms */
+    uint64_t retention_us;  /* for ever */
     enum journal_unsafe unsafe;
     uint64_t write_timeout_us; /* 5 s */
 };

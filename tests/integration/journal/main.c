@@ -23,8 +23,9 @@ int main(void)
     Suite *suite = suite_create("journal");
     TCase *const unknown[] = {unknown_tests()};
     TCase *const leases[] = {takeover_tests(), alive_tests()};
-    TCase *const rows[] = {migrate_tests(),  hosts_tests(),    footing_tests(), write_tests(),
-                           question_tests(), registry_tests(), rate_tests(),    saga_tests()};
+    TCase *const rows[] = {migrate_tests(), hosts_tests(),    footing_tests(),
+                           write_tests(),   question_tests(), registry_tests(),
+                           rate_tests(),    saga_tests(),     retention_tests()};
     SRunner *runner;
     int failed;
     ADD_PART(suite, "1", unknown);

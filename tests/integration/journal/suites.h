@@ -13,6 +13,7 @@ TCase *takeover_tests(void);
 TCase *unknown_tests(void);
 TCase *question_tests(void);
 TCase *registry_tests(void);
+TCase *retention_tests(void);
 TCase *rate_tests(void);
 
 #endif

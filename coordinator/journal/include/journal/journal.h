@@ -25,7 +25,7 @@ struct event_base;
 struct journal;
 struct resolver;
 
-#define JOURNAL_SCHEMA_VERSION 6
+#define JOURNAL_SCHEMA_VERSION 7
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
@@ -101,7 +101,10 @@ struct journal_config {
     /* A write without any word for so long is unknown: it is written again, over a new connection;
      * each further wait is twice as long, up to eight times. */
     uint64_t write_timeout_us;
-    uint64_t lazy_delay_us;       /* how long lazy rows may wait for company */
+    uint64_t lazy_delay_us; /* how long lazy rows may wait for company */
+    /* What ended longer ago leaves, while this node leads, in small transactions over the reader's
+     * connection, with the shard's forgotten mark; 0: nothing does. */
+    uint64_t retention_us;
     enum journal_unsafe unsafe;   /* a database with fsync or full_page_writes off */
     uint64_t clock_difference_us; /* a clock that differs more from the database's: no lead */
     struct resolver *resolver;    /* looks up the hosts of the conninfo; borrowed. NULL: libpq does,
@@ -159,6 +162,7 @@ struct journal_stats {
     uint32_t gathered; /* rows that wait, with those that are being written */
     uint64_t gathered_bytes;
     uint64_t unknown_commits; /* written again because the answer was lost */
+    uint64_t forgotten;       /* transactions that left by age */
     bool connected;
     bool writable;        /* no write has waited for longer than write_timeout_us */
     struct wall wrote_at; /* the last write that succeeded; 0: none yet */
