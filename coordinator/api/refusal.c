@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include <base/buffer.h>
+#include <base/duration.h>
 
 static const char *const whys[API_WHY_COUNT] = {
 #define WHY_(name, sentence) [API_WHY_##name] = sentence,
@@ -136,6 +137,25 @@ void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t m
                           "done, try again. The %u shared seats are taken, and of its own "
                           "(open_transactions_reserved) %s",
                           open, most, shared, text != NULL ? text : "none is left");
+}
+
+void api_refuse_line(struct api_problem *ret_problem, const char *participant,
+                     const char *definition, uint64_t wait_us, uint64_t most_us)
+{
+    static const char nothing[] = "nothing was done, try again";
+    char wait[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
+    duration_format(wait_us - wait_us % 1000u, wait);
+    duration_format(most_us, most);
+    if (participant != NULL)
+        (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
+                              "it would wait %s for a slot of participant \"%s\" "
+                              "(line_wait_max is %s); %s",
+                              wait, participant, most, nothing);
+    else
+        (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
+                              "it would wait %s for its turn among those of definition \"%s\", "
+                              "which go in order (line_wait_max is %s); %s",
+                              wait, definition, most, nothing);
 }
 
 void api_refuse_key(struct api_problem *ret_problem, const troth_gtid *gtid)

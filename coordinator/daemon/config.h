@@ -55,6 +55,7 @@ struct config {
     uint64_t kafka_message_bytes_max;
     uint64_t journal_queue_rows_max;
     uint64_t journal_queue_bytes_max;
+    uint64_t line_wait_max_us;
     uint64_t connections_max;
     uint64_t body_bytes_max;
     uint64_t bodies_bytes_max;

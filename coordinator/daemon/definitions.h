@@ -16,6 +16,7 @@ struct journal_entry;
 
 struct gate_list {
     struct entry *first, *last;
+    uint32_t count;
 };
 
 struct definition_slot {
@@ -26,12 +27,11 @@ struct definition_slot {
     struct learn learn;
     struct learn_steps steps;        /* count 0: not looked at yet */
     struct gate_list before, inside; /* its gate (gate.c); the first has been there longest */
-    uint32_t inside_count;
-    uint64_t inside_us;     /* how long they are inside, on average */
-    uint32_t order_version; /* of those inside */
-    uint32_t refs;          /* open transactions that run it */
-    bool hidden;            /* deleted; goes with its last reference */
-    uint64_t round;         /* of the load that saw it last */
+    uint64_t inside_us;              /* how long they are inside, on average */
+    uint32_t order_version;          /* of those inside */
+    uint32_t refs;                   /* open transactions that run it */
+    bool hidden;                     /* deleted; goes with its last reference */
+    uint64_t round;                  /* of the load that saw it last */
 };
 
 struct definition_slot *registry_definition(const struct driver *driver, const char *name,

@@ -37,12 +37,12 @@ static bool has_room(struct definition_slot *slot)
 {
     if (slot->learn.mode == LEARN_PARALLEL)
         return true;
-    if (slot->inside_count == 0) {
+    if (slot->inside.count == 0) {
         slot->order_version = slot->learn.order_version;
         return true;
     }
     return slot->order_version == slot->learn.order_version &&
-           slot->inside_count < slot->learn.limit;
+           slot->inside.count < slot->learn.limit;
 }
 
 static void link_last(struct gate_list *list, struct entry *entry)
@@ -51,6 +51,7 @@ static void link_last(struct gate_list *list, struct entry *entry)
     entry->gate_prev = list->last;
     *(list->last != NULL ? &list->last->gate_next : &list->first) = entry;
     list->last = entry;
+    list->count++;
 }
 
 static void link_first(struct gate_list *list, struct entry *entry)
@@ -59,6 +60,7 @@ static void link_first(struct gate_list *list, struct entry *entry)
     entry->gate_next = list->first;
     *(list->first != NULL ? &list->first->gate_prev : &list->last) = entry;
     list->first = entry;
+    list->count++;
 }
 
 static void take_out(struct gate_list *list, struct entry *entry)
@@ -66,13 +68,13 @@ static void take_out(struct gate_list *list, struct entry *entry)
     *(entry->gate_prev != NULL ? &entry->gate_prev->gate_next : &list->first) = entry->gate_next;
     *(entry->gate_next != NULL ? &entry->gate_next->gate_prev : &list->last) = entry->gate_prev;
     entry->gate_next = entry->gate_prev = NULL;
+    list->count--;
     entry->place = GATE_OUTSIDE;
 }
 
 static void let_in(struct entry *entry)
 {
     struct definition_slot *slot = entry->definition;
-    slot->inside_count++;
     link_last(&slot->inside, entry);
     entry->place = GATE_INSIDE;
     entry->inside_since = driver_now().mono;
@@ -88,6 +90,11 @@ static void let_in_more(struct definition_slot *slot)
         let_in(next);
         entry_reserve(next);
     }
+}
+
+uint64_t gate_wait_us(const struct definition_slot *slot)
+{
+    return slot->before.count * slot->inside_us / (slot->learn.limit > 0 ? slot->learn.limit : 1);
 }
 
 /* true: it may ask for its slots now. false: entry_reserve() is called when it may. */
@@ -129,7 +136,6 @@ void gate_leave(struct entry *entry)
     struct mono now = driver_now().mono;
     uint64_t took_us = now.us - entry->inside_since.us;
     slot->inside_us = (slot->inside_us * (GATE_WEIGHTS - 1) + took_us) / GATE_WEIGHTS;
-    slot->inside_count--;
     take_out(&slot->inside, entry);
     learn_left(&slot->learn, slot->before.first != NULL, now);
     let_in_more(slot);
@@ -145,7 +151,6 @@ static void look_inside(struct definition_slot *slot, struct mono now)
     struct entry *entry; /* the first is inside for longest */
     while ((entry = slot->inside.first) != NULL && now.us > entry->inside_since.us + patience_us) {
         take_out(&slot->inside, entry);
-        slot->inside_count--;
         entry->place = GATE_ASIDE;
     }
     let_in_more(slot);

@@ -342,6 +342,7 @@ static void append_open(struct buffer *text, const struct driver *driver)
 
 static const char *const refusals[REFUSAL_COUNT] = {[REFUSAL_STOPPING] = "stopping",
                                                     [REFUSAL_SEATS] = "seats",
+                                                    [REFUSAL_LINE] = "line",
                                                     [REFUSAL_BYTES] = "bytes",
                                                     [REFUSAL_OUTBOX] = "outbox",
                                                     [REFUSAL_JOURNAL_QUEUE] = "journal_queue",

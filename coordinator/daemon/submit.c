@@ -21,6 +21,7 @@
 #include "definitions.h"
 #include "driver.h"
 #include "entry.h"
+#include "line.h"
 #include "notice.h"
 #include "order.h"
 #include "owners.h"
@@ -212,6 +213,11 @@ static struct entry *make_entry(struct driver *driver, const struct api_submit *
     uint32_t cap = definition != NULL ? definition->steps_count : INTERACTIVE_BRANCHES_FIRST;
     struct entry *entry = entry_create(driver, cap);
     bool has_memory = entry != NULL && fill_owners(driver, entry, submit);
+    if (has_memory && !line_takes(entry, problem)) {
+        (void)refused(driver, REFUSAL_LINE, problem);
+        entry_destroy(entry);
+        return NULL;
+    }
     if (has_memory && !seats_admit(entry, problem)) {
         (void)refused(driver, REFUSAL_SEATS, problem);
         entry_destroy(entry);

@@ -125,6 +125,7 @@ static struct slots_pool *pool_of(const struct slots *slots, const struct slots_
 {
     struct slots_pool *pool = waiter->pools[i];
     if (pool->round != slots->round) {
+        pool->was_in_line = pool->round + 1 == slots->round && pool->in_line;
         pool->round = slots->round;
         pool->claimed = 0;
         pool->in_line = false;
@@ -228,6 +229,8 @@ static uint32_t stand_in_line(struct slots *slots, struct slots_waiter *waiter, 
     for (uint32_t i = 0; i < waiter->count; i++) {
         struct slots_pool *pool = waiter->pools[i];
         if (lacks(slots, waiter, pool, now_us)) {
+            pool->since_us = pool->in_line ? pool->since_us : waiter->since_us;
+            pool->granted_us = pool->was_in_line || pool->in_line ? pool->granted_us : now_us;
             pool->in_line = true;
             pool->bars = hopes || lack.count == needs(waiter, pool);
         } else if (hopes) {
@@ -254,12 +257,23 @@ static bool is_grantable(struct slots *slots, const struct slots_waiter *waiter,
     return true;
 }
 
+/* Several grants at one time are as many with nothing between them. */
+static void count_interval(struct slots_pool *pool, uint64_t now_us)
+{
+    if (!pool->was_in_line)
+        return;
+    uint64_t between_us = now_us > pool->granted_us ? now_us - pool->granted_us : 0;
+    pool->interval_64 = pool->interval_64 - pool->interval_64 / 64 + between_us;
+    pool->granted_us = now_us;
+}
+
 static void grant(struct slots *slots, struct slots_waiter *waiter, uint64_t now_us)
 {
     take_out(&slots->waiting, waiter);
     count_wanted(slots, waiter, false);
     for (uint32_t i = 0; i < waiter->count; i++) {
         struct slots_pool *pool = waiter->pools[i];
+        count_interval(pool, now_us);
         pool->used++;
         pool->held++;
         pool->try_at_us = now_us + BREAKER_TRY_US; /* where it is wary, this is the one */
@@ -297,6 +311,15 @@ static void tell(struct slots *slots)
         else
             waiter->granted(waiter);
     }
+}
+
+uint64_t slots_wait_us(const struct slots *slots, const struct slots_pool *pool, uint64_t now_us)
+{
+    if (pool->round != slots->round || !pool->in_line || pool->wanted == 0)
+        return 0;
+    uint64_t waited_us = now_us > pool->since_us ? now_us - pool->since_us : 0;
+    uint64_t ahead_us = pool->wanted * pool->interval_64 / 64;
+    return waited_us > ahead_us ? waited_us : ahead_us;
 }
 
 uint64_t slots_run(struct slots *slots, uint64_t now_us)

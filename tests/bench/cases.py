@@ -39,9 +39,9 @@ def hot_accounts(variant):
 class Stage:
     """What all measurements of a run stand on."""
 
-    def __init__(self, asked):
+    def __init__(self, asked, databases=None):
         self.asked = asked
-        self.databases = Databases(asked.clusters)
+        self.databases = databases or Databases(asked.clusters)
         self.troths, self.number, self.kafka = {}, 0, None
         self.capacity = {}
         self.loop_is_made = self.history_is_made = False
@@ -58,7 +58,7 @@ class Stage:
 
     def make_loop(self):
         if not self.loop_is_made:
-            self.databases.make_loop(self.asked.clients_most * measure.ACCOUNTS_PER_CLIENT)
+            self.databases.make_loop(measure.accounts_of(self.asked))
             self.loop_is_made = True
 
 

@@ -10,7 +10,7 @@ import measure as measuring
 from loads import loads
 
 SAMPLE_SECONDS = 0.25
-CONNECTIONS = 2000  # of the load program: more than ever wait, where the latency is bounded
+CONNECTIONS = 3900
 TIMES = 2
 
 

@@ -5,7 +5,7 @@ import datetime
 import json
 import subprocess
 import sys
-import time
+import threading
 from urllib.parse import quote
 
 import machine
@@ -13,6 +13,7 @@ import troth_test as support
 from servers import KINDS
 
 ACCOUNTS_PER_CLIENT = 100
+CLIENTS_MAX = 4096  # of bench_load
 PAGE = 500
 LAST_ANSWERS_SECONDS = 90  # behind the end of the window
 
@@ -24,22 +25,23 @@ def note(text):
 def generate(watch, seconds, program, *arguments):
     """Runs a load program, with the watch over the others while it measures. Its figures and theirs, or None with its
     words when it has none."""
-    process = subprocess.Popen([support.program(program), *map(str, arguments)], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    watch.generator = process.pid
-    text, deadline = "", time.monotonic() + seconds + LAST_ANSWERS_SECONDS
-    try:
-        for line in process.stdout:
-            if line.strip() in ("begin", "end"):
-                getattr(watch, line.strip())()
-            else:
-                text += line
-        words = process.stderr.read()
-        process.wait(max(1, deadline - time.monotonic()))
-    finally:
-        if process.poll() is None:
-            process.kill()
+    text = ""
+    with subprocess.Popen([support.program(program), *map(str, arguments)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        watch.generator = process.pid
+        bound = threading.Timer(seconds + LAST_ANSWERS_SECONDS, process.kill)
+        bound.start()
+        try:
+            for line in process.stdout:
+                if line.strip() in ("begin", "end"):
+                    getattr(watch, line.strip())()
+                else:
+                    text += line
+            words = process.stderr.read()
             process.wait()
+        finally:
+            bound.cancel()
+            process.kill()
     if words.strip():
         note(f"{program}: {words.strip()[:2000]}")
     if process.returncode != 0:
@@ -67,6 +69,11 @@ def wal_figures(before, after, transactions):
     if "postgres_journal" in after:
         figures["journal_flushes"] = figures["postgres_journal_flushes"]
     return figures
+
+
+def accounts_of(asked):
+    """At either bank: for every client that any measurement of this run may have."""
+    return max(asked.clients_most * ACCOUNTS_PER_CLIENT, CLIENTS_MAX)
 
 
 # --- is it true ------------------------------------------------------------------------------------------------------
@@ -132,7 +139,7 @@ def flags(load, asked, clients, **more):
     else:
         words.update({"definition": load.definition["name"], "input": load.input, "outcome": load.outcome,
                       "step-state": load.step_state,
-                      "accounts": max(1, asked.clients_most * ACCOUNTS_PER_CLIENT // max(clients, asked.clients_most))})
+                      "accounts": min(ACCOUNTS_PER_CLIENT, accounts_of(asked) // clients)})
     return [text for key, value in words.items() if value is not None for text in (f"--{key}", value)]
 
 
@@ -165,7 +172,7 @@ class Run:
         self.told = support.run_folder().path / "told"
 
     def start(self):
-        accounts = max(self.asked.clients_most * ACCOUNTS_PER_CLIENT, self.clients)
+        accounts = accounts_of(self.asked)
         if self.has_money and self.load.kind not in self.troth.participants:  # makes the banks' tables
             self.troth.start(self.load.kind, accounts, **self.options)
             self.troth.stop()

@@ -1,6 +1,7 @@
 """The bench measures what it says: each case runs, ends by itself and has figures of every side; and what is not true
 of a measurement leaves it without one. Nothing here asks how fast anything is."""
 
+import functools
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "tests" / "bench"
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(BENCH)]
 import cases  # noqa: E402
+import limits  # noqa: E402
 import measure  # noqa: E402
 import report  # noqa: E402
 from loads import loads  # noqa: E402
@@ -20,6 +22,12 @@ from troth_test import BUILD, TrothTest, main, run_folder  # noqa: E402
 
 SMALL = {"seconds": 0.4, "warm-up": 0.2, "rounds": 1, "clients": 4, "clusters": 1, "rows": 300, "accounts": 4,
          "isolation": "read_committed", "loads": "noop"}
+
+
+@functools.cache
+def databases():
+    """One cluster for the classes that need one."""
+    return Databases(1)
 
 
 class Cases(TrothTest):
@@ -90,6 +98,38 @@ class Cases(TrothTest):
         self.assertIn("transfer, hot, noop", done.stderr)
 
 
+class TooMuch(TrothTest):
+    """Twice as many transfers as there is capacity, whoever is busy: what is too much is refused, and the others are
+    not late for it; where it is let in, they all wait until they abort."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        asked = SimpleNamespace(slots=4, trothd=["line_wait_max=200ms"], clients_most=16, warm_up=1, seconds=2.5,
+                                count_calls=False)
+        stage = cases.Stage(asked, databases())
+        cls.capacity, cls.double = (limits.measure(stage, side, {"load": "troth"}, 16)
+                                    for side in ("capacity", "double"))
+
+    def test_what_is_too_much_is_refused(self):
+        self.assertGreater(self.double["refused"], 0)
+        self.assertEqual(self.capacity["refused"], 0)
+
+    def test_nothing_is_wrong_and_nothing_aborts(self):
+        for figures in (self.capacity, self.double):
+            self.assertEqual((figures["wrong"], figures["lost"], figures["aborted"], figures["unsent"]), (0, 0, 0, 0))
+            self.assertGreater(figures["completed"], 0)
+
+    def test_who_is_let_in_is_not_late(self):
+        """Without the limit it would be half of what is measured, and of the warm-up, and more all the time."""
+        self.assertLess(self.double["p99_us"], 1_500_000 + 3 * self.capacity["p99_us"])
+
+    def test_memory_connections_and_prepared_transactions_are_far_from_their_ends(self):
+        self.assertLess(self.double["prepared_most"], 200)
+        self.assertLess(self.double["open_most"], 4000)
+        self.assertLess(self.double["rss_most_mib"], 200)
+
+
 class Truth(TrothTest):
     """What a measurement is held against."""
 
@@ -97,7 +137,7 @@ class Truth(TrothTest):
     def setUpClass(cls):
         super().setUpClass()
         asked = SimpleNamespace(slots=4, trothd=[], clients_most=4, warm_up=0.1, seconds=0.2, count_calls=False)
-        cls.troth = Troth(Databases(1), asked)
+        cls.troth = Troth(databases(), asked, "journal_parked")
         cls.load = loads()["noop"]
         cls.troth.start("nothing")
         cls.addClassCleanup(cls.troth.stop)

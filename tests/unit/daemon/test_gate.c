@@ -63,6 +63,19 @@ START_TEST(so_many_at_a_time_first_come_first_served)
 }
 END_TEST
 
+START_TEST(how_long_one_more_would_wait_is_known)
+{
+    slot.inside_us = 8000;
+    ck_assert(gate_enter(&entries[0]) && gate_enter(&entries[1]));
+    ck_assert_uint_eq(gate_wait_us(&slot), 0);
+    for (uint32_t i = 2; i < 5; i++)
+        ck_assert(!gate_enter(&entries[i]));
+    ck_assert_uint_eq(gate_wait_us(&slot), 3 * 8000 / 2);
+    gate_leave(&entries[3]); /* it gives up */
+    ck_assert_uint_eq(gate_wait_us(&slot), 8000);
+}
+END_TEST
+
 START_TEST(who_met_a_conflict_goes_before_those_that_have_not_begun)
 {
     ck_assert(gate_enter(&entries[0]) && gate_enter(&entries[1]));
@@ -137,6 +150,7 @@ Suite *suite_gate(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, so_many_at_a_time_first_come_first_served);
     tcase_add_test(tcase, who_met_a_conflict_goes_before_those_that_have_not_begun);
+    tcase_add_test(tcase, how_long_one_more_would_wait_is_known);
     tcase_add_test(tcase, who_gives_up_before_it_was_let_in_leaves_no_hole);
     tcase_add_test(tcase, another_order_waits_until_nobody_of_the_old_one_is_inside);
     tcase_add_test(tcase, who_waits_for_something_of_its_own_stands_aside);

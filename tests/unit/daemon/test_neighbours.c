@@ -34,6 +34,9 @@ static void set_up(void)
     rig_define(TRANSFER);
     rig_define(ALONE);
     rig_define(READ);
+    rig_define(
+        "{'name':'falls_back','version':1,'mode':'2pc_then_saga','steps':["
+        "{'name':'a','participant':'bank_b','operation':'a','compensate':{'operation':'b'}}]}");
     memset(&told, 0, sizeof told);
     memset(&other, 0, sizeof other);
 }
@@ -69,6 +72,30 @@ START_TEST(who_waits_for_one_participant_is_in_nobodys_way_at_another)
     struct rig_told third = {0};
     begin("alone", &third);
     ck_assert_uint_eq(rig.commands_count, sent + 2);
+}
+END_TEST
+
+/* It would have no time left when its turn comes; who needs no slot there, and what falls back when
+ * its prepares are late, are not asked. */
+START_TEST(who_would_wait_too_long_for_a_slot_is_refused)
+{
+    rig_slots("bank_b", 1, 1);
+    begin("transfer", &told);
+    begin("transfer", &other);
+    rig_advance(400000);
+    struct rig_told third = {0}, fourth = {0}, alone = {0}, falls_back = {0};
+    begin("transfer", &third);
+    ck_assert_uint_eq(third.times, 0); /* it waits as the other does */
+    rig_advance(200000);
+    begin("transfer", &fourth);
+    rig_told_problem(&fourth, "full", "for a slot of participant \"bank_b\"");
+    rig_told_problem(&fourth, "full", "line_wait_max is 500ms");
+    ck_assert_uint_eq(rig.driver->metrics.refused[REFUSAL_LINE], 1);
+    ck_assert_uint_eq(rig.driver->open, 3);
+    begin("alone", &alone);
+    begin("falls_back", &falls_back);
+    ck_assert_uint_eq(alone.times + falls_back.times, 0);
+    ck_assert_uint_eq(rig.driver->open, 5);
 }
 END_TEST
 
@@ -363,6 +390,7 @@ Suite *suite_neighbours(void)
     tcase_add_checked_fixture(tests, set_up, rig_down);
     tcase_add_test(tests, who_has_no_slot_at_one_participant_asks_none);
     tcase_add_test(tests, who_waits_for_one_participant_is_in_nobodys_way_at_another);
+    tcase_add_test(tests, who_would_wait_too_long_for_a_slot_is_refused);
     tcase_add_test(tests, nothing_is_prepared_where_nothing_is_heard);
     tcase_add_test(tests, what_was_given_up_gives_its_slots_back);
     tcase_add_test(tests, a_conflict_ends_the_attempt_and_the_next_goes_in_order);

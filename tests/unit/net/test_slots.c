@@ -9,7 +9,7 @@
 static struct slots *slots;
 static struct slots_pool pools[3];
 static uint64_t now_us;
-static struct slots_waiter *granted[16];
+static struct slots_waiter *granted[256];
 static uint32_t granted_count;
 static struct slots_waiter *refused;
 static uint32_t refused_at;
@@ -467,6 +467,65 @@ START_TEST(never_more_than_there_are)
 }
 END_TEST
 
+/* --- how long they wait ------------------------------------------------------------------------
+ */
+
+START_TEST(how_long_one_more_would_wait_is_known_of_each_pool)
+{
+    struct slots_waiter w[5];
+    reserve(&w[0], B, 1);
+    reserve(&w[1], B, 1);
+    (void)run();
+    ck_assert_uint_eq(slots_wait_us(slots, &pools[1], now_us), 0); /* full, and nobody waits */
+    now_us += 1000;
+    reserve(&w[2], AB, 2); /* it lacks B, and only that */
+    (void)run();
+    now_us += 300;
+    reserve(&w[3], B, 1);
+    (void)run();
+    ck_assert_uint_eq(slots_wait_us(slots, &pools[1], now_us), 300); /* the first one's */
+    ck_assert_uint_eq(slots_wait_us(slots, &pools[0], now_us), 0);
+    ck_assert_uint_eq(slots_wait_us(slots, &pools[2], now_us), 0);
+    slots_cancel(slots, &w[2]);
+    (void)run();
+    now_us += 20;
+    ck_assert_uint_eq(slots_wait_us(slots, &pools[1], now_us), 20);
+    release(1);
+    (void)run();
+    ck_assert_uint_eq(slots_wait_us(slots, &pools[1], now_us), 0); /* it has its slot */
+    reserve(&w[4], B, 1);
+    (void)run();
+    now_us += 7;
+    slots_cancel(slots, &w[4]);
+    ck_assert_uint_eq(slots_wait_us(slots, &pools[1], now_us), 0); /* also before the next round */
+}
+END_TEST
+
+/* A line that has just become long: the first has not waited for long, the last one will. */
+START_TEST(a_long_line_is_known_before_anybody_has_waited_it_out)
+{
+    static struct slots_waiter w[250];
+    for (int i = 0; i < 120; i++)
+        reserve(&w[i], B, 1);
+    for (int i = 0; i < 100; i++) {
+        now_us += 1000;
+        (void)run();
+        if (i % 2 == 1) { /* two slots, each held for 2 ms: a grant a millisecond */
+            release(1);
+            release(1);
+        }
+    }
+    for (int i = 120; i < 250; i++)
+        reserve(&w[i], B, 1);
+    (void)run();
+    uint64_t wait_us = slots_wait_us(slots, &pools[1], now_us);
+    ck_assert_uint_gt(wait_us, 100000);
+    ck_assert_uint_lt(wait_us, 200000);
+    now_us += 1000000; /* nothing moves any more: what has been waited counts */
+    ck_assert_uint_ge(slots_wait_us(slots, &pools[1], now_us), 1000000);
+}
+END_TEST
+
 /* --- the breaker of a channel ---------------------------------------------------------------- */
 
 START_TEST(a_breaker_closes_when_somebody_is_there_again)
@@ -510,6 +569,8 @@ Suite *slots_suite(void)
     tcase_add_test(all, a_dead_participant_stops_nobody_else);
     tcase_add_test(all, who_wants_several_is_not_starved);
     tcase_add_test(all, never_more_than_there_are);
+    tcase_add_test(all, how_long_one_more_would_wait_is_known_of_each_pool);
+    tcase_add_test(all, a_long_line_is_known_before_anybody_has_waited_it_out);
     suite_add_tcase(suite, all);
     TCase *channel = tcase_create("channel");
     tcase_set_timeout(channel, 60);

@@ -37,14 +37,18 @@ struct slots_pool {
     uint32_t held; /* places */
     enum breaker_state breaker;
     /* The module's own, from here on. */
-    uint32_t wanted;   /* by waiters, counted once for each of their pools */
-    uint32_t claimed;  /* in this round, by waiters that lack another pool */
-    uint64_t round;    /* the last that looked at it */
-    bool in_line;      /* somebody before lacks it, in this round … */
-    bool bars, barred; /* … and nobody behind gets what is left of it */
-    bool full;         /* counted as full, in this round */
-    uint64_t moved_us; /* something was given back */
-    uint32_t failures; /* since something was heard */
+    uint32_t wanted;      /* by waiters, counted once for each of their pools */
+    uint32_t claimed;     /* in this round, by waiters that lack another pool */
+    uint64_t round;       /* the last that looked at it */
+    uint64_t since_us;    /* who lacks it, in this round, and waits longest began to wait then */
+    bool in_line;         /* somebody before lacks it, in this round … */
+    bool bars, barred;    /* … and nobody behind gets what is left of it */
+    bool full;            /* counted as full, in this round */
+    uint64_t moved_us;    /* something was given back */
+    bool was_in_line;     /* in the round before this one */
+    uint64_t granted_us;  /* the last grant, or the round in which the line began */
+    uint64_t interval_64; /* between two grants while somebody waits, on average; 64 times, in us */
+    uint32_t failures;    /* since something was heard */
     uint64_t failing_since_us, try_at_us;
 };
 
@@ -79,6 +83,10 @@ void slots_cancel(struct slots *slots, struct slots_waiter *waiter); /* only whi
 void slots_end_phase1(struct slots_pool *pool, uint64_t now_us);
 /* Its place; `with_slot`: and its slot, which it still has. */
 void slots_release(struct slots_pool *pool, bool with_slot, uint64_t now_us);
+/* How long one more would wait for this pool: as long as who waits longest has waited, as the last
+ * slots_run() found it, or as many times as there are waiters what lies between two grants; the
+ * longer of both. 0: nobody waits. */
+uint64_t slots_wait_us(const struct slots *slots, const struct slots_pool *pool, uint64_t now_us);
 /* Grants and refuses what can be; call in the turn after all else. When it is to be called again
  * though nothing happens; 0: no such time. */
 uint64_t slots_run(struct slots *slots, uint64_t now_us);
