@@ -119,7 +119,6 @@ static void row_begin(const struct session *session, const struct troth_reply *t
     guard_prepared_name(&task->call, task->call.attempt, row->prepared);
     sql_key(&row->parameters, &task->call);
     add_place(&row->parameters, task);
-    sql_text(&row->parameters, row->timeouts.statement);
 }
 
 static const char *running_name(const struct guard_row *row)
@@ -127,12 +126,14 @@ static const char *running_name(const struct guard_row *row)
     return row->prepared + strlen("troth_");
 }
 
-void guard_row_of(const struct session *session, const struct troth_reply *task,
-                  struct guard_row *ret_row)
+void guard_row_behind(const struct session *session, const struct troth_reply *task,
+                      struct guard_row *ret_row)
 {
     row_begin(session, task, ret_row);
-    sql_text(&ret_row->parameters, ret_row->timeouts.lock);
-    sql_text(&ret_row->parameters, running_name(ret_row));
+    ret_row->settings.count = 0;
+    sql_text(&ret_row->settings, ret_row->timeouts.statement);
+    sql_text(&ret_row->settings, ret_row->timeouts.lock);
+    sql_text(&ret_row->settings, running_name(ret_row));
 }
 
 static bool send_claim(struct session *session, const struct troth_reply *task,
@@ -140,6 +141,7 @@ static bool send_claim(struct session *session, const struct troth_reply *task,
 {
     struct guard_row row;
     row_begin(session, task, &row);
+    sql_text(&row.parameters, row.timeouts.statement);
     sql_text(&row.parameters, row.timeouts.guard);
     sql_text(&row.parameters, running_name(&row));
     sql_text(&row.parameters, row.timeouts.lock);

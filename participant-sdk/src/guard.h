@@ -60,15 +60,17 @@ enum guard_end guard_claim(struct session *session, const struct troth_reply *ta
  * ours. false: lost. Then reads its answer; the transaction is to be rolled back unless CLAIMED. */
 bool guard_claim_send(struct session *session, const struct troth_reply *task);
 enum guard_end guard_claim_read(struct session *session);
-/* The parameters of row_behind.sql, which point into it. */
+/* The parameters of a claim, or those of work_settings.sql and row_behind.sql; they point into it.
+ */
 struct guard_row {
+    struct sql_parameters settings;
     struct sql_parameters parameters;
     struct guard_timeouts timeouts;
     char prepared[TROTH_PREPARED_NAME_LEN_MAX + 1];
 };
 
-void guard_row_of(const struct session *session, const struct troth_reply *task,
-                  struct guard_row *ret_row);
+void guard_row_behind(const struct session *session, const struct troth_reply *task,
+                      struct guard_row *ret_row);
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task);
 /* Asks one of the functions in a transaction of its own, in one message. true: *ret_answer is
  * filled; guard_answer_finish() it. false: session->why. */

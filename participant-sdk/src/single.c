@@ -1,7 +1,7 @@
 /* single.c: prepare and execute of an operation that is a statement, in a single message and on the
  * loop's thread, without waiting.
  *
- *   BEGIN, the statement and behind it the guard row with its output, PREPARE or COMMIT
+ *   BEGIN, settings, the statement and behind it the guard row with its output, PREPARE or COMMIT
  *
  * Where the row finds no place, or the statement fails or gives nothing, the server skips what is
  * behind [ROWORNOTHING]. So nothing stands between the lock on a row that others want and its
@@ -108,14 +108,11 @@ static bool send_bound(struct session *session, const char *name, uint32_t count
 
 /* The statement is prepared where it is not yet, behind BEGIN: a pipeline that is cut off before it
  * leaves it unknown. */
-static bool send_statement(struct session *session, const struct troth_reply *task,
-                           const struct pg_bound *bound)
+static bool send_statement(struct session *session, const struct pg_statement *statement,
+                           const struct pg_bound *bound, const struct sql_parameters *row)
 {
-    const struct pg_statement *statement = &task->operation->statement;
     char name[SESSION_QUERY_NAME_BYTES];
-    struct guard_row row;
     int place = session_query_find(session, statement->whole);
-    guard_row_of(session, task, &row);
     if (place < 0) {
         place = session->queries_count;
         session->queries[place] = strdup(statement->whole);
@@ -127,7 +124,7 @@ static bool send_statement(struct session *session, const struct troth_reply *ta
     session_query_name(place, name);
     return (!session->single.parses ||
             PQsendPrepare(session->connection, name, statement->whole, 0, NULL) == 1) &&
-           send_bound(session, name, statement->parameters.count, bound, &row.parameters);
+           send_bound(session, name, statement->parameters.count, bound, row);
 }
 
 static bool send_end(struct session *session, const struct troth_reply *task)
@@ -145,9 +142,13 @@ static bool send_end(struct session *session, const struct troth_reply *task)
 static bool send_all(struct session *session, const struct troth_reply *task,
                      const struct pg_bound *bound)
 {
+    struct guard_row row;
+    guard_row_behind(session, task, &row);
     return session_pipeline_begin(session) && session_send(session, SQL_BEGIN, NULL) &&
-           send_statement(session, task, bound) && send_end(session, task) &&
-           session_pipeline_send(session) && PQflush(session->connection) == 0;
+           session_send(session, SQL_WORK_SETTINGS, &row.settings) &&
+           send_statement(session, &task->operation->statement, bound, &row.parameters) &&
+           send_end(session, task) && session_pipeline_send(session) &&
+           PQflush(session->connection) == 0;
 }
 
 static void begin(struct session *session, struct troth_reply *task, const struct pg_bound *bound)
@@ -240,11 +241,11 @@ static void take(struct session *session, PGresult *result)
         single->over = true;
     else if (session_is_over(result))
         single->lost = true;
-    else if (at == 1 && single->parses)
+    else if (at == 2 && single->parses)
         single->parsed = PQresultStatus(result) == PGRES_COMMAND_OK;
-    else if (at == (single->parses ? 2u : 1u))
-        take_row(session, result);
     else if (at == (single->parses ? 3u : 2u))
+        take_row(session, result);
+    else if (at == (single->parses ? 4u : 3u))
         take_end(session, result);
 }
 

@@ -25,6 +25,7 @@ static const struct {
                                   "BEGIN ISOLATION LEVEL READ COMMITTED"},
     [SQL_COMMIT] = {"troth_commit", "COMMIT"},
     [SQL_SETTINGS] = FILE_NAMED(settings),
+    [SQL_WORK_SETTINGS] = FILE_NAMED(work_settings),
     [SQL_CLAIM] = FILE_NAMED(claim),
     [SQL_CLAIM_OR_FAIL] = FILE_NAMED(claim_or_fail),
     [SQL_CLAIM_COMPENSATION] = FILE_NAMED(claim_compensation),

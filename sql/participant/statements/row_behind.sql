@@ -10,23 +10,13 @@
 -- $1 journal  $2 gtid  $3 branch  $4 attempt
 -- $5 the request: operation, a zero byte, input
 -- $6 shard, $7 ordering: of the gtid
--- $8 statement_timeout of the work, in milliseconds; 0: none
--- $9 lock_timeout, for rows of the business and the guard row
--- $10 the branch's name while its session works (troth_guard.running_name())
-prepare troth_row_behind (text, uuid, integer, integer, bytea, integer, bigint, text, text, text) as
+prepare troth_row_behind (text, uuid, integer, integer, bytea, integer, bigint) as
 with work as (
 table troth_guard.version
 )
 insert into troth_guard.guard (journal, gtid, branch, kind, attempt, state, request, shard, ordering, output)
 select $1::text, $2::uuid, $3::integer, 'action', $4::integer, 'done', sha256($5::bytea), $6::integer, $7::bigint,
        (select row_to_json(work)::text from work)
--- Before the work, which is looked at behind it: so the timeouts hold, and the session is known by its branch's name
--- (0004_running.sql, say_running()).
-from (select set_config('statement_timeout', $8::text, true),
-             set_config('lock_timeout', $9::text, true),
-             set_config('application_name', $10::text, true),
-             pg_advisory_lock(1953656692, pg_backend_pid()),
-             pg_advisory_unlock(1953656692, pg_backend_pid())) as settings
 returning output,
           1 / (output is not null
                and (octet_length(output) <= 128 -- which is neither
