@@ -207,10 +207,10 @@ class Run:
     # --- trouble
 
     def trouble(self, seed, branches):
-        """Ends sessions, kills processes, and changes what the business says, until `over`."""
+        """Kills a process, ends sessions, kills more, and changes what the business says, until `over`."""
         dice = random.Random(seed)
+        what = 1.0
         while not self.over.wait(dice.uniform(0.005, 0.05)):
-            what = dice.random()
             if what < 0.6:
                 self.end_a_session()
             elif what < 0.95:
@@ -219,6 +219,7 @@ class Run:
                 number = dice.randrange(2)
                 self.replicas[number].close()
                 self.replicas[number] = self.start()
+            what = dice.random()
 
     def end_a_session(self):
         query(self.conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
