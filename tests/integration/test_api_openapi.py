@@ -60,6 +60,7 @@ class TheFile(unittest.TestCase):
                     used.add(value["$ref"])
         there = {f"#/components/{kind}/{name}"
                  for kind, all_of in self.document["components"].items() for name in all_of}
+        used |= {f"#/components/securitySchemes/{name}" for way in self.document["security"] for name in way}
         self.assertEqual(there - used, set())
 
     def test_every_schema_is_one(self):

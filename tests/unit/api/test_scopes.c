@@ -124,6 +124,9 @@ START_TEST(a_key_is_shown_once)
     ask("POST", "/v1/keys/billing/rotate", KNOWN, NULL, &rotated);
     ck_assert_int_eq(rotated.status, 200);
     ck_assert_ptr_null(strstr(made.body.data, strstr(rotated.body.data, "trk_")));
+    REPLY_SCOPED struct reply revoked;
+    ask("DELETE", "/v1/keys/billing", KNOWN, NULL, &revoked);
+    ck_assert_int_eq(revoked.status, 204);
     expect_problem("POST", "/v1/keys/other/rotate", KNOWN, NULL, 404, "unknown-key", "other");
 }
 END_TEST
