@@ -165,7 +165,7 @@ static void clients_start(int epoll)
 {
     for (uint32_t i = 0; i < options.clients; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &clients[i]};
-        client_connect(&clients[i], i, options.port);
+        client_connect(&clients[i], i, &options);
         if (epoll_ctl(epoll, EPOLL_CTL_ADD, clients[i].fd, &event) < 0)
             die("epoll_ctl");
     }

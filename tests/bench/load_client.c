@@ -12,6 +12,7 @@
 
 #include "latency.h"
 #include "load_answer.h"
+#include "load_tls.h"
 
 #define REQUEST_BYTES_MAX 4096u
 
@@ -23,10 +24,11 @@ static void die(const char *what)
     exit(1);
 }
 
-void client_connect(struct client *client, uint32_t number, uint16_t port)
+void client_connect(struct client *client, uint32_t number, const struct load_options *options)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(options->port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = 1;
     client->number = number;
     client->random = now_us() * 7919u + number + 1u;
@@ -36,6 +38,8 @@ void client_connect(struct client *client, uint32_t number, uint16_t port)
         die("connect");
     if (setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
         die("setsockopt");
+    if (options->tls_certificate != NULL)
+        client->tls = load_tls_connect(client->fd, options);
 }
 
 uint64_t client_random(struct client *client)
@@ -112,14 +116,18 @@ void client_send(struct client *client, const struct load_options *options, uint
     size_t whole = request_make(client, options, request);
     client->began_us = due_us;
     client->len = 0;
-    if (send(client->fd, request, whole, MSG_NOSIGNAL) != (ssize_t)whole)
+    if (client->tls != NULL)
+        load_tls_send(client->tls, request, whole);
+    else if (send(client->fd, request, whole, MSG_NOSIGNAL) != (ssize_t)whole)
         die("send");
 }
 
 size_t client_receive(struct client *client)
 {
-    ssize_t more = recv(client->fd, client->answer + client->len,
-                        sizeof client->answer - client->len, MSG_DONTWAIT);
+    char *behind = client->answer + client->len;
+    size_t room = sizeof client->answer - client->len;
+    ssize_t more = client->tls != NULL ? load_tls_receive(client->tls, behind, room)
+                                       : recv(client->fd, behind, room, MSG_DONTWAIT);
     if (more < 0 && errno == EAGAIN)
         return 0;
     if (more <= 0)

@@ -11,6 +11,7 @@
 
 struct client {
     int fd;
+    struct ssl_st *tls; /* NULL: plain */
     uint32_t number;
     uint64_t random;
     uint64_t began_us; /* when the request under way was due; 0: none is */
@@ -20,7 +21,7 @@ struct client {
 };
 
 /* What fails ends the program. */
-void client_connect(struct client *client, uint32_t number, uint16_t port);
+void client_connect(struct client *client, uint32_t number, const struct load_options *options);
 /* `due_us`: latency is counted from there. */
 void client_send(struct client *client, const struct load_options *options, uint64_t due_us);
 /* The length of a whole answer; 0: not yet. */

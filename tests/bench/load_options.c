@@ -10,7 +10,8 @@ static const char usage[] =
     "bench_load --port PORT --clients N (--seconds S [--warm-up S] | --count N) [--rate R]\n"
     "           (--get PATH | --definition NAME [--input JSON] [--reply LEVEL]\n"
     "            [--outcome WORD] [--step-state WORD] [--accounts N] [--hot-a N] [--hot-b N])\n"
-    "           [--refusals] [--told FILE]\n";
+    "           [--refusals] [--told FILE]\n"
+    "           [--tls-certificate FILE --tls-key FILE --tls-ca FILE]\n";
 
 static void refuse(const char *name, const char *text)
 {
@@ -29,16 +30,27 @@ static double number(const struct option *option, const char *text, double least
 
 enum { WINDOW_S_MAX = 7200, ACCOUNTS_MAX = 10000000 };
 
-static const struct option names[] = {
-    {"port", required_argument, NULL, 'p'},     {"clients", required_argument, NULL, 'c'},
-    {"warm-up", required_argument, NULL, 'w'},  {"seconds", required_argument, NULL, 's'},
-    {"count", required_argument, NULL, 'n'},    {"rate", required_argument, NULL, 'r'},
-    {"get", required_argument, NULL, 'g'},      {"definition", required_argument, NULL, 'd'},
-    {"input", required_argument, NULL, 'i'},    {"reply", required_argument, NULL, 'l'},
-    {"outcome", required_argument, NULL, 'o'},  {"step-state", required_argument, NULL, 't'},
-    {"accounts", required_argument, NULL, 'a'}, {"hot-a", required_argument, NULL, 'A'},
-    {"hot-b", required_argument, NULL, 'B'},    {"refusals", no_argument, NULL, 'f'},
-    {"told", required_argument, NULL, 'T'},     {NULL, 0, NULL, 0}};
+static const struct option names[] = {{"port", required_argument, NULL, 'p'},
+                                      {"clients", required_argument, NULL, 'c'},
+                                      {"warm-up", required_argument, NULL, 'w'},
+                                      {"seconds", required_argument, NULL, 's'},
+                                      {"count", required_argument, NULL, 'n'},
+                                      {"rate", required_argument, NULL, 'r'},
+                                      {"get", required_argument, NULL, 'g'},
+                                      {"definition", required_argument, NULL, 'd'},
+                                      {"input", required_argument, NULL, 'i'},
+                                      {"reply", required_argument, NULL, 'l'},
+                                      {"outcome", required_argument, NULL, 'o'},
+                                      {"step-state", required_argument, NULL, 't'},
+                                      {"accounts", required_argument, NULL, 'a'},
+                                      {"hot-a", required_argument, NULL, 'A'},
+                                      {"hot-b", required_argument, NULL, 'B'},
+                                      {"refusals", no_argument, NULL, 'f'},
+                                      {"tls-certificate", required_argument, NULL, 'C'},
+                                      {"tls-key", required_argument, NULL, 'K'},
+                                      {"tls-ca", required_argument, NULL, 'H'},
+                                      {"told", required_argument, NULL, 'T'},
+                                      {NULL, 0, NULL, 0}};
 
 static void take(struct load_options *options, const struct option *option, const char *text)
 {
@@ -80,6 +92,9 @@ static void take(struct load_options *options, const struct option *option, cons
           : option->val == 'l' ? &options->reply
           : option->val == 'o' ? &options->outcome
           : option->val == 't' ? &options->step_state
+          : option->val == 'C' ? &options->tls_certificate
+          : option->val == 'K' ? &options->tls_key
+          : option->val == 'H' ? &options->tls_ca
                                : &options->told) = text;
     }
 }
@@ -102,7 +117,9 @@ void load_options_read(struct load_options *options, int argc, char **argv)
     }
     bool bounded = (options->window_us != 0) != (options->count != 0);
     if (optind != argc || options->port == 0 || !bounded ||
-        (options->get == NULL) == (options->definition == NULL)) {
+        (options->get == NULL) == (options->definition == NULL) ||
+        (options->tls_certificate == NULL) != (options->tls_key == NULL) ||
+        (options->tls_certificate == NULL) != (options->tls_ca == NULL)) {
         (void)fputs(usage, stderr);
         exit(2);
     }

@@ -23,7 +23,8 @@ struct load_options {
     uint32_t accounts;      /* of each client at either bank */
     uint32_t hot[2];        /* accounts that all clients share; 0: each has its own */
     bool refusals;          /* 503 with Retry-After is counted, and is no wrong answer */
-    const char *told;       /* a file for each gtid and what was said of it; NULL: none */
+    const char *tls_certificate, *tls_key, *tls_ca; /* files; NULL: plain http */
+    const char *told; /* a file for each gtid and what was said of it; NULL: none */
 };
 
 /* Ends the program where something is wrong, and says what. */
