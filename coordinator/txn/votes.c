@@ -9,6 +9,7 @@
 #include "effects.h"
 #include "fallback.h"
 #include "history.h"
+#include "order.h"
 #include "prepare.h"
 #include "send.h"
 #include "shape.h"
@@ -49,6 +50,20 @@ void txn_on_skipped(struct step *step)
     go_on(step);
 }
 
+/* What would leave so shortly before the deadline that nobody can answer it does not leave: its
+ * "too late" would hide what the try before it was told. It waits for the deadline instead. */
+static void prepare_again(struct step *step, struct txn_branch *branch, uint64_t at_least_us)
+{
+    const struct txn *txn = step->txn;
+    struct mono end = txn_call_deadline(txn, OP_PREPARE);
+    uint64_t needs_us = txn->origin->prepare_timeout_us / TXN_LOCK_WAIT_DIVISOR;
+    if (needs_us > txn->policy->retry_interval_us)
+        needs_us = txn->policy->retry_interval_us;
+    txn_again(step, branch, at_least_us);
+    if (end.us != 0 && branch->retry_at.us + needs_us >= end.us)
+        branch->retry_at = end;
+}
+
 /* PREPARING. */
 void txn_on_vote(struct step *step)
 {
@@ -80,7 +95,7 @@ void txn_on_vote(struct step *step)
         return;
     case RESULT_RETRY:
     case RESULT_NO_OPERATION:
-        txn_again(step, branch, result->retry_after_us);
+        prepare_again(step, branch, result->retry_after_us);
         return;
     case RESULT_UNKNOWN:
     case RESULT_DONE:
@@ -91,7 +106,7 @@ void txn_on_vote(struct step *step)
     if (step->event->down) /* others wait for what this one holds elsewhere */
         txn_give_up(step, TXN_CAUSE_UNREACHABLE, branch->number);
     else
-        txn_again(step, branch, 0);
+        prepare_again(step, branch, 0);
 }
 
 /* RESERVING: the host says that a participant is down, and no slot to be had there. Or an answer to

@@ -24,6 +24,38 @@ START_TEST(a_prepare_ends_with_the_prepare_timeout)
 }
 END_TEST
 
+START_TEST(a_try_that_nobody_can_answer_does_not_leave)
+{
+    /* Whatever the wait before it comes to: the answer that is kept is one to a try that had time.
+     */
+    struct rig *rig = rig_new(2);
+    uint64_t end_us = rig->now.mono.us + 2000000;
+    uint32_t sent = 0;
+    rig->txn.random += (uint64_t)_i; /* another jitter each time */
+    rig_begin(rig);
+    while (rig->txn.state == TXN_PREPARING) {
+        struct result result = {.op = OP_PREPARE,
+                                .branch = 1,
+                                .attempt = 1,
+                                .result = RESULT_RETRY,
+                                .reason = SPAN("no such column")};
+        rig_full_result(rig, &result, false);
+        ck_assert_uint_le(rig->txn.branches[0].retry_at.us, end_us);
+        rig->now.mono.us = rig->txn.branches[0].retry_at.us;
+        rig_event(rig, TXN_EVENT_TIMER);
+        if (rig->txn.state != TXN_PREPARING)
+            break;
+        ck_assert_uint_gt(rig_sent(rig, 1)->timeout_us, 100000); /* the first retry's wait */
+        sent++;
+    }
+    ck_assert_uint_gt(sent, 1);
+    ck_assert_uint_eq(rig->now.mono.us, end_us);
+    ck_assert_int_eq(rig->txn.state, TXN_ABORTING);
+    ck_assert_int_eq(rig->txn.cause, TXN_CAUSE_TIMEOUT);
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(the_end_of_two_phase_commit_has_no_deadline)
 {
     struct rig *rig = rig_new(2);
@@ -74,6 +106,7 @@ TCase *timer_tests(void)
 {
     TCase *tests = tcase_create("timer");
     tcase_add_test(tests, a_prepare_ends_with_the_prepare_timeout);
+    tcase_add_loop_test(tests, a_try_that_nobody_can_answer_does_not_leave, 0, 20);
     tcase_add_test(tests, the_end_of_two_phase_commit_has_no_deadline);
     tcase_add_test(tests, a_delegated_execute_ends_with_its_transaction);
     tcase_add_test(tests, a_step_ends_with_its_saga_but_behind_the_pivot);
