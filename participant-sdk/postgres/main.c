@@ -20,12 +20,18 @@ static enum exit_status migrate(const struct options *options)
     return EXIT_DONE;
 }
 
+static void print(const struct buffer *text, FILE *to)
+{
+    if (text->len > 0)
+        (void)fwrite(text->data, 1, text->len, to);
+}
+
 static enum exit_status check(const struct options *options)
 {
     BUFFER_SCOPED struct buffer text = {0};
     struct file *file = NULL;
     enum exit_status status = load(options, &file, &text);
-    (void)fwrite(text.data, 1, text.len, stdout);
+    print(&text, stdout);
     if (status == EXIT_DONE)
         status = serve_check(options);
     if (status == EXIT_DONE)
@@ -39,7 +45,7 @@ static enum exit_status run(const struct options *options)
     BUFFER_SCOPED struct buffer text = {0};
     struct file *file = NULL;
     const enum exit_status status = load(options, &file, &text);
-    (void)fwrite(text.data, 1, text.len, stderr);
+    print(&text, stderr);
     log_begin(strcmp(options->log_level, "error") == 0  ? TROTH_SEVERITY_ERROR
               : strcmp(options->log_level, "warn") == 0 ? TROTH_SEVERITY_WARNING
                                                         : TROTH_SEVERITY_INFO);
