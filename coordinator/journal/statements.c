@@ -270,40 +270,52 @@ void statement_params(const struct batch *batch, enum statement_kind kind, struc
 
 /* Each shard once, in their order: in which a takeover locks them, too. */
 struct fence {
-    bool there[TROTH_SHARDS_MAX];
-    uint32_t epochs[TROTH_SHARDS_MAX];
     size_t count;
     bool torn; /* rows of one shard have two epochs: then no fence lets the batch through */
+    uint32_t shards[TROTH_SHARDS_MAX], epochs[TROTH_SHARDS_MAX]; /* the first `count` of them */
 };
 
-static void fence_make(const struct batch *batch, struct fence *fence)
+/* Where the shard is, or belongs. A batch has few of them. */
+static size_t fence_place(const struct fence *fence, uint32_t shard)
 {
-    memset(fence, 0, sizeof *fence);
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct row *row = batch->rows[i];
-
-        if (!fence->there[row->shard]) {
-            fence->there[row->shard] = true;
-            fence->epochs[row->shard] = row->record.epoch;
-            fence->count++;
-        } else if (fence->epochs[row->shard] != row->record.epoch) {
-            fence->torn = true;
-        }
+    size_t low = 0, high = fence->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (fence->shards[middle] < shard)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low;
+}
+
+static void fence_take(struct fence *fence, uint32_t shard, uint32_t epoch)
+{
+    const size_t at = fence_place(fence, shard), behind = fence->count - at;
+    if (behind > 0 && fence->shards[at] == shard) {
+        fence->torn = fence->torn || fence->epochs[at] != epoch;
+        return;
+    }
+    memmove(fence->shards + at + 1, fence->shards + at, behind * sizeof fence->shards[0]);
+    memmove(fence->epochs + at + 1, fence->epochs + at, behind * sizeof fence->epochs[0]);
+    fence->shards[at] = shard;
+    fence->epochs[at] = epoch;
+    fence->count++;
 }
 
 void statement_fence_params(const struct batch *batch, struct params *params)
 {
-    struct fence fence;
-    fence_make(batch, &fence);
+    struct fence fence; /* is large, and only its beginning is used */
+    fence.count = 0;
+    fence.torn = false;
+    for (size_t i = 0; i < batch->count; i++)
+        fence_take(&fence, batch->rows[i]->shard, batch->rows[i]->record.epoch);
     params_array(params, PARAM_INT4, fence.count);
-    for (uint32_t shard = 0; shard < TROTH_SHARDS_MAX; shard++)
-        if (fence.there[shard])
-            param_element_int4(params, shard);
+    for (size_t i = 0; i < fence.count; i++)
+        param_element_int4(params, fence.shards[i]);
     params_array(params, PARAM_INT4, fence.count);
-    for (uint32_t shard = 0; shard < TROTH_SHARDS_MAX; shard++)
-        if (fence.there[shard])
-            param_element_int4(params, fence.torn ? 0 : fence.epochs[shard]);
+    for (size_t i = 0; i < fence.count; i++)
+        param_element_int4(params, fence.torn ? 0 : fence.epochs[i]);
 }
 
 void statement_lock_params(const struct batch *batch, struct params *params)
