@@ -14,17 +14,18 @@ static void said(void *arg, const struct api_problem *problem, const struct api_
         transaction_reply(call, 200, view, !fresh);
 }
 
-/* Who says so and why: in every word; `texts` keeps them. Who is known by the request is himself,
- * whatever the body says. */
+/* Who says so and why: in every word; `texts` keeps them. Where the request itself says who asks,
+ * that comes first, and what he calls himself behind it: "key:night_shift (alice@ops-1)". */
 static int read_who(const struct request *request, const struct body *body, struct buffer *texts,
                     struct api_word *ret_word, struct api_problem *ret_problem)
 {
     size_t by = 0, reason = 0;
+    bool known = request->identity.who[0] != '\0';
+    if (known)
+        buffer_append_format(texts, "%s (", request->identity.who);
     int error = body_text(body, "by", API_BY_BYTES_MAX, texts, ret_problem);
-    if (error == 0 && request->identity.who[0] != '\0') {
-        buffer_clear(texts);
-        buffer_append_text(texts, request->identity.who);
-    }
+    if (known)
+        buffer_append_char(texts, ')');
     by = texts->len;
     if (error == 0)
         error = body_text(body, "reason", API_REASON_BYTES_MAX, texts, ret_problem);

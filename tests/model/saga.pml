@@ -7,7 +7,7 @@
  * duplication.
  *
  * What is not. Steps beside each other (after), inputs and outputs; the accepting (the begin row is
- * there); time, and waiting between retries; a compensation that parks. The guard is one row that
+ * there); time, and waiting between retries; a compensation that parks (but BYHAND). The guard is one row that
  * is written with the work: guard.pml has its statements.
  *
  * Asserts invariants 1 (an outcome is written once, and not behind a turn), 7 (applied and undone
@@ -44,13 +44,22 @@
  *       the journal takes no write under an old epoch; whose write was turned down stops
  *   [NOWRITEONCE] sql/journal/statements/decide.sql sql/journal/statements/decision.sql
  *       a turn and an outcome are not both written (taken away with NOPIVOT)
+ *   [RESOLVEFIRST] coordinator/txn/by_hand.c
+ *       an operator is told that his word counts when it is durable (seen with BYHAND)
+ *   [RESOLVEDACTS] coordinator/txn/by_hand.c coordinator/txn/send.c
+ *       a new leader sends nothing to a step that an operator has undone (seen with BYHAND)
  *
  * Variants that keep every rule:
  *   LEADERS=3  one more takeover
  *   NOPIVOT    step 2 is compensatable, and the last
  *   TRIES=n    step 0 may be tried n times, over all leaders. The journal never counts less than
  *              was sent, and at most one more for each leader there was: who dies behind its record
- *              takes the try with it */
+ *              takes the try with it
+ *   BYHAND     step 1 refuses its compensation (parked). An operator undoes it by hand, beside its
+ *              guard, says so to a leader, and mends the participant once he is told. A leader takes
+ *              his word where its own command was refused; what an older one has on its way he has
+ *              to look for himself (txn_resolve_check: MAY_ACT), so each command here takes the place
+ *              of the one before it */
 #ifndef NO10
 #define NO10 0
 #endif
@@ -77,6 +86,18 @@
 #endif
 #define PIVOT 2
 #define BY(e,i) ((e)*4+(i))
+#ifdef BYHAND
+#define TAKES(b) ((b)==1 -> (command!=0 && !stuck) : compensate[b])
+#define UNDONE(b) (undone[b] || ((b)==1 && by_hand))
+#ifdef RESOLVEDACTS
+#define SETTLED(i) (0)
+#else
+#define SETTLED(i) ((i)==1 && said)
+#endif
+#else
+#define TAKES(b) compensate[b]
+#define UNDONE(b) undone[b]
+#endif
 
 byte epoch=1; bit turned; byte outcome; bit recorded[4];
 bit execute[4], compensate[4], revoke[4];
@@ -86,6 +107,10 @@ byte writing[LEADERS+1];              /* its outcome write: 1 in flight 2 writte
 byte action[4]; bit undone[4]; bit answered[4];
 #ifdef TRIES
 byte tries_recorded; byte tries_sent;
+#endif
+#ifdef BYHAND
+byte command;                      /* who sent the compensation of step 1 that is on its way */
+bit stuck=1; bit parked[LEADERS+1]; bit by_hand; bit asked; bit said; bit told;
 #endif
 
 #ifdef NOEPOCH
@@ -190,7 +215,25 @@ write_turn:
 undo:
   i=LAST+1;
   do
+#ifdef BYHAND
+  :: i>0 && SETTLED(i-1) -> i--
+  :: i==2 && !SETTLED(1) ->
+     atomic { if :: LEADS(e) -> command=e :: else -> goto finish fi };
+     if
+     :: undone[1] || action[1]==TOMBSTONE
+     :: !LEADS(e) -> goto finish                              /* its command was replaced */
+#ifdef RESOLVEFIRST
+     :: atomic { parked[e] && asked -> told=1 };
+        atomic { if :: LEADS(e) -> said=1 :: else -> goto finish fi }
+#else
+     :: atomic { parked[e] && asked -> if :: LEADS(e) -> said=1; told=1 :: else -> goto finish fi }
+#endif
+     fi;
+     i--
+  :: i>0 && i!=2 && !SETTLED(i-1) ->
+#else
   :: i>0 ->
+#endif
 #ifdef KNOWNONLY
      if
      :: (sent[BY(e,i-1)] || recorded[i-1]) && !refused[i-1] -> compensate[i-1]=1; (undone[i-1] || action[i-1]==TOMBSTONE || answered[i-1])
@@ -207,16 +250,16 @@ undo:
 #endif
 #endif
      i--
-  :: else -> break
+  :: i==0 -> break
   od;
   atomic { if :: LEADS(e) && outcome==0 -> assert(e>=epoch || NO10); outcome=COMPENSATED :: else -> skip fi }
 finish: skip
 }
 
 inline check(b) {
-  assert(!(outcome==COMPENSATED && action[b]==DONE && !undone[b]));
+  assert(!(outcome==COMPENSATED && action[b]==DONE && !UNDONE(b)));
   assert(!(turned && !COMPENSATABLE(b) && action[b]==DONE));
-  assert(!(b==1 && action[1]==DONE && !undone[1] && undone[0]));
+  assert(!(b==1 && action[1]==DONE && !UNDONE(1) && undone[0]));
   assert(!(b==2 && COMPENSATABLE(2) && action[2]==DONE && !undone[2] && (undone[0] || undone[1])))
 }
 #define WRITES(e) :: atomic { writing[e]==1 -> \
@@ -250,16 +293,35 @@ end:
        action[b]=TOMBSTONE
 #endif
      }
-  :: atomic { compensate[b] && action[b]==DONE && !undone[b] -> assert(outcome!=COMMITTED); assert(turned); undone[b]=1;
-       if :: b==0 -> assert(!(action[1]==DONE && !undone[1])) :: else fi }
+#ifdef BYHAND
+  :: atomic { b==1 && command!=0 && stuck -> parked[command]=1; command=0 }
+#endif
+  :: atomic { TAKES(b) && action[b]==DONE && !undone[b] -> assert(outcome!=COMMITTED); assert(turned); undone[b]=1;
+#ifdef BYHAND
+       assert(!(b==1 && by_hand));                                /* undone twice */
+#endif
+       if :: b==0 -> assert(!(action[1]==DONE && !UNDONE(1))) :: else fi }
 #ifdef NOTOMB
-  :: atomic { compensate[b] && action[b]==NONE && !answered[b] -> answered[b]=1 }
+  :: atomic { TAKES(b) && action[b]==NONE && !answered[b] -> answered[b]=1 }
 #else
-  :: atomic { compensate[b] && action[b]==NONE -> assert(turned); action[b]=TOMBSTONE }
+  :: atomic { TAKES(b) && action[b]==NONE -> assert(turned); action[b]=TOMBSTONE }
 #endif
   :: atomic { revoke[b] && action[b]==NONE -> action[b]=TOMBSTONE }
   od
 }
+
+#ifdef BYHAND
+proctype Operator()
+{
+end:
+  if
+  :: atomic { (parked[1] || parked[2]) && action[1]==DONE -> by_hand=1; asked=1 }
+  :: atomic { (parked[1] || parked[2]) && action[1]==NONE -> action[1]=TOMBSTONE }
+  fi;
+end_told:
+  told -> stuck=0
+}
+#endif
 
 proctype Monitor()
 {
@@ -267,7 +329,7 @@ proctype Monitor()
   assert(outcome!=0);
   if
   :: outcome==COMMITTED -> assert(action[0]==DONE && action[1]==DONE && action[2]==DONE && (STEPS==3 || action[3]==DONE) && !undone[0] && !undone[1] && !undone[2])
-  :: else -> assert((action[0]==DONE)==undone[0] && (action[1]==DONE)==undone[1] && ((action[2]==DONE)==undone[2]) && action[3]!=DONE)
+  :: else -> assert((action[0]==DONE)==undone[0] && (action[1]==DONE)==UNDONE(1) && ((action[2]==DONE)==undone[2]) && action[3]!=DONE)
   fi
 }
 
@@ -275,7 +337,11 @@ init { atomic { run Leader(1); run Leader(2);
 #if LEADERS>2
  run Leader(3);
 #endif
- run Journal(); run P(0); run P(1); run P(2);
+ run Journal();
+#ifdef BYHAND
+ run Operator();
+#endif
+ run P(0); run P(1); run P(2);
 #if STEPS>3
  run P(3);
 #endif

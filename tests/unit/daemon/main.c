@@ -21,6 +21,7 @@ int main(void)
     srunner_add_suite(runner, suite_asking());
     srunner_add_suite(runner, suite_recovery());
     srunner_add_suite(runner, suite_commanding());
+    srunner_add_suite(runner, suite_settling());
     srunner_add_suite(runner, suite_neighbours());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

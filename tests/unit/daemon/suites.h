@@ -19,6 +19,7 @@ Suite *suite_driving(void);
 Suite *suite_asking(void);
 Suite *suite_recovery(void);
 Suite *suite_commanding(void);
+Suite *suite_settling(void);
 Suite *suite_neighbours(void);
 
 #endif
