@@ -42,7 +42,7 @@ static void read_once(struct http_conn *conn)
     ssize_t n = http_transport_receive(&conn->transport, data, HTTP_READ_BYTES);
     int error = errno;
     bool is_later = n < 0 && http_transport_is_for_later(error);
-    if (http_transport_owed(&conn->transport) > 0)
+    if (conn->shaking && http_transport_owed(&conn->transport) > 0)
         push(conn);
     if (conn->shaking) {
         bool has_failed = n < 0 && !is_later;

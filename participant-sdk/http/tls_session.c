@@ -320,12 +320,15 @@ static ssize_t take_in(struct tls_session *session, int fd, char *data, size_t c
     }
     if (is_plain(session, scratch[0]))
         return say_failed(session);
+    const bool was_open = session->is_open;
     session->in = scratch;
     session->in_len = (size_t)n;
     size_t got = session->is_open || shake(session) ? open_records(session, data, cap) : 0;
     session->in = NULL;
     session->in_len = 0;
-    (void)tls_session_push(session, fd); /* what the handshake says, or an alert */
+    if (!was_open || session->failed != 0) /* what the handshake says, or an alert; else it is the
+                                              writer's, who must see that all has left */
+        (void)tls_session_push(session, fd);
     if (tls_session_owed(session) > TLS_OWED_MAX)
         (void)fail(session, EPROTO, "", "TLS: it asks for more than it reads");
     return (ssize_t)got;

@@ -98,8 +98,7 @@ void world_start(struct world *world, const struct http_limits *limits, uint32_t
     world_start_with(world, limits, connections_max, &(struct http_budget){.replies_max = 0});
 }
 
-void world_start_with(struct world *world, const struct http_limits *limits,
-                      uint32_t connections_max, const struct http_budget *budget)
+static void start_loop(struct world *world)
 {
     struct timeval tick = {.tv_usec = 2000};
     *world = (struct world){.base = event_base_new()};
@@ -107,19 +106,46 @@ void world_start_with(struct world *world, const struct http_limits *limits,
     world->tick = event_new(world->base, -1, EV_PERSIST, on_tick, NULL);
     ck_assert_int_eq(event_add(world->tick, &tick), 0);
     ck_assert_int_eq(http_loop_create(world->base, &world->loop), 0);
-    struct http_server_config config = {.address = "127.0.0.1",
-                                        .connections_max = connections_max,
-                                        .limits = *limits,
-                                        .budget = *budget,
-                                        .handler = handle,
-                                        .problem = problem,
-                                        .arg = world};
+}
+
+static struct http_server_config config_of(struct world *world, const struct http_limits *limits,
+                                           uint32_t connections_max)
+{
+    return (struct http_server_config){.address = "127.0.0.1",
+                                       .connections_max = connections_max,
+                                       .limits = *limits,
+                                       .handler = handle,
+                                       .problem = problem,
+                                       .arg = world};
+}
+
+void world_start_with(struct world *world, const struct http_limits *limits,
+                      uint32_t connections_max, const struct http_budget *budget)
+{
+    start_loop(world);
+    struct http_server_config config = config_of(world, limits, connections_max);
+    config.budget = *budget;
+    ck_assert_int_eq(http_server_create(world->loop, &config, &world->server), 0);
+}
+
+void world_start_secure(struct world *world, const struct http_limits *limits,
+                        uint32_t connections_max, const char *certificate, uint32_t handshakes_max)
+{
+    BUFFER_SCOPED struct buffer why = {0};
+    const struct http_tls_config tls = {.is_server = true, .certificate = certificate};
+    start_loop(world);
+    ck_assert_int_eq(http_tls_create(world->base, &tls, &why, &world->tls), 0);
+    struct http_server_config config = config_of(world, limits, connections_max);
+    config.tls = world->tls;
+    config.handshakes_max = handshakes_max;
+    config.handshake_timeout_us = 5000000;
     ck_assert_int_eq(http_server_create(world->loop, &config, &world->server), 0);
 }
 
 void world_finish(struct world *world)
 {
     http_server_destroy(world->server);
+    http_tls_destroy(world->tls);
     http_loop_destroy(world->loop);
     event_free(world->tick);
     event_base_free(world->base);

@@ -16,6 +16,7 @@
 #include <http/client.h>
 #include <http/loop.h>
 #include <http/server.h>
+#include <http/tls.h>
 
 #define HELD_MAX 8
 
@@ -24,6 +25,7 @@ struct world {
     struct event *tick; /* so that a turn never waits for longer than 2 ms */
     struct http_loop *loop;
     struct http_server *server;
+    struct http_tls *tls; /* NULL: plain */
     uint32_t handled;
     struct http_exchange *held[HELD_MAX];
     uint32_t held_count;
@@ -33,6 +35,9 @@ struct world {
 void world_start(struct world *world, const struct http_limits *limits, uint32_t connections_max);
 void world_start_with(struct world *world, const struct http_limits *limits,
                       uint32_t connections_max, const struct http_budget *budget);
+/* Over TLS, with a file of certificate and key. */
+void world_start_secure(struct world *world, const struct http_limits *limits,
+                        uint32_t connections_max, const char *certificate, uint32_t handshakes_max);
 void world_finish(struct world *world);
 /* One turn: events, then the flush. */
 void world_turn(struct world *world);

@@ -12,6 +12,7 @@ int main(void)
     srunner_add_suite(runner, names_suite());
     srunner_add_suite(runner, destroy_suite());
     srunner_add_suite(runner, budget_suite());
+    srunner_add_suite(runner, tls_suite());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

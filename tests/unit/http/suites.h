@@ -11,5 +11,6 @@ Suite *pool_suite(void);
 Suite *names_suite(void);
 Suite *destroy_suite(void);
 Suite *budget_suite(void);
+Suite *tls_suite(void);
 
 #endif
