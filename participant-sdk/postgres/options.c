@@ -4,6 +4,7 @@
 #include <argp.h>
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <libpq-fe.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,10 +268,23 @@ static bool among(const char *value, const char *choices)
            strstr(choices, word) != NULL;
 }
 
+/* libpq's words would show a part of it, perhaps a password. */
+static bool is_conninfo(const char *text)
+{
+    char *why = NULL;
+    PQconninfoOption *parsed = PQconninfoParse(text, &why);
+    const bool is = parsed != NULL;
+    PQconninfoFree(parsed);
+    PQfreemem(why);
+    return is;
+}
+
 static void check(struct options *options)
 {
     const char *wrong = NULL;
-    if (!parse_listen(options))
+    if (!is_conninfo(options->database))
+        wrong = "database: libpq cannot read it as a conninfo or URI; nothing of it is shown here";
+    else if (!parse_listen(options))
         wrong = "listen: a numeric address and a port, like 127.0.0.1:7810 or [::1]:7810";
     else if (!is_loopback(options) && options->tls_certificate[0] == '\0' &&
              strcmp(options->insecure, "yes") != 0)

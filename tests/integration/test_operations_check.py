@@ -137,6 +137,14 @@ class Check(TrothTest):
         self.assertIn('unknown field "sqll"; did you mean "sql"?', said)
         self.assertNotIn("geheim", said)
 
+    def test_nothing_of_a_conninfo_that_is_none_is_shown(self):
+        for database in ("postgresql://u:geheim@[::1", "host=x pasword=geheim", "geheim"):
+            with self.subTest(database):
+                status, said = self.check(self.GOOD, database=database)
+                self.assertEqual(status, 2)
+                self.assertIn("database: ", said)
+                self.assertNotIn("geheim", said)
+
     def test_wrong_usage_has_a_status_of_its_own(self):
         for words in (["--check", "--migrate"], ["--slots", "0", "--check"], ["--listen", "here", "--check"],
                       ["--nothing"], ["--lock_timeout", "5", "--check"], ["--check", "--listen", "0.0.0.0:0"],
