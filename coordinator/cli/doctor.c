@@ -25,7 +25,6 @@ void doctor_say(struct doctor *doctor, enum level level, const char *check, cons
 {
     static const char *const words[] = {"ok", "unseen", "ATTENTION"};
     static const char *const json[] = {"ok", "unseen", "attention"};
-    BUFFER_SCOPED struct buffer text = {0};
     char words_found[512];
     va_list args;
     va_start(args, found);
