@@ -143,7 +143,18 @@ static bool recover_word(struct txn *txn, struct txn_branch *branch,
     return true;
 }
 
-/* What a step's record says: the latest of a branch holds. */
+/* It says how the trying goes, and not what the step came to. */
+static bool only_tries(enum record_step_state state)
+{
+    static const uint32_t tries = 1u << RECORD_STEP_TRYING | 1u << RECORD_STEP_WAITING |
+                                  1u << RECORD_STEP_PARKED | 1u << RECORD_STEP_REFUSED |
+                                  1u << RECORD_STEP_UNDO_TRYING | 1u << RECORD_STEP_UNDO_WAITING |
+                                  1u << RECORD_STEP_UNDO_PARKED | 1u << RECORD_STEP_UNDO_REFUSED;
+    return (tries >> state & 1u) != 0;
+}
+
+/* What a step's record says: the latest of a branch holds. But not over a word that was said while
+ * it was still being tried: an answer of that may be written behind it. */
 static int recover_step(struct txn *txn, const struct record_step *record, struct buffer *texts,
                         struct txn_now now)
 {
@@ -167,6 +178,8 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
         return TROTH_ERROR_SYNTAX;
     branch->raised = record->raised;
     if (record->resolved.data != NULL && !recover_word(txn, branch, record, texts))
+        return 0;
+    if ((txn->worded & txn_bit(txn, branch)) != 0 && only_tries(record->state))
         return 0;
     /* Behind a pivot the guard answers what the records say; but when the outcome is final it is
      * not asked again, and they are all that is known. */

@@ -83,7 +83,8 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
     bool leads = node_leads(world, node) || world->mutation == MUTATE_LEASE_UNLOOKED;
     if (leads) {
         check_leads(world, node);
-        if (op == OP_EXECUTE || op == OP_COMPENSATE)
+        /* One that was deposed has not heard of the word: at the participant its epoch is old. */
+        if (node == world->leader && (op == OP_EXECUTE || op == OP_COMPENSATE))
             check_acts(world, &world->txns[txn], branch);
     }
     if (op == OP_EXECUTE) {
