@@ -135,6 +135,61 @@ static char *printed(void)
     return text;
 }
 
+/* Together they are refused, with these words; NULL: they are taken. */
+static void expect_check(const char *listen, const char *words, const char *const *pairs)
+{
+    buffer_clear(&why);
+    config_finish(&config);
+    ck_assert_int_eq(config_init(&config), 0);
+    ck_assert_int_eq(config_set(&config, "listen", listen, &why), 0);
+    for (; pairs[0] != NULL; pairs += 2)
+        ck_assert_int_eq(config_set(&config, pairs[0], pairs[1], &why), 0);
+    ck_assert_int_eq(config_check(&config, &why), words == NULL ? 0 : TROTH_ERROR_CONFIG);
+    if (words != NULL)
+        ck_assert_msg(strstr(buffer_text(&why), words) != NULL, "%s: %s", listen, why.data);
+}
+
+START_TEST(what_others_can_reach_is_closed_or_says_that_it_is_not)
+{
+    static const char *const none[] = {NULL};
+    static const char *const tls[] = {"tls_certificate", "c.pem", NULL};
+    static const char *const closed[] = {"tls_certificate", "c.pem", "authentication", "required",
+                                         NULL};
+    static const char *const plain[] = {"authentication", "required", NULL};
+    static const char *const insecure[] = {"insecure", "yes", NULL};
+    static const char *const exposed[] = {"0.0.0.0:0", "[::]:0", "10.0.0.7:7800", "[2001:db8::1]:1",
+                                          "[::ffff:10.0.0.7]:1"};
+    static const char *const local[] = {"127.0.0.1:0", "127.8.0.1:7800", "[::1]:0",
+                                        "[::ffff:127.0.0.1]:1"};
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        expect_check(local[i], NULL, none);
+    for (size_t i = 0; i < sizeof exposed / sizeof exposed[0]; i++) {
+        expect_check(exposed[i], "plain HTTP", none);
+        expect_check(exposed[i], "plain HTTP", plain);
+        expect_check(exposed[i], "authentication = required", tls);
+        expect_check(exposed[i], NULL, closed);
+        expect_check(exposed[i], NULL, insecure);
+    }
+}
+END_TEST
+
+START_TEST(files_of_certificates_go_together)
+{
+    static const char *const key[] = {"tls_key", "k.pem", NULL};
+    static const char *const clients[] = {"tls_clients", "required", "tls_client_ca", "a.pem",
+                                          NULL};
+    static const char *const no_ca[] = {"tls_clients", "optional", "tls_certificate", "c.pem",
+                                        NULL};
+    static const char *const calls[] = {"participant_tls_key", "k.pem", NULL};
+    static const char *const socket_path[] = {"listen_unix", "trothd.sock", NULL};
+    expect_check("127.0.0.1:0", "tls_key needs tls_certificate", key);
+    expect_check("127.0.0.1:0", "tls_clients needs tls_certificate", clients);
+    expect_check("127.0.0.1:0", "tls_clients needs tls_client_ca", no_ca);
+    expect_check("127.0.0.1:0", "participant_tls_key needs", calls);
+    expect_check("127.0.0.1:0", "listen_unix: a path", socket_path);
+}
+END_TEST
+
 START_TEST(what_is_printed_can_be_read_again)
 {
     ck_assert_int_eq(config_set(&config, "lease", "90s", &why), 0);
@@ -273,6 +328,8 @@ Suite *suite_config(void)
     tcase_add_test(tests, a_missing_file_is_named);
     tcase_add_test(tests, the_environment_stands_over_the_file);
     tcase_add_test(tests, keys_that_contradict_each_other_are_refused);
+    tcase_add_test(tests, what_others_can_reach_is_closed_or_says_that_it_is_not);
+    tcase_add_test(tests, files_of_certificates_go_together);
     tcase_add_test(tests, what_is_printed_can_be_read_again);
     tcase_add_test(tests, passwords_are_not_printed);
     tcase_add_test(tests, no_piece_of_a_password_is_shown);
