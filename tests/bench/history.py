@@ -1,6 +1,5 @@
 """The case with a long history: a journal with millions of transactions that have ended."""
 
-import json
 import threading
 
 import measure as measuring
@@ -9,45 +8,57 @@ from loads import loads
 
 FILLERS = 2  # sessions that fill beside each other
 
-# Ended no-op transactions of long ago, one a row of generate_series, in the layout of the journal's tables: the one
-# place that knows it. %(first)s and %(last)s: numbers of the transactions; %(steps)s and its like: as trothd writes it.
-FILL = """
-with made as (
+# Copies of one transaction that has ended, two hours ago and later: in whatever tables it has rows, so that another
+# layout of the journal changes nothing here. Each has a gtid and times of its own, and is in the next shard.
+COPY = """
+insert into {table} ({columns})
+select {values}
+from (
     select
         n %% 16 as shard,
-        (lpad(to_hex((1700000000000 + n / 10)::bigint), 12, '0') || '8' || lpad(to_hex(n %% 16), 3, '0')
+        (lpad(to_hex((extract(epoch from {base})::bigint * 1000 + n / 10)::bigint), 12, '0')
+            || '8' || lpad(to_hex(n %% 16), 3, '0')
             || to_hex((2::bigint << 62) | (1::bigint << 38) | n))::uuid as gtid,
-        timestamptz '2023-11-14 22:13:20+00' + n * interval '100 us' as at,
-        n
-    from generate_series(%(first)s::bigint, %(last)s::bigint) n
-), t as (
-    insert into troth.txn (
-        shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition_version, timeout_us,
-        prepare_timeout_us, began_at, definition, input, members, decision, outcome, decided_at
-    )
-    select
-        shard, gtid, 1, 1, '2pc', '2pc', false, false, 1, 3600000000, 10000000, at, 'noop', '{"number":' || n || '}',
-        %(members)s, 'commit', 'committed', at
-    from made
-)
-insert into troth.ended (gtid, shard, epoch, ended_at, outcome, steps, history)
-select gtid, shard, 1, at, 'committed', %(steps)s, %(history)s
-from made
+        {base} + n * interval '100 us' as at
+    from generate_series(%s::bigint, %s::bigint) n
+) made
 """
 
 
-def fill(cluster, database, rows):
-    """What a transaction leaves there is taken from one that has ended."""
-    like = cluster.query(database, "select steps, history, members from troth.transaction "
-                                   "where state = 'ended' and definition = 'noop' limit 1")[0]
-    steps, history, members = (text if isinstance(text, (str, type(None))) else json.dumps(text) for text in like)
-    faults = []
+def tables(cluster, database):
+    """Those of the journal with rows of transactions."""
+    return [row[0] for row in cluster.query(database, """
+        select format('%I.%I', table_schema, table_name)
+        from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
+        where table_schema = 'troth' and column_name = 'gtid' and table_type = 'BASE TABLE'""")]
+
+
+def copies(cluster, database, gtid):
+    """A statement for each table that has rows of this transaction, and the values in it."""
+    base = f"timestamptz '{cluster.value('postgres', 'select now() - interval $$2 hours$$')}'"
+    for table in tables(cluster, database):
+        connection = support.psycopg2.connect(cluster.to(database))
+        with connection.cursor() as cursor:
+            cursor.execute(f"select * from {table} where gtid = %s", (gtid,))
+            names, rows = [column.name for column in cursor.description], cursor.fetchall()
+        connection.close()
+        for row in rows:
+            kept = {name: value for name, value in zip(names, row) if value is not None}
+            made = {name: name if name in ("gtid", "shard") else "at" if name.endswith("_at") or name == "at" else "%s"
+                    for name in kept}
+            yield (COPY.format(table=table, columns=", ".join(made), values=", ".join(made.values()), base=base),
+                   [value for name, value in kept.items() if made[name] == "%s"])
+
+
+def fill(cluster, database, gtid, rows):
+    """So many transactions that have ended as that one has."""
+    statements, faults = list(copies(cluster, database, gtid)), []
 
     def part(number):
         try:
-            cluster.execute(database, FILL, {
-                "first": number * rows // FILLERS + 1, "last": (number + 1) * rows // FILLERS,
-                "history": history, "members": members, "steps": steps})
+            for statement, values in statements:
+                cluster.execute(database, statement, [*values, number * rows // FILLERS + 1,
+                                                      (number + 1) * rows // FILLERS])
         except support.psycopg2.Error as error:
             faults.append(error)
 
@@ -62,10 +73,6 @@ def fill(cluster, database, rows):
     cluster.execute("postgres", "checkpoint")
 
 
-def ended(cluster, database):
-    return cluster.value(database, "select count(*) from troth.ended")
-
-
 def measure(stage, side, variant, clients):
     """The no-op over an empty journal and over a full one."""
     del variant
@@ -75,7 +82,7 @@ def measure(stage, side, variant, clients):
         like = measuring.Run(troth, loads()["noop"], 1)
         like.start()
         like.stop(like.drive(count=20))
-        fill(cluster, journal, rows)
+        fill(cluster, journal, like.told.read_text().split()[0], rows)
         stage.history_is_made = True
     figures = measuring.troth(troth, loads()["noop"], clients)
     if figures:
