@@ -175,7 +175,10 @@ const struct config_key config_keys[] = {
      "commas (none: those of /etc/resolv.conf, which is read again when it changes)"},
     DURATION_KEY(retry_interval, "100ms", 1000, 3600 * US_PER_S,
                  "first wait before a participant is called again; doubles, with full jitter"),
-    DURATION_KEY(retry_interval_max, "10s", 1000, 3600 * US_PER_S, "longest such wait"),
+    DURATION_KEY(
+        retry_interval_max, "10s", 1000, 3600 * US_PER_S,
+        "longest such wait; a millisecond for each open transaction, where that is longer, "
+        "so that many in doubt together ask no more than some thousand times a second"),
     DURATION_KEY(conflict_lock_wait, "100ms", 1000, 60 * US_PER_S,
                  "how long a prepare waits for a lock when its transaction's prepares go out in "
                  "parallel; then they are made again, in order, and wait as long as the prepare "

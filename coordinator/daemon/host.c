@@ -48,7 +48,8 @@
 #include "waiting.h"
 #include "watch.h"
 
-#define SCRATCH_BYTES (64u << 10)
+#define SCRATCH_BYTES   (64u << 10)
+#define RETRIES_PACE_US UINT64_C(1000) /* of the longest wait, for each open transaction */
 
 static struct txn_policy policy_from(const struct config *config)
 {
@@ -242,8 +243,18 @@ static void run_slots(struct driver *driver)
         (void)evtimer_add(driver->slots_again, &wait); /* else the next event's turn does */
 }
 
+/* A participant that is away leaves many in doubt, and each asks again and again: all together no
+ * more often than RETRIES_PACE_US lets them, so that the others go on as before. */
+static void pace_retries(struct driver *driver)
+{
+    uint64_t all_us = driver->open * RETRIES_PACE_US,
+             most_us = driver->config->retry_interval_max_us;
+    driver->policy.retry_interval_max_us = all_us > most_us ? all_us : most_us;
+}
+
 void driver_turn(struct driver *driver)
 {
+    pace_retries(driver);
     recovery_run(driver);
     run_deferred(driver);
     run_slots(driver);

@@ -14,7 +14,7 @@ WAIT_SECONDS = 200
 def options(rows):
     """So many stand open, and as many more may begin."""
     return {"open_transactions_max": min(1_000_000, 2 * rows + 40_000), "open_bytes_max": 1 << 33,
-            "journal_queue_rows_max": 1_000_000}
+            "journal_queue_rows_max": 1_000_000, "line_wait_max": "0s"}
 
 
 def fill(run, load, rows):

@@ -99,6 +99,23 @@ START_TEST(who_would_wait_too_long_for_a_slot_is_refused)
 }
 END_TEST
 
+/* 100,000 in doubt at a participant that is away would else ask it 20,000 times a second. */
+START_TEST(the_more_are_open_the_less_often_each_asks_again)
+{
+    const uint64_t most_us = rig.config->retry_interval_max_us;
+    uint32_t open = rig.driver->open;
+    rig.driver->open = (uint32_t)(most_us / 1000);
+    rig_turn();
+    ck_assert_uint_eq(rig.driver->policy.retry_interval_max_us, most_us);
+    rig.driver->open = 100000;
+    rig_turn();
+    ck_assert_uint_eq(rig.driver->policy.retry_interval_max_us, 100000000);
+    rig.driver->open = open;
+    rig_turn();
+    ck_assert_uint_eq(rig.driver->policy.retry_interval_max_us, most_us);
+}
+END_TEST
+
 START_TEST(nothing_is_prepared_where_nothing_is_heard)
 {
     rig_breaker("bank_b", BREAKER_OPEN);
@@ -391,6 +408,7 @@ Suite *suite_neighbours(void)
     tcase_add_test(tests, who_has_no_slot_at_one_participant_asks_none);
     tcase_add_test(tests, who_waits_for_one_participant_is_in_nobodys_way_at_another);
     tcase_add_test(tests, who_would_wait_too_long_for_a_slot_is_refused);
+    tcase_add_test(tests, the_more_are_open_the_less_often_each_asks_again);
     tcase_add_test(tests, nothing_is_prepared_where_nothing_is_heard);
     tcase_add_test(tests, what_was_given_up_gives_its_slots_back);
     tcase_add_test(tests, a_conflict_ends_the_attempt_and_the_next_goes_in_order);
