@@ -20,8 +20,9 @@ from loads import loads  # noqa: E402
 from servers import Databases, Troth  # noqa: E402
 from troth_test import BUILD, TrothTest, main, run_folder  # noqa: E402
 
-SMALL = {"seconds": 0.4, "warm-up": 0.2, "rounds": 1, "clients": 4, "clusters": 1, "rows": 300, "accounts": 4,
-         "isolation": "read_committed", "loads": "noop"}
+LEFT_OUT = ("outbox", "limits")  # a Kafka takes ten seconds to start; the other one is below, with more to see
+SMALL = {"seconds": 0.3, "warm-up": 0.1, "rounds": 1, "clients": 4, "clusters": 1, "rows": 300, "accounts": 4,
+         "isolation": "read_committed"}
 
 
 @functools.cache
@@ -31,13 +32,13 @@ def databases():
 
 
 class Cases(TrothTest):
-    """One run of all cases but Kafka's, as small as it can be."""
+    """One run of all cases but those in LEFT_OUT, as small as it can be."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         file = run_folder().path / "figures.json"
-        names = [name for name in cases.CASES if name != "outbox"]
+        names = [name for name in cases.CASES if name not in LEFT_OUT]
         flags = [text for key, value in SMALL.items() for text in (f"--{key}", str(value))]
         cls.done = subprocess.run([BENCH / "run", *names, "--no-build", *flags, "--json", file],
                                   env={**os.environ, "TROTH_BUILD": str(BUILD)}, stdin=subprocess.DEVNULL,
@@ -50,10 +51,10 @@ class Cases(TrothTest):
 
     def test_every_side_of_every_case_has_a_figure(self):
         for name, case in cases.CASES.items():
-            if name != "outbox":
+            if name not in LEFT_OUT:
                 self.assertEqual(sorted(self.rows(name)), sorted(case.sides.split(",")), name)
         for row in self.figures["summary"]:
-            if row["case"] != "recovery" and row["side"] != "double":
+            if row["case"] != "recovery":
                 self.assertGreater(row["rate"], 0, row)
                 self.assertLessEqual(row["p50_us"], row["p99_us"])
                 self.assertEqual((row["wrong"], row["lost"]), (0, 0))
