@@ -109,14 +109,23 @@ int troth_gtid_parse(const char *text, size_t len, troth_gtid *ret_gtid)
     return 0;
 }
 
+#define PAIRS(high)                                                                                \
+    {high, '0'}, {high, '1'}, {high, '2'}, {high, '3'}, {high, '4'}, {high, '5'}, {high, '6'},     \
+        {high, '7'}, {high, '8'}, {high, '9'}, {high, 'a'}, {high, 'b'}, {high, 'c'}, {high, 'd'}, \
+        {high, 'e'},                                                                               \
+    {                                                                                              \
+        high, 'f'                                                                                  \
+    }
+static const char hex_pairs[256][2] = {
+    PAIRS('0'), PAIRS('1'), PAIRS('2'), PAIRS('3'), PAIRS('4'), PAIRS('5'), PAIRS('6'), PAIRS('7'),
+    PAIRS('8'), PAIRS('9'), PAIRS('a'), PAIRS('b'), PAIRS('c'), PAIRS('d'), PAIRS('e'), PAIRS('f'),
+};
+
 void troth_gtid_format(const troth_gtid *gtid, char ret_text[TROTH_GTID_TEXT_LEN + 1])
 {
     assert(gtid != NULL && ret_text != NULL);
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof(gtid->bytes); i++) {
-        ret_text[byte_places[i]] = digits[gtid->bytes[i] >> 4];
-        ret_text[byte_places[i] + 1] = digits[gtid->bytes[i] & 15];
-    }
+    for (size_t i = 0; i < sizeof(gtid->bytes); i++)
+        memcpy(ret_text + byte_places[i], hex_pairs[gtid->bytes[i]], 2);
     for (size_t i = 0; i < sizeof(hyphen_places); i++)
         ret_text[hyphen_places[i]] = '-';
     ret_text[TROTH_GTID_TEXT_LEN] = '\0';
