@@ -31,7 +31,7 @@ const char *txn_moment_name(enum txn_moment moment)
 /* Once something was left out, the halves stay where they are. */
 bool txn_history_wants(const struct txn *txn)
 {
-    const uint32_t most = txn->branches_count + TXN_STEP_MOMENTS_MAX;
+    const uint32_t most = TXN_STEP_MOMENTS_MAX(txn->branches_count);
     return txn->history_dropped == 0 && txn->history_cap < TXN_HISTORY_MAX &&
            txn->history_cap - txn->history_count < most;
 }

@@ -312,7 +312,7 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
     uint64_t noted = noted_of(&live->txn);
     txn_step(&live->txn, event, node_now(world, node), world->effects);
     noted = noted_of(&live->txn) - noted;
-    if (noted > live->txn.branches_count + TXN_STEP_MOMENTS_MAX)
+    if (noted > TXN_STEP_MOMENTS_MAX(live->txn.branches_count))
         world_fail(world, "txn %u notes %u moments in one step, and hosts have no room for that",
                    txn, (unsigned)noted);
     world_trace(world, "node %u: txn %u %s: %s -> %s, %u effects", node, txn,

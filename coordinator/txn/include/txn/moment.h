@@ -50,7 +50,8 @@ struct txn_history_entry {
 /* Entries kept of one transaction, in memory that the host gives and moves to more of it; the first
  * half and the last half of a longer one, and a count of what was left out between them. */
 #define TXN_HISTORY_MAX 96u
-/* Of one step, beside one for each branch (the simulator looks whether that is true). */
-#define TXN_STEP_MOMENTS_MAX 8u
+/* Of one step: a new leader tells each branch of two things at most, what an attempt before is owed
+ * and what the present one does (the simulator looks whether that is true). */
+#define TXN_STEP_MOMENTS_MAX(branches) (2u * (branches) + 8u)
 
 #endif
