@@ -66,6 +66,8 @@ static const struct key keys[] = {
     TEXT(coordinator, "",
          "trothd's URL, asked about branches that were left prepared (none: they "
          "stay until it calls)"),
+    TEXT(api_key_file, "",
+         "file whose first line is an API key of trothd's with the scope inquire"),
     TEXT(resolver, "", "name servers for its host (none: those of /etc/resolv.conf)"),
     COUNT(slots, "16", 1000,
           "operations at a time, a connection each; max_prepared_transactions "

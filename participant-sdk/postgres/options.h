@@ -26,6 +26,7 @@ struct options {
     uint16_t port;
     const char *base;
     const char *coordinator;                        /* "": none */
+    const char *api_key_file;                       /* "": none */
     const char *resolver;                           /* "": resolv.conf's */
     const char *insecure;                           /* "no", "yes" */
     const char *tls_certificate, *tls_key, *tls_ca; /* "": none */

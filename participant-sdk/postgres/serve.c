@@ -278,7 +278,8 @@ static int create(struct service *service)
                                                    .scan_interval_us = options->scan_interval_us,
                                                    .sweep_interval_us = options->sweep_interval_us,
                                                    .resolver = or_null(options->resolver),
-                                                   .tls = &tls};
+                                                   .tls = &tls,
+                                                   .api_key_file = or_null(options->api_key_file)};
     int error;
     take_tls(options, &tls);
     error = troth_participant_create(&config, &service->participant);

@@ -1,9 +1,11 @@
 """troth-postgres: participants that are a file of SQL each, as real processes: two-phase commit and sagas through
 trothd, what is refused and in which words, kill -9, and what a database does to them."""
 
+import http.server
 import json
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -163,6 +165,41 @@ class FromFiles(TrothTest):
             self.stock.options["journals"] = f"00000000000000ff,{own}"
             self.stock.start()
         self.assert_ended(self.submit("purchase", 1, 1), "committed")
+
+    def test_its_questions_show_the_api_key_of_its_file(self):
+        """Of a branch that is left prepared, to a coordinator that listens to what comes."""
+        shown = []
+
+        class Coordinator(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                shown.append(self.headers.get("Authorization"))
+                self.send_error(503)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Coordinator)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        asks = FromFile("asks", self.stock.options["database"], (NO_CODE / "stock.json").read_text(),
+                        coordinator=f"http://127.0.0.1:{server.server_port}", scan_interval="200ms")
+        key = asks.folder / "key"
+        key.write_text("trk_of_the_file\n")
+        asks.options["api_key_file"] = key
+        gtid, journal = "019aa4b6-4500-8003-8000-004000000001", "00000000000000aa"
+        asks.tls = None
+        self.run_folder.start(asks)
+        try:
+            reply = asks.post("/take/prepare", {"item": "apple", "pieces": 1}, headers={
+                "Troth-Journal": journal, "Troth-Gtid": gtid, "Troth-Branch": "1", "Troth-Attempt": "1"})
+            self.assertEqual(reply.status, 200, reply)
+            wait_until(lambda: "Bearer trk_of_the_file" in shown, 30, "the key is shown")
+        finally:
+            asks.stop()
+            server.shutdown()
+            server.server_close()
+            self.postgres.execute("stock", f"rollback prepared 'troth_{journal}_{gtid}_1_1'")
 
     # --- what a database does to it
 
