@@ -153,6 +153,20 @@ static bool only_tries(enum record_step_state state)
     return (tries >> state & 1u) != 0;
 }
 
+/* Its own answer came while the word was on its way, and stands; so does a word that says the same.
+ */
+static void take_back(struct txn *txn, struct txn_branch *branch, enum record_step_state state)
+{
+    bool committed = branch->word == TXN_WORD_COMMITTED;
+    if ((state == RECORD_STEP_DONE && committed) ||
+        (state == RECORD_STEP_COMPENSATED && !committed))
+        return;
+    txn->worded &= ~txn_bit(txn, branch);
+    txn->strayed &= ~txn_bit(txn, branch);
+    branch->word = TXN_WORD_NONE;
+    branch->resolved = (struct troth_span){NULL, 0};
+}
+
 /* What a step's record says: the latest of a branch holds. But not over a word that was said while
  * it was still being tried: an answer of that may be written behind it. */
 static int recover_step(struct txn *txn, const struct record_step *record, struct buffer *texts,
@@ -179,8 +193,11 @@ static int recover_step(struct txn *txn, const struct record_step *record, struc
     branch->raised = record->raised;
     if (record->resolved.data != NULL && !recover_word(txn, branch, record, texts))
         return 0;
-    if ((txn->worded & txn_bit(txn, branch)) != 0 && only_tries(record->state))
-        return 0;
+    if ((txn->worded & txn_bit(txn, branch)) != 0 && record->resolved.data == NULL) {
+        if (only_tries(record->state))
+            return 0;
+        take_back(txn, branch, record->state);
+    }
     /* Behind a pivot the guard answers what the records say; but when the outcome is final it is
      * not asked again, and they are all that is known. */
     if (txn->protocol == TXN_PROTOCOL_2PC && branch->state != TXN_BRANCH_DONE)

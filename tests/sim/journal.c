@@ -154,6 +154,9 @@ static void apply_step(struct world *world, struct sim_txn *txn, const struct wr
     struct guard *guard = &txn->guard[step.branch - 1];
     guard->recorded = guard->recorded || step.state == RECORD_STEP_DONE;
     guard->raised = step.raised;
+    bool own = step.state == RECORD_STEP_DONE || step.state == RECORD_STEP_COMPENSATED;
+    if (!is_word && own && guard->said != step.state)
+        guard->said = RECORD_STEP_TRYING; /* its own answer came before the word counted */
     if (!is_word)
         return;
     guard->forgotten = guard->forgotten || step.state == RECORD_STEP_FORGOTTEN;

@@ -281,6 +281,23 @@ START_TEST(a_step_that_was_done_by_hand_is_not_done_again)
 }
 END_TEST
 
+START_TEST(a_new_leader_takes_the_own_answer_behind_a_word)
+{
+    /* The word was on its way when the branch answered otherwise, and nobody took it back. */
+    static struct txn_image image;
+    image = (struct txn_image){.attempt = 1, .protocol = TXN_PROTOCOL_SAGA, .decision = TXN_ABORT};
+    image.origin.mode = TXN_MODE_SAGA;
+    image.members = span_of(rig_members(1, 0));
+    image.steps = span_of("[{\"branch\":1,\"attempt\":1,\"step\":\"committed\",\"resolved\":{}},"
+                          "{\"branch\":1,\"attempt\":1,\"step\":\"compensated\"}]");
+    const char *trace;
+    struct rig *rig = rig_recover_saga(&image, "c", &trace);
+    ck_assert_str_eq(trace, "persist outcome abort compensated!");
+    ck_assert_uint_eq(rig->txn.worded, 0);
+    rig_free(rig);
+}
+END_TEST
+
 TCase *by_hand_tests(void)
 {
     TCase *tests = tcase_create("by_hand");
@@ -297,5 +314,6 @@ TCase *by_hand_tests(void)
     tcase_add_test(tests, a_branch_that_decides_is_decided_by_a_word);
     tcase_add_test(tests, a_new_leader_goes_by_the_word);
     tcase_add_test(tests, a_step_that_was_done_by_hand_is_not_done_again);
+    tcase_add_test(tests, a_new_leader_takes_the_own_answer_behind_a_word);
     return tests;
 }
