@@ -48,11 +48,17 @@ static void recovered_concluded(struct step *step)
     txn_concluded_settle(step);
 }
 
-/* The steps behind the pivot are done, and began when all branches had acknowledged the commit. */
+/* The steps behind the pivot are done, and began when all branches had acknowledged the commit; but
+ * for those of which an operator said so, which are still owed it. */
 void txn_followed_recovered(struct step *step)
 {
-    for (uint64_t mask = step->txn->in[TXN_BRANCH_PREPARED]; mask != 0;)
-        txn_branch_set(step->txn, txn_take(step->txn, &mask), TXN_BRANCH_COMMITTED);
+    struct txn *txn = step->txn;
+    for (uint64_t mask = txn->in[TXN_BRANCH_PREPARED]; mask != 0;) {
+        struct txn_branch *branch = txn_take(txn, &mask);
+        txn_branch_set(txn, branch, TXN_BRANCH_COMMITTED);
+        if ((txn->worded & txn_bit(txn, branch)) != 0)
+            txn_owe(step, branch, OP_COMMIT);
+    }
     recovered_concluded(step);
 }
 
