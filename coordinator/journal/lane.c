@@ -33,8 +33,8 @@ void lane_prepare(struct journal *journal)
     link_prepare(&lane->link, STATEMENT_LOCK, journal_sql_lock, NULL, NULL);
     sweep_prepare(&lane->link);
     for (enum statement_kind kind = 0; kind < STATEMENTS_COUNT; kind++)
-        for (size_t again = 0; again < 2; again++)
-            lane->statements[kind][again] = (struct lane_statement){.journal = journal};
+        for (enum statement_form form = 0; form < FORMS_COUNT; form++)
+            lane->statements[kind][form] = (struct lane_statement){.journal = journal};
 }
 
 /* --- rows that cannot be written ----------------------------------------------------------- */
@@ -167,13 +167,14 @@ static void lane_on_prepared(void *arg, PGresult *result)
         lane_on_result(statement->journal, result);
 }
 
-static void lane_send_rows(struct journal *journal, enum statement_kind kind, bool again)
+static void lane_send_rows(struct journal *journal, enum statement_kind kind)
 {
     struct lane *lane = &journal->lane;
-    const struct statement_text *text = statement_text(kind, again);
-    struct lane_statement *statement = &lane->statements[kind][again && text->again];
+    enum statement_form form = statement_form(lane->flight, kind);
+    const struct statement_text *text = statement_text(kind, form);
+    struct lane_statement *statement = &lane->statements[kind][form];
     size_t n = 0;
-    if (text->sql == NULL || statement_row(lane->flight, kind, &n) == NULL || lane->link.broken)
+    if (statement_row(lane->flight, kind, &n) == NULL || lane->link.broken)
         return;
     if (!statement->prepared)
         link_prepare(&lane->link, text->name, text->sql, lane_on_prepared, statement);
@@ -193,7 +194,7 @@ static void lane_send(struct journal *journal)
         lane_send_statement(journal, STATEMENT_LOCK, lane_on_lock);
     }
     for (enum statement_kind kind = 0; kind < STATEMENTS_COUNT; kind++)
-        lane_send_rows(journal, kind, batch->rewritten);
+        lane_send_rows(journal, kind);
     sweep_send(journal);
     lane_end(journal);
     journal->stats.batches++;

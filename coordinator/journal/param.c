@@ -43,6 +43,7 @@ static void params_begin(struct params *params, Oid type, bool null)
     assert(i < PARAM_COUNT_MAX);
     params->offsets[i] = params->bytes.len;
     params->nulls[i] = null;
+    params->elements[i] = false;
     params->types[i] = type;
     params->count++;
 }
@@ -102,6 +103,24 @@ void params_array(struct params *params, Oid element, size_t count)
     }
 }
 
+void params_element(struct params *params, Oid type)
+{
+    params_begin(params, type, false);
+    params->elements[params->count - 1] = true;
+}
+
+/* A length of -1 is null: its bytes end with that. */
+static void element_view(struct params *params, int i)
+{
+    const char *at = params->bytes.data + params->offsets[i];
+    static const char null_length[] = {-1, -1, -1, -1};
+    assert(params->lengths[i] >= (int)sizeof null_length);
+    params->lengths[i] -= (int)sizeof null_length;
+    params->values[i] = at + sizeof null_length;
+    if (memcmp(at, null_length, sizeof null_length) == 0)
+        params->values[i] = NULL;
+}
+
 bool params_view(struct params *params, struct link_params *ret_view)
 {
     if (params->bytes.failed)
@@ -113,6 +132,8 @@ bool params_view(struct params *params, struct link_params *ret_view)
         if (!params->nulls[i] && end > params->offsets[i])
             params->values[i] = params->bytes.data + params->offsets[i];
         params->lengths[i] = (int)(end - params->offsets[i]);
+        if (params->elements[i])
+            element_view(params, i);
         params->formats[i] = 1;
     }
     *ret_view = (struct link_params){.count = params->count,

@@ -30,6 +30,7 @@ struct params {
     int count;
     size_t offsets[PARAM_COUNT_MAX];
     bool nulls[PARAM_COUNT_MAX];
+    bool elements[PARAM_COUNT_MAX]; /* with its length before it, as in an array */
     Oid types[PARAM_COUNT_MAX];
     const char *values[PARAM_COUNT_MAX];
     int lengths[PARAM_COUNT_MAX];
@@ -47,6 +48,8 @@ void params_uuid(struct params *params, const uint8_t bytes[16]);
 void params_time(struct params *params, struct wall time); /* 0: infinity */
 /* Begins an array parameter; `count` elements follow, one param_element_… each. */
 void params_array(struct params *params, Oid element, size_t count);
+/* Begins a parameter that is no array; one param_element_… follows. */
+void params_element(struct params *params, Oid type);
 /* false: no memory. Valid until the next change. */
 bool params_view(struct params *params, struct link_params *ret_view);
 

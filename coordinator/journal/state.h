@@ -36,7 +36,7 @@ enum step {
     STEP_COUNT
 };
 
-/* One of the lane's statements, as it is said the first time or again. */
+/* One form of one of the lane's statements. */
 struct lane_statement {
     struct journal *journal;
     bool prepared; /* in this session: when it is said for the first time */
@@ -44,7 +44,7 @@ struct lane_statement {
 
 struct lane {
     struct link link;
-    struct lane_statement statements[STATEMENTS_COUNT][2];
+    struct lane_statement statements[STATEMENTS_COUNT][FORMS_COUNT];
     struct row_queue queue;
     struct batch *flight; /* being written; next: parts of it that were split off */
     enum statement_kind flight_kinds[STATEMENTS_COUNT]; /* sent, in order */

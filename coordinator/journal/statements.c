@@ -111,7 +111,7 @@ static const struct column delete_columns[] = {
 #define COLUMN_LISTS 3
 
 struct statement {
-    struct statement_text first, again;
+    struct statement_text forms[FORMS_COUNT]; /* without one of its own it is the first */
     struct {
         const struct column *list;
         size_t count;
@@ -122,50 +122,54 @@ struct statement {
     {                                                                                              \
         columns, sizeof(columns) / sizeof(columns)[0]                                              \
     }
-#define AGAIN ANSWERS_ROWS, true
 
 static const struct statement statements[STATEMENTS_COUNT] = {
-    [STATEMENT_BEGIN] = {{"begin", journal_sql_begin, ANSWERS_TAG, false},
-                         {"begin_again", journal_sql_begin_again, AGAIN},
+    [STATEMENT_BEGIN] = {{{"begin", journal_sql_begin, ANSWERS_TAG},
+                          [FORM_AGAIN] = {"begin_again", journal_sql_begin_again, ANSWERS_ROWS}},
                          {LIST(key_columns), LIST(begin_columns)}},
-    [STATEMENT_DECIDE] = {{"decide", journal_sql_decide, ANSWERS_TAG, false},
-                          {0},
+    [STATEMENT_DECIDE] = {{{"decide", journal_sql_decide, ANSWERS_TAG},
+                           [FORM_ONE] = {"decide_one", journal_sql_decide_one, ANSWERS_TAG}},
                           {LIST(key_columns), LIST(begin_columns), LIST(decide_columns)}},
-    [STATEMENT_OUTBOX] = {{"outbox", journal_sql_outbox, ANSWERS_TAG, false},
-                          {0},
+    [STATEMENT_OUTBOX] = {{{"outbox", journal_sql_outbox, ANSWERS_TAG}},
                           {LIST(key_columns), LIST(event_columns)}},
-    [STATEMENT_DELEGATE] = {{"delegate", journal_sql_delegate, ANSWERS_ROWS, false},
-                            {"delegate", journal_sql_delegate, ANSWERS_ROWS, false},
+    [STATEMENT_DELEGATE] = {{{"delegate", journal_sql_delegate, ANSWERS_ROWS}},
                             {LIST(key_columns), LIST(delegate_columns)}},
-    [STATEMENT_STEP] = {{"step", journal_sql_step, ANSWERS_TAG, false},
-                        {"step_again", journal_sql_step_again, AGAIN},
+    [STATEMENT_STEP] = {{{"step", journal_sql_step, ANSWERS_TAG},
+                         [FORM_AGAIN] = {"step_again", journal_sql_step_again, ANSWERS_ROWS}},
                         {LIST(key_columns), LIST(step_columns)}},
-    [STATEMENT_DECISION] = {{"decision", journal_sql_decision, ANSWERS_NUMBER, false},
-                            {"decision_again", journal_sql_decision_again, AGAIN},
+    [STATEMENT_DECISION] = {{{"decision", journal_sql_decision, ANSWERS_NUMBER},
+                             [FORM_AGAIN] = {"decision_again", journal_sql_decision_again,
+                                             ANSWERS_ROWS}},
                             {LIST(key_columns), LIST(decision_columns), LIST(event_columns)}},
-    [STATEMENT_ATTEMPT] = {{"attempt", journal_sql_attempt, ANSWERS_ROWS, false},
-                           {"attempt", journal_sql_attempt, ANSWERS_ROWS, false},
+    [STATEMENT_ATTEMPT] = {{{"attempt", journal_sql_attempt, ANSWERS_ROWS}},
                            {LIST(key_columns), LIST(attempt_columns)}},
-    [STATEMENT_OUTCOME] = {{"outcome", journal_sql_outcome, ANSWERS_ROWS, false},
-                           {"outcome", journal_sql_outcome, ANSWERS_ROWS, false},
+    [STATEMENT_OUTCOME] = {{{"outcome", journal_sql_outcome, ANSWERS_ROWS}},
                            {LIST(key_columns), LIST(outcome_columns), LIST(event_columns)}},
-    [STATEMENT_END] = {{"end", journal_sql_end, ANSWERS_TAG, false},
-                       {"end_again", journal_sql_end_again, AGAIN},
+    [STATEMENT_END] = {{{"end", journal_sql_end, ANSWERS_TAG},
+                        [FORM_ONE] = {"end_one", journal_sql_end_one, ANSWERS_TAG},
+                        [FORM_AGAIN] = {"end_again", journal_sql_end_again, ANSWERS_ROWS}},
                        {LIST(key_columns), LIST(end_columns)}},
-    [STATEMENT_DELETE] = {{"delete", journal_sql_delete, ANSWERS_ROWS, false},
-                          {"delete", journal_sql_delete, ANSWERS_ROWS, false},
+    [STATEMENT_DELETE] = {{{"delete", journal_sql_delete, ANSWERS_ROWS}},
                           {LIST(key_columns), LIST(delete_columns)}},
-    [STATEMENT_OPEN_PUT] = {{"open_put", journal_sql_open_put, ANSWERS_NOTHING, false},
-                            {"open_put", journal_sql_open_put, ANSWERS_NOTHING, false},
+    [STATEMENT_OPEN_PUT] = {{{"open_put", journal_sql_open_put, ANSWERS_NOTHING}},
                             {LIST(key_columns)}},
-    [STATEMENT_OPEN_DROP] = {{"open_drop", journal_sql_open_drop, ANSWERS_NOTHING, false},
-                             {"open_drop", journal_sql_open_drop, ANSWERS_NOTHING, false},
+    [STATEMENT_OPEN_DROP] = {{{"open_drop", journal_sql_open_drop, ANSWERS_NOTHING}},
                              {LIST(key_columns)}},
 };
 
-const struct statement_text *statement_text(enum statement_kind kind, bool again)
+enum statement_form statement_form(const struct batch *batch, enum statement_kind kind)
 {
-    return again ? &statements[kind].again : &statements[kind].first;
+    const struct statement_text *forms = statements[kind].forms;
+    if (batch->rewritten)
+        return forms[FORM_AGAIN].sql != NULL ? FORM_AGAIN : FORM_FIRST;
+    if (forms[FORM_ONE].sql != NULL && statement_rows(batch, kind) == 1)
+        return FORM_ONE;
+    return FORM_FIRST;
+}
+
+const struct statement_text *statement_text(enum statement_kind kind, enum statement_form form)
+{
+    return &statements[kind].forms[form];
 }
 
 /* --- which rows ---------------------------------------------------------------------------- */
@@ -256,13 +260,17 @@ static void column_put(const struct column *column, const struct row *row, struc
 void statement_params(const struct batch *batch, enum statement_kind kind, struct params *params)
 {
     size_t rows = statement_rows(batch, kind);
+    bool is_one = statement_form(batch, kind) == FORM_ONE;
     params_clear(params);
     for (size_t l = 0; l < COLUMN_LISTS; l++)
         for (size_t c = 0; c < statements[kind].columns[l].count; c++) {
             const struct column *column = &statements[kind].columns[l].list[c];
             const struct row *row;
 
-            params_array(params, column->element, rows);
+            if (is_one)
+                params_element(params, column->element);
+            else
+                params_array(params, column->element, rows);
             for (size_t n = 0; (row = statement_row(batch, kind, &n)) != NULL; n++)
                 column_put(column, row, params);
         }

@@ -46,17 +46,25 @@ struct statement_text {
     const char *name;
     const char *sql; /* NULL: there is none */
     enum statement_answers answers;
-    bool again; /* it is another statement than the first time */
 };
 
-/* How a statement is said the first time: short, and behind the fence, which has looked at the
- * epochs. What did not write all its rows is said again, as after an unknown COMMIT, with a verdict
- * for each row. Some are said in one way only. NULL sql: nothing is to be said. */
-const struct statement_text *statement_text(enum statement_kind kind, bool again);
+/* In which of its forms a statement is said. */
+enum statement_form {
+    FORM_FIRST, /* short, and behind the fence, which has looked at the epochs */
+    FORM_ONE,   /* the same of a single row: its values, and no arrays */
+    FORM_AGAIN, /* with a verdict for each row */
+    FORMS_COUNT
+};
+
+/* How it is said of its rows in this batch. What did not write all its rows is said again, as after
+ * an unknown COMMIT. Some are said in one form only. */
+enum statement_form statement_form(const struct batch *batch, enum statement_kind kind);
+/* NULL sql: nothing is to be said. */
+const struct statement_text *statement_text(enum statement_kind kind, enum statement_form form);
 /* Its n-th row of a batch, or a later one; NULL: there is none from there on. */
 struct row *statement_row(const struct batch *batch, enum statement_kind kind, size_t *n);
 size_t statement_rows(const struct batch *batch, enum statement_kind kind);
-/* Its parameters: one array a column, of its rows. */
+/* Its parameters: one array a column, of its rows; of the form of one: that row's values. */
 void statement_params(const struct batch *batch, enum statement_kind kind, struct params *params);
 /* The fence's, behind its mark: the shards of the batch and their epochs. */
 void statement_fence_params(const struct batch *batch, struct params *params);

@@ -66,7 +66,7 @@ static void written_take(struct batch *batch, enum statement_kind kind, uint64_t
 bool verdict_take(struct batch *batch, enum statement_kind kind, PGresult *result)
 {
     uint64_t written;
-    switch (statement_text(kind, batch->rewritten)->answers) {
+    switch (statement_text(kind, statement_form(batch, kind))->answers) {
     case ANSWERS_NOTHING:
         return true;
     case ANSWERS_TAG:

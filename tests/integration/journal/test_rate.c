@@ -176,10 +176,41 @@ START_TEST(rate_of_lives)
 }
 END_TEST
 
+/* How fast a new leader has what is open; the journal's part of it. */
+START_TEST(rate_of_loading)
+{
+    const char *given = getenv("TROTH_TEST_RATE");
+    struct world world;
+    struct node a, b;
+    struct lives lives = {.world = &world,
+                          .node = &a,
+                          .mode = "2pc",
+                          .outstanding = 256,
+                          .count = given == NULL ? 1500 : 40000};
+    world_init(&world, false);
+    node_lead(&world, &a);
+    for (; a.verdicts.count < 2 * lives.count; world_turn(&world)) {
+        lives.decided = a.verdicts.count / 2;
+        while (lives.begun < lives.count && lives.begun - lives.decided < lives.outstanding)
+            bare_begin(&lives);
+        journal_flush(a.journal);
+    }
+    node_stop(&a);
+    uint64_t began_ms = world_now_ms();
+    node_lead(&world, &b);
+    ck_assert_uint_eq(b.loaded_count, lives.count);
+    if (given != NULL)
+        printf("loaded_per_s=%llu\n",
+               (unsigned long long)(lives.count * 1000 / (world_now_ms() - began_ms + 1)));
+    world_finish(&world);
+}
+END_TEST
+
 TCase *rate_tests(void)
 {
     TCase *tests = tcase_create("rate");
     tcase_set_timeout(tests, 480);
     tcase_add_test(tests, rate_of_lives);
+    tcase_add_test(tests, rate_of_loading);
     return tests;
 }
