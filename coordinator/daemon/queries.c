@@ -23,48 +23,56 @@ struct view_question {
     api_view_fn fn;
     void *arg;
     troth_gtid gtid;
-    bool fresh;
+    bool starts;
 };
 
 static void on_row(void *arg, int error, const struct journal_row *row)
 {
     struct view_question *question = arg;
     struct api_problem problem;
+    bool left = error == TROTH_ERROR_NOT_FOUND && answer_may_leave(question->driver);
     if (error == 0) {
-        answer_row(question->driver, row, question->fn, question->arg, question->fresh);
+        answer_row(question->driver, row, question->fn, question->arg, false);
     } else {
-        if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(question->driver))
+        if (left && question->starts)
+            api_refuse_unavailable(&problem, API_WHY_KEY_LEFT);
+        else if (left)
             api_refuse_no_row(&problem, &question->gtid, false);
         else
             api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
-        question->fn(question->arg, &problem, NULL, question->fresh);
+        question->fn(question->arg, &problem, NULL, false);
     }
     free(question);
 }
 
-void queries_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
-                    bool fresh)
+static void get(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
+                bool starts)
 {
     struct entry *entry = entry_find(driver, gtid);
     if (entry != NULL && !entry->looking_up) {
-        answer_entry_timeline(entry, fn, arg, fresh);
+        answer_entry_timeline(entry, fn, arg, false);
         return;
     }
     struct view_question *question = malloc(sizeof *question);
     if (question == NULL) {
         struct api_problem problem;
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        fn(arg, &problem, NULL, fresh);
+        fn(arg, &problem, NULL, false);
         return;
     }
     *question = (struct view_question){
-        .driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .fresh = fresh};
+        .driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .starts = starts};
     journal_get(driver->journal, gtid, on_row, question);
+}
+
+void queries_get_earlier(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg)
+{
+    get(driver, gtid, fn, arg, true);
 }
 
 void queries_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
-    queries_get_as(ctx, gtid, fn, arg, false);
+    get(ctx, gtid, fn, arg, false);
 }
 
 struct list_question {

@@ -11,9 +11,9 @@
 
 struct driver;
 
-/* Exactly one answer, perhaps from inside. `fresh` as in api_view_fn. */
-void queries_get_as(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg,
-                    bool fresh);
+/* The transaction that a start's key belongs to. One that leaves by its age meanwhile is no answer
+ * to a start: its next try begins a new one. Exactly one answer, perhaps from inside. */
+void queries_get_earlier(struct driver *driver, const troth_gtid *gtid, api_view_fn fn, void *arg);
 /* For struct api_host. */
 void queries_get(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg);
 void queries_list(void *ctx, const struct api_list *list, api_list_fn fn, void *arg);

@@ -278,7 +278,7 @@ static void show_earlier(struct driver *driver, struct entry *entry, const troth
         struct waiter *waiter = entry->waiters;
         entry->waiters = waiter->next;
         if (same) {
-            queries_get_as(driver, gtid, waiter->fn, waiter->arg, false);
+            queries_get_earlier(driver, gtid, waiter->fn, waiter->arg);
         } else {
             struct api_problem problem;
             api_refuse_key(&problem, gtid);

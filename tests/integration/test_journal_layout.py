@@ -139,6 +139,30 @@ class Layout(TrothTest):
         self.shop.answers["first", "commit"] = [200]
         self.assertEqual(trothd.wait_outcome(gtid(2))["outcome"], "committed")
 
+    def test_a_key_whose_transaction_leaves_while_it_is_looked_up_may_be_sent_again(self):
+        """Between the two questions, whose key is it and what became of that one, the rows may leave by their age: a
+        start hears that nothing was done, and not that there is no such transaction."""
+        name = "leaving"
+        self.postgres.database(name)
+        trothd = self.started(name)
+        definition = {"name": "order", "version": 1, "mode": "saga", "steps": [
+            {"name": "first", "operation": "first", "participant": "shop", "input": {}}]}
+        self.assertEqual(trothd.apply(definition).status, 201)
+        first = trothd.submit("order", {}, key="mine").json["gtid"]
+        wait_until(lambda: self.postgres.value(name, "select count(*) from troth.ended") == 1, 30, "its end is durable")
+        self.postgres.execute(name, "insert into troth.idempotency (shard, key, gtid, request_hash, began_at) "
+                              "select shard, idempotency_key, gtid, request_hash, began_at from troth.txn")
+        for table in ("txn", "ended"):
+            self.postgres.execute(name, f"delete from troth.{table}")
+        reply = trothd.submit("order", {}, key="mine")
+        self.assertEqual(reply.status, 503, reply)
+        self.assertIn("retry-after", reply.headers)
+        self.assertEqual(trothd.get(f"/v1/transactions/{first}").status, 404)
+        self.postgres.execute(name, "delete from troth.idempotency")
+        again = trothd.submit("order", {}, key="mine").json
+        self.assertEqual(again["outcome"], "committed")
+        self.assertNotEqual(again["gtid"], first)
+
     def test_an_older_leader_is_fenced_and_an_older_program_refused(self):
         """The migration raises every epoch; a program of the version before refuses to start, as this one would with a
         schema that is newer than it knows."""

@@ -19,6 +19,7 @@
     X(JOURNAL_SILENT, "the journal does not answer in time")                                       \
     X(JOURNAL_UNASKED, "the journal cannot be asked")                                              \
     X(KEY_UNASKED, "the journal cannot be asked for the idempotency key")                          \
+    X(KEY_LEFT, "the transaction of this idempotency key has just left the journal by its age")    \
     X(JOURNAL_REFUSED, "the journal did not take it")                                              \
     X(UNCONFIRMED, "the journal did not confirm it; discard it again")                             \
     X(NOT_DRIVEN, "the transaction is not driven here")                                            \
