@@ -1,4 +1,5 @@
 /* Interactive transactions: enlist a branch, and commit. */
+#include "authorize.h"
 #include "body.h"
 #include "lookup.h"
 #include "request.h"
@@ -49,7 +50,9 @@ int branches_enlist(const struct request *request, struct api_problem *ret_probl
     struct api_enlist enlist;
     struct call *call;
     troth_gtid gtid;
-    int error = request_gtid(request, &gtid, ret_problem);
+    int error = authorize_start(request, "", ret_problem);
+    if (error == 0)
+        error = request_gtid(request, &gtid, ret_problem);
     if (error == 0)
         error = read_enlist(request, &enlist, participant, operation, ret_problem);
     if (error == 0)
@@ -109,7 +112,9 @@ int branches_commit(const struct request *request, struct api_problem *ret_probl
     struct body body;
     struct call *call;
     troth_gtid gtid;
-    int error = request_gtid(request, &gtid, ret_problem);
+    int error = authorize_start(request, "", ret_problem);
+    if (error == 0)
+        error = request_gtid(request, &gtid, ret_problem);
     if (error == 0)
         error = body_read(request, true, known, &body, ret_problem);
     if (error == 0)

@@ -207,6 +207,18 @@ class Keys(TrothTest):
         status, _, body = self.trothd.show_key(key, "POST", "/v1/transactions", {"mode": "2pc"})
         self.assertEqual(status, 403)
 
+    def test_a_key_for_definitions_touches_no_interactive_transaction(self):
+        """Neither one that another key began: an early commit is not its to say, nor one more branch."""
+        _, key = self.key("start:order_*")
+        gtid = self.trothd.post("/v1/transactions", {"mode": "2pc"}).json["gtid"]
+        for call, body in (("branches", {"branch": 1, "participant": "bank_a", "operation": "debit"}),
+                           ("commit", {"branches": []})):
+            status, _, said = self.trothd.show_key(key, "POST", f"/v1/transactions/{gtid}/{call}", body)
+            self.assertEqual(status, 403, said)
+            self.assertIn('the scope \\"start\\"', said)
+        self.assertEqual(self.trothd.get(f"/v1/transactions/{gtid}").json["state"], "open")
+        self.trothd.post(f"/v1/transactions/{gtid}/abort", {})
+
     def test_keys_and_their_last_use_outlive_a_restart(self):
         name, key = self.key("read")
         self.assertEqual(self.trothd.show_key(key, "GET", "/v1/transactions")[0], 200)
