@@ -75,6 +75,30 @@ class GuardRoles(unittest.TestCase):
         text = (SQL / "apply.psql").read_text()
         self.assertEqual([line.split()[1] for line in text.splitlines() if line.startswith("\\ir ")], FILES)
 
+    def test_nobody_puts_a_function_in_its_way(self):
+        """Another role may create functions in public, as in databases of old, and makes some that fit better than
+        PostgreSQL's own: neither the schema's owner nor a service ever runs one of them."""
+        query(self.database, "GRANT CREATE ON SCHEMA public TO public; CREATE TABLE ran (name text);"
+                             " GRANT INSERT ON ran TO public; CREATE TABLE did (gtid uuid, attempt integer, kind text);"
+                             f" GRANT INSERT ON did TO {ROLE}")
+        if not query(self.database, "SELECT 1 FROM pg_roles WHERE rolname = 'guard_stranger'"):
+            query(self.database, "CREATE ROLE guard_stranger LOGIN")
+        for taken in ("text, text", "text, name", "text, integer, text", "text, text, uuid, integer",
+                      "text, text, uuid, integer, integer"):
+            query(f"{self.database} user=guard_stranger",
+                  f"CREATE FUNCTION public.format({taken}) RETURNS text LANGUAGE plpgsql AS $$ BEGIN"
+                  f" INSERT INTO public.ran VALUES ('format({taken})'); RETURN 'select 1'; END $$")
+        apply(self.database, "-v", f"service={ROLE}")
+        asked = self.session()
+        first = asked.run("SELECT (troth_guard.action(%s, %s, 1, 1, 'work', '{}')).verdict", JOURNAL, gtid(1))
+        self.assertEqual(first, [("work",)])
+        for function in ("abort", "status"):
+            self.session().run(f"SELECT * FROM troth_guard.{function}(%s, %s, 1, 1)", JOURNAL, gtid(2))
+        self.assertEqual(query(self.database, "SELECT * FROM ran"), [])
+        open_to_all = query(self.database, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace ="
+                                           " 'troth_guard'::regnamespace AND proconfig IS NULL")
+        self.assertEqual(open_to_all, [], "each function says whose names it means (0014_own_names.sql)")
+
     def test_a_role_without_rights(self):
         """It is told what it lacks, and nothing is done."""
         apply(self.database)

@@ -2,7 +2,7 @@
 -- people; NULL: nobody any more.
 prepare troth_migration_holders as
 select string_agg(distinct coalesce('prepared transaction ' || p.gid,
-                                    format('process %s (%s)', l.pid, a.application_name)), ', ')
+                                    pg_catalog.format('process %s (%s)', l.pid, a.application_name)), ', ')
 from pg_locks l
 left join pg_locks x on l.pid is null and x.pid is null and x.locktype = 'transactionid'
     and x.virtualtransaction = l.virtualtransaction

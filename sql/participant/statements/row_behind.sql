@@ -20,7 +20,7 @@ select $1::text, $2::uuid, $3::integer, 'action', $4::integer, 'done', sha256($5
 returning output,
           1 / (output is not null
                and (octet_length(output) <= 128 -- which is neither
-                    or (octet_length(convert_to(output, 'UTF8')) <= 524288
+                    or (octet_length(pg_catalog.convert_to(output, 'UTF8')) <= 524288
                         and length(output) - length(translate(output, '{[', '')) <= 64))
                and not exists (select from troth_guard.mark m
                                where m.journal = $1::text and m.shard = $6::integer and m.ordering > $7::bigint)
