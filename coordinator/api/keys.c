@@ -89,7 +89,7 @@ static int read_scopes(const struct body *body, struct buffer *ret_text,
     struct json_cursor cursor = json_cursor(list);
     for (; json_next(&cursor, &key, &value); count++) {
         BUFFER_SCOPED struct buffer word = {0};
-        if (json_string(value, &word) != 0 || buffer_text(&word) == NULL ||
+        if (json_string(value, &word) != 0 || buffer_text(&word) == NULL || word.len == 0 ||
             strcspn(word.data, " ") != word.len || count == SCOPES_MAX ||
             api_scopes_read(word.data, &bits, &starts) != 0)
             return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,

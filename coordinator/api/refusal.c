@@ -271,7 +271,7 @@ void api_refuse_no_row(struct api_problem *ret_problem, const troth_gtid *gtid, 
     else
         (void)api_problem_set(ret_problem, API_PROBLEM_NO_SUCH_TRANSACTION,
                               "the journal has no row of %s: it never was, or was aborted before "
-                              "anything was written",
+                              "anything was written, or ended longer ago than retention keeps it",
                               text_of(gtid).text);
 }
 

@@ -52,9 +52,9 @@ static enum exit_status inspect(const struct options *options, struct file *file
         error = file_inspect(file, db);
     file_say(file, options->path, ret_text);
     if (error == TROTH_ERROR_UNAVAILABLE) {
-        append_line(ret_text, "the database cannot be reached, so its tables were not looked at",
-                    PQerrorMessage(db)[0] != '\0' ? PQerrorMessage(db)
-                                                  : "it does not answer in time");
+        append_line(
+            ret_text, "there is no session that may write, so the tables were not looked at",
+            PQerrorMessage(db)[0] != '\0' ? PQerrorMessage(db) : "it does not answer in time");
         status = EXIT_UNREACHABLE;
     } else if (error != 0) {
         append_line(ret_text, "file", troth_error_text(error));

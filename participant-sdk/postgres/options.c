@@ -135,7 +135,7 @@ static const char before[] =
     "  0  ended as asked; with --check: nothing is wrong\n"
     "  1  FILE is wrong, or the database is not as it must be: all of it is printed\n"
     "  2  wrong usage\n"
-    "  3  the database cannot be reached\n"
+    "  3  the database cannot be reached, or lets nobody write\n"
     "All that FILE can say: docs/troth-postgres.md.";
 
 /* `named`: as it was given, for messages. */

@@ -131,7 +131,7 @@ class Check(TrothTest):
         nowhere = "host=127.0.0.1 port=1 password=geheim"
         status, said = self.check(self.GOOD, database=nowhere)
         self.assertEqual(status, 3)
-        self.assertIn("the database cannot be reached", said)
+        self.assertIn("there is no session that may write", said)
         status, said = self.check(self.GOOD.replace("sql", "sqll"), database=nowhere)
         self.assertEqual(status, 1)
         self.assertIn('unknown field "sqll"; did you mean "sql"?', said)

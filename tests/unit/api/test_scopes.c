@@ -136,6 +136,7 @@ static const struct {
 } wrong_keys[] = {
     {"{\"name\":\"a\"}", "invalid-body", "/scopes: an array"},
     {"{\"name\":\"a\",\"scopes\":[]}", "invalid-body", "/scopes: it is empty"},
+    {"{\"name\":\"a\",\"scopes\":[\"\"]}", "invalid-body", "/scopes/0: \"\" is no scope"},
     {"{\"name\":\"a\",\"scopes\":[\"red\"]}", "invalid-body", "/scopes/0: \"red\" is no scope"},
     {"{\"name\":\"a\",\"scopes\":[\"read\",\"start:\"]}", "invalid-body", "/scopes/1"},
     {"{\"name\":\"a\",\"scopes\":[\"read admin\"]}", "invalid-body", "/scopes/0"},
