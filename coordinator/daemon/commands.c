@@ -9,6 +9,7 @@
 #include <journal/journal.h>
 #include <txn/txn.h>
 
+#include "absent.h"
 #include "answer.h"
 #include "arena.h"
 #include "driver.h"
@@ -23,12 +24,8 @@
 
 enum request { REQUEST_ENLIST, REQUEST_COMMIT, REQUEST_ABORT, REQUEST_RETRY };
 
-/* Not in memory: it ended, or never was. */
-struct absent {
-    struct driver *driver;
-    api_view_fn fn;
-    void *arg;
-    troth_gtid gtid;
+struct asked {
+    struct absent absent; /* first */
     enum request request;
     uint32_t enlists;                      /* the branch that enlists */
     uint32_t branches[TROTH_BRANCHES_MAX]; /* that a commit names */
@@ -44,7 +41,7 @@ static bool is_named(const uint32_t *branches, uint32_t count, uint32_t number)
 }
 
 /* Said again after the end: the first one's answer. false: `ret_problem` says why not. */
-static bool commit_said_again(const struct absent *absent, const struct journal_row *row,
+static bool commit_said_again(const struct asked *asked, const struct journal_row *row,
                               struct api_problem *ret_problem)
 {
     const struct txn_image *image = &row->image;
@@ -52,11 +49,11 @@ static bool commit_said_again(const struct absent *absent, const struct journal_
     if (!image->origin.interactive)
         api_refuse_orchestrated(ret_problem, NULL);
     else if (image->outcome == TXN_OUTCOME_NONE)
-        api_refuse_undriven(ret_problem, &absent->gtid);
-    else if (txn_image_list_difference(image, absent->branches, absent->count, &number) != 0)
+        api_refuse_undriven(ret_problem, &asked->absent.gtid);
+    else if (txn_image_list_difference(image, asked->branches, asked->count, &number) != 0)
         api_refuse_unreadable(ret_problem, image->outcome);
     else if (number != 0)
-        api_refuse_list(ret_problem, number, is_named(absent->branches, absent->count, number));
+        api_refuse_list(ret_problem, number, is_named(asked->branches, asked->count, number));
     else
         return true;
     return false;
@@ -67,14 +64,15 @@ static bool commit_said_again(const struct absent *absent, const struct journal_
 static bool said_again(const struct absent *absent, const struct journal_row *row,
                        struct api_problem *ret_problem)
 {
+    const struct asked *asked = (const struct asked *)absent;
     bool again = false;
-    switch (absent->request) {
+    switch (asked->request) {
     case REQUEST_ENLIST:
-        again = txn_inquire_image(&row->image, absent->enlists, row->image.attempt) ==
+        again = txn_inquire_image(&row->image, asked->enlists, row->image.attempt) ==
                 TXN_ANSWER_COMMITTED;
         break;
     case REQUEST_COMMIT:
-        return commit_said_again(absent, row, ret_problem);
+        return commit_said_again(asked, row, ret_problem);
     case REQUEST_ABORT:
         again = row->image.outcome != TXN_OUTCOME_NONE && row->image.decision == TXN_ABORT;
         break;
@@ -88,55 +86,22 @@ static bool said_again(const struct absent *absent, const struct journal_row *ro
     return again;
 }
 
-static void on_absent(void *arg, int error, const struct journal_row *row)
+static struct asked ask(struct driver *driver, const troth_gtid *gtid, enum request request,
+                        api_view_fn fn, void *arg)
 {
-    struct absent *absent = arg;
-    struct api_problem problem;
-    if (error == 0 && said_again(absent, row, &problem)) {
-        answer_row(absent->driver, row, absent->fn, absent->arg, false);
-        free(absent);
-        return;
-    }
-    if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver))
-        api_refuse_no_row(&problem, &absent->gtid, true);
-    else if (error != 0)
-        api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
-    absent->fn(absent->arg, &problem, NULL, false);
-    free(absent);
+    return (struct asked){
+        .absent = {.driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .said_again = said_again},
+        .request = request};
 }
 
-static void answer_absent(const struct absent *what)
+static struct entry *find_open(const struct asked *asked)
 {
-    struct absent *absent = malloc(sizeof *absent);
-    if (absent == NULL) {
-        struct api_problem problem;
-        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        what->fn(what->arg, &problem, NULL, false);
-        return;
-    }
-    *absent = *what;
-    journal_get(absent->driver->journal, &absent->gtid, on_absent, absent);
-}
-
-static struct entry *find_open(const struct absent *what)
-{
-    struct entry *entry = entry_find(what->driver, &what->gtid);
-    if (entry == NULL || entry->looking_up) {
-        answer_absent(what);
-        return NULL;
-    }
-    if (entry->unloaded || entry->txn.state == TXN_LOST) { /* no step would do anything */
-        struct api_problem problem;
-        api_refuse_stuck(&problem, entry->trouble);
-        what->fn(what->arg, &problem, NULL, false);
-        return NULL;
-    }
-    return entry;
+    return absent_find_open(&asked->absent, sizeof *asked);
 }
 
 /* Steps a client's request. false: the core refused it, and the client has been told. */
 static bool step_request(struct entry *entry, const struct txn_event *event,
-                         const struct absent *what)
+                         const struct asked *what)
 {
     struct driver *driver = entry->driver;
     struct api_problem problem;
@@ -151,19 +116,20 @@ static bool step_request(struct entry *entry, const struct txn_event *event,
         api_refuse_late(&problem, what->request == REQUEST_COMMIT ? "commit" : "abort",
                         &entry->txn);
     }
-    what->fn(what->arg, &problem, NULL, false);
+    what->absent.fn(what->absent.arg, &problem, NULL, false);
     return false;
 }
 
 /* Answers now if it may be told already, else when it is. */
 static void answer_when(struct entry *entry, enum api_reply level, uint64_t wait_us,
-                        const struct absent *what)
+                        const struct asked *what)
 {
-    struct waiter *waiter = answer_wait(entry, what->fn, what->arg, level, true, wait_us);
+    struct waiter *waiter =
+        answer_wait(entry, what->absent.fn, what->absent.arg, level, true, wait_us);
     if (waiter == NULL) {
         struct api_problem problem;
         api_refuse_unknown(&problem, &entry->origin, API_WHY_NO_MEMORY_TAKEN);
-        what->fn(what->arg, &problem, NULL, true);
+        what->absent.fn(what->absent.arg, &problem, NULL, true);
         return;
     }
     waiter->aborts = what->request == REQUEST_ABORT;
@@ -214,12 +180,8 @@ void commands_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist 
 {
     struct driver *driver = ctx;
     struct api_problem problem;
-    struct absent what = {.driver = driver,
-                          .fn = fn,
-                          .arg = arg,
-                          .gtid = *gtid,
-                          .request = REQUEST_ENLIST,
-                          .enlists = enlist->branch};
+    struct asked what = ask(ctx, gtid, REQUEST_ENLIST, fn, arg);
+    what.enlists = enlist->branch;
     struct entry *entry = find_open(&what);
     if (entry == NULL)
         return;
@@ -250,8 +212,7 @@ void commands_enlist(void *ctx, const troth_gtid *gtid, const struct api_enlist 
 void commands_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches, uint32_t count,
                      enum api_reply reply, uint64_t wait_us, api_view_fn fn, void *arg)
 {
-    struct absent what = {
-        .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_COMMIT};
+    struct asked what = ask(ctx, gtid, REQUEST_COMMIT, fn, arg);
     what.count = count;
     memcpy(what.branches, branches, count * sizeof *branches);
     struct entry *entry = find_open(&what);
@@ -271,8 +232,7 @@ void commands_commit(void *ctx, const troth_gtid *gtid, const uint32_t *branches
 
 void commands_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_view_fn fn, void *arg)
 {
-    struct absent what = {
-        .driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_ABORT};
+    struct asked what = ask(ctx, gtid, REQUEST_ABORT, fn, arg);
     struct entry *entry = find_open(&what);
     if (entry == NULL)
         return;
@@ -285,8 +245,7 @@ void commands_abort(void *ctx, const troth_gtid *gtid, uint64_t wait_us, api_vie
 void commands_retry(void *ctx, const troth_gtid *gtid, api_view_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct absent what = {
-        .driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .request = REQUEST_RETRY};
+    struct asked what = ask(ctx, gtid, REQUEST_RETRY, fn, arg);
     struct entry *entry = entry_find(driver, gtid);
     if (entry != NULL && entry->unloaded && recovery_again(driver, entry)) {
         answer_entry(entry, fn, arg, false);

@@ -17,48 +17,18 @@
 #include "order.h"
 #include "owners.h"
 #include "registry.h"
+#include "registry_change.h"
 #include "seats.h"
 #include "state.h"
 
-struct definition_change {
-    struct driver *driver;
-    struct definition_slot *made; /* put: in force once the journal has it */
-    char name[TROTH_NAME_LEN_MAX + 1];
-    uint32_t version;
-    api_done_fn fn;
-    void *arg;
-};
-
-static void finish_change(struct definition_change *change, const struct api_problem *problem)
+static void discard(struct driver *driver, void *made)
 {
-    change->fn(change->arg, problem);
-    if (change->made != NULL) {
-        change->driver->definitions_coming--;
-        definitions_destroy(change->made);
-    }
-    free(change);
-}
-
-static struct definition_change *new_change(struct driver *driver, const char *name,
-                                            uint32_t version, api_done_fn fn, void *arg)
-{
-    struct definition_change *change = calloc(1, sizeof *change);
-    if (change == NULL) {
-        struct api_problem problem;
-        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        fn(arg, &problem);
-        return NULL;
-    }
-    change->driver = driver;
-    change->fn = fn;
-    change->arg = arg;
-    change->version = version;
-    (void)snprintf(change->name, sizeof change->name, "%s", name);
-    return change;
+    driver->definitions_coming--;
+    definitions_destroy(made);
 }
 
 /* The journal has it. A hidden one that means the same comes back, with all that runs it. */
-static void publish(struct definition_change *change)
+static void publish(struct registry_change *change)
 {
     struct driver *driver = change->driver;
     struct definition_slot **hidden =
@@ -80,7 +50,7 @@ static void publish(struct definition_change *change)
 static void on_put(void *arg, int error, const struct journal_entry *entry)
 {
     (void)entry;
-    struct definition_change *change = arg;
+    struct registry_change *change = arg;
     struct api_problem problem;
     if (error == 0)
         publish(change);
@@ -88,11 +58,11 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
         api_refuse_version(&problem, change->name, change->version, "");
     else
         (void)registry_refused(change->driver, error, &problem);
-    finish_change(change, error == 0 ? NULL : &problem);
+    registry_change_finish(change, error == 0 ? NULL : &problem);
 }
 
 /* What stands in its way already. true: *problem, or (the same is there) nothing is to be done. */
-static bool is_settled(const struct definition_change *change, const struct definition *definition,
+static bool is_settled(const struct registry_change *change, const struct definition *definition,
                        struct api_problem *problem, bool *ret_same)
 {
     struct driver *driver = change->driver;
@@ -112,22 +82,23 @@ static bool is_settled(const struct definition_change *change, const struct defi
 void registry_host_definition_put(void *ctx, struct definition *taken, api_done_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct definition_change *change = new_change(driver, taken->name, taken->version, fn, arg);
+    struct registry_change *change = registry_change_create(driver, taken->name, discard, fn, arg);
     struct api_problem problem;
     bool same = false;
     if (change == NULL) {
         definition_destroy(taken);
         return;
     }
+    change->version = taken->version;
     if (is_settled(change, taken, &problem, &same)) {
         definition_destroy(taken);
-        finish_change(change, same ? NULL : &problem);
+        registry_change_finish(change, same ? NULL : &problem);
         return;
     }
     change->made = definitions_make(driver, taken);
     if (change->made == NULL) {
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
     struct journal_entry entry = {.what = JOURNAL_DEFINITION,
@@ -141,12 +112,12 @@ void registry_host_definition_put(void *ctx, struct definition *taken, api_done_
 static void on_deleted(void *arg, int error, const struct journal_entry *entry)
 {
     (void)entry;
-    struct definition_change *change = arg;
+    struct registry_change *change = arg;
     struct driver *driver = change->driver;
     struct api_problem problem;
     if (error != 0 && error != TROTH_ERROR_NOT_FOUND) {
         (void)registry_refused(driver, error, &problem);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
     struct definition_slot *slot = registry_definition(driver, change->name, change->version);
@@ -156,7 +127,7 @@ static void on_deleted(void *arg, int error, const struct journal_entry *entry)
         if (slot->refs == 0)
             definitions_forget(slot);
     }
-    finish_change(change, NULL);
+    registry_change_finish(change, NULL);
 }
 
 /* What runs it goes on. */
@@ -164,17 +135,18 @@ void registry_host_definition_delete(void *ctx, const char *name, uint32_t versi
                                      void *arg)
 {
     struct driver *driver = ctx;
-    struct definition_change *change = new_change(driver, name, version, fn, arg);
+    struct registry_change *change = registry_change_create(driver, name, NULL, fn, arg);
     if (change == NULL)
         return;
     struct api_problem problem;
     if (registry_definition(driver, name, version) == NULL) {
         api_refuse_no_definition(&problem, name, version);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
-    struct troth_span span = {change->name, strlen(change->name)};
-    journal_registry_delete(driver->journal, JOURNAL_DEFINITION, span, version, on_deleted, change);
+    change->version = version;
+    journal_registry_delete(driver->journal, JOURNAL_DEFINITION, registry_change_name(change),
+                            version, on_deleted, change);
 }
 
 const struct definition *registry_host_definition(void *ctx, const char *name, uint32_t version)

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "log.h"
 #include "registry.h"
+#include "registry_change.h"
 #include "state.h"
 
 #define USED_EVERY_US UINT64_C(60000000) /* so often the journal hears of a key's use */
@@ -257,103 +258,72 @@ bool keys_behind(void *ctx, const char *name, struct api_key *ret_key)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-struct key_change {
-    struct driver *driver;
-    struct buffer body;
-    struct key *made; /* put: in force once the journal has it */
-    char name[TROTH_NAME_LEN_MAX + 1];
-    api_done_fn fn;
-    void *arg;
-};
-
-static void finish_change(struct key_change *change, const struct api_problem *problem)
+static void discard(struct driver *driver, void *made)
 {
-    change->fn(change->arg, problem);
-    destroy(change->made);
-    buffer_finish(&change->body);
-    free(change);
-}
-
-static struct key_change *new_change(struct driver *driver, const char *name, api_done_fn fn,
-                                     void *arg)
-{
-    struct key_change *change = calloc(1, sizeof *change);
-    if (change == NULL) {
-        struct api_problem problem;
-        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        fn(arg, &problem);
-        return NULL;
-    }
-    change->driver = driver;
-    change->fn = fn;
-    change->arg = arg;
-    (void)snprintf(change->name, sizeof change->name, "%s", name);
-    return change;
-}
-
-static struct troth_span name_of(const struct key_change *change)
-{
-    return (struct troth_span){change->name, strlen(change->name)};
+    (void)driver;
+    destroy(made);
 }
 
 static void on_put(void *arg, int error, const struct journal_entry *entry)
 {
-    struct key_change *change = arg;
+    struct registry_change *change = arg;
+    struct key *made = change->made;
     struct api_problem problem;
     (void)entry;
     if (error != 0) {
         (void)registry_refused(change->driver, error, &problem);
-    } else if (put_in(change->driver, change->made)) {
-        change->made->round = change->driver->registry_round;
+    } else if (put_in(change->driver, made)) {
+        made->round = change->driver->registry_round;
         change->made = NULL;
     } else {
         error = registry_refused(change->driver, TROTH_ERROR_UNKNOWN, &problem) ? -1 : 0;
     }
-    finish_change(change, error == 0 ? NULL : &problem);
+    registry_change_finish(change, error == 0 ? NULL : &problem);
 }
 
 void keys_put(void *ctx, const struct api_key *key, api_done_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct key_change *change = new_change(driver, key->name, fn, arg);
+    struct registry_change *change = registry_change_create(driver, key->name, discard, fn, arg);
     if (change == NULL)
         return;
     encode(key, &change->body);
     if (!change->body.failed)
-        change->made = decode(name_of(change), buffer_span(&change->body));
+        change->made = decode(registry_change_name(change), buffer_span(&change->body));
     if (change->made == NULL) {
         struct api_problem problem;
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
-    const struct journal_entry entry = {
-        .what = JOURNAL_API_KEY, .name = name_of(change), .body = buffer_span(&change->body)};
+    const struct journal_entry entry = {.what = JOURNAL_API_KEY,
+                                        .name = registry_change_name(change),
+                                        .body = buffer_span(&change->body)};
     journal_registry_put(driver->journal, &entry, on_put, change);
 }
 
 static void on_deleted(void *arg, int error, const struct journal_entry *entry)
 {
-    struct key_change *change = arg;
+    struct registry_change *change = arg;
     struct api_problem problem;
     bool is_there;
     uint32_t at = place(change->driver, change->name, &is_there);
     (void)entry;
     if (error != 0 && error != TROTH_ERROR_NOT_FOUND) {
         (void)registry_refused(change->driver, error, &problem);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
     if (is_there)
         take_out(change->driver, at);
-    finish_change(change, NULL);
+    registry_change_finish(change, NULL);
 }
 
 void keys_delete(void *ctx, const char *name, api_done_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct key_change *change = new_change(driver, name, fn, arg);
+    struct registry_change *change = registry_change_create(driver, name, NULL, fn, arg);
     if (change != NULL)
-        journal_registry_delete(driver->journal, JOURNAL_API_KEY, name_of(change), 0, on_deleted,
-                                change);
+        journal_registry_delete(driver->journal, JOURNAL_API_KEY, registry_change_name(change), 0,
+                                on_deleted, change);
 }

@@ -26,6 +26,7 @@
 #include "log.h"
 #include "participants.h"
 #include "registry.h"
+#include "registry_change.h"
 #include "seats.h"
 #include "state.h"
 
@@ -211,47 +212,16 @@ void registry_host_participant_status(void *ctx, const char *name, struct buffer
     append_heard(ret_members, "last_failure", stats.failed_at, 0, stats.failed_words);
 }
 
-struct participant_change {
-    struct driver *driver;
-    struct buffer body;
-    struct participant *made; /* put: in force once the journal has it */
-    char name[TROTH_NAME_LEN_MAX + 1];
-    api_done_fn fn;
-    void *arg;
-};
-
-static void finish_change(struct participant_change *change, const struct api_problem *problem)
+static void discard(struct driver *driver, void *made)
 {
-    change->fn(change->arg, problem);
-    if (change->made != NULL) {
-        change->driver->participants_coming--;
-        participants_destroy(change->made);
-    }
-    buffer_finish(&change->body);
-    free(change);
+    driver->participants_coming--;
+    participants_destroy(made);
 }
 
-static struct participant_change *new_change(struct driver *driver, const char *name,
-                                             api_done_fn fn, void *arg)
-{
-    struct participant_change *change = calloc(1, sizeof *change);
-    if (change == NULL) {
-        struct api_problem problem;
-        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        fn(arg, &problem);
-        return NULL;
-    }
-    change->driver = driver;
-    change->fn = fn;
-    change->arg = arg;
-    (void)snprintf(change->name, sizeof change->name, "%s", name);
-    return change;
-}
-
-static struct journal_entry entry_of(const struct participant_change *change)
+static struct journal_entry entry_of(const struct registry_change *change)
 {
     return (struct journal_entry){.what = JOURNAL_PARTICIPANT,
-                                  .name = {change->name, strlen(change->name)},
+                                  .name = registry_change_name(change),
                                   .body = buffer_span(&change->body),
                                   .updated_at = driver_now().wall};
 }
@@ -259,7 +229,7 @@ static struct journal_entry entry_of(const struct participant_change *change)
 static void on_put(void *arg, int error, const struct journal_entry *entry)
 {
     (void)entry;
-    struct participant_change *change = arg;
+    struct registry_change *change = arg;
     struct api_problem problem;
     if (error == 0) {
         channel_probe(participants_apply(change->driver, change->made)->channel);
@@ -267,11 +237,11 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
     } else {
         registry_refused(change->driver, error, &problem);
     }
-    finish_change(change, error == 0 ? NULL : &problem);
+    registry_change_finish(change, error == 0 ? NULL : &problem);
 }
 
 /* All that is needed to put it in force. */
-static int prepare(struct participant_change *change, const struct api_participant *participant)
+static int prepare(struct registry_change *change, const struct api_participant *participant)
 {
     struct participant *made = NULL;
     encode(participant, &change->body);
@@ -292,7 +262,8 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
                                    api_done_fn fn, void *arg)
 {
     struct driver *driver = ctx;
-    struct participant_change *change = new_change(driver, participant->name, fn, arg);
+    struct registry_change *change =
+        registry_change_create(driver, participant->name, discard, fn, arg);
     if (change == NULL)
         return;
     struct api_problem problem;
@@ -302,7 +273,7 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
     else if (error != 0)
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
     if (error != 0) {
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
     struct journal_entry entry = entry_of(change);
@@ -312,18 +283,18 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
 static void on_deleted(void *arg, int error, const struct journal_entry *entry)
 {
     (void)entry;
-    struct participant_change *change = arg;
+    struct registry_change *change = arg;
     struct participant *participant = participants_find(change->driver, change->name);
     struct api_problem problem;
     assert(participant != NULL && participant->deleting && participant->share.open == 0);
     if (error == 0 || error == TROTH_ERROR_NOT_FOUND) {
         participants_remove(change->driver, participant);
-        finish_change(change, NULL);
+        registry_change_finish(change, NULL);
         return;
     }
     participant->doubted = registry_refused(change->driver, error, &problem);
     participant->deleting = participant->doubted;
-    finish_change(change, &problem);
+    registry_change_finish(change, &problem);
 }
 
 /* A published definition with a step there; NULL: none. */
@@ -343,27 +314,27 @@ void registry_host_participant_delete(void *ctx, const char *name, bool force, a
                                       void *arg)
 {
     struct driver *driver = ctx;
-    struct participant_change *change = new_change(driver, name, fn, arg);
+    struct registry_change *change = registry_change_create(driver, name, NULL, fn, arg);
     if (change == NULL)
         return;
     struct api_problem problem;
     struct participant *participant = participants_find(driver, name);
     if (participant == NULL || participant->deleting) {
         api_refuse_no_participant(&problem, name);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
     if (participant->share.open > 0) {
         const struct entry *example = participants_example(driver, participant);
         api_refuse_needed(&problem, name, participant->share.open,
                           example != NULL ? &example->origin.gtid : NULL);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
     const struct definition *names_it = force ? NULL : named_by(driver, name);
     if (names_it != NULL) {
         api_refuse_named(&problem, name, names_it);
-        finish_change(change, &problem);
+        registry_change_finish(change, &problem);
         return;
     }
     participant->deleting = true;

@@ -14,6 +14,7 @@
 #include <txn/resolve.h>
 #include <txn/txn.h>
 
+#include "absent.h"
 #include "answer.h"
 #include "arena.h"
 #include "clock.h"
@@ -24,92 +25,60 @@
 #include "table.h"
 #include "waiting.h"
 
-/* Not in memory: it has ended, or never was. */
-struct absent {
-    struct driver *driver;
-    api_view_fn fn;
-    void *arg;
-    troth_gtid gtid;
+struct asked {
+    struct absent absent; /* first */
     uint32_t branch;
     enum txn_word word; /* NONE: forget */
 };
 
 /* The step of that number (0: any) that an operator's word settled so. */
-static bool step_says(struct troth_span step, const struct absent *absent)
+static bool step_says(struct troth_span step, const struct asked *asked)
 {
     struct troth_span number, resolved, as;
     int64_t branch = 0;
-    const char *word = txn_word_name(absent->word);
+    const char *word = txn_word_name(asked->word);
     return json_type(step) == JSON_OBJECT && json_member(step, "branch", &number) &&
            json_int64(number, &branch) == 0 &&
-           (absent->branch == 0 || branch == (int64_t)absent->branch) &&
+           (asked->branch == 0 || branch == (int64_t)asked->branch) &&
            json_member(step, "resolved", &resolved) && json_type(resolved) == JSON_OBJECT &&
            json_member(resolved, "as", &as) && json_string_equals(as, span_of(word));
 }
 
 /* Said again behind the end: its answer was lost. */
-static bool said_before(const struct absent *absent, const struct journal_row *row)
+static bool said_before(const struct asked *asked, const struct journal_row *row)
 {
     struct troth_span steps, key, step;
-    if (row->steps.data == NULL || absent->word == TXN_WORD_NONE ||
+    if (row->steps.data == NULL || asked->word == TXN_WORD_NONE ||
         json_check(row->steps, JSON_CHECK_KEPT, &steps, NULL) != 0 ||
         json_type(steps) != JSON_ARRAY)
         return false;
     struct json_cursor cursor = json_cursor(steps);
     while (json_next(&cursor, &key, &step))
-        if (step_says(step, absent))
+        if (step_says(step, asked))
             return true;
     return false;
 }
 
-static void on_absent(void *arg, int error, const struct journal_row *row)
+static bool said_again(const struct absent *absent, const struct journal_row *row,
+                       struct api_problem *ret_problem)
 {
-    struct absent *absent = arg;
-    struct api_problem problem;
-    if (error == 0 && said_before(absent, row)) {
-        answer_row(absent->driver, row, absent->fn, absent->arg, false);
-        free(absent);
-        return;
-    }
-    if (error == 0 && row->image.outcome != TXN_OUTCOME_NONE)
-        api_refuse_ended(&problem, &absent->gtid, row->image.outcome);
-    else if (error == 0)
-        api_refuse_undriven(&problem, &absent->gtid);
-    else if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver))
-        api_refuse_no_row(&problem, &absent->gtid, true);
+    if (said_before((const struct asked *)absent, row))
+        return true;
+    if (row->image.outcome != TXN_OUTCOME_NONE)
+        api_refuse_ended(ret_problem, &absent->gtid, row->image.outcome);
     else
-        api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
-    absent->fn(absent->arg, &problem, NULL, false);
-    free(absent);
+        api_refuse_undriven(ret_problem, &absent->gtid);
+    return false;
 }
 
-static void answer_absent(const struct absent *what)
+static struct entry *find_open(struct driver *driver, const troth_gtid *gtid, uint32_t branch,
+                               enum txn_word word, api_view_fn fn, void *arg)
 {
-    struct absent *absent = malloc(sizeof *absent);
-    if (absent == NULL) {
-        struct api_problem problem;
-        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-        what->fn(what->arg, &problem, NULL, false);
-        return;
-    }
-    *absent = *what;
-    journal_get(absent->driver->journal, &absent->gtid, on_absent, absent);
-}
-
-static struct entry *find_open(const struct absent *what)
-{
-    struct entry *entry = entry_find(what->driver, &what->gtid);
-    if (entry == NULL || entry->looking_up) {
-        answer_absent(what);
-        return NULL;
-    }
-    if (entry->unloaded || entry->txn.state == TXN_LOST) { /* no step would do anything */
-        struct api_problem problem;
-        api_refuse_stuck(&problem, entry->trouble);
-        what->fn(what->arg, &problem, NULL, false);
-        return NULL;
-    }
-    return entry;
+    const struct asked asked = {
+        .absent = {.driver = driver, .fn = fn, .arg = arg, .gtid = *gtid, .said_again = said_again},
+        .branch = branch,
+        .word = word};
+    return absent_find_open(&asked.absent, sizeof asked);
 }
 
 /* The word as the journal, people and the event get it; lives as long as the transaction. Absent:
@@ -173,10 +142,7 @@ void settling_resolve(void *ctx, const troth_gtid *gtid, const struct api_word *
                       api_view_fn fn, void *arg)
 {
     struct api_word word = *wanted;
-    struct absent what = {.driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid};
-    what.branch = word.branch;
-    what.word = word.as;
-    struct entry *entry = find_open(&what);
+    struct entry *entry = find_open(ctx, gtid, word.branch, word.as, fn, arg);
     if (entry == NULL)
         return;
     if (word.branch == 0)
@@ -199,8 +165,7 @@ void settling_forget(void *ctx, const troth_gtid *gtid, const struct api_word *w
                      api_view_fn fn, void *arg)
 {
     struct api_word word = *wanted;
-    struct absent what = {.driver = ctx, .fn = fn, .arg = arg, .gtid = *gtid};
-    struct entry *entry = find_open(&what);
+    struct entry *entry = find_open(ctx, gtid, 0, TXN_WORD_NONE, fn, arg);
     if (entry == NULL)
         return;
     word.branch = 0;

@@ -1,0 +1,62 @@
+/* absent.c: an open transaction is found in memory; one that ended, or never was, is looked up in
+ * the journal, and its row answers. */
+#include "absent.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <api/refusal.h>
+#include <txn/txn.h>
+
+#include "answer.h"
+#include "entry.h"
+#include "state.h"
+#include "table.h"
+
+static void on_absent(void *arg, int error, const struct journal_row *row)
+{
+    struct absent *absent = arg;
+    struct api_problem problem;
+    if (error == 0 && absent->said_again(absent, row, &problem)) {
+        answer_row(absent->driver, row, absent->fn, absent->arg, false);
+        free(absent);
+        return;
+    }
+    if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver))
+        api_refuse_no_row(&problem, &absent->gtid, true);
+    else if (error != 0)
+        api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
+    absent->fn(absent->arg, &problem, NULL, false);
+    free(absent);
+}
+
+static void look_up(const struct absent *what, size_t size)
+{
+    struct absent *absent = malloc(size);
+    if (absent == NULL) {
+        struct api_problem problem;
+        api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
+        what->fn(what->arg, &problem, NULL, false);
+        return;
+    }
+    memcpy(absent, what, size);
+    journal_get(absent->driver->journal, &absent->gtid, on_absent, absent);
+}
+
+struct entry *absent_find_open(const struct absent *what, size_t size)
+{
+    assert(size >= sizeof *what && what->said_again != NULL);
+    struct entry *entry = entry_find(what->driver, &what->gtid);
+    if (entry == NULL || entry->looking_up) {
+        look_up(what, size);
+        return NULL;
+    }
+    if (entry->unloaded || entry->txn.state == TXN_LOST) { /* no step would do anything */
+        struct api_problem problem;
+        api_refuse_stuck(&problem, entry->trouble);
+        what->fn(what->arg, &problem, NULL, false);
+        return NULL;
+    }
+    return entry;
+}
