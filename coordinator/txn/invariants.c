@@ -180,6 +180,8 @@ static bool saga_finished(const struct txn *txn)
 bool txn_words_hold(const struct txn *txn)
 {
     uint64_t acts = IN(EXECUTING) | IN(COMPENSATING) | IN(ASKING) | IN(UNCERTAIN);
+    if (txn->state == TXN_NEW) /* loaded: what the words mean to its state comes with RECOVERED */
+        return true;
     return (txn->resolving & txn->worded) == 0 && (txn->worded & acts) == 0;
 }
 

@@ -24,14 +24,17 @@
 #include "proof.h"
 #include "shape.h"
 
-/* Did that try itself leave anything open? It has its own answer, or never left this process. */
-static bool left_open(const struct txn_event *event)
+/* Did that try itself leave anything open? It has its own answer, or never left this process. A
+ * conflict behind the first one may be the first's answer once more, and the try behind that has
+ * none then. */
+static bool left_open(const struct txn_event *event, const struct txn_branch *branch)
 {
     switch (event->of.result->result) {
     case RESULT_DONE:
     case RESULT_REFUSED:
-    case RESULT_CONFLICT:
         return false;
+    case RESULT_CONFLICT:
+        return branch->tries > 1;
     case RESULT_VOTE:
     case RESULT_RETRY:
     case RESULT_UNKNOWN:
@@ -54,7 +57,7 @@ void txn_account(struct step *step, const struct txn_branch *branch)
     struct txn *txn = step->txn;
     uint64_t bit = txn_bit(txn, branch);
     const struct result *result = step->event->of.result;
-    if (result->op == OP_COMPENSATE && left_open(step->event))
+    if (result->op == OP_COMPENSATE && left_open(step->event, branch))
         txn->undo_unaccounted |= bit;
     if (result->op != OP_EXECUTE)
         return;
@@ -62,7 +65,7 @@ void txn_account(struct step *step, const struct txn_branch *branch)
         txn->left |= bit;
     if (has_tombstone(result))
         txn->unaccounted &= ~bit;
-    else if (left_open(step->event))
+    else if (left_open(step->event, branch))
         txn->unaccounted |= bit;
 }
 

@@ -81,6 +81,20 @@ START_TEST(one_phase_takes_proof)
 }
 END_TEST
 
+/* The second conflict may be the first's answer once more: then the try between them has acted. */
+START_TEST(a_conflict_that_comes_twice_answers_one_try)
+{
+    struct rig *rig = delegated();
+    rig_result(rig, 1, OP_EXECUTE, RESULT_CONFLICT);
+    ck_assert_str_eq(rig_wake(rig), "send 1 execute");
+    rig_result(rig, 1, OP_EXECUTE, RESULT_CONFLICT);
+    ck_assert_str_eq(rig_wake(rig), "send 1 execute");
+    ck_assert_str_eq(refused(rig, 1), "send 1 abort");
+    ck_assert_int_eq(rig->txn.state, TXN_REVOKING);
+    rig_free(rig);
+}
+END_TEST
+
 /* Behind the abort another refusal of execute still proves nothing. */
 START_TEST(one_phase_waits_for_the_answer_to_its_abort)
 {
@@ -374,6 +388,7 @@ TCase *proof_tests(void)
     TCase *tests = tcase_create("proof");
     tcase_add_loop_test(tests, one_phase_revokes_behind_an_unknown_try, 0, 8);
     tcase_add_loop_test(tests, one_phase_takes_proof, 0, 3);
+    tcase_add_test(tests, a_conflict_that_comes_twice_answers_one_try);
     tcase_add_test(tests, one_phase_waits_for_the_answer_to_its_abort);
     tcase_add_test(tests, a_new_leader_revokes_what_is_refused);
     tcase_add_test(tests, no_operation_is_no_refusal);
