@@ -54,6 +54,7 @@ class Databases:
     def isolate(self, names, level):
         """What the next sessions of these databases begin with."""
         for name in names:
+            self.to(name)
             self.of(name).execute("postgres", f"alter database {name} set default_transaction_isolation = "
                                               f"'{level.replace('_', ' ')}'")
 
