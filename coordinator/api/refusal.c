@@ -139,23 +139,29 @@ void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t m
                           open, most, shared, text != NULL ? text : "none is left");
 }
 
-void api_refuse_line(struct api_problem *ret_problem, const char *participant,
-                     const char *definition, uint64_t wait_us, uint64_t most_us)
+void api_refuse_line(struct api_problem *ret_problem, const char *participant, uint64_t wait_us,
+                     uint64_t most_us)
 {
-    static const char nothing[] = "nothing was done, try again";
     char wait[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
     duration_format(wait_us - wait_us % 1000u, wait);
     duration_format(most_us, most);
-    if (participant != NULL)
-        (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
-                              "it would wait %s for a slot of participant \"%s\" "
-                              "(line_wait_max is %s); %s",
-                              wait, participant, most, nothing);
-    else
-        (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
-                              "it would wait %s for its turn among those of definition \"%s\", "
-                              "which go in order (line_wait_max is %s); %s",
-                              wait, definition, most, nothing);
+    (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
+                          "it would wait %s for a slot of participant \"%s\" "
+                          "(line_wait_max is %s); nothing was done, try again",
+                          wait, participant, most);
+}
+
+void api_refuse_turn(struct api_problem *ret_problem, const char *definition, uint64_t wait_us,
+                     uint64_t end_us)
+{
+    char wait[DURATION_TEXT_MAX], end[DURATION_TEXT_MAX];
+    duration_format(wait_us - wait_us % 1000u, wait);
+    duration_format(end_us, end);
+    (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
+                          "it would wait %s for its turn among those of definition \"%s\", which "
+                          "go in order, and its time to prepare ends after %s; nothing was done, "
+                          "try again",
+                          wait, definition, end);
 }
 
 void api_refuse_key(struct api_problem *ret_problem, const troth_gtid *gtid)

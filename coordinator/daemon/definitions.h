@@ -9,6 +9,7 @@
 
 #include "learn.h"
 #include "owners.h"
+#include "pace.h"
 
 struct driver;
 struct entry;
@@ -28,6 +29,7 @@ struct definition_slot {
     struct learn_steps steps;        /* count 0: not looked at yet */
     struct gate_list before, inside; /* its gate (gate.c); the first has been there longest */
     uint64_t inside_us;              /* how long they are inside, on average */
+    struct pace pace;                /* of those before it */
     uint32_t order_version;          /* of those inside */
     uint32_t refs;                   /* open transactions that run it */
     bool hidden;                     /* deleted; goes with its last reference */

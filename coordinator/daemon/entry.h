@@ -68,6 +68,8 @@ struct entry {
     struct entry *dead_next;
     struct entry *gate_next, *gate_prev;
     enum gate_place place;
+    uint32_t gate_rank;      /* of those before it, when it came */
+    struct mono waits_since; /* … */
     struct mono inside_since;
     uint32_t writes;                   /* records without a verdict */
     bool accepted, decided, completed; /* the core said that clients may be told so */

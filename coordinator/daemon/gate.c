@@ -87,14 +87,28 @@ static void let_in_more(struct definition_slot *slot)
     while (slot->before.first != NULL && has_room(slot)) {
         struct entry *next = slot->before.first;
         take_out(&slot->before, next);
+        pace_turn(&slot->pace, next->gate_rank, driver_now().mono.us - next->waits_since.us);
         let_in(next);
         entry_reserve(next);
     }
 }
 
-uint64_t gate_wait_us(const struct definition_slot *slot)
+uint64_t gate_wait_us(const struct definition_slot *slot, struct mono now)
 {
-    return slot->before.count * slot->inside_us / (slot->learn.limit > 0 ? slot->learn.limit : 1);
+    const struct entry *first = slot->before.first;
+    return pace_wait_us(&slot->pace, slot->before.count,
+                        first != NULL ? now.us - first->waits_since.us : 0);
+}
+
+/* Who met a conflict goes before those that have not begun. */
+static void wait_before(struct definition_slot *slot, struct entry *entry)
+{
+    bool goes_first = entry->txn.attempt > 1 || entry->txn.conflicts > 0;
+    (goes_first ? link_first : link_last)(&slot->before, entry);
+    entry->gate_rank = goes_first ? 1 : slot->before.count;
+    entry->waits_since = driver_now().mono;
+    entry->place = GATE_BEFORE;
+    gate_arm(entry->driver);
 }
 
 /* true: it may ask for its slots now. false: entry_reserve() is called when it may. */
@@ -108,12 +122,7 @@ bool gate_enter(struct entry *entry)
         let_in(entry);
         return true;
     }
-    if (entry->txn.attempt > 1 || entry->txn.conflicts > 0)
-        link_first(&slot->before, entry);
-    else
-        link_last(&slot->before, entry);
-    entry->place = GATE_BEFORE;
-    gate_arm(entry->driver);
+    wait_before(slot, entry);
     return false;
 }
 

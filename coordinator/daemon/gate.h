@@ -18,8 +18,8 @@ void gate_finish(struct driver *driver);
 void gate_arm(struct driver *driver);
 /* Lets in whoever may go; who is inside for too long stands aside. */
 void gate_look(struct driver *driver, struct mono now);
-/* How long one more would wait before it, as long as those inside take now; 0: nobody waits. */
-uint64_t gate_wait_us(const struct definition_slot *slot);
+/* How long one more would wait before it, at the pace of late; 0: nobody waits. */
+uint64_t gate_wait_us(const struct definition_slot *slot, struct mono now);
 /* true: it may ask for its slots now. false: it waits, and asks when it is let in. */
 bool gate_enter(struct entry *entry);
 /* It has no slot any more and wants none; also when it was never inside. */

@@ -3,12 +3,13 @@
 #define DAEMON_LINE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct api_problem;
 struct entry;
 
 /* false: too long, and *problem says where. Of one whose definition and participants are filled in,
- * before it has a seat. */
-bool line_takes(const struct entry *entry, struct api_problem *problem);
+ * before it has a seat; `timeout_us` is what its client says, 0: nothing. */
+bool line_takes(const struct entry *entry, uint64_t timeout_us, struct api_problem *problem);
 
 #endif

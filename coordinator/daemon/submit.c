@@ -213,7 +213,7 @@ static struct entry *make_entry(struct driver *driver, const struct api_submit *
     uint32_t cap = definition != NULL ? definition->steps_count : INTERACTIVE_BRANCHES_FIRST;
     struct entry *entry = entry_create(driver, cap);
     bool has_memory = entry != NULL && fill_owners(driver, entry, submit);
-    if (has_memory && !line_takes(entry, problem)) {
+    if (has_memory && !line_takes(entry, submit->timeout_us, problem)) {
         (void)refused(driver, REFUSAL_LINE, problem);
         entry_destroy(entry);
         return NULL;

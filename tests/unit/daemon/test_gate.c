@@ -63,16 +63,40 @@ START_TEST(so_many_at_a_time_first_come_first_served)
 }
 END_TEST
 
-START_TEST(how_long_one_more_would_wait_is_known)
+static uint64_t one_more_waits_us(uint64_t later_us)
 {
-    slot.inside_us = 8000;
+    struct mono now = driver_now().mono;
+    return gate_wait_us(&slot, (struct mono){now.us + later_us});
+}
+
+START_TEST(how_long_one_more_would_wait_is_measured)
+{
+    slot.pace.each_64 = UINT64_C(4000) * 64;
     ck_assert(gate_enter(&entries[0]) && gate_enter(&entries[1]));
-    ck_assert_uint_eq(gate_wait_us(&slot), 0);
+    ck_assert_uint_eq(one_more_waits_us(0), 0);
     for (uint32_t i = 2; i < 5; i++)
         ck_assert(!gate_enter(&entries[i]));
-    ck_assert_uint_eq(gate_wait_us(&slot), 3 * 8000 / 2);
+    ck_assert_uint_eq(one_more_waits_us(0), 3 * 4000);
     gate_leave(&entries[3]); /* it gives up */
-    ck_assert_uint_eq(gate_wait_us(&slot), 8000);
+    ck_assert_uint_eq(one_more_waits_us(0), 2 * 4000);
+    ck_assert_uint_ge(one_more_waits_us(900000), 900000); /* nothing moves */
+    gate_leave(&entries[0]);                              /* the first is let in, at once */
+    ck_assert_uint_lt(one_more_waits_us(0), 4000);
+}
+END_TEST
+
+START_TEST(a_pace_is_what_a_place_took_on_average)
+{
+    struct pace pace = {0};
+    ck_assert_uint_eq(pace_wait_us(&pace, 0, 0), 0);
+    pace_turn(&pace, 10, 20000);
+    ck_assert_uint_eq(pace_wait_us(&pace, 100, 0), 200000);
+    for (int i = 0; i < 200; i++)
+        pace_turn(&pace, 5, 5000);
+    uint64_t wait_us = pace_wait_us(&pace, 100, 0);
+    ck_assert_uint_ge(wait_us, 99000);
+    ck_assert_uint_le(wait_us, 101500);
+    ck_assert_uint_eq(pace_wait_us(&pace, 1, 7000), 7000);
 }
 END_TEST
 
@@ -150,7 +174,8 @@ Suite *suite_gate(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, so_many_at_a_time_first_come_first_served);
     tcase_add_test(tcase, who_met_a_conflict_goes_before_those_that_have_not_begun);
-    tcase_add_test(tcase, how_long_one_more_would_wait_is_known);
+    tcase_add_test(tcase, how_long_one_more_would_wait_is_measured);
+    tcase_add_test(tcase, a_pace_is_what_a_place_took_on_average);
     tcase_add_test(tcase, who_gives_up_before_it_was_let_in_leaves_no_hole);
     tcase_add_test(tcase, another_order_waits_until_nobody_of_the_old_one_is_inside);
     tcase_add_test(tcase, who_waits_for_something_of_its_own_stands_aside);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <learn.h>
 #include <state.h>
 
 #include "rig.h"
@@ -96,6 +97,31 @@ START_TEST(who_would_wait_too_long_for_a_slot_is_refused)
     begin("falls_back", &falls_back);
     ck_assert_uint_eq(alone.times + falls_back.times, 0);
     ck_assert_uint_eq(rig.driver->open, 5);
+}
+END_TEST
+
+/* Those that go in order wait in one line, which moves: whose turn would still come in its time
+ * keeps it. */
+START_TEST(who_goes_in_order_waits_for_its_turn_as_long_as_it_has_time_to_prepare)
+{
+    struct rig_told inside[LEARN_LIMIT_START] = {0}, waits = {0}, hurried = {0}, late = {0};
+    rig_define("{'name':'ordered','version':1,'mode':'2pc','prepare':'ordered',"
+               "'prepare_timeout':'4s','steps':["
+               "{'name':'one','participant':'bank_a','operation':'o'},"
+               "{'name':'two','participant':'bank_b','operation':'o'}]}");
+    for (uint32_t i = 0; i < LEARN_LIMIT_START; i++)
+        begin("ordered", &inside[i]);
+    begin("ordered", &told);
+    rig_advance(2900000);
+    begin("ordered", &waits); /* line_wait_max is 500ms, and for slots */
+    ck_assert_uint_eq(told.times + waits.times, 0);
+    rig_advance(200000);
+    begin("ordered", &late);
+    rig_told_problem(&late, "full", "for its turn among those of definition \"ordered\"");
+    rig_told_problem(&late, "full", "its time to prepare ends after 4s");
+    begin("transfer", &hurried); /* another definition's line is another one */
+    ck_assert_uint_eq(hurried.times, 0);
+    ck_assert_uint_eq(rig.driver->metrics.refused[REFUSAL_LINE], 1);
 }
 END_TEST
 
@@ -407,6 +433,7 @@ Suite *suite_neighbours(void)
     tcase_add_checked_fixture(tests, set_up, rig_down);
     tcase_add_test(tests, who_has_no_slot_at_one_participant_asks_none);
     tcase_add_test(tests, who_waits_for_one_participant_is_in_nobodys_way_at_another);
+    tcase_add_test(tests, who_goes_in_order_waits_for_its_turn_as_long_as_it_has_time_to_prepare);
     tcase_add_test(tests, who_would_wait_too_long_for_a_slot_is_refused);
     tcase_add_test(tests, the_more_are_open_the_less_often_each_asks_again);
     tcase_add_test(tests, nothing_is_prepared_where_nothing_is_heard);

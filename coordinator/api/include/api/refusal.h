@@ -63,10 +63,12 @@ struct api_share {
 /* The shared seats are taken, and so are all that it has of its own. */
 void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t most,
                       uint32_t shared, const struct api_share *shares, uint32_t count);
-/* It would wait so long for a slot of `participant`; NULL: for its turn, of transactions of its
- * definition that go in order. */
-void api_refuse_line(struct api_problem *ret_problem, const char *participant,
-                     const char *definition, uint64_t wait_us, uint64_t most_us);
+/* It would wait so long for a slot of `participant`. */
+void api_refuse_line(struct api_problem *ret_problem, const char *participant, uint64_t wait_us,
+                     uint64_t most_us);
+/* Its turn among those of its definition that go in order would not come before it ends. */
+void api_refuse_turn(struct api_problem *ret_problem, const char *definition, uint64_t wait_us,
+                     uint64_t end_us);
 void api_refuse_key(struct api_problem *ret_problem, const troth_gtid *gtid);
 /* `step` NULL: a branch names it. */
 void api_refuse_participant(struct api_problem *ret_problem, const struct definition *definition,

@@ -1,0 +1,22 @@
+/* pace.c: how fast a line of waiters moves. See pace.h. */
+#include "pace.h"
+
+#include <assert.h>
+
+#define WEIGHTS 16u /* of the average: as if of so many */
+
+void pace_turn(struct pace *pace, uint32_t place, uint64_t waited_us)
+{
+    assert(place > 0);
+    uint64_t each_64 = waited_us * 64 / place;
+    pace->each_64 =
+        pace->each_64 == 0 ? each_64 : (pace->each_64 * (WEIGHTS - 1) + each_64) / WEIGHTS;
+}
+
+uint64_t pace_wait_us(const struct pace *pace, uint32_t before, uint64_t first_us)
+{
+    if (before == 0)
+        return 0;
+    uint64_t moving_us = before * pace->each_64 / 64;
+    return moving_us > first_us ? moving_us : first_us;
+}
