@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
+
 #include "problem_body.h"
 #include "view.h"
 
@@ -28,6 +30,7 @@ int call_create(const struct request *request, struct call **ret_call,
     call->api = api;
     call->exchange = request->exchange;
     api->calls++;
+    CRASH_POINT("client.asked");
     http_exchange_set(request->exchange, client_left, call);
     *ret_call = call;
     return 0;
@@ -52,6 +55,7 @@ static bool finds_room(const struct call *call)
 void call_reply(struct call *call, int status, const struct http_header *headers,
                 struct buffer *body)
 {
+    CRASH_POINT("client.answer");
     if (call->exchange != NULL && finds_room(call)) {
         reply_json(call->exchange, status, headers, body);
     } else if (call->exchange != NULL) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
 #include <journal_sql.h>
 
 #include "alive.h"
@@ -78,6 +79,7 @@ static void acquire_on_reclaim(void *arg, PGresult *result)
         state_stop(journal, "another node took the lease over");
         return;
     }
+    CRASH_POINT("journal.lease.reclaimed");
     journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
 }
 
@@ -100,6 +102,7 @@ void acquire_reclaim(struct journal *journal)
     params_clear(&journal->params);
     params_uuid(&journal->params, journal->owner);
     params_int8(&journal->params, (int64_t)journal->lease_us);
+    CRASH_POINT("journal.lease.reclaim");
     acquire_query(journal, journal_sql_lease_reclaim, acquire_on_reclaim);
     acquire_sync(journal, NULL);
     if (!journal->lane.link.broken)
@@ -146,6 +149,7 @@ static void acquire_on_raised(void *arg, PGresult *result)
     }
     if (acquire_failed(journal, result) || journal->step != STEP_RAISE)
         return;
+    CRASH_POINT("journal.epoch.raised");
     alive_wrote(journal);
     lease_start(journal);
     if (!journal->lane.link.broken)
@@ -160,6 +164,7 @@ static void acquire_raise(struct journal *journal)
     acquire_terminate(journal);
     params_clear(&journal->params);
     params_uuid(&journal->params, journal->owner);
+    CRASH_POINT("journal.epoch.raise");
     acquire_query(journal, journal_sql_epoch_raise, acquire_on_raise);
     acquire_sync(journal, acquire_on_raised);
 }
@@ -206,6 +211,7 @@ static void acquire_on_lease(void *arg, PGresult *result)
     if (acquire_failed(journal, result))
         return;
     if (field_bool(result, 0, 0)) {
+        CRASH_POINT("journal.lease.taken");
         journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
         acquire_raise(journal);
     } else {
@@ -222,6 +228,7 @@ void acquire_lease(struct journal *journal)
     params_uuid(&journal->params, journal->owner);
     params_int8(&journal->params, (int64_t)journal->lease_us);
     params_string(&journal->params, journal->application_name);
+    CRASH_POINT("journal.lease.take");
     acquire_query(journal, journal_sql_lease_acquire, acquire_on_lease);
     acquire_sync(journal, NULL);
 }

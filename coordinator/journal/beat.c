@@ -2,6 +2,7 @@
  * the next request's. */
 #include "beat.h"
 
+#include <base/crash.h>
 #include <journal_sql.h>
 
 #include "lane.h"
@@ -32,6 +33,7 @@ void beat_send(struct journal *journal)
     lane_begin(journal);
     params_clear(&lane->params);
     params_string(&lane->params, journal->node);
+    CRASH_POINT("journal.beat");
     lane_send_statement(journal, BEAT_NAME, lane_on_result);
     lane_end(journal);
 }

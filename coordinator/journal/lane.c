@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
 #include <journal_sql.h>
 
 #include "alive.h"
@@ -23,6 +24,13 @@
 #define RETRY_MIN_US     UINT64_C(10000)
 #define RETRY_MAX_US     UINT64_C(1000000)
 #define STRUGGLING_TRIES 3u /* a batch that failed so often is shown in the state */
+
+#ifdef TROTH_CRASH_POINTS
+static const char *kind_name(unsigned kind)
+{
+    return statement_text((enum statement_kind)kind, FORM_FIRST)->name;
+}
+#endif
 
 /* What a batch says is prepared when it is said for the first time: many are said now and then, or
  * never. */
@@ -115,6 +123,7 @@ static void lane_claim(struct journal *journal)
     params_uuid(&lane->params, journal->owner);
     params_int8(&lane->params, (int64_t)journal->lease_us);
     params_int8(&lane->params, (int64_t)journal->shards);
+    CRASH_POINT("journal.lease.claim");
     if (params_view(&lane->params, &view))
         link_query(&lane->link, journal_sql_lease_claim, &view, lane_on_claim, journal);
     else
@@ -178,6 +187,7 @@ static void lane_send_rows(struct journal *journal, enum statement_kind kind)
         return;
     if (!statement->prepared)
         link_prepare(&lane->link, text->name, text->sql, lane_on_prepared, statement);
+    CRASH_POINTS("journal.write", kind_name, STATEMENTS_COUNT, kind);
     statement_params(lane->flight, kind, &lane->params);
     lane->flight_kinds[lane->flight_count++] = kind;
     lane_send_statement(journal, text->name, lane_on_result);
@@ -197,6 +207,8 @@ static void lane_send(struct journal *journal)
         lane_send_rows(journal, kind);
     sweep_send(journal);
     lane_end(journal);
+    for (size_t i = 0; i < lane->flight_count; i++)
+        CRASH_POINTS("journal.sent", kind_name, STATEMENTS_COUNT, lane->flight_kinds[i]);
     journal->stats.batches++;
 }
 
@@ -381,6 +393,8 @@ static void lane_deliver(struct journal *journal)
     struct batch *batch = lane->flight;
     bool struggled = batch->tries >= STRUGGLING_TRIES;
     bool fenced = false;
+    for (size_t i = 0; i < lane->flight_count; i++)
+        CRASH_POINTS("journal.wrote", kind_name, STATEMENTS_COUNT, lane->flight_kinds[i]);
     lane->flight = batch->next;
     lane->not_before_us = 0;
     journal->stats.rows += batch->count;
@@ -393,6 +407,8 @@ static void lane_deliver(struct journal *journal)
         if (batch->rows[i]->kind != ROW_DELETE)
             journal->callbacks.verdict(journal->arg, &verdict);
     }
+    for (size_t i = 0; i < lane->flight_count; i++)
+        CRASH_POINTS("journal.told", kind_name, STATEMENTS_COUNT, lane->flight_kinds[i]);
     batch_destroy(batch);
     if (fenced)
         state_stop(journal, "another node raised the epoch: it leads now");

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include <base/crash.h>
 #include <journal_sql.h>
 
 #include "beat.h"
@@ -21,6 +22,7 @@ static void lease_on_renewed(void *arg, PGresult *result)
         state_stop(journal, "another node took the lease over");
         return;
     }
+    CRASH_POINT("journal.lease.renewed");
     journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
     journal->keeper.silences = 0;
     clock_note(journal, journal->lease_asked_us, field_time(result, 0, 1));
@@ -47,6 +49,7 @@ static void lease_renew(struct journal *journal)
     if (!params_view(&journal->params, &view))
         return;
     journal->lease_asked_us = clock_mono_us();
+    CRASH_POINT("journal.lease.renew");
     link_query(&journal->keeper, journal_sql_lease_hurry, NULL, NULL, NULL);
     if (journal->keeper.broken)
         return;
@@ -195,11 +198,13 @@ void lease_give_back(struct journal *journal)
     params_uuid(&journal->params, journal->owner);
     if (!params_view(&journal->params, &view))
         return;
+    CRASH_POINT("journal.lease.give_back");
     link_query(link, journal_sql_lease_give_back, &view, NULL, NULL);
     if (link->broken)
         return;
     link_sync(link, NULL, NULL);
     link_send(link);
+    CRASH_POINT("journal.lease.given_back");
 }
 
 void lease_finish(struct journal *journal)

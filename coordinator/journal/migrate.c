@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include <base/buffer.h>
+#include <base/crash.h>
 #include <journal/journal.h>
 
 #include <journal_migrations.h>
@@ -180,8 +181,10 @@ static int run_transaction(struct migration_run *run,
     if (error != TROTH_OK)
         return error;
     error = step(run, ret_more);
+    CRASH_POINT("journal.migrate");
     if (error == TROTH_OK)
         error = run_exec(run, "commit");
+    CRASH_POINT("journal.migrated");
     if (error != TROTH_OK) {
         RESULT_SCOPED PGresult *result = PQexec(run->conn, "rollback");
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
+
 #include "session.h"
 #include "ticks.h"
 
@@ -100,6 +102,8 @@ static void reader_settle(struct reader *reader)
         reader->last = &reader->first;
     reader->count--;
     reader->link.silences = 0;
+    if (ask->writes)
+        CRASH_POINT("journal.changed");
     if (reader->warned && ask->writes && error == TROTH_OK)
         error = TROTH_ERROR_UNKNOWN; /* the commit may not have waited for its standby */
     reader->warned = false;
@@ -141,8 +145,10 @@ static void reader_send(struct journal *journal, struct ask *ask)
 {
     struct link *link = &journal->reader.link;
     struct link_params view;
-    if (ask->writes)
+    if (ask->writes) {
+        CRASH_POINT("journal.change");
         session_check(link, &journal->reader.params, reader_on_check, journal);
+    }
     if (link->broken)
         return;
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <base/crash.h>
 #include <journal_sql.h>
 
 #include "lane.h"
@@ -58,6 +59,7 @@ void sweep_send(struct journal *journal)
     sweep_params(journal, &lane->params);
     params_uuid(&lane->params, up_to.bytes);
     params_int8(&lane->params, SWEEP_ROWS_MAX);
+    CRASH_POINT("journal.sweep");
     lane_send_statement(journal, SWEEP_NAME, sweep_on_result);
     sweep_up_to(lane, &up_to);
     lane->ended = 0;
@@ -72,6 +74,7 @@ void sweep_all(struct journal *journal, link_fn fn)
     sweep_params(journal, &journal->params);
     params_uuid(&journal->params, last.bytes);
     params_text(&journal->params, (struct troth_span){0});
+    CRASH_POINT("journal.sweep_all");
     if (params_view(&journal->params, &view))
         link_execute(link, SWEEP_NAME, &view, fn, journal);
     else
@@ -81,6 +84,7 @@ void sweep_all(struct journal *journal, link_fn fn)
 bool sweep_take(struct journal *journal, const PGresult *result)
 {
     troth_gtid mark;
+    CRASH_POINT("journal.swept_all");
     if (PQntuples(result) != 1 || !field_uuid(result, 0, 0, mark.bytes))
         return false;
     sweep_up_to(&journal->lane, &mark);

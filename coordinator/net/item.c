@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include <base/crash.h>
 #include <base/now.h>
 
 #include "contact.h"
@@ -142,9 +143,11 @@ void channel_item_answer(struct channel *channel, struct item *item, const struc
                          bool was_sent)
 {
     assert(item->outbound != NULL && result->branch == item->command.branch);
+    CRASH_POINTS("participant.answer", message_op_name, OP_COUNT, result->op);
     unlink_item(channel, item);
     channel_contact_counted(channel, result->result, was_sent);
     channel->config.result(channel->config.arg, result, was_sent);
+    CRASH_POINTS("participant.answered", message_op_name, OP_COUNT, result->op);
     free_item(channel, item);
 }
 
@@ -206,6 +209,7 @@ void channel_deliver_failed(struct channel *channel)
         result.reason = (struct troth_span){item->reason, strlen(item->reason)};
         result.said = item->said;
         channel_contact_counted(channel, RESULT_UNKNOWN, item->was_sent);
+        CRASH_POINT("participant.silent");
         channel->config.result(channel->config.arg, &result, item->was_sent);
         free_item(channel, item);
     }

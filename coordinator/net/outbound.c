@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
 #include <base/now.h>
 
 #include "binding.h"
@@ -129,6 +130,7 @@ static void fill(struct outbound *outbound)
         TAILQ_INSERT_TAIL(&outbound->open, item, link);
         item->outbound = outbound;
         channel->in_flight++;
+        CRASH_POINTS("participant.send", message_op_name, OP_COUNT, item->command.op);
         channel_item_leave(channel, item, now_us);
     }
 }

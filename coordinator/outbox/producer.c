@@ -5,6 +5,7 @@
  * was given, and an eventfd takes eight bytes or nothing. A wake-up can be lost when an event
  * arrives while the queue is being emptied, so the host also serves it from its slow timer. */
 #include <assert.h>
+#include <base/crash.h>
 #include <base/json.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -117,8 +118,10 @@ static void on_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, vo
     (void)kafka;
     assert(producer->in_flight > 0);
     producer->in_flight--;
+    CRASH_POINT("kafka.acknowledged");
     producer->callbacks.delivered(producer->callbacks.arg, message->_private, delivery_of(message),
                                   rd_kafka_err2str(message->err));
+    CRASH_POINT("kafka.noted");
 }
 
 static void on_error(rd_kafka_t *kafka, int error, const char *reason, void *arg)
@@ -341,8 +344,10 @@ static rd_kafka_resp_err_t produce(struct producer *producer, struct row *row,
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = row},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0},
     };
+    CRASH_POINT("kafka.send");
     rd_kafka_error_t *error =
         rd_kafka_produceva(producer->kafka, parts, sizeof(parts) / sizeof(parts[0]));
+    CRASH_POINT("kafka.sent");
     rd_kafka_resp_err_t code =
         error != NULL ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_error_destroy(error);

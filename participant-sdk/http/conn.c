@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include <base/crash.h>
 #include <base/now.h>
 
 #include "transport.h"
@@ -210,6 +211,13 @@ static bool must_peek(const struct http_conn *conn)
     return conn->peeks && conn->out_sent == 0 && !has_looked;
 }
 
+#ifdef TROTH_CRASH_POINTS
+static const char *what_leaves(unsigned is_request)
+{
+    return is_request != 0 ? "request" : "answer";
+}
+#endif
+
 void http_conn_flush(struct http_conn *conn)
 {
     if (http_conn_is_held(conn)) {
@@ -230,8 +238,10 @@ void http_conn_flush(struct http_conn *conn)
         http_conn_schedule(conn, HTTP_RUN_BROKEN); /* nothing has left, and nothing will */
         return;
     }
+    CRASH_POINTS("http.leave", what_leaves, 2, conn->calls);
     ssize_t n = http_transport_transmit(&conn->transport, conn->out.data + conn->out_sent,
                                         conn->out.len - conn->out_sent);
+    CRASH_POINTS("http.left", what_leaves, 2, conn->calls);
     if (n < 0 && !http_transport_is_for_later(errno)) {
         http_conn_schedule(conn, HTTP_RUN_BROKEN);
         return;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
+
 #include "connection.h"
 #include "guard.h"
 #include "inbound.h"
@@ -142,6 +144,7 @@ static void lane_send(struct commit_lane *lane, struct troth_reply *task)
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
     session_unwarn(&lane->session);
+    CRASH_POINT("committer.commit");
     if (PQsendQuery(lane->session.connection, text) != 1 ||
         PQflush(lane->session.connection) != 0) {
         lane_break(lane);
@@ -152,6 +155,7 @@ static void lane_send(struct commit_lane *lane, struct troth_reply *task)
     session_limit(&lane->session, 0);
     lane->task = task;
     lane->committed = false;
+    CRASH_POINT("committer.sent");
 }
 
 /* The lane has nothing to do: the next task, or none. */
@@ -226,6 +230,7 @@ static void lane_note(struct commit_lane *lane, PGresult *result)
 static void lane_answered(struct commit_lane *lane)
 {
     struct troth_reply *task = lane->task;
+    CRASH_POINT("committer.committed");
     lane->task = NULL;
     session_end_task(&lane->session);
     answer(lane, task, lane->committed);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
+
 #include "connection.h"
 #include "output.h"
 #include "resource.h"
@@ -83,6 +85,7 @@ static enum guard_end end_of(enum sql_end end, const PGresult *result)
 static void keep_place(struct session *session, const PGresult *result)
 {
     (void)snprintf(session->place, sizeof session->place, "%s", PQgetvalue(result, 0, 0));
+    CRASH_POINT("guard.claimed");
 }
 
 /* Reads the answers to BEGIN and the row. */
@@ -140,6 +143,7 @@ static bool send_claim(struct session *session, const struct troth_reply *task,
                        enum sql_statement statement)
 {
     struct guard_row row;
+    CRASH_POINT("guard.claim");
     row_begin(session, task, &row);
     sql_text(&row.parameters, row.timeouts.statement);
     sql_text(&row.parameters, row.timeouts.guard);
@@ -203,6 +207,7 @@ enum guard_end guard_claim_compensation(struct session *session, const struct tr
     sql_text(&parameters, timeouts.statement);
     sql_text(&parameters, timeouts.guard);
     sql_text(&parameters, timeouts.lock);
+    CRASH_POINT("guard.claim_undo");
     if (!session_pipeline_begin(session) || !session_send(session, SQL_BEGIN, NULL) ||
         !session_send(session, SQL_CLAIM_COMPENSATION, &parameters) ||
         !session_pipeline_send(session))
@@ -308,7 +313,10 @@ bool guard_refuse(struct session *session, const struct troth_reply *task,
     sql_bytes(&parameters, task_request(task));
     add_buffer(&parameters, &output->reason);
     add_buffer(&parameters, &output->json);
-    return guard_ask(session, SQL_REFUSE, &parameters, ret_answer);
+    CRASH_POINT("guard.refuse");
+    bool asked = guard_ask(session, SQL_REFUSE, &parameters, ret_answer);
+    CRASH_POINT("guard.refused");
+    return asked;
 }
 
 /* --- what is prepared ------------------------------------------------------------------------- */
@@ -330,7 +338,9 @@ static bool roll_back_one(struct session *session, const char *name)
     enum sql_end end;
     /* The name is ours, [0-9a-z_-] only: there is no other way to give it. */
     (void)snprintf(text, sizeof text, "ROLLBACK PREPARED '%s'", name);
+    CRASH_POINT("branch.roll_back");
     end = session_command(session, text, "ROLLBACK PREPARED", &error);
+    CRASH_POINT("branch.rolled_back");
     return end == SQL_OK ||
            (end == SQL_FAILED && (strcmp(error.sqlstate, SQLSTATE_NO_SUCH_OBJECT) == 0 ||
                                   strcmp(error.sqlstate, SQLSTATE_NOT_IN_STATE) == 0));

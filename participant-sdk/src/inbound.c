@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <base/crash.h>
 #include <base/json.h>
 
 #include "inside.h"
@@ -95,6 +96,7 @@ void inbound_deliver(void *arg, struct troth_reply *task)
         return;
     }
     assert(inbound->participant == participant && inbound->pending > 0 && participant->pending > 0);
+    CRASH_POINTS("command.answer", message_op_name, OP_COUNT, task->result.op);
     participant->pending--;
     inbound->pending--;
     if (task->complaint != NULL) {

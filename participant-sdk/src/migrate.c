@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <base/buffer.h>
+#include <base/crash.h>
 #include <troth/postgres.h>
 
 #include <guard_migrations.h>
@@ -132,7 +133,10 @@ static int apply(PGconn *connection, char *ret_why, size_t why_cap)
     for (i = version; i < schema_version; i++)
         if (!command(connection, guard_migrations[i].text, ret_why, why_cap))
             return TROTH_ERROR_DATABASE;
-    return command(connection, "COMMIT", ret_why, why_cap) ? 0 : TROTH_ERROR_DATABASE;
+    CRASH_POINT("guard.migrate");
+    bool good = command(connection, "COMMIT", ret_why, why_cap);
+    CRASH_POINT("guard.migrated");
+    return good ? 0 : TROTH_ERROR_DATABASE;
 }
 
 int troth_postgres_migrate(const char *conninfo, char *ret_why, size_t why_cap)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <base/crash.h>
+
 #include "connection.h"
 #include "guard.h"
 #include "output.h"
@@ -177,8 +179,10 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
     char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "PREPARE TRANSACTION '%s'", name);
+    CRASH_POINT("branch.prepare");
     switch (work_finish(session, &task->call, "action", output, text, "PREPARE TRANSACTION")) {
     case SQL_OK:
+        CRASH_POINT("branch.prepared");
         phase1_done(session, task, output_span(output));
         return ROUND_ANSWERED;
     case SQL_LOCKED:
@@ -194,8 +198,10 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
 static enum round commit_transaction(struct session *session, struct troth_reply *task,
                                      const struct troth_output *output)
 {
+    CRASH_POINT("branch.execute");
     switch (work_finish(session, &task->call, "action", output, "COMMIT", "COMMIT")) {
     case SQL_OK:
+        CRASH_POINT("branch.executed");
         phase1_done(session, task, output_span(output));
         return ROUND_ANSWERED;
     case SQL_LOCKED:

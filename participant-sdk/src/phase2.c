@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
+
 #include "connection.h"
 #include "guard.h"
 #include "output.h"
@@ -72,8 +74,10 @@ static bool commit_once(struct session *session, struct troth_reply *task)
     guard_prepared_name(&task->call, task->call.attempt, name);
     (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
     session_unwarn(session);
+    CRASH_POINT("branch.commit");
     switch (session_command(session, text, "COMMIT PREPARED", &error)) {
     case SQL_OK:
+        CRASH_POINT("branch.committed");
         if (session->warned)
             troth_reply_unknown(task, session->why);
         else
@@ -120,7 +124,10 @@ static bool ask_abort(struct session *session, const struct troth_reply *task, b
     struct sql_parameters parameters;
     sql_key(&parameters, &task->call);
     sql_bool(&parameters, rolled_back);
-    return guard_ask(session, SQL_ABORT, &parameters, ret_answer);
+    CRASH_POINT("guard.abort");
+    bool asked = guard_ask(session, SQL_ABORT, &parameters, ret_answer);
+    CRASH_POINT("guard.aborted");
+    return asked;
 }
 
 /* ROLLBACK PREPARED by itself of what the guard names, this attempt and what is below [TOMBFIRST];
@@ -187,8 +194,10 @@ static void compensate_work(struct session *session, struct troth_reply *task,
     session_forget(session);
     session->claimed = GUARD_CLAIMED;
     end = work_run(session, operation->is.compensate, operation->undo_arg, &task->call, &output);
+    CRASH_POINT("branch.compensate");
     if (end == WORK_DONE)
         kept = work_finish(session, &task->call, "compensation", &output, "COMMIT", "COMMIT");
+    CRASH_POINT("branch.compensated");
     (void)session_rollback(session); /* where it is still open; a broken one is opened anew */
     task->call.action_output = none;
     (void)snprintf(reason, sizeof reason, "%.*s", (int)output.reason.len, output.reason.data);

@@ -16,6 +16,7 @@
 
 #include <troth/client.h>
 
+#include <base/crash.h>
 #include <base/now.h>
 
 #include "connection.h"
@@ -138,6 +139,7 @@ static void on_answer(void *arg, const struct troth_answer *answer)
     struct ask *ask = arg;
     struct scan *scan = ask->scan;
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
+    CRASH_POINT("scan.told");
     if (scan->postgres->closing) {
         free(ask);
         return;
@@ -191,6 +193,7 @@ static bool ask_one(struct scan *scan, const struct troth_prepared_name *name)
         free(ask);
         return false;
     }
+    CRASH_POINT("scan.asked");
     scan->under_way++;
     return true;
 }

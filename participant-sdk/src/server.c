@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
 #include <base/duration.h>
 #include <base/json.h>
 #include <base/number.h>
@@ -66,6 +67,7 @@ static void give(struct inbound *inbound, const struct command *command,
         participant_say(participant, TROTH_SEVERITY_ERROR, "event=command_lost reason=memory");
         return;
     }
+    CRASH_POINTS("command.received", message_op_name, OP_COUNT, command->op);
     task->inbound = inbound;
     inbound->pending++;
     participant->pending++;

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
+
 #include "connection.h"
 #include "guard.h"
 #include "inbound.h"
@@ -151,6 +153,13 @@ static bool send_all(struct session *session, const struct troth_reply *task,
            PQflush(session->connection) == 0;
 }
 
+#ifdef TROTH_CRASH_POINTS
+static const char *what_ends(unsigned executes)
+{
+    return executes != 0 ? "execute" : "prepare";
+}
+#endif
+
 static void begin(struct session *session, struct troth_reply *task, const struct pg_bound *bound)
 {
     struct single *single = &session->single;
@@ -161,7 +170,9 @@ static void begin(struct session *session, struct troth_reply *task, const struc
     single->results = 0;
     buffer_clear(&single->output);
     session_unwarn(session);
+    CRASH_POINTS("single.begin", what_ends, 2, task->call.op == TROTH_OP_EXECUTE);
     single->lost = !send_all(session, task, bound);
+    CRASH_POINTS("single.sent", what_ends, 2, task->call.op == TROTH_OP_EXECUTE);
     session_limit_work(session);
     if (single->lost)
         hand_over(session);
@@ -310,6 +321,7 @@ static void answer(struct session *session)
 {
     struct troth_participant *participant = session->postgres->participant;
     struct troth_reply *task = session->single.task;
+    CRASH_POINTS("single.ended", what_ends, 2, task->call.op == TROTH_OP_EXECUTE);
     session->single.task = NULL;
     session->single.parses = false;
     session_end_task(session);

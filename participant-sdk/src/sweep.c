@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/crash.h>
 #include <base/now.h>
 
 #include "connection.h"
@@ -115,8 +116,10 @@ static bool forget(struct session *session, const struct marks *marks, long *ret
     sql_text(&parameters, buffer_text(&values));
     sql_int8(&parameters, every_us(session->postgres));
     sql_int8(&parameters, SWEEP_ROWS_MAX);
+    CRASH_POINT("guard.sweep");
     if (!session_ask(session, SQL_SWEEP, &parameters, 0, &result))
         return false;
+    CRASH_POINT("guard.swept");
     *ret_gone = strtol(PQgetvalue(result, 0, 0), NULL, 10);
     *ret_owed = PQgetvalue(result, 0, 1)[0] == 't';
     PQclear(result);
