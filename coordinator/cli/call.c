@@ -62,6 +62,38 @@ void call_append_query(struct call *call, const char *name, const char *value)
 /* --- the transfer ------------------------------------------------------------------------------
  */
 
+/* The coordinators, one after the other, until one has answered. */
+struct round {
+    const struct call *call;
+    unsigned asked; /* with the one that is asked now */
+    bool doubt;     /* one of them may have done it */
+    uint64_t ends_us;
+};
+
+#define CALL_AGAIN (-1) /* no exit code: the next one is to be asked */
+
+/* Says why the one that was asked is no use; false: there is no other, or no time. */
+static bool round_goes_on(struct round *round, const struct cli *cli, bool left, const char *why)
+{
+    struct ways *ways = cli->ways;
+    round->doubt = round->doubt || (left && strcmp(round->call->method, "GET") != 0);
+    if (cli->socket != NULL || round->asked >= ways->count || mono_now().us >= round->ends_us)
+        return false;
+    const char *before = cli_shown(cli);
+    ways->at = (ways->at + 1) % ways->count;
+    cli_complain(CLI_EXIT_OK, "%s: %s; asking %s", before, why, cli_shown(cli));
+    return true;
+}
+
+/* What only asks gives each its part of the time, so that one that is silent is passed over. */
+static uint64_t round_part_us(const struct round *round, const struct cli *cli)
+{
+    uint64_t now_us = mono_now().us;
+    uint64_t left_us = round->ends_us > now_us ? round->ends_us - now_us : 1;
+    bool asks = strcmp(round->call->method, "GET") == 0 && cli->socket == NULL;
+    return asks ? left_us / (cli->ways->count - round->asked + 1) + 1 : left_us;
+}
+
 /* What one transfer holds on to. */
 struct transfer {
     CURL *curl;
@@ -70,6 +102,7 @@ struct transfer {
     struct buffer line; /* one header at a time */
     bool too_long;
     bool enough; /* of a stream */
+    bool heard;  /* a piece of it */
     const struct call *call;
     struct answer *answer;
     char trouble[CURL_ERROR_SIZE];
@@ -105,6 +138,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
     struct buffer *body = &transfer->answer->body;
     if (is_stream(transfer)) {
         const struct call *call = transfer->call;
+        transfer->heard = true;
         transfer->enough = !call->on_piece(call->arg, (struct troth_span){data, len});
         return transfer->enough ? 0 : len;
     }
@@ -149,12 +183,11 @@ static bool add_headers(struct transfer *transfer, const struct cli *cli, struct
 }
 
 /* Directly to the coordinator: the environment's proxy is for the way to the Internet. */
-static CURLcode set_options(struct transfer *transfer, const struct cli *cli, struct call *call)
+static CURLcode set_options(struct transfer *transfer, const struct cli *cli, struct call *call,
+                            uint64_t most_us)
 {
     CURL *curl = transfer->curl;
     bool streams = call->on_piece != NULL;
-    uint64_t margin_us = cli->timeout_us < CALL_MARGIN_US ? cli->timeout_us : CALL_MARGIN_US;
-    uint64_t most_us = call->wait_us != 0 ? call->wait_us + margin_us : cli->timeout_us;
     long timeout_ms = (long)((most_us + 999) / 1000);
     long quiet_s = (long)((cli->timeout_us + CALL_QUIET_US + 999999) / 1000000);
     long connect_ms = timeout_ms < CONNECT_TIMEOUT_MAX_MS ? timeout_ms : CONNECT_TIMEOUT_MAX_MS;
@@ -204,11 +237,24 @@ static bool may_have_left(CURL *curl)
            before_us > 0;
 }
 
-static int transfer_failed(const struct transfer *transfer, CURLcode code, const struct cli *cli,
-                           const struct call *call)
+/* What asks, and what has a key, may come twice. */
+static bool may_come_twice(const struct call *call)
 {
+    return strcmp(call->method, "GET") == 0 || call->key.len > 0;
+}
+
+static int transfer_failed(const struct transfer *transfer, CURLcode code, const struct cli *cli,
+                           struct round *round)
+{
+    const struct call *call = transfer->call;
     const char *trouble =
         transfer->trouble[0] != '\0' ? transfer->trouble : curl_easy_strerror(code);
+    bool is_elsewhere = code != CURLE_OUT_OF_MEMORY && !transfer->answer->body.failed &&
+                        code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL;
+    bool left = may_have_left(transfer->curl);
+    if (is_elsewhere && !transfer->heard && (!left || may_come_twice(call)))
+        if (round_goes_on(round, cli, left, trouble))
+            return CALL_AGAIN;
     if (transfer->too_long)
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer of %s is longer than 64 MiB",
                             cli_shown(cli));
@@ -216,7 +262,7 @@ static int transfer_failed(const struct transfer *transfer, CURLcode code, const
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
         return cli_complain(CLI_EXIT_USAGE, "--url %s: %s", cli_shown(cli), trouble);
-    if (strcmp(call->method, "GET") == 0 || !may_have_left(transfer->curl)) {
+    if (strcmp(call->method, "GET") == 0 || (!left && !round->doubt)) {
         if (call->trouble == NULL)
             return cli_complain(CLI_EXIT_UNAVAILABLE, "%s: %s", cli_shown(cli), trouble);
         buffer_append_text(call->trouble, trouble);
@@ -238,13 +284,16 @@ static bool has_host(const char *url)
     return host[0] != '\0' && host[0] != '/';
 }
 
-static int make_transfer(const struct cli *cli, struct call *call, struct answer *answer)
+static int make_transfer(const struct cli *cli, struct call *call, struct round *round,
+                         struct answer *answer)
 {
     TRANSFER_SCOPED struct transfer transfer = {.call = call, .answer = answer};
-    if (!has_host(cli->url))
+    const char *url = cli->ways->way[cli->ways->at].url;
+    round->asked++;
+    if (cli->socket == NULL && !has_host(url))
         return cli_complain(CLI_EXIT_USAGE, "--url %s: it names no host", cli_shown(cli));
     transfer.curl = curl_easy_init();
-    buffer_append_text(&transfer.url, cli->socket != NULL ? "http://localhost" : cli->url);
+    buffer_append_text(&transfer.url, cli->socket != NULL ? "http://localhost" : url);
     while (transfer.url.len > 0 && transfer.url.data[transfer.url.len - 1] == '/')
         transfer.url.len--;
     buffer_append_span(&transfer.url, buffer_span(&call->target));
@@ -252,14 +301,14 @@ static int make_transfer(const struct cli *cli, struct call *call, struct answer
     if (transfer.curl == NULL || failed || buffer_text(&transfer.url) == NULL ||
         !add_headers(&transfer, cli, call))
         return cli_complain(CLI_EXIT_LOCAL, "out of memory");
-    CURLcode code = set_options(&transfer, cli, call);
+    CURLcode code = set_options(&transfer, cli, call, round_part_us(round, cli));
     if (code == CURLE_OK)
         code = curl_easy_perform(transfer.curl);
     if (transfer.enough)
         code = CURLE_OK;
     if (code == CURLE_OK)
         code = curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &answer->status);
-    return code == CURLE_OK ? CLI_EXIT_OK : transfer_failed(&transfer, code, cli, call);
+    return code == CURLE_OK ? CLI_EXIT_OK : transfer_failed(&transfer, code, cli, round);
 }
 
 /* --- the answer --------------------------------------------------------------------------------
@@ -294,10 +343,44 @@ static int read_body(struct answer *answer)
                                           : CLI_EXIT_OK;
 }
 
-int call_make(const struct cli *cli, struct call *call, struct answer *ret_answer)
+/* Another coordinator may answer better: this one has done nothing and is not just full, or does
+ * not know, and what is asked may come twice. */
+static bool is_for_another(const struct call *call, const struct answer *answer)
+{
+    if (answer->status == 503)
+        return !span_is(problem_slug(answer->tree), "full");
+    return (answer->status == 502 || answer->status == 504) && may_come_twice(call);
+}
+
+static int refuse(const struct cli *cli, struct call *call, struct round *round,
+                  const struct answer *answer)
+{
+    bool changes = strcmp(call->method, "GET") != 0;
+    BUFFER_SCOPED struct buffer why = {0};
+    if (is_for_another(call, answer)) {
+        problem_append(&why, answer->status, answer->tree);
+        const char *words = buffer_text(&why);
+        if (round_goes_on(round, cli, answer->status != 503, words != NULL ? words : ""))
+            return CALL_AGAIN;
+    }
+    int error = exit_of_status(answer->status, problem_slug(answer->tree), changes);
+    if (error == CLI_EXIT_UNAVAILABLE && round->doubt)
+        error = CLI_EXIT_UNKNOWN;
+    if (error == CLI_EXIT_UNAVAILABLE && call->trouble != NULL)
+        problem_append(call->trouble, answer->status, answer->tree);
+    else
+        problem_complain(error, answer->status, answer->tree, call->file);
+    if (error == CLI_EXIT_UNKNOWN && call->hint != NULL)
+        cli_complain(error, "%s", call->hint);
+    return error;
+}
+
+/* One coordinator's answer, or CALL_AGAIN. */
+static int call_once(const struct cli *cli, struct call *call, struct round *round,
+                     struct answer *ret_answer)
 {
     ANSWER_SCOPED struct answer answer = {.status = 0};
-    int error = make_transfer(cli, call, &answer);
+    int error = make_transfer(cli, call, round, &answer);
     if (error != CLI_EXIT_OK)
         return error;
     error = read_body(&answer);
@@ -305,21 +388,24 @@ int call_make(const struct cli *cli, struct call *call, struct answer *ret_answe
         return error;
     bool good = (answer.status >= 200 && answer.status <= 299) ||
                 (answer.status == 503 && call->accepts_503 && answer.json.data != NULL);
-    if (!good) {
-        bool changes = strcmp(call->method, "GET") != 0;
-        error = exit_of_status(answer.status, problem_slug(answer.tree), changes);
-        if (error == CLI_EXIT_UNAVAILABLE && call->trouble != NULL)
-            problem_append(call->trouble, answer.status, answer.tree);
-        else
-            problem_complain(error, answer.status, answer.tree, call->file);
-        if (error == CLI_EXIT_UNKNOWN && call->hint != NULL)
-            cli_complain(error, "%s", call->hint);
-        return error;
-    }
+    if (!good)
+        return refuse(cli, call, round, &answer);
     if (answer.json.data == NULL && answer.body.len > 0 && !call->plain)
         return cli_complain(CLI_EXIT_PROTOCOL, "%s: HTTP %ld, but its body is not JSON",
                             cli_shown(cli), answer.status);
     *ret_answer = answer; /* the caller's now */
     answer = (struct answer){.status = 0};
     return CLI_EXIT_OK;
+}
+
+int call_make(const struct cli *cli, struct call *call, struct answer *ret_answer)
+{
+    uint64_t margin_us = cli->timeout_us < CALL_MARGIN_US ? cli->timeout_us : CALL_MARGIN_US;
+    uint64_t most_us = call->wait_us != 0 ? call->wait_us + margin_us : cli->timeout_us;
+    struct round round = {.call = call, .ends_us = mono_now().us + most_us};
+    int error;
+    do
+        error = call_once(cli, call, &round, ret_answer);
+    while (error == CALL_AGAIN);
+    return error;
 }

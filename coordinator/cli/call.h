@@ -58,7 +58,10 @@ void call_append(struct call *call, const char *piece);
 /* "?name=value", "&name=value" for the next ones. */
 void call_append_query(struct call *call, const char *name, const char *value);
 
-/* 0 with an answer of 2xx (of a stream that ended or was not wanted any more: without a body);
+/* Of several coordinators the next is asked where one cannot be reached or does not lead, with a
+ * line to say so; what may have happened there is sent again only where it asks, or has a key.
+ *
+ * 0 with an answer of 2xx (of a stream that ended or was not wanted any more: without a body);
  * otherwise it has complained, and gives the code to exit with. */
 TROTH_MUST_CHECK int call_make(const struct cli *cli, struct call *call, struct answer *ret_answer);
 

@@ -17,21 +17,6 @@ int cli_complain(int code, const char *format, ...)
     return code;
 }
 
-const char *cli_url_show(const char *url, struct buffer *text)
-{
-    const char *behind = strstr(url, "://");
-    const char *from = behind != NULL ? behind + 3 : url;
-    size_t len = strcspn(from, "/?#");
-    const char *at = memrchr(from, '@', len);
-    if (at == NULL)
-        return url;
-    buffer_append(text, url, (size_t)(from - url));
-    buffer_append_text(text, "***");
-    buffer_append_text(text, at);
-    const char *shown = buffer_text(text);
-    return shown != NULL ? shown : "***";
-}
-
 static bool write_all(FILE *stream, const struct buffer *text)
 {
     struct troth_span span = buffer_span(text); /* never NULL */

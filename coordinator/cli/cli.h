@@ -13,6 +13,8 @@
 #include <troth/error.h>
 #include <troth/span.h>
 
+#define CLI_URLS_MAX           8u
+#define CLI_URL_BYTES          256u
 #define CLI_URL_DEFAULT        "http://127.0.0.1:7800"
 #define CLI_SOCKET_DEFAULT     "/run/troth/trothd.sock"
 #define CLI_API_KEY_MAX        512u /* characters */
@@ -38,10 +40,21 @@ enum cli_exit {
 #undef CLI_EXIT_ENUM_
 };
 
+/* Where the coordinators are: any of them answers any request, so the next is asked where one
+ * cannot be reached. */
+struct ways {
+    unsigned count, at; /* `at`: is asked now, and first the next time */
+    struct {
+        char url[CLI_URL_BYTES];
+        char shown[CLI_URL_BYTES]; /* for people: without user and password */
+    } way[CLI_URLS_MAX];
+};
+
 struct cli {
-    const char *url;   /* without a slash at its end */
-    const char *shown; /* the same for people: without user and password; NULL: as it is */
-    bool url_given;    /* on the command line */
+    const char *urls[CLI_URLS_MAX]; /* as they were given, each perhaps several with commas */
+    unsigned urls_count;
+    bool url_given;                       /* on the command line */
+    struct ways *ways;                    /* made of them by ways_read() */
     const char *cacert, *cert, *cert_key; /* files; NULL: none given */
     const char *socket;                   /* a path, instead of the URL's host; NULL: none */
     const char *api_key_file;             /* NULL: none given */
@@ -52,14 +65,11 @@ struct cli {
     bool colour;
 };
 
-/* The URL for people: what stands before an "@" in it is not theirs to see. In `text`, or as it is.
+/* Takes the URLs apart. CLI_EXIT_USAGE, with a complaint: one is too long, or there are too many.
  */
-const char *cli_url_show(const char *url, struct buffer *text);
-/* The coordinator's, for people. */
-static inline const char *cli_shown(const struct cli *cli)
-{
-    return cli->shown != NULL ? cli->shown : cli->url;
-}
+TROTH_MUST_CHECK int ways_read(const struct cli *cli, struct ways *ret_ways);
+/* Where the coordinator is that is asked now, or has answered, for people. */
+const char *cli_shown(const struct cli *cli);
 
 /* "trothctl: …" on stderr, with a line feed; gives `code` back. */
 int cli_complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -5,7 +5,10 @@
 
 const struct option_spec global_options[] = {
     {"output", 'o', "table|json", false, "for people (default), or JSON for programs"},
-    {"url", 0, "URL", false, "the coordinator (default $TROTH_URL, else " CLI_URL_DEFAULT ")"},
+    {"url", 0, "URL[,URL…]", false,
+     "the coordinator (default $TROTH_URL, else " CLI_URL_DEFAULT
+     "); of several, also with several --url, the next is asked where one cannot be reached or "
+     "does not lead"},
     {"cacert", 0, "FILE", false,
      "PEM: who signs the coordinator's certificate (default $TROTH_CACERT, else the system's)"},
     {"cert", 0, "FILE", false, "PEM: a certificate to show it (default $TROTH_CERT)"},

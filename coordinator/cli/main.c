@@ -37,7 +37,8 @@ static struct cli settings(void)
     const char *url = variable("TROTH_URL");
     const char *no_colour = getenv("NO_COLOR");
     return (struct cli){
-        .url = url != NULL ? url : CLI_URL_DEFAULT,
+        .urls = {url != NULL ? url : CLI_URL_DEFAULT},
+        .urls_count = 1,
         .socket = variable("TROTH_SOCKET"),
         .api_key_file = variable("TROTH_API_KEY_FILE"),
         .cacert = variable("TROTH_CACERT"),
@@ -97,6 +98,7 @@ static int print_about(const struct arguments *arguments)
 int main(int argc, char **argv)
 {
     static struct arguments arguments;
+    static struct ways ways;
     static char name[] = "trothctl";
     struct cli cli = settings();
     if (argc > 0)
@@ -106,12 +108,11 @@ int main(int argc, char **argv)
         return error;
     if (arguments.help || arguments.version || arguments.list)
         return print_about(&arguments);
-    BUFFER_SCOPED struct buffer shown = {0};
-    cli.shown = cli_url_show(cli.url, &shown);
     choose_way(&cli);
-    if (cli.socket != NULL)
-        cli.shown = cli.socket;
-    error = read_api_key(&cli);
+    cli.ways = &ways;
+    error = ways_read(&cli, &ways);
+    if (error == CLI_EXIT_OK)
+        error = read_api_key(&cli);
     if (error == CLI_EXIT_OK)
         error = call_begin();
     if (error == CLI_EXIT_OK)

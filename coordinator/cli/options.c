@@ -75,7 +75,11 @@ static int apply_global(struct cli *cli, struct arguments *arguments, const char
     if (strcmp(name, "help") == 0) {
         arguments->help = true;
     } else if (strcmp(name, "url") == 0) {
-        cli->url = value;
+        if (!cli->url_given)
+            cli->urls_count = 0; /* the environment's are not meant */
+        if (cli->urls_count == CLI_URLS_MAX)
+            return cli_complain(CLI_EXIT_USAGE, "--url: more than %u addresses", CLI_URLS_MAX);
+        cli->urls[cli->urls_count++] = value;
         cli->url_given = true;
     } else if (strcmp(name, "socket") == 0) {
         cli->socket = value;

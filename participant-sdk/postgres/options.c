@@ -63,9 +63,10 @@ static const struct key keys[] = {
          "ids of the journals that are served, several separated by commas (none: any; GET /readyz "
          "of trothd says its own)"),
     TEXT(base, "/", "path under which it is registered"),
-    TEXT(coordinator, "",
-         "trothd's URL, asked about branches that were left prepared (none: they "
-         "stay until it calls)"),
+    TEXT(
+        coordinator, "",
+        "trothd's URL, asked about branches that were left prepared (none: they "
+        "stay until it calls); several with commas: the next is asked where one cannot be reached"),
     TEXT(api_key_file, "",
          "file whose first line is an API key of trothd's with the scope inquire"),
     TEXT(resolver, "", "name servers for its host (none: those of /etc/resolv.conf)"),

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <base/json.h>
 #include <base/now.h>
@@ -11,6 +10,7 @@
 #include <http/tls.h>
 #include <troth/client.h>
 
+#include "addresses.h"
 #include "api_key.h"
 #include "orders.h"
 #include "sized.h"
@@ -22,12 +22,19 @@
 #define ANSWER_BYTES_MAX    (64u << 20) /* a transaction with all its outputs */
 #define WAIT_FIRST_US       50000u
 #define WAIT_MOST_US        1000000u
+#define PROBLEM_FULL        "https://troth.dev/problems/full"
 
 struct client_call {
     struct client_call *next, *prev;
     struct troth_client *client;
     troth_answered answered;
     void *arg;
+    /* The way to another address, where there are several. */
+    struct order *order; /* a copy; NULL: there is one address */
+    uint32_t at;         /* is asked now */
+    uint32_t asked;      /* how many were */
+    uint64_t ends_us;    /* of all of them together, on the monotonic clock */
+    int doubt;           /* an earlier one may have taken it: its error; 0: none has */
     /* troth_client_wait() only */
     bool waiting;
     troth_gtid gtid;
@@ -40,7 +47,7 @@ struct troth_client {
     struct event_base *base;
     bool owns_base;
     struct http_loop *loop;
-    struct http_peer *peer;
+    struct addresses addresses;
     struct tls_files *tls_files; /* NULL: none */
     struct http_tls *tls;
     char *api_key_file;                  /* NULL: none */
@@ -55,10 +62,9 @@ struct troth_client {
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-static int connect_peer(struct troth_client *made, const struct troth_client_config *config)
+static int connect_peers(struct troth_client *made, const struct troth_client_config *config)
 {
     struct http_peer_config peer = {
-        .url = config->url,
         .connections_max =
             config->connections_max == 0 ? CONNECTIONS_DEFAULT : config->connections_max,
         .connect_timeout_us = CONNECT_TIMEOUT_US,
@@ -73,10 +79,10 @@ static int connect_peer(struct troth_client *made, const struct troth_client_con
     if (error == 0)
         error = tls_files_take(config->tls, config->diagnostic, config->diagnostic_arg,
                                &made->tls_files);
-    if (error == 0 && (config->tls != NULL || strncasecmp(config->url, "https:", 6) == 0))
+    if (error == 0 && (config->tls != NULL || addresses_need_tls(config->url)))
         error = tls_files_open(made->tls_files, made->base, false, &made->tls);
     peer.tls = made->tls;
-    return error != 0 ? error : http_peer_create(made->loop, &peer, &made->peer);
+    return error != 0 ? error : addresses_open(made->loop, config->url, &peer, &made->addresses);
 }
 
 static int take_api_key(struct troth_client *made, const struct troth_client_config *config)
@@ -114,7 +120,7 @@ int troth_client_create(struct event_base *base, const struct troth_client_confi
     if (error == 0)
         error = take_api_key(made, &taken);
     if (error == 0)
-        error = connect_peer(made, &taken);
+        error = connect_peers(made, &taken);
     if (error != 0) {
         troth_client_destroy(made);
         return error;
@@ -135,6 +141,7 @@ static void call_destroy(struct client_call *call)
         call->next->prev = call->prev;
     if (call->timer != NULL)
         event_free(call->timer);
+    free(call->order);
     free(call);
 }
 
@@ -161,8 +168,8 @@ void troth_client_destroy(struct troth_client *client)
     if (client == NULL || client->destroying)
         return;
     client->destroying = true;
-    http_peer_destroy(client->peer); /* ends what is under way */
-    while (client->calls != NULL)    /* what waits for its timer */
+    addresses_close(&client->addresses); /* ends what is under way */
+    while (client->calls != NULL)        /* what waits for its timer */
         tell(client->calls, &ended);
     http_tls_destroy(client->tls);
     tls_files_destroy(client->tls_files);
@@ -236,6 +243,7 @@ static void read_body(struct troth_answer *answer)
 }
 
 static void wait_again(struct client_call *call);
+static bool ask_another(struct client_call *call, const struct troth_answer *answer);
 
 static uint64_t call_left_us(const struct client_call *call)
 {
@@ -251,6 +259,13 @@ static void read_key_again(struct troth_client *client)
                            client->bearer);
 }
 
+static bool is_open(const struct client_call *call, int error, const struct troth_answer *answer)
+{
+    return call->waiting && error != TROTH_ERROR_SHUTTING_DOWN && call_left_us(call) > 0 &&
+           answer->outcome == TROTH_OUTCOME_OPEN &&
+           (answer->error == 0 || troth_error_class(answer->error) != TROTH_CLASS_REFUSED);
+}
+
 static void on_done(void *arg, int error, const struct http_reply *reply)
 {
     struct client_call *call = arg;
@@ -264,18 +279,26 @@ static void on_done(void *arg, int error, const struct http_reply *reply)
         if (reply->body.len > 0)
             read_body(&answer);
     }
-    if (call->waiting && error != TROTH_ERROR_SHUTTING_DOWN && call_left_us(call) > 0 &&
-        answer.outcome == TROTH_OUTCOME_OPEN &&
-        (answer.error == 0 || troth_error_class(answer.error) != TROTH_CLASS_REFUSED)) {
+    if (error != TROTH_ERROR_SHUTTING_DOWN && ask_another(call, &answer))
+        return;
+    if (is_open(call, error, &answer)) {
         wait_again(call);
         return;
     }
     if (call->waiting && answer.error == 0 && answer.outcome == TROTH_OUTCOME_OPEN)
         answer.error = TROTH_ERROR_TIMEOUT;
+    if (answer.error != 0 && call->doubt != 0)
+        answer.error = call->doubt;
     tell(call, &answer);
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */
+
+static uint64_t left_until_us(uint64_t until_us)
+{
+    const uint64_t now_us = mono_now().us;
+    return until_us > now_us ? until_us - now_us : 0;
+}
 
 /* Who waits gives a coordinator that does not answer no longer than it has itself; the last
  * question gets a moment. */
@@ -289,7 +312,17 @@ static uint64_t call_timeout_us(const struct client_call *call, const struct ord
     return left < usual_us ? left : usual_us;
 }
 
-static int place(struct client_call *call, const struct order *order)
+/* What only asks gives each address its part of the time, so that one that is silent is passed
+ * over; what waits for an outcome has all that is left. */
+static uint64_t try_timeout_us(const struct client_call *call, const struct order *order)
+{
+    const uint64_t left_us = left_until_us(call->ends_us);
+    const uint32_t others = call->client->addresses.count - call->asked;
+    return strcmp(order->method, "GET") == 0 ? left_us / (others + 1) + 1 : left_us;
+}
+
+/* To the address that is its turn. */
+static int send_once(struct client_call *call, const struct order *order)
 {
     struct http_header headers[ORDER_HEADERS_MAX + 2] = {{NULL, NULL}};
     size_t count = 0;
@@ -297,21 +330,77 @@ static int place(struct client_call *call, const struct order *order)
         headers[count] = order->headers[count];
     if (call->client->bearer[0] != '\0')
         headers[count] = (struct http_header){"Authorization", call->client->bearer};
+    call->asked++;
     const struct http_request request = {
         .method = order->method,
         .target = order->target,
         .headers = headers,
         .type = order->body.data == NULL ? NULL : "application/json",
         .body = order->body,
-        .timeout_us = call_timeout_us(call, order),
+        .timeout_us = try_timeout_us(call, order),
         .on_done = on_done,
         .arg = call,
     };
     struct http_call *http;
-    int error = http_peer_call(call->client->peer, &request, &http);
+    int error = http_peer_call(call->client->addresses.peers[call->at], &request, &http);
     if (error == 0)
         http_loop_flush(call->client->loop);
     return error;
+}
+
+static int place(struct client_call *call, const struct order *order)
+{
+    struct addresses *addresses = &call->client->addresses;
+    int error;
+    call->at = addresses->first;
+    call->asked = 0;
+    call->ends_us = mono_now().us + call_timeout_us(call, order);
+    if (addresses->count > 1 && call->order == NULL && (call->order = order_keep(order)) == NULL)
+        return TROTH_ERROR_NO_MEMORY;
+    error = send_once(call, order);
+    while (error == TROTH_ERROR_UNAVAILABLE && call->asked < addresses->count) {
+        addresses_failed(addresses, call->at);
+        call->at = (call->at + 1) % addresses->count;
+        error = send_once(call, order);
+    }
+    return error;
+}
+
+/* A coordinator that says it is full has room for nobody; another one would only be in the way of
+ * its own. Any other 503 says that nothing was done there. */
+static bool was_done_nowhere(const struct troth_answer *answer)
+{
+    struct troth_span object, type;
+    if (answer->error == TROTH_ERROR_UNAVAILABLE)
+        return true;
+    if (answer->status != 503)
+        return false;
+    return json_check(answer->body, JSON_CHECK_KEPT, &object, NULL) != 0 ||
+           json_type(object) != JSON_OBJECT || !json_member(object, "type", &type) ||
+           !json_string_equals(type, (struct troth_span){PROBLEM_FULL, sizeof PROBLEM_FULL - 1});
+}
+
+/* The next address, where that does no harm and there is time: true, and it was sent there. What
+ * may have been taken already is sent again only where it may come twice. */
+static bool ask_another(struct client_call *call, const struct troth_answer *answer)
+{
+    struct addresses *addresses = &call->client->addresses;
+    const bool is_unknown = troth_error_class(answer->error) == TROTH_CLASS_UNKNOWN ||
+                            answer->error == TROTH_ERROR_PROTOCOL; /* perhaps no coordinator's */
+    const bool is_nothing = was_done_nowhere(answer);
+    if (call->order == NULL || (!is_nothing && !is_unknown))
+        return false;
+    addresses_failed(addresses, call->at);
+    if (is_unknown && !call->order->may_come_twice)
+        return false;
+    if (is_unknown && strcmp(call->order->method, "GET") != 0)
+        call->doubt = answer->error;
+    while (call->asked < addresses->count && left_until_us(call->ends_us) > 0) {
+        call->at = (call->at + 1) % addresses->count;
+        if (send_once(call, call->order) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int call_create(struct troth_client *client, troth_answered answered, void *arg,
@@ -354,7 +443,7 @@ int client_send(struct troth_client *client, const struct order *order, troth_an
 static int ask_now(struct client_call *call)
 {
     char target[ORDER_TARGET_BYTES];
-    const struct order order = {.method = "GET", .target = target};
+    const struct order order = {.method = "GET", .target = target, .may_come_twice = true};
     order_target(target, &call->gtid, "");
     return place(call, &order);
 }

@@ -1,5 +1,6 @@
 /* orders.c: the client's functions: what each says to the coordinator. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <base/duration.h>
@@ -17,6 +18,46 @@ void order_target(char *ret_target, const troth_gtid *gtid, const char *rest)
     troth_gtid_format(gtid, text);
     (void)snprintf(ret_target, ORDER_TARGET_BYTES, TRANSACTIONS "/%s%s", text,
                    rest); /* always fits */
+}
+
+struct kept {
+    struct order order; /* first: it is what is given out */
+    struct http_header headers[ORDER_HEADERS_MAX + 1];
+    char text[]; /* target, the headers' values, body */
+};
+
+static const char *put(char **at, const char *text, size_t len)
+{
+    char *put_at = *at;
+    memcpy(put_at, text, len);
+    put_at[len] = '\0';
+    *at += len + 1;
+    return put_at;
+}
+
+struct order *order_keep(const struct order *order)
+{
+    size_t bytes = strlen(order->target) + 1 + order->body.len + 1, i;
+    struct kept *kept;
+    char *at;
+    for (i = 0; order->headers != NULL && order->headers[i].name != NULL; i++)
+        bytes += strlen(order->headers[i].value) + 1;
+    kept = calloc(1, sizeof *kept + bytes);
+    if (kept == NULL)
+        return NULL;
+    at = kept->text;
+    kept->order = *order;
+    kept->order.target = put(&at, order->target, strlen(order->target));
+    kept->order.headers = kept->headers;
+    for (i = 0; order->headers != NULL && order->headers[i].name != NULL; i++) {
+        const char *value = order->headers[i].value;
+
+        kept->headers[i].name = order->headers[i].name; /* static */
+        kept->headers[i].value = put(&at, value, strlen(value));
+    }
+    if (order->body.data != NULL)
+        kept->order.body.data = put(&at, order->body.data, order->body.len);
+    return &kept->order;
 }
 
 static void append_name(struct buffer *body, const char *name, const char *value)
@@ -84,6 +125,7 @@ static int send_start(struct troth_client *client, const struct troth_start *sta
     }
     headers[n] = (struct http_header){NULL, NULL};
     order.more_us = start->wait_s * US_PER_S;
+    order.may_come_twice = start->idempotency_key != NULL;
     start_body(start, &body);
     if (body.failed)
         return TROTH_ERROR_NO_MEMORY;
@@ -122,7 +164,7 @@ int troth_client_enlist(struct troth_client *client, const struct troth_enlist *
 {
     struct buffer body BUFFER_SCOPED = {0};
     char target[ORDER_TARGET_BYTES];
-    struct order order = {.method = "POST", .target = target};
+    struct order order = {.method = "POST", .target = target, .may_come_twice = true};
     struct troth_enlist taken;
     if (SIZED_TAKE(&taken, enlist, struct troth_enlist, prepared) != 0 ||
         taken.participant == NULL || taken.operation == NULL)
@@ -148,7 +190,8 @@ int troth_client_commit(struct troth_client *client, const troth_gtid *gtid,
     const struct http_header async[] = {{"Prefer", "respond-async"}, {NULL, NULL}};
     struct order order = {.method = "POST",
                           .target = target,
-                          .headers = reply == TROTH_REPLY_ACCEPTED ? async : NULL};
+                          .headers = reply == TROTH_REPLY_ACCEPTED ? async : NULL,
+                          .may_come_twice = true};
     uint32_t i;
     if (gtid == NULL || (branches == NULL && count > 0) || count > TROTH_BRANCHES_MAX)
         return TROTH_ERROR_INVALID;
@@ -169,7 +212,8 @@ int troth_client_abort(struct troth_client *client, const troth_gtid *gtid, trot
                        void *arg)
 {
     char target[ORDER_TARGET_BYTES];
-    struct order order = {.method = "POST", .target = target, .body = {"{}", 2}};
+    struct order order = {
+        .method = "POST", .target = target, .body = {"{}", 2}, .may_come_twice = true};
     if (gtid == NULL)
         return TROTH_ERROR_INVALID;
     order_target(target, gtid, "/abort");
@@ -180,7 +224,7 @@ int troth_client_get(struct troth_client *client, const troth_gtid *gtid, troth_
                      void *arg)
 {
     char target[ORDER_TARGET_BYTES];
-    const struct order order = {.method = "GET", .target = target};
+    const struct order order = {.method = "GET", .target = target, .may_come_twice = true};
     if (gtid == NULL)
         return TROTH_ERROR_INVALID;
     order_target(target, gtid, "");
@@ -192,7 +236,7 @@ int troth_client_inquire(struct troth_client *client, const char *journal, const
 {
     char target[ORDER_TARGET_BYTES];
     char query[96];
-    const struct order order = {.method = "GET", .target = target};
+    const struct order order = {.method = "GET", .target = target, .may_come_twice = true};
     if (gtid == NULL || journal == NULL || !troth_journal_id_valid(journal, strlen(journal)))
         return TROTH_ERROR_INVALID;
     (void)snprintf(query, sizeof query, "/decision?branch=%u&attempt=%u&journal=%s", branch,

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # transfer.sh DATABASE_A DATABASE_B [FROM TO AMOUNT]: an interactive transaction, with nothing but curl and psql: money
 # from account FROM of bank_a to account TO of bank_b (7, 9 and 120). The banks are registered at $TROTH_URL
-# (http://127.0.0.1:7800), DATABASE_A and _B are libpq's connection strings for their databases, as the banks' own role.
+# (http://127.0.0.1:7800; several with commas: one that is not there is passed over), DATABASE_A and _B are libpq's
+# connection strings for their databases, as the banks' own role.
 #
 #   begin                the coordinator gives the transaction its gtid
 #   each service, once   works and PREPAREs in its own database, under the guard, and enlists as prepared. It answers
@@ -13,13 +14,26 @@
 # back.
 set -euo pipefail
 
-url=${TROTH_URL:-http://127.0.0.1:7800}
+urls=${TROTH_URL:-http://127.0.0.1:7800}
 database_a=$1 database_b=$2 from=${3:-7} to=${4:-9} amount=${5:-120}
 
 # post PATH BODY: the answer. There is no need of a key here: enlist, commit and abort may be sent again, and a
 # transaction that nobody commits is aborted.
 post() {
-    curl -sS "$url$1" -H 'Content-Type: application/json' -d "$2"
+    ask "$1" -H 'Content-Type: application/json' -d "$2"
+}
+
+# ask PATH OPTION…: of the first coordinator that can be connected to (curl's exit 7: nothing was sent); any of them
+# answers for all.
+ask() {
+    local url path=$1 code=0
+    shift
+    for url in ${urls//,/ }; do
+        code=0
+        curl -sS "$url$path" "$@" || code=$?
+        [ "$code" = 7 ] || break
+    done
+    return "$code"
 }
 
 # member NAME…: of the JSON on standard input.
@@ -50,7 +64,7 @@ enlist() {
         "{\"branch\": $1, \"participant\": \"$2\", \"operation\": \"$3\", \"prepared\": true}" >/dev/null
 }
 
-journal=$(curl -sS "$url/readyz" | member journal id)
+journal=$(ask /readyz | member journal id)
 gtid=$(post /v1/transactions '{"mode": "2pc", "timeout": "1m"}' | member gtid)
 echo "begun: $gtid"
 

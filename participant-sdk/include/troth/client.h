@@ -28,7 +28,7 @@ struct troth_client;
 
 struct troth_client_config {
     size_t size;              /* TROTH_CLIENT_CONFIG_INIT, see <troth/troth.h> */
-    const char *url;          /* http[s]://host:port of trothd; required; copied */
+    const char *url;          /* http[s]://host:port of trothd; required; copied. Several: below */
     uint32_t connections_max; /* calls under way; 0: 16; one more is TROTH_ERROR_FULL */
     uint64_t timeout_us;  /* of one call, beside what it asks the coordinator to wait; 0: 30 s */
     const char *resolver; /* name servers, numeric ("10.0.0.2" or "127.0.0.1:5353", several
@@ -42,6 +42,11 @@ struct troth_client_config {
                                  read when the client is made, and again when the coordinator does
                                  not know it (401); NULL: none. Copied */
 };
+/* `url` may name several coordinators, at most 8, with commas: any of them answers any call. Where
+ * one cannot be reached, or says that it does not lead, the next is asked within the same timeout;
+ * what only asks also goes on where one is silent. What may have been taken there is sent again
+ * only where it may come twice: questions, a start with an idempotency key, enlist, commit, abort.
+ */
 #define TROTH_CLIENT_CONFIG_INIT .size = sizeof(struct troth_client_config)
 
 enum troth_outcome {
@@ -66,7 +71,9 @@ enum troth_decision {
  * troth_client_get(): with _UNKNOWN `gtid` is there (status 504, the coordinator stopped or no
  * longer leads). _FULL: nothing was done (429, 503). _REFUSED, _NOT_FOUND, _EXISTS (idempotency key
  * used with another body, commit repeated with other branches), _ENDED, _INVALID: the coordinator's
- * problem, see `body`; _PROTOCOL: an answer that makes no sense. */
+ * problem, see `body`; _PROTOCOL: an answer that makes no sense. With several addresses: where one
+ * may have taken the call and the next ones did not say how it ended, `error` is the first one's
+ * (class unknown), and status and body the last one's. */
 struct troth_answer {
     int error;
     int status; /* HTTP's; 0: none came */

@@ -85,8 +85,9 @@ struct troth_postgres_config {
                                     standby takes */
     uint64_t work_timeout_us;    /* work that comes without a timeout is cut off then; 0: 5 min */
     uint64_t stop_timeout_us;    /* troth_postgres_destroy() takes no longer; 0: 5 s */
-    const char *coordinator;     /* http[s]://host:port, asked about branches left prepared; NULL:
-                                    they stay until the coordinator calls by itself */
+    const char *coordinator;     /* http[s]://host:port, asked about branches left prepared; several
+                                    with commas, as <troth/client.h> says; NULL: they stay until the
+                                    coordinator calls by itself */
     uint64_t scan_interval_us;   /* how often pg_prepared_xacts is read; a branch younger than that
                                     is not asked about in a periodic scan; 0: 5 s */
     uint64_t sweep_interval_us;  /* how often guard rows of forgotten transactions leave; 0: 60 s */

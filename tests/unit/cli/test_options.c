@@ -16,7 +16,7 @@ struct parsed {
 /* Words separated by spaces. What is parsed borrows them, so each line keeps its place. */
 static struct parsed parse(const char *line)
 {
-    struct parsed parsed = {.cli = {.url = "default", .timeout_us = 1}};
+    struct parsed parsed = {.cli = {.urls = {"default"}, .urls_count = 1, .timeout_us = 1}};
     char *words[WORDS_MAX + 1] = {NULL};
     int count = 0;
     static char lines[64][128];
@@ -63,10 +63,32 @@ START_TEST(global_options_anywhere)
         }
         ck_assert_int_eq(parsed.error, CLI_EXIT_OK);
         ck_assert(parsed.cli.json);
-        ck_assert_str_eq(parsed.cli.url, "http://x");
+        ck_assert_uint_eq(parsed.cli.urls_count, 1);
+        ck_assert_str_eq(parsed.cli.urls[0], "http://x");
         ck_assert_uint_eq(parsed.cli.timeout_us, 2000000);
         ck_assert_str_eq(parsed.arguments.operands[0], "G");
     }
+}
+END_TEST
+
+/* Several coordinators: with commas, repeated, or both; what the environment says is not meant
+ * then. Passwords are not shown. */
+START_TEST(several_coordinators)
+{
+    static struct ways ways;
+    struct parsed parsed =
+        parse("trothctl --url http://a:1,http://u:p@b:2/x, status --url http://c:3");
+    ck_assert_int_eq(parsed.error, CLI_EXIT_OK);
+    ways = (struct ways){.count = 0};
+    ck_assert_int_eq(ways_read(&parsed.cli, &ways), CLI_EXIT_OK);
+    ck_assert_uint_eq(ways.count, 3);
+    ck_assert_str_eq(ways.way[0].url, "http://a:1");
+    ck_assert_str_eq(ways.way[1].url, "http://u:p@b:2/x");
+    ck_assert_str_eq(ways.way[1].shown, "http://***@b:2/x");
+    ck_assert_str_eq(ways.way[2].shown, "http://c:3");
+    parsed = parse("trothctl status --url a,b,c,d,e,f,g,h,i");
+    ways = (struct ways){.count = 0};
+    ck_assert_int_eq(ways_read(&parsed.cli, &ways), CLI_EXIT_USAGE);
 }
 END_TEST
 
@@ -179,6 +201,7 @@ TCase *options_tests(void)
     TCase *tests = tcase_create("options");
     tcase_add_test(tests, commands_are_found);
     tcase_add_test(tests, global_options_anywhere);
+    tcase_add_test(tests, several_coordinators);
     tcase_add_test(tests, repeated_options);
     tcase_add_test(tests, wrong_use);
     tcase_add_test(tests, help_is_asked_for);

@@ -11,6 +11,7 @@ int main(void)
     suite_add_tcase(suite, plain_tests());
     suite_add_tcase(suite, participant_tests());
     suite_add_tcase(suite, client_tests());
+    suite_add_tcase(suite, addresses_tests());
     suite_add_tcase(suite, destroy_tests());
     suite_add_tcase(suite, destroy_participant_tests());
     suite_add_tcase(suite, parts_tests());

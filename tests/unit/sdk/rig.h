@@ -56,6 +56,7 @@ TCase *batch_tests(void);
 TCase *plain_tests(void);
 TCase *participant_tests(void);
 TCase *client_tests(void);
+TCase *addresses_tests(void);
 TCase *destroy_tests(void);
 TCase *destroy_participant_tests(void);
 TCase *parts_tests(void);
