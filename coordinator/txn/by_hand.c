@@ -60,6 +60,7 @@ uint64_t txn_resolvable(const struct txn *txn)
     case TXN_TURNING:
     case TXN_CONCLUDING:
     case TXN_PUBLISHING:
+    case TXN_LEAVING:
     case TXN_LOST:
     case TXN_ENDED:
     case TXN_STATE_COUNT:

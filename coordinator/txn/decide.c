@@ -33,7 +33,7 @@ static enum txn_outcome commit_outcome(const struct txn *txn)
 /* Every member voted yes or read_only, and the list is closed [OPENLIST]. Where all voted
  * read_only, protocol.md's table asks for no forced write; the outcome is written like any other
  * all the same and the reply waits for it: what a client or Kafka is told is durable first (section
- * 1, rule 6). */
+ * 1, rule 7). */
 void txn_commit(struct step *step)
 {
     assert(step->txn->decision == TXN_UNDECIDED && step->txn->cause == TXN_CAUSE_NONE);

@@ -51,6 +51,8 @@ enum txn_answer txn_inquire(const struct txn *txn, uint32_t branch, uint32_t att
         return commit_for(vote_of(txn, branch));
     if (txn->decision == TXN_ABORT || txn->state == TXN_ABORTING)
         return TXN_ANSWER_ABORTED;
+    if (txn->state == TXN_LEAVING) /* the list may be open at the next leader's */
+        return TXN_ANSWER_UNDECIDED;
     if (txn_delegated(txn) && branch != txn->delegated_branch)
         return TXN_ANSWER_ABORTED;
     if (txn->state != TXN_OPEN && !is_member(txn, branch)) /* the list is closed without it */

@@ -106,6 +106,15 @@ bool txn_restarting_holds(const struct txn *txn)
            IN(IDLE) == txn_members(txn) && nobody_reserved(txn) && earlier_holds(txn);
 }
 
+/* Nothing but what hands it over is on its way, and nobody waits for it. */
+bool txn_leaving_holds(const struct txn *txn)
+{
+    for (uint32_t kind = 0; kind < TXN_RECORD_KIND_COUNT; kind++)
+        if (txn->writing[kind] > (kind == TXN_RECORD_BEGIN ? 1 : 0))
+            return false;
+    return txn->leaves && nobody_reserved(txn);
+}
+
 /* --- sagas */
 
 /* Nothing of the attempt that begins has left [EARLYSEND], and its steps are as new. */

@@ -5,6 +5,7 @@
 
 #include "branch_states.h"
 #include "image.h"
+#include "leave.h"
 #include "recover.h"
 #include "shape.h"
 #include "text.h"
@@ -51,8 +52,8 @@ static const char *text_keep(struct buffer *texts, struct troth_span span)
 
 /* What each branch is in, as far as the journal can know. Where nothing is decided, any message may
  * have been sent by the leader before: it needs no write to send a prepare. */
-static int branch_state(const struct txn_image *image, const struct record_member *member,
-                        enum txn_branch_state *ret_state)
+static int branch_state(const struct txn *txn, const struct txn_image *image,
+                        const struct record_member *member, enum txn_branch_state *ret_state)
 {
     if (image->delegated_branch != 0 && member->branch != image->delegated_branch)
         return TROTH_ERROR_SYNTAX;
@@ -84,7 +85,10 @@ static int branch_state(const struct txn_image *image, const struct record_membe
         *ret_state = member->vote == VOTE_READ_ONLY ? TXN_BRANCH_READ_ONLY : TXN_BRANCH_PREPARING;
         return 0;
     case TXN_UNDECIDED:
-        *ret_state = image->delegated_branch != 0 ? TXN_BRANCH_IDLE : TXN_BRANCH_PREPARING;
+        if (txn->handed && txn->origin->interactive)
+            *ret_state = txn_handed_state(member->vote);
+        else
+            *ret_state = image->delegated_branch != 0 ? TXN_BRANCH_IDLE : TXN_BRANCH_PREPARING;
         return 0;
     case TXN_DECISION_COUNT:
         break;
@@ -96,7 +100,7 @@ static int recover_branch(struct txn *txn, const struct txn_image *image,
                           const struct record_member *member, struct buffer *texts)
 {
     enum txn_branch_state state;
-    int error = branch_state(image, member, &state);
+    int error = branch_state(txn, image, member, &state);
     if (error != 0)
         return error;
     if (txn_branch_find(txn, member->branch) != NULL)
@@ -334,6 +338,15 @@ static void recover_clock(struct txn *txn, struct txn_now now)
     txn->deadline = txn_after(now, left_us);
 }
 
+/* Is it to be driven on, because the leader before handed it over [HANDEDBEFORE]? A member list
+ * that was frozen is so only for who comes right behind that leader. */
+static bool is_handed(const struct txn_image *image, uint32_t epoch)
+{
+    if (image->handed == 0 || image->decision != TXN_UNDECIDED || image->delegated_branch != 0)
+        return false;
+    return !image->origin.interactive || image->handed + 1 == epoch;
+}
+
 int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn_policy *policy,
                 uint32_t epoch, uint64_t seed, struct txn_branch *branches, uint32_t cap,
                 struct buffer *texts, struct txn_now now)
@@ -360,6 +373,8 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
     txn->decision = image->decision;
     txn->outcome = txn->concluding = image->outcome;
     txn->delegated_branch = image->delegated_branch;
+    txn->handed = is_handed(image, epoch);
+    txn->closed = txn->handed && image->closed;
     struct json_cursor cursor;
     struct record_member member;
     error = members_cursor(image, &cursor);

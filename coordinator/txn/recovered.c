@@ -12,6 +12,7 @@
 #include "fallback.h"
 #include "history.h"
 #include "image.h"
+#include "leave.h"
 #include "one_phase.h"
 #include "phase2.h"
 #include "pivot.h"
@@ -156,6 +157,12 @@ static void undecided(struct step *step)
         txn_delegated_said(step, txn->branches[0].word == TXN_WORD_COMMITTED);
     else if (txn_delegated(txn))
         txn_execute(step); /* the branch decides: ask it */
+    else if (txn->handed && txn_expired(txn->deadline, step->now))
+        txn_abort(step, TXN_CAUSE_TIMEOUT, 0);
+    else if (txn->handed && txn->origin->interactive)
+        txn_handed_go_on(step);
+    else if (txn->handed && txn->attempt < TROTH_ATTEMPT_MAX)
+        restart(step);
     else if (txn_falls_back(txn) && !txn_expired(txn->deadline, step->now))
         txn_fall_back(step, TXN_CAUSE_RESTARTED, 0);
     else if (!txn->origin->accepted || txn->origin->interactive ||

@@ -44,6 +44,9 @@
  *                     '-------> TURNING -- durable --> COMPENSATING*-'
  *   COMMITTING -- all acknowledged, steps behind the pivot --> RUNNING
  *
+ * From every state LEAVES goes to LEAVING, once nothing of it is on its way to the journal: the
+ * shard is handed over (leave.c).
+ *
  * Parked is no state: `parked` of a row says when nothing goes on in it but what waits for an
  * operator. The transaction goes on in that state with a late answer, or when the operator says so.
  */
@@ -57,6 +60,7 @@
 #include "fallback.h"
 #include "interactive.h"
 #include "invariants.h"
+#include "leave.h"
 #include "one_phase.h"
 #include "parked.h"
 #include "phase2.h"
@@ -70,6 +74,7 @@
 #include "votes.h"
 
 #define NEXT(s) (UINT32_C(1) << TXN_##s)
+#define GONE    (NEXT(LEAVING) | NEXT(LOST))
 
 static bool always(const struct txn *txn)
 {
@@ -88,11 +93,17 @@ static void noted(struct step *step)
     (void)step;
 }
 
-#define FENCED_ANYWHERE [TXN_EVENT_FENCED] = txn_on_fenced
+#define GOES_ANYWHERE [TXN_EVENT_LEAVES] = txn_on_leaves, [TXN_EVENT_FENCED] = txn_on_fenced
 #define NEVER_AGAIN                                                                                \
     [TXN_EVENT_SUBMITTED] = ignored, [TXN_EVENT_OPENED] = ignored, [TXN_EVENT_RECOVERED] = ignored
 #define LIST_CLOSED                                                                                \
     [TXN_EVENT_ENLISTED] = txn_on_enlisted_late, [TXN_EVENT_CLOSED] = txn_on_closed_again
+
+#define SILENT                                                                                     \
+    [TXN_EVENT_ENLISTED] = ignored, [TXN_EVENT_CLOSED] = ignored, [TXN_EVENT_CANCELLED] = ignored, \
+    [TXN_EVENT_RESULT] = ignored, [TXN_EVENT_UNSENDABLE] = ignored, [TXN_EVENT_SKIPPED] = ignored, \
+    [TXN_EVENT_RESUMED] = ignored, [TXN_EVENT_TIMER] = ignored, [TXN_EVENT_LEAVES] = ignored,      \
+    BY_NOBODY
 
 #define BY_NOBODY [TXN_EVENT_RESOLVED] = ignored, [TXN_EVENT_FORGOTTEN] = ignored
 /* Where nothing may be said the check says so, and nothing comes of it. */
@@ -105,7 +116,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
             .next = NEXT(OPEN) | NEXT(BEGINNING) | NEXT(RESERVING) | NEXT(DELEGATED) |
                     NEXT(DECIDING) | NEXT(RESTARTING) | NEXT(FALLING_BACK) | NEXT(RUNNING) |
                     NEXT(COMPENSATING) | NEXT(CONCLUDING) | NEXT(COMMITTING) | NEXT(ABORTING) |
-                    NEXT(LOST),
+                    GONE,
             .invariant = always,
             .on =
                 {
@@ -124,14 +135,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_PUBLISHED] = ignored,
                     [TXN_EVENT_TIMER] = ignored,
                     [TXN_EVENT_RECOVERED] = txn_on_recovered,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_OPEN] =
         {
             .name = "open",
-            .next =
-                NEXT(BEGINNING) | NEXT(RESERVING) | NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(BEGINNING) | NEXT(RESERVING) | NEXT(DECIDING) | NEXT(ABORTING) | GONE,
             .invariant = txn_open_holds,
             .on =
                 {
@@ -148,13 +158,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_open_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_nothing_sent_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_BEGINNING] =
         {
             .name = "beginning",
-            .next = NEXT(RUNNING) | NEXT(RESERVING) | NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(RUNNING) | NEXT(RESERVING) | NEXT(DECIDING) | NEXT(ABORTING) | GONE,
             .invariant = txn_beginning_holds,
             .on =
                 {
@@ -170,14 +180,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_begun,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_nothing_sent_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_RESERVING] =
         {
             .name = "reserving",
-            .next = NEXT(FALLING_BACK) | NEXT(PREPARING) | NEXT(DELEGATING) | NEXT(ABORTING) |
-                    NEXT(LOST),
+            .next = NEXT(FALLING_BACK) | NEXT(PREPARING) | NEXT(DELEGATING) | NEXT(ABORTING) | GONE,
             .invariant = txn_reserving_holds,
             .on =
                 {
@@ -193,14 +202,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_PREPARING] =
         {
             .name = "preparing",
-            .next = NEXT(RESTARTING) | NEXT(FALLING_BACK) | NEXT(DECIDING) | NEXT(ABORTING) |
-                    NEXT(LOST),
+            .next = NEXT(RESTARTING) | NEXT(FALLING_BACK) | NEXT(DECIDING) | NEXT(ABORTING) | GONE,
             .invariant = txn_preparing_holds,
             .on =
                 {
@@ -216,13 +224,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_DELEGATING] =
         {
             .name = "delegating",
-            .next = NEXT(DELEGATED) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(DELEGATED) | NEXT(ABORTING) | GONE,
             .invariant = txn_delegating_holds,
             .on =
                 {
@@ -238,13 +246,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_delegated,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_nothing_sent_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_DELEGATED] =
         {
             .name = "delegated",
-            .next = NEXT(REVOKING) | NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(REVOKING) | NEXT(DECIDING) | NEXT(ABORTING) | GONE,
             .invariant = txn_delegated_holds,
             .on =
                 {
@@ -260,13 +268,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_executed_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_REVOKING] =
         {
             .name = "revoking",
-            .next = NEXT(DECIDING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(DECIDING) | NEXT(ABORTING) | GONE,
             .invariant = txn_revoking_holds,
             .parked = txn_revocation_parked,
             .on =
@@ -283,13 +291,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_revoking_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_DECIDING] =
         {
             .name = "deciding",
-            .next = NEXT(COMMITTING) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(COMMITTING) | NEXT(ABORTING) | GONE,
             .invariant = txn_deciding_holds,
             .on =
                 {
@@ -306,13 +314,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] =
                         txn_on_earlier_timer, /* none aborts while the write flies */
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_COMMITTING] =
         {
             .name = "committing",
-            .next = NEXT(RUNNING) | NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(RUNNING) | NEXT(PUBLISHING) | NEXT(ENDED) | GONE,
             .invariant = txn_committing_holds,
             .parked = txn_phase2_parked,
             .on =
@@ -329,13 +337,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_outcome,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_phase2_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_ABORTING] =
         {
             .name = "aborting",
-            .next = NEXT(COMMITTING) | NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(COMMITTING) | NEXT(PUBLISHING) | NEXT(ENDED) | GONE,
             .invariant = txn_aborting_holds,
             .parked = txn_phase2_parked,
             .on =
@@ -352,13 +360,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_aborted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_phase2_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_RESTARTING] =
         {
             .name = "restarting",
-            .next = NEXT(RESERVING) | NEXT(FALLING_BACK) | NEXT(ABORTING) | NEXT(LOST),
+            .next = NEXT(RESERVING) | NEXT(FALLING_BACK) | NEXT(ABORTING) | GONE,
             .invariant = txn_restarting_holds,
             .on =
                 {
@@ -374,13 +382,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_restarted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_restarting_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_FALLING_BACK] =
         {
             .name = "falling_back",
-            .next = NEXT(RUNNING) | NEXT(LOST),
+            .next = NEXT(RUNNING) | GONE,
             .invariant = txn_falling_back_holds,
             .on =
                 {
@@ -396,13 +404,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_fallen_back,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_RUNNING] =
         {
             .name = "running",
-            .next = NEXT(STOPPING) | NEXT(TURNING) | NEXT(CONCLUDING) | NEXT(LOST),
+            .next = NEXT(STOPPING) | NEXT(TURNING) | NEXT(CONCLUDING) | GONE,
             .invariant = txn_running_holds,
             .parked = txn_forward_parked,
             .on =
@@ -419,13 +427,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_step_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_running_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_STOPPING] =
         {
             .name = "stopping",
-            .next = NEXT(RUNNING) | NEXT(TURNING) | NEXT(CONCLUDING) | NEXT(LOST),
+            .next = NEXT(RUNNING) | NEXT(TURNING) | NEXT(CONCLUDING) | GONE,
             .invariant = txn_stopping_holds,
             .parked = txn_revocation_parked,
             .on =
@@ -442,13 +450,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_stopping_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_TURNING] =
         {
             .name = "turning",
-            .next = NEXT(COMPENSATING) | NEXT(LOST),
+            .next = NEXT(COMPENSATING) | GONE,
             .invariant = txn_turning_holds,
             .on =
                 {
@@ -464,13 +472,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_turned,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_COMPENSATING] =
         {
             .name = "compensating",
-            .next = NEXT(CONCLUDING) | NEXT(LOST),
+            .next = NEXT(CONCLUDING) | GONE,
             .invariant = txn_compensating_holds,
             .parked = txn_compensation_parked,
             .on =
@@ -487,13 +495,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_compensating_durable,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_compensating_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_CONCLUDING] =
         {
             .name = "concluding",
-            .next = NEXT(PUBLISHING) | NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(PUBLISHING) | NEXT(ENDED) | GONE,
             .invariant = txn_concluding_holds,
             .parked = txn_conclusion_parked,
             .on =
@@ -510,13 +518,13 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = txn_on_concluded,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = txn_on_earlier_timer, /* no deadline: it stands */
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
     [TXN_PUBLISHING] =
         {
             .name = "publishing",
-            .next = NEXT(ENDED) | NEXT(LOST),
+            .next = NEXT(ENDED) | GONE,
             .invariant = txn_publishing_holds,
             .on =
                 {
@@ -532,7 +540,22 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = txn_on_published,
                     [TXN_EVENT_TIMER] = txn_on_publish_timer,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
+                },
+        },
+    [TXN_LEAVING] =
+        {
+            .name = "leaving",
+            .next = NEXT(LOST),
+            .invariant = txn_leaving_holds,
+            .on =
+                {
+                    NEVER_AGAIN,
+                    [TXN_EVENT_RESERVED] = txn_on_reserved_late,
+                    SILENT,
+                    [TXN_EVENT_DURABLE] = noted,
+                    [TXN_EVENT_PUBLISHED] = noted,
+                    [TXN_EVENT_FENCED] = txn_on_fenced,
                 },
         },
     [TXN_LOST] =
@@ -543,18 +566,10 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
             .on =
                 {
                     NEVER_AGAIN,
-                    [TXN_EVENT_ENLISTED] = ignored,
-                    [TXN_EVENT_CLOSED] = ignored,
-                    [TXN_EVENT_CANCELLED] = ignored,
                     [TXN_EVENT_RESERVED] = ignored,
-                    [TXN_EVENT_RESULT] = ignored,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
-                    BY_NOBODY,
+                    SILENT,
                     [TXN_EVENT_DURABLE] = ignored,
                     [TXN_EVENT_PUBLISHED] = ignored,
-                    [TXN_EVENT_TIMER] = ignored,
                     [TXN_EVENT_FENCED] = ignored,
                 },
         },
@@ -577,7 +592,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = noted,
                     [TXN_EVENT_TIMER] = ignored,
-                    FENCED_ANYWHERE,
+                    GOES_ANYWHERE,
                 },
         },
 };

@@ -6,6 +6,7 @@
 #include "effects.h"
 #include "history.h"
 #include "invariants.h"
+#include "leave.h"
 #include "timer.h"
 #include "transition.h"
 
@@ -108,6 +109,7 @@ void txn_step(struct txn *txn, const struct txn_event *event, struct txn_now now
     } else {
         txn_words_durable(&step);
         txn_state_row(txn->state)->on[event->kind](&step);
+        txn_leave_when_written(&step);
     }
     txn_records_point(effects);
     assert(txn_state_row(txn->state)->invariant(txn));
@@ -125,7 +127,7 @@ static const char *const event_names[TXN_EVENT_COUNT] = {
     [TXN_EVENT_TIMER] = "timer",         [TXN_EVENT_RECOVERED] = "recovered",
     [TXN_EVENT_FENCED] = "fenced",       [TXN_EVENT_SKIPPED] = "skipped",
     [TXN_EVENT_RESUMED] = "resumed",     [TXN_EVENT_RESOLVED] = "resolved",
-    [TXN_EVENT_FORGOTTEN] = "forgotten",
+    [TXN_EVENT_FORGOTTEN] = "forgotten", [TXN_EVENT_LEAVES] = "leaves",
 };
 
 static const char *const effect_names[TXN_EFFECT_COUNT] = {

@@ -200,7 +200,7 @@ static struct mono saga_wake_at(const struct txn *txn, struct mono at)
 struct mono txn_wake_at(const struct txn *txn)
 {
     struct mono at = {0};
-    if (txn->state == TXN_LOST)
+    if (txn->state == TXN_LOST || txn->state == TXN_LEAVING)
         return at;
     sooner_earlier(txn, &at);
     switch (txn->state) {
@@ -244,6 +244,7 @@ struct mono txn_wake_at(const struct txn *txn)
     case TXN_NEW:
     case TXN_DECIDING: /* no timer aborts while a decision is in flight */
     case TXN_FALLING_BACK:
+    case TXN_LEAVING:
     case TXN_LOST:
     case TXN_ENDED:
     case TXN_STATE_COUNT:

@@ -12,7 +12,7 @@ enum txn_told txn_told(const struct txn *txn)
 {
     if (txn->outcome != TXN_OUTCOME_NONE)
         return TXN_TOLD_OUTCOME; /* durable: true under every leader */
-    if (txn->state == TXN_LOST)
+    if (txn->state == TXN_LOST || txn->state == TXN_LEAVING)
         return TXN_TOLD_UNKNOWN;
     if (txn->begun)
         return TXN_TOLD_ACCEPTED;

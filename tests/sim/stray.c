@@ -28,6 +28,8 @@ static bool is_stray(const struct txn *txn, enum txn_event_kind kind, uint64_t n
         return is_new || !txn->origin->interactive;
     case TXN_EVENT_CLOSED:
         return is_new || !txn->origin->interactive;
+    case TXN_EVENT_LEAVES:
+        return txn->state == TXN_LEAVING || txn->state == TXN_LOST;
     case TXN_EVENT_CANCELLED:
     case TXN_EVENT_FENCED:
         return is_new && (kind != TXN_EVENT_FENCED || txn->state == TXN_LOST);

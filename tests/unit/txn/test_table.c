@@ -216,6 +216,11 @@ static struct rig *rig_in(enum txn_state state, enum variant variant)
         return to_restarting();
     case TXN_PUBLISHING:
         return to_publishing();
+    case TXN_LEAVING:
+        rig = to_preparing();
+        rig_durable(rig, TXN_RECORD_BEGIN);
+        rig_event(rig, TXN_EVENT_LEAVES);
+        return rig;
     case TXN_LOST:
         rig = to_preparing();
         rig_event(rig, TXN_EVENT_FENCED);
@@ -329,6 +334,10 @@ static bool visit(enum txn_state state, enum txn_event_kind kind, enum variant v
         shapes = step_shapes(rig, kind, shape); /* asserts row, edge and invariant */
         if (state == TXN_LOST || kind == TXN_EVENT_FENCED) {
             ck_assert_int_eq(rig->txn.state, TXN_LOST);
+            ck_assert_uint_eq(rig->effects.count, 0);
+        }
+        if (state == TXN_LEAVING && kind != TXN_EVENT_FENCED) {
+            ck_assert_int_eq(rig->txn.state, TXN_LEAVING);
             ck_assert_uint_eq(rig->effects.count, 0);
         }
         if (state == TXN_ENDED && kind != TXN_EVENT_FENCED)

@@ -16,5 +16,6 @@ TCase *fallback_tests(void);
 TCase *proof_tests(void);
 TCase *conflict_tests(void);
 TCase *timer_tests(void);
+TCase *leave_tests(void);
 
 #endif

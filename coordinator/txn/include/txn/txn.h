@@ -99,7 +99,9 @@ enum txn_state {
     TXN_CONCLUDING,   /* the outcome is in flight: nothing may stop it now; or it is durable and
                          aborts of the attempt before are still tried */
     TXN_PUBLISHING,   /* all acknowledged; waits a bounded time to note Kafka's confirmation */
-    TXN_LOST,         /* another node leads the shard: no effect ever comes from here again */
+    TXN_LEAVING, /* the shard is handed over, in good order: what the next leader needs is on its
+                    way to the journal, or there; no effect ever comes from here again [HANDOVER] */
+    TXN_LOST,    /* another node leads the shard: no effect ever comes from here again */
     TXN_ENDED,
     TXN_STATE_COUNT
 };
@@ -237,6 +239,9 @@ struct txn {
     troth_gtid blocker;                /* and whose lock; all zero: not known */
     uint32_t delegated_branch;
     bool begun;           /* a row of it is durable: it will come to an outcome under any leader */
+    bool leaves;          /* LEAVES came */
+    bool handed;          /* the leader before handed it over: it is driven on, not aborted */
+    bool closed;          /* and its client had said commit there */
     uint64_t named;       /* interactive: bit i: the commit named branches[i] */
     uint32_t stranger;    /* the lowest number it named that had not enlisted; 0: none */
     struct mono began;    /* monotonic twin of origin->began_at in this memory; may lie
@@ -307,6 +312,8 @@ enum txn_event_kind {
     TXN_EVENT_PUBLISHED, /* Kafka confirmed the outcome event */
     TXN_EVENT_TIMER,     /* now >= txn_wake_at() */
     TXN_EVENT_RECOVERED, /* after txn_recover(): go on */
+    TXN_EVENT_LEAVES,    /* the shard is handed over: it is LEAVING at once, or with the verdict on
+                            what is on its way to the journal */
     TXN_EVENT_FENCED,    /* the shard was lost */
     TXN_EVENT_COUNT
 };
@@ -530,6 +537,11 @@ uint64_t txn_yes_without_output(const struct txn *txn);
  * attempt before): an answer made no sense, or tries are spent; a decision stands. What is parked
  * while others go on does not make it so. It stays in its state, and goes on from there. */
 bool txn_parked(const struct txn *txn);
+
+/* Where the shard is handed over now, nothing of it is done a second time or in vain: no attempt is
+ * being prepared, no last try of a step is out, nothing is on its way to the journal. A host waits
+ * for that, a bounded time, before it steps LEAVES; handed over it may be at any moment. */
+bool txn_leaves_well(const struct txn *txn);
 
 /* The word for its state where people see it: the state's own, or TXN_PARKED_NAME. */
 #define TXN_PARKED_NAME "parked"

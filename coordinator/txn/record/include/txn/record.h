@@ -100,6 +100,9 @@ struct txn_record {
     enum txn_outcome outcome;   /* DECISION that makes it final, OUTCOME, END */
     uint32_t delegated_branch;  /* DELEGATE, and the DECISION that follows it; 0: none */
     bool publishes;             /* an outbox row is inserted by the same statement */
+    uint32_t handed; /* BEGIN: the epoch under which it is handed over to the next leader; 0: it is
+                        not [HANDOVER] */
+    bool closed;     /* the same: interactive, and its client has said commit */
     struct troth_span
         members;       /* JSON array, see record_member; BEGIN, DELEGATE, DECISION, ATTEMPT */
     uint64_t step_seq; /* STEP: its number within its transaction. A record of a branch that only
@@ -194,6 +197,8 @@ struct txn_image {
     enum txn_decision decision; /* of that attempt */
     enum txn_outcome outcome;
     uint32_t delegated_branch;
+    uint32_t handed; /* as the last BEGIN record had them */
+    bool closed;
     struct troth_span members; /* of the decision row when there is one, else of the txn row */
     struct troth_span failure;
     struct troth_span fallback; /* JSON object or absent: as the ATTEMPT record had it */
