@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/span.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include "body.h"
@@ -64,14 +64,13 @@ static int make_secret(char ret_secret[SECRET_TEXT_MAX], uint8_t ret_hash[API_KE
                        struct api_problem *ret_problem)
 {
     unsigned char bytes[SECRET_BYTES];
-    unsigned len = 0;
     int at = snprintf(ret_secret, SECRET_TEXT_MAX, "trk_");
     if (RAND_bytes(bytes, (int)sizeof bytes) != 1)
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "there is no randomness");
     for (uint32_t i = 0; i < SECRET_BYTES; i++)
         at += snprintf(ret_secret + at, SECRET_TEXT_MAX - (size_t)at, "%02x", bytes[i]);
     OPENSSL_cleanse(bytes, sizeof bytes);
-    if (EVP_Digest(ret_secret, strlen(ret_secret), ret_hash, &len, EVP_sha256(), NULL) != 1)
+    if (!api_secret_hash(span_of(ret_secret), ret_hash))
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "out of memory");
     return 0;
 }

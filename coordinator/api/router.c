@@ -53,6 +53,7 @@ static const struct route routes[] = {
     ROUTE("POST", "/v1/keys", ADMIN, keys_create, NULL),
     ROUTE("DELETE", "/v1/keys/{name}", ADMIN, keys_revoke, NULL),
     ROUTE("POST", "/v1/keys/{name}/rotate", ADMIN, keys_rotate, NULL),
+    ROUTE("GET", "/v1/nodes", READ, nodes_list, NULL),
     ROUTE("GET", "/healthz", NONE, health_alive, NULL),
     ROUTE("GET", "/readyz", NONE, health_ready, NULL),
     ROUTE("GET", "/metrics", METRICS, metrics_get, NULL),
@@ -146,12 +147,13 @@ static const struct route *find_route(struct http_exchange *exchange, struct tro
     return NULL;
 }
 
-/* Probes, metrics and the OpenAPI file are served always. */
+/* Probes, metrics, the nodes and the OpenAPI file are served always. */
 static int check_serving(const struct request *request, const struct route *route,
                          struct api_problem *ret_problem)
 {
     const struct api_host *host = &request->api->host;
-    if (strncmp(route->pattern, "/v1/", 4) != 0 || host->serving(host->ctx))
+    bool always = strncmp(route->pattern, "/v1/", 4) != 0 || route->handler == nodes_list;
+    if (always || host->serving(host->ctx))
         return 0;
     return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
                            "this node does not lead the journal yet, or is still loading it: see "
@@ -184,7 +186,7 @@ static void assert_complete(const struct api_host *host)
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
     assert(host->retry != NULL && host->resolve != NULL && host->forget != NULL);
-    assert(host->metrics != NULL);
+    assert(host->metrics != NULL && host->nodes != NULL);
     assert(host->watch != NULL && host->unwatch != NULL);
     assert(host->definition != NULL && host->definition_behind != NULL);
     assert(host->definition_status != NULL);

@@ -46,6 +46,7 @@ int keys_revoke(const struct request *request, struct api_problem *ret_problem);
 int keys_rotate(const struct request *request, struct api_problem *ret_problem);
 int health_alive(const struct request *request, struct api_problem *ret_problem);
 int health_ready(const struct request *request, struct api_problem *ret_problem);
+int nodes_list(const struct request *request, struct api_problem *ret_problem);
 int metrics_get(const struct request *request, struct api_problem *ret_problem);
 int openapi_get(const struct request *request, struct api_problem *ret_problem);
 

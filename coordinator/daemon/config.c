@@ -18,7 +18,6 @@
 #include "admission.h"
 
 #define CONFIG_SERVER_BYTES 64 /* "[…]:65535" */
-#define UNIX_PATH_MAX       107
 #define US_PER_S            UINT64_C(1000000)
 
 /* One line a key: field, default, range, what it does. */
@@ -89,7 +88,11 @@ const struct config_key config_keys[] = {
     TEXT_KEY(node, "",
              "this node's name in the lease table; no other trothd of the journal has it (none: "
              "host:port)"),
-    DURATION_KEY(lease, "10s", US_PER_S, 3600 * US_PER_S,
+    TEXT_KEY(node_address, "",
+             "URL by which the other nodes of the journal reach this one's client API, as "
+             "http://10.0.0.7:7800 (none: of listen, or of this host's name where that is every "
+             "address)"),
+    DURATION_KEY(lease, "5s", US_PER_S, 3600 * US_PER_S,
                  "how long the shards stay ours without renewal; another node waits for so long"),
     DURATION_KEY(lazy_delay, "50ms", 0, 10 * US_PER_S,
                  "how long rows that nobody waits for may wait for company"),
@@ -476,79 +479,6 @@ bool config_is_loopback(const struct config *config)
     return inet_pton(AF_INET6, address, &v6) == 1 &&
            (IN6_IS_ADDR_LOOPBACK(&v6) ||
             (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET));
-}
-
-static int check_tls(const struct config *config, struct buffer *why)
-{
-    bool is_tls = config->tls_certificate[0] != '\0';
-    const char *wrong = NULL;
-    if (!is_tls && !config_is_loopback(config) && !config_is_insecure(config)) {
-        buffer_append_format(why,
-                             "listen: others can reach %s, and it would be plain HTTP: set "
-                             "tls_certificate and tls_key; insecure = yes allows it as it is",
-                             config->listen);
-        return TROTH_ERROR_CONFIG;
-    }
-    bool is_open = !config_is_loopback(config) && !config_is_insecure(config);
-    if (is_open && !config_authenticates(config)) {
-        buffer_append_format(why,
-                             "listen: others can reach %s, and may do everything: set "
-                             "authentication = required; insecure = yes allows it as it is",
-                             config->listen);
-        return TROTH_ERROR_CONFIG;
-    }
-    if (config->listen_unix[0] != '\0' &&
-        (config->listen_unix[0] != '/' || strlen(config->listen_unix) > UNIX_PATH_MAX))
-        wrong =
-            "listen_unix: a path is needed that begins with \"/\" and has at most 107 characters";
-    if (!is_tls && config->tls_key[0] != '\0')
-        wrong = "tls_key needs tls_certificate";
-    else if (!is_tls && strcmp(config->tls_clients, "any") != 0)
-        wrong = "tls_clients needs tls_certificate";
-    else if (strcmp(config->tls_clients, "any") != 0 && config->tls_client_ca[0] == '\0')
-        wrong = "tls_clients needs tls_client_ca: who signs their certificates";
-    else if (config->participant_tls_key[0] != '\0' &&
-             config->participant_tls_certificate[0] == '\0')
-        wrong = "participant_tls_key needs participant_tls_certificate";
-    if (wrong == NULL)
-        return 0;
-    buffer_append_text(why, wrong);
-    return TROTH_ERROR_CONFIG;
-}
-
-int config_check(const struct config *config, struct buffer *why)
-{
-    BUFFER_SCOPED struct buffer sentence = {0};
-    BUFFER_SCOPED struct buffer shown = {0};
-    int error = journal_conninfo_show(config->journal, &sentence, &shown);
-    if (error != 0) {
-        buffer_append_format(why, "journal: %s",
-                             sentence.len > 0 ? buffer_text(&sentence) : troth_error_text(error));
-        return error;
-    }
-    if (config->retry_interval_us > config->retry_interval_max_us) {
-        buffer_append_text(why, "retry_interval is longer than retry_interval_max");
-        return TROTH_ERROR_CONFIG;
-    }
-    if (config->prepare_timeout_max_us > config->timeout_max_us) {
-        buffer_append_text(why, "prepare_timeout_max is longer than timeout_max");
-        return TROTH_ERROR_CONFIG;
-    }
-    if (config->bodies_bytes_max < 2 * config->body_bytes_max) {
-        buffer_append_text(why, "bodies_bytes_max is less than two bodies of body_bytes_max");
-        return TROTH_ERROR_CONFIG;
-    }
-    struct troth_span topic = {config->kafka_topic, strlen(config->kafka_topic)};
-    const char *wrong = definition_topic_wrong(topic);
-    if (wrong != NULL) {
-        buffer_append_format(why, "kafka_topic: \"%s\" %s", config->kafka_topic, wrong);
-        return TROTH_ERROR_CONFIG;
-    }
-    if (strcmp(config->outbox, "kafka") == 0 && config->kafka_brokers[0] == '\0') {
-        buffer_append_text(why, "outbox = kafka needs kafka_brokers");
-        return TROTH_ERROR_CONFIG;
-    }
-    return check_tls(config, why);
 }
 
 enum config_outbox config_outbox(const struct config *config)

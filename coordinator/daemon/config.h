@@ -38,6 +38,7 @@ struct config {
     char *journal_unsafe; /* "refuse" or "allow" */
     uint64_t clock_difference_max_us;
     uint64_t journal_timeout_us;
+    char *node_address; /* "": made from listen */
     uint64_t lease_us;
     uint64_t lazy_delay_us;
     uint64_t retention_us;

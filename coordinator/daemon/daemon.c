@@ -118,13 +118,34 @@ static void default_name(const struct daemon *daemon, char *ret_name, size_t siz
     (void)snprintf(ret_name, size, "%s:%u", host, http_server_port(daemon->server));
 }
 
+static bool is_every_address(const char *address)
+{
+    return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
+/* How other nodes reach this one, unless it was told. */
+static void default_address(const struct daemon *daemon, char *ret_url, size_t size)
+{
+    char host[256] = "";
+    bool six = strchr(daemon->address, ':') != NULL;
+    (void)snprintf(host, sizeof host, "%s%s%s", six ? "[" : "", daemon->address, six ? "]" : "");
+    if (is_every_address(daemon->address))
+        (void)gethostname(host, sizeof host - 1);
+    (void)snprintf(ret_url, size, "%s://%s:%u", daemon->tls.server != NULL ? "https" : "http", host,
+                   http_server_port(daemon->server));
+}
+
 static int start_journal(struct daemon *daemon)
 {
-    char name[272];
+    char name[272], address[JOURNAL_NODE_TEXT_MAX];
     default_name(daemon, name, sizeof name);
+    default_address(daemon, address, sizeof address);
     const struct config *config = daemon->config;
+    bool has_address = config->node_address[0] != '\0';
     struct journal_config journal = {.conninfo = config->journal,
                                      .node = config->node[0] != '\0' ? config->node : name,
+                                     .address = has_address ? config->node_address : address,
+                                     .secret_hash = daemon->driver->node_secret_hash,
                                      .lease_us = config->lease_us,
                                      .lazy_delay_us = config->lazy_delay_us,
                                      .retention_us = config->retention_us,

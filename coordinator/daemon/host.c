@@ -41,6 +41,7 @@
 #include "recovery.h"
 #include "registry.h"
 #include "settling.h"
+#include "shards.h"
 #include "state.h"
 #include "submit.h"
 #include "table.h"
@@ -115,7 +116,7 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
     driver->outbox_mode = config_outbox(config);
     driver->random = wall_now().us | 1u;
     driver->metrics.started_at = driver_now().wall;
-    if (!allocate(driver)) {
+    if (!allocate(driver) || !shards_make_secret(driver)) {
         driver_destroy(driver);
         return TROTH_ERROR_NO_MEMORY;
     }
@@ -403,5 +404,6 @@ struct api_host driver_api_host(struct driver *driver)
                              .event_discard = events_discard,
                              .serving = driver_serving,
                              .ready = driver_ready,
+                             .nodes = shards_host_nodes,
                              .metrics = metrics_host};
 }

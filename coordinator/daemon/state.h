@@ -33,7 +33,8 @@ struct participant;
 
 struct driver;
 
-#define DRIVER_BUCKETS (1u << 16)
+#define DRIVER_BUCKETS      (1u << 16)
+#define DRIVER_SECRET_BYTES 65u /* 256 bits in hexadecimal, and a zero */
 
 LIST_HEAD(watcher_list, watcher);
 
@@ -125,6 +126,7 @@ struct driver {
     struct shard shards[TROTH_SHARDS_MAX];
     uint32_t shards_count;
     uint32_t next_shard;
+    char node_secret[DRIVER_SECRET_BYTES], node_secret_hash[DRIVER_SECRET_BYTES]; /* shards.h */
     uint32_t open;
     uint64_t open_bytes;    /* memory of open transactions (room.c) … */
     uint64_t command_bytes; /* … and of their commands that wait or are under way */

@@ -29,6 +29,7 @@
 #include "queries.h"
 #include "room.h"
 #include "seats.h"
+#include "shards.h"
 #include "state.h"
 #include "steps.h"
 #include "table.h"
@@ -115,6 +116,20 @@ static bool admit(struct driver *driver, const struct api_submit *submit,
     return submit_journal_takes(driver, problem);
 }
 
+/* Its shard is the key's; without one it takes any that is led here. */
+static bool is_led(struct driver *driver, const struct api_submit *submit,
+                   struct api_problem *problem)
+{
+    if (submit->idempotency_key.data == NULL)
+        return true;
+    uint32_t shard = driver_shard_of_key(driver, submit->idempotency_key);
+    if (shards_led(driver, shard))
+        return true;
+    bool moves = shards_changing(driver, shard);
+    api_refuse_unavailable(problem, moves ? API_WHY_SHARD_MOVES : API_WHY_SHARD_ELSEWHERE);
+    return false;
+}
+
 /* What the definition asks for must be there before anything begins. */
 static bool can_run(const struct driver *driver, const struct definition *definition,
                     struct api_problem *problem)
@@ -189,9 +204,11 @@ static bool fill_owners(struct driver *driver, struct entry *entry, const struct
 
 static bool fill_in(struct driver *driver, struct entry *entry, const struct api_submit *submit)
 {
-    uint32_t shard = submit->idempotency_key.data != NULL
-                         ? driver_shard_of_key(driver, submit->idempotency_key)
-                         : driver->next_shard++ % driver->shards_count;
+    uint32_t shard = 0;
+    if (submit->idempotency_key.data != NULL)
+        shard = driver_shard_of_key(driver, submit->idempotency_key);
+    else
+        (void)shards_any(driver, &shard);
     struct txn_now now = driver_now();
     entry->origin.began_at = now.wall;
     if (!fill_origin(entry, submit) ||
@@ -358,7 +375,7 @@ void submit_host(void *ctx, const struct api_submit *submit, api_view_fn fn, voi
             return;
         }
     }
-    if (!admit(driver, submit, &problem) ||
+    if (!is_led(driver, submit, &problem) || !admit(driver, submit, &problem) ||
         (submit->definition != NULL && !can_run(driver, submit->definition, &problem))) {
         fn(arg, &problem, NULL, false);
         return;

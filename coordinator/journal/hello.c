@@ -10,6 +10,7 @@
 #include "acquire.h"
 #include "alive.h"
 #include "clock.h"
+#include "lease.h"
 #include "session.h"
 #include "ticks.h"
 
@@ -58,6 +59,7 @@ static bool hello_take(struct journal *journal, PGresult *result)
     journal->shards = shards;
     snprintf(journal->application_name, sizeof journal->application_name,
              "troth:%s:lane:", journal->id);
+    keeper_start(journal);
     return true;
 }
 

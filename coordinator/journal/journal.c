@@ -12,6 +12,7 @@
 #include "hello.h"
 #include "lane.h"
 #include "lease.h"
+#include "nodes.h"
 #include "read.h"
 #include "state.h"
 #include "ticks.h"
@@ -62,7 +63,10 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->base = base;
     journal->conninfo = strdup(config->conninfo);
     journal->node = strdup(config->node);
-    if (journal->conninfo == NULL || journal->node == NULL)
+    journal->address = strdup(config->address != NULL ? config->address : "");
+    journal->secret_hash = strdup(config->secret_hash != NULL ? config->secret_hash : "");
+    if (journal->conninfo == NULL || journal->node == NULL || journal->address == NULL ||
+        journal->secret_hash == NULL)
         return TROTH_ERROR_NO_MEMORY;
     journal->lease_us = config->lease_us;
     journal->lazy_delay_us = config->lazy_delay_us;
@@ -128,6 +132,9 @@ void journal_destroy(struct journal *journal)
     free(journal->seqs);
     free(journal->conninfo);
     free(journal->node);
+    free(journal->address);
+    free(journal->secret_hash);
+    nodes_finish(journal);
     free(journal);
 }
 

@@ -10,6 +10,7 @@
 #include "beat.h"
 #include "clock.h"
 #include "hindrance.h"
+#include "nodes.h"
 #include "session.h"
 #include "ticks.h"
 
@@ -37,23 +38,28 @@ static void keeper_on_check(void *arg, PGresult *result)
         state_stop(journal, session_shared_why);
 }
 
-static void lease_renew(struct journal *journal)
+static void lease_ask(struct journal *journal)
 {
     struct link_params view;
-    session_check(&journal->keeper, &journal->params, keeper_on_check, journal);
-    if (journal->keeper.broken)
-        return;
     params_clear(&journal->params);
     params_uuid(&journal->params, journal->owner);
     params_int8(&journal->params, (int64_t)journal->lease_us);
-    if (!params_view(&journal->params, &view))
+    if (journal->keeper.broken || !params_view(&journal->params, &view))
         return;
     journal->lease_asked_us = clock_mono_us();
     CRASH_POINT("journal.lease.renew");
-    link_query(&journal->keeper, journal_sql_lease_hurry, NULL, NULL, NULL);
-    if (journal->keeper.broken)
-        return;
     link_query(&journal->keeper, journal_sql_lease_renew, &view, lease_on_renewed, journal);
+}
+
+/* What is held is renewed, and this node says that it lives and looks who else does. */
+static void lease_renew(struct journal *journal)
+{
+    session_check(&journal->keeper, &journal->params, keeper_on_check, journal);
+    if (!journal->keeper.broken)
+        link_query(&journal->keeper, journal_sql_lease_hurry, NULL, NULL, NULL);
+    if (journal->leased)
+        lease_ask(journal);
+    nodes_ask(journal);
     if (journal->keeper.broken)
         return;
     link_sync(&journal->keeper, NULL, NULL);
@@ -105,7 +111,7 @@ static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
     if (!state_can_write(journal)) {
         if (lease_is_due(journal, journal->hindrance_asked_us))
             hindrance_ask(journal);
-    } else if (journal->leased && lease_is_due(journal, journal->lease_asked_us)) {
+    } else if (lease_is_due(journal, journal->picture.asked_us)) {
         lease_renew(journal);
     }
 }
@@ -146,7 +152,7 @@ static void keeper_up(void *arg)
         return;
     link_sync(link, keeper_on_marked, journal);
     link_send(link);
-    if (journal->leased && state_can_write(journal))
+    if (state_can_write(journal))
         lease_renew(journal);
 }
 

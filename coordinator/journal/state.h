@@ -70,6 +70,15 @@ struct lane {
  * but their further rows are tried. */
 #define LANE_POISONED_MAX 256u
 
+/* What the keeper read of the others (nodes.c). */
+struct picture {
+    struct journal_node nodes[JOURNAL_NODES_MAX];
+    size_t count;
+    int *holders;     /* of each shard: which node has its lease; -1: none */
+    uint64_t read_us; /* when it was asked for; 0: never */
+    uint64_t asked_us;
+};
+
 struct ask; /* read.h */
 struct ask_kind;
 
@@ -91,7 +100,7 @@ struct journal {
     struct event_base *base;
     char *conninfo;
     struct resolver *resolver;
-    char *node;
+    char *node, *address, *secret_hash;
     uint64_t lease_us;
     uint64_t lazy_delay_us;
     bool unsafe;                  /* fsync and its like may be off */
@@ -136,6 +145,7 @@ struct journal {
     uint64_t lease_asked_us; /* monotonic: the renewal or acquisition under way */
     uint64_t lease_until_us; /* by our own clock, counted from the asking */
 
+    struct picture picture;
     struct lane lane;
     struct reader reader;
     struct link keeper;

@@ -2,5 +2,5 @@
 --
 -- $1  node
 prepare troth_beat (text) as
-insert into troth.node (node) values ($1)
-on conflict (node) do update set seen_at = clock_timestamp();
+insert into troth.beat (node) values ($1)
+on conflict (node) do update set beat_at = clock_timestamp();

@@ -358,6 +358,19 @@ static bool fake_ready(void *ctx, struct buffer *ret_details)
     return fake->ready;
 }
 
+static void fake_nodes(void *ctx, struct buffer *ret_list)
+{
+    const struct fake_host *fake = ctx;
+    buffer_append_format(ret_list,
+                         "{\"nodes\":[{\"name\":\"a\",\"address\":\"http://127.0.0.1:7800\","
+                         "\"version\":\"0.1.0\",\"schema\":9,"
+                         "\"started_at\":\"2026-11-21T05:34:49.112000Z\","
+                         "\"seen_at\":\"2026-11-21T05:34:50.112000Z\",\"self\":true,"
+                         "\"live\":true,\"leaving\":false,\"shards\":[%s]}],\"shards\":1,"
+                         "\"free\":[%s]}",
+                         fake->loading ? "" : "0", fake->loading ? "0" : "");
+}
+
 static void fake_metrics(void *ctx, struct buffer *ret_text)
 {
     const struct fake_host *fake = ctx;
@@ -418,6 +431,7 @@ void fake_init(struct fake_host *fake)
         .event_discard = fake_event_discard,
         .serving = fake_serving,
         .ready = fake_ready,
+        .nodes = fake_nodes,
         .metrics = fake_metrics,
     };
     fake_registry(&fake->host);

@@ -60,6 +60,16 @@ START_TEST(is_ready_or_not)
 }
 END_TEST
 
+START_TEST(tells_its_nodes)
+{
+    /* /v1/nodes says who leads what, also while the host does not serve. */
+    expect("GET", "/v1/nodes", NULL, 200, "\"shards\":[0]}],\"shards\":1,\"free\":[]}");
+    fx.fake.loading = true;
+    expect("GET", "/v1/nodes", NULL, 200, "\"shards\":[]}],\"shards\":1,\"free\":[0]}");
+    expect_problem("GET", "/v1/nodes?name=x", NULL, NULL, 400, "unknown-parameter", "name");
+}
+END_TEST
+
 START_TEST(tells_its_metrics)
 {
     /* /metrics has the host's text with the type of its format, also while the host does not serve.
@@ -134,6 +144,7 @@ Suite *router_suite(void)
     LOOP(tests, says_which_methods_there_are, wrong_methods);
     tcase_add_test(tests, is_alive);
     tcase_add_test(tests, is_ready_or_not);
+    tcase_add_test(tests, tells_its_nodes);
     tcase_add_test(tests, tells_its_metrics);
     tcase_add_test(tests, refuses_what_it_can_not_know_yet);
     tcase_add_test(tests, the_server_refuses_in_the_same_form);

@@ -88,6 +88,20 @@ uint32_t journal_shards(const struct journal *journal)
     return 4;
 }
 
+size_t journal_nodes(const struct journal *journal, const struct journal_node **ret_nodes)
+{
+    (void)journal;
+    *ret_nodes = NULL;
+    return 0;
+}
+
+const struct journal_node *journal_holder(const struct journal *journal, uint32_t shard)
+{
+    (void)journal;
+    (void)shard;
+    return NULL;
+}
+
 uint32_t journal_epoch(const struct journal *journal, uint32_t shard)
 {
     (void)journal;

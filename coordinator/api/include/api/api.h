@@ -274,9 +274,14 @@ struct api_host {
     void (*key_delete)(void *ctx, const char *name, api_done_fn fn, void *arg);
     /* Appends a JSON object, the body of /readyz: "ready" and whatever says why. true: ready. */
     bool (*ready)(void *ctx, struct buffer *ret_details);
+    /* Appends a JSON object, the body of /v1/nodes. Also while not serving. */
+    void (*nodes)(void *ctx, struct buffer *ret_list);
     /* Appends the body of /metrics, in the Prometheus text format 0.0.4. Also while not serving. */
     void (*metrics)(void *ctx, struct buffer *ret_text);
 };
+
+/* SHA-256 of a secret's text: what is kept of it. false: no memory. */
+bool api_secret_hash(struct troth_span text, uint8_t ret_hash[API_KEY_HASH_BYTES]);
 
 struct api;
 TROTH_MUST_CHECK int api_create(const struct api_host *host, struct api **ret_api);

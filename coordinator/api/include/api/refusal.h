@@ -15,6 +15,8 @@
     X(STOPS, "the coordinator stops")                                                              \
     X(OTHER_LEADS, "another node leads now")                                                       \
     X(NOT_LEADING, "this node does not lead yet")                                                  \
+    X(SHARD_MOVES, "its shard of the journal is changing hands")                                   \
+    X(SHARD_ELSEWHERE, "another node leads its shard of the journal: see /v1/nodes")               \
     X(LEASE_OVER, "this node's lease is over, another one may lead")                               \
     X(JOURNAL_SILENT, "the journal does not answer in time")                                       \
     X(JOURNAL_UNASKED, "the journal cannot be asked")                                              \

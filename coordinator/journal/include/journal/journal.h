@@ -25,7 +25,7 @@ struct event_base;
 struct journal;
 struct resolver;
 
-#define JOURNAL_SCHEMA_VERSION 8
+#define JOURNAL_SCHEMA_VERSION 9
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
@@ -96,8 +96,10 @@ struct journal_callbacks {
 
 struct journal_config {
     const char *conninfo;
-    const char *node;  /* this node's name; taking over its own lease needs no waiting */
-    uint64_t lease_us; /* length; renewed at a third, by a node that can write */
+    const char *node;        /* this node's name; taking over its own lease needs no waiting */
+    const char *address;     /* a URL by which other nodes reach this one; shown to them */
+    const char *secret_hash; /* of what it shows to a node that it passes a request on to */
+    uint64_t lease_us;       /* length; renewed at a third, by a node that can write */
     /* A write without any word for so long is unknown: it is written again, over a new connection;
      * each further wait is twice as long, up to eight times. */
     uint64_t write_timeout_us;
@@ -138,6 +140,32 @@ const char *journal_id(
     const struct journal *journal); /* 16 hex digits; "" before the first connection */
 uint32_t journal_shards(const struct journal *journal);
 uint32_t journal_epoch(const struct journal *journal, uint32_t shard);
+
+/* --- nodes: who else is there, as read with the last renewal --------------------------------- */
+
+#define JOURNAL_NODES_MAX      64u  /* more are not looked at */
+#define JOURNAL_NODE_TEXT_MAX  300u /* longer texts are cut */
+#define JOURNAL_SECRET_HEX_LEN 64u
+
+struct journal_node {
+    char name[JOURNAL_NODE_TEXT_MAX];
+    char address[JOURNAL_NODE_TEXT_MAX];
+    char version[32];
+    char secret_hash[JOURNAL_SECRET_HEX_LEN + 1];
+    uint8_t owner[16]; /* its process */
+    int32_t schema;
+    struct wall started_at, seen_at; /* by the database's clock */
+    uint32_t shards;                 /* how many it leads */
+    bool live;                       /* it said so within its lease's length */
+    bool leaving;                    /* it stops, and takes no shards */
+    bool self;
+};
+/* Those seen in the last hour, the live ones first, by name. Valid until the next turn. Empty
+ * before the first reading. */
+size_t journal_nodes(const struct journal *journal, const struct journal_node **ret_nodes);
+/* Who leads a shard. NULL: nobody does, or it is not known: the last reading is older than a
+ * lease. */
+const struct journal_node *journal_holder(const struct journal *journal, uint32_t shard);
 
 /* --- writes ---------------------------------------------------------------------------------- */
 

@@ -1,0 +1,11 @@
+/* nodes.h: this node says that it lives, and reads who else does and who leads what. */
+#ifndef JOURNAL_NODES_H
+#define JOURNAL_NODES_H
+
+#include "state.h"
+
+/* On the keeper's link, behind its renewal and before its sync. */
+void nodes_ask(struct journal *journal);
+void nodes_finish(struct journal *journal);
+
+#endif
