@@ -193,8 +193,10 @@ static void note_order(const cJSON *status)
     buffer_append_text(&text, " version ");
     text_append_item(&text, member(status, "version"));
     buffer_append_text(&text, ": first attempts prepare ");
-    bool ordered = item_is(member(prepare, "order"), "ordered");
-    buffer_append_text(&text, ordered ? "in order" : "in parallel");
+    const cJSON *order = member(prepare, "order");
+    buffer_append_text(&text, item_is(order, "ordered")   ? "in order"
+                              : item_is(order, "in_turn") ? "in parallel, one after the other"
+                                                          : "in parallel");
     if (last != NULL) {
         buffer_append_text(&text, ", ");
         text_append_item(&text, last);

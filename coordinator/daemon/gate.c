@@ -1,11 +1,13 @@
 /* gate.c: transactions of a definition that prepare in order go through its gate: so many at a
- * time as get most done (learn.h), first come first served, but that one which met a conflict goes
+ * time as get most done, or one at a time with its prepares side by side (learn.h), first come
+ * first served, but that one which met a conflict goes
  * before those that have not begun. A row that sixty sessions wait for is handed on slower by
  * PostgreSQL than one that two wait for; here a waiter costs nothing.
  *
  * Inside is who has its slots, or waits for them, until it has given them all back: by then its
- * participants have committed, or were told to abort. The order of prepares is the same for all
- * that are inside: another one waits until the gate is empty.
+ * participants have committed, or were told to abort; where they go in turn, until all its votes
+ * are there. The order of prepares is the same for all that are inside: another one waits until the
+ * gate is empty.
  *
  * Whoever is inside for much longer than they are on average waits for something of its own (a lock
  * that somebody else holds, a slow participant): it stands aside, and counts no more, so that those
@@ -41,7 +43,7 @@ static bool has_room(struct definition_slot *slot)
         slot->order_version = slot->learn.order_version;
         return true;
     }
-    return slot->order_version == slot->learn.order_version &&
+    return slot->order_version == slot->learn.order_version && !slot->learn.in_turn &&
            slot->inside.count < slot->learn.limit;
 }
 
@@ -78,6 +80,8 @@ static void let_in(struct entry *entry)
     link_last(&slot->inside, entry);
     entry->place = GATE_INSIDE;
     entry->inside_since = driver_now().mono;
+    if (slot->learn.mode != LEARN_PARALLEL)
+        entry->origin.ordered = !slot->learn.in_turn; /* of its first attempt: not begun yet */
     for (uint32_t i = 0; i < entry->txn.branches_count; i++)
         entry->branches[i].prepares_last = (slot->learn.last_steps >> i & 1u) != 0;
 }
@@ -148,6 +152,12 @@ void gate_leave(struct entry *entry)
     take_out(&slot->inside, entry);
     learn_left(&slot->learn, slot->before.first != NULL, now);
     let_in_more(slot);
+}
+
+void gate_voted(struct entry *entry)
+{
+    if (entry->place == GATE_INSIDE && entry->definition->learn.in_turn)
+        gate_leave(entry);
 }
 
 /* --- who waits for something of its own --------------------------------------------------------

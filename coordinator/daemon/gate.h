@@ -22,6 +22,8 @@ void gate_look(struct driver *driver, struct mono now);
 uint64_t gate_wait_us(const struct definition_slot *slot, struct mono now);
 /* true: it may ask for its slots now. false: it waits, and asks when it is let in. */
 bool gate_enter(struct entry *entry);
+/* All its votes are there: where they go in turn, the next one is let in. */
+void gate_voted(struct entry *entry);
 /* It has no slot any more and wants none; also when it was never inside. */
 void gate_leave(struct entry *entry);
 

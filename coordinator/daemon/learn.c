@@ -22,13 +22,16 @@ static void window_look(struct learn *learn, struct mono now)
 static void become_parallel(struct learn *learn, struct mono now)
 {
     learn->mode = LEARN_PARALLEL;
-    learn->term_us = 0;
+    learn->parallel_at = now;
     learn->window_at.us = 0;
     window_look(learn, now);
 }
 
+/* Behind a return to parallel that did not last the term is longer, too. */
 static void become_ordered(struct learn *learn, struct mono now)
 {
+    if (learn->mode == LEARN_PARALLEL && now.us > learn->parallel_at.us + LEARN_TERM_US)
+        learn->term_us = 0;
     learn->mode = LEARN_ORDERED;
     learn->term_us = learn->term_us == 0 ? LEARN_TERM_US : learn->term_us * 2;
     if (learn->term_us > LEARN_TERM_MAX_US)
@@ -51,14 +54,28 @@ static void measure_anew(struct learn *learn)
     epoch_begin(learn, learn->limit);
 }
 
-/* The limit is to be found. */
+/* One at a time and side by side, or so many in order: the order changes with it. */
+static void way_set(struct learn *learn, bool in_turn)
+{
+    uint32_t settling = learn->in_turn != in_turn ? learn->limit : 0;
+    learn->order_version += learn->in_turn != in_turn ? 1 : 0;
+    learn->in_turn = in_turn;
+    learn->way_epochs = 0;
+    epoch_begin(learn, settling);
+}
+
+/* The limit is to be found, and the way: in turn is measured first. */
 static void limit_begin(struct learn *learn)
 {
     learn->limit = learn->home = LEARN_LIMIT_START;
     learn->home_rate = 0;
     learn->climbing = true;
     learn->epochs = 0;
+    learn->turn_home = false;
+    learn->turn_rate = 0;
+    learn->way_stay = 0;
     measure_anew(learn);
+    way_set(learn, !learn->said && !learn->crossed);
 }
 
 /* One probe at a time, and not too soon behind the one before. */
@@ -186,15 +203,67 @@ static void limit_judge(struct learn *learn, uint64_t rate)
     learn->epochs = LEARN_EPOCHS_STAY - 1;
 }
 
+static uint64_t average(uint64_t rate, uint64_t of_late)
+{
+    return rate == 0 ? of_late : (rate * 3 + of_late) / 4;
+}
+
+/* Both rates are known: the faster way stays, and the longer the more often that was so. */
+static void way_judge(struct learn *learn)
+{
+    bool in_turn = is_faster(learn->turn_rate, learn->home_rate, LEARN_TURN_THOUSANDTHS);
+    bool in_vain = in_turn == learn->turn_home && learn->way_stay != 0;
+    learn->way_stay = in_vain ? learn->way_stay * 2 : LEARN_WAY_STAY;
+    if (learn->way_stay > LEARN_WAY_STAY_MAX)
+        learn->way_stay = LEARN_WAY_STAY_MAX;
+    learn->turn_home = in_turn;
+    if (in_turn && learn->home > LEARN_LIMIT_START)
+        learn->home = learn->limit = LEARN_LIMIT_START; /* where the next trial begins */
+    way_set(learn, in_turn);
+}
+
+/* An epoch in turn is over. The first comes before anything else was measured. */
+static void turn_end(struct learn *learn, uint64_t rate)
+{
+    learn->turn_rate = learn->turn_home ? average(learn->turn_rate, rate) : rate;
+    if (learn->home_rate == 0)
+        way_set(learn, false);
+    else if (!learn->turn_home)
+        way_judge(learn);
+    else if (++learn->way_epochs >= learn->way_stay)
+        way_set(learn, false);
+    else
+        epoch_begin(learn, 0);
+}
+
+/* An epoch in order is over. true: the ways are judged, or the other one is tried. */
+static bool way_look(struct learn *learn)
+{
+    if (learn->said || learn->crossed || learn->climbing)
+        return false;
+    if (learn->turn_rate != 0 && (learn->turn_home || learn->way_stay == 0))
+        way_judge(learn);
+    else if (++learn->way_epochs >= learn->way_stay)
+        way_set(learn, true);
+    else
+        return false;
+    return true;
+}
+
 static void epoch_end(struct learn *learn, uint64_t rate)
 {
+    if (learn->in_turn) {
+        turn_end(learn, rate);
+        return;
+    }
     if (learn->limit != learn->home) {
         limit_judge(learn, rate);
         limit_set(learn, learn->home);
         return;
     }
-    learn->home_rate = learn->home_rate == 0 ? rate : (learn->home_rate * 3 + rate) / 4;
-    limit_try(learn, learn->epoch_full);
+    learn->home_rate = learn->turn_home ? rate : average(learn->home_rate, rate);
+    if (!way_look(learn))
+        limit_try(learn, learn->epoch_full);
 }
 
 void learn_left(struct learn *learn, bool full, struct mono now)
@@ -243,6 +312,14 @@ static void order_change(struct learn *learn, uint64_t last_steps)
 
 void learn_order(struct learn *learn, const struct learn_steps *steps, bool alone, struct mono now)
 {
+    learn->crossed = !alone;
+    if (learn->crossed && (learn->in_turn || learn->turn_home)) {
+        learn->turn_home = false;
+        learn->turn_rate = 0;
+        way_set(learn, false);
+    }
+    if (learn->in_turn)
+        return;
     uint64_t last = learn->last_steps != 0 ? learn->last_steps : steps->last_by_name;
     uint64_t hot = hottest(learn, steps);
     uint64_t other_us = wait_at(learn, last) + learn->base_us;
@@ -261,15 +338,19 @@ void learn_order(struct learn *learn, const struct learn_steps *steps, bool alon
     }
 }
 
-bool learn_vote(struct learn *learn, uint32_t step, uint64_t took_us)
+static void took(struct learn *learn, uint64_t *step_us, uint64_t took_us)
 {
-    assert(step < TROTH_BRANCHES_MAX);
-    uint64_t *average = &learn->took_us[step];
-    took_us = took_us == 0 ? 1 : took_us;
     learn->base_us += learn->base_us / BASE_DRIFT;
     if (learn->base_us == 0 || took_us < learn->base_us)
         learn->base_us = took_us;
-    *average = *average == 0 ? took_us : (*average * (TOOK_WEIGHTS - 1) + took_us) / TOOK_WEIGHTS;
+    *step_us = *step_us == 0 ? took_us : (*step_us * (TOOK_WEIGHTS - 1) + took_us) / TOOK_WEIGHTS;
+}
+
+bool learn_vote(struct learn *learn, uint32_t step, uint64_t took_us)
+{
+    assert(step < TROTH_BRANCHES_MAX);
+    if (!learn->in_turn)
+        took(learn, &learn->took_us[step], took_us == 0 ? 1 : took_us);
     if (learn->mode == LEARN_PARALLEL || learn->said || ++learn->order_votes < LEARN_TRIAL_VOTES)
         return false;
     learn->order_votes = 0;

@@ -10,13 +10,20 @@
  *              All others go in order, for one parallel prepare among many in order costs them its
  *              whole wait for a lock
  *
- * While they go in order two more things are learnt:
+ * While they go in order three more things are learnt:
  *
- *   limit       how many go at a time: as many as get most done, found by trying more and fewer.
- * The others wait here (gate.c), in their order, and not in the database, where a row that many
- * wait for is handed on slower with each of them last_steps  where one participant's prepares wait,
- * and the others' do not, its rows are hot and theirs are not: it prepares last, so that its rows
- * are held no longer than they must be. That is tried: two hot sides look the same, for who is
+ *   in_turn     whether they go one at a time, but each with its prepares side by side: the next is
+ * let in when all votes of the one before are there. Who is let in waits for nobody but those that
+ * have all their locks, so there is no circle, and rows are held for three flushes in a row in
+ * place of four or more. Where all want the same rows that is faster, where they want different
+ * ones it is not: both are tried, and the faster stays. Only where no other definition that goes in
+ * order is over the same participants limit       how many go at a time: as many as get most done,
+ * found by trying more and fewer. The others wait here (gate.c), in their order, and not in the
+ * database, where a row that many wait for is handed on slower with each of them
+ *
+ *   last_steps  where one participant's prepares wait, and the others' do not, its rows are hot and
+ * theirs are not: it prepares last, so that its rows are held no longer than they must be. That is
+ * tried: two hot sides look the same, for who is
  * first in the order keeps all waiters to itself. Where the wait goes over to the new first one it
  * is undone, and where another definition over the same participants goes in order, too. An order
  * changes when nobody of the old one is under way any more (order_version)
@@ -45,6 +52,9 @@
 #define LEARN_CLIMB_THOUSANDTHS     1100u /* at first: faster with twice as many, and again */
 #define LEARN_MORE_THOUSANDTHS      1050u /* later: faster, and it stays with more */
 #define LEARN_FEWER_THOUSANDTHS     980u  /* no slower than that, and it stays with fewer */
+#define LEARN_TURN_THOUSANDTHS      970u  /* in turn: no slower than that, and it stays so */
+#define LEARN_WAY_STAY              6u    /* epochs before the first trial of the other way … */
+#define LEARN_WAY_STAY_MAX          24u   /* … and twice as many behind each one in vain */
 #define LEARN_TRIAL_VOTES           128u  /* between two looks at the order */
 #define LEARN_TRIAL_WAITS           4u    /* so many times the others' wait: tried last */
 #define LEARN_TRIAL_AGAIN_US        60000000u /* after one that was undone */
@@ -64,8 +74,9 @@ struct learn {
     struct mono window_at; /* when the window began */
     uint32_t begun, conflicts;
     uint64_t term_us;
-    struct mono term_at; /* ORDERED: when its term ends; PROBING: when the next probe may go */
-    bool probing;        /* a probe is under way */
+    struct mono term_at;     /* ORDERED: when its term ends; PROBING: when the next probe may go */
+    struct mono parallel_at; /* when it became so again; 0: not yet */
+    bool probing;            /* a probe is under way */
     uint32_t probes_good;
     uint64_t base_us;                     /* of the shortest prepares in order */
     uint64_t took_us[TROTH_BRANCHES_MAX]; /* average of late, of each step; 0: none yet */
@@ -78,6 +89,10 @@ struct learn {
     uint32_t settling, left; /* transactions: not counted; counted in this epoch */
     bool epoch_full;         /* others waited all the time */
     struct mono epoch_at;
+    bool in_turn;            /* now; where it is not `turn_home` a trial */
+    bool turn_home, crossed; /* crossed: another definition goes in order there, too */
+    uint64_t turn_rate;      /* of an hour; 0: not known */
+    uint32_t way_epochs, way_stay;
     uint64_t last_steps; /* 0: by name */
     uint32_t order_version, order_votes;
     bool order_tried; /* last_steps is a trial, not looked at yet */

@@ -13,6 +13,7 @@
 #include "counting.h"
 #include "definitions.h"
 #include "entry.h"
+#include "gate.h"
 #include "learn.h"
 #include "participants.h"
 #include "state.h"
@@ -93,6 +94,8 @@ void order_step(struct entry *entry, const struct metrics_mark *before)
         learn_from(entry);
     if (entry->is_probe)
         probe_look(entry, conflict);
+    if (before->state == TXN_PREPARING && entry->txn.state == TXN_DECIDING)
+        gate_voted(entry);
 }
 
 static bool has_participant(const struct definition *definition, uint32_t steps, const char *name)
@@ -161,6 +164,7 @@ void order_append(const struct definition_slot *slot, struct buffer *ret_members
     bool learnt = definition->prepare == DEFINITION_PREPARE_LEARNT;
     bool ordered =
         learnt ? learn->mode != LEARN_PARALLEL : definition->prepare == DEFINITION_PREPARE_ORDERED;
+    bool in_turn = ordered && learn->in_turn;
     if (definition->mode == DEFINITION_SAGA) {
         buffer_append_text(ret_members, "\"prepare\":null");
         return;
@@ -168,13 +172,15 @@ void order_append(const struct definition_slot *slot, struct buffer *ret_members
     buffer_append_format(ret_members,
                          "\"prepare\":{\"order\":\"%s\",\"learnt\":%s,\"conflicts\":%llu,"
                          "\"parallel\":%llu,\"ordered\":%llu",
-                         ordered ? "ordered" : "parallel", learnt ? "true" : "false",
-                         (unsigned long long)learn->conflicts_total,
+                         in_turn   ? "in_turn"
+                         : ordered ? "ordered"
+                                   : "parallel",
+                         learnt ? "true" : "false", (unsigned long long)learn->conflicts_total,
                          (unsigned long long)learn->parallel_total,
                          (unsigned long long)learn->ordered_total);
-    if (ordered && learn->limit != 0)
+    if (ordered && !in_turn && learn->limit != 0)
         buffer_append_format(ret_members, ",\"limit\":%u", learn->limit);
-    if (order_last(slot) != NULL)
+    if (!in_turn && order_last(slot) != NULL)
         buffer_append_format(ret_members, ",\"last\":\"%s\"", order_last(slot));
     buffer_append_char(ret_members, '}');
 }

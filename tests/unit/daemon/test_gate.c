@@ -100,6 +100,42 @@ START_TEST(a_pace_is_what_a_place_took_on_average)
 }
 END_TEST
 
+/* Side by side, and the next one when all votes of the one before are there, though its
+ * participants have not committed yet. */
+START_TEST(in_turn_the_next_one_is_let_in_with_the_last_vote)
+{
+    slot.learn.in_turn = true;
+    entries[0].origin.ordered = entries[1].origin.ordered = true;
+    ck_assert(gate_enter(&entries[0]));
+    ck_assert(!gate_enter(&entries[1]) && !gate_enter(&entries[2]));
+    ck_assert(!entries[0].origin.ordered);
+    gate_voted(&entries[0]);
+    ck_assert(asks(1) && !entries[1].origin.ordered && !asks(2));
+    gate_leave(&entries[0]); /* it has committed: nobody is let in for that */
+    ck_assert(!asks(2));
+    gate_leave(&entries[1]); /* it gives up */
+    ck_assert(asks(2));
+}
+END_TEST
+
+START_TEST(in_turn_and_in_order_do_not_mix)
+{
+    ck_assert(gate_enter(&entries[0]) && gate_enter(&entries[1]));
+    slot.learn.in_turn = true;
+    slot.learn.order_version++;
+    ck_assert(!gate_enter(&entries[2]));
+    gate_leave(&entries[0]);
+    ck_assert(!asks(2));
+    gate_leave(&entries[1]);
+    ck_assert(asks(2) && !entries[2].origin.ordered);
+    slot.learn.in_turn = false;
+    slot.learn.order_version++;
+    ck_assert(!gate_enter(&entries[3]));
+    gate_leave(&entries[2]);
+    ck_assert(asks(3) && entries[3].origin.ordered);
+}
+END_TEST
+
 START_TEST(who_met_a_conflict_goes_before_those_that_have_not_begun)
 {
     ck_assert(gate_enter(&entries[0]) && gate_enter(&entries[1]));
@@ -173,6 +209,8 @@ Suite *suite_gate(void)
     TCase *tcase = tcase_create("gate");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, so_many_at_a_time_first_come_first_served);
+    tcase_add_test(tcase, in_turn_the_next_one_is_let_in_with_the_last_vote);
+    tcase_add_test(tcase, in_turn_and_in_order_do_not_mix);
     tcase_add_test(tcase, who_met_a_conflict_goes_before_those_that_have_not_begun);
     tcase_add_test(tcase, how_long_one_more_would_wait_is_measured);
     tcase_add_test(tcase, a_pace_is_what_a_place_took_on_average);

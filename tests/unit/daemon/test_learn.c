@@ -32,6 +32,15 @@ static struct learn ordered(void)
     return learn;
 }
 
+/* And in order now, not in turn. */
+static struct learn in_order(void)
+{
+    struct learn learn = ordered();
+    learn.in_turn = false;
+    learn.order_version = 0;
+    return learn;
+}
+
 /* So many transactions prepare, their steps taking so long. */
 static void votes_beside(struct learn *learn, bool alone, uint32_t count, uint64_t first_us,
                          uint64_t second_us, uint64_t now_us)
@@ -50,17 +59,23 @@ static void votes(struct learn *learn, uint32_t count, uint64_t first_us, uint64
     votes_beside(learn, true, count, first_us, second_us, now_us);
 }
 
-/* A database in which one transaction takes a millisecond, `best` at a time get most done, and each
- * one more makes all of them slower. So many of them go through the gate. */
-static void go_through(struct learn *learn, uint32_t best, uint32_t count, bool full,
-                       uint64_t *now_us)
+#define TURN_US 700
+
+/* A database in which one transaction takes a millisecond, TURN_US in turn, `best` at a time get
+ * most done, and each one more makes all of them slower. So many of them go through the gate. How
+ * many of them went in turn. */
+static uint32_t go_through(struct learn *learn, uint32_t best, uint32_t count, bool full,
+                           uint64_t *now_us)
 {
+    uint32_t in_turn = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at_a_time = learn->limit < best ? learn->limit : best;
         uint64_t slower = learn->limit > best ? learn->limit - best : 0;
-        *now_us += 1000 / at_a_time + slower * 20;
+        in_turn += learn->in_turn ? 1 : 0;
+        *now_us += learn->in_turn ? TURN_US : 1000 / at_a_time + slower * 20;
         learn_left(learn, full, at(*now_us));
     }
+    return in_turn;
 }
 
 START_TEST(few_conflicts_among_many_change_nothing)
@@ -147,6 +162,65 @@ START_TEST(as_many_go_at_a_time_as_get_most_done)
 }
 END_TEST
 
+START_TEST(where_all_want_the_same_rows_they_go_in_turn_and_else_in_order)
+{
+    struct learn learn = ordered();
+    uint64_t now_us = 0;
+    ck_assert(learn.in_turn);
+    (void)go_through(&learn, 1, 2000, true, &now_us);
+    ck_assert(learn.turn_home);
+    ck_assert_uint_ge(go_through(&learn, 1, 10000, true, &now_us), 9000); /* few are trials */
+    (void)go_through(&learn, 20, 10000, true, &now_us); /* now they want different ones */
+    ck_assert(!learn.turn_home);
+    ck_assert_uint_le(go_through(&learn, 20, 10000, true, &now_us), 1000);
+    (void)go_through(&learn, 1, 10000, true, &now_us);
+    ck_assert(learn.turn_home);
+}
+END_TEST
+
+START_TEST(what_changes_from_one_way_to_the_other_waits_until_the_gate_is_empty)
+{
+    struct learn learn = ordered();
+    uint64_t now_us = 0;
+    for (uint32_t i = 0; i < 5000; i++) {
+        bool in_turn = learn.in_turn;
+        uint32_t version = learn.order_version;
+        (void)go_through(&learn, 1, 1, true, &now_us);
+        ck_assert(in_turn == learn.in_turn || version != learn.order_version);
+    }
+}
+END_TEST
+
+START_TEST(two_definitions_over_the_same_participants_do_not_go_in_turn)
+{
+    struct learn learn = ordered();
+    votes_beside(&learn, false, LEARN_TRIAL_VOTES, 1000, 1000, 0);
+    ck_assert(!learn.in_turn);
+    uint64_t now_us = 0;
+    ck_assert_uint_eq(go_through(&learn, 1, 5000, true, &now_us), 0);
+    votes(&learn, LEARN_TRIAL_VOTES, 1000, 1000, 0); /* the other one is over */
+    ck_assert_uint_gt(go_through(&learn, 1, 5000, true, &now_us), 3000);
+}
+END_TEST
+
+/* Many rows are wanted, and then not: the probes are good, and half a second later it is as before.
+ */
+START_TEST(a_return_to_parallel_that_does_not_last_makes_the_term_longer)
+{
+    struct learn learn = ordered();
+    uint64_t us = LEARN_TERM_US;
+    for (uint32_t i = 0; i < LEARN_PROBES_GOOD; i++, us += LEARN_PROBE_EVERY_US) {
+        ck_assert(learn_begin(&learn, at(us)).is_probe);
+        learn_probe_ended(&learn, LEARN_PROBE_GOOD, at(us));
+    }
+    ck_assert_int_eq(learn.mode, LEARN_PARALLEL);
+    begin_many(&learn, 8, us);
+    for (uint32_t i = 0; i < LEARN_CONFLICTS_MIN; i++)
+        learn_conflict(&learn, at(us));
+    ck_assert_uint_eq(learn.term_us, 2 * LEARN_TERM_US);
+}
+END_TEST
+
 START_TEST(more_are_tried_only_where_others_wait)
 {
     struct learn learn = ordered();
@@ -160,7 +234,7 @@ END_TEST
 
 START_TEST(the_participant_where_they_wait_prepares_last_as_a_trial)
 {
-    struct learn learn = ordered();
+    struct learn learn = in_order();
     votes(&learn, LEARN_TRIAL_VOTES, 9000, 1000, 0);
     ck_assert_uint_eq(learn.last_steps, 1);
     ck_assert_uint_eq(learn.order_version, 1);
@@ -172,7 +246,7 @@ END_TEST
 
 START_TEST(where_the_wait_goes_over_to_the_new_first_one_it_is_undone_and_not_soon_tried_again)
 {
-    struct learn learn = ordered();
+    struct learn learn = in_order();
     votes(&learn, LEARN_TRIAL_VOTES / 2, 9000, 1000, 0);
     ck_assert_uint_eq(learn.last_steps, 1);
     votes(&learn, LEARN_TRIAL_VOTES / 2, 1000, 9000, 0);
@@ -187,7 +261,7 @@ END_TEST
 
 START_TEST(two_definitions_over_the_same_participants_have_one_order)
 {
-    struct learn learn = ordered();
+    struct learn learn = in_order();
     votes_beside(&learn, false, LEARN_TRIAL_VOTES * 2, 9000, 1000, 0);
     ck_assert_uint_eq(learn.last_steps, 0);
     votes(&learn, LEARN_TRIAL_VOTES / 2, 9000, 1000, 0);
@@ -224,6 +298,10 @@ Suite *suite_learn(void)
     tcase_add_test(tcase, a_probe_that_meets_a_conflict_doubles_the_term_up_to_a_limit);
     tcase_add_test(tcase, a_probe_that_ends_otherwise_says_nothing);
     tcase_add_test(tcase, as_many_go_at_a_time_as_get_most_done);
+    tcase_add_test(tcase, where_all_want_the_same_rows_they_go_in_turn_and_else_in_order);
+    tcase_add_test(tcase, what_changes_from_one_way_to_the_other_waits_until_the_gate_is_empty);
+    tcase_add_test(tcase, two_definitions_over_the_same_participants_do_not_go_in_turn);
+    tcase_add_test(tcase, a_return_to_parallel_that_does_not_last_makes_the_term_longer);
     tcase_add_test(tcase, more_are_tried_only_where_others_wait);
     tcase_add_test(tcase, the_participant_where_they_wait_prepares_last_as_a_trial);
     tcase_add_test(
