@@ -229,6 +229,22 @@ static void look_at_growth(struct doctor *doctor, const PGresult *rows)
                "%lld%s", events, events >= 100000 ? " or more" : "");
 }
 
+static void look_at_loss(struct doctor *doctor, PGconn *connection)
+{
+    RESULT_SCOPED PGresult *rows = NULL;
+    BUFFER_SCOPED struct buffer why = {0};
+    if (!database_ask(connection, operator_sql_lost, &rows, &why)) {
+        doctor_say(doctor, LEVEL_UNSEEN, "lost rows", "journal",
+                   "trothd migrate, or look as its owner", "%.*s", (int)why.len, why.data);
+        return;
+    }
+    long long shards = cell_number(rows, 0);
+    doctor_say(doctor, alarm_if(shards > 0), "lost rows", "journal",
+               "the journal went back: trothctl tx list --parked, participant orphans; "
+               "docs/operations.md",
+               "of %lld shards%s%s", shards, shards > 0 ? ", " : " in a week", cell(rows, 1));
+}
+
 void doctor_journal(struct doctor *doctor, const char *conninfo)
 {
     DATABASE_SCOPED PGconn *connection = NULL;
@@ -253,4 +269,5 @@ void doctor_journal(struct doctor *doctor, const char *conninfo)
     doctor_say(doctor, alarm_if(!same), "whose journal", "journal",
                "this is not the journal of the coordinator that was asked", "id %s", cell(rows, 0));
     look_at_growth(doctor, rows);
+    look_at_loss(doctor, connection);
 }

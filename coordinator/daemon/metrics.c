@@ -101,6 +101,8 @@
       "Batches written again because the answer to their COMMIT was lost.")                        \
     X(JOURNAL_FORGOTTEN, "troth_journal_forgotten_total", "counter",                               \
       "Ended transactions that left the journal by age (retention).")                              \
+    X(JOURNAL_LOST, "troth_journal_lost_shards", "gauge",                                          \
+      "Shards that this node took from a journal that may have gone back: rows may be missing.")   \
     X(CLOCK, "troth_clock_difference_seconds", "gauge",                                            \
       "How far this node's wall clock is from the clock of the journal's database.")               \
     X(OUTBOX_WAITING, "troth_outbox_waiting", "gauge",                                             \
@@ -420,6 +422,7 @@ static void append_journal(struct buffer *text, const struct driver *driver)
     append(text, FAMILY_JOURNAL_BATCHES, stats.batches);
     append(text, FAMILY_JOURNAL_UNKNOWN, stats.unknown_commits);
     append(text, FAMILY_JOURNAL_FORGOTTEN, stats.forgotten);
+    append(text, FAMILY_JOURNAL_LOST, stats.lost_shards);
     append_seconds(text, FAMILY_CLOCK, (uint64_t)llabs(clock_ahead_us()));
 }
 

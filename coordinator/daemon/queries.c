@@ -236,8 +236,8 @@ static const char *from_journal(const struct inquiry *inquiry, const struct jour
     }
     if (said->found)
         return said->highest_attempt > inquiry->attempt ? "aborted" : "undecided"; /* 3 */
-    if (said->forgotten)
-        return "unknown"; /* 4: what was forgotten is never called aborted */
+    if (said->forgotten || said->lost)
+        return "unknown"; /* 4: what was forgotten, or lost, is never called aborted */
     if (parts.epoch < said->shard_epoch)
         return "aborted"; /* 5: for ever */
     /* 6: no row, same epoch: the leader is asked (again). It did not know the gtid before the

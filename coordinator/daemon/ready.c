@@ -45,11 +45,12 @@ static void append_journal(struct buffer *object, const struct driver *driver,
     append_reason(object, known ? journal_trouble(driver->journal) : NULL);
     buffer_append_format(object,
                          ",\"wrote_at\":%s,\"shards\":%u,\"rows\":%llu,\"batches\":%llu,"
-                         "\"gathered\":%u,\"gathered_bytes\":%llu,\"unknown_commits\":%llu}",
+                         "\"gathered\":%u,\"gathered_bytes\":%llu,\"unknown_commits\":%llu,"
+                         "\"lost_shards\":%u}",
                          wrote_at, driver->shards_count, (unsigned long long)stats->rows,
                          (unsigned long long)stats->batches, stats->gathered,
                          (unsigned long long)stats->gathered_bytes,
-                         (unsigned long long)stats->unknown_commits);
+                         (unsigned long long)stats->unknown_commits, stats->lost_shards);
 }
 
 static void append_outbox(struct buffer *object, const struct driver *driver)

@@ -129,14 +129,32 @@ static void acquire_on_raise(void *arg, PGresult *result)
         link_reset(&journal->lane.link);
         return;
     }
+    journal->stats.lost_shards = 0;
     for (int i = 0; i < PQntuples(result); i++) {
         uint32_t shard = (uint32_t)field_int4(result, i, 0);
 
         if (shard < journal->shards)
             epochs[shard] = (uint32_t)field_int4(result, i, 1);
+        journal->stats.lost_shards += field_bool(result, i, 2);
     }
     free(journal->epochs);
     journal->epochs = epochs;
+}
+
+/* Whether the leader before has lost something cannot be known: it may have. */
+static void acquire_say_loss(struct journal *journal)
+{
+    char line[LINK_WHY_MAX];
+    if (journal->stats.lost_shards == 0)
+        return;
+    (void)snprintf(
+        line, sizeof line,
+        "the journal may have gone back: of %u shards the leader before wrote on another "
+        "server or timeline, and not to a synchronous standby. What is undecided there "
+        "is parked (trothctl tx list --parked), and who asks for what is not there is "
+        "told unknown",
+        journal->stats.lost_shards);
+    journal->callbacks.state(journal->arg, journal->state, line);
 }
 
 /* The epochs count only when their sync is back: until then nothing is durable. */
@@ -151,6 +169,7 @@ static void acquire_on_raised(void *arg, PGresult *result)
         return;
     CRASH_POINT("journal.epoch.raised");
     alive_wrote(journal);
+    acquire_say_loss(journal);
     lease_start(journal);
     if (!journal->lane.link.broken)
         lane_prepare(journal);

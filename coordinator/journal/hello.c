@@ -11,6 +11,7 @@
 #include "alive.h"
 #include "clock.h"
 #include "lease.h"
+#include "lost.h"
 #include "session.h"
 #include "ticks.h"
 
@@ -126,7 +127,7 @@ static void hello_on_journal(void *arg, PGresult *result)
         return;
     clock_note(journal, journal->hello_asked_us, field_time(result, 0, 3));
     if (journal->epochs != NULL)
-        acquire_reclaim(journal);
+        lost_look(journal); /* reclaims, if all is there */
     else if (clock_is_right(journal))
         acquire_lease(journal);
     else

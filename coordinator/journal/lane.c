@@ -377,6 +377,18 @@ static struct journal_verdict lane_verdict(const struct row *row)
     return verdict;
 }
 
+/* It is looked for on the next connection (lost.c). */
+static void lane_acknowledged(struct journal *journal, const struct row *row)
+{
+    if (row->kind == ROW_DELETE)
+        return;
+    journal->acknowledged.any = true;
+    journal->acknowledged.gtid = row->origin.gtid;
+    journal->acknowledged.kind = (enum txn_record_kind)row->kind;
+    journal->acknowledged.attempt = row->record.attempt;
+    journal->acknowledged.step_seq = row->record.step_seq;
+}
+
 static void lane_wrote(struct journal *journal, bool struggled)
 {
     struct lane *lane = &journal->lane;
@@ -403,6 +415,8 @@ static void lane_deliver(struct journal *journal)
         struct journal_verdict verdict = lane_verdict(batch->rows[i]);
 
         fenced = fenced || verdict.verdict == TXN_FENCED;
+        if (verdict.verdict == TXN_WRITTEN)
+            lane_acknowledged(journal, batch->rows[i]);
         lane->ended += batch->rows[i]->kind == TXN_RECORD_END;
         if (batch->rows[i]->kind != ROW_DELETE)
             journal->callbacks.verdict(journal->arg, &verdict);

@@ -20,7 +20,9 @@ static void lease_on_renewed(void *arg, PGresult *result)
     if (PQresultStatus(result) != PGRES_TUPLES_OK || journal->step == STEP_STOPPED)
         return; /* asked again at the next tick */
     if (field_int8(result, 0, 0) != (int64_t)journal->shards) {
-        state_stop(journal, "another node took the lease over");
+        /* Before the lane has looked: the journal may have gone back, the lease with it. */
+        if (journal->step == STEP_READY)
+            state_stop(journal, "another node took the lease over");
         return;
     }
     CRASH_POINT("journal.lease.renewed");

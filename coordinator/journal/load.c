@@ -11,6 +11,7 @@
 #define LOAD_SHARD IMAGE_COLUMNS_COUNT
 #define LOAD_STEPS (IMAGE_COLUMNS_COUNT + 1)
 #define LOAD_MORE  (IMAGE_COLUMNS_COUNT + 2)
+#define LOAD_DOUBT (IMAGE_COLUMNS_COUNT + 3)
 
 static bool load_broke(struct journal *journal, PGresult *result)
 {
@@ -32,6 +33,7 @@ static void load_on_txns(void *arg, PGresult *result)
         int error = image_read(result, i, 0, &row);
 
         row.image.steps = field_text(result, i, LOAD_STEPS);
+        row.image.doubtful = field_bool(result, i, LOAD_DOUBT);
         if (error == TROTH_OK)
             journal->callbacks.loaded(journal->arg, &row.image);
         else

@@ -58,10 +58,12 @@ void journal_get(struct journal *journal, const troth_gtid *gtid, journal_row_fn
 #define INQUIRE_FORGOTTEN 1
 #define INQUIRE_HIGHEST   2 /* attempt of any row; null: no row */
 #define INQUIRE_IMAGE     3
+#define INQUIRE_LOST      (INQUIRE_IMAGE + IMAGE_COLUMNS_COUNT) /* an epoch */
 
 static void inquire_take(struct ask *ask, const PGresult *result)
 {
     struct journal_inquiry inquiry = {0};
+    struct troth_gtid_parts parts;
     struct journal_row row;
     if (PQntuples(result) == 0) { /* no such shard */
         ask->fn.inquiry(ask->arg, TROTH_ERROR_NOT_FOUND, NULL);
@@ -70,6 +72,8 @@ static void inquire_take(struct ask *ask, const PGresult *result)
     inquiry.shard_epoch = (uint32_t)field_int4(result, 0, INQUIRE_EPOCH);
     inquiry.forgotten =
         troth_gtid_order(&ask->gtid) <= (uint64_t)field_int8(result, 0, INQUIRE_FORGOTTEN);
+    troth_gtid_split(&ask->gtid, &parts);
+    inquiry.lost = parts.epoch <= (uint32_t)field_int4(result, 0, INQUIRE_LOST);
     inquiry.found = !PQgetisnull(result, 0, INQUIRE_HIGHEST);
     if (inquiry.found) {
         inquiry.highest_attempt = (uint32_t)field_int4(result, 0, INQUIRE_HIGHEST);

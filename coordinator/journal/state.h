@@ -136,6 +136,14 @@ struct journal {
     uint32_t *epochs;         /* NULL until raised: then one memory */
     int64_t registry_reading; /* of the registry, the last one here */
     uint64_t *seqs;
+    struct { /* the last row that was acknowledged (lost.c) */
+        bool any;
+        troth_gtid gtid;
+        enum txn_record_kind kind;
+        uint32_t attempt;
+        uint64_t step_seq;
+    } acknowledged;
+    bool below, above, kept; /* what the journal's rows are, on this connection (lost.c) */
     struct {
         bool sweep_answered, swept; /* every open one is noted */
         bool txns_done;

@@ -65,7 +65,7 @@ class Doctor(TrothTest):
                       "oldest open transaction", "clock, to the journal's database", "mixed outcomes of a week",
                       "participant answers", "fsync", "full_page_writes", "whose journal", "retention", "disk",
                       "events in the outbox", "server version", "primary", "max_prepared_transactions", "guard",
-                      "prepared transactions", "oldest prepared", "orphans", "transaction ids"):
+                      "prepared transactions", "oldest prepared", "orphans", "transaction ids", "lost rows"):
             self.assertIn(check, {check for check, _ in findings})
         table = subprocess.run([program("trothctl"), "--url", self.trothd.url, "doctor"], capture_output=True,
                                text=True, timeout=60)

@@ -9,10 +9,11 @@
 import os
 import subprocess
 
-from troth_test import Postgres, run_folder
+from troth_test import Postgres, run_folder, wait_until
 
 DISK_BYTES = 32 << 20
 CHUNK_BYTES = 1 << 16
+FOLLOWS_SECONDS_MAX = 30
 
 
 class TinyDisk:
@@ -45,10 +46,11 @@ class TinyDisk:
 
 
 class Pair:
-    """A primary and its synchronous standby: commits wait for both. The conninfo names both, in the same order for
-    ever."""
+    """A primary and its standby: commits wait for both, unless the standby is asynchronous. The conninfo names both, in
+    the same order for ever."""
 
-    def __init__(self, name):
+    def __init__(self, name, synchronous=True):
+        self.synchronous = synchronous
         # tablespaces in the cluster's folder: for TinyDisk
         self.primary, self.standby = self.clusters = [
             Postgres(f"{name}_{letter}", allow_in_place_tablespaces="on") for letter in "ab"]
@@ -67,14 +69,26 @@ class Pair:
     def rejoin(self):
         """Who is not the primary, and does not run, becomes its standby."""
         self.standby.follow(self.primary)
-        self.primary.commit_with(self.standby)
+        if self.synchronous:
+            self.primary.commit_with(self.standby)
+
+    def lag(self):
+        """The standby has all that there is, and receives nothing from here on."""
+        end = self.primary.value("postgres", "select pg_current_wal_flush_lsn()")
+        wait_until(lambda: self.standby.value("postgres", "select pg_last_wal_replay_lsn() >= %s", (end,)),
+                   FOLLOWS_SECONDS_MAX, "the standby follows")
+        self.standby.execute("postgres", "alter system set primary_conninfo = ''")
+        self.standby.execute("postgres", "select pg_reload_conf()")
+        wait_until(lambda: not self.primary.query("postgres", "select 1 from pg_stat_replication"),
+                   FOLLOWS_SECONDS_MAX, "the standby receives nothing")
 
 
 class PairedJournal:
     """A mixin for a System: the journal stands on a Pair of its own."""
 
-    def __init__(self, *arguments, tiny_disk=False, **options):
+    def __init__(self, *arguments, tiny_disk=False, synchronous=True, **options):
         super().__init__(*arguments, **options)
+        self.synchronous = synchronous
         self.tiny_disk = tiny_disk
 
     @property
@@ -82,7 +96,7 @@ class PairedJournal:
         return self.pair.primary
 
     def start_journal(self):
-        self.pair = Pair("journal")
+        self.pair = Pair("journal", self.synchronous)
         tablespace = ""
         if self.tiny_disk:
             self.disk = TinyDisk(self.journal)

@@ -1,5 +1,6 @@
 -- inquire: what a branch in doubt asks. Epoch, mark and rows in one statement, that is one snapshot
--- [INQ2STEP]. The highest attempt of any row is null where there is no row; behind it columns as image.c reads them.
+-- [INQ2STEP]. The highest attempt of any row is null where there is no row; behind it columns as image.c reads them, and the
+-- highest epoch under which rows may be missing.
 --
 -- $1  shard
 -- $2  gtid
@@ -19,7 +20,8 @@ select
     coalesce(e.failure, t.failure, d.failure),
     case when e.gtid is null then coalesce(t.state, 'open') else 'ended' end,
     coalesce(e.steps, t.steps), coalesce(e.history, t.history), coalesce(e.ended_at, t.ended_at),
-    coalesce(t.decided_at, d.decided_at), t.fallback
+    coalesce(t.decided_at, d.decided_at), t.fallback,
+    s.lost
 from troth.shard s
 left join troth.forgotten f on f.shard = s.shard
 left join troth.txn t on t.gtid = $2 and t.shard = s.shard

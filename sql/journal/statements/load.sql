@@ -2,7 +2,8 @@
 -- not looked through, and the oldest come first. A page has 1000 rows, fewer where they are large (16 MiB), one at
 -- least. Columns as image.c reads them, then the shard, what a saga's steps did, and what an operator said of a branch,
 -- in the order of their appending (text as it came, not jsonb; a two-phase commit that has not come to a decision has
--- none, and is not asked), and whether there is more behind this row: of the last one that is the page's.
+-- none, and is not asked), whether there is more behind this row: of the last one that is the page's, and whether it may
+-- have been decided all the same: its last row is of an epoch under which the journal lost some.
 --
 -- $1  gtid: behind this one
 -- $2  shard: and this
@@ -49,9 +50,15 @@ select
         from troth.record r
         where r.gtid = t.gtid and r.shard = t.shard and r.kind = 'step'
     ) end,
-    p.total >= 1000 or p.total > p.n
+    p.total >= 1000 or p.total > p.n,
+    t.epoch <= s.lost and coalesce(t.decision, d.decision) is null and t.delegated_branch = 0
+        and not exists (
+            select from troth.record r
+            where r.gtid = t.gtid and r.shard = t.shard and r.epoch > s.lost
+        )
 from p
 join troth.txn t on t.gtid = p.gtid and t.shard = p.shard
+join troth.shard s on s.shard = p.shard
 left join troth.decision d on d.gtid = t.gtid and d.shard = t.shard and d.attempt = t.attempt
 where p.n = 1 or p.bytes <= 16777216
 order by p.n;

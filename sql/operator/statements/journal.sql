@@ -6,6 +6,6 @@ select
     coalesce((
         select extract(epoch from clock_timestamp() - min(began_at))::int8 from troth.txn
     ), 0)::text,
-    (select max(forgotten) > 0 from troth.shard)::text,
+    (select coalesce(max(mark), 0) > 0 from troth.forgotten)::text,
     (select count(*) from (select 1 from troth.outbox limit 100000) o)::text,
     pg_total_relation_size('troth.txn')::text;

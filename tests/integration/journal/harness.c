@@ -188,6 +188,7 @@ static void on_loaded(void *arg, const struct txn_image *image)
     loaded->protocol = image->protocol;
     loaded->accepted = image->origin.accepted;
     loaded->delegated_branch = image->delegated_branch;
+    loaded->doubtful = image->doubtful;
     span_copy(loaded->members, sizeof loaded->members, image->members);
     span_copy(loaded->input, sizeof loaded->input, image->origin.input);
     span_copy(loaded->steps, sizeof loaded->steps, image->steps);

@@ -34,6 +34,7 @@ struct loaded {
     enum txn_protocol protocol;
     bool accepted;
     uint32_t delegated_branch;
+    bool doubtful;
     char members[512];
     char input[512];
     char steps[512];

@@ -22,7 +22,7 @@ int main(void)
 {
     Suite *suite = suite_create("journal");
     TCase *const unknown[] = {unknown_tests()};
-    TCase *const leases[] = {takeover_tests(), alive_tests()};
+    TCase *const leases[] = {takeover_tests(), alive_tests(), lost_tests()};
     TCase *const rows[] = {migrate_tests(), hosts_tests(),    footing_tests(),
                            write_tests(),   question_tests(), registry_tests(),
                            rate_tests(),    saga_tests(),     retention_tests()};

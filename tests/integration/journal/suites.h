@@ -10,6 +10,7 @@ TCase *footing_tests(void);
 TCase *write_tests(void);
 TCase *saga_tests(void);
 TCase *takeover_tests(void);
+TCase *lost_tests(void);
 TCase *unknown_tests(void);
 TCase *question_tests(void);
 TCase *registry_tests(void);

@@ -25,7 +25,7 @@ struct event_base;
 struct journal;
 struct resolver;
 
-#define JOURNAL_SCHEMA_VERSION 9
+#define JOURNAL_SCHEMA_VERSION 10
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
@@ -191,6 +191,7 @@ struct journal_stats {
     uint64_t gathered_bytes;
     uint64_t unknown_commits; /* written again because the answer was lost */
     uint64_t forgotten;       /* transactions that left by age */
+    uint32_t lost_shards;     /* taken over from a journal that may have gone back */
     bool connected;
     bool writable;        /* no write has waited for longer than write_timeout_us */
     struct wall wrote_at; /* the last write that succeeded; 0: none yet */
@@ -224,6 +225,7 @@ void journal_get(struct journal *journal, const troth_gtid *gtid, journal_row_fn
 struct journal_inquiry {
     bool found;               /* a row of any kind */
     bool forgotten;           /* at or below the shard's forgotten mark */
+    bool lost;                /* of an epoch under which rows may be missing */
     uint32_t shard_epoch;     /* now */
     struct txn_image image;   /* when found; decision is the one of the attempt asked for */
     uint32_t highest_attempt; /* when found */

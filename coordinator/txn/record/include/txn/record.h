@@ -204,6 +204,8 @@ struct txn_image {
     struct troth_span fallback; /* JSON object or absent: as the ATTEMPT record had it */
     struct troth_span steps; /* JSON array of the STEP records' objects in their order, absent when
                                 there are none */
+    bool doubtful; /* undecided here, and perhaps decided, and told, in rows that the journal lost
+                     . When loading only */
 };
 
 /* One row of the outbox: an outcome event as Kafka will get it (interfaces.md, outcome events).
