@@ -139,10 +139,10 @@ static void open_one(struct committer *committer)
 static void lane_send(struct commit_lane *lane, struct troth_reply *task)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
-    char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
+    char text[GUARD_TEXT_BYTES];
     assert(lane->task == NULL);
     guard_prepared_name(&task->call, task->call.attempt, name);
-    (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
+    guard_say_prepared("COMMIT PREPARED", name, text);
     session_unwarn(&lane->session);
     CRASH_POINT("committer.commit");
     if (PQsendQuery(lane->session.connection, text) != 1 ||

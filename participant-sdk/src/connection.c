@@ -20,6 +20,7 @@
 #define SQLSTATE_FAILED_BEFORE "25P02" /* says nothing new */
 #define SQLSTATE_READ_ONLY     "25006"
 #define LINE_BYTES             768u
+#define LOCK_TIMEOUT_TEXT      24
 
 void session_init(struct session *session, struct troth_postgres *postgres)
 {
@@ -208,15 +209,21 @@ static bool prepare_all(struct session *session)
     return prepare(session, SQL_SETTINGS, SQL_CANCEL);
 }
 
+/* What the library itself waits for locks. */
+static void lock_timeout_of(const struct session *session, char ret_text[LOCK_TIMEOUT_TEXT])
+{
+    (void)snprintf(ret_text, LOCK_TIMEOUT_TEXT, "%llu",
+                   (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
+}
+
 /* The backend's name comes with it. */
 static bool set_up(struct session *session)
 {
-    char lock_timeout[32];
+    char lock_timeout[LOCK_TIMEOUT_TEXT];
     const char *const values[] = {lock_timeout};
     PGresult *result;
     bool good;
-    (void)snprintf(lock_timeout, sizeof lock_timeout, "%llu",
-                   (unsigned long long)(session->postgres->guard_timeout_us / 1000 + 1));
+    lock_timeout_of(session, lock_timeout);
     result = PQexecPrepared(session->connection, sql_name(SQL_SET_UP), 1, values, NULL, NULL, 0);
     good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     if (good) {
@@ -294,10 +301,30 @@ bool session_is_outdated(const struct session *session)
     return session->stale || session->replaced != session->postgres->replaced;
 }
 
+/* A session that single.c has worked with has timeouts that are too short for all else. false: it
+ * is to be opened anew. */
+static bool unsettle(struct session *session)
+{
+    char lock_timeout[LOCK_TIMEOUT_TEXT];
+    const char *const values[] = {"0", lock_timeout};
+    PGresult *result;
+    bool good;
+    if (session->brief_lock_ms == 0)
+        return true;
+    lock_timeout_of(session, lock_timeout);
+    session_limit(session, 0);
+    result =
+        PQexecPrepared(session->connection, sql_name(SQL_BRIEF_SETTINGS), 2, values, NULL, NULL, 0);
+    good = PQresultStatus(result) == PGRES_TUPLES_OK;
+    PQclear(result);
+    session->brief_lock_ms = 0;
+    return good;
+}
+
 int session_open(struct session *session)
 {
     if (session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK &&
-        !session_is_outdated(session))
+        !session_is_outdated(session) && unsettle(session))
         return 0;
     return open_with(session, true);
 }
@@ -347,6 +374,7 @@ void session_close(struct session *session)
     PQfinish(session->connection); /* takes NULL */
     session->connection = NULL;
     session->stale = false;
+    session->brief_lock_ms = 0;
     while (session->queries_count > 0)
         free(session->queries[--session->queries_count]);
 }

@@ -21,6 +21,7 @@ struct troth_reply;
 /* Statements of the service's that a connection keeps prepared; others are parsed each time. */
 #define SESSION_QUERIES_MAX 256
 #define PG_SQLSTATE_LEN     5
+#define SQLSTATE_CANCELLED  "57014" /* by a statement_timeout, or by somebody */
 
 /* How an attempt to write a guard row ended. */
 enum guard_end {
@@ -65,8 +66,11 @@ struct single {
     bool listens;             /* the loop does, and the connection does not block */
     struct troth_reply *task; /* under way; NULL: none */
     const char *tag;          /* of its last statement */
+    bool brief;               /* it takes no longer than SESSION_BRIEF_MS */
+    uint32_t settles_ms;      /* it makes this the session's `brief_lock_ms`; 0: it does not */
     bool parses;              /* its statement is prepared with it, and is the last of `queries` */
     bool parsed;
+    unsigned row_at;  /* the place of its statement's result; the end's is behind it */
     unsigned results; /* so many have come */
     bool said;        /* its statement gave its row, which is kept: `output` */
     bool ended;       /* exactly the tag was answered */
@@ -98,7 +102,9 @@ struct session {
     unsigned replaced; /* postgres->replaced when it was opened */
     bool stale;        /* one of them, or the server, is of no use any more: to be opened anew */
     struct wait wait;
-    char place[24];                        /* of the row that was claimed: its ctid */
+    uint32_t brief_lock_ms; /* the session's own timeouts are single.c's: how long it waits for a
+                               lock; 0: they are as it was set up */
+    char place[24];         /* of the row that was claimed: its ctid */
     char conflict[MESSAGE_REASON_MAX + 1]; /* phase 1: the words of this round's */
     const struct troth_reply *unclaimed;   /* its guard row goes with the work's first statement */
     enum guard_end claimed;                /* how that ended, when `unclaimed` is NULL again */

@@ -24,12 +24,13 @@
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
-/* $5 request, $6 shard, $7 ordering. */
-static void add_place(struct sql_parameters *parameters, const struct troth_reply *task)
+/* $5 request, or its hash, $6 shard, $7 ordering. */
+static void add_place(struct sql_parameters *parameters, const struct troth_reply *task,
+                      struct troth_span request)
 {
     struct troth_gtid_parts parts;
     troth_gtid_split(&task->call.gtid, &parts);
-    sql_bytes(parameters, task_request(task));
+    sql_bytes(parameters, request);
     sql_int4(parameters, parts.shard);
     sql_int8(parameters, troth_gtid_order(&task->call.gtid));
 }
@@ -121,7 +122,7 @@ static void row_begin(const struct session *session, const struct troth_reply *t
     guard_timeouts_of(session, task, &row->timeouts);
     guard_prepared_name(&task->call, task->call.attempt, row->prepared);
     sql_key(&row->parameters, &task->call);
-    add_place(&row->parameters, task);
+    add_place(&row->parameters, task, task_request(task));
 }
 
 static const char *running_name(const struct guard_row *row)
@@ -129,14 +130,23 @@ static const char *running_name(const struct guard_row *row)
     return row->prepared + strlen("troth_");
 }
 
-void guard_row_behind(const struct session *session, const struct troth_reply *task,
-                      struct guard_row *ret_row)
+bool guard_row_behind(const struct troth_reply *task, struct guard_row *ret_row)
 {
-    row_begin(session, task, ret_row);
-    ret_row->settings.count = 0;
-    sql_text(&ret_row->settings, ret_row->timeouts.statement);
-    sql_text(&ret_row->settings, ret_row->timeouts.lock);
-    sql_text(&ret_row->settings, running_name(ret_row));
+    const struct troth_span hash = {(const char *)ret_row->hash, TASK_HASH_BYTES};
+    guard_prepared_name(&task->call, task->call.attempt, ret_row->prepared);
+    sql_key(&ret_row->parameters, &task->call);
+    add_place(&ret_row->parameters, task, hash);
+    return task_request_hash(task, ret_row->hash);
+}
+
+void guard_row_settings(const struct session *session, const struct troth_reply *task,
+                        struct guard_row *row)
+{
+    guard_timeouts_of(session, task, &row->timeouts);
+    row->settings.count = 0;
+    sql_text(&row->settings, row->timeouts.statement);
+    sql_text(&row->settings, row->timeouts.lock);
+    sql_text(&row->settings, running_name(row));
 }
 
 static bool send_claim(struct session *session, const struct troth_reply *task,
@@ -203,7 +213,7 @@ enum guard_end guard_claim_compensation(struct session *session, const struct tr
     assert(PQtransactionStatus(session->connection) != PQTRANS_INTRANS);
     guard_timeouts_of(session, task, &timeouts);
     sql_key(&parameters, &task->call);
-    add_place(&parameters, task);
+    add_place(&parameters, task, task_request(task));
     sql_text(&parameters, timeouts.statement);
     sql_text(&parameters, timeouts.guard);
     sql_text(&parameters, timeouts.lock);
@@ -330,14 +340,28 @@ void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
     troth_prepared_name_format(&name, ret_name);
 }
 
+void guard_say_prepared(const char *words, const char *name, char ret_text[GUARD_TEXT_BYTES])
+{
+    const size_t words_len = strlen(words), name_len = strlen(name);
+    char *at = ret_text;
+    assert(words_len + name_len + sizeof " ''" <= GUARD_TEXT_BYTES);
+    memcpy(at, words, words_len);
+    at += words_len;
+    *at++ = ' ';
+    *at++ = '\'';
+    memcpy(at, name, name_len);
+    at += name_len;
+    *at++ = '\'';
+    *at = '\0';
+}
+
 /* true: it is gone, or somebody is about to end it: look again. */
 static bool roll_back_one(struct session *session, const char *name)
 {
-    char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
+    char text[GUARD_TEXT_BYTES];
     struct sql_error error;
     enum sql_end end;
-    /* The name is ours, [0-9a-z_-] only: there is no other way to give it. */
-    (void)snprintf(text, sizeof text, "ROLLBACK PREPARED '%s'", name);
+    guard_say_prepared("ROLLBACK PREPARED", name, text);
     CRASH_POINT("branch.roll_back");
     end = session_command(session, text, "ROLLBACK PREPARED", &error);
     CRASH_POINT("branch.rolled_back");

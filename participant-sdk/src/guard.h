@@ -12,11 +12,11 @@
 #include "output.h"
 #include "session.h"
 #include "sql.h"
-
-struct troth_reply;
+#include "task.h"
 
 /* Rounds of roll back, end, try again before a command is answered `retry`. */
 #define GUARD_ROUNDS_MAX 8
+#define GUARD_TEXT_BYTES (TROTH_PREPARED_NAME_LEN_MAX + 32)
 
 /* What the functions of troth_guard say (sql/participant). */
 enum guard_verdict {
@@ -60,17 +60,21 @@ enum guard_end guard_claim(struct session *session, const struct troth_reply *ta
  * ours. false: lost. Then reads its answer; the transaction is to be rolled back unless CLAIMED. */
 bool guard_claim_send(struct session *session, const struct troth_reply *task);
 enum guard_end guard_claim_read(struct session *session);
-/* The parameters of a claim, or those of work_settings.sql and row_behind.sql; they point into it.
- */
+/* The parameters of a claim, or those of row_behind.sql and of the settings before the work; they
+ * point into it. */
 struct guard_row {
     struct sql_parameters settings;
     struct sql_parameters parameters;
     struct guard_timeouts timeouts;
+    unsigned char hash[TASK_HASH_BYTES];
     char prepared[TROTH_PREPARED_NAME_LEN_MAX + 1];
 };
 
-void guard_row_behind(const struct session *session, const struct troth_reply *task,
-                      struct guard_row *ret_row);
+/* Those of row_behind.sql. false: no memory. */
+bool guard_row_behind(const struct troth_reply *task, struct guard_row *ret_row);
+/* And those of work_settings.sql. */
+void guard_row_settings(const struct session *session, const struct troth_reply *task,
+                        struct guard_row *row);
 enum guard_end guard_claim_compensation(struct session *session, const struct troth_reply *task);
 /* Asks one of the functions in a transaction of its own, in one message. true: *ret_answer is
  * filled; guard_answer_finish() it. false: session->why. */
@@ -91,5 +95,8 @@ bool guard_roll_back_through(struct session *session, const struct troth_call *c
                              uint32_t through);
 void guard_prepared_name(const struct troth_call *call, uint32_t attempt,
                          char ret_name[TROTH_PREPARED_NAME_LEN_MAX + 1]);
+/* "COMMIT PREPARED 'troth_…'": there is no other way to give a name, which is ours,
+ * [0-9a-z_-] only. */
+void guard_say_prepared(const char *words, const char *name, char ret_text[GUARD_TEXT_BYTES]);
 
 #endif

@@ -17,7 +17,7 @@
 #include "statement.h"
 #include "task.h"
 
-static void give(struct pool *pool, const struct pg_operation *operation, struct troth_reply *task,
+static void give(struct pool *pool, struct pg_operation *operation, struct troth_reply *task,
                  void (*run)(struct session *, struct troth_reply *))
 {
     if (pool == NULL) {

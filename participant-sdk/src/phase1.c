@@ -176,9 +176,9 @@ static enum round prepare_transaction(struct session *session, struct troth_repl
                                       const struct troth_output *output)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
-    char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
+    char text[GUARD_TEXT_BYTES];
     guard_prepared_name(&task->call, task->call.attempt, name);
-    (void)snprintf(text, sizeof text, "PREPARE TRANSACTION '%s'", name);
+    guard_say_prepared("PREPARE TRANSACTION", name, text);
     CRASH_POINT("branch.prepare");
     switch (work_finish(session, &task->call, "action", output, text, "PREPARE TRANSACTION")) {
     case SQL_OK:
@@ -396,7 +396,7 @@ static void rounds_end(const struct session *session, const struct rounds *round
 /* The statement that was cut off, in a single message, says so. */
 static void out_of_time(struct session *session, struct troth_reply *task)
 {
-    const bool begun = strcmp(session->failed, "57014") == 0;
+    const bool begun = strcmp(session->failed, SQLSTATE_CANCELLED) == 0;
     const char *why = begun ? session->failed_why : "its timeout passed before it could begin";
     if (begun)
         session_complain(session, TROTH_SEVERITY_WARNING, "work_failed",

@@ -69,10 +69,10 @@ static void committed(struct session *session, struct troth_reply *task)
 static bool commit_once(struct session *session, struct troth_reply *task)
 {
     char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
-    char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
+    char text[GUARD_TEXT_BYTES];
     struct sql_error error;
     guard_prepared_name(&task->call, task->call.attempt, name);
-    (void)snprintf(text, sizeof text, "COMMIT PREPARED '%s'", name);
+    guard_say_prepared("COMMIT PREPARED", name, text);
     session_unwarn(session);
     CRASH_POINT("branch.commit");
     switch (session_command(session, text, "COMMIT PREPARED", &error)) {

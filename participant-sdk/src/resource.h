@@ -34,6 +34,7 @@ struct pg_operation {
     struct troth_postgres_operation is; /* a statement in it stands below; work runs it, too */
     void *work_arg, *undo_arg;
     struct pg_statement statement, undo;
+    uint32_t not_brief; /* loop thread: so many more of its commands are not (single.c) */
 };
 
 struct troth_postgres {

@@ -36,6 +36,12 @@
 
 /* Larger inputs, with the hash that is taken of them, go the way of functions. */
 #define INPUT_BYTES_MAX 16384u
+/* A command that may wait for locks no longer than half of this is brief: it is cut off behind it,
+ * and begun again in a transaction of its own kind. So its session need not be known by its name:
+ * who comes to end it, and does not find it, would wait as long for its row. */
+#define BRIEF_MS 250u
+/* An operation that was not brief once is not tried so for so many commands. */
+#define NOT_BRIEF 100u
 
 /* --- the connection between the loop and its thread ------------------------------------------- */
 
@@ -72,8 +78,11 @@ void single_leave(struct session *session)
 
 static void hand_over(struct session *session)
 {
-    struct troth_reply *task = session->single.task;
-    session->single.task = NULL;
+    struct single *single = &session->single;
+    struct troth_reply *task = single->task;
+    if (single->brief && strcmp(session->failed, SQLSTATE_CANCELLED) == 0)
+        task->operation->not_brief = NOT_BRIEF;
+    single->task = NULL;
     task->run = phase1_go_on;
     pool_hand_over(session, task);
 }
@@ -129,27 +138,59 @@ static bool send_statement(struct session *session, const struct pg_statement *s
            send_bound(session, name, statement->parameters.count, bound, row);
 }
 
-static bool send_end(struct session *session, const struct troth_reply *task)
+static bool send_end(struct session *session, const struct troth_reply *task, const char *name)
 {
-    char name[TROTH_PREPARED_NAME_LEN_MAX + 1];
-    char text[TROTH_PREPARED_NAME_LEN_MAX + 32];
+    char text[GUARD_TEXT_BYTES];
     if (task->call.op == TROTH_OP_EXECUTE)
         return session_send_text(session, "COMMIT");
-    guard_prepared_name(&task->call, task->call.attempt, name);
-    (void)snprintf(text, sizeof text, "PREPARE TRANSACTION '%s'", name);
+    guard_say_prepared("PREPARE TRANSACTION", name, text);
     return session_send_text(session, text);
+}
+
+/* The session keeps its timeouts from one brief command to the next: as long for a lock as this one
+ * may wait, or up to an eighth less. */
+static bool send_brief_settings(struct session *session, uint32_t lock_ms)
+{
+    const uint32_t is_ms = session->brief_lock_ms;
+    struct sql_parameters settings = {.count = 0};
+    char statement[16], lock[16];
+    if (is_ms != 0 && is_ms <= lock_ms && is_ms >= lock_ms - lock_ms / 8)
+        return true;
+    session->single.settles_ms = lock_ms;
+    (void)snprintf(statement, sizeof statement, "%u", BRIEF_MS);
+    (void)snprintf(lock, sizeof lock, "%u", lock_ms);
+    sql_text(&settings, statement);
+    sql_text(&settings, lock);
+    return session_send(session, SQL_BRIEF_SETTINGS, &settings);
+}
+
+static bool send_settings(struct session *session, const struct troth_reply *task,
+                          struct guard_row *row)
+{
+    struct single *single = &session->single;
+    const uint64_t lock_ms = guard_lock_left_us(session, task) / 1000 + 1;
+    single->brief = task->operation->not_brief == 0 && lock_ms <= BRIEF_MS / 2 &&
+                    task_left_us(task) >= BRIEF_MS * UINT64_C(1000);
+    if (single->brief)
+        return send_brief_settings(session, (uint32_t)lock_ms);
+    if (task->operation->not_brief > 0)
+        task->operation->not_brief--;
+    guard_row_settings(session, task, row);
+    return session_send(session, SQL_WORK_SETTINGS, &row->settings);
 }
 
 /* false: nobody knows what has left. An idle connection takes so little at once. */
 static bool send_all(struct session *session, const struct troth_reply *task,
-                     const struct pg_bound *bound)
+                     const struct pg_bound *bound, struct guard_row *row)
 {
-    struct guard_row row;
-    guard_row_behind(session, task, &row);
-    return session_pipeline_begin(session) && session_send(session, SQL_BEGIN, NULL) &&
-           session_send(session, SQL_WORK_SETTINGS, &row.settings) &&
-           send_statement(session, &task->operation->statement, bound, &row.parameters) &&
-           send_end(session, task) && session_pipeline_send(session) &&
+    struct single *single = &session->single;
+    if (!session_pipeline_begin(session) || !session_send(session, SQL_BEGIN, NULL) ||
+        !send_settings(session, task, row) ||
+        !send_statement(session, &task->operation->statement, bound, &row->parameters))
+        return false;
+    single->row_at =
+        1u + (!single->brief || single->settles_ms != 0 ? 1u : 0u) + (single->parses ? 1u : 0u);
+    return send_end(session, task, row->prepared) && session_pipeline_send(session) &&
            PQflush(session->connection) == 0;
 }
 
@@ -160,18 +201,20 @@ static const char *what_ends(unsigned executes)
 }
 #endif
 
-static void begin(struct session *session, struct troth_reply *task, const struct pg_bound *bound)
+static void begin(struct session *session, struct troth_reply *task, const struct pg_bound *bound,
+                  struct guard_row *row)
 {
     struct single *single = &session->single;
     single->task = task;
     single->tag = task->call.op == TROTH_OP_EXECUTE ? "COMMIT" : "PREPARE TRANSACTION";
     single->parses = single->parsed = single->said = single->ended = false;
-    single->over = single->lost = false;
-    single->results = 0;
+    single->over = single->lost = single->brief = false;
+    single->results = single->row_at = 0;
+    single->settles_ms = 0;
     buffer_clear(&single->output);
     session_unwarn(session);
     CRASH_POINTS("single.begin", what_ends, 2, task->call.op == TROTH_OP_EXECUTE);
-    single->lost = !send_all(session, task, bound);
+    single->lost = !send_all(session, task, bound, row);
     CRASH_POINTS("single.sent", what_ends, 2, task->call.op == TROTH_OP_EXECUTE);
     session_limit_work(session);
     if (single->lost)
@@ -214,11 +257,12 @@ bool single_run(struct troth_postgres *postgres, struct troth_reply *task)
 {
     struct pg_bound bound = {.values = {NULL}};
     struct session *session = NULL;
-    if (is_plain(postgres, task) &&
+    struct guard_row row;
+    if (is_plain(postgres, task) && guard_row_behind(task, &row) &&
         pg_bind(&task->operation->statement.parameters, &task->call, &bound) == PG_BIND_DONE)
         session = lend(postgres, task);
     if (session != NULL)
-        begin(session, task, &bound);
+        begin(session, task, &bound, &row);
     buffer_finish(&bound.texts);
     return session != NULL;
 }
@@ -240,8 +284,11 @@ static void take_row(struct session *session, const PGresult *result)
 static void take_end(struct session *session, PGresult *result)
 {
     struct sql_error error;
-    session->single.ended = session_judge(session, result, &error) == SQL_OK &&
-                            strcmp(PQcmdStatus(result), session->single.tag) == 0;
+    struct single *single = &session->single;
+    single->ended = session_judge(session, result, &error) == SQL_OK &&
+                    strcmp(PQcmdStatus(result), single->tag) == 0;
+    if (single->ended && single->settles_ms != 0)
+        session->brief_lock_ms = single->settles_ms;
 }
 
 static void take(struct session *session, PGresult *result)
@@ -252,11 +299,11 @@ static void take(struct session *session, PGresult *result)
         single->over = true;
     else if (session_is_over(result))
         single->lost = true;
-    else if (at == 2 && single->parses)
+    else if (single->parses && at + 1 == single->row_at)
         single->parsed = PQresultStatus(result) == PGRES_COMMAND_OK;
-    else if (at == (single->parses ? 3u : 2u))
+    else if (at == single->row_at)
         take_row(session, result);
-    else if (at == (single->parses ? 4u : 3u))
+    else if (at == single->row_at + 1)
         take_end(session, result);
 }
 

@@ -26,6 +26,7 @@ static const struct {
     [SQL_COMMIT] = {"troth_commit", "COMMIT"},
     [SQL_SETTINGS] = FILE_NAMED(settings),
     [SQL_WORK_SETTINGS] = FILE_NAMED(work_settings),
+    [SQL_BRIEF_SETTINGS] = FILE_NAMED(brief_settings),
     [SQL_CLAIM] = FILE_NAMED(claim),
     [SQL_CLAIM_OR_FAIL] = FILE_NAMED(claim_or_fail),
     [SQL_CLAIM_COMPENSATION] = FILE_NAMED(claim_compensation),

@@ -2,6 +2,8 @@
 #include "task.h"
 
 #include <assert.h>
+#include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,4 +79,24 @@ struct troth_span task_request(const struct troth_reply *task)
     const size_t name = strlen(task->call.operation) + 1;
 
     return (struct troth_span){task->call.operation, name + task->call.input.len};
+}
+
+/* --- the hash of a request -------------------------------------------------------------------- */
+
+static EVP_MD *sha256; /* found once: looking for it takes longer than the hash does */
+
+static void find_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+bool task_request_hash(const struct troth_reply *task, unsigned char ret_hash[TASK_HASH_BYTES])
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const struct troth_span request = task_request(task);
+    unsigned len = 0;
+    (void)pthread_once(&once, find_sha256); /* cannot fail with these arguments */
+    return sha256 != NULL &&
+           EVP_Digest(request.data, request.len, ret_hash, &len, sha256, NULL) == 1 &&
+           len == TASK_HASH_BYTES;
 }

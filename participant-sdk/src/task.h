@@ -7,6 +7,9 @@
 #include <troth/participant.h>
 #include <wire/message.h>
 
+/* SHA-256 */
+#define TASK_HASH_BYTES 32
+
 struct mailbox;
 struct pg_operation;
 struct inbound;
@@ -26,7 +29,7 @@ struct troth_reply {
     struct mailbox *mailbox;
     /* For the PostgreSQL resource: what runs it on which registered operation. */
     void (*run)(struct session *session, struct troth_reply *task);
-    const struct pg_operation *operation;
+    struct pg_operation *operation;
     struct result result; /* filled by the reply; spans point into `answer` */
     const char
         *complaint; /* static: what is wrong with the output that it was given; NULL: nothing */
@@ -41,6 +44,8 @@ void task_destroy(struct troth_reply *task);
 
 /* What the guard takes the hash of: operation, a zero byte, input. */
 struct troth_span task_request(const struct troth_reply *task);
+/* That hash, as the database would take it. false: no memory. */
+bool task_request_hash(const struct troth_reply *task, unsigned char ret_hash[TASK_HASH_BYTES]);
 
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t task_now_us(void);

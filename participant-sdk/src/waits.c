@@ -32,7 +32,6 @@
 #include "task.h"
 
 #define SQLSTATE_LOCK_TIMEOUT "55P03"
-#define SQLSTATE_CANCELLED    "57014"
 #define TICK_US               100000u
 #define LOOK_AFTER_US         UINT64_C(500000) /* or half of the time that it may wait, */
 #define LOOK_LEAST_US         UINT64_C(250000) /* which is no less: others are soon told anyway */
@@ -254,6 +253,22 @@ static bool is_own(const struct wait *wait, const struct holder *holder)
     return holder->ours && troth_gtid_equal(&wait->gtid, &holder->gtid);
 }
 
+/* Under the lock. A session of this process that the database does not know by its branch's name
+ * (single.c). */
+static void know_own(const struct waits *waits, struct holder *holder)
+{
+    const struct session *session;
+    int pid = 0;
+    if (holder->ours || sscanf(holder->words, "pid %d,", &pid) != 1)
+        return;
+    session = find(waits, pid);
+    if (session == NULL)
+        return;
+    holder->ours = true;
+    holder->gtid = session->wait.gtid;
+    holder->attempt = session->wait.attempt;
+}
+
 /* A session of ours that holds the lock works, and ends by itself; one of somebody else's may hold
  * it for as long as it likes. What an earlier attempt of its own has left is nobody's to name: a
  * blocker of the same gtid is another step of this attempt [OWNLOCK]. */
@@ -370,6 +385,7 @@ static void by_age(struct waits *waits, struct session *asking, const PGresult *
         pthread_mutex_lock(&waits->lock);
         session = find(waits, holder.waiter);
         if (session != NULL && !session->wait.ended) {
+            know_own(waits, &holder);
             keep_holder(&session->wait, &holder, task_now_us());
             if (gives_way_to(&session->wait, &holder)) {
                 end_wait(asking, session,

@@ -29,7 +29,7 @@ LAYERS = {
     "participant-sdk/resolve": [*BASE, "resolve/", "event2/", "ares.h"],
     "participant-sdk/hosts": [*BASE, "hosts/", "libpq-fe.h"],
     "participant-sdk/http": [*BASE, "http/", "resolve/", "event2/", "llhttp.h", "openssl/"],
-    "participant-sdk/src": [*WIRE, "http/", "resolve/", "hosts/", "event2/", "libpq-fe.h"],
+    "participant-sdk/src": [*WIRE, "http/", "resolve/", "hosts/", "event2/", "libpq-fe.h", "openssl/"],
     "participant-sdk/postgres": [*BASE, "faults/", "event2/", "libpq-fe.h"],
     "participant-sdk/examples": ["troth/", "event2/", "libpq-fe.h"],
     "coordinator/txn/record": [*PURE, "wire/", "txn/record.h"],

@@ -22,7 +22,9 @@
  * until half of them are free for others.
  *
  * While a session works on a branch its application_name is that name without "troth_": it is seen
- * in pg_stat_activity, and in the server's log where log_line_prefix has %a.
+ * in pg_stat_activity, and in the server's log where log_line_prefix has %a. Not while a statement
+ * is brief: one that may wait for locks no longer than an eighth of a second, for its first quarter
+ * of a second.
  *
  * Nothing waits for the database without an end, however silent that is (a hung server, proxy or
  * standby): answer_timeout_us, work_timeout_us and stop_timeout_us below. A connection that is cut

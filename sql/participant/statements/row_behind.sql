@@ -8,14 +8,14 @@
 -- In front of these stand the statement's own parameters: $1 becomes the first behind them.
 --
 -- $1 journal  $2 gtid  $3 branch  $4 attempt
--- $5 the request: operation, a zero byte, input
+-- $5 SHA-256 of the request: operation, a zero byte, input
 -- $6 shard, $7 ordering: of the gtid
 prepare troth_row_behind (text, uuid, integer, integer, bytea, integer, bigint) as
 with work as (
 table troth_guard.version
 )
 insert into troth_guard.guard (journal, gtid, branch, kind, attempt, state, request, shard, ordering, output)
-select $1::text, $2::uuid, $3::integer, 'action', $4::integer, 'done', sha256($5::bytea), $6::integer, $7::bigint,
+select $1::text, $2::uuid, $3::integer, 'action', $4::integer, 'done', $5::bytea, $6::integer, $7::bigint,
        (select row_to_json(work)::text from work)
 returning output,
           1 / (output is not null

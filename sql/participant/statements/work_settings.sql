@@ -1,5 +1,6 @@
--- Behind BEGIN, before work whose guard row comes behind it (row_behind.sql): a statement's own timeout begins with it, so
--- that it cannot set it. And the session is known by its branch's name from here on (0004_running.sql, say_running()).
+-- Behind BEGIN, before work whose guard row comes behind it (row_behind.sql), where it may take its time (brief_settings.sql
+-- is for what may not): a statement's own timeout begins with it, so that it cannot set it. And the session is known by its
+-- branch's name from here on (0004_running.sql, say_running()).
 --
 -- $1 statement_timeout of the work, in milliseconds; 0: none
 -- $2 lock_timeout, for rows of the business and the guard row

@@ -245,6 +245,88 @@ START_TEST(its_session_has_a_name_and_times_before_it_works)
 }
 END_TEST
 
+/* What may wait for locks only briefly, as a parallel prepare does, is short instead. */
+START_TEST(a_brief_one_has_times_and_needs_no_name)
+{
+    struct said said;
+    int again;
+    warm_up(1);
+    for (again = 0; again < 2; again++) {
+        said = ASK(.op = OP_EXECUTE, .operation = "around", .counter = 1u + (uint32_t)again,
+                   .input = "{}", .timeout = "60000", .lock_wait_ms = 100u + 20u * (uint32_t)again);
+        ck_assert_int_eq(said.result, RESULT_DONE);
+        ck_assert_msg(strstr(said.output, JOURNAL "_") == NULL, "%s", said.output);
+        ck_assert_msg(strstr(said.output, "\"bounded\":true") != NULL, "%s", said.output);
+        ck_assert_msg(strstr(said.output, again == 0 ? "\"100ms\"" : "\"120ms\"") != NULL ||
+                          strstr(said.output, again == 0 ? "\"101ms\"" : "\"121ms\"") != NULL,
+                      "%s", said.output);
+    }
+}
+END_TEST
+
+/* The query that counts the sessions which are known by the name of the first branch. */
+static void named_session(const char *and_so, char *ret_sql, size_t cap)
+{
+    char gtid[TROTH_GTID_TEXT_LEN + 1];
+    const troth_gtid of = rig_gtid(1);
+    troth_gtid_format(&of, gtid);
+    (void)snprintf(ret_sql, cap,
+                   "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" JOURNAL
+                   "_%s_1_1'%s",
+                   gtid, and_so);
+}
+
+static void assert_aborted_by_another_process(void)
+{
+    char sql[256], gtid[TROTH_GTID_TEXT_LEN + 1];
+    const troth_gtid of = rig_gtid(1);
+    troth_gtid_format(&of, gtid);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT verdict FROM troth_guard.abort('" JOURNAL "', '%s', 1, 1)", gtid);
+    ck_assert_str_eq(rig_sql(&rig, sql), "aborted");
+}
+
+/* So it is found, and ended, by another process that comes to abort it. */
+START_TEST(one_that_turns_out_not_to_be_brief_begins_again_with_its_name)
+{
+    char sql[256];
+    struct said said;
+    int fd;
+    warm_up(1);
+    fd = rig_send(&rig, (struct ask){.op = OP_PREPARE,
+                                     .operation = "sleep",
+                                     .counter = 1,
+                                     .input = "{}",
+                                     .lock_wait_ms = 100,
+                                     .timeout = "60000"});
+    named_session(" AND wait_event = 'PgSleep'", sql, sizeof sql);
+    rig_until(&rig, sql, "1");
+    assert_aborted_by_another_process();
+    said = rig_hear(fd);
+    assert_refused(said, "aborted");
+}
+END_TEST
+
+/* In its own process it is ended at once, as soon as it is aborted. */
+START_TEST(a_brief_one_is_ended_by_its_own_process)
+{
+    struct said said;
+    int fd;
+    warm_up(1);
+    fd = rig_send(&rig, (struct ask){.op = OP_PREPARE,
+                                     .operation = "sleep",
+                                     .counter = 1,
+                                     .input = "{}",
+                                     .lock_wait_ms = 100,
+                                     .timeout = "60000"});
+    rig_until(&rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "1");
+    said = ASK(.op = OP_ABORT, .operation = "sleep", .counter = 1);
+    ck_assert_int_eq(said.state, BRANCH_IS_ABORTED);
+    ck_assert_int_ne(rig_hear(fd).result, RESULT_VOTE);
+    rig_until(&rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "0");
+}
+END_TEST
+
 #define ONE_FROM_1 "{\"from\":{\"account\":1},\"amount\":1}"
 
 /* Another process of the participant has prepared the very same call. */
@@ -282,13 +364,11 @@ END_TEST
  * works is ended, and what it does is nothing. */
 START_TEST(an_abort_by_another_process_before_the_row)
 {
-    char sql[256], gtid[TROTH_GTID_TEXT_LEN + 1];
-    const troth_gtid of = rig_gtid(1);
+    char sql[256];
     PGconn *holder = rig_session(&rig);
     struct said said;
     int fd;
     warm_up(_i);
-    troth_gtid_format(&of, gtid);
     session_run_sql(holder, "BEGIN; SELECT FROM account WHERE id = 1 FOR UPDATE");
     fd = rig_send(&rig, (struct ask){.op = OP_EXECUTE,
                                      .operation = "pay",
@@ -296,14 +376,9 @@ START_TEST(an_abort_by_another_process_before_the_row)
                                      .input = ONE_FROM_1,
                                      .lock_wait_ms = 20000,
                                      .timeout = "60000"});
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" JOURNAL
-                   "_%s_1_1' AND wait_event_type = 'Lock'",
-                   gtid);
+    named_session(" AND wait_event_type = 'Lock'", sql, sizeof sql);
     rig_until(&rig, sql, "1");
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT verdict FROM troth_guard.abort('" JOURNAL "', '%s', 1, 1)", gtid);
-    ck_assert_str_eq(rig_sql(&rig, sql), "aborted");
+    assert_aborted_by_another_process();
     said = rig_hear(fd); /* while the lock is held still */
     assert_refused(said, "aborted");
     session_run_sql(holder, "ROLLBACK");
@@ -430,6 +505,9 @@ TCase *statement_tests(void)
     tcase_add_loop_test(tests, a_warning_of_its_own_says_nothing_of_its_end, 0, 2);
     tcase_add_loop_test(tests, what_is_cut_off_says_that_it_had_begun, 0, 2);
     tcase_add_loop_test(tests, its_session_has_a_name_and_times_before_it_works, 0, 2);
+    tcase_add_test(tests, a_brief_one_has_times_and_needs_no_name);
+    tcase_add_test(tests, one_that_turns_out_not_to_be_brief_begins_again_with_its_name);
+    tcase_add_test(tests, a_brief_one_is_ended_by_its_own_process);
     tcase_add_loop_test(tests, a_call_that_another_process_has_prepared_is_a_yes, 0, 3);
     tcase_add_loop_test(tests, the_same_call_while_it_works_is_to_be_tried_again, 0, 2);
     tcase_add_loop_test(tests, an_abort_by_another_process_before_the_row, 0, 2);
