@@ -233,6 +233,12 @@ bool http_exchange_uid(const struct http_exchange *exchange, uint32_t *ret_uid)
     return true;
 }
 
+const char *http_exchange_names(const struct http_exchange *exchange)
+{
+    struct tls_session *tls = exchange->conn->conn.transport.tls;
+    return tls != NULL ? tls_session_names(tls) : "";
+}
+
 /* A connection's client stays who it is, so only the first request asks the kernel. */
 void http_exchange_client(const struct http_exchange *exchange, char ret_text[HTTP_CLIENT_TEXT_MAX])
 {

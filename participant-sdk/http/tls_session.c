@@ -36,7 +36,9 @@ struct tls_session {
     bool is_open;  /* the handshake is done */
     bool is_known; /* that what came first is no plain HTTP */
     bool has_ended;
-    int failed; /* an errno, for good */
+    int failed;          /* an errno, for good */
+    struct buffer names; /* once somebody asked */
+    bool has_names;
     char why[TLS_WHY_MAX];
 };
 
@@ -150,6 +152,7 @@ void tls_session_destroy(struct tls_session *session)
     if (session == NULL)
         return;
     SSL_free(session->ssl);
+    buffer_finish(&session->names);
     buffer_finish(&session->out);
     free(session);
 }
@@ -383,4 +386,77 @@ void tls_session_end(struct tls_session *session, int fd)
         SSL_shutdown(session->ssl) >= 0)
         (void)tls_session_push(session, fd);
     ERR_clear_error();
+}
+
+/* --- whose certificate ------------------------------------------------------------------------ */
+
+static void append_name(struct buffer *names, const char *kind, const unsigned char *text, int len)
+{
+    for (int i = 0; i < len; i++)
+        if (text[i] < ' ' || text[i] == 0x7f)
+            return;
+    if (len <= 0)
+        return;
+    buffer_append_text(names, kind);
+    buffer_append(names, text, (size_t)len);
+    buffer_append_char(names, '\n');
+}
+
+static const char *kind_of(const GENERAL_NAME *name)
+{
+    switch (name->type) {
+    case GEN_DNS:
+        return "DNS:";
+    case GEN_URI:
+        return "URI:";
+    case GEN_EMAIL:
+        return "email:";
+    default: /* OpenSSL's numbers: addresses, directory names and others are nobody's name here */
+        return NULL;
+    }
+}
+
+static void append_alternatives(struct buffer *names, X509 *certificate)
+{
+    GENERAL_NAMES *list = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(list); i++) { /* -1 of NULL */
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(list, i);
+        const char *kind = kind_of(name);
+        if (kind != NULL)
+            append_name(names, kind, ASN1_STRING_get0_data(name->d.ia5),
+                        ASN1_STRING_length(name->d.ia5));
+    }
+    GENERAL_NAMES_free(list);
+}
+
+static void append_common(struct buffer *names, X509 *certificate)
+{
+    const X509_NAME *subject = X509_get_subject_name(certificate);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    unsigned char *text = NULL;
+    if (at < 0)
+        return;
+    int len =
+        ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    append_name(names, "CN:", text, len);
+    OPENSSL_free(text);
+}
+
+const char *tls_session_names(struct tls_session *session)
+{
+    if (!session->is_open)
+        return "";
+    if (!session->has_names) {
+        X509 *certificate = SSL_get1_peer_certificate(session->ssl);
+        session->has_names = true;
+        if (certificate != NULL && SSL_get_verify_result(session->ssl) == X509_V_OK) {
+            append_alternatives(&session->names, certificate);
+            if (session->names.len == 0)
+                append_common(&session->names, certificate);
+        }
+        X509_free(certificate);
+        ERR_clear_error();
+    }
+    const char *names = buffer_text(&session->names);
+    return names != NULL ? names : "";
 }

@@ -46,5 +46,9 @@ void tls_session_end(struct tls_session *session, int fd);
 /* The other side has said so. */
 bool tls_session_has_ended(const struct tls_session *session);
 const char *tls_session_why(const struct tls_session *session);
+/* The names in the certificate that the other side has shown and that was verified: "DNS:a.b",
+ * "URI:spiffe://a/b", "email:a@b", a line each; "CN:a" where it has none of these. "": it has shown
+ * none, or no memory. What holds a control character is left out. Valid as long as the session. */
+const char *tls_session_names(struct tls_session *session);
 
 #endif

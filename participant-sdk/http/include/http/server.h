@@ -105,6 +105,10 @@ void http_exchange_client(const struct http_exchange *exchange,
                           char ret_text[HTTP_CLIENT_TEXT_MAX]);
 /* Whose process is at the other end of a unix-domain socket; false: of another one. */
 bool http_exchange_uid(const struct http_exchange *exchange, uint32_t *ret_uid);
+/* The names in the client's certificate, which who may sign it has signed: "DNS:a.b",
+ * "URI:spiffe://a/b", "email:a@b", a line each; "CN:a" where it has none of these. "": it has shown
+ * none. Valid as long as the exchange. */
+const char *http_exchange_names(const struct http_exchange *exchange);
 /* A percent-decoded query parameter appended to ret_value; false when absent or badly encoded. */
 bool http_exchange_parameter(const struct http_exchange *exchange, const char *name,
                              struct buffer *ret_value);
