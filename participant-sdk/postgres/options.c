@@ -59,6 +59,12 @@ static const struct key keys[] = {
     TEXT(tls_clients, "required",
          "any, optional, required: whether who connects shows a certificate that tls_ca has "
          "signed (without tls_ca: any)"),
+    TEXT(token_file, "",
+         "file with tokens, one a line, of which the coordinator must show one (its registration "
+         "names the file that it has it from: trothctl participant add --token-file)"),
+    TEXT(coordinators, "",
+         "names, of which the coordinator's certificate must have one, several separated by "
+         "commas: DNS:trothd.internal, URI:spiffe://… (none: any that tls_ca has signed)"),
     TEXT(journals, "",
          "ids of the journals that are served, several separated by commas (none: any; GET /readyz "
          "of trothd says its own)"),
@@ -263,6 +269,19 @@ static bool parse_journals(struct options *options)
     return true;
 }
 
+/* The names stay in a copy that lives as long as the process. */
+static bool parse_coordinators(struct options *options)
+{
+    char *rest = strdup(options->coordinators), *name;
+    size_t i = 0;
+    while ((name = strsep(&rest, ",")) != NULL && *options->coordinators != '\0') {
+        if (i == COORDINATORS_MAX || strchr(name, ':') == NULL)
+            return false;
+        options->coordinator_list[i++] = name + strspn(name, " ");
+    }
+    return true;
+}
+
 /* The choices are "|a|b|". */
 static bool among(const char *value, const char *choices)
 {
@@ -304,6 +323,12 @@ static void check(struct options *options)
     else if (!parse_journals(options))
         wrong =
             "journals: at most 8 ids of journals, of 16 hexadecimal digits each, between commas";
+    else if (!parse_coordinators(options))
+        wrong = "coordinators: at most 16 names of a certificate between commas, as "
+                "DNS:trothd.internal, URI:…, email:… or CN:…";
+    else if (options->coordinators[0] != '\0' &&
+             (options->tls_ca[0] == '\0' || strcmp(options->tls_clients, "any") == 0))
+        wrong = "coordinators: needs tls_certificate and tls_ca, and tls_clients that is not any";
     if (wrong != NULL) {
         (void)fprintf(stderr, "troth-postgres: %s\n", wrong);
         exit(EXIT_USAGE);

@@ -15,6 +15,8 @@ enum exit_status {
     EXIT_UNREACHABLE = 3 /* no database to look at */
 };
 
+#define COORDINATORS_MAX 16
+
 enum mode { MODE_RUN, MODE_CHECK, MODE_MIGRATE };
 
 struct options {
@@ -25,12 +27,15 @@ struct options {
     char address[INET6_ADDRSTRLEN]; /* of `listen` */
     uint16_t port;
     const char *base;
-    const char *coordinator;                        /* "": none */
-    const char *api_key_file;                       /* "": none */
-    const char *resolver;                           /* "": resolv.conf's */
-    const char *insecure;                           /* "no", "yes" */
-    const char *tls_certificate, *tls_key, *tls_ca; /* "": none */
-    const char *tls_clients;                        /* "any", "optional", "required" */
+    const char *coordinator;                            /* "": none */
+    const char *api_key_file;                           /* "": none */
+    const char *resolver;                               /* "": resolv.conf's */
+    const char *insecure;                               /* "no", "yes" */
+    const char *tls_certificate, *tls_key, *tls_ca;     /* "": none */
+    const char *tls_clients;                            /* "any", "optional", "required" */
+    const char *token_file;                             /* "": none */
+    const char *coordinators;                           /* names, between commas; "": any */
+    const char *coordinator_list[COORDINATORS_MAX + 1]; /* those; NULL at the end */
     const char *journals;
     char journal_ids[TROTH_JOURNALS_MAX][TROTH_JOURNAL_ID_LEN + 1]; /* of `journals` */
     const char *journal_list[TROTH_JOURNALS_MAX + 1];               /* those; NULL at the end */

@@ -263,7 +263,9 @@ static int create(struct service *service)
         .base = options->base,
         .diagnostic = log_line,
         .tls = options->tls_certificate[0] == '\0' ? NULL : &tls,
-        .journals = options->journal_list[0] == NULL ? NULL : options->journal_list};
+        .journals = options->journal_list[0] == NULL ? NULL : options->journal_list,
+        .token_file = or_null(options->token_file),
+        .coordinators = options->coordinator_list[0] == NULL ? NULL : options->coordinator_list};
     const struct troth_postgres_config database = {TROTH_POSTGRES_CONFIG_INIT,
                                                    .conninfo = options->database,
                                                    .slots = (uint32_t)options->slots,

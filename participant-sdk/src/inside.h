@@ -9,6 +9,7 @@
 #include <base/buffer.h>
 #include <troth/participant.h>
 
+#include "callers.h"
 #include "journals.h"
 
 struct event;
@@ -48,7 +49,9 @@ struct troth_participant {
     uint32_t operations_count;
     struct troth_handlers others; /* what a resource answers of operations that are not here */
     void *resource_others;        /* their argument */
+    struct callers callers;
     struct journals journals;
+    bool said_unbelieved; /* that marks are not */
     struct mailbox *mailbox;
     struct event_base *event_base;
     bool owns_event_base;

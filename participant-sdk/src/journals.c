@@ -14,31 +14,52 @@ void journals_finish(struct journals *journals)
     journals->count = 0;
 }
 
+/* The place for another one: a new one, or that of whoever has not come for the longest time. */
+static struct journal_seen *make_place(struct journals *journals)
+{
+    struct journal_seen *place = &journals->seen[journals->count];
+    uint32_t i;
+    if (journals->count == TROTH_JOURNALS_MAX) {
+        place = &journals->seen[0];
+        for (i = 1; i < journals->count; i++)
+            if (journals->seen[i].used < place->used)
+                place = &journals->seen[i];
+        memset(place->shards, 0, TROTH_SHARDS_MAX * sizeof *place->shards);
+        journals->has_dropped = true;
+        return place;
+    }
+    place->shards = calloc(TROTH_SHARDS_MAX, sizeof *place->shards);
+    if (place->shards == NULL)
+        return NULL;
+    journals->count++;
+    return place;
+}
+
+static struct journal_seen *look_up(struct journals *journals, struct troth_span id)
+{
+    uint32_t i;
+    for (i = 0; i < journals->count; i++)
+        if (id.len == TROTH_JOURNAL_ID_LEN && memcmp(journals->seen[i].id, id.data, id.len) == 0)
+            return &journals->seen[i];
+    return NULL;
+}
+
 int journals_find(struct journals *journals, struct troth_span id, struct journal_seen **ret_seen)
 {
-    struct journal_seen *seen;
-    uint32_t i;
-    for (i = 0; i < journals->count; i++) {
-        seen = &journals->seen[i];
-        if (id.len == TROTH_JOURNAL_ID_LEN && memcmp(seen->id, id.data, id.len) == 0) {
-            *ret_seen = seen;
-            return 0;
-        }
+    struct journal_seen *seen = look_up(journals, id);
+    if (seen == NULL) {
+        if (!troth_journal_id_valid(id.data, id.len))
+            return TROTH_ERROR_SYNTAX;
+        if (journals->closed)
+            return TROTH_ERROR_NOT_FOUND;
+        seen = make_place(journals);
+        if (seen == NULL)
+            return TROTH_ERROR_NO_MEMORY;
+        assert(id.len < sizeof seen->id);
+        memcpy(seen->id, id.data, id.len);
+        seen->id[id.len] = '\0';
     }
-    if (!troth_journal_id_valid(id.data, id.len))
-        return TROTH_ERROR_SYNTAX;
-    if (journals->closed)
-        return TROTH_ERROR_NOT_FOUND;
-    if (journals->count == TROTH_JOURNALS_MAX)
-        return TROTH_ERROR_FULL;
-    seen = &journals->seen[journals->count];
-    seen->shards = calloc(TROTH_SHARDS_MAX, sizeof *seen->shards);
-    if (seen->shards == NULL)
-        return TROTH_ERROR_NO_MEMORY;
-    assert(id.len < sizeof seen->id);
-    memcpy(seen->id, id.data, id.len);
-    seen->id[id.len] = '\0';
-    journals->count++;
+    seen->used = ++journals->uses;
     *ret_seen = seen;
     return 0;
 }
@@ -56,18 +77,25 @@ int journals_only(struct journals *journals, const char *const *ids)
     return error;
 }
 
+static bool take_epoch(struct journal_shard *shard, uint32_t epoch)
+{
+    const bool newer = shard->epoch != 0 && epoch > shard->epoch;
+    if (epoch > shard->epoch)
+        shard->epoch = epoch;
+    return newer;
+}
+
 bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid)
 {
     struct troth_gtid_parts parts;
     struct journal_shard *shard;
-    bool newer;
+    const uint64_t order = troth_gtid_order(gtid);
     troth_gtid_split(gtid, &parts);
     assert(parts.shard < TROTH_SHARDS_MAX);
     shard = &seen->shards[parts.shard];
-    newer = shard->epoch != 0 && parts.epoch > shard->epoch;
-    if (parts.epoch > shard->epoch)
-        shard->epoch = parts.epoch;
-    return newer;
+    if (order > shard->newest)
+        shard->newest = order;
+    return take_epoch(shard, parts.epoch);
 }
 
 static bool one_oldest(struct journal_seen *seen, const char *text, size_t len)
@@ -81,9 +109,11 @@ static bool one_oldest(struct journal_seen *seen, const char *text, size_t len)
     troth_gtid_split(&gtid, &parts);
     shard = &seen->shards[parts.shard];
     order = troth_gtid_order(&gtid);
+    if (order > shard->newest)
+        order = shard->newest;
     if (order > shard->oldest_open)
         shard->oldest_open = order;
-    return journals_gtid(seen, &gtid);
+    return take_epoch(shard, parts.epoch);
 }
 
 bool journals_oldest_open(struct journal_seen *seen, struct troth_span list)

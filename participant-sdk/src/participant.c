@@ -79,6 +79,8 @@ int troth_participant_create(const struct troth_participant_config *config,
     if (error == 0)
         error = journals_only(&made->journals, taken.journals);
     if (error == 0)
+        error = callers_take(&made->callers, &taken);
+    if (error == 0)
         error = tls_files_take(taken.tls, taken.diagnostic, taken.diagnostic_arg, &made->tls_files);
     if (error != 0) {
         (void)troth_participant_destroy(made);
@@ -240,6 +242,11 @@ static int listen_now(struct troth_participant *participant)
         .handshakes_max = HANDSHAKES_MAX,
         .handshake_timeout_us = HANDSHAKE_TIMEOUT_US,
     };
+    const char *trouble = callers_trouble(&participant->callers);
+    if (trouble != NULL) {
+        participant_say(participant, TROTH_SEVERITY_ERROR, "event=no_token reason=\"%s\"", trouble);
+        return TROTH_ERROR_CONFIG;
+    }
     if (participant->tls_files != NULL) {
         int error = tls_files_open(participant->tls_files, participant->event_base, true,
                                    &participant->tls);
@@ -362,6 +369,7 @@ void participant_finish(struct troth_participant *participant)
     http_loop_destroy(participant->loop);
     for (i = 0; i < participant->operations_count; i++)
         free(participant->operations[i]);
+    callers_finish(&participant->callers);
     journals_finish(&participant->journals);
     buffer_finish(&participant->scratch);
     free(participant->address);

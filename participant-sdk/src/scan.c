@@ -169,8 +169,8 @@ static void on_answer(void *arg, const struct troth_answer *answer)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-/* Once requests have come, only their journals are ours; before that the coordinator itself answers
- * `unknown` for the journals of others. */
+/* Once requests have come, only their journals are ours; before that, and where more have come than
+ * are remembered, the coordinator itself answers `unknown` for the journals of others. */
 static bool ours(const struct scan *scan, const struct troth_prepared_name *name)
 {
     const struct journals *journals = &scan->postgres->participant->journals;
@@ -178,7 +178,7 @@ static bool ours(const struct scan *scan, const struct troth_prepared_name *name
     for (i = 0; i < journals->count; i++)
         if (strcmp(journals->seen[i].id, name->journal) == 0)
             return true;
-    return journals->count == 0;
+    return journals->count == 0 || journals->has_dropped;
 }
 
 static bool ask_one(struct scan *scan, const struct troth_prepared_name *name)

@@ -21,13 +21,69 @@
 
 #define PATH_NAMES_MAX (TROTH_NAME_LEN_MAX + 16u)
 
+#define REFUSAL_PAUSE_US UINT64_C(1000000)
+
 static void refuse(struct http_exchange *exchange, int status, const char *why)
 {
+    static const struct http_header challenge[] = {{"WWW-Authenticate", "Bearer realm=\"troth\""},
+                                                   {NULL, NULL}};
     struct buffer body BUFFER_SCOPED = {0};
     buffer_append_text(&body, "{\"detail\":");
     json_append_text(&body, why);
     buffer_append_text(&body, "}\n");
-    http_exchange_reply(exchange, status, "application/problem+json", NULL, buffer_span(&body));
+    http_exchange_reply(exchange, status, "application/problem+json",
+                        status == 401 ? challenge : NULL, buffer_span(&body));
+}
+
+/* At most a line a second: whoever knocks does not fill anybody's disk. */
+static void say_refused(struct troth_participant *participant, struct http_exchange *exchange,
+                        int status, const char *why)
+{
+    struct callers *callers = &participant->callers;
+    const uint64_t now_us = task_now_us();
+    char client[HTTP_CLIENT_TEXT_MAX];
+    if (callers->said_us != 0 && now_us - callers->said_us < REFUSAL_PAUSE_US) {
+        callers->left_out++;
+        return;
+    }
+    http_exchange_client(exchange, client);
+    participant_say(participant, TROTH_SEVERITY_WARNING,
+                    "event=caller_refused client=%s status=%d left_out=%llu reason=\"%s\"", client,
+                    status, (unsigned long long)callers->left_out, why);
+    callers->said_us = now_us;
+    callers->left_out = 0;
+}
+
+/* Before anything else is said or looked at. false: it has been answered. */
+static bool admit(struct troth_participant *participant, struct http_exchange *exchange)
+{
+    struct troth_span journal = {"", 0};
+    const char *why = "";
+    int status;
+    (void)http_exchange_header(exchange, HEADER_JOURNAL, &journal);
+    status = callers_check(&participant->callers, exchange, journal, &why);
+    if (status == 0)
+        return true;
+    say_refused(participant, exchange, status, why);
+    refuse(exchange, status, why);
+    return false;
+}
+
+/* What it says of the oldest open transactions is believed of a coordinator that has shown who it
+ * is. Otherwise rows of the guard stay, which is told once. */
+static void take_oldest(struct troth_participant *participant, struct journal_seen *journal,
+                        struct troth_span oldest)
+{
+    if (callers_are_known(&participant->callers)) {
+        if (journals_oldest_open(journal, oldest) && participant->news != NULL)
+            participant->news(participant->resource, SERVER_NEWS_EPOCH);
+    } else if (participant->resource != NULL && !participant->said_unbelieved) {
+        participant->said_unbelieved = true;
+        participant_say(participant, TROTH_SEVERITY_INFO,
+                        "event=marks_not_believed reason=\"no token and no certificate is asked of "
+                        "coordinators, so anybody may say what is forgotten: rows of the guard "
+                        "stay\"");
+    }
 }
 
 /* What every request says of its coordinator. false: it has been answered. */
@@ -49,12 +105,11 @@ static bool take_headers(struct troth_participant *participant, struct http_exch
                error == TROTH_ERROR_SYNTAX ? "the header " HEADER_JOURNAL " is not a journal's id"
                : error == TROTH_ERROR_NOT_FOUND
                    ? "this participant does not serve the coordinator's journal"
-                   : "more journals than this participant serves");
+                   : "out of memory");
         return false;
     }
-    if (http_exchange_header(exchange, HEADER_OLDEST_OPEN, &oldest) &&
-        journals_oldest_open(*ret_journal, oldest) && participant->news != NULL)
-        participant->news(participant->resource, SERVER_NEWS_EPOCH);
+    if (http_exchange_header(exchange, HEADER_OLDEST_OPEN, &oldest))
+        take_oldest(participant, *ret_journal, oldest);
     return true;
 }
 
@@ -246,6 +301,8 @@ static void handle(struct troth_participant *participant, struct http_exchange *
     struct command command = {0};
     struct journal_seen *journal;
     bool batch;
+    if (!admit(participant, exchange))
+        return;
     if (path.len < base_len || memcmp(path.data, participant->base, base_len) != 0) {
         refuse(exchange, 404, "nothing is here");
         return;

@@ -192,10 +192,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (sweep->running || journals->count == 0)
         return;
     i = sweep->next++ % journals->count;
-    if (sweep->marks[i] == NULL) {
+    if (sweep->marks[i] == NULL)
         sweep->marks[i] = calloc(1, sizeof *sweep->marks[i]);
-        if (sweep->marks[i] == NULL)
-            return;
+    if (sweep->marks[i] == NULL)
+        return;
+    if (strcmp(sweep->marks[i]->journal, journals->seen[i].id) != 0) { /* another one's place now */
+        *sweep->marks[i] = (struct marks){.due = false};
         memcpy(sweep->marks[i]->journal, journals->seen[i].id, sizeof sweep->marks[i]->journal);
     }
     if (moved(sweep->marks[i], &journals->seen[i]))

@@ -75,6 +75,8 @@ struct options {
     const char *resolver;
     const char *api_key_file;
     struct troth_tls tls; /* `certificate` is NULL: plain http */
+    const char *token_file;
+    const char *coordinators[2]; /* NULL at the end */
     uint32_t slots;
     uint64_t sweep_interval_us;
     const char *create_accounts;
@@ -85,7 +87,8 @@ static const char usage[] =
     "bank --database CONNINFO [--listen ADDRESS:PORT] [--coordinator URL]\n"
     "     [--resolver SERVERS] [--slots N] [--sweep-interval SECONDS]\n"
     "     [--create-accounts N [--balance B]]\n"
-    "     [--tls-certificate FILE --tls-key FILE [--tls-ca FILE]] [--api-key-file FILE]\n"
+    "     [--tls-certificate FILE --tls-key FILE [--tls-ca FILE [--coordinator-name NAME]]]\n"
+    "     [--token-file FILE] [--api-key-file FILE]\n"
     "\n"
     "  --database CONNINFO    the bank's own PostgreSQL database (libpq)\n"
     "  --listen ADDRESS:PORT  default 127.0.0.1:0, a free port\n"
@@ -101,6 +104,8 @@ static const char usage[] =
     "                         serves https, and shows the certificate to the coordinator, too\n"
     "  --tls-ca FILE          who signs the coordinator's certificate; with --tls-certificate it\n"
     "                         must show one that they have signed\n"
+    "  --coordinator-name NAME  what stands in its certificate: DNS:trothd.internal\n"
+    "  --token-file FILE      a token a line; the coordinator must show one of them\n"
     "  --api-key-file FILE    an API key with the scope inquire, shown to the coordinator\n";
 
 /* Tells an operator what the library saw. */
@@ -150,6 +155,8 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"tls-certificate", required_argument, NULL, 'C'},
                                           {"tls-key", required_argument, NULL, 'K'},
                                           {"tls-ca", required_argument, NULL, 'A'},
+                                          {"coordinator-name", required_argument, NULL, 'N'},
+                                          {"token-file", required_argument, NULL, 't'},
                                           {"api-key-file", required_argument, NULL, 'k'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
@@ -177,6 +184,10 @@ static bool parse(int argc, char **argv, struct options *options)
             options->tls.key = optarg;
         else if (option == 'A')
             options->tls.ca = optarg;
+        else if (option == 'N')
+            options->coordinators[0] = optarg;
+        else if (option == 't')
+            options->token_file = optarg;
         else if (option == 'k')
             options->api_key_file = optarg;
         else if (option == 'h' || option == '?')
@@ -265,8 +276,13 @@ static int run(struct troth_participant *participant, struct event_base *base, c
 static int serve(const struct options *options)
 {
     const struct troth_participant_config config = {
-        TROTH_PARTICIPANT_CONFIG_INIT, .address = options->address, .port = options->port,
-        .diagnostic = diagnostic, .tls = options->tls.certificate != NULL ? &options->tls : NULL};
+        TROTH_PARTICIPANT_CONFIG_INIT,
+        .address = options->address,
+        .port = options->port,
+        .diagnostic = diagnostic,
+        .tls = options->tls.certificate != NULL ? &options->tls : NULL,
+        .token_file = options->token_file,
+        .coordinators = options->coordinators[0] != NULL ? options->coordinators : NULL};
     const struct troth_postgres_config database = {TROTH_POSTGRES_CONFIG_INIT,
                                                    .conninfo = options->database,
                                                    .slots = options->slots,

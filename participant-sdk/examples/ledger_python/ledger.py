@@ -18,10 +18,13 @@ Operations: `post` {"account": 1, "amount": -120}, `balance` {"account": 1} (rea
 """
 import argparse
 import contextlib
+import hmac
 import json
 import re
 import signal
 import socket
+import ssl
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +35,7 @@ from psycopg2 import errors
 
 BODY_BYTES_MAX = 1 << 20
 IDLE_TIMEOUT_S = 75
+HANDSHAKE_TIMEOUT_S = 5
 NUMBER_MAX = 1 << 53
 ROUNDS_MAX = 8  # of rolling back what a lower attempt has left; then it is "not now"
 PATH = re.compile(r"/(post|balance)/(prepare|commit|abort|execute|compensate|status)")
@@ -63,6 +67,10 @@ class Refused(Exception):
 
 class NotNow(Exception):
     """It may succeed later."""
+
+
+class Stranger(Exception):
+    """Nobody who may command here: status and words."""
 
 
 class Answer:
@@ -298,6 +306,50 @@ def read_only(cursor, op, text):
         return problem(409, str(no))
 
 
+# --- whose commands these are -----------------------------------------------------------------------------------------
+
+
+class Coordinators:
+    """Who may command: whoever shows a token of the file, and a certificate with one of the names; what is configured
+    of the two must both be shown. Where neither is, anybody is served, and nobody is believed what he says of the
+    oldest open transactions: rows of the guard stay."""
+
+    def __init__(self, token_file=None, names=(), certified=False, journals=()):
+        self.token_file, self.names, self.journals = token_file, names, journals
+        self.known = bool(token_file or names or certified)
+        self.newest = {}  # (journal, shard): the end of its newest gtid, which orders them
+        self.lock = threading.Lock()
+
+    def check(self, headers, certificate):
+        if self.names:
+            shown = {f"{kind}:{name}" for kind, name in (certificate or {}).get("subjectAltName", ())}
+            if not shown:
+                raise Stranger(401, "this participant takes commands only from who shows a certificate")
+            if not shown.intersection(self.names):
+                raise Stranger(403, "the certificate that was shown has none of the names of this participant's"
+                                    " coordinators")
+        if self.token_file:
+            shown = headers.get("Authorization", "").encode()
+            lines = [line.split() for line in Path(self.token_file).read_bytes().splitlines()]
+            fits = [hmac.compare_digest(b"Bearer " + line[0], shown) for line in lines if line and line[0][:1] != b"#"]
+            if not any(fits):
+                raise Stranger(401, "this participant takes commands only from who shows a token that it knows"
+                                    " (Authorization: Bearer)")
+        if self.journals and headers.get("Troth-Journal") not in self.journals:
+            raise Stranger(403, "this participant does not serve the coordinator's journal")
+
+    def oldest_open(self, journal, gtid, oldest):
+        """What may leave: never above what has come here of that shard. A gtid is 8-4-vSSS-NNNN-NNNNNNNNNNNN: SSS its
+        shard, and what follows orders it within."""
+        with self.lock:
+            shard = (journal, gtid[15:18])
+            self.newest[shard] = max(self.newest.get(shard, ""), gtid[19:])
+            newest = self.newest.get((journal, oldest[15:18]))
+        if not self.known or newest is None:
+            return None
+        return oldest if oldest[19:] <= newest else oldest[:19] + newest
+
+
 # --- HTTP -------------------------------------------------------------------------------------------------------------
 
 
@@ -307,10 +359,14 @@ class Ledger(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     conninfo = ""
     slots = 8
+    coordinators = Coordinators()
     local = threading.local()  # a database connection for each thread, so for each HTTP connection
     open = set()
 
     def setup(self):
+        if self.server.tls:
+            self.request.settimeout(HANDSHAKE_TIMEOUT_S)
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         super().setup()
         self.open.add(self.connection)
 
@@ -338,7 +394,8 @@ class Ledger(BaseHTTPRequestHandler):
         branch = Branch(connection, key, operation, text, self.headers.get("Troth-Timeout"),
                         self.headers.get("Troth-Lock-Timeout"))
         answer = self.work(branch, op) if op in ("prepare", "execute") else getattr(branch, op)()
-        if oldest := self.headers.get("Troth-Oldest-Open"):
+        oldest = self.headers.get("Troth-Oldest-Open")
+        if oldest and (oldest := self.coordinators.oldest_open(key[0], key[1], oldest)):
             branch.cursor.execute("SELECT troth_guard.forget(%s, %s::uuid[])", (key[0], f"{{{oldest}}}"))
         return answer
 
@@ -373,7 +430,11 @@ class Ledger(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         try:
+            certificate = self.connection.getpeercert() if self.server.tls else None
+            self.coordinators.check(self.headers, certificate)
             answer = self.call(body.decode())
+        except Stranger as stranger:
+            answer = problem(*stranger.args)
         except (psycopg2.Error, UnicodeDecodeError) as error:
             if getattr(self.local, "connection", None) is not None:
                 self.local.connection.close()  # with whatever transaction is open
@@ -386,6 +447,8 @@ class Ledger(BaseHTTPRequestHandler):
         body = b"" if answer.body is None else answer.body.encode()
         self.send_response(answer.status if body or answer.status != 200 else 204)
         self.send_header("Troth-Slots", str(self.slots))
+        if answer.status == 401:
+            self.send_header("WWW-Authenticate", 'Bearer realm="troth"')
         if answer.state is not None:
             self.send_header("Troth-State", answer.state)
         if answer.vote is not None:
@@ -433,15 +496,33 @@ def create_accounts(conninfo, count, first_balance):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = False  # server_close() waits for them
+    tls = None
+
+    def handle_error(self, request, client_address):
+        """A handshake that came to nothing, or who has left, is nobody's fault here."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def end(self):
         """What is under way is finished and answered; connections take nothing more."""
         self.shutdown()
         for connection in list(Ledger.open):
             try:
-                connection.shutdown(socket.SHUT_RD)
+                socket.socket.shutdown(connection, socket.SHUT_RD)  # below TLS: what is answered goes out in it
             except OSError:
                 pass  # closed just now
+
+
+def tls_context(options):
+    if options.tls_certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(options.tls_certificate, options.tls_key)
+    if options.tls_ca:
+        context.load_verify_locations(options.tls_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def main():
@@ -451,11 +532,21 @@ def main():
     parser.add_argument("--slots", type=int, default=8, help="prepares at a time, announced")
     parser.add_argument("--create-accounts", type=int, default=0, metavar="N")
     parser.add_argument("--balance", type=int, default=1000, help="of each new account")
+    parser.add_argument("--token-file", help="tokens, one a line, of which the coordinator must show one")
+    parser.add_argument("--tls-certificate", help="PEM; it serves https")
+    parser.add_argument("--tls-key", help="PEM")
+    parser.add_argument("--tls-ca", help="PEM: who signs the coordinator's certificate, which it must show")
+    parser.add_argument("--coordinator-name", action="append", default=[], metavar="DNS:NAME",
+                        help="a name in its certificate")
+    parser.add_argument("--journal", action="append", default=[], help="id of a journal that is served (default: any)")
     options = parser.parse_args()
+    Ledger.coordinators = Coordinators(options.token_file, set(options.coordinator_name), options.tls_ca is not None,
+                                       options.journal)
     create_accounts(options.database, options.create_accounts, options.balance)
     Ledger.conninfo, Ledger.slots = options.database, options.slots
     address, _, port = options.listen.rpartition(":")
     with Server((address, int(port)), Ledger) as server:
+        server.tls = tls_context(options)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.end).start())
         print(f"ledger ready listen={address}:{server.server_port}", flush=True)

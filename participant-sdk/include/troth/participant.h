@@ -38,8 +38,8 @@ struct troth_participant;
 
 /* Operations that one participant may have; more are TROTH_ERROR_FULL. */
 #define TROTH_OPERATIONS_MAX 256u
-/* Journals (coordinator installations) that one participant may serve; a request of another one
- * more is answered 503. */
+/* Journals (coordinator installations) that one participant may name, or remembers where it names
+ * none. */
 #define TROTH_JOURNALS_MAX  8u
 #define TROTH_SLOTS_DEFAULT 16u
 #define TROTH_SLOTS_MAX     10000u
@@ -61,7 +61,19 @@ struct troth_participant_config {
     const struct troth_tls *tls; /* NULL: plain http. Copied */
     const char *const *journals; /* ids of the coordinators' journals (GET /readyz says it) that are
                                     served, NULL at the end; a request of another one is answered
-                                    403. NULL: any, as many as TROTH_JOURNALS_MAX */
+                                    403. NULL: any; the TROTH_JOURNALS_MAX that came last are
+                                    remembered */
+    /* Who may command. Both that are set must be shown; a request without is answered 401, one of
+     * somebody else 403, and a diagnostic tells of it. Only where one of them is set, or `tls`
+     * requires certificates, is a coordinator known, and what it says of the oldest open
+     * transaction believed: else rows of the guard stay for ever. */
+    const char *token_file; /* a token a line, of 16 to 256 visible characters, at most 16; behind
+                               it ids of the journals that it counts for, none: any. Read when it
+                               is attached, and again when it changes. NULL: none is asked for */
+    const char *const *coordinators; /* names that the client's certificate has one of: "DNS:a.b",
+                                        "URI:…", "email:…", or "CN:…" where it has none of those;
+                                        letter by letter; behind it ids of journals likewise. NULL
+                                        at the end. NULL: whatever tls->ca has signed */
 };
 #define TROTH_PARTICIPANT_CONFIG_INIT .size = sizeof(struct troth_participant_config)
 
@@ -76,7 +88,6 @@ struct troth_participant_config {
  *   no command (batch)                 and a diagnostic; where no line is a command: 400
  *   an input that is not JSON (http)   400
  *   pending_max                        `retry`; commands of one request have no other limit
- *   TROTH_JOURNALS_MAX                 503
  *   a TLS handshake in more than 5 s,  closed, of those from the network that has most of them
  *   or beyond 256 under way            the oldest
  *   an output above 512 KiB, or        `unknown`, since the work may have been done, and a
@@ -94,7 +105,7 @@ TROTH_MUST_CHECK int troth_participant_create(const struct troth_participant_con
 
 /* Listens, and works whenever `base` is dispatched. `base` is borrowed and must outlive the
  * participant. Errors: TROTH_ERROR_EXISTS (attached already), _CONFIG (not an address, or a file of
- * `tls` cannot be used: the diagnostic has the reason), _SYSTEM
+ * `tls`, or `token_file`, cannot be used: the diagnostic has the reason), _SYSTEM
  * (cannot listen: errno says why), _NO_MEMORY; it does not listen then. Does not block. */
 TROTH_MUST_CHECK int troth_participant_attach(struct troth_participant *participant,
                                               struct event_base *base);

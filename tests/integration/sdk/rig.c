@@ -133,6 +133,16 @@ void rig_make_template(void)
     PQfinish(rig.sql);
 }
 
+static void make_token_file(struct rig *rig)
+{
+    int fd;
+    strcpy(rig->token_file, "/tmp/troth-rig.XXXXXX");
+    fd = mkstemp(rig->token_file);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, TOKEN "\n", sizeof TOKEN), (ssize_t)sizeof TOKEN);
+    close(fd);
+}
+
 void rig_setup(struct rig *rig)
 {
     memset(rig, 0, sizeof *rig);
@@ -145,6 +155,7 @@ void rig_setup(struct rig *rig)
         TROTH_POSTGRES_CONFIG_INIT, .conninfo = rig->conninfo,  .slots = 4,
         .phase2_connections = 2,    .lock_timeout_us = 300000,  .guard_timeout_us = 100000,
         .scan_interval_us = 100000, .sweep_interval_us = 100000};
+    make_token_file(rig);
     rig_start(rig);
 }
 
@@ -170,7 +181,7 @@ void rig_start(struct rig *rig)
 {
     const struct troth_participant_config config = {
         TROTH_PARTICIPANT_CONFIG_INIT, .address = "127.0.0.1", .diagnostic = diagnostic,
-        .diagnostic_arg = rig};
+        .diagnostic_arg = rig, .token_file = rig->token_file[0] == '\0' ? NULL : rig->token_file};
     char why[512];
     rig->gate.open = false; /* rig_stop() opens it; no thread is there now */
     ck_assert_int_eq(troth_participant_create(&config, &rig->participant), 0);
@@ -212,6 +223,8 @@ void rig_stop(struct rig *rig)
 void rig_teardown(struct rig *rig)
 {
     rig_stop(rig);
+    if (rig->token_file[0] != '\0')
+        (void)unlink(rig->token_file);
     roll_back_prepared(rig);
     PQfinish(rig->sql);
 }
@@ -271,8 +284,9 @@ int rig_send(const struct rig *rig, struct ask ask)
     buffer_append_format(&request,
                          "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                          "Content-Type: application/x-ndjson\r\nTroth-Journal: %s\r\n"
-                         "%s%s%sContent-Length: %zu\r\n\r\n",
+                         "%s%s%s%sContent-Length: %zu\r\n\r\n",
                          ask.journal == NULL ? JOURNAL : ask.journal,
+                         rig->token_file[0] == '\0' ? "" : "Authorization: Bearer " TOKEN "\r\n",
                          rig->oldest_open[0] == '\0' ? "" : "Troth-Oldest-Open: ", rig->oldest_open,
                          rig->oldest_open[0] == '\0' ? "" : "\r\n", body.len);
     buffer_append_span(&request, buffer_span(&body));

@@ -29,6 +29,7 @@ struct gate {
 struct rig {
     char conninfo[256];
     char oldest_open[64]; /* sent with every request; "" none */
+    char token_file[64];  /* of whom is believed; "": nobody shows one, and none is asked for */
     struct troth_postgres_config config;
     struct troth_participant *participant;
     struct troth_postgres *postgres;
@@ -42,6 +43,8 @@ struct rig {
     char cut[256];  /* the last line about a connection that was cut */
     unsigned calls; /* of `both` and `skew` */
 };
+
+#define TOKEN "0123456789abcdef-rig"
 
 /* What the tests' databases are copies of: made by the first that calls it, in the process of all
  * (an unchecked fixture). */

@@ -306,6 +306,81 @@ START_TEST(forgotten)
 }
 END_TEST
 
+static void say_oldest(uint32_t epoch, uint64_t counter)
+{
+    const struct troth_gtid_parts parts = {
+        .unix_ms = 1763700000000, .shard = 3, .epoch = epoch, .counter = counter};
+    troth_gtid gtid;
+    ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
+    troth_gtid_format(&gtid, rig.oldest_open);
+}
+
+#define MARK "SELECT coalesce(max(ordering), 0) FROM troth_guard.mark"
+
+/* Where nobody has to show who he is, nobody is believed: a forged mark leaves nothing behind, and
+ * the real coordinator is served on. */
+START_TEST(a_forged_mark_of_anybody)
+{
+    char file[sizeof rig.token_file];
+    rig_stop(&rig);
+    strcpy(file, rig.token_file);
+    rig.token_file[0] = '\0';
+    rig_start(&rig);
+    say_oldest(TROTH_EPOCH_MAX, TROTH_COUNTER_MAX);
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 2), BRANCH_IS_COMMITTED, "{\"balance\":800}");
+    rig_stop(&rig);
+    strcpy(rig.token_file, file);
+    rig_start(&rig);
+    say_oldest(EPOCH, 2);
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 3), BRANCH_IS_COMMITTED, "{\"balance\":700}");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 4), BRANCH_IS_COMMITTED, "{\"balance\":600}");
+    rig_until(&rig, ROWS, "3");
+    ck_assert_int_eq(rig_number(&rig, MARK) & 0x3fffffffff, 2);
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 2), BRANCH_IS_COMMITTED, "{\"balance\":800}");
+}
+END_TEST
+
+/* Not even who is known is believed beyond what has come here; so a coordinator that is wrong, or
+ * was taken over, does not shut out what comes behind. */
+START_TEST(a_mark_beyond_reason)
+{
+    say_oldest(TROTH_EPOCH_MAX, TROTH_COUNTER_MAX);
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 1), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 2), BRANCH_IS_COMMITTED, "{\"balance\":800}");
+    rig_until(&rig, "SELECT counter FROM troth_guard.marks", "1");
+    rig_stop(&rig);
+    rig.oldest_open[0] = '\0';
+    rig_start(&rig);
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 3), BRANCH_IS_COMMITTED, "{\"balance\":700}");
+}
+END_TEST
+
+/* A wrong mark lies in the table and shuts the coordinator out, until its owner puts it right; a
+ * mark that is not above what is said stays. */
+START_TEST(a_wrong_mark_is_put_right)
+{
+    char sql[256], gtid[TROTH_GTID_TEXT_LEN + 1];
+    const troth_gtid oldest = rig_gtid(5), lower = rig_gtid(2);
+    rig_sql(&rig, "INSERT INTO troth_guard.mark VALUES ('" JOURNAL "', 3, 4611686018427387903)");
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 7), RESULT_UNKNOWN);
+    troth_gtid_format(&oldest, gtid);
+    snprintf(sql, sizeof sql,
+             "SELECT was_epoch || ' ' || was_counter || ' ' || counter"
+             " FROM troth_guard.put_right('" JOURNAL "', '{%s}')",
+             gtid);
+    ck_assert_str_eq(rig_sql(&rig, sql), "16777215 274877906943 5");
+    assert_done(ASK(.op = OP_EXECUTE, .counter = 7), BRANCH_IS_COMMITTED, "{\"balance\":900}");
+    assert_result(ASK(.op = OP_EXECUTE, .counter = 4), RESULT_UNKNOWN);
+    ck_assert_str_eq(rig_sql(&rig, sql), ""); /* it is right */
+    troth_gtid_format(&lower, gtid);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM troth_guard.put_right('%s', '{%s}')",
+             OTHER_JOURNAL, gtid);
+    ck_assert_str_eq(rig_sql(&rig, sql), "0");
+    ck_assert_str_eq(rig_sql(&rig, "SELECT counter FROM troth_guard.marks"), "5");
+}
+END_TEST
+
 TCase *guard_tests(void)
 {
     TCase *tests = tcase_create("guard");
@@ -331,5 +406,8 @@ TCase *guard_tests(void)
     tcase_add_test(tests, status_of_an_attempt);
     tcase_add_test(tests, status_of_a_compensation);
     tcase_add_test(tests, forgotten);
+    tcase_add_test(tests, a_forged_mark_of_anybody);
+    tcase_add_test(tests, a_mark_beyond_reason);
+    tcase_add_test(tests, a_wrong_mark_is_put_right);
     return tests;
 }

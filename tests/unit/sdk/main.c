@@ -9,6 +9,7 @@ int main(void)
     int failed;
     suite_add_tcase(suite, batch_tests());
     suite_add_tcase(suite, plain_tests());
+    suite_add_tcase(suite, callers_tests());
     suite_add_tcase(suite, participant_tests());
     suite_add_tcase(suite, client_tests());
     suite_add_tcase(suite, addresses_tests());

@@ -54,6 +54,7 @@ unsigned count_of(const char *text, const char *part);
 
 TCase *batch_tests(void);
 TCase *plain_tests(void);
+TCase *callers_tests(void);
 TCase *participant_tests(void);
 TCase *client_tests(void);
 TCase *addresses_tests(void);

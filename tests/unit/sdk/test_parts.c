@@ -1,6 +1,7 @@
 /* Small parts: what requests say of journals, outputs kept until their commit, reading an input. */
 #include <journals.h>
 #include <outputs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,8 @@ START_TEST(oldest_open)
     const troth_gtid a = made(1, 5, 10), b = made(2, 1, 3), lower = made(1, 5, 9);
     char list[128], text[TROTH_GTID_TEXT_LEN + 1];
     ck_assert_int_eq(journals_find(&journals, span(JOURNAL), &seen), 0);
+    ck_assert(!journals_gtid(seen, &a));
+    ck_assert(!journals_gtid(seen, &b));
     troth_gtid_format(&a, text);
     strcpy(list, text);
     strcat(list, " ,nonsense,, ");
@@ -58,6 +61,55 @@ START_TEST(oldest_open)
     (void)journals_oldest_open(seen, span(text));
     ck_assert_uint_eq(seen->shards[1].oldest_open, troth_gtid_order(&a));
     ck_assert_uint_eq(seen->shards[3].oldest_open, 0);
+    journals_finish(&journals);
+}
+END_TEST
+
+/* A mark is never above the newest command that has come of its shard: what comes yet is not
+ * refused, whatever was said. */
+START_TEST(marks_within_reason)
+{
+    struct journals journals = {.count = 0};
+    struct journal_seen *seen;
+    const troth_gtid came = made(1, 5, 10), absurd = made(1, TROTH_EPOCH_MAX, TROTH_COUNTER_MAX);
+    const troth_gtid next = made(1, 5, 11);
+    char text[TROTH_GTID_TEXT_LEN + 1];
+    ck_assert_int_eq(journals_find(&journals, span(JOURNAL), &seen), 0);
+    troth_gtid_format(&absurd, text);
+    (void)journals_oldest_open(seen, span(text));
+    ck_assert_uint_eq(seen->shards[1].oldest_open, 0); /* nothing has come */
+    ck_assert(!journals_gtid(seen, &came));
+    (void)journals_oldest_open(seen, span(text));
+    ck_assert_uint_eq(seen->shards[1].oldest_open, troth_gtid_order(&came));
+    ck_assert_uint_lt(seen->shards[1].oldest_open, troth_gtid_order(&next));
+    journals_finish(&journals);
+}
+END_TEST
+
+/* Whoever shows many journals' ids puts out those that nobody uses, and not the one in use; and one
+ * that was put out is learnt again. */
+START_TEST(foreign_journals)
+{
+    struct journals journals = {.count = 0};
+    struct journal_seen *seen;
+    const troth_gtid came = made(1, 5, 10);
+    char id[TROTH_JOURNAL_ID_LEN + 1];
+    unsigned i;
+    for (i = 0; i < 100; i++) {
+        snprintf(id, sizeof id, "%016x", i);
+        ck_assert_int_eq(journals_find(&journals, span(id), &seen), 0);
+        ck_assert_int_eq(journals_find(&journals, span(JOURNAL), &seen), 0);
+        if (i == 0)
+            (void)journals_gtid(seen, &came);
+        ck_assert_uint_eq(seen->shards[1].newest, troth_gtid_order(&came));
+    }
+    ck_assert_uint_eq(journals.count, TROTH_JOURNALS_MAX);
+    for (i = 0; i < TROTH_JOURNALS_MAX; i++) {
+        snprintf(id, sizeof id, "%016x", i);
+        ck_assert_int_eq(journals_find(&journals, span(id), &seen), 0);
+    }
+    ck_assert_int_eq(journals_find(&journals, span(JOURNAL), &seen), 0);
+    ck_assert_uint_eq(seen->shards[1].newest, 0);
     journals_finish(&journals);
 }
 END_TEST
@@ -120,6 +172,8 @@ TCase *parts_tests(void)
     TCase *tests = tcase_create("parts");
     tcase_add_test(tests, epochs);
     tcase_add_test(tests, oldest_open);
+    tcase_add_test(tests, marks_within_reason);
+    tcase_add_test(tests, foreign_journals);
     tcase_add_test(tests, outputs_are_taken_once);
     tcase_add_test(tests, input_members);
     return tests;
