@@ -33,6 +33,10 @@ static void append_participant(struct buffer *object, const struct api_host *hos
         buffer_append_text(object, ",\"slots\":");
         buffer_append_uint(object, participant->slots);
     }
+    if (participant->token_file != NULL) {
+        buffer_append_text(object, ",\"token_file\":");
+        json_append_text(object, participant->token_file);
+    }
     buffer_append_text(object, ",\"status\":{");
     host->participant_status(host->ctx, participant->name, object);
     buffer_append_text(object, "}}");

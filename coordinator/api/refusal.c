@@ -313,6 +313,13 @@ void api_refuse_url(struct api_problem *ret_problem, const char *participant)
         participant);
 }
 
+void api_refuse_token_file(struct api_problem *ret_problem, const char *participant,
+                           const char *why)
+{
+    (void)api_problem_set(ret_problem, API_PROBLEM_WRONG_TOKEN_FILE, "participant \"%s\": %s",
+                          participant, why);
+}
+
 void api_refuse_needed(struct api_problem *ret_problem, const char *participant, uint32_t open,
                        const troth_gtid *example)
 {

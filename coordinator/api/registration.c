@@ -127,6 +127,34 @@ static int read_urls(const struct body *body, struct registration *registration,
     return 0;
 }
 
+/* The name of a file in a folder that the daemon's configuration names: never a way out of it. */
+static bool is_file_name(const char *text, size_t len)
+{
+    if (len == 0 || len > REGISTRATION_TOKEN_LEN_MAX || text[0] == '.')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!is_host_char(text[i]))
+            return false;
+    return true;
+}
+
+static int read_token_file(const struct body *body, struct registration *registration,
+                           struct api_problem *ret_problem)
+{
+    struct buffer *text = &registration->token_file;
+    struct troth_span value;
+    if (!body_member(body, "token_file", &value))
+        return 0;
+    const char *name = json_string(value, text) == 0 ? buffer_text(text) : NULL;
+    if (name == NULL || !is_file_name(name, text->len))
+        return api_problem_set(ret_problem, API_PROBLEM_INVALID_BODY,
+                               "/token_file: the name of a file in participant_tokens, of letters, "
+                               "digits, \"-\", \"_\" and \".\" (not first), at most %u",
+                               REGISTRATION_TOKEN_LEN_MAX);
+    registration->participant.token_file = name;
+    return 0;
+}
+
 static int check_name(const struct body *body, const char *name, struct api_problem *ret_problem)
 {
     char said[TROTH_NAME_LEN_MAX + 1] = "";
@@ -140,7 +168,7 @@ static int check_name(const struct body *body, const char *name, struct api_prob
 int registration_read(const struct request *request, const char *name,
                       struct registration *registration, struct api_problem *ret_problem)
 {
-    static const char *const known[] = {"name", "binding", "urls", "slots", NULL};
+    static const char *const known[] = {"name", "binding", "urls", "slots", "token_file", NULL};
     static const char *const bindings[] = {"http", "batch", NULL};
     struct api_participant *participant = &registration->participant;
     struct body body;
@@ -155,6 +183,8 @@ int registration_read(const struct request *request, const char *name,
                           ret_problem);
     if (error == 0)
         error = read_urls(&body, registration, ret_problem);
+    if (error == 0)
+        error = read_token_file(&body, registration, ret_problem);
     participant->name = name;
     participant->binding = bindings[binding];
     return error;
@@ -164,4 +194,5 @@ void registration_finish(struct registration *registration)
 {
     for (uint32_t i = 0; i < REGISTRATION_URLS_MAX; i++)
         buffer_finish(&registration->texts[i]);
+    buffer_finish(&registration->token_file);
 }

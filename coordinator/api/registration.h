@@ -7,11 +7,13 @@
 #define REGISTRATION_URLS_MAX      8u /* replicas over one database */
 #define REGISTRATION_URL_BYTES_MAX 512u
 #define REGISTRATION_SLOTS_MAX     10000u
+#define REGISTRATION_TOKEN_LEN_MAX 64u
 
 struct registration {
     struct api_participant participant; /* points into `texts` and to the name given */
     uint32_t urls_count;
     struct buffer texts[REGISTRATION_URLS_MAX];
+    struct buffer token_file;
 };
 
 /* `registration` is zero-initialised and finished by the caller, also after a refusal. */

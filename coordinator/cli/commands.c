@@ -363,7 +363,9 @@ const struct command_spec commands[] = {
         .options = {{"binding", 'b', "http|batch", false,
                      "http: plain REST; batch: what the SDK speaks. Must be given"},
                     {"slots", 's', "N", false,
-                     "calls of phase 1 at a time, until it announces its own number"}},
+                     "calls of phase 1 at a time, until it announces its own number"},
+                    {"token-file", 't', "NAME", false,
+                     "a file in trothd's participant_tokens, whose token is shown to it"}},
         .summary = "register a participant, or change its registration",
         .text =
             "Several URLs are replicas over one database. Says whether one of them answers; it is\n"

@@ -12,7 +12,7 @@
 #define SLOTS_MAX       10000u
 #define ANSWERS_WAIT_US UINT64_C(6000000) /* longer than the coordinator asks it */
 
-/* {"binding":"batch","urls":[…],"slots":16} */
+/* {"binding":"batch","urls":[…],"slots":16,"token_file":"bank_a"} */
 static int registration(const struct arguments *arguments, struct buffer *ret_body)
 {
     const char *binding = arguments_value(arguments, "binding");
@@ -34,6 +34,11 @@ static int registration(const struct arguments *arguments, struct buffer *ret_bo
     if (slots != 0) {
         buffer_append_text(ret_body, ",\"slots\":");
         buffer_append_uint(ret_body, slots);
+    }
+    const char *token_file = arguments_value(arguments, "token-file");
+    if (token_file != NULL) {
+        buffer_append_text(ret_body, ",\"token_file\":");
+        json_append_text(ret_body, token_file);
     }
     buffer_append_char(ret_body, '}');
     return CLI_EXIT_OK;

@@ -174,6 +174,9 @@ const struct config_key config_keys[] = {
     TEXT_KEY(participant_tls_key, "",
              "file (PEM) with its key, without a passphrase (none: it stands in "
              "participant_tls_certificate)"),
+    TEXT_KEY(participant_tokens, "",
+             "folder with the tokens that are shown to participants whose registration names a "
+             "file there (token_file): the first line of each. Read again when it changes"),
     {"resolver", CONFIG_SERVERS, offsetof(struct config, resolver), "", 0, 0, NULL,
      "name servers for participants' hosts, numeric, with a port or without, several separated by "
      "commas (none: those of /etc/resolv.conf, which is read again when it changes)"},

@@ -30,7 +30,8 @@
 #include "seats.h"
 #include "state.h"
 
-/* --- as the journal keeps it: {"binding":"batch","urls":["…"],"slots":16} --------------------- */
+/* --- as the journal keeps it: {"binding":"batch","urls":["…"],"slots":16,"token_file":"…"}; no
+ * token_file where none is shown --------------------------------------------------------------- */
 
 static void encode(const struct api_participant *from, struct buffer *body)
 {
@@ -43,11 +44,22 @@ static void encode(const struct api_participant *from, struct buffer *body)
     }
     buffer_append_text(body, "],\"slots\":");
     buffer_append_uint(body, from->slots);
+    if (from->token_file != NULL) {
+        buffer_append_text(body, ",\"token_file\":");
+        json_append_text(body, from->token_file);
+    }
     buffer_append_text(body, "}");
 }
 
 #define URL_BYTES_MAX     512
 #define BINDING_BYTES_MAX 8
+#define TOKEN_BYTES_MAX   65
+
+/* What a row's texts are kept in while it is read. */
+struct row_texts {
+    char name[TROTH_NAME_LEN_MAX + 1], binding[BINDING_BYTES_MAX], token_file[TOKEN_BYTES_MAX];
+    char urls[CHANNEL_URLS_MAX][URL_BYTES_MAX];
+};
 
 static bool take_text(const cJSON *item, char *ret_text, size_t cap)
 {
@@ -57,13 +69,29 @@ static bool take_text(const cJSON *item, char *ret_text, size_t cap)
     return fits;
 }
 
-static bool take_row(const cJSON *row, char *binding, char urls[][URL_BYTES_MAX],
+/* A path would lead out of the folder. */
+static bool take_token_file(const cJSON *item, struct row_texts *texts,
+                            struct api_participant *ret_participant)
+{
+    if (item == NULL)
+        return true;
+    if (!take_text(item, texts->token_file, TOKEN_BYTES_MAX) ||
+        strchr(texts->token_file, '/') != NULL || texts->token_file[0] == '.')
+        return false;
+    ret_participant->token_file = texts->token_file;
+    return true;
+}
+
+static bool take_row(const cJSON *row, struct row_texts *texts,
                      struct api_participant *ret_participant)
 {
     const cJSON *slots = cJSON_GetObjectItemCaseSensitive(row, "slots");
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(row, "urls"), *url;
     uint32_t count = 0;
-    if (!take_text(cJSON_GetObjectItemCaseSensitive(row, "binding"), binding, BINDING_BYTES_MAX) ||
+    if (!take_text(cJSON_GetObjectItemCaseSensitive(row, "binding"), texts->binding,
+                   BINDING_BYTES_MAX) ||
+        !take_token_file(cJSON_GetObjectItemCaseSensitive(row, "token_file"), texts,
+                         ret_participant) ||
         !cJSON_IsNumber(slots) || slots->valuedouble < 0 ||
         slots->valuedouble > CHANNEL_SLOTS_MAX || !cJSON_IsArray(list))
         return false;
@@ -71,37 +99,36 @@ static bool take_row(const cJSON *row, char *binding, char urls[][URL_BYTES_MAX]
     cJSON_ArrayForEach (url, list) {
         if (count == CHANNEL_URLS_MAX)
             break;
-        if (!take_text(url, urls[count], URL_BYTES_MAX))
+        if (!take_text(url, texts->urls[count], URL_BYTES_MAX))
             return false;
-        ret_participant->urls[count] = urls[count];
+        ret_participant->urls[count] = texts->urls[count];
         count++;
     }
     return true;
 }
 
 /* TROTH_ERROR_SYNTAX: it is no such row, or there is no memory to read it. */
-static int decode(const struct journal_entry *entry, char *name, char *binding,
-                  char urls[][URL_BYTES_MAX], struct api_participant *ret_participant)
+static int decode(const struct journal_entry *entry, struct row_texts *texts,
+                  struct api_participant *ret_participant)
 {
     if (entry->name.len > TROTH_NAME_LEN_MAX)
         return TROTH_ERROR_SYNTAX;
-    memcpy(name, entry->name.data, entry->name.len);
-    name[entry->name.len] = '\0';
-    *ret_participant = (struct api_participant){.name = name, .binding = binding};
+    memcpy(texts->name, entry->name.data, entry->name.len);
+    texts->name[entry->name.len] = '\0';
+    *ret_participant = (struct api_participant){.name = texts->name, .binding = texts->binding};
     cJSON *row = cJSON_ParseWithLengthOpts(entry->body.data, entry->body.len, NULL, false);
-    bool good = take_row(row, binding, urls, ret_participant);
+    bool good = take_row(row, texts, ret_participant);
     cJSON_Delete(row);
     return good ? 0 : TROTH_ERROR_SYNTAX;
 }
 
 void participants_load(struct driver *driver, const struct journal_entry *entry)
 {
-    char name[TROTH_NAME_LEN_MAX + 1] = "", binding[BINDING_BYTES_MAX];
-    char urls[CHANNEL_URLS_MAX][URL_BYTES_MAX];
+    struct row_texts texts = {.name = ""};
     struct api_participant from;
     struct participant *made = NULL;
-    int error = decode(entry, name, binding, urls, &from);
-    struct participant *known = participants_find(driver, name);
+    int error = decode(entry, &texts, &from);
+    struct participant *known = participants_find(driver, texts.name);
     if (error == 0 && known != NULL && strlen(known->body) == entry->body.len &&
         memcmp(known->body, entry->body.data, entry->body.len) == 0) {
         known->round = driver->registry_round;
@@ -118,7 +145,7 @@ void participants_load(struct driver *driver, const struct journal_entry *entry)
     participants_destroy(made);
     if (known != NULL) /* it goes on as it was */
         known->round = driver->registry_round;
-    log_line(LOG_ERROR, "a participant of the journal cannot be loaded", "participant", name,
+    log_line(LOG_ERROR, "a participant of the journal cannot be loaded", "participant", texts.name,
              "reason", troth_error_text(error), NULL);
 }
 
@@ -143,8 +170,10 @@ void participants_loaded(struct driver *driver)
 
 static void show(const struct participant *participant, struct api_participant *ret_participant)
 {
-    *ret_participant = (struct api_participant){
-        .name = participant->name, .binding = participant->binding, .slots = participant->slots};
+    *ret_participant = (struct api_participant){.name = participant->name,
+                                                .binding = participant->binding,
+                                                .slots = participant->slots,
+                                                .token_file = participant->token_file};
     for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++)
         ret_participant->urls[i] = participant->urls[i];
 }
@@ -258,6 +287,19 @@ static int prepare(struct registry_change *change, const struct api_participant 
     return 0;
 }
 
+/* The token is looked for before anything refers to it; another node may lack it all the same, and
+ * then sends nothing. */
+static bool has_token(const struct driver *driver, const struct participant *made,
+                      struct api_problem *ret_problem)
+{
+    const char *why = "participant_tokens is not configured";
+    bool has = made->token_file == NULL || (driver->config->participant_tokens[0] != '\0' &&
+                                            channel_has_token(made->channel, &why));
+    if (!has)
+        api_refuse_token_file(ret_problem, made->name, why);
+    return has;
+}
+
 void registry_host_participant_put(void *ctx, const struct api_participant *participant,
                                    api_done_fn fn, void *arg)
 {
@@ -272,7 +314,7 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
         api_refuse_url(&problem, participant->name);
     else if (error != 0)
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-    if (error != 0) {
+    if (error != 0 || !has_token(driver, change->made, &problem)) {
         registry_change_finish(change, &problem);
         return;
     }

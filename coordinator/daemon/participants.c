@@ -94,6 +94,7 @@ void participants_destroy(struct participant *participant)
     assert(participant->share.open == 0);
     for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++)
         free(participant->urls[i]);
+    free(participant->token_file);
     channel_destroy(participant->channel);
     free(participant->body);
     free(participant);
@@ -104,8 +105,17 @@ static void on_heard(void *arg, const char *name, bool is_up, const char *why)
     notice_participant(arg, name, is_up, why);
 }
 
+/* NULL: no memory. */
+static const char *token_path(const struct config *config, const char *name,
+                              struct buffer *ret_path)
+{
+    buffer_append_format(ret_path, "%s/%s", config->participant_tokens, name);
+    return buffer_text(ret_path);
+}
+
 static struct channel *make_channel(struct driver *driver, const struct api_participant *from)
 {
+    BUFFER_SCOPED struct buffer path = {.data = NULL};
     struct channel_config config = {
         .name = from->name,
         .binding = strcmp(from->binding, "batch") == 0 ? CHANNEL_BATCH : CHANNEL_HTTP,
@@ -123,6 +133,11 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
     for (uint32_t i = 0; i < CHANNEL_URLS_MAX; i++)
         config.urls[i] = from->urls[i];
     struct channel *channel = NULL;
+    if (from->token_file != NULL) {
+        config.token_file = token_path(driver->config, from->token_file, &path);
+        if (config.token_file == NULL)
+            return NULL;
+    }
     return channel_create(driver->http, &config, &channel) == 0 ? channel : NULL;
 }
 
@@ -133,6 +148,10 @@ static bool copy_texts(struct participant *made, const struct api_participant *f
     for (uint32_t i = 0; i < CHANNEL_URLS_MAX && from->urls[i] != NULL; i++) {
         made->urls[i] = strdup(from->urls[i]);
         ok = ok && made->urls[i] != NULL;
+    }
+    if (from->token_file != NULL) {
+        made->token_file = strdup(from->token_file);
+        ok = ok && made->token_file != NULL;
     }
     made->body = strndup(body.data, body.len);
     return ok && made->body != NULL;
@@ -165,6 +184,8 @@ static void replace(struct participant *participant, struct participant *taken)
         free(participant->urls[i]);
         participant->urls[i] = taken->urls[i];
     }
+    free(participant->token_file);
+    participant->token_file = taken->token_file;
     free(participant->body);
     participant->body = taken->body;
     participant->slots = taken->slots;

@@ -20,8 +20,9 @@ struct participant {
     char name[TROTH_NAME_LEN_MAX + 1];
     char binding[8];
     char *urls[CHANNEL_URLS_MAX];
-    char *body;     /* as the journal has it */
-    uint32_t slots; /* as registered; 0: the default */
+    char *token_file; /* as registered; NULL: none */
+    char *body;       /* as the journal has it */
+    uint32_t slots;   /* as registered; 0: the default */
     bool inquires;
     uint64_t conflicts;      /* answers */
     struct channel *channel; /* the same for as long as the participant is there */

@@ -15,7 +15,7 @@ static void on_line(void *arg, struct troth_span line);
 static int call(struct outbound *outbound, struct http_peer *peer, http_done done)
 {
     struct channel *channel = outbound->channel;
-    struct http_header headers[3] = {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
+    struct http_header headers[OUTBOUND_HEADERS_MAX + 1] = {{NULL, NULL}};
     uint64_t now_us = mono_now().us;
     const struct item *item;
     (void)channel_outbound_headers(outbound, headers, &channel->headers);

@@ -5,6 +5,7 @@
 #include <base/number.h>
 
 #include "item.h"
+#include "route.h"
 
 uint64_t channel_outbound_timeout_us(const struct outbound *outbound)
 {
@@ -19,18 +20,23 @@ uint64_t channel_outbound_timeout_us(const struct outbound *outbound)
     return longest_us;
 }
 
-uint32_t channel_outbound_headers(struct outbound *outbound, struct http_header headers[2],
+uint32_t channel_outbound_headers(struct outbound *outbound,
+                                  struct http_header headers[OUTBOUND_HEADERS_MAX],
                                   struct buffer *text)
 {
     struct channel *channel = outbound->channel;
-    headers[0] = (struct http_header){HEADER_JOURNAL, channel->journal};
+    uint32_t count = 0;
+    const char *token = NULL, *why;
+    headers[count++] = (struct http_header){HEADER_JOURNAL, channel->journal};
     buffer_clear(text);
     if (channel->config.oldest_open != NULL)
         channel->config.oldest_open(channel->config.arg, channel->marks_round++, text);
-    if (text->len == 0)
-        return 1;
-    headers[1] = (struct http_header){HEADER_OLDEST_OPEN, buffer_text(text)};
-    return headers[1].value != NULL ? 2 : 1;
+    const char *oldest = text->len > 0 ? buffer_text(text) : NULL;
+    if (oldest != NULL)
+        headers[count++] = (struct http_header){HEADER_OLDEST_OPEN, oldest};
+    if (channel_route_token(outbound->route, &token, &why) && token != NULL)
+        headers[count++] = (struct http_header){"Authorization", token};
+    return count;
 }
 
 static uint32_t announced(const struct http_reply *reply, const char *name, uint32_t otherwise)

@@ -4,6 +4,8 @@
 
 #include "inside.h"
 
+#define OUTBOUND_HEADERS_MAX 3u
+
 struct binding {
     uint32_t commands_max; /* of one request */
     /* Writes body and headers from the open items, and calls the peer; `done` with the outbound
@@ -17,8 +19,10 @@ extern const struct binding channel_binding_http;
 
 /* The longest of what its commands have left. */
 uint64_t channel_outbound_timeout_us(const struct outbound *outbound);
-/* Troth-Journal and Troth-Oldest-Open into `headers`; how many. `text` keeps their values. */
-uint32_t channel_outbound_headers(struct outbound *outbound, struct http_header headers[2],
+/* Troth-Journal, Troth-Oldest-Open and Authorization into `headers`; how many. `text` keeps their
+ * values, but the last one's, which is valid until the route's token is asked for again. */
+uint32_t channel_outbound_headers(struct outbound *outbound,
+                                  struct http_header headers[OUTBOUND_HEADERS_MAX],
                                   struct buffer *text);
 /* Slots and places that the participant announces, once a request. */
 void channel_outbound_read_slots(struct outbound *outbound, const struct http_reply *reply);

@@ -257,3 +257,9 @@ void channel_stats(const struct channel *channel, struct channel_stats *ret_stat
         .unsent = channel->contact.unsent,
     };
 }
+
+bool channel_has_token(struct channel *channel, const char **ret_why)
+{
+    const char *shown;
+    return channel_route_token(channel->route, &shown, ret_why);
+}

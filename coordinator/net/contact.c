@@ -141,23 +141,30 @@ static void on_probed(void *arg, int error, const struct http_reply *reply)
 static void probe_next(struct channel *channel)
 {
     struct contact *contact = &channel->contact;
-    while (contact->probing < contact->probed->replica_count) {
+    const char *shown = NULL, *why;
+    bool may_ask = channel_route_token(contact->probed, &shown, &why);
+    const struct http_header headers[] = {{shown != NULL ? "Authorization" : NULL, shown},
+                                          {NULL, NULL}};
+    if (!may_ask)
+        keep(contact->failed_words, (struct troth_span){why, strlen(why)});
+    while (may_ask && contact->probing < contact->probed->replica_count) {
         struct http_peer *peer = contact->probed->replicas[contact->probing].peers[PHASE_2];
         struct http_request request = {.method = "GET",
                                        .target = "",
+                                       .headers = headers,
                                        .timeout_us = CHANNEL_PROBE_TIMEOUT_US,
                                        .on_done = on_probed,
                                        .arg = channel};
         if (http_peer_call(peer, &request, &contact->probe) == 0)
             return;
-        const char *why = http_peer_why(peer);
+        why = http_peer_why(peer);
         keep(contact->failed_words, (struct troth_span){why, strlen(why)});
         contact->probing++;
     }
     if (contact->probed == channel->route) {
-        char why[CHANNEL_WORDS_MAX + 1];
-        memcpy(why, contact->failed_words, sizeof(why));
-        channel_contact_failed(channel, why, false);
+        char words[CHANNEL_WORDS_MAX + 1];
+        memcpy(words, contact->failed_words, sizeof(words));
+        channel_contact_failed(channel, words, false);
     }
     channel_probe_end(channel);
 }

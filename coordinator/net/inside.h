@@ -88,7 +88,8 @@ struct route {
     uint32_t refs; /* the channel's, and one of each request */
     struct replica replicas[CHANNEL_URLS_MAX];
     uint32_t replica_count;
-    uint32_t replica_next; /* round robin */
+    uint32_t replica_next;      /* round robin */
+    struct http_secrets *token; /* NULL: none is shown */
 };
 
 struct channel {

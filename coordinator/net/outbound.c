@@ -83,10 +83,24 @@ void channel_outbound_free(struct outbound *outbound)
 
 static void on_done(void *arg, int error, const struct http_reply *reply);
 
+/* Nothing leaves without what shows who we are. */
+static bool has_token(struct outbound *outbound)
+{
+    const char *shown, *why = "";
+    if (channel_route_token(outbound->route, &shown, &why))
+        return true;
+    channel_contact_failed(outbound->channel, why, false);
+    fail_open(outbound, TROUBLE_NOT_CONNECTED, why, false);
+    channel_outbound_free(outbound);
+    return false;
+}
+
 /* To its replica, or to the next that is not refused at once. */
 static void outbound_send(struct outbound *outbound)
 {
     struct route *route = outbound->route;
+    if (!has_token(outbound))
+        return;
     while (outbound->tried < route->replica_count) {
         struct replica *replica = &route->replicas[outbound->replica];
         int result = binding_of(outbound)->call(outbound, replica->peers[outbound->phase], on_done);

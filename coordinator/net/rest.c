@@ -15,7 +15,7 @@
 #include "retry_after.h"
 #include "words.h"
 
-#define HEADERS_MAX 11
+#define HEADERS_MAX (9u + OUTBOUND_HEADERS_MAX)
 
 /* Values of the headers of one request, and where each began in the text. */
 struct head {

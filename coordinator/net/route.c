@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <base/now.h>
+#include <http/secrets.h>
 
 static int create_peers(struct route *route, struct http_loop *loop,
                         const struct channel_config *config, const char *url)
@@ -40,6 +41,8 @@ int channel_route_create(struct http_loop *loop, const struct channel_config *co
     route->binding = config->binding;
     route->refs = 1;
     int result = config->urls[0] != NULL ? 0 : TROTH_ERROR_CONFIG;
+    if (result == 0 && config->token_file != NULL)
+        result = http_secrets_create(config->token_file, &route->token);
     for (uint32_t i = 0; result == 0 && i < CHANNEL_URLS_MAX && config->urls[i] != NULL; i++)
         result = create_peers(route, loop, config, config->urls[i]);
     if (result != 0) {
@@ -61,7 +64,16 @@ void channel_route_drop(struct route *route)
     for (uint32_t i = 0; i < route->replica_count; i++)
         for (int k = 0; k < PHASE_COUNT; k++)
             http_peer_destroy(route->replicas[i].peers[k]);
+    http_secrets_destroy(route->token);
     free(route);
+}
+
+bool channel_route_token(struct route *route, const char **ret_shown, const char **ret_why)
+{
+    *ret_shown = NULL;
+    if (route->token != NULL)
+        *ret_shown = http_secrets_show(route->token, ret_why);
+    return route->token == NULL || *ret_shown != NULL;
 }
 
 bool channel_route_is_among(uint32_t replicas, uint32_t at)

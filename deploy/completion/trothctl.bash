@@ -25,7 +25,7 @@ declare -gA _trothctl_options=(
     ["def list"]=""
     ["def show"]="--version"
     ["def delete"]="--version"
-    ["participant add"]="-b --binding -s --slots"
+    ["participant add"]="-b --binding -s --slots -t --token-file"
     ["participant list"]=""
     ["participant show"]=""
     ["participant orphans"]="-d --database"
@@ -47,7 +47,7 @@ _trothctl_with_value=" -o --output --url --cacert --cert --cert-key --socket --a
  -i --input --version -w --wait -k --key
  -l --label -s --state --slots --outcome -d --definition -p --participant --older-than --since --until
  -g --gtid -n --limit
- --lifetime -b --branch --binding --as -r --reason --by --database -j --journal --scope --expires "
+ --lifetime -b --branch --binding --as -r --reason --by --database -j --journal --scope --expires -t --token-file "
 
 # First words of what a list command prints: names and gtids, and nothing that compgen -W, which
 # expands its words, could run. Empty when the coordinator does not answer.

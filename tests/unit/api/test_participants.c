@@ -111,6 +111,35 @@ START_TEST(refuses_a_long_url)
 }
 END_TEST
 
+static const char *const wrong_token_files[] = {
+    "\"\"",       "\"..\"",  "\".a\"", "\"a/b\"", "\"/etc/passwd\"",
+    "\"a\\\\b\"", "\"a b\"", "7",      "null",    "[]"};
+
+START_TEST(refuses_a_token_file_that_is_no_name)
+{
+    /* The token is in a file of a folder, and nothing leads out of it. */
+    char body[300];
+    (void)snprintf(body, sizeof body,
+                   "{\"binding\":\"http\",\"urls\":[\"http://ok\"],\"token_file\":%s}",
+                   wrong_token_files[_i]);
+    expect_problem("PUT", ALL "/bank_c", NULL, body, 400, "invalid-body", "/token_file: the name");
+    ck_assert_ptr_null(fx.fake.asked.call);
+}
+END_TEST
+
+START_TEST(the_host_can_find_no_token)
+{
+    /* A file without a token is the host's to find out. */
+    struct api_problem problem;
+    api_problem_set(&problem, API_PROBLEM_WRONG_TOKEN_FILE, "no token in it");
+    fx.fake.problem = &problem;
+    expect_problem("PUT", ALL "/bank_c", NULL,
+                   "{\"binding\":\"http\",\"urls\":[\"http://ok\"],\"token_file\":\"a.b\"}", 422,
+                   "wrong-token-file", "no token in it");
+    fx.fake.problem = NULL;
+}
+END_TEST
+
 START_TEST(shows_and_lists)
 {
     /* What is registered is shown with its status, and listed in pages by name. */
@@ -162,6 +191,8 @@ Suite *participants_suite(void)
     tcase_add_test(tests, registers_and_changes);
     LOOP(tests, refuses_a_wrong_registration, wrong);
     LOOP(tests, refuses_a_wrong_url, wrong_urls);
+    LOOP(tests, refuses_a_token_file_that_is_no_name, wrong_token_files);
+    tcase_add_test(tests, the_host_can_find_no_token);
     tcase_add_test(tests, refuses_a_long_url);
     tcase_add_test(tests, shows_and_lists);
     tcase_add_test(tests, removes);

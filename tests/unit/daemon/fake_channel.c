@@ -71,6 +71,12 @@ void channel_destroy(struct channel *channel)
     free(channel);
 }
 
+bool channel_has_token(struct channel *channel, const char **ret_why)
+{
+    (void)ret_why;
+    return channel->config.token_file != NULL;
+}
+
 void channel_replace(struct channel *channel, struct channel *taken)
 {
     channel->config.binding = taken->config.binding;

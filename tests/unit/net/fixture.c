@@ -143,6 +143,7 @@ struct channel *channel_to_url(struct world *world, enum channel_binding binding
                                     .slots = slots,
                                     .phase2_connections = 2,
                                     .connect_timeout_us = 500000,
+                                    .token_file = world->token_file,
                                     .journal = "0123456789abcdef",
                                     .oldest_open = oldest_open,
                                     .result = on_result,

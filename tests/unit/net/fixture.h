@@ -38,6 +38,7 @@ struct world {
     struct http_loop *loop;
     struct participant participants[PARTICIPANTS_MAX];
     struct channel *channel;
+    const char *token_file; /* of channels made from now on */
     struct got got[RESULTS_MAX];
     uint32_t got_count;
     bool in_call; /* of the channel: a result now would come from inside */

@@ -8,5 +8,6 @@ Suite *rest_suite(void);
 Suite *slots_suite(void);
 Suite *elsewhere_suite(void);
 Suite *line_suite(void);
+Suite *token_suite(void);
 
 #endif

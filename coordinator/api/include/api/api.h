@@ -128,7 +128,8 @@ struct api_participant {
     const char *name;
     const char *binding; /* "http" or "batch" */
     const char *urls[8];
-    uint32_t slots; /* 0: the default */
+    uint32_t slots;         /* 0: the default */
+    const char *token_file; /* name of a file in participant_tokens; NULL: no token is shown */
 };
 
 /* An outcome event that Kafka will not take: set aside, and with it what its key has behind it. */

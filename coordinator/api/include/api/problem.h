@@ -55,6 +55,7 @@ struct api_problem;
     X(UNKNOWN_DEFINITION, 422, "unknown-definition", "There is no such definition")                \
     X(UNKNOWN_PARTICIPANT, 422, "unknown-participant", "There is no such participant")             \
     X(WRONG_URL, 422, "wrong-url", "A URL cannot be called")                                       \
+    X(WRONG_TOKEN_FILE, 422, "wrong-token-file", "There is no token in such a file")               \
     X(TOO_MANY_BRANCHES, 422, "too-many-branches", "More branches than a transaction may have")    \
     X(COMMIT_DIFFERS, 422, "commit-differs", "It was committed with other branches")               \
     X(KEY_REUSED, 422, "idempotency-key-reused", "The Idempotency-Key belongs to another request") \

@@ -78,8 +78,10 @@ struct channel_config {
     uint32_t slots;                     /* phase 1 until the participant announces its own number */
     uint32_t phase2_connections;
     uint64_t connect_timeout_us;
-    struct http_tls *tls; /* for https URLs; it outlives the channel; may be NULL */
-    const char *journal;  /* the journal's id */
+    struct http_tls *tls;   /* for https URLs; it outlives the channel; may be NULL */
+    const char *token_file; /* whose first token every request shows; NULL: none. While there is
+                               none in it nothing is sent */
+    const char *journal;    /* the journal's id */
     channel_oldest_open oldest_open;
     channel_result result;
     channel_heard heard; /* may be NULL */
@@ -106,6 +108,8 @@ void channel_replace(struct channel *channel, struct channel *taken);
  * comes then. */
 TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command *command,
                                   struct mono deadline);
+/* Whether its requests can show the token that they are to show, if any; else *ret_why is why. */
+bool channel_has_token(struct channel *channel, const char **ret_why);
 /* Asks whether somebody is there, with a GET of each URL until one answers; any answer will do.
  * What comes of it is in the stats. */
 void channel_probe(struct channel *channel);
