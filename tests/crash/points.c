@@ -1,7 +1,7 @@
 /* points.c: the crash points of a program (base/crash.h), and what a test says to them.
  *
  *   PROGRAM --list-crash-points      prints each point's name and place, and ends
- *   TROTH_CRASH_FILE=FILE PROGRAM    shares FILE with the test (tests/support/crash.py): each point
+ *   CRASH_POINTS_FILE=FILE PROGRAM   shares FILE with the test (tests/support/crash.py): each point
  *                                    with how often it was passed, and the one to stop at
  *
  * Part of every program of ours in a build with TROTH_CRASH_POINTS; no code of theirs knows it. */
@@ -81,7 +81,7 @@ static void list_share(void)
 
 __attribute__((constructor)) static void points_begin(int argc, char **argv)
 {
-    const char *path = getenv("TROTH_CRASH_FILE");
+    const char *path = getenv("CRASH_POINTS_FILE");
     if (argc == 2 && strcmp(argv[1], LIST_COMMAND) == 0) {
         list_print();
         exit(EXIT_SUCCESS);

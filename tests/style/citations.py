@@ -147,8 +147,8 @@ def cases(root, name):
     if kind in ("fuzz", "style", "model"):
         path = {"fuzz": f"fuzz/fuzz_{rest}.c", "style": f"style/{rest}.py", "model": f"model/{rest}.pml"}[kind]
         return set(MODEL_RULE.findall(text_of(root, tests / path))) if (tests / path).is_file() else None
-    if kind == "monkey":
-        sources = sorted((tests / "monkey").glob("*.py"))
+    if kind in ("crash", "history", "monkey"):
+        sources = sorted((tests / kind).glob("test_*.py"))
     else:
         sources = [*(tests / kind / rest).glob("*.c"), *(tests / kind).glob(f"test_{rest}.py")]
     if not sources:

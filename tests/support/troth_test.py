@@ -375,6 +375,7 @@ class Process:
         self.folder = run_folder().path / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "log"
+        self.more_environment = {}
         self._popen = None
 
     def command(self):
@@ -382,7 +383,8 @@ class Process:
 
     def environment(self):
         """Without what configures Troth: only the test says that."""
-        return {name: value for name, value in os.environ.items() if not name.startswith("TROTH_")}
+        of_ours = {name: value for name, value in os.environ.items() if not name.startswith("TROTH_")}
+        return {**of_ours, **self.more_environment}
 
     def launch(self):
         """Starts it and does not wait. Output is appended, so that a restart keeps what went before."""
