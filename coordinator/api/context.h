@@ -8,6 +8,7 @@
 /* Requests that wait for their host, also those whose client has left. Beyond: 503. */
 #define API_CALLS_MAX 100000u
 
+struct passed;
 struct watch;
 
 struct api {
@@ -15,6 +16,8 @@ struct api {
     uint32_t calls;
     struct buffer body;    /* borrowed by who answers with a transaction */
     struct watch *watches; /* clients that follow a transaction (events.c) */
+    struct passed *passed; /* requests that another node answers (pass.c) */
+    struct buffer starts;  /* of the identity of a request that another node has passed on */
 };
 
 /* events.c: nothing more for those who follow a transaction under that identity. */
@@ -25,6 +28,8 @@ struct request {
     struct http_exchange *exchange;
     struct troth_span named;      /* what stands in the place of {gtid} or {name} in the pattern */
     struct api_identity identity; /* who asks */
+    bool is_passed;               /* by another node, which has looked who asks */
+    struct troth_span caller;     /* where it comes from, as that one says; absent: as it is seen */
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "pass.h"
 #include "problem_body.h"
 #include "request.h"
 #include "router.h"
@@ -152,6 +153,7 @@ static void progressed(void *arg, const struct api_problem *problem,
 void events_end_of(struct api *api, const char *who)
 {
     const struct api_host *host = &api->host;
+    pass_end_of(api, who);
     struct watch *next;
     for (struct watch *watch = api->watches; watch != NULL; watch = next) {
         next = watch->next;

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "authorize.h"
 #include "body.h"
 #include "call.h"
 #include "request.h"
@@ -70,7 +71,7 @@ static int make_secret(char ret_secret[SECRET_TEXT_MAX], uint8_t ret_hash[API_KE
     for (uint32_t i = 0; i < SECRET_BYTES; i++)
         at += snprintf(ret_secret + at, SECRET_TEXT_MAX - (size_t)at, "%02x", bytes[i]);
     OPENSSL_cleanse(bytes, sizeof bytes);
-    if (!api_secret_hash(span_of(ret_secret), ret_hash))
+    if (!authorize_hash(span_of(ret_secret), ret_hash))
         return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE, "out of memory");
     return 0;
 }

@@ -7,13 +7,14 @@
 
 #include "authorize.h"
 #include "call.h"
+#include "passed.h"
 #include "request.h"
 
 #include <base/span.h>
 
-#define ROUTE(method, pattern, scope, handler, ...)                                                \
+#define ROUTE(method, pattern, scope, by, handler, ...)                                            \
     {                                                                                              \
-        method, pattern, API_SCOPE_##scope, handler,                                               \
+        method, pattern, API_SCOPE_##scope, ROUTE_BY_##by, handler,                                \
         {                                                                                          \
             __VA_ARGS__                                                                            \
         }                                                                                          \
@@ -21,43 +22,46 @@
 
 /* A literal segment comes before a {…} that would match it too. */
 static const struct route routes[] = {
-    ROUTE("POST", "/v1/transactions", START, transactions_start, NULL),
-    ROUTE("GET", "/v1/transactions", READ, transactions_list, "state", "outcome", "definition",
+    ROUTE("POST", "/v1/transactions", START, KEY, transactions_start, NULL),
+    ROUTE("GET", "/v1/transactions", READ, ALL, transactions_list, "state", "outcome", "definition",
           "participant", "older_than", "began_after", "began_before", "label", "key", "gtid",
           "in_doubt", "limit", "cursor", "payloads", NULL),
-    ROUTE("GET", "/v1/transactions/{gtid}", READ, transactions_get, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/branches", START, branches_enlist, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/commit", START, branches_commit, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/abort", OPERATE, transactions_abort, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/retry", OPERATE, transactions_retry, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/resolve", OPERATE, by_hand_resolve, NULL),
-    ROUTE("POST", "/v1/transactions/{gtid}/forget", OPERATE, by_hand_forget, NULL),
-    ROUTE("GET", "/v1/transactions/{gtid}/decision", INQUIRE, decision_get, "branch", "attempt",
-          "journal", NULL),
-    ROUTE("GET", "/v1/transactions/{gtid}/events", READ, events_follow, NULL),
-    ROUTE("GET", "/v1/definitions", READ, definitions_list, "limit", "cursor", NULL),
-    ROUTE("POST", "/v1/definitions/validate", READ, definitions_validate, NULL),
-    ROUTE("PUT", "/v1/definitions/{name}", DEFINITIONS, definitions_put, NULL),
-    ROUTE("GET", "/v1/definitions/{name}", READ, definitions_get, "version", NULL),
-    ROUTE("DELETE", "/v1/definitions/{name}", DEFINITIONS, definitions_delete, "version", NULL),
-    ROUTE("GET", "/v1/definitions/{name}/status", READ, definitions_status, "version", NULL),
-    ROUTE("GET", "/v1/participants", READ, participants_list, "limit", "cursor", NULL),
-    ROUTE("PUT", "/v1/participants/{name}", PARTICIPANTS, participants_put, NULL),
-    ROUTE("GET", "/v1/participants/{name}", READ, participants_get, NULL),
-    ROUTE("DELETE", "/v1/participants/{name}", PARTICIPANTS, participants_delete, "force", NULL),
-    ROUTE("GET", "/v1/events", READ, asides_list, "limit", NULL),
-    ROUTE("GET", "/v1/events/{id}", READ, asides_get, NULL),
-    ROUTE("DELETE", "/v1/events/{id}", OPERATE, asides_discard, NULL),
-    ROUTE("POST", "/v1/events/{id}/resend", OPERATE, asides_resend, NULL),
-    ROUTE("GET", "/v1/keys", ADMIN, keys_list, "limit", "cursor", NULL),
-    ROUTE("POST", "/v1/keys", ADMIN, keys_create, NULL),
-    ROUTE("DELETE", "/v1/keys/{name}", ADMIN, keys_revoke, NULL),
-    ROUTE("POST", "/v1/keys/{name}/rotate", ADMIN, keys_rotate, NULL),
-    ROUTE("GET", "/v1/nodes", READ, nodes_list, NULL),
-    ROUTE("GET", "/healthz", NONE, health_alive, NULL),
-    ROUTE("GET", "/readyz", NONE, health_ready, NULL),
-    ROUTE("GET", "/metrics", METRICS, metrics_get, NULL),
-    ROUTE("GET", "/openapi.json", ANY, openapi_get, NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}", READ, GTID, transactions_get, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/branches", START, GTID, branches_enlist, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/commit", START, GTID, branches_commit, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/abort", OPERATE, GTID, transactions_abort, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/retry", OPERATE, GTID, transactions_retry, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/resolve", OPERATE, GTID, by_hand_resolve, NULL),
+    ROUTE("POST", "/v1/transactions/{gtid}/forget", OPERATE, GTID, by_hand_forget, NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}/decision", INQUIRE, GTID, decision_get, "branch",
+          "attempt", "journal", NULL),
+    ROUTE("GET", "/v1/transactions/{gtid}/events", READ, GTID, events_follow, NULL),
+    ROUTE("GET", "/v1/definitions", READ, ANYBODY, definitions_list, "limit", "cursor", NULL),
+    ROUTE("POST", "/v1/definitions/validate", READ, ANYBODY, definitions_validate, NULL),
+    ROUTE("PUT", "/v1/definitions/{name}", DEFINITIONS, ANYBODY, definitions_put, NULL),
+    ROUTE("GET", "/v1/definitions/{name}", READ, ANYBODY, definitions_get, "version", NULL),
+    ROUTE("DELETE", "/v1/definitions/{name}", DEFINITIONS, ANYBODY, definitions_delete, "version",
+          NULL),
+    ROUTE("GET", "/v1/definitions/{name}/status", READ, ANYBODY, definitions_status, "version",
+          NULL),
+    ROUTE("GET", "/v1/participants", READ, ANYBODY, participants_list, "limit", "cursor", NULL),
+    ROUTE("PUT", "/v1/participants/{name}", PARTICIPANTS, ANYBODY, participants_put, NULL),
+    ROUTE("GET", "/v1/participants/{name}", READ, ANYBODY, participants_get, NULL),
+    ROUTE("DELETE", "/v1/participants/{name}", PARTICIPANTS, ANYBODY, participants_delete, "force",
+          NULL),
+    ROUTE("GET", "/v1/events", READ, ANYBODY, asides_list, "limit", NULL),
+    ROUTE("GET", "/v1/events/{id}", READ, ANYBODY, asides_get, NULL),
+    ROUTE("DELETE", "/v1/events/{id}", OPERATE, ANYBODY, asides_discard, NULL),
+    ROUTE("POST", "/v1/events/{id}/resend", OPERATE, ANYBODY, asides_resend, NULL),
+    ROUTE("GET", "/v1/keys", ADMIN, ANYBODY, keys_list, "limit", "cursor", NULL),
+    ROUTE("POST", "/v1/keys", ADMIN, ANYBODY, keys_create, NULL),
+    ROUTE("DELETE", "/v1/keys/{name}", ADMIN, ANYBODY, keys_revoke, NULL),
+    ROUTE("POST", "/v1/keys/{name}/rotate", ADMIN, ANYBODY, keys_rotate, NULL),
+    ROUTE("GET", "/v1/nodes", READ, ANYBODY, nodes_list, NULL),
+    ROUTE("GET", "/healthz", NONE, ANYBODY, health_alive, NULL),
+    ROUTE("GET", "/readyz", NONE, ANYBODY, health_ready, NULL),
+    ROUTE("GET", "/metrics", METRICS, ANYBODY, metrics_get, NULL),
+    ROUTE("GET", "/openapi.json", ANY, ANYBODY, openapi_get, NULL),
 };
 
 #define ROUTES_COUNT (sizeof routes / sizeof routes[0])
@@ -165,7 +169,9 @@ void api_handle(void *arg, struct http_exchange *exchange)
     struct request request = {.api = arg, .exchange = exchange};
     struct api_problem problem;
     const struct route *route = find_route(exchange, &request.named);
-    int error = authorize(&request, route != NULL ? route->scope : API_SCOPE_ANY, &problem);
+    int error = passed_read(&request, &problem);
+    if (error == 0)
+        error = authorize(&request, route != NULL ? route->scope : API_SCOPE_ANY, &problem);
     if (route == NULL && error == 0) {
         refuse_unrouted(exchange);
         return;
@@ -174,7 +180,10 @@ void api_handle(void *arg, struct http_exchange *exchange)
         error = check_serving(&request, route, &problem);
     if (error == 0)
         error = request_check_query(&request, route->parameters, &problem);
+    bool is_ours = true;
     if (error == 0)
+        error = pass(&request, route->by, &is_ours, &problem);
+    if (error == 0 && is_ours)
         error = route->handler(&request, &problem);
     if (error != 0)
         reply_problem(exchange, &problem, NULL);
@@ -183,6 +192,8 @@ void api_handle(void *arg, struct http_exchange *exchange)
 static void assert_complete(const struct api_host *host)
 {
     assert(host->serving != NULL && host->identify != NULL);
+    assert(host->whose != NULL && host->node_at != NULL && host->pass != NULL);
+    assert(host->mac != NULL && host->node_key != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
     assert(host->retry != NULL && host->resolve != NULL && host->forget != NULL);
@@ -215,7 +226,8 @@ void api_destroy(struct api *api)
 {
     if (api == NULL)
         return;
-    assert(api->calls == 0 && api->watches == NULL);
+    assert(api->calls == 0 && api->watches == NULL && api->passed == NULL);
     buffer_finish(&api->body);
+    buffer_finish(&api->starts);
     free(api);
 }

@@ -3,6 +3,7 @@
 #define API_ROUTER_H
 
 #include "context.h"
+#include "pass.h"
 
 /* Answers, or has a call answer later, and returns 0. Anything else: *ret_problem is the answer. */
 typedef int (*route_handler)(const struct request *request, struct api_problem *ret_problem);
@@ -11,6 +12,7 @@ struct route {
     const char *method;
     const char *pattern;  /* at most one {…}, which matches one segment */
     enum api_scope scope; /* that who asks must have */
+    enum route_by by;     /* which node answers */
     route_handler handler;
     const char *parameters[16]; /* of the query, NULL-terminated */
 };

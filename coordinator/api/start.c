@@ -7,6 +7,7 @@
 #include "authorize.h"
 #include "body.h"
 #include "lookup.h"
+#include "passed.h"
 #include "request.h"
 #include "transaction_reply.h"
 #include <base/duration.h>
@@ -36,7 +37,7 @@ static int read_headers(const struct request *request, struct start *start,
         (void)snprintf(submit->caller, sizeof submit->caller, "%.*s",
                        (int)sizeof submit->caller - 1, request->identity.who);
     else
-        http_exchange_client(request->exchange, submit->caller);
+        passed_caller(request, submit->caller);
     if (http_exchange_header(request->exchange, "traceparent", &value) &&
         headers_traceparent_valid(value))
         submit->traceparent = value;

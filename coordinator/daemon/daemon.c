@@ -145,7 +145,7 @@ static int start_journal(struct daemon *daemon)
     struct journal_config journal = {.conninfo = config->journal,
                                      .node = config->node[0] != '\0' ? config->node : name,
                                      .address = has_address ? config->node_address : address,
-                                     .secret_hash = daemon->driver->node_secret_hash,
+                                     .public_key = daemon->driver->node_public,
                                      .lease_us = config->lease_us,
                                      .lazy_delay_us = config->lazy_delay_us,
                                      .retention_us = config->retention_us,

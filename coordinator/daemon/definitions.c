@@ -219,14 +219,25 @@ void definitions_finish(struct driver *driver)
 
 /* --- loading --------------------------------------------------------------------------------- */
 
-/* One that is known: only whether it is hidden can have changed. */
-static void load_known(struct driver *driver, struct definition_slot *slot, bool hidden)
+/* One that is known: only whether it is hidden can have changed. false: another node has deleted it
+ * and published another text under its name and version, which it may where nothing runs it. */
+static bool load_known(struct driver *driver, struct definition_slot *slot,
+                       const struct journal_entry *entry)
 {
+    struct troth_span text = slot->definition->text;
+    bool is_other =
+        text.len != entry->body.len || memcmp(text.data, entry->body.data, text.len) != 0;
+    if (is_other && slot->refs == 0 && !slot->hidden) {
+        definitions_take_out(driver, slot);
+        definitions_destroy(slot);
+        return false;
+    }
     slot->round = driver->registry_round;
-    if (hidden && !slot->hidden) {
+    if (entry->hidden && !slot->hidden) {
         definitions_take_out(driver, slot);
         definitions_hide(driver, slot);
     }
+    return true;
 }
 
 /* It was published while the limit was higher. */
@@ -272,10 +283,8 @@ void definitions_load(struct driver *driver, const struct journal_entry *entry)
     struct definition_slot **hidden = definitions_find_hidden(driver, name, entry->version);
     if (known == NULL && *hidden != NULL && entry->hidden)
         known = *hidden;
-    if (known != NULL) {
-        load_known(driver, known, entry->hidden);
+    if (known != NULL && load_known(driver, known, entry))
         return;
-    }
     int error = load_new(driver, entry);
     if (error != 0) {
         log_line(LOG_ERROR, "a definition of the journal cannot be loaded", "definition", name,

@@ -35,6 +35,7 @@
 #include "metrics.h"
 #include "participant_changes.h"
 #include "participants.h"
+#include "passing.h"
 #include "publishing.h"
 #include "queries.h"
 #include "ready.h"
@@ -116,7 +117,7 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
     driver->outbox_mode = config_outbox(config);
     driver->random = wall_now().us | 1u;
     driver->metrics.started_at = driver_now().wall;
-    if (!allocate(driver) || !shards_make_secret(driver)) {
+    if (!allocate(driver) || !shards_make_key(driver)) {
         driver_destroy(driver);
         return TROTH_ERROR_NO_MEMORY;
     }
@@ -150,6 +151,7 @@ void driver_destroy(struct driver *driver)
     if (driver == NULL)
         return;
     driver->finishing = true;
+    passing_finish(driver);
     outbox_destroy(driver->outbox, 0);
     drop_entries(driver);
     watch_finish(driver);
@@ -402,6 +404,12 @@ struct api_host driver_api_host(struct driver *driver)
                              .event_get = events_get,
                              .event_resend = events_resend,
                              .event_discard = events_discard,
+                             .whose = passing_whose,
+                             .node_at = passing_node_at,
+                             .pass = passing_send,
+                             .mac = passing_mac,
+                             .node_key = driver->node_public,
+                             .reply_wait_us = driver->config->reply_wait_us,
                              .serving = driver_serving,
                              .ready = driver_ready,
                              .nodes = shards_host_nodes,

@@ -11,7 +11,10 @@
 #include "log.h"
 #include "state.h"
 
+#define LOOK_US 300000 /* so often it is looked whether another node has changed it */
+
 static void load(struct driver *driver);
+static void look_later(struct driver *driver);
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
@@ -19,6 +22,43 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     (void)what;
     load(arg);
 }
+
+/* --- what other nodes change --------------------------------------------------------------------
+ */
+
+/* Where it cannot be asked, what is known serves; a reading looks again by itself. */
+static void on_looked(void *arg, int error, bool changed)
+{
+    struct driver *driver = arg;
+    driver->registry_looking = false;
+    if (error == 0 && changed)
+        load(driver);
+    if (!driver->registry_loading)
+        look_later(driver);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct driver *driver = arg;
+    (void)fd;
+    (void)what;
+    if (driver->registry_loading || driver->registry_looking)
+        return;
+    driver->registry_looking = true;
+    journal_registry_look(driver->journal, on_looked, driver);
+}
+
+static void look_later(struct driver *driver)
+{
+    static const struct timeval later = {.tv_usec = LOOK_US};
+    if (driver->registry_look == NULL)
+        driver->registry_look = evtimer_new(driver->base, on_look, driver);
+    if (driver->registry_look == NULL || evtimer_add(driver->registry_look, &later) != 0)
+        driver_fail(driver, "no memory to look for changes of the registry");
+}
+
+/* --- reading it ----------------------------------------------------------------------------------
+ */
 
 /* A database that cannot answer now is no end: it is asked again. What is known serves meanwhile.
  */
@@ -45,6 +85,7 @@ static void on_loaded(void *arg, int error, const struct journal_entry *entry)
         driver->registry_round++;
         driver->registry_loaded = true;
         driver->registry_loading = false;
+        look_later(driver);
     }
 }
 
@@ -76,4 +117,6 @@ void registry_finish(struct driver *driver)
 {
     if (driver->registry_again != NULL)
         event_free(driver->registry_again);
+    if (driver->registry_look != NULL)
+        event_free(driver->registry_look);
 }

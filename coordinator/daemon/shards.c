@@ -8,8 +8,6 @@
 #include <base/buffer.h>
 #include <base/clock.h>
 #include <base/json.h>
-#include <base/span.h>
-#include <event2/util.h>
 #include <journal/journal.h>
 
 #include "state.h"
@@ -46,22 +44,15 @@ size_t shards_nodes(const struct driver *driver, const struct journal_node **ret
     return driver->journal == NULL ? 0 : journal_nodes(driver->journal, ret_nodes);
 }
 
-/* --- the secret between nodes ----------------------------------------------------------------- */
+/* --- what proves a node to others ------------------------------------------------------------- */
 
-static void write_hex(const uint8_t bytes[API_KEY_HASH_BYTES], char ret_text[DRIVER_SECRET_BYTES])
+bool shards_make_key(struct driver *driver)
 {
-    for (size_t i = 0; i < API_KEY_HASH_BYTES; i++)
-        (void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
-}
-
-bool shards_make_secret(struct driver *driver)
-{
-    uint8_t bytes[API_KEY_HASH_BYTES];
-    evutil_secure_rng_get_bytes(bytes, sizeof bytes);
-    write_hex(bytes, driver->node_secret);
-    if (!api_secret_hash(span_of(driver->node_secret), bytes))
+    uint8_t public[NODE_KEY_BYTES];
+    if (node_key_make(driver->node_private, public) != 0)
         return false;
-    write_hex(bytes, driver->node_secret_hash);
+    for (size_t i = 0; i < NODE_KEY_BYTES; i++)
+        (void)snprintf(driver->node_public + 2 * i, 3, "%02x", public[i]);
     return true;
 }
 

@@ -25,10 +25,9 @@ bool shards_any(struct driver *driver, uint32_t *ret_shard);
 /* The nodes of the journal, the live ones first; this one may be among them. Until the next turn.
  */
 size_t shards_nodes(const struct driver *driver, const struct journal_node **ret_nodes);
-/* Makes driver->node_secret: 256 random bits in hexadecimal, of this process: who shows a node's
- * secret is that node. Its SHA-256, in hexadecimal, stands in what other nodes read of it
- * (secret_hash). false: it cannot be had. */
-bool shards_make_secret(struct driver *driver);
+/* Makes the key pair of this process (api/node_key.h), whose public half, in hexadecimal, other
+ * nodes read of it. false: it cannot be had. */
+bool shards_make_key(struct driver *driver);
 /* The body of GET /v1/nodes. */
 void shards_host_nodes(void *ctx, struct buffer *ret_list);
 

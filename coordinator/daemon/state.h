@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <api/node_key.h>
 #include <base/buffer.h>
 #include <base/clock.h>
 #include <definition/definition.h>
@@ -33,8 +34,7 @@ struct participant;
 
 struct driver;
 
-#define DRIVER_BUCKETS      (1u << 16)
-#define DRIVER_SECRET_BYTES 65u /* 256 bits in hexadecimal, and a zero */
+#define DRIVER_BUCKETS (1u << 16)
 
 LIST_HEAD(watcher_list, watcher);
 
@@ -115,7 +115,8 @@ struct driver {
     uint32_t keys_count;
     bool registry_loaded, registry_loading;
     uint64_t registry_round; /* counts loads */
-    struct event *registry_again;
+    struct event *registry_again, *registry_look;
+    bool registry_looking;
     struct entry **by_gtid; /* DRIVER_BUCKETS */
     struct entry **by_key;
     struct entry *dead;
@@ -126,7 +127,10 @@ struct driver {
     struct shard shards[TROTH_SHARDS_MAX];
     uint32_t shards_count;
     uint32_t next_shard;
-    char node_secret[DRIVER_SECRET_BYTES], node_secret_hash[DRIVER_SECRET_BYTES]; /* shards.h */
+    uint8_t node_private[NODE_KEY_BYTES]; /* shards.h */
+    char node_public[2 * NODE_KEY_BYTES + 1];
+    struct passing_peer *peers; /* other nodes (passing.c) */
+    uint32_t next_peer;
     uint32_t open;
     uint64_t open_bytes;    /* memory of open transactions (room.c) … */
     uint64_t command_bytes; /* … and of their commands that wait or are under way */

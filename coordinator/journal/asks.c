@@ -12,6 +12,7 @@ const struct ask_kind *const asks_prepared[] = {
     &ask_key,
     &ask_registry_number,
     &ask_registry_load,
+    &ask_registry_version,
     &ask_definition_put,
     &ask_participant_put,
     &ask_definition_delete,

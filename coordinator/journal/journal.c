@@ -64,9 +64,9 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->conninfo = strdup(config->conninfo);
     journal->node = strdup(config->node);
     journal->address = strdup(config->address != NULL ? config->address : "");
-    journal->secret_hash = strdup(config->secret_hash != NULL ? config->secret_hash : "");
+    journal->public_key = strdup(config->public_key != NULL ? config->public_key : "");
     if (journal->conninfo == NULL || journal->node == NULL || journal->address == NULL ||
-        journal->secret_hash == NULL)
+        journal->public_key == NULL)
         return TROTH_ERROR_NO_MEMORY;
     journal->lease_us = config->lease_us;
     journal->lazy_delay_us = config->lazy_delay_us;
@@ -133,7 +133,7 @@ void journal_destroy(struct journal *journal)
     free(journal->conninfo);
     free(journal->node);
     free(journal->address);
-    free(journal->secret_hash);
+    free(journal->public_key);
     nodes_finish(journal);
     free(journal);
 }

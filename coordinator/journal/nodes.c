@@ -14,8 +14,8 @@
 #include "ticks.h"
 
 /* Columns of nodes.sql. */
-enum { NODE_NAME, NODE_OWNER, NODE_ADDRESS, NODE_VERSION, NODE_SCHEMA, NODE_SECRET_HASH };
-enum { NODE_STARTED_AT = NODE_SECRET_HASH + 1, NODE_SEEN_AT, NODE_LIVE, NODE_LEAVING };
+enum { NODE_NAME, NODE_OWNER, NODE_ADDRESS, NODE_VERSION, NODE_SCHEMA, NODE_PUBLIC_KEY };
+enum { NODE_STARTED_AT = NODE_PUBLIC_KEY + 1, NODE_SEEN_AT, NODE_LIVE, NODE_LEAVING };
 /* Columns of leases.sql. */
 enum { LEASE_SHARD, LEASE_OWNER, LEASE_NODE, LEASE_LEFT };
 
@@ -37,7 +37,7 @@ static void node_read(const struct journal *journal, const PGresult *result, int
     text_keep(result, row, NODE_NAME, node->name, sizeof node->name);
     text_keep(result, row, NODE_ADDRESS, node->address, sizeof node->address);
     text_keep(result, row, NODE_VERSION, node->version, sizeof node->version);
-    text_keep(result, row, NODE_SECRET_HASH, node->secret_hash, sizeof node->secret_hash);
+    text_keep(result, row, NODE_PUBLIC_KEY, node->public_key, sizeof node->public_key);
     (void)field_uuid(result, row, NODE_OWNER, node->owner);
     node->self = memcmp(node->owner, journal->owner, sizeof node->owner) == 0;
 }
@@ -96,7 +96,7 @@ static void announce_params(struct journal *journal)
     params_string(&journal->params, journal->address);
     params_string(&journal->params, TROTH_VERSION);
     params_int4(&journal->params, JOURNAL_SCHEMA_VERSION);
-    params_string(&journal->params, journal->secret_hash);
+    params_string(&journal->params, journal->public_key);
     params_bool(&journal->params, false);
 }
 

@@ -30,6 +30,7 @@ struct ask {
         journal_key_fn key;
         journal_entry_fn entry;
         journal_event_fn event;
+        journal_changed_fn changed;
     } fn;
     void *arg;
     troth_gtid gtid;

@@ -50,9 +50,11 @@ const struct ask_kind ask_registry_load = {
 
 static void number_take(struct ask *ask, const PGresult *result)
 {
-    ask->error = PQntuples(result) == 1 ? TROTH_OK : TROTH_ERROR_FENCED;
-    if (ask->error == TROTH_OK)
-        ask->journal->registry_reading = field_int8(result, 0, 0);
+    ask->error = PQntuples(result) == 1 ? TROTH_OK : TROTH_ERROR_DATABASE;
+    if (ask->error != TROTH_OK)
+        return;
+    ask->journal->registry_reading = field_int8(result, 0, 0);
+    ask->journal->registry_version = field_int8(result, 0, 1);
 }
 
 static void number_end(struct ask *ask, int error)
@@ -83,8 +85,48 @@ void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *a
         return;
     }
     ask->fn.entry = fn;
-    params_int8(&ask->params, journal_epoch(journal, 0));
+    params_uuid(&ask->params, journal->owner);
     ask_send(ask);
+}
+
+/* --- whether it has changed
+ * ------------------------------------------------------------------------ */
+
+static void version_take(struct ask *ask, const PGresult *result)
+{
+    bool is_there = PQntuples(result) == 1;
+    ask->fn.changed(ask->arg, is_there ? TROTH_OK : TROTH_ERROR_DATABASE,
+                    is_there && field_int8(result, 0, 0) != ask->journal->registry_version);
+}
+
+static void version_end(struct ask *ask, int error)
+{
+    ask->fn.changed(ask->arg, error, false);
+}
+
+const struct ask_kind ask_registry_version = {
+    .name = "registry_version",
+    .sql = journal_sql_registry_version,
+    .take = version_take,
+    .end = version_end,
+};
+
+void journal_registry_look(struct journal *journal, journal_changed_fn fn, void *arg)
+{
+    struct ask *ask = ask_create(journal, &ask_registry_version, arg);
+    if (ask == NULL) {
+        fn(arg, TROTH_ERROR_NO_MEMORY, false);
+        return;
+    }
+    ask->fn.changed = fn;
+    ask_send(ask);
+}
+
+/* This process's own change needs no reading where it is the only one since the last. */
+static void note_version(struct journal *journal, const PGresult *result)
+{
+    if (!PQgetisnull(result, 0, 2) && field_int8(result, 0, 2) == journal->registry_version + 1)
+        journal->registry_version++;
 }
 
 /* --- put
@@ -96,6 +138,7 @@ static void put_take(struct ask *ask, const PGresult *result)
         ask->error = TROTH_ERROR_CONFLICT;
     else
         ask->error = field_int8(result, 0, 1) > 0 ? TROTH_OK : TROTH_ERROR_EXISTS;
+    note_version(ask->journal, result);
 }
 
 const struct ask_kind ask_definition_put = {
@@ -145,6 +188,7 @@ void journal_registry_put(struct journal *journal, const struct journal_entry *e
         return;
     }
     ask->fn.entry = fn;
+    params_uuid(&ask->params, journal->owner);
     params_int8(&ask->params, journal->registry_reading);
     params_text(&ask->params, entry->name);
     if (definition)
@@ -162,6 +206,7 @@ static void delete_take(struct ask *ask, const PGresult *result)
         ask->error = TROTH_ERROR_CONFLICT;
     else
         ask->error = field_int8(result, 0, 1) > 0 ? TROTH_OK : TROTH_ERROR_NOT_FOUND;
+    note_version(ask->journal, result);
 }
 
 const struct ask_kind ask_definition_delete = {
@@ -219,6 +264,7 @@ static void registry_change(struct journal *journal, const struct ask_kind *kind
         return;
     }
     ask->fn.entry = fn;
+    params_uuid(&ask->params, journal->owner);
     params_int8(&ask->params, journal->registry_reading);
     params_text(&ask->params, name);
     if (version != 0)

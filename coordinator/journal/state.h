@@ -100,7 +100,7 @@ struct journal {
     struct event_base *base;
     char *conninfo;
     struct resolver *resolver;
-    char *node, *address, *secret_hash;
+    char *node, *address, *public_key;
     uint64_t lease_us;
     uint64_t lazy_delay_us;
     bool unsafe;                  /* fsync and its like may be off */
@@ -134,7 +134,8 @@ struct journal {
     uint64_t hindrance_asked_us;
     uint32_t shards;
     uint32_t *epochs;         /* NULL until raised: then one memory */
-    int64_t registry_reading; /* of the registry, the last one here */
+    int64_t registry_reading; /* of the registry, the last one here … */
+    int64_t registry_version; /* … and how many changes it is made from */
     uint64_t *seqs;
     struct { /* the last row that was acknowledged (lost.c) */
         bool any;

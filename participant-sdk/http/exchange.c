@@ -49,6 +49,14 @@ void http_serve_exchange_finish(struct http_exchange *exchange)
         exchange->joined = joined->next;
         free(joined);
     }
+    exchange->sign_name = NULL;
+}
+
+void http_exchange_sign(struct http_exchange *exchange, const char *name, const char *value)
+{
+    assert(strlen(value) <= HTTP_SIGN_MAX);
+    exchange->sign_name = name;
+    memcpy(exchange->sign, value, strlen(value) + 1);
 }
 
 struct troth_span http_exchange_method(const struct http_exchange *exchange)

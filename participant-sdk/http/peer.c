@@ -165,10 +165,12 @@ int http_peer_call(struct http_peer *peer, const struct http_request *request,
         return TROTH_ERROR_NO_MEMORY;
     *call = (struct http_call){
         .peer = peer,
+        .on_head = request->on_head,
         .on_line = request->on_line,
         .on_done = request->on_done,
         .arg = request->arg,
         .deadline_us = now_us + request->timeout_us,
+        .quiet_us = request->quiet_us,
         .connect_by_us = now_us + peer->config.connect_timeout_us,
         .is_head = strcmp(request->method, "HEAD") == 0,
     };

@@ -261,6 +261,15 @@ static void move_on(struct peer_link *link)
     give_up(link);
 }
 
+/* For something to read: until the call's end, or for as long as it may be quiet. */
+static void await(struct peer_link *link)
+{
+    const struct http_call *call = link->call;
+    uint64_t until_us = call->quiet_us != 0 ? mono_now().us + call->quiet_us : UINT64_MAX;
+    http_conn_read_deadline(&link->conn,
+                            until_us < call->deadline_us ? until_us : call->deadline_us);
+}
+
 static void on_connected(struct http_conn *conn, int error)
 {
     struct peer_link *link = (struct peer_link *)conn;
@@ -275,7 +284,7 @@ static void on_connected(struct http_conn *conn, int error)
     link->parse.skip_body = link->call->is_head;
     link->parse.streaming = link->call->on_line != NULL;
     http_conn_read_start(conn);
-    http_conn_read_deadline(conn, link->call->deadline_us);
+    await(link);
     http_conn_send(conn);
 }
 
@@ -305,8 +314,23 @@ void http_link_use(struct peer_link *link, struct http_call *call)
     http_parse_reset(&link->parse);
     link->parse.skip_body = call->is_head;
     link->parse.streaming = call->on_line != NULL;
-    http_conn_read_deadline(&link->conn, call->deadline_us);
+    await(link);
     http_conn_send(&link->conn);
+}
+
+/* False: the host has cancelled the call. */
+static bool tell_head(struct peer_link *link)
+{
+    struct http_call *call = link->call;
+    int status = (int)link->parse.llhttp.status_code;
+    if (!link->parse.head_done || status / 100 == 1 || call->head_told)
+        return true;
+    call->head_told = true;
+    if (call->on_head == NULL)
+        return true;
+    struct http_reply reply = {.status = status, .body = {"", 0}, .why = "", .call = call};
+    call->on_head(call->arg, &reply);
+    return link->conn.transport.fd >= 0;
 }
 
 /* Hands out the complete lines. False: the host has cancelled the call, or a line is too long and
@@ -381,11 +405,14 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
     }
     if (conn->out_sent == 0 && leaves_stale(link)) /* an answer to nothing */
         return;
+    if (link->call->quiet_us != 0)
+        await(link);
     while (len > 0) {
         size_t used = 0;
         switch (http_parse_feed(&link->parse, data, len, &used)) {
         case HTTP_PARSE_MORE:
-            (void)deliver_lines(link);
+            if (tell_head(link))
+                (void)deliver_lines(link);
             return;
         case HTTP_PARSE_BAD: {
             int status = link->parse.status;
@@ -402,7 +429,8 @@ static void on_bytes(struct http_conn *conn, const char *data, size_t len)
                 return;
             }
             if (link->parse.llhttp.status_code / 100 != 1) {
-                complete(link, len);
+                if (tell_head(link))
+                    complete(link, len);
                 return;
             }
             http_parse_reset(&link->parse); /* an interim answer; streaming was switched off */
@@ -422,7 +450,8 @@ static void on_ended(struct http_conn *conn, int error)
     if (leaves_stale(link))
         return;
     if (error == 0 && http_parse_eof(&link->parse) == HTTP_PARSE_DONE) {
-        complete(link, 0);
+        if (tell_head(link))
+            complete(link, 0);
         return;
     }
     if (conn->out_sent == 0) { /* nothing was sent */

@@ -45,10 +45,13 @@ struct http_call {
     uint64_t connect_by_us;
     uint32_t tried; /* addresses, by their bits */
     uint32_t round; /* of the name's answers, which the bits are about */
+    http_head on_head;
     http_line on_line;
     http_done on_done;
     void *arg;
     uint64_t deadline_us;
+    uint64_t quiet_us; /* 0: no matter */
+    bool head_told;
     bool is_safe; /* GET or HEAD: changes nothing, may be sent twice */
     bool is_head;
     bool was_repeated; /* so something was sent before: never "nothing was sent" any more */

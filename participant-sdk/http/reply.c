@@ -83,6 +83,8 @@ void http_serve_append_head(struct serve_conn *serve, const struct serve_head *h
         append_header(out, "Content-Type", head->type);
     for (const struct http_header *h = head->headers; h != NULL && h->name != NULL; h++)
         append_header(out, h->name, h->value);
+    if (serve->exchange.sign_name != NULL)
+        append_header(out, serve->exchange.sign_name, serve->exchange.sign);
     if (head->has_length && head->status != 204 && head->status != 304) {
         APPEND_LITERAL(out, "Content-Length: ");
         buffer_append_uint(out, head->length);

@@ -60,6 +60,8 @@ struct http_exchange {
     http_gone slow; /* may be NULL */
     void *gone_arg;
     struct serve_joined *joined;
+    const char *sign_name; /* a header that goes with the reply; NULL: none */
+    char sign[HTTP_SIGN_MAX + 1];
     uint32_t path; /* offsets in the parse's head */
     uint32_t path_len;
     uint32_t query;

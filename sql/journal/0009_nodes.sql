@@ -1,11 +1,11 @@
 -- Several trothd share the shards of a journal. Each announces itself with each renewal of its leases, and is believed
--- to live for a lease's length. secret_hash: of what it shows to another node when it passes a request on, so that
--- that one believes who asks.
+-- to live for a lease's length. public_key: of the
+-- process; with its own and another one's two of them know each other.
 delete from troth.node;
 alter table troth.node add column owner uuid;
 alter table troth.node add column version text;
 alter table troth.node add column schema_version integer;
-alter table troth.node add column secret_hash text;
+alter table troth.node add column public_key text;
 alter table troth.node add column live_until timestamptz;
 alter table troth.node add column leaving boolean not null default false;
 comment on table troth.node is 'Coordinators that were ever here: who they are, how others reach them, when they were seen last';

@@ -8,19 +8,19 @@
 -- $4  address: a URL by which other nodes reach it
 -- $5  version
 -- $6  schema_version
--- $7  secret_hash
+-- $7  public_key: of this process, in hexadecimal
 -- $8  leaving: it takes no shards
 prepare troth_node_announce (text, uuid, int8, text, text, int4, text, bool) as
 with u as (
     insert into troth.node as n (
-        node, owner, address, version, schema_version, secret_hash, live_until, leaving
+        node, owner, address, version, schema_version, public_key, live_until, leaving
     )
     values (
         $1, $2, $4, $5, $6, $7, clock_timestamp() + $3 * interval '1 microsecond', $8
     )
     on conflict (node) do update set
         owner = excluded.owner, address = excluded.address, version = excluded.version,
-        schema_version = excluded.schema_version, secret_hash = excluded.secret_hash,
+        schema_version = excluded.schema_version, public_key = excluded.public_key,
         started_at = case when n.owner = excluded.owner then n.started_at
             else excluded.started_at end,
         seen_at = excluded.seen_at, live_until = excluded.live_until, leaving = excluded.leaving

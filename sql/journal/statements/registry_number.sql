@@ -1,10 +1,15 @@
--- registry_number: one more reading of the registry. Nobody but the leader: no row says that this node is not.
+-- registry_number: one more reading of the registry, of this process. Its number, and how many changes there were; a
+-- change that comes between this and the reading counts for the next one, too. Processes that have not read for a day
+-- are forgotten: they know that they have to read again.
 --
--- $1  epoch: of shard 0, as this node raised it
-prepare troth_registry_number (int8) as
-with led as materialized (
-    select from troth.shard where shard = 0 and epoch = $1::int8 for share
+-- $1  owner: this process
+prepare troth_registry_number (uuid) as
+with n as (
+    insert into troth.registry_reader as r (owner, reading) values ($1, 1)
+    on conflict (owner) do update set reading = r.reading + 1, read_at = clock_timestamp()
+    returning reading
+), d as (
+    delete from troth.registry_reader
+    where owner <> $1 and read_at < clock_timestamp() - interval '1 day'
 )
-update troth.registry set reading = reading + 1
-from led
-returning reading;
+select n.reading, r.version from n cross join troth.registry as r;

@@ -127,9 +127,8 @@ START_TEST(deleted_definitions_are_hidden)
 }
 END_TEST
 
-/* A change that continues from another state of the registry than the one that was read last is
- * none: neither what a lost connection had sent comes in later, nor what an earlier leader sends.
- */
+/* A change that continues from another reading of its own process than the last one is none: what a
+ * lost connection had sent does not come in later. */
 START_TEST(late_changes_are_none)
 {
     struct world world;
@@ -138,13 +137,77 @@ START_TEST(late_changes_are_none)
     node_lead(&world, &node);
     ck_assert_uint_eq(load(&world, &node).count, 0);
     ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{}"), 0);
-    world_exec(&world, "update troth.registry set reading = reading + 1"); /* as another did */
+    world_exec(&world,
+               "update troth.registry_reader set reading = reading + 1"); /* as a load does */
     ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":2}"),
                      TROTH_ERROR_CONFLICT);
     ck_assert_int_eq(drop(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0), TROTH_ERROR_CONFLICT);
     ck_assert_str_eq(load(&world, &node).bodies[0], "{}");
     ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{\"slots\":2}"), 0);
     ck_assert_int_eq(drop(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0), 0);
+    world_finish(&world);
+}
+END_TEST
+
+static void on_changed(void *arg, int error, bool changed)
+{
+    ck_assert_int_eq(error, 0);
+    *(int *)arg = changed ? 1 : 0;
+}
+
+static bool has_changed(struct world *world, struct node *node)
+{
+    int answer = -1;
+    journal_registry_look(node->journal, on_changed, &answer);
+    while (answer < 0)
+        world_turn(world);
+    return answer == 1;
+}
+
+/* Who looks sees that another one has changed something, and not what it has done itself, unless
+ * that was not alone; who has read it again sees nothing new. What changes nothing is no change. */
+START_TEST(changes_of_others_are_seen)
+{
+    struct world world;
+    struct node node;
+    world_init(&world, false);
+    node_lead(&world, &node);
+    ck_assert_uint_eq(load(&world, &node).count, 0);
+    ck_assert(!has_changed(&world, &node));
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_a", 0, "{}"), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_PARTICIPANT, "bank_b", 0), TROTH_ERROR_NOT_FOUND);
+    ck_assert(!has_changed(&world, &node));
+    world_exec(&world, "update troth.registry set version = version + 1"); /* as another did */
+    ck_assert(has_changed(&world, &node));
+    ck_assert_int_eq(put(&world, &node, JOURNAL_PARTICIPANT, "bank_b", 0, "{}"), 0);
+    ck_assert(has_changed(&world, &node)); /* still */
+    ck_assert_uint_eq(load(&world, &node).count, 2);
+    ck_assert(!has_changed(&world, &node));
+    world_finish(&world);
+}
+END_TEST
+
+/* While another node lives, a hidden definition's text is neither replaced nor forgotten: it may be
+ * running there, and have no row yet. */
+START_TEST(hidden_texts_stay_while_others_live)
+{
+    struct world world;
+    struct node node;
+    world_init(&world, false);
+    node_lead(&world, &node);
+    ck_assert_uint_eq(load(&world, &node).count, 0);
+    world_exec(&world, "insert into troth.node (node, owner, live_until)"
+                       " values ('other', gen_random_uuid(), now() + interval '1 hour')");
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":1}"), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), 0);
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":2}"),
+                     TROTH_ERROR_EXISTS);
+    ck_assert_int_eq(forget(&world, &node, "transfer", 1), TROTH_ERROR_NOT_FOUND);
+    world_exec(&world, "update troth.definition set deleted_at = now() - interval '2 minutes'");
+    ck_assert_int_eq(put(&world, &node, JOURNAL_DEFINITION, "transfer", 1, "{\"a\":2}"), 0);
+    ck_assert_int_eq(drop(&world, &node, JOURNAL_DEFINITION, "transfer", 1), 0);
+    world_exec(&world, "update troth.definition set deleted_at = now() - interval '2 minutes'");
+    ck_assert_int_eq(forget(&world, &node, "transfer", 1), 0);
     world_finish(&world);
 }
 END_TEST
@@ -178,6 +241,8 @@ TCase *registry_tests(void)
     tcase_add_test(tests, definitions_are_written_once);
     tcase_add_test(tests, deleted_definitions_are_hidden);
     tcase_add_test(tests, late_changes_are_none);
+    tcase_add_test(tests, changes_of_others_are_seen);
+    tcase_add_test(tests, hidden_texts_stay_while_others_live);
     tcase_add_test(tests, participants_are_replaced);
     return tests;
 }

@@ -358,7 +358,7 @@ static bool fake_ready(void *ctx, struct buffer *ret_details)
     return fake->ready;
 }
 
-static void fake_nodes(void *ctx, struct buffer *ret_list)
+static void fake_node_list(void *ctx, struct buffer *ret_list)
 {
     const struct fake_host *fake = ctx;
     buffer_append_format(ret_list,
@@ -431,10 +431,11 @@ void fake_init(struct fake_host *fake)
         .event_discard = fake_event_discard,
         .serving = fake_serving,
         .ready = fake_ready,
-        .nodes = fake_nodes,
+        .nodes = fake_node_list,
         .metrics = fake_metrics,
     };
     fake_registry(&fake->host);
+    fake_nodes(fake);
     fill_view(fake);
     fake_add_definition(fake, "transfer", 1);
     fake_add_definition(fake, "transfer", 2);

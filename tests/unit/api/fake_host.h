@@ -3,6 +3,7 @@
 #define TEST_API_FAKE_HOST_H
 
 #include <api/api.h>
+#include <http/client.h>
 
 #define FAKE_SLOTS   8u
 #define FAKE_WATCHES (API_WATCHERS_MAX + 1u)
@@ -60,6 +61,11 @@ struct fake_host {
     bool ready;
     bool loading;                 /* not serving yet */
     struct api_identity identity; /* of every key that is shown; nobody's while `who` is empty */
+    /* Other nodes: one, behind `other`. */
+    enum api_whose whose; /* of everything that is a shard's */
+    const char *own_key, *other_key;
+    struct http_peer *other;                                /* NULL: it cannot be reached */
+    bool is_stranger;                                       /* it is not known here */
     char key_name[TROTH_NAME_LEN_MAX + 1], key_scopes[256]; /* of the one that there may be */
     /* The registry, in name and version order. */
     struct definition *definitions[FAKE_SLOTS];

@@ -10,5 +10,6 @@ void fake_note(struct fake_host *fake, const char *call);
 void fake_answer_done(struct fake_host *fake, void (*then)(struct fake_host *), api_done_fn fn,
                       void *arg);
 void fake_registry(struct api_host *host); /* fake_registry.c */
+void fake_nodes(struct fake_host *fake);   /* fake_nodes.c */
 
 #endif

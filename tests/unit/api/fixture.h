@@ -68,6 +68,7 @@ Suite *router_suite(void);
 Suite *leaving_suite(void);
 Suite *openapi_suite(void);
 Suite *scopes_suite(void);
+Suite *pass_suite(void);
 
 /* One case a suite, each test with the fixture around it. */
 TCase *suite_case(Suite *suite);

@@ -17,6 +17,7 @@ int main(void)
     srunner_add_suite(runner, leaving_suite());
     srunner_add_suite(runner, openapi_suite());
     srunner_add_suite(runner, scopes_suite());
+    srunner_add_suite(runner, pass_suite());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

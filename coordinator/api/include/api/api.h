@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <api/identity.h>
+#include <api/node_key.h>
 #include <api/problem.h>
 #include <base/clock.h>
 #include <definition/definition.h>
@@ -184,6 +185,21 @@ struct api_progress {
 typedef void (*api_progress_fn)(void *arg, const struct api_problem *problem,
                                 const struct api_progress *progress);
 
+/* Another node, and what a request shows to it (pass.c). Borrowed until the host's next turn. */
+#define API_NODE_TEXT_MAX 192u
+struct api_node {
+    const char *name;
+    const char *key; /* its process's public key, in hexadecimal: who has it answers, or nobody */
+};
+enum api_whose {
+    API_WHOSE_OURS,
+    API_WHOSE_ANOTHERS, /* a node is given */
+    API_WHOSE_NOBODYS   /* it changes hands, or nobody is known to have it: ask again in a moment */
+};
+
+struct http_call;
+struct http_request;
+
 struct api_host {
     void *ctx;
     /* Whoever is not known is refused; false: everybody may do everything. */
@@ -200,6 +216,21 @@ struct api_host {
      * /v1 is answered 503 then: what is not known here may well exist. The calls below come only
      * while true. */
     bool (*serving)(void *ctx);
+    /* Who answers for the gtid, else for the idempotency key, else (NULL, absent) for what begins.
+     */
+    enum api_whose (*whose)(void *ctx, const troth_gtid *gtid, struct troth_span key,
+                            struct api_node *ret_node);
+    /* The other live nodes, from 0 on. false: there is none more. */
+    bool (*node_at)(void *ctx, uint32_t i, struct api_node *ret_node);
+    /* http_peer_call() to that node; what that says. */
+    int (*pass)(void *ctx, const struct api_node *node, const struct http_request *request,
+                struct http_call **ret_call);
+    /* What only this node and the one with that public key can make of the text. false: no such
+     * node is known. */
+    bool (*mac)(void *ctx, struct troth_span node, struct troth_span text,
+                char ret_mac[NODE_MAC_TEXT_LEN + 1]);
+    const char *node_key;   /* this process's public key; outlives the API */
+    uint64_t reply_wait_us; /* how long a client waits that does not say */
     /* transactions; all strings borrowed for the call, the host copies */
     void (*submit)(void *ctx, const struct api_submit *submit, api_view_fn fn, void *arg);
     void (*enlist)(void *ctx, const troth_gtid *gtid, const struct api_enlist *enlist,
@@ -280,9 +311,6 @@ struct api_host {
     /* Appends the body of /metrics, in the Prometheus text format 0.0.4. Also while not serving. */
     void (*metrics)(void *ctx, struct buffer *ret_text);
 };
-
-/* SHA-256 of a secret's text: what is kept of it. false: no memory. */
-bool api_secret_hash(struct troth_span text, uint8_t ret_hash[API_KEY_HASH_BYTES]);
 
 struct api;
 TROTH_MUST_CHECK int api_create(const struct api_host *host, struct api **ret_api);

@@ -25,7 +25,7 @@ struct event_base;
 struct journal;
 struct resolver;
 
-#define JOURNAL_SCHEMA_VERSION 10
+#define JOURNAL_SCHEMA_VERSION 11
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \
@@ -96,10 +96,10 @@ struct journal_callbacks {
 
 struct journal_config {
     const char *conninfo;
-    const char *node;        /* this node's name; taking over its own lease needs no waiting */
-    const char *address;     /* a URL by which other nodes reach this one; shown to them */
-    const char *secret_hash; /* of what it shows to a node that it passes a request on to */
-    uint64_t lease_us;       /* length; renewed at a third, by a node that can write */
+    const char *node;       /* this node's name; taking over its own lease needs no waiting */
+    const char *address;    /* a URL by which other nodes reach this one; shown to them */
+    const char *public_key; /* of this process, in hexadecimal; shown to them */
+    uint64_t lease_us;      /* length; renewed at a third, by a node that can write */
     /* A write without any word for so long is unknown: it is written again, over a new connection;
      * each further wait is twice as long, up to eight times. */
     uint64_t write_timeout_us;
@@ -145,13 +145,13 @@ uint32_t journal_epoch(const struct journal *journal, uint32_t shard);
 
 #define JOURNAL_NODES_MAX      64u  /* more are not looked at */
 #define JOURNAL_NODE_TEXT_MAX  300u /* longer texts are cut */
-#define JOURNAL_SECRET_HEX_LEN 64u
+#define JOURNAL_PUBLIC_KEY_LEN 64u
 
 struct journal_node {
     char name[JOURNAL_NODE_TEXT_MAX];
     char address[JOURNAL_NODE_TEXT_MAX];
     char version[32];
-    char secret_hash[JOURNAL_SECRET_HEX_LEN + 1];
+    char public_key[JOURNAL_PUBLIC_KEY_LEN + 1];
     uint8_t owner[16]; /* its process */
     int32_t schema;
     struct wall started_at, seen_at; /* by the database's clock */
@@ -301,14 +301,17 @@ struct journal_entry {
     bool hidden;            /* a definition that was deleted: its text stays while it is needed */
 };
 typedef void (*journal_entry_fn)(void *arg, int error, const struct journal_entry *entry);
-/* All entries, then fn with entry NULL. From here on no change comes in that was asked for before
- * and whose answer was lost, and none of a node that led before (TROTH_ERROR_FENCED: this one does
- * not lead). */
+/* All entries, then fn with entry NULL; also of a node that leads nothing. From here on no change
+ * comes in that this process asked for before and whose answer was lost. */
 void journal_registry_load(struct journal *journal, journal_entry_fn fn, void *arg);
+/* Whether it was changed since it was loaded, by another node, or by a change of this one that was
+ * not alone. */
+typedef void (*journal_changed_fn)(void *arg, int error, bool changed);
+void journal_registry_look(struct journal *journal, journal_changed_fn fn, void *arg);
 /* Definition: inserted once; TROTH_ERROR_EXISTS when another body stands under name and version
  * (the same body is 0, as is any where a hidden one stands). Others: inserted or replaced.
- * Durable when fn comes. TROTH_ERROR_CONFLICT: nothing was done, the registry was read again since,
- * by another node perhaps: load it. */
+ * Durable when fn comes. TROTH_ERROR_CONFLICT: nothing was done, the registry was read again
+ * since: load it. */
 void journal_registry_put(struct journal *journal, const struct journal_entry *entry,
                           journal_entry_fn fn, void *arg);
 /* A definition (version 1 …) is hidden, another one (version 0) is gone. TROTH_ERROR_NOT_FOUND,

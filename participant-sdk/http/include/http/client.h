@@ -34,6 +34,9 @@ struct http_reply {
  * are gathered). Then limits.body_bytes_max holds for each line, not for the whole. What follows
  * the last line feed is dropped. The line dies with http_call_cancel(). */
 typedef void (*http_line)(void *arg, struct troth_span line);
+/* The status and the headers are there, and the body has not been handed out: once a call, before
+ * its lines and its end. The reply has no body yet. The call may be cancelled from here. */
+typedef void (*http_head)(void *arg, const struct http_reply *reply);
 /* Exactly once a call. error: 0; TROTH_ERROR_UNAVAILABLE (refused, no route, not connected in time:
  * nothing was sent); TROTH_ERROR_TIMEOUT; TROTH_ERROR_LOST; TROTH_ERROR_PROTOCOL;
  * TROTH_ERROR_TOO_LARGE; TROTH_ERROR_SHUTTING_DOWN. The peer may be destroyed from here. */
@@ -72,6 +75,8 @@ struct http_request {
     const char *type;                  /* of the body; NULL: none */
     struct troth_span body;
     uint64_t timeout_us; /* for the whole call; > 0 */
+    uint64_t quiet_us;   /* and as long as nothing at all comes, once it was sent; 0: no matter */
+    http_head on_head;   /* may be NULL */
     http_line on_line;   /* NULL: the body is gathered */
     http_done on_done;
     void *arg;
@@ -89,7 +94,7 @@ TROTH_MUST_CHECK int http_peer_call(struct http_peer *peer, const struct http_re
                                     struct http_call **ret_call);
 /* on_done is not called any more; the connection is closed. */
 void http_call_cancel(struct http_call *call);
-/* During on_line and on_done only. */
+/* During on_head and on_done only. */
 bool http_reply_header(const struct http_reply *reply, const char *name,
                        struct troth_span *ret_value);
 

@@ -116,6 +116,10 @@ bool http_exchange_parameter(const struct http_exchange *exchange, const char *n
 /* What to call when the client leaves. */
 void http_exchange_set(struct http_exchange *exchange, http_gone gone, void *gone_arg);
 
+/* A header more in whatever the reply will be. The name is static. */
+#define HTTP_SIGN_MAX 64u /* characters of its value */
+void http_exchange_sign(struct http_exchange *exchange, const char *name, const char *value);
+
 /* The whole reply. `headers` ends with a NULL name, may be NULL. Copies. `type` NULL: no body. */
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *type,
                          const struct http_header *headers, struct troth_span body);
