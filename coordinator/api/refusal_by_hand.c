@@ -172,6 +172,13 @@ void api_refuse_forget(struct api_problem *ret_problem, enum txn_forget why, con
         (void)api_problem_set(ret_problem, API_PROBLEM_WRONG_STATE,
                               "its outcome is being written; ask in a moment");
         return;
+    case TXN_FORGET_DOUBTFUL:
+        (void)api_problem_set(
+            ret_problem, API_PROBLEM_UNSAFE,
+            "the journal has lost what may have been decided of it, and a client may have been "
+            "told that it committed. Look first at every database that it may have changed. If "
+            "nothing of it is committed anywhere, and it is to be aborted for good: force");
+        return;
     case TXN_FORGET_CANNOT_ASK:
         (void)api_problem_set(
             ret_problem, API_PROBLEM_UNSAFE,

@@ -115,6 +115,8 @@ void timeline_append_what(struct buffer *text, const cJSON *entry, const char *l
         {"in_order", "prepares in order: one after the other", NULL, ""},
         {"resolved", "an operator said: ", "as", ""},
         {"overruled", "it had answered before an operator's word: ", "as", " counts for nothing"},
+        {"doubted", "the journal lost what may have been decided: its branches are asked", NULL,
+         ""},
         {"forgotten", "an operator said: do not ask it again", NULL, ""},
     };
     const cJSON *moment = member(entry, "moment");

@@ -43,6 +43,7 @@ static bool rests(const struct entry *entry)
     case TXN_STOPPING:
     case TXN_COMPENSATING:
     case TXN_CONCLUDING:
+    case TXN_DOUBTFUL:
     case TXN_LEAVING:
     case TXN_LOST:
         return is_quiet(entry);

@@ -236,16 +236,17 @@ static const char *from_journal(const struct inquiry *inquiry, const struct jour
     }
     if (said->found)
         return said->highest_attempt > inquiry->attempt ? "aborted" : "undecided"; /* 3 */
-    if (said->forgotten || said->lost)
-        return "unknown"; /* 4: what was forgotten, or lost, is never called aborted */
-    if (parts.epoch < said->shard_epoch)
-        return "aborted"; /* 5: for ever */
-    /* 6: no row, same epoch: the leader is asked (again). It did not know the gtid before the
-     * journal was read, and only it hands them out. */
+    /* 4 to 7. The leader is asked (again): it did not know the gtid before the journal was read,
+     * and only it hands them out. */
     bool here = journal_epoch(inquiry->driver->journal, parts.shard) == parts.epoch;
     bool known = entry_find(inquiry->driver, &inquiry->gtid) != NULL;
     bool given = inquiry->driver->shards[parts.shard].counter >= parts.counter;
-    return here && !known && given ? "aborted" : "undecided"; /* 7 */
+    struct txn_absence absence = {.epoch = parts.epoch,
+                                  .shard_epoch = said->shard_epoch,
+                                  .lost = said->lost,
+                                  .forgotten = said->forgotten,
+                                  .never_begun = here && !known && given};
+    return txn_answer_name(txn_inquire_absent(&absence));
 }
 
 static void on_inquiry(void *arg, int error, const struct journal_inquiry *said)

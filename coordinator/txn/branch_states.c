@@ -55,7 +55,8 @@ static const struct row rows[TXN_BRANCH_STATE_COUNT] = {
     [TXN_BRANCH_PARKED] = {"parked", HEARS_NOTHING, MAY_HAVE, STAYS,
                            BNEXT(COMMITTED) | BNEXT(ABORTED) | BNEXT(REFUSED) | BNEXT(HEURISTIC) |
                                BNEXT(ABORTING) | BNEXT(COMMITTING) | BNEXT(EXECUTING) |
-                               BNEXT(DONE) | BNEXT(COMPENSATING) | BNEXT(COMPENSATED)},
+                               BNEXT(DONE) | BNEXT(COMPENSATING) | BNEXT(COMPENSATED) |
+                               BNEXT(ASKING)},
     [TXN_BRANCH_HEURISTIC] = {"heuristic", HEARS_NOTHING, MAY_HAVE, STAYS,
                               BNEXT(COMMITTING)}, /* the row says commit after all */
     [TXN_BRANCH_BEHIND] = {"behind", HEARS_NOTHING, MAY_HAVE, STAYS, BNEXT(IDLE)},
@@ -64,7 +65,7 @@ static const struct row rows[TXN_BRANCH_STATE_COUNT] = {
     [TXN_BRANCH_UNCERTAIN] = {"uncertain", HEARS_NOTHING, MAY_HAVE, STAYS,
                               BNEXT(ASKING) | BNEXT(COMPENSATING) | BNEXT(IDLE)},
     [TXN_BRANCH_ASKING] = {"asking", HEARS_NOTHING, MAY_HAVE, STAYS,
-                           BNEXT(UNCERTAIN) | BNEXT(COMPENSATED) | BNEXT(PARKED)},
+                           BNEXT(UNCERTAIN) | BNEXT(COMPENSATED) | BNEXT(PARKED) | BNEXT(IDLE)},
     [TXN_BRANCH_COMPENSATING] = {"compensating", HEARS_NOTHING, MAY_HAVE, STAYS,
                                  BNEXT(COMPENSATED) | BNEXT(PARKED) | BNEXT(ASKING) |
                                      BNEXT(HEURISTIC)},

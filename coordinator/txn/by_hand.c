@@ -18,6 +18,7 @@
 #include "branch_states.h"
 #include "compensate.h"
 #include "conclude.h"
+#include "doubt.h"
 #include "earlier.h"
 #include "effects.h"
 #include "history.h"
@@ -40,6 +41,8 @@ uint64_t txn_resolvable(const struct txn *txn)
         return IN(COMMITTING) | IN(PARKED);
     case TXN_ABORTING:
         return txn->decision == TXN_ABORT ? IN(ABORTING) | IN(PARKED) : 0;
+    case TXN_DOUBTFUL:
+        return txn->protocol == TXN_PROTOCOL_2PC ? IN(ASKING) | IN(PARKED) : 0;
     case TXN_REVOKING:
     case TXN_STOPPING:
         return IN(ABORTING) | IN(PARKED);
@@ -77,9 +80,10 @@ static enum meaning meaning_of(const struct txn *txn, enum txn_word word)
     bool committed = word == TXN_WORD_COMMITTED, undone = word == TXN_WORD_COMPENSATED;
     if (txn->state == TXN_COMPENSATING)
         return committed ? OTHERWISE : AS_DECIDED;
-    if (undone)
-        return MEANS_NOTHING;
-    if (txn->state == TXN_REVOKING || txn->state == TXN_STOPPING) /* it decides */
+    if (undone || (committed && txn->state == TXN_DOUBTFUL && txn->origin->interactive))
+        return MEANS_NOTHING; /* whom else would that be for? */
+    if (txn->state == TXN_REVOKING || txn->state == TXN_STOPPING ||
+        txn->state == TXN_DOUBTFUL) /* it decides */
         return AS_DECIDED;
     return committed == (txn->state != TXN_ABORTING) ? AS_DECIDED : OTHERWISE;
 }
@@ -196,6 +200,8 @@ static void go_on(struct step *step, struct txn_branch *branch)
     assert((txn_resolvable(step->txn) & txn_bit(step->txn, branch)) != 0);
     if (state == TXN_COMMITTING || state == TXN_ABORTING) {
         txn_phase2_said(step, branch, committed);
+    } else if (state == TXN_DOUBTFUL) {
+        txn_doubt_said(step, branch, committed);
     } else if (state == TXN_REVOKING) {
         txn_delegated_said(step, committed);
     } else if (state == TXN_STOPPING) {
@@ -269,6 +275,8 @@ enum txn_forget txn_forget_check(const struct txn *txn, bool force)
         return TXN_FORGET_SAID;
     if (txn->state == TXN_PUBLISHING || txn->state == TXN_ENDED)
         return TXN_FORGET_NOTHING;
+    if (txn->state == TXN_DOUBTFUL)
+        return force ? TXN_FORGET_MAY : TXN_FORGET_DOUBTFUL;
     if (!only_owed(txn))
         return TXN_FORGET_OPEN;
     if (txn->outcome == TXN_OUTCOME_NONE || txn_mixing(txn) || txn->owed == 0 ||
@@ -287,6 +295,11 @@ void txn_on_forgotten(struct step *step)
     const struct txn_event *event = step->event;
     if (txn_forget_check(txn, event->of.resolve.force) != TXN_FORGET_MAY)
         return;
+    if (txn->state == TXN_DOUBTFUL) {
+        txn->giving_up = true;
+        txn_doubt_given_up(step);
+        return;
+    }
     for (uint64_t mask = txn->owed; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
         uint32_t seq = 0;
@@ -326,6 +339,11 @@ void txn_words_durable(struct step *step)
 {
     struct txn *txn = step->txn;
     const struct txn_event *event = step->event;
+    if (txn->giving_up && event->kind == TXN_EVENT_DURABLE &&
+        event->of.durable.record == TXN_RECORD_DECISION) {
+        txn->giving_up = false;
+        reply(step, 0, 0);
+    }
     if ((txn->resolving | txn->forgetting) == 0 || event->kind != TXN_EVENT_DURABLE ||
         event->of.durable.record != TXN_RECORD_STEP || txn->writing[TXN_RECORD_STEP] > 0)
         return;

@@ -19,7 +19,8 @@ static const char *const moment_names[TXN_MOMENT_COUNT] = {
     [TXN_MOMENT_SKIPPED] = "skipped",     [TXN_MOMENT_FELL_BACK] = "fell_back",
     [TXN_MOMENT_TURNED] = "turned",       [TXN_MOMENT_RESUMED] = "resumed",
     [TXN_MOMENT_RETRIED] = "retried",     [TXN_MOMENT_RESOLVED] = "resolved",
-    [TXN_MOMENT_OVERRULED] = "overruled", [TXN_MOMENT_FORGOTTEN] = "forgotten",
+    [TXN_MOMENT_DOUBTED] = "doubted",     [TXN_MOMENT_OVERRULED] = "overruled",
+    [TXN_MOMENT_FORGOTTEN] = "forgotten",
 };
 
 const char *txn_moment_name(enum txn_moment moment)

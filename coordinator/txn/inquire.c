@@ -13,6 +13,8 @@ const char *txn_answer_name(enum txn_answer answer)
         return "committed";
     case TXN_ANSWER_ABORTED:
         return "aborted";
+    case TXN_ANSWER_UNKNOWN:
+        return "unknown";
     }
     assert(false && "an answer");
     return "";
@@ -51,7 +53,8 @@ enum txn_answer txn_inquire(const struct txn *txn, uint32_t branch, uint32_t att
         return commit_for(vote_of(txn, branch));
     if (txn->decision == TXN_ABORT || txn->state == TXN_ABORTING)
         return TXN_ANSWER_ABORTED;
-    if (txn->state == TXN_LEAVING) /* the list may be open at the next leader's */
+    /* The list may be open at the next leader's, or have grown in what the journal lost. */
+    if (txn->state == TXN_LEAVING || txn->state == TXN_DOUBTFUL)
         return TXN_ANSWER_UNDECIDED;
     if (txn_delegated(txn) && branch != txn->delegated_branch)
         return TXN_ANSWER_ABORTED;
@@ -94,4 +97,16 @@ enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch
     if (image->delegated_branch != 0 && image->delegated_branch != branch)
         return TXN_ANSWER_ABORTED;
     return TXN_ANSWER_UNDECIDED; /* a row of any kind without decision [ORIGINQ, ORIGINQ2] */
+}
+
+/* Absence proves an abort only where no row can be missing [ABSENCE]. */
+enum txn_answer txn_inquire_absent(const struct txn_absence *absence)
+{
+    if (absence->epoch > absence->shard_epoch) /* an epoch this journal never had */
+        return TXN_ANSWER_UNKNOWN;
+    if (absence->forgotten || absence->lost)
+        return TXN_ANSWER_UNKNOWN;
+    if (absence->epoch < absence->shard_epoch || absence->never_begun)
+        return TXN_ANSWER_ABORTED; /* for ever */
+    return TXN_ANSWER_UNDECIDED;
 }

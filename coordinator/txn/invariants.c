@@ -106,6 +106,14 @@ bool txn_restarting_holds(const struct txn *txn)
            IN(IDLE) == txn_members(txn) && nobody_reserved(txn) && earlier_holds(txn);
 }
 
+/* Nothing is decided, nothing written, and each branch is asked, or an operator is. */
+bool txn_doubtful_holds(const struct txn *txn)
+{
+    return txn->decision == TXN_UNDECIDED && txn->cause == TXN_CAUSE_NONE && !txn_delegated(txn) &&
+           (IN(ASKING) | IN(PARKED) | IN(SKIPPED) | IN(BEHIND) | txn->worded) == txn_all(txn) &&
+           earlier_holds(txn);
+}
+
 /* Nothing but what hands it over is on its way, and nobody waits for it. */
 bool txn_leaving_holds(const struct txn *txn)
 {

@@ -16,6 +16,7 @@ bool txn_committing_holds(const struct txn *txn);
 bool txn_aborting_holds(const struct txn *txn);
 bool txn_restarting_holds(const struct txn *txn);
 bool txn_falling_back_holds(const struct txn *txn);
+bool txn_doubtful_holds(const struct txn *txn);
 bool txn_leaving_holds(const struct txn *txn);
 bool txn_running_holds(const struct txn *txn);
 bool txn_stopping_holds(const struct txn *txn);

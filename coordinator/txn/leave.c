@@ -28,7 +28,7 @@ static bool is_writing(const struct txn *txn)
 static bool is_handed(const struct txn *txn)
 {
     return txn->protocol == TXN_PROTOCOL_2PC && txn->decision == TXN_UNDECIDED &&
-           !txn_delegated(txn) && txn->state != TXN_NEW;
+           !txn_delegated(txn) && txn->state != TXN_NEW && txn->state != TXN_DOUBTFUL;
 }
 
 static void hand(struct step *step)

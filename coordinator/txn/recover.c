@@ -375,6 +375,7 @@ int txn_recover(struct txn *txn, const struct txn_image *image, const struct txn
     txn->delegated_branch = image->delegated_branch;
     txn->handed = is_handed(image, epoch);
     txn->closed = txn->handed && image->closed;
+    txn->doubtful = image->doubtful;
     struct json_cursor cursor;
     struct record_member member;
     error = members_cursor(image, &cursor);

@@ -7,6 +7,7 @@
 #include "compensate.h"
 #include "conclude.h"
 #include "decide.h"
+#include "doubt.h"
 #include "earlier.h"
 #include "effects.h"
 #include "fallback.h"
@@ -125,6 +126,10 @@ void txn_saga_recovered(struct step *step)
         txn_compensate_begin(step);
         return;
     }
+    if (txn_doubted(txn)) { /* [LOSTTAIL] */
+        txn_doubt(step);
+        return;
+    }
     txn_set_state(txn, TXN_RUNNING);
     if (txn_passed(txn) != txn_all(txn) && !txn_forward_only(txn) &&
         txn_expired(txn->deadline, step->now)) {
@@ -155,6 +160,8 @@ static void undecided(struct step *step)
     struct txn *txn = step->txn;
     if (txn_delegated(txn) && txn->worded != 0)
         txn_delegated_said(step, txn->branches[0].word == TXN_WORD_COMMITTED);
+    else if (txn_doubted(txn))
+        txn_doubt(step);
     else if (txn_delegated(txn))
         txn_execute(step); /* the branch decides: ask it */
     else if (txn->handed && txn_expired(txn->deadline, step->now))

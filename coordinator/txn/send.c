@@ -31,7 +31,8 @@ static bool may_leave(const struct txn *txn, const struct txn_branch *branch, en
         return branch->state == TXN_BRANCH_COMPENSATING && txn->decision == TXN_ABORT &&
                !spoken(txn, branch);
     case OP_STATUS:
-        return branch->state == TXN_BRANCH_ASKING && txn->decision == TXN_ABORT;
+        return branch->state == TXN_BRANCH_ASKING &&
+               (txn->decision == TXN_ABORT || txn->state == TXN_DOUBTFUL);
     case OP_COUNT:
         break;
     }

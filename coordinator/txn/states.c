@@ -47,6 +47,9 @@
  * From every state LEAVES goes to LEAVING, once nothing of it is on its way to the journal: the
  * shard is handed over (leave.c).
  *
+ * Where the journal has lost rows, NEW -RECOVERED-> DOUBTFUL, and from there to what the branches
+ * prove (doubt.c).
+ *
  * Parked is no state: `parked` of a row says when nothing goes on in it but what waits for an
  * operator. The transaction goes on in that state with a late answer, or when the operator says so.
  */
@@ -55,6 +58,7 @@
 #include "compensate.h"
 #include "conclude.h"
 #include "decide.h"
+#include "doubt.h"
 #include "earlier.h"
 #include "end.h"
 #include "fallback.h"
@@ -99,12 +103,13 @@ static void noted(struct step *step)
 #define LIST_CLOSED                                                                                \
     [TXN_EVENT_ENLISTED] = txn_on_enlisted_late, [TXN_EVENT_CLOSED] = txn_on_closed_again
 
+#define NEVER_UNSENT [TXN_EVENT_UNSENDABLE] = ignored, [TXN_EVENT_SKIPPED] = ignored
+
 #define SILENT                                                                                     \
     [TXN_EVENT_ENLISTED] = ignored, [TXN_EVENT_CLOSED] = ignored, [TXN_EVENT_CANCELLED] = ignored, \
-    [TXN_EVENT_RESULT] = ignored, [TXN_EVENT_UNSENDABLE] = ignored, [TXN_EVENT_SKIPPED] = ignored, \
-    [TXN_EVENT_RESUMED] = ignored, [TXN_EVENT_TIMER] = ignored, [TXN_EVENT_LEAVES] = ignored,      \
-    BY_NOBODY
-
+    [TXN_EVENT_RESULT] = ignored, [TXN_EVENT_RESUMED] = ignored, [TXN_EVENT_TIMER] = ignored,      \
+    NEVER_UNSENT, BY_NOBODY
+#define ALL_NOTED [TXN_EVENT_DURABLE] = noted, [TXN_EVENT_PUBLISHED] = noted
 #define BY_NOBODY [TXN_EVENT_RESOLVED] = ignored, [TXN_EVENT_FORGOTTEN] = ignored
 /* Where nothing may be said the check says so, and nothing comes of it. */
 #define BY_HAND [TXN_EVENT_RESOLVED] = txn_on_resolved, [TXN_EVENT_FORGOTTEN] = txn_on_forgotten
@@ -116,24 +121,16 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
             .next = NEXT(OPEN) | NEXT(BEGINNING) | NEXT(RESERVING) | NEXT(DELEGATED) |
                     NEXT(DECIDING) | NEXT(RESTARTING) | NEXT(FALLING_BACK) | NEXT(RUNNING) |
                     NEXT(COMPENSATING) | NEXT(CONCLUDING) | NEXT(COMMITTING) | NEXT(ABORTING) |
-                    GONE,
+                    NEXT(DOUBTFUL) | NEXT(REVOKING) | GONE,
             .invariant = always,
             .on =
                 {
                     [TXN_EVENT_SUBMITTED] = txn_on_submitted,
                     [TXN_EVENT_OPENED] = txn_on_opened,
-                    [TXN_EVENT_ENLISTED] = ignored,
-                    [TXN_EVENT_CLOSED] = ignored,
-                    [TXN_EVENT_CANCELLED] = ignored,
                     [TXN_EVENT_RESERVED] = ignored,
-                    [TXN_EVENT_RESULT] = ignored,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
-                    [TXN_EVENT_RESUMED] = ignored,
-                    BY_NOBODY,
+                    SILENT,
                     [TXN_EVENT_DURABLE] = ignored,
                     [TXN_EVENT_PUBLISHED] = ignored,
-                    [TXN_EVENT_TIMER] = ignored,
                     [TXN_EVENT_RECOVERED] = txn_on_recovered,
                     GOES_ANYWHERE,
                 },
@@ -151,8 +148,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled,
                     [TXN_EVENT_RESERVED] = ignored,
                     [TXN_EVENT_RESULT] = ignored,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = ignored,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_open_durable,
@@ -173,8 +169,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled,
                     [TXN_EVENT_RESERVED] = ignored,
                     [TXN_EVENT_RESULT] = ignored,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = ignored,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_begun,
@@ -195,12 +190,10 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled,
                     [TXN_EVENT_RESERVED] = txn_on_reserved,
                     [TXN_EVENT_RESULT] = txn_on_reserve_refused,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     BY_HAND,
-                    [TXN_EVENT_DURABLE] = noted,
-                    [TXN_EVENT_PUBLISHED] = noted,
+                    ALL_NOTED,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
                     GOES_ANYWHERE,
                 },
@@ -221,8 +214,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_SKIPPED] = txn_on_skipped,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     BY_HAND,
-                    [TXN_EVENT_DURABLE] = noted,
-                    [TXN_EVENT_PUBLISHED] = noted,
+                    ALL_NOTED,
                     [TXN_EVENT_TIMER] = txn_on_prepare_timer,
                     GOES_ANYWHERE,
                 },
@@ -239,8 +231,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled,
                     [TXN_EVENT_RESERVED] = ignored,
                     [TXN_EVENT_RESULT] = ignored,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = ignored,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_delegated,
@@ -265,8 +256,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_SKIPPED] = txn_on_delegated_skipped,
                     [TXN_EVENT_RESUMED] = ignored,
                     BY_HAND,
-                    [TXN_EVENT_DURABLE] = noted,
-                    [TXN_EVENT_PUBLISHED] = noted,
+                    ALL_NOTED,
                     [TXN_EVENT_TIMER] = txn_on_executed_timer,
                     GOES_ANYWHERE,
                 },
@@ -284,12 +274,10 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_revoking_cancel,
                     [TXN_EVENT_RESERVED] = ignored,
                     [TXN_EVENT_RESULT] = txn_on_revoking_result,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_revoking_resumed,
                     BY_HAND,
-                    [TXN_EVENT_DURABLE] = noted,
-                    [TXN_EVENT_PUBLISHED] = noted,
+                    ALL_NOTED,
                     [TXN_EVENT_TIMER] = txn_on_revoking_timer,
                     GOES_ANYWHERE,
                 },
@@ -306,8 +294,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = ignored, /* the outcome answers it */
                     [TXN_EVENT_RESERVED] = ignored,
                     [TXN_EVENT_RESULT] = txn_on_earlier_result,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_decided,
@@ -330,8 +317,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled_late,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     [TXN_EVENT_RESULT] = txn_on_acknowledged,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_phase2_resumed,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_outcome,
@@ -353,8 +339,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled_late,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     [TXN_EVENT_RESULT] = txn_on_acknowledged,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_phase2_resumed,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_aborted,
@@ -375,8 +360,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_restarting_cancel,
                     [TXN_EVENT_RESERVED] = ignored,
                     [TXN_EVENT_RESULT] = txn_on_earlier_result,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_restarted,
@@ -397,8 +381,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_restarting_cancel,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     [TXN_EVENT_RESULT] = txn_on_earlier_result, /* no late yes [LATEYES] */
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_earlier_resumed,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_fallen_back,
@@ -447,8 +430,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_SKIPPED] = txn_on_late_skipped,
                     [TXN_EVENT_RESUMED] = txn_on_stopping_resumed,
                     BY_HAND,
-                    [TXN_EVENT_DURABLE] = noted,
-                    [TXN_EVENT_PUBLISHED] = noted,
+                    ALL_NOTED,
                     [TXN_EVENT_TIMER] = txn_on_stopping_timer,
                     GOES_ANYWHERE,
                 },
@@ -511,8 +493,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled_late,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     [TXN_EVENT_RESULT] = txn_on_concluding_result,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = txn_on_concluding_resumed,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = txn_on_concluded,
@@ -533,13 +514,35 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled_late,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     [TXN_EVENT_RESULT] = ignored,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = ignored,
                     BY_HAND,
                     [TXN_EVENT_DURABLE] = noted,
                     [TXN_EVENT_PUBLISHED] = txn_on_published,
                     [TXN_EVENT_TIMER] = txn_on_publish_timer,
+                    GOES_ANYWHERE,
+                },
+        },
+    [TXN_DOUBTFUL] =
+        {
+            .name = "doubtful",
+            .next = NEXT(DECIDING) | NEXT(ABORTING) | NEXT(RUNNING) | NEXT(STOPPING) |
+                    NEXT(TURNING) | GONE,
+            .invariant = txn_doubtful_holds,
+            .parked = txn_doubt_parked,
+            .on =
+                {
+                    NEVER_AGAIN,
+                    [TXN_EVENT_ENLISTED] = ignored, /* it may be on the list that was lost */
+                    [TXN_EVENT_CLOSED] = ignored,
+                    [TXN_EVENT_CANCELLED] = ignored, /* a client does not know better */
+                    [TXN_EVENT_RESERVED] = ignored,
+                    [TXN_EVENT_RESULT] = txn_on_doubt_result,
+                    NEVER_UNSENT,
+                    [TXN_EVENT_RESUMED] = txn_on_doubt_resumed,
+                    BY_HAND,
+                    ALL_NOTED,
+                    [TXN_EVENT_TIMER] = txn_on_doubt_timer,
                     GOES_ANYWHERE,
                 },
         },
@@ -553,8 +556,8 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     NEVER_AGAIN,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     SILENT,
-                    [TXN_EVENT_DURABLE] = noted,
-                    [TXN_EVENT_PUBLISHED] = noted,
+                    [TXN_EVENT_LEAVES] = ignored,
+                    ALL_NOTED,
                     [TXN_EVENT_FENCED] = txn_on_fenced,
                 },
         },
@@ -568,6 +571,7 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     NEVER_AGAIN,
                     [TXN_EVENT_RESERVED] = ignored,
                     SILENT,
+                    [TXN_EVENT_LEAVES] = ignored,
                     [TXN_EVENT_DURABLE] = ignored,
                     [TXN_EVENT_PUBLISHED] = ignored,
                     [TXN_EVENT_FENCED] = ignored,
@@ -585,12 +589,10 @@ const struct txn_state_row txn_state_rows[TXN_STATE_COUNT] = {
                     [TXN_EVENT_CANCELLED] = txn_on_cancelled_late,
                     [TXN_EVENT_RESERVED] = txn_on_reserved_late,
                     [TXN_EVENT_RESULT] = ignored,
-                    [TXN_EVENT_UNSENDABLE] = ignored,
-                    [TXN_EVENT_SKIPPED] = ignored,
+                    NEVER_UNSENT,
                     [TXN_EVENT_RESUMED] = ignored,
                     BY_HAND,
-                    [TXN_EVENT_DURABLE] = noted,
-                    [TXN_EVENT_PUBLISHED] = noted,
+                    ALL_NOTED,
                     [TXN_EVENT_TIMER] = ignored,
                     GOES_ANYWHERE,
                 },

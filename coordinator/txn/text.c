@@ -416,6 +416,7 @@ static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
     case TXN_MOMENT_RETRIED:
     case TXN_MOMENT_IN_ORDER:
     case TXN_MOMENT_FORGOTTEN:
+    case TXN_MOMENT_DOUBTED:
     case TXN_MOMENT_COUNT:
         break;
     case TXN_MOMENT_RESOLVED:

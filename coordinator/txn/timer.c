@@ -219,6 +219,9 @@ struct mono txn_wake_at(const struct txn *txn)
         sooner(&at, txn->deadline);
         sooner_retries(txn, TXN_BRANCH_EXECUTING, &at);
         break;
+    case TXN_DOUBTFUL:
+        sooner_retries(txn, TXN_BRANCH_ASKING, &at);
+        break;
     case TXN_REVOKING:
     case TXN_COMMITTING:
     case TXN_ABORTING:

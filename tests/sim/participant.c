@@ -349,6 +349,7 @@ void participant_on_answer(struct world *world, const struct sim_event *event)
         participant_tombstone(guard, event->attempt);
         break;
     case TXN_ANSWER_UNDECIDED:
+    case TXN_ANSWER_UNKNOWN:
         break;
     }
 }

@@ -19,6 +19,7 @@ int main(void)
     suite_add_tcase(suite, conflict_tests());
     suite_add_tcase(suite, timer_tests());
     suite_add_tcase(suite, leave_tests());
+    suite_add_tcase(suite, doubt_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

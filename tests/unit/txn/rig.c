@@ -354,3 +354,17 @@ const char *rig_members(uint32_t count, uint32_t voted)
     record_members_end(&list);
     return buffer_text(&list);
 }
+
+struct rig *rig_doubtful(void)
+{
+    static const char members[] =
+        "[{\"branch\":1,\"name\":\"s\",\"participant\":\"bank_1\",\"operation\":\"debit\","
+        "\"inquires\":true},{\"branch\":2,\"name\":\"s\",\"participant\":\"bank_2\","
+        "\"operation\":\"debit\",\"inquires\":true}]";
+    static const struct txn_image image = {
+        .attempt = 1, .doubtful = true, .members = {members, sizeof members - 1}};
+    const char *trace;
+    struct rig *rig = rig_recover(&image, &trace);
+    ck_assert_str_eq(trace, "send 1 status; send 2 status");
+    return rig;
+}

@@ -71,6 +71,8 @@ struct rig *rig_recover(const struct txn_image *image, const char **ret_trace);
 /* The same of a saga, or a fallback, over those kinds. */
 struct rig *rig_recover_saga(const struct txn_image *image, const char *kinds,
                              const char **ret_trace);
+/* Two branches, undecided, and the journal may have lost what was decided: both are asked. */
+struct rig *rig_doubtful(void);
 /* Members as the journal holds them: that many, of which the first `voted` said yes. */
 const char *rig_members(uint32_t count, uint32_t voted);
 

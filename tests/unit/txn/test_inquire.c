@@ -70,6 +70,23 @@ START_TEST(a_row_alone_answers_the_same)
 }
 END_TEST
 
+START_TEST(absence_proves_an_abort_only_where_no_row_can_be_missing)
+{
+    struct txn_absence absence = {.epoch = 3, .shard_epoch = 4};
+    ck_assert_int_eq(txn_inquire_absent(&absence), TXN_ANSWER_ABORTED);
+    absence.lost = true;
+    ck_assert_int_eq(txn_inquire_absent(&absence), TXN_ANSWER_UNKNOWN);
+    absence = (struct txn_absence){.epoch = 3, .shard_epoch = 4, .forgotten = true};
+    ck_assert_int_eq(txn_inquire_absent(&absence), TXN_ANSWER_UNKNOWN);
+    absence = (struct txn_absence){.epoch = 5, .shard_epoch = 4};
+    ck_assert_int_eq(txn_inquire_absent(&absence), TXN_ANSWER_UNKNOWN);
+    absence = (struct txn_absence){.epoch = 4, .shard_epoch = 4};
+    ck_assert_int_eq(txn_inquire_absent(&absence), TXN_ANSWER_UNDECIDED);
+    absence.never_begun = true;
+    ck_assert_int_eq(txn_inquire_absent(&absence), TXN_ANSWER_ABORTED);
+}
+END_TEST
+
 TCase *inquire_tests(void)
 {
     TCase *tests = tcase_create("inquire");
@@ -77,5 +94,6 @@ TCase *inquire_tests(void)
     tcase_add_test(tests, abort_is_told_as_soon_as_commit_is_impossible);
     tcase_add_test(tests, an_open_list_tells_nobody_that_it_is_not_on_it);
     tcase_add_test(tests, a_row_alone_answers_the_same);
+    tcase_add_test(tests, absence_proves_an_abort_only_where_no_row_can_be_missing);
     return tests;
 }

@@ -151,6 +151,10 @@ static struct rig *rig_parked(enum txn_state state)
         rig_result(rig, 1, OP_ABORT, RESULT_REFUSED);
         rig_done(rig, 2, OP_ABORT, BRANCH_IS_ABORTED);
         rig_durable(rig, TXN_RECORD_DECISION);
+    } else if (state == TXN_DOUBTFUL) {
+        rig = rig_doubtful();
+        rig_done(rig, 1, OP_STATUS, BRANCH_IS_PREPARED);
+        rig_done(rig, 2, OP_STATUS, BRANCH_IS_PREPARED);
     } else if (state == TXN_RUNNING) {
         rig = to_parked_forward();
     } else if (state == TXN_STOPPING) {
@@ -216,6 +220,8 @@ static struct rig *rig_in(enum txn_state state, enum variant variant)
         return to_restarting();
     case TXN_PUBLISHING:
         return to_publishing();
+    case TXN_DOUBTFUL:
+        return rig_doubtful();
     case TXN_LEAVING:
         rig = to_preparing();
         rig_durable(rig, TXN_RECORD_BEGIN);
@@ -357,7 +363,7 @@ START_TEST(every_event_in_every_state_is_handled_and_leaves_the_invariant)
     }
     ck_assert_uint_eq(pairs[PLAIN], (uint32_t)TXN_STATE_COUNT * (uint32_t)TXN_EVENT_COUNT);
     ck_assert_uint_eq(pairs[WITH_PARKED_ABORT], 5u * (uint32_t)TXN_EVENT_COUNT);
-    ck_assert_uint_eq(pairs[PARKED], 7u * (uint32_t)TXN_EVENT_COUNT);
+    ck_assert_uint_eq(pairs[PARKED], 8u * (uint32_t)TXN_EVENT_COUNT);
 }
 END_TEST
 

@@ -17,5 +17,6 @@ TCase *proof_tests(void);
 TCase *conflict_tests(void);
 TCase *timer_tests(void);
 TCase *leave_tests(void);
+TCase *doubt_tests(void);
 
 #endif

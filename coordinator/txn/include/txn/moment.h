@@ -31,6 +31,7 @@ enum txn_moment {
     TXN_MOMENT_RESOLVED,  /* an operator's word counts; detail: enum txn_word */
     TXN_MOMENT_OVERRULED, /* or not: the branch had answered otherwise */
     TXN_MOMENT_FORGOTTEN, /* an operator said: it is not asked any more */
+    TXN_MOMENT_DOUBTED,   /* the journal has lost what may have been decided: branches are asked */
     TXN_MOMENT_COUNT
 };
 

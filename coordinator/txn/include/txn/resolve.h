@@ -30,6 +30,8 @@ enum txn_forget {
     TXN_FORGET_NOTHING, /* nothing is owed to anybody: it ends by itself, or has */
     TXN_FORGET_OPEN,    /* a branch has not ended, as its own answer or an operator's word has it */
     TXN_FORGET_WRITING, /* its outcome is on its way to the journal: in a moment */
+    /* Unsafe: only with force. */
+    TXN_FORGET_DOUBTFUL,  /* nobody knows how it ended: it would be aborted */
     TXN_FORGET_CANNOT_ASK /* unsafe: one of them cannot ask what became of it: only with force */
 };
 enum txn_forget txn_forget_check(const struct txn *txn, bool force);

@@ -99,9 +99,11 @@ enum txn_state {
     TXN_CONCLUDING,   /* the outcome is in flight: nothing may stop it now; or it is durable and
                          aborts of the attempt before are still tried */
     TXN_PUBLISHING,   /* all acknowledged; waits a bounded time to note Kafka's confirmation */
-    TXN_LEAVING, /* the shard is handed over, in good order: what the next leader needs is on its
+    TXN_DOUBTFUL, /* the journal has lost what may have been decided: its branches are asked what
+                     they know, and nothing else is done [LOSTTAIL] */
+    TXN_LEAVING,  /* the shard is handed over, in good order: what the next leader needs is on its
                     way to the journal, or there; no effect ever comes from here again [HANDOVER] */
-    TXN_LOST,    /* another node leads the shard: no effect ever comes from here again */
+    TXN_LOST,     /* another node leads the shard: no effect ever comes from here again */
     TXN_ENDED,
     TXN_STATE_COUNT
 };
@@ -238,17 +240,20 @@ struct txn {
     uint32_t conflict_branch;          /* whose was the last; 0: none */
     troth_gtid blocker;                /* and whose lock; all zero: not known */
     uint32_t delegated_branch;
-    bool begun;           /* a row of it is durable: it will come to an outcome under any leader */
-    bool leaves;          /* LEAVES came */
-    bool handed;          /* the leader before handed it over: it is driven on, not aborted */
-    bool closed;          /* and its client had said commit there */
-    uint64_t named;       /* interactive: bit i: the commit named branches[i] */
-    uint32_t stranger;    /* the lowest number it named that had not enlisted; 0: none */
-    struct mono began;    /* monotonic twin of origin->began_at in this memory; may lie
-                             before the clock's zero: subtract modulo 2^64 */
-    struct mono deadline; /* whole transaction; 0: none */
-    struct mono prepare_deadline; /* of all attempts behind a conflict together; 0: none yet */
-    struct mono restart_at;       /* RESTARTING: when the next try begins */
+    bool begun;     /* a row of it is durable: it will come to an outcome under any leader */
+    bool leaves;    /* LEAVES came */
+    bool handed;    /* the leader before handed it over: it is driven on, not aborted */
+    bool closed;    /* and its client had said commit there */
+    bool doubtful;  /* the journal may have lost what was decided of it */
+    bool giving_up; /* an operator has said: nobody knows how it ended, so it is aborted */
+    uint64_t found[BRANCH_IS_COUNT]; /* DOUBTFUL: what its branches have said of themselves */
+    uint64_t named;                  /* interactive: bit i: the commit named branches[i] */
+    uint32_t stranger;               /* the lowest number it named that had not enlisted; 0: none */
+    struct mono began;               /* monotonic twin of origin->began_at in this memory; may lie
+                                        before the clock's zero: subtract modulo 2^64 */
+    struct mono deadline;            /* whole transaction; 0: none */
+    struct mono prepare_deadline;    /* of all attempts behind a conflict together; 0: none yet */
+    struct mono restart_at;          /* RESTARTING: when the next try begins */
     struct mono publish_deadline;
     uint64_t random; /* seeded by the host; drives the jitter */
     uint32_t branches_count;
@@ -519,11 +524,26 @@ TROTH_MUST_CHECK int txn_image_list_difference(const struct txn_image *image,
                                                uint32_t *ret_number);
 
 /* What the leader's memory says to an inquiry (protocol.md, section 2). */
-enum txn_answer { TXN_ANSWER_UNDECIDED, TXN_ANSWER_COMMITTED, TXN_ANSWER_ABORTED };
+enum txn_answer {
+    TXN_ANSWER_UNDECIDED,
+    TXN_ANSWER_COMMITTED,
+    TXN_ANSWER_ABORTED,
+    TXN_ANSWER_UNKNOWN /* no asking will ever help: the participant's operator looks */
+};
 enum txn_answer txn_inquire(const struct txn *txn, uint32_t branch, uint32_t attempt);
-const char *txn_answer_name(enum txn_answer answer); /* "undecided", "committed", "aborted" */
+const char *txn_answer_name(enum txn_answer answer); /* "undecided", "committed", … */
 /* The same from the journal's row alone (decision row of that attempt present). */
 enum txn_answer txn_inquire_image(const struct txn_image *image, uint32_t branch, uint32_t attempt);
+/* The journal has no row of it: what its absence says. */
+struct txn_absence {
+    uint32_t epoch;       /* of the gtid */
+    uint32_t shard_epoch; /* as the statement read it that found no row */
+    bool lost;            /* rows of its epoch may have been lost */
+    bool forgotten;       /* the gtid is at or below the shard's forgotten mark */
+    bool never_begun;     /* this node leads under `epoch`, has handed the gtid out, and has no such
+                             transaction in its memory */
+};
+enum txn_answer txn_inquire_absent(const struct txn_absence *absence);
 
 struct txn_branch *txn_branch_find(struct txn *txn, uint32_t number);
 

@@ -199,13 +199,15 @@ struct txn_image {
     uint32_t delegated_branch;
     uint32_t handed; /* as the last BEGIN record had them */
     bool closed;
+    bool doubtful; /* it was written before the journal lost acknowledged rows: what is not there
+                      may have been [LOSTTAIL]. Behind such a loss a host leads under an epoch above
+                      every one that anybody has seen [ABOVEALL], and who had a session of another
+                      timeline writes nothing under its epoch any more [TIMELINE] */
     struct troth_span members; /* of the decision row when there is one, else of the txn row */
     struct troth_span failure;
     struct troth_span fallback; /* JSON object or absent: as the ATTEMPT record had it */
     struct troth_span steps; /* JSON array of the STEP records' objects in their order, absent when
                                 there are none */
-    bool doubtful; /* undecided here, and perhaps decided, and told, in rows that the journal lost
-                     . When loading only */
 };
 
 /* One row of the outbox: an outcome event as Kafka will get it (interfaces.md, outcome events).
