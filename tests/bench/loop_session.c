@@ -250,6 +250,8 @@ static bool roll_back(struct loop_session *session, int i)
                 return fault(session, "%s", PQerrorMessage(connection));
         }
     }
+    if (PQtransactionStatus(connection) == PQTRANS_IDLE)
+        return true; /* PREPARE TRANSACTION failed, and ended it */
     return text_send(session, connection, "ROLLBACK") &&
            (!session->config->strong || PQpipelineSync(connection) == 1) &&
            result_is(session, connection, "ROLLBACK") &&

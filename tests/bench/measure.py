@@ -5,6 +5,7 @@ import datetime
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from urllib.parse import quote
 
@@ -26,8 +27,10 @@ def generate(watch, seconds, program, *arguments):
     """Runs a load program, with the watch over the others while it measures. Its figures and theirs, or None with its
     words when it has none."""
     text = ""
-    with subprocess.Popen([support.program(program), *map(str, arguments)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # What it complains of goes to a file: a pipe that nobody reads yet would stop it.
+    with tempfile.TemporaryFile("w+") as complaints, subprocess.Popen(
+            [support.program(program), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=complaints, text=True) as process:
         watch.generator = process.pid
         bound = threading.Timer(seconds + LAST_ANSWERS_SECONDS, process.kill)
         bound.start()
@@ -37,8 +40,9 @@ def generate(watch, seconds, program, *arguments):
                     getattr(watch, line.strip())()
                 else:
                     text += line
-            words = process.stderr.read()
             process.wait()
+            complaints.seek(0)
+            words = complaints.read()
         finally:
             bound.cancel()
             process.kill()
