@@ -35,6 +35,7 @@ void entry_destroy(struct entry *entry)
 {
     assert(entry->waiters == NULL);
     (void)event_del(&entry->timer);
+    again_forget(&entry->driver->again, &entry->again);
     room_leave(entry);
     give_slots_back(entry);
     seats_leave(entry);
@@ -56,6 +57,7 @@ void entry_bury(struct driver *driver, struct entry *entry)
     if (entry->dead)
         return;
     entry->dead = true;
+    again_forget(&entry->driver->again, &entry->again);
     watch_buried(entry);
     entry_remove(driver, entry);
     seats_leave(entry);

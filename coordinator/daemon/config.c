@@ -182,10 +182,11 @@ const struct config_key config_keys[] = {
      "commas (none: those of /etc/resolv.conf, which is read again when it changes)"},
     DURATION_KEY(retry_interval, "100ms", 1000, 3600 * US_PER_S,
                  "first wait before a participant is called again; doubles, with full jitter"),
-    DURATION_KEY(
-        retry_interval_max, "10s", 1000, 3600 * US_PER_S,
-        "longest such wait; a millisecond for each open transaction, where that is longer, "
-        "so that many in doubt together ask no more than some thousand times a second"),
+    DURATION_KEY(retry_interval_max, "10s", 1000, 3600 * US_PER_S, "longest such wait"),
+    COUNT_KEY(retry_rate, "200", 1, 1000000,
+              "so many commits and aborts a second are said again to a participant that does not "
+              "acknowledge them; the others wait their turn, and each one that it does "
+              "acknowledge lets two more go"),
     DURATION_KEY(conflict_lock_wait, "100ms", 1000, 60 * US_PER_S,
                  "how long a prepare waits for a lock when its transaction's prepares go out in "
                  "parallel; then they are made again, in order, and wait as long as the prepare "

@@ -69,6 +69,7 @@ struct config {
     char *resolver; /* "": resolv.conf's */
     uint64_t retry_interval_us;
     uint64_t retry_interval_max_us;
+    uint64_t retry_rate;
     uint64_t conflict_lock_wait_us;
     uint64_t conflict_interval_us;
     uint64_t parked_retry_us;

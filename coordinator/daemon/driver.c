@@ -86,6 +86,7 @@ void driver_on_result(void *arg, const struct result *result, bool sent)
     struct result kept = *result;
     bool failed = false;
     order_result(entry, (uint32_t)index, result);
+    effects_answered(entry, (uint32_t)index, result);
     struct txn_branch *branch = &entry->branches[index];
     struct troth_span copy = {NULL, 0};
     if (result->output.data != NULL && branch->output.data != NULL) {

@@ -12,6 +12,7 @@
 #include <outbox/outbox.h>
 #include <txn/txn.h>
 
+#include "again.h"
 #include "arena.h"
 #include "clock.h"
 #include "config.h"
@@ -247,15 +248,10 @@ static bool make_input(struct driver *driver, struct entry *entry, const struct 
     return error == 0;
 }
 
-static void send_command(struct driver *driver, struct entry *entry,
-                         const struct txn_effect *effect)
+static void send_now(struct driver *driver, struct entry *entry, struct participant *participant,
+                     const struct txn_effect *effect)
 {
     uint32_t index = (uint32_t)(effect->branch - entry->branches);
-    struct participant *participant = participants_of(entry, index);
-    if (participant == NULL) {
-        send_failed(driver, entry, effect, RESULT_UNKNOWN, "the participant is not registered");
-        return;
-    }
     const char *operation = steps_operation(entry, index, effect->op);
     struct command command = {.op = effect->op,
                               .gtid = entry->origin.gtid,
@@ -277,6 +273,71 @@ static void send_command(struct driver *driver, struct entry *entry,
                     "the input is larger than a message may be");
     } else if (error != 0) {
         send_failed(driver, entry, effect, RESULT_RETRY, troth_error_text(error));
+    }
+}
+
+/* Of what ends the present attempt, or an earlier one beside it. */
+static bool is_first_try(const struct entry *entry, const struct txn_branch *branch,
+                         uint32_t attempt)
+{
+    bool tells = branch->state == TXN_BRANCH_COMMITTING || branch->state == TXN_BRANCH_ABORTING;
+    bool of_present = tells && attempt >= entry->txn.attempt;
+    return (of_present ? branch->tries : branch->abort_tries) <= 1;
+}
+
+/* false: it leaves now. */
+static bool waits_for_turn(struct driver *driver, struct entry *entry,
+                           struct participant *participant, const struct txn_effect *effect)
+{
+    if ((effect->op != OP_COMMIT && effect->op != OP_ABORT) ||
+        is_first_try(entry, effect->branch, effect->attempt) ||
+        again_leaves(&participant->again, driver->config->retry_rate, driver_now().mono))
+        return false;
+    struct again again = {.pace = &participant->again,
+                          .entry = entry,
+                          .participant = participant,
+                          .branch = (uint32_t)(effect->branch - entry->branches),
+                          .op = effect->op,
+                          .attempt = effect->attempt,
+                          .number = effect->again,
+                          .timeout_us = effect->timeout_us};
+    return again_wait(&driver->again, &again, &entry->again);
+}
+
+void effects_answered(struct entry *entry, uint32_t index, const struct result *result)
+{
+    struct participant *participant = entry->extra[index].participant;
+    bool acknowledges = (result->op == OP_COMMIT || result->op == OP_ABORT) &&
+                        (result->result == RESULT_DONE || result->result == RESULT_HEURISTIC ||
+                         result->result == RESULT_REFUSED);
+    if (participant != NULL && acknowledges &&
+        !is_first_try(entry, &entry->branches[index], result->attempt))
+        again_acknowledged(&participant->again);
+}
+
+static void send_command(struct driver *driver, struct entry *entry,
+                         const struct txn_effect *effect)
+{
+    uint32_t index = (uint32_t)(effect->branch - entry->branches);
+    struct participant *participant = participants_of(entry, index);
+    if (participant == NULL)
+        send_failed(driver, entry, effect, RESULT_UNKNOWN, "the participant is not registered");
+    else if (!waits_for_turn(driver, entry, participant, effect))
+        send_now(driver, entry, participant, effect);
+}
+
+void effects_again(struct driver *driver)
+{
+    struct again again;
+    while (again_next(&driver->again, driver->config->retry_rate, driver_now().mono, &again)) {
+        struct txn_effect effect = {.kind = TXN_EFFECT_SEND,
+                                    .branch = &again.entry->branches[again.branch],
+                                    .op = again.op,
+                                    .attempt = again.attempt,
+                                    .again = again.number,
+                                    .timeout_us = again.timeout_us};
+        if (again.entry->txn.state != TXN_LEAVING && again.entry->txn.state != TXN_LOST)
+            send_now(driver, again.entry, again.participant, &effect);
     }
 }
 

@@ -14,6 +14,7 @@
 #include <txn/txn.h>
 
 #include "admission.h"
+#include "again.h"
 #include "arena.h"
 #include "state.h"
 
@@ -67,6 +68,7 @@ struct entry {
     struct entry *older, *newer; /* of the same shard, by (epoch, counter) */
     struct entry *dead_next;
     struct entry *gate_next, *gate_prev;
+    struct again_own again; /* commands that wait for their turn */
     enum gate_place place;
     uint32_t gate_rank;      /* of those before it, when it came */
     struct mono waits_since; /* … */

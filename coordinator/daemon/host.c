@@ -27,6 +27,7 @@
 #include "definition_changes.h"
 #include "definitions.h"
 #include "driver.h"
+#include "effects.h"
 #include "entry.h"
 #include "events.h"
 #include "gate.h"
@@ -50,8 +51,7 @@
 #include "waiting.h"
 #include "watch.h"
 
-#define SCRATCH_BYTES   (64u << 10)
-#define RETRIES_PACE_US UINT64_C(1000) /* of the longest wait, for each open transaction */
+#define SCRATCH_BYTES (64u << 10)
 
 static struct txn_policy policy_from(const struct config *config)
 {
@@ -66,15 +66,16 @@ static struct txn_policy policy_from(const struct config *config)
     return policy;
 }
 
-static void on_slots_again(evutil_socket_t fd, short what, void *arg)
+static void on_look_again(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd; /* the turn that this begins runs them */
+    (void)fd; /* the turn that this begins looks */
     (void)what;
     (void)arg;
 }
 
 static bool allocate(struct driver *driver)
 {
+    TAILQ_INIT(&driver->again);
     driver->by_gtid = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
     driver->by_key = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
     driver->effects = calloc(1, sizeof *driver->effects);
@@ -82,7 +83,8 @@ static bool allocate(struct driver *driver)
            buffer_reserve(&driver->texts, TXN_TEXTS_BYTES_MAX) &&
            buffer_reserve(&driver->scratch, SCRATCH_BYTES) && slots_create(&driver->slots) == 0 &&
            gate_init(driver) &&
-           (driver->slots_again = evtimer_new(driver->base, on_slots_again, driver)) != NULL;
+           (driver->slots_again = evtimer_new(driver->base, on_look_again, driver)) != NULL &&
+           (driver->again_timer = evtimer_new(driver->base, on_look_again, driver)) != NULL;
 }
 
 static void on_registry(struct driver *driver, const struct journal_entry *entry)
@@ -163,6 +165,8 @@ void driver_destroy(struct driver *driver)
     slots_destroy(driver->slots);
     if (driver->slots_again != NULL)
         event_free(driver->slots_again);
+    if (driver->again_timer != NULL)
+        event_free(driver->again_timer);
     buffer_finish(&driver->texts);
     buffer_finish(&driver->scratch);
     buffer_finish(&driver->row_texts);
@@ -246,22 +250,24 @@ static void run_slots(struct driver *driver)
         (void)evtimer_add(driver->slots_again, &wait); /* else the next event's turn does */
 }
 
-/* A participant that is away leaves many in doubt, and each asks again and again: all together no
- * more often than RETRIES_PACE_US lets them, so that the others go on as before. */
-static void pace_retries(struct driver *driver)
+#define AGAIN_LOOK_US 10000u
+
+/* What waits to be said again, in its turn. */
+static void run_again(struct driver *driver)
 {
-    uint64_t all_us = driver->open * RETRIES_PACE_US,
-             most_us = driver->config->retry_interval_max_us;
-    driver->policy.retry_interval_max_us = all_us > most_us ? all_us : most_us;
+    static const struct timeval soon = {.tv_usec = AGAIN_LOOK_US};
+    effects_again(driver);
+    if (!TAILQ_EMPTY(&driver->again) && !evtimer_pending(driver->again_timer, NULL))
+        (void)evtimer_add(driver->again_timer, &soon); /* else the next event's turn does */
 }
 
 void driver_turn(struct driver *driver)
 {
-    pace_retries(driver);
     recovery_run(driver);
     run_deferred(driver);
     run_slots(driver);
     run_deferred(driver);
+    run_again(driver);
     events_turn(driver);
     entry_bury_all(driver);
 }

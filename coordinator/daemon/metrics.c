@@ -120,6 +120,8 @@
     X(IN_FLIGHT, "troth_participant_in_flight", "gauge", "Commands sent and not answered.")        \
     X(REACHABLE, "troth_participant_reachable", "gauge",                                           \
       "1: the last request to the participant was answered.")                                      \
+    X(AGAIN, "troth_participant_retries_waiting", "gauge",                                         \
+      "Commits and aborts that wait for their turn to be said again; see retry_rate.")             \
     X(CONNECTIONS, "troth_client_connections", "gauge", "Connections of clients.")                 \
     X(ANSWERS_BYTES, "troth_client_answers_bytes", "gauge",                                        \
       "Memory of answers that clients have not read; see answers_bytes_max.")                      \
@@ -443,7 +445,8 @@ static void append_outbox(struct buffer *text, const struct driver *driver)
 
 /* --- participants ---------------------------------------------------------------------------- */
 
-static uint64_t value_of(const struct channel_stats *stats, enum family family)
+static uint64_t value_of(const struct participant *participant, const struct channel_stats *stats,
+                         enum family family)
 {
     switch ((int)family) {
     case FAMILY_SLOTS:
@@ -456,6 +459,8 @@ static uint64_t value_of(const struct channel_stats *stats, enum family family)
         return stats->in_flight;
     case FAMILY_REACHABLE:
         return stats->reachable ? 1 : 0;
+    case FAMILY_AGAIN:
+        return participant->again.waiting;
     }
     assert(false);
     return 0;
@@ -463,8 +468,8 @@ static uint64_t value_of(const struct channel_stats *stats, enum family family)
 
 static void append_participants(struct buffer *text, const struct driver *driver)
 {
-    static const enum family shown[] = {FAMILY_SLOTS, FAMILY_SLOTS_USED, FAMILY_QUEUED,
-                                        FAMILY_IN_FLIGHT, FAMILY_REACHABLE};
+    static const enum family shown[] = {FAMILY_SLOTS,     FAMILY_SLOTS_USED, FAMILY_QUEUED,
+                                        FAMILY_IN_FLIGHT, FAMILY_REACHABLE,  FAMILY_AGAIN};
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
         begin(text, shown[i]);
         for (uint32_t k = 0; k < driver->participants_count; k++) {
@@ -472,7 +477,7 @@ static void append_participants(struct buffer *text, const struct driver *driver
             struct channel_stats stats;
             channel_stats(participant->channel, &stats);
             append_labelled(text, shown[i], "participant", participant->name,
-                            value_of(&stats, shown[i]));
+                            value_of(participant, &stats, shown[i]));
         }
     }
 }

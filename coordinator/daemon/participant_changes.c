@@ -231,9 +231,10 @@ void registry_host_participant_status(void *ctx, const char *name, struct buffer
     buffer_append_format(ret_members,
                          ",\"slots_used\":%u,\"places\":%u,\"places_used\":%u,"
                          "\"breaker\":\"%s\",\"open_transactions\":%u,\"queued\":%u,"
-                         "\"in_flight\":%u",
+                         "\"in_flight\":%u,\"retries_waiting\":%u",
                          stats.slots_used, stats.places, stats.places_used, breakers[stats.breaker],
-                         participant->share.open, stats.queued, stats.in_flight);
+                         participant->share.open, stats.queued, stats.in_flight,
+                         participant->again.waiting);
     buffer_append_char(ret_members, ',');
     seats_append(ctx, SEAT_PARTICIPANT, &participant->share, ret_members);
     append_heard(ret_members, "last_answer", stats.answered_at, stats.answered_status,

@@ -164,6 +164,7 @@ int participants_make(struct driver *driver, const struct api_participant *from,
     if (made == NULL)
         return TROTH_ERROR_NO_MEMORY;
     made->slots = from->slots;
+    again_init(&made->again);
     made->inquires = strcmp(from->binding, "batch") == 0;
     (void)snprintf(made->name, sizeof made->name, "%s", from->name);
     (void)snprintf(made->binding, sizeof made->binding, "%s", from->binding);

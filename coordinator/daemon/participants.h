@@ -12,6 +12,7 @@
 #include <troth/span.h>
 
 #include "admission.h"
+#include "again.h"
 
 struct driver;
 struct entry;
@@ -25,6 +26,7 @@ struct participant {
     uint32_t slots;   /* as registered; 0: the default */
     bool inquires;
     uint64_t conflicts;      /* answers */
+    struct again_pace again; /* what is said again to it */
     struct channel *channel; /* the same for as long as the participant is there */
     struct share share;      /* open: transactions in memory that have a branch here */
     bool deleting;           /* the journal is asked; new transactions do not see it any more */

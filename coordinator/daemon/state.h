@@ -20,6 +20,7 @@
 #include <wire/message.h>
 
 #include "admission.h"
+#include "again.h"
 #include "config.h"
 #include "counting.h"
 #include "owners.h"
@@ -121,7 +122,9 @@ struct driver {
     struct entry **by_key;
     struct entry *dead;
     struct watcher_list watchers; /* all of them */
-    struct event *gate_timer;     /* while anybody waits before a gate */
+    struct again_paces again;  /* of participants to which something waits to be said again … */
+    struct event *again_timer; /* … and while there are any */
+    struct event *gate_timer;  /* while anybody waits before a gate */
     bool gate_armed;
     struct event *watch_timer; /* while there are any */
     struct shard shards[TROTH_SHARDS_MAX];

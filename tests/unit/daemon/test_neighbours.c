@@ -5,6 +5,7 @@
 
 #include <base/json.h>
 #include <learn.h>
+#include <participants.h>
 #include <state.h>
 
 #include "rig.h"
@@ -125,20 +126,85 @@ START_TEST(who_goes_in_order_waits_for_its_turn_as_long_as_it_has_time_to_prepar
 }
 END_TEST
 
-/* 100,000 in doubt at a participant that is away would else ask it 20,000 times a second. */
-START_TEST(the_more_are_open_the_less_often_each_asks_again)
+/* --- what is said again ------------------------------------------------------------------------
+ */
+
+#define DOUBTFUL 24u
+#define AT_ONCE  16u /* of a line that has stood still for long */
+
+static uint32_t commits_to(const char *participant)
 {
-    const uint64_t most_us = rig.config->retry_interval_max_us;
-    uint32_t open = rig.driver->open;
-    rig.driver->open = (uint32_t)(most_us / 1000);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rig.commands_count; i++)
+        if (rig.commands[i].op == OP_COMMIT &&
+            strcmp(rig.commands[i].participant, participant) == 0)
+            count++;
+    return count;
+}
+
+static uint32_t waiting_for(const char *participant)
+{
+    return participants_find(rig.driver, participant)->again.waiting;
+}
+
+/* Decided, and bank_a answers "not now". */
+static void make_doubtful(struct rig_told clients[DOUBTFUL])
+{
+    rig.config->retry_rate = 1;
+    rig_slots("bank_a", 64, 64);
+    rig_slots("bank_b", 64, 64);
+    for (uint32_t i = 0; i < DOUBTFUL; i++) {
+        begin("transfer", &clients[i]);
+        rig_yes(1, NULL);
+        rig_yes(2, NULL);
+        rig_durable();
+        rig_answer(OP_COMMIT, 1, (struct result){.result = RESULT_RETRY});
+        rig_done(OP_COMMIT, 2, NULL);
+    }
+    ck_assert_uint_ge(commits_to("bank_a"), DOUBTFUL); /* nobody's first try waits */
+}
+
+START_TEST(what_is_said_again_leaves_at_a_pace_and_the_rest_waits_its_turn)
+{
+    struct rig_told clients[DOUBTFUL] = {0};
+    make_doubtful(clients);
+    rig_advance(200000);
+    uint32_t said = commits_to("bank_a"); /* one more, where the test itself took so long */
+    ck_assert_uint_ge(said, DOUBTFUL + AT_ONCE);
+    ck_assert_uint_le(said, DOUBTFUL + AT_ONCE + 1);
+    ck_assert_uint_eq(said + waiting_for("bank_a"), 2 * DOUBTFUL);
+    ck_assert_uint_eq(waiting_for("bank_b"), 0);
+    rig_advance(3000000);
+    ck_assert_uint_ge(commits_to("bank_a"), said + 3);
+    said = commits_to("bank_a");
+    ck_assert_uint_lt(said, 2 * DOUBTFUL);
+    begin("transfer", &told); /* what is new goes as ever */
+    rig_yes(1, NULL);
+    rig_yes(2, NULL);
+    rig_durable();
+    ck_assert_uint_ge(commits_to("bank_a"), said + 1);
+    ck_assert_uint_ge(waiting_for("bank_a"), 1);
+}
+END_TEST
+
+START_TEST(each_one_that_is_acknowledged_lets_two_more_go)
+{
+    struct rig_told clients[DOUBTFUL] = {0};
+    make_doubtful(clients);
+    rig_advance(200000);
+    uint32_t acknowledged = 0;
+    for (uint32_t waiting; (waiting = waiting_for("bank_a")) > 0; acknowledged++) {
+        rig_done(OP_COMMIT, 1, NULL);
+        rig_turn();
+        ck_assert_uint_le(waiting_for("bank_a"), waiting < 2 ? 0 : waiting - 2);
+    }
+    ck_assert_uint_le(acknowledged, (DOUBTFUL - AT_ONCE) / 2);
+    ck_assert_uint_ge(acknowledged, 2);
+    while (rig_sent(OP_COMMIT, 1) != NULL)
+        rig_done(OP_COMMIT, 1, NULL);
+    rig_durable();
     rig_turn();
-    ck_assert_uint_eq(rig.driver->policy.retry_interval_max_us, most_us);
-    rig.driver->open = 100000;
-    rig_turn();
-    ck_assert_uint_eq(rig.driver->policy.retry_interval_max_us, 100000000);
-    rig.driver->open = open;
-    rig_turn();
-    ck_assert_uint_eq(rig.driver->policy.retry_interval_max_us, most_us);
+    ck_assert_uint_eq(rig.driver->open, 0);
 }
 END_TEST
 
@@ -435,7 +501,8 @@ Suite *suite_neighbours(void)
     tcase_add_test(tests, who_waits_for_one_participant_is_in_nobodys_way_at_another);
     tcase_add_test(tests, who_goes_in_order_waits_for_its_turn_as_long_as_it_has_time_to_prepare);
     tcase_add_test(tests, who_would_wait_too_long_for_a_slot_is_refused);
-    tcase_add_test(tests, the_more_are_open_the_less_often_each_asks_again);
+    tcase_add_test(tests, what_is_said_again_leaves_at_a_pace_and_the_rest_waits_its_turn);
+    tcase_add_test(tests, each_one_that_is_acknowledged_lets_two_more_go);
     tcase_add_test(tests, nothing_is_prepared_where_nothing_is_heard);
     tcase_add_test(tests, what_was_given_up_gives_its_slots_back);
     tcase_add_test(tests, a_conflict_ends_the_attempt_and_the_next_goes_in_order);
