@@ -97,8 +97,9 @@ static uint64_t link_backoff_next(struct link *link)
     uint64_t half = link->backoff_us / 2;
     uint32_t random = 0;
     evutil_secure_rng_get_bytes(&random, sizeof random);
-    link->backoff_us =
-        link->backoff_us * 2 > LINK_BACKOFF_MAX_US ? LINK_BACKOFF_MAX_US : link->backoff_us * 2;
+    uint64_t most =
+        link->hosts.count > 1 ? LINK_ROUND_MAX_US / link->hosts.count : LINK_BACKOFF_MAX_US;
+    link->backoff_us = link->backoff_us * 2 > most ? most : link->backoff_us * 2;
     return half + random % (half + 1);
 }
 
@@ -133,9 +134,24 @@ static void link_lose(struct link *link, const char *why)
     link_rest(link);
 }
 
+/* It was silent, and another host answers: so the silence is its own. */
+static bool link_is_silent(const struct link *link)
+{
+    if (link->places[link->host].late == 0)
+        return false;
+    for (size_t i = 0; i < link->hosts.count; i++)
+        if (i != link->host && link->places[i].answered)
+            return true;
+    return false;
+}
+
 static uint64_t link_share(const struct link *link)
 {
     uint64_t share = LINK_HOST_TIMEOUT_US << (link->rounds < 3 ? link->rounds : 3);
+    if (link_is_silent(link))
+        return link->places[link->host].late % LINK_SLOW_HOST_TRIES == 0
+                   ? LINK_SLOW_HOST_TIMEOUT_US
+                   : LINK_SILENT_HOST_TIMEOUT_US;
     if (link->hosts.connect_timeout_us != 0)
         return link->hosts.connect_timeout_us;
     if ((link->hosts.count == 1 && link->places[link->host].count < 2) ||
@@ -152,6 +168,14 @@ static void link_on_notice(void *arg, const PGresult *result)
     if (severity == NULL || strcmp(severity, "WARNING") != 0 || link->callbacks.warning == NULL)
         return;
     link->callbacks.warning(link->arg, text == NULL ? "" : text);
+}
+
+/* The host that is tried was heard, whatever it said; or it was silent for its share. */
+static void link_heard(struct link *link, bool answered)
+{
+    struct link_place *place = &link->places[link->host];
+    place->answered = answered;
+    place->late = answered ? 0 : place->late + 1;
 }
 
 /* `place` is NULL where no name is looked up. false: failed at once. */
@@ -319,6 +343,7 @@ static void link_on_late(struct link *link)
         return;
     }
     link_say_slow(link);
+    link_heard(link, false);
     link_go_on(link);
 }
 
@@ -365,6 +390,7 @@ static void link_poll(struct link *link)
         break;
     case PGRES_POLLING_FAILED:
     case PGRES_POLLING_ACTIVE:
+        link_heard(link, true);
         link_note(link, PQerrorMessage(link->conn));
         link_go_on(link);
         return;
@@ -375,6 +401,7 @@ static void link_poll(struct link *link)
         return;
     }
     event_del(link->timer);
+    link_heard(link, true);
     link->state = LINK_UP;
     link->tried = 0;
     link->tried_there = 0;

@@ -30,14 +30,22 @@ enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
 #define LINK_BACKOFF_MIN_US UINT64_C(20000)
 #define LINK_BACKOFF_MAX_US UINT64_C(2000000)
+/* With several hosts one of them takes writes at any moment: none is looked at more rarely than so.
+ */
+#define LINK_ROUND_MAX_US UINT64_C(600000)
 /* For one host, unless the conninfo has a connect_timeout. Where there are others to try it is
  * LINK_HOST_TIMEOUT_US, doubled with each round in which all failed, up to this. */
 #define LINK_CONNECT_TIMEOUT_US UINT64_C(10000000)
 #define LINK_HOST_TIMEOUT_US    UINT64_C(2000000)
-#define LINK_STALE_WAIT_US      UINT64_C(500000) /* then the addresses known last are used */
-#define LINK_SILENCES_MAX       3u               /* the wait for an answer grows to eight times */
-#define LINK_WHY_MAX            500u
-#define LINK_MARK_LEN           32u
+/* For a host that was silent the last time, while another one answers: one of many tries has
+ * longer, so that a host which is slow is had at last. */
+#define LINK_SILENT_HOST_TIMEOUT_US UINT64_C(200000)
+#define LINK_SLOW_HOST_TIMEOUT_US   UINT64_C(1000000)
+#define LINK_SLOW_HOST_TRIES        20u
+#define LINK_STALE_WAIT_US          UINT64_C(500000) /* then the addresses known last are used */
+#define LINK_SILENCES_MAX           3u /* the wait for an answer grows to eight times */
+#define LINK_WHY_MAX                500u
+#define LINK_MARK_LEN               32u
 
 #define LINK_ADDRESSES_MAX 8u /* of one host; more are not tried */
 
@@ -47,6 +55,8 @@ struct link_place {
     unsigned count;
     unsigned at; /* being tried, or connected to */
     uint64_t good_until_us;
+    unsigned late; /* connections in a row that were not made in time */
+    bool answered; /* the last one was made, or refused */
 };
 
 /* For each result of a query: its rows, an error (PGRES_FATAL_ERROR) or PGRES_PIPELINE_ABORTED. For

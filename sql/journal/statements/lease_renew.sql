@@ -1,4 +1,5 @@
--- lease_renew: the keeper's; with the database's clock.
+-- lease_renew: the keeper's; with the database's clock. It also keeps up what a promotion would mean: whether commits wait
+-- for a standby here (epoch_raise.sql); not where a batch holds the shard's row, the next renewal comes soon.
 --
 -- $1  owner
 -- $2  length of the lease, in microseconds
@@ -7,5 +8,15 @@ with u as (
     update troth.lease set lease_until = clock_timestamp() + $2 * interval '1 microsecond'
     where owner = $1
     returning shard
+), n as materialized (
+    select current_setting('synchronous_standby_names') <> '' as synchronous
+), l as materialized (
+    select s.shard from troth.shard s
+    where s.shard in (select shard from u) and s.synchronous <> (select synchronous from n)
+    for no key update skip locked
+), s as (
+    update troth.shard s set synchronous = n.synchronous
+    from l, n
+    where s.shard = l.shard
 )
 select count(*), clock_timestamp() from u;

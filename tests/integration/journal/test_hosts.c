@@ -127,6 +127,37 @@ START_TEST(a_silent_host_costs_its_share_once)
 }
 END_TEST
 
+/* While none of several hosts takes writes, a silent one among them holds up nobody: who takes
+ * writes at last is found within a second. */
+START_TEST(a_silent_host_holds_up_no_promotion)
+{
+    struct world world;
+    struct node node;
+    struct proxy silent;
+    char conninfo[240], port[16];
+    uint64_t began;
+    world_init(&world, false);
+    proxy_init(&silent, &world);
+    proxy_freeze(&silent, true);
+    snprintf(port, sizeof port, "%d", port_of(&silent));
+    two_hosts(conninfo, sizeof conninfo, &world, port, "");
+    world_exec(&world, "do $$ begin execute format('alter database %I set "
+                       "default_transaction_read_only = on', current_database()); end $$");
+    node_start(&world, &node, (struct node_options){.conninfo = conninfo});
+    world_wait(&world, strstr(node.told, "took longer than 0.2 s") != NULL);
+    began = world_now_ms();
+    world_exec(&world, "begin read write");
+    world_exec(&world, "do $$ begin execute format('alter database %I reset "
+                       "default_transaction_read_only', current_database()); end $$");
+    world_exec(&world, "commit");
+    world_wait(&world, journal_epoch(node.journal, 0) == 1); /* by the lane, which was looking */
+    ck_assert_uint_lt(world_now_ms() - began, 1500);
+    world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
+    proxy_finish(&silent);
+    world_finish(&world);
+}
+END_TEST
+
 /* A standby that has not replayed the database's creation answers with an error: it is passed by,
  * also by the migration. */
 START_TEST(a_host_without_the_database_is_passed_by)
@@ -246,6 +277,7 @@ TCase *hosts_tests(void)
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, a_host_that_refuses_costs_nothing);
     tcase_add_test(tests, a_silent_host_costs_its_share_once);
+    tcase_add_test(tests, a_silent_host_holds_up_no_promotion);
     tcase_add_test(tests, a_host_without_the_database_is_passed_by);
     tcase_add_test(tests, all_hosts_say_why);
     tcase_add_test(tests, a_read_only_server_loses_its_sessions);

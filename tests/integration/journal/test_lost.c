@@ -239,6 +239,22 @@ START_TEST(who_misses_nothing_notes_the_timeline)
 }
 END_TEST
 
+/* Commits wait for a standby from some moment on: the leader notes it with its next renewal. */
+START_TEST(whether_commits_wait_is_kept_up)
+{
+    struct world world;
+    struct node node;
+    world_init(&world, false);
+    node_start(&world, &node, (struct node_options){.lease_us = 600000});
+    world_wait(&world, journal_state(node.journal) == JOURNAL_LEADING);
+    ck_assert_int_eq(world_number(&world, "select count(*) from troth.shard where synchronous"), 0);
+    world_exec(&world, "update troth.shard set synchronous = true");
+    world_wait(&world,
+               world_number(&world, "select count(*) from troth.shard where synchronous") == 0);
+    world_finish(&world);
+}
+END_TEST
+
 /* Whatever is written of it by the leader behind a loss makes an end of the doubt. */
 START_TEST(a_doubt_ends_with_the_next_record)
 {
@@ -271,6 +287,7 @@ TCase *lost_tests(void)
     tcase_add_loop_test(tests, another_timeline_is_a_loss, 0, 2);
     tcase_add_test(tests, a_synchronous_standby_lost_nothing);
     tcase_add_test(tests, who_misses_nothing_notes_the_timeline);
+    tcase_add_test(tests, whether_commits_wait_is_kept_up);
     tcase_add_test(tests, a_doubt_ends_with_the_next_record);
     return tests;
 }
