@@ -23,7 +23,7 @@ class Registrations(TrothTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.system = System(bank_options={"sweep_interval": 1}).start()
+        cls.system = System(bank_options={"sweep_interval": 1}, tokens=True).start()
         cls.trothd = cls.system.trothd
 
     def setUp(self):

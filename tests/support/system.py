@@ -10,6 +10,7 @@ drop. A bank asks the coordinator directly.
 
 import json
 import os
+import secrets
 
 import openapi_check
 from troth_test import Bank, Kafka, Postgres, Trothd, TcpProxy, ROOT, run_folder, wait_until
@@ -30,13 +31,15 @@ class CheckedTrothd(Trothd):
 
 class System:
     def __init__(self, kafka=False, accounts=100, banks=("bank_a", "bank_b"), binding="batch", bank_options=None,
-                 **options):
+                 tokens=False, **options):
+        """tokens: banks ask for one, and so believe what is said of the oldest open transactions."""
         self.accounts = accounts
         self.names = banks
         self.binding = binding
         self.bank_options = bank_options or {}
         self.options = options
         self.folder = run_folder()
+        self.tokens = self.folder.path / "tokens" if tokens else None
         self.kafka = self.folder.start(Kafka()) if kafka else None
         self.proxies = {}
         self.banks = {}
@@ -62,6 +65,9 @@ class System:
                    "retry_interval_max": "500ms", "call_timeout": "2s", **self.options}
         if self.kafka:
             options["kafka_brokers"] = self.kafka.brokers
+        if self.tokens:
+            self.tokens.mkdir()
+            options["participant_tokens"] = self.tokens
         self.trothd = CheckedTrothd(**options)
         self.trothd.migrate()
         self.folder.start(self.trothd)
@@ -72,6 +78,11 @@ class System:
         return self
 
     def add_bank(self, name, binding="batch"):
+        if self.tokens:
+            token = self.tokens / f"{name}.token"
+            token.write_text(f"{secrets.token_urlsafe(32)}\n")
+            self.bank_options = {**self.bank_options, "token_file": token}
+            self.trothd.token_files[name] = token.name
         bank = Bank(name, self.bank_database(name), self.trothd.url, accounts=self.accounts, balance=BALANCE,
                     **self.bank_options)
         self.banks[name] = self.folder.start(bank)

@@ -537,6 +537,7 @@ class Trothd(HttpServer):
     def __init__(self, name="trothd", **options):
         super().__init__(name)
         self.options = {"node": name, **options}
+        self.token_files = {}  # by participants' names
 
     def migrate(self):
         subprocess.run([program("trothd"), "migrate", "--config", self.write_config()], check=True,
@@ -559,7 +560,8 @@ class Trothd(HttpServer):
         return self.put(f"/v1/definitions/{json.loads(body)['name']}", body)
 
     def register(self, name, url, binding="batch"):
-        return self.put(f"/v1/participants/{name}", {"binding": binding, "urls": [url]})
+        token = {"token_file": self.token_files[name]} if name in self.token_files else {}
+        return self.put(f"/v1/participants/{name}", {"binding": binding, "urls": [url], **token})
 
     def submit(self, definition, input_, key=None, prefer="wait=30", **members):
         headers = {"Prefer": prefer} if prefer else {}
