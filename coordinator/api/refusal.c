@@ -313,6 +313,12 @@ void api_refuse_url(struct api_problem *ret_problem, const char *participant)
         participant);
 }
 
+void api_refuse_reach(struct api_problem *ret_problem, const char *participant, const char *why)
+{
+    (void)api_problem_set(ret_problem, API_PROBLEM_WRONG_URL,
+                          "participant \"%s\": a URL may not be called: %s", participant, why);
+}
+
 void api_refuse_token_file(struct api_problem *ret_problem, const char *participant,
                            const char *why)
 {

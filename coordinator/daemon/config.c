@@ -174,6 +174,14 @@ const struct config_key config_keys[] = {
     TEXT_KEY(participant_tls_key, "",
              "file (PEM) with its key, without a passphrase (none: it stands in "
              "participant_tls_certificate)"),
+    TEXT_KEY(participant_hosts, "*",
+             "hosts that participants' URLs may have, as they stand there: names and numeric "
+             "addresses, with \"*\" for any run of characters, several separated by commas"),
+    TEXT_KEY(participant_networks, "loopback, private",
+             "where those hosts may lead, looked at before each connect: networks (10.1.0.0/16), "
+             "addresses, and the words loopback, private, public, several separated by commas. "
+             "Link-local addresses and those of clouds' metadata are in none of these but where "
+             "they are listed themselves"),
     TEXT_KEY(participant_tokens, "",
              "folder with the tokens that are shown to participants whose registration names a "
              "file there (token_file): the first line of each. Read again when it changes"),

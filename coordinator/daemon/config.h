@@ -33,6 +33,7 @@ struct config {
     uint64_t tls_handshakes_max;
     uint64_t tls_handshake_timeout_us;
     char *participant_tls_ca, *participant_tls_certificate, *participant_tls_key;
+    char *participant_hosts, *participant_networks;
     char *participant_tokens; /* a folder; "": none */
     char *journal;
     char *node;

@@ -11,6 +11,7 @@
 #include <api/api.h>
 #include <http/server.h>
 #include <journal/journal.h>
+#include <net/reach.h>
 
 #include "answer.h"
 #include "descriptors.h"
@@ -38,6 +39,7 @@ struct daemon {
     struct http_server *server;
     struct http_server *unix_server; /* NULL: none */
     struct tls tls;
+    struct reach *reach; /* whom it may call */
     char **kafka_properties;
     struct event *terminate, *interrupt, *hang_up;
     struct event *drained, *look; /* while it stops */
@@ -241,10 +243,15 @@ static void on_event_log(int severity, const char *text)
 }
 
 /* What the driver needs for those whom it calls. */
-static void attach_outside(struct daemon *daemon)
+static int attach_outside(struct daemon *daemon)
 {
+    const struct config *config = daemon->config;
+    int error = reach_create(config->participant_hosts, config->participant_networks, &daemon->why,
+                             &daemon->reach);
+    driver_attach_reach(daemon->driver, daemon->reach);
     driver_attach_tls(daemon->driver, daemon->tls.client);
     driver_attach_kafka(daemon->driver, (const char *const *)daemon->kafka_properties);
+    return error;
 }
 
 static int start(struct daemon *daemon)
@@ -266,7 +273,7 @@ static int start(struct daemon *daemon)
     if (error == 0)
         error = driver_create(daemon->base, daemon->http, daemon->config, &daemon->driver);
     if (error == 0)
-        attach_outside(daemon);
+        error = attach_outside(daemon);
     if (error == 0)
         error = start_server(daemon);
     if (error == 0)
@@ -287,6 +294,7 @@ static void finish(struct daemon *daemon)
     http_server_destroy(daemon->unix_server);
     api_destroy(daemon->api);
     tls_destroy(&daemon->tls);
+    reach_destroy(daemon->reach);
     kafka_properties_free(daemon->kafka_properties);
     buffer_finish(&daemon->why);
     http_loop_destroy(daemon->http);

@@ -199,6 +199,11 @@ void driver_attach_tls(struct driver *driver, struct http_tls *tls)
     driver->tls = tls;
 }
 
+void driver_attach_reach(struct driver *driver, const struct reach *reach)
+{
+    driver->reach = reach;
+}
+
 void driver_drain(struct driver *driver)
 {
     driver->draining = true;

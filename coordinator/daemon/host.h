@@ -16,6 +16,7 @@ struct driver;
 struct event_base;
 struct http_loop;
 struct http_server;
+struct reach;
 
 /* TROTH_ERROR_NO_MEMORY. `base`, `http` and `config` are borrowed and outlive it. */
 TROTH_MUST_CHECK int driver_create(struct event_base *base, struct http_loop *http,
@@ -31,6 +32,8 @@ void driver_attach_server(struct driver *driver, const struct http_server *serve
 void driver_attach_kafka(struct driver *driver, const char *const *properties);
 /* For calls to participants with https URLs; it outlives the driver. */
 void driver_attach_tls(struct driver *driver, struct http_tls *tls);
+/* Whom it may call; it outlives the driver. Without it: anybody. */
+void driver_attach_reach(struct driver *driver, const struct reach *reach);
 /* The callbacks of the journal; arg is the driver. */
 struct journal_callbacks driver_journal_callbacks(void);
 /* What the API asks for. */

@@ -288,6 +288,15 @@ static int prepare(struct registry_change *change, const struct api_participant 
     return 0;
 }
 
+/* What is known now; where a name leads is looked at before each connect. */
+static bool may_call(const struct participant *made, struct api_problem *ret_problem)
+{
+    const char *why = channel_refusal(made->channel);
+    if (why != NULL)
+        api_refuse_reach(ret_problem, made->name, why);
+    return why == NULL;
+}
+
 /* The token is looked for before anything refers to it; another node may lack it all the same, and
  * then sends nothing. */
 static bool has_token(const struct driver *driver, const struct participant *made,
@@ -315,7 +324,8 @@ void registry_host_participant_put(void *ctx, const struct api_participant *part
         api_refuse_url(&problem, participant->name);
     else if (error != 0)
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);
-    if (error != 0 || !has_token(driver, change->made, &problem)) {
+    if (error != 0 || !may_call(change->made, &problem) ||
+        !has_token(driver, change->made, &problem)) {
         registry_change_finish(change, &problem);
         return;
     }

@@ -123,6 +123,8 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         .phase2_connections = (uint32_t)driver->config->phase2_connections,
         .connect_timeout_us = driver->config->connect_timeout_us,
         .tls = driver->tls,
+        .reach = driver->reach,
+        .plain_tokens = strcmp(driver->config->insecure, "yes") == 0,
         .journal = journal_id(driver->journal),
         .oldest_open = driver_oldest_open,
         .result = driver->hooks.result,

@@ -32,6 +32,7 @@ struct event;
 struct event_base;
 struct http_tls;
 struct participant;
+struct reach;
 
 struct driver;
 
@@ -90,6 +91,7 @@ struct driver {
     struct http_loop *http;
     const struct http_server *server; /* NULL: none yet */
     struct http_tls *tls;             /* of calls to participants; NULL: https is not served */
+    const struct reach *reach;        /* whom they may go to; NULL: anybody */
     const struct config *config;
     struct journal *journal;
     struct outbox *outbox;

@@ -263,3 +263,11 @@ bool channel_has_token(struct channel *channel, const char **ret_why)
     const char *shown;
     return channel_route_token(channel->route, &shown, ret_why);
 }
+
+const char *channel_refusal(const struct channel *channel)
+{
+    const char *why = NULL;
+    for (uint32_t i = 0; i < channel->route->replica_count && why == NULL; i++)
+        why = http_peer_refusal(channel->route->replicas[i].peers[PHASE_1]);
+    return why;
+}

@@ -90,6 +90,8 @@ struct route {
     uint32_t replica_count;
     uint32_t replica_next;      /* round robin */
     struct http_secrets *token; /* NULL: none is shown */
+    bool plain_tokens;
+    const struct reach *reach; /* NULL: anybody may be called */
 };
 
 struct channel {

@@ -6,10 +6,37 @@
 #include "route.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <base/now.h>
 #include <http/secrets.h>
+#include <net/reach.h>
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 ==
+               IN_LOOPBACKNET;
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+}
+
+/* Before each connect, so that nothing has left: where it leads now, and who could read along. */
+static const char *refuses(void *arg, const char *host, const struct sockaddr *address, bool is_tls)
+{
+    const struct route *route = arg;
+    const char *why = route->reach != NULL ? reach_refuses_host(route->reach, host) : NULL;
+    if (address == NULL || why != NULL)
+        return why;
+    if (route->reach != NULL)
+        why = reach_refuses(route->reach, host, address);
+    if (why == NULL && route->token != NULL && !is_tls && !route->plain_tokens &&
+        !is_loopback(address))
+        why = "its token could be read on the way: take https (insecure = yes allows it)";
+    return why;
+}
 
 static int create_peers(struct route *route, struct http_loop *loop,
                         const struct channel_config *config, const char *url)
@@ -19,6 +46,8 @@ static int create_peers(struct route *route, struct http_loop *loop,
         .url = url,
         .connect_timeout_us = config->connect_timeout_us,
         .tls = config->tls,
+        .refuses = refuses,
+        .refuses_arg = route,
         .limits = HTTP_LIMITS_DEFAULT,
     };
     peer.limits.body_bytes_max = MESSAGE_LINE_MAX; /* of one line in the batch binding */
@@ -40,6 +69,8 @@ int channel_route_create(struct http_loop *loop, const struct channel_config *co
         return TROTH_ERROR_NO_MEMORY;
     route->binding = config->binding;
     route->refs = 1;
+    route->reach = config->reach;
+    route->plain_tokens = config->plain_tokens;
     int result = config->urls[0] != NULL ? 0 : TROTH_ERROR_CONFIG;
     if (result == 0 && config->token_file != NULL)
         result = http_secrets_create(config->token_file, &route->token);

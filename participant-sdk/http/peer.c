@@ -65,6 +65,12 @@ void http_peer_destroy(struct http_peer *peer)
     http_loop_bury(peer->loop, &peer->buried);
 }
 
+const char *http_peer_refusal(const struct http_peer *peer)
+{
+    const bool is_numeric = peer->name.expires_us == UINT64_MAX;
+    return http_link_refusal(peer, is_numeric ? &peer->name.addresses[0].to : NULL);
+}
+
 const char *http_peer_why(const struct http_peer *peer)
 {
     return peer->why;

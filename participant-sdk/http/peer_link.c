@@ -168,6 +168,15 @@ static int connect_to(const struct resolver_address *to, int *ret_fd)
     return error;
 }
 
+const char *http_link_refusal(const struct http_peer *peer, const struct resolver_address *to)
+{
+    const struct http_peer_config *config = &peer->config;
+    return config->refuses == NULL
+               ? NULL
+               : config->refuses(config->refuses_arg, peer->url.host, to != NULL ? &to->any : NULL,
+                                 peer->url.is_tls);
+}
+
 /* Begins to connect to the next address that does not fail at once. */
 static int connect_next(struct http_peer *peer, struct http_call *call,
                         struct resolver_address *ret_address, int *ret_fd)
@@ -183,6 +192,11 @@ static int connect_next(struct http_peer *peer, struct http_call *call,
             return TROTH_ERROR_UNAVAILABLE;
         call->tried |= 1u << at;
         const struct resolver_address *to = &peer->name.addresses[at].to;
+        const char *refused = http_link_refusal(peer, to);
+        if (refused != NULL) {
+            note_failure(peer, to, EACCES, refused);
+            continue;
+        }
         int error = connect_to(to, ret_fd);
         if (error == 0) {
             *ret_address = *to;

@@ -16,4 +16,7 @@ void http_link_close(struct peer_link *link);
 /* Calls on_done; the connection becomes idle or is closed. */
 void http_link_finish(struct peer_link *link, int error, bool is_reusable);
 
+/* Why it may not be called there, or as the URL says where `to` is NULL. NULL: it may. */
+const char *http_link_refusal(const struct http_peer *peer, const struct resolver_address *to);
+
 #endif

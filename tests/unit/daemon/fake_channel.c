@@ -71,6 +71,12 @@ void channel_destroy(struct channel *channel)
     free(channel);
 }
 
+const char *channel_refusal(const struct channel *channel)
+{
+    (void)channel;
+    return NULL;
+}
+
 bool channel_has_token(struct channel *channel, const char **ret_why)
 {
     (void)ret_why;

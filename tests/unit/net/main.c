@@ -10,6 +10,7 @@ int main(void)
     srunner_add_suite(runner, elsewhere_suite());
     srunner_add_suite(runner, line_suite());
     srunner_add_suite(runner, token_suite());
+    srunner_add_suite(runner, reach_suite());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

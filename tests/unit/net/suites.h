@@ -9,5 +9,6 @@ Suite *slots_suite(void);
 Suite *elsewhere_suite(void);
 Suite *line_suite(void);
 Suite *token_suite(void);
+Suite *reach_suite(void);
 
 #endif

@@ -118,6 +118,8 @@ void api_refuse_version(struct api_problem *ret_problem, const char *name, uint3
 void api_refuse_no_definition(struct api_problem *ret_problem, const char *name, uint32_t version);
 void api_refuse_no_participant(struct api_problem *ret_problem, const char *name);
 void api_refuse_url(struct api_problem *ret_problem, const char *participant);
+/* `why`: in a few words. */
+void api_refuse_reach(struct api_problem *ret_problem, const char *participant, const char *why);
 /* `why`: in a sentence, without what stands in the file. */
 void api_refuse_token_file(struct api_problem *ret_problem, const char *participant,
                            const char *why);

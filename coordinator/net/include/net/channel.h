@@ -71,6 +71,7 @@ typedef void (*channel_heard)(void *arg, const char *name, bool is_up, const cha
 struct channel;
 TAILQ_HEAD(channel_list, channel);
 
+struct reach;
 struct channel_config {
     const char *name;
     enum channel_binding binding;
@@ -78,10 +79,12 @@ struct channel_config {
     uint32_t slots;                     /* phase 1 until the participant announces its own number */
     uint32_t phase2_connections;
     uint64_t connect_timeout_us;
-    struct http_tls *tls;   /* for https URLs; it outlives the channel; may be NULL */
-    const char *token_file; /* whose first token every request shows; NULL: none. While there is
-                               none in it nothing is sent */
-    const char *journal;    /* the journal's id */
+    struct http_tls *tls;      /* for https URLs; it outlives the channel; may be NULL */
+    const char *token_file;    /* whose first token every request shows; NULL: none. While there is
+                                  none in it nothing is sent */
+    const struct reach *reach; /* whom it may call; NULL: anybody. It outlives the channel */
+    bool plain_tokens;         /* a token may go over the network in plain HTTP */
+    const char *journal;       /* the journal's id */
     channel_oldest_open oldest_open;
     channel_result result;
     channel_heard heard; /* may be NULL */
@@ -110,6 +113,9 @@ TROTH_MUST_CHECK int channel_send(struct channel *channel, const struct command 
                                   struct mono deadline);
 /* Whether its requests can show the token that they are to show, if any; else *ret_why is why. */
 bool channel_has_token(struct channel *channel, const char **ret_why);
+/* Why one of its URLs may not be called, as far as that is known without asking for the address of
+ * a name; NULL: it may. */
+const char *channel_refusal(const struct channel *channel);
 /* Asks whether somebody is there, with a GET of each URL until one answers; any answer will do.
  * What comes of it is in the stats. */
 void channel_probe(struct channel *channel);

@@ -44,6 +44,13 @@ typedef void (*http_done)(void *arg, int error, const struct http_reply *reply);
 /* A connection became free, or one may be opened again. */
 typedef void (*http_ready)(void *arg);
 
+struct sockaddr;
+/* Asked before each connect, with the URL's host and the address that it leads to now (NULL: that
+ * is not known yet). NULL: it may be called; else why not, static words. Calls nothing of the peer.
+ */
+typedef const char *(*http_refuses)(void *arg, const char *host, const struct sockaddr *address,
+                                    bool is_tls);
+
 struct http_peer_config {
     const char *url;          /* http[s]://host[:port][/base]; base is put before every target */
     uint32_t connections_max; /* 1 … */
@@ -52,13 +59,17 @@ struct http_peer_config {
     http_ready ready; /* may be NULL */
     void *arg;
     struct http_tls *tls; /* of a client; for https, else it may be NULL */
+    http_refuses refuses; /* NULL: all may be called */
+    void *refuses_arg;
 };
 
 /* A host that is a name is asked for, without blocking, when a call needs it, again when its TTL
  * has passed, and again, with pauses that grow to ten seconds, while it has no address. All its
  * addresses are tried, within the connect timeout, which a call that waits for the name waits at
  * most. A connection to an address that the name has no more is not used for another call. With
- * https the handshake is a part of connecting, and the certificate must be for the URL's host.
+ * https the handshake is a part of connecting, and the certificate must be for the URL's host. An
+ * address that is refused is as one that cannot be connected to. Redirects are answers like any
+ * other: none is followed.
  * TROTH_ERROR_CONFIG: not a URL we can call, or https without `tls`. `ready` is not called from
  * inside http_peer_call() or http_call_cancel(). */
 TROTH_MUST_CHECK int http_peer_create(struct http_loop *loop, const struct http_peer_config *config,
@@ -66,6 +77,8 @@ TROTH_MUST_CHECK int http_peer_create(struct http_loop *loop, const struct http_
 /* Calls under way end with TROTH_ERROR_SHUTTING_DOWN, from inside this. Takes NULL. From anywhere,
  * also from on_line, on_done (of those very calls, too) and ready. */
 void http_peer_destroy(struct http_peer *peer);
+/* What `refuses` says of the URL, as far as that is known without asking for an address. */
+const char *http_peer_refusal(const struct http_peer *peer);
 uint32_t http_peer_free(const struct http_peer *peer); /* calls that may be made now */
 
 struct http_request {
