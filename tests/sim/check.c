@@ -116,9 +116,10 @@ void check_decision(struct world *world, const struct sim_txn *txn, const struct
 /* Invariant 10, of what was accepted. */
 void check_epoch(struct world *world, const struct batch *batch)
 {
-    if (batch->epoch != world->epoch)
+    uint32_t epoch = world->shards[world->nodes[batch->node]->shard].epoch;
+    if (batch->epoch != epoch)
         world_fail(world, "invariant 10: a write of epoch %u is accepted under %u", batch->epoch,
-                   world->epoch);
+                   epoch);
 }
 
 /* --- the participants ------------------------------------------------------------------------- */
@@ -176,7 +177,7 @@ void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t 
 void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision,
                 enum txn_outcome outcome)
 {
-    bool never = decision == TXN_ABORT && !txn->row && txn->epoch < world->epoch;
+    bool never = decision == TXN_ABORT && !txn->row && txn->epoch < world->shards[txn->shard].epoch;
     if (outcome != TXN_OUTCOME_NONE && txn->outbox_written[outcome] == 0 && !never)
         world_fail(world, "invariant 4: txn %u is told to be %s, which is not durable",
                    index_of(world, txn), txn_outcome_name(outcome));
@@ -321,7 +322,7 @@ static void drained_outbox(struct world *world, const struct sim_txn *txn)
 static void drained_txn(struct world *world, const struct sim_txn *txn)
 {
     uint32_t t = index_of(world, txn);
-    const struct live *live = world->nodes[world->leader]->live[t];
+    const struct live *live = world->nodes[leader_of(world, t)]->live[t];
     for (uint32_t b = 0; b < txn->plan.branches && !is_saga(&txn->plan); b++)
         drained_branch(world, txn, b);
     if (is_saga(&txn->plan))
@@ -359,18 +360,24 @@ static void drained_client(struct world *world, uint32_t c)
             world_fail(world, "invariant 4: client %u heard abort, and txn %u committed", c, t);
 }
 
-void check_drained(struct world *world)
+static void drained_node(struct world *world, uint32_t node)
 {
-    const struct node *host = world->nodes[world->leader];
-    for (uint32_t t = 0; t < world->txns_count; t++)
-        drained_txn(world, &world->txns[t]);
-    for (uint32_t c = 0; c < world->clients_count; c++)
-        drained_client(world, c);
+    const struct node *host = world->nodes[node];
     for (uint32_t p = 0; p < PARTICIPANTS; p++) {
         if (host->pools[p].used != 0 || host->pools[p].held != 0)
             world_fail(world, "%u slots of participant %u were never given back",
                        host->pools[p].held, p);
     }
     if (host->gathered_count != 0 || host->in_flight)
-        world_fail(world, "node %u has not come to rest", world->leader);
+        world_fail(world, "node %u has not come to rest", node);
+}
+
+void check_drained(struct world *world)
+{
+    for (uint32_t t = 0; t < world->txns_count; t++)
+        drained_txn(world, &world->txns[t]);
+    for (uint32_t c = 0; c < world->clients_count; c++)
+        drained_client(world, c);
+    for (uint32_t s = 0; s < world->shards_count; s++)
+        drained_node(world, world->shards[s].leader);
 }

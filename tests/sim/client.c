@@ -114,15 +114,13 @@ void clients_plan(struct world *world)
     }
 }
 
-/* To the newest node it knows of; now and then to the one before. */
+/* To any process: who does not lead its shard passes it on. */
 static void request(struct world *world, enum request what, uint32_t client, uint32_t txn,
                     uint32_t branch, uint32_t id)
 {
-    uint32_t node = world->leader;
-    if (world_chance(world, 100) && node > 0)
-        node--;
+    uint32_t process = process_any(world);
     world_carry(world, (struct sim_event){.kind = EV_REQUEST,
-                                          .node = node,
+                                          .node = process,
                                           .txn = txn,
                                           .branch = branch,
                                           .client = client,
@@ -150,11 +148,11 @@ static void careless(struct world *world, uint32_t c)
     } else if (!world_chance(world, world->drop)) {
         client->sent = true;
         client->tries = 0;
-        world_push(
-            world,
-            (struct sim_event){
-                .kind = EV_REQUEST, .node = world->leader, .client = c, .what = REQUEST_SUBMIT},
-            world_delay(world));
+        uint32_t process = process_any(world);
+        world_push(world,
+                   (struct sim_event){
+                       .kind = EV_REQUEST, .node = process, .client = c, .what = REQUEST_SUBMIT},
+                   world_delay(world));
     }
 }
 
@@ -324,6 +322,8 @@ static void careless_hears(struct client *client, const struct sim_event *event)
     switch ((enum request_answer)event->what) {
     case ANSWER_ACCEPTED:
     case ANSWER_UNKNOWN:
+        if (event->txn == TXNS_MAX)
+            break; /* who passed it on knows no gtid: then it is not known */
         client->txn = event->txn;
         client->asks = true;
         break;

@@ -34,6 +34,8 @@ static void apply_begin(struct sim_txn *txn, struct write *write)
     row_insert(txn, write);
     if (strlen(write->members) >= strlen(txn->members)) /* enlisted since: the longer list */
         txn->members = write->members;
+    txn->handed = write->handed;
+    txn->handed_closed = write->handed_closed;
 }
 
 static void apply_delegate(struct sim_txn *txn, struct write *write)
@@ -73,7 +75,7 @@ static void apply_decision(struct world *world, struct sim_txn *txn, struct writ
     row->members = write->members;
     row->failure = write->failure;
     row->delegated = write->delegated;
-    row->epoch = world->epoch;
+    row->epoch = world->shards[txn->shard].epoch;
     outbox_insert(world, txn, write);
 }
 
@@ -94,7 +96,7 @@ static void apply_attempt(struct world *world, struct sim_txn *txn, struct write
         txn->guard[b].sends = 0;
     row->decision = TXN_ABORT;
     row->members = write->members;
-    row->epoch = world->epoch;
+    row->epoch = world->shards[txn->shard].epoch;
     txn->attempt = write->attempt + 1;
     txn->members = write->members;
     txn->delegated = 0;
@@ -209,7 +211,8 @@ static void apply(struct world *world, struct write *write)
 
 void journal_apply(struct world *world, struct batch *batch)
 {
-    bool led = batch->epoch == world->epoch || world->mutation == MUTATE_NO_EPOCH_CHECK;
+    uint32_t epoch = world->shards[world->nodes[batch->node]->shard].epoch;
+    bool led = batch->epoch == epoch || world->mutation == MUTATE_NO_EPOCH_CHECK;
     if (led)
         check_epoch(world, batch);
     for (uint32_t i = 0; i < batch->count; i++)
@@ -219,7 +222,7 @@ void journal_apply(struct world *world, struct batch *batch)
             batch->writes[i].verdict = TXN_FENCED;
     if (!led)
         world_trace(world, "journal: a batch of epoch %u is refused: %u leads", batch->epoch,
-                    world->epoch);
+                    epoch);
 }
 
 void journal_image(const struct sim_txn *txn, struct txn_image *ret_image)
@@ -233,6 +236,8 @@ void journal_image(const struct sim_txn *txn, struct txn_image *ret_image)
         .decision = row->decision,
         .outcome = txn->outcome,
         .delegated_branch = decided ? row->delegated : txn->delegated,
+        .handed = txn->handed,
+        .closed = txn->handed_closed,
         .members = span_of(decided ? row->members : txn->members),
         .failure = span_of(decided ? row->failure : NULL),
     };
@@ -244,7 +249,7 @@ enum txn_answer journal_answer(const struct world *world, const struct sim_txn *
                                uint32_t branch, uint32_t attempt, bool *ret_certain)
 {
     *ret_certain = true;
-    if (txn->epoch > world->epoch)
+    if (txn->epoch > world->shards[txn->shard].epoch)
         return TXN_ANSWER_UNDECIDED;
     if (txn->row) {
         struct txn_image image;
@@ -255,7 +260,7 @@ enum txn_answer journal_answer(const struct world *world, const struct sim_txn *
         *ret_certain = answer != TXN_ANSWER_UNDECIDED;
         return answer;
     }
-    if (txn->epoch < world->epoch)
+    if (txn->epoch < world->shards[txn->shard].epoch)
         return TXN_ANSWER_ABORTED; /* no row of any kind and an older epoch: for ever */
     *ret_certain = false;
     return TXN_ANSWER_UNDECIDED;

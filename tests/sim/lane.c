@@ -40,6 +40,8 @@ void lane_write(struct world *world, uint32_t node, uint32_t txn, const struct t
         .decision = record->decision,
         .outcome = record->outcome,
         .delegated = record->delegated_branch,
+        .handed = record->handed,
+        .handed_closed = record->closed,
         .publishes = record->publishes,
         .forced = record->forced,
         .members = world_text(world, record->members),
@@ -124,10 +126,8 @@ void lane_on_back(struct world *world, const struct sim_event *event)
             verdict(world, event->node, write);
         fenced = fenced || write->verdict == TXN_FENCED;
     }
-    if (fenced && host->alive) { /* somebody else leads: this process ends */
-        wait_stop(world, event->node, true);
-        node_crash(world, event->node);
-    }
+    if (fenced && host->alive) /* somebody else leads this shard; the process leads others on */
+        process_lose(world, event->node);
     if (host->alive && host->gathered_count > 0)
         plan_flush(world, event->node, 0);
 }

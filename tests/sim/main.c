@@ -20,6 +20,7 @@ struct tally {
     uint64_t histories, steps, txns, committed, aborted, restarts, attempts, delegated;
     uint64_t sagas, compensated, fell_back;
     uint64_t calm, longest_us;
+    uint64_t handovers, passed, shared;
 };
 
 static struct txn_effects effects;
@@ -50,7 +51,7 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
     tally->histories++;
     tally->steps += world->steps;
     tally->txns += world->txns_count;
-    tally->restarts += world->nodes_count - 1;
+    tally->restarts += world->nodes_count - world->shards_count;
     for (uint32_t t = 0; t < world->txns_count; t++) {
         enum txn_decision final = final_decision(&world->txns[t]);
         tally->committed += final == TXN_COMMIT;
@@ -63,6 +64,9 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
         tally->delegated += world->txns[t].delegated != 0;
     }
     tally->calm += world->calm;
+    tally->handovers += world->handovers;
+    tally->passed += world->passed;
+    tally->shared += world->shards_count > 1;
     if (world->longest_us > tally->longest_us)
         tally->longest_us = world->longest_us;
     bool failed = world->failed;
@@ -125,6 +129,9 @@ static void report(const struct tally *tally)
            (unsigned long long)tally->delegated, (unsigned long long)tally->sagas,
            (unsigned long long)tally->fell_back, (unsigned long long)tally->compensated,
            (unsigned long long)tally->restarts);
+    printf("%llu histories of several shards, %llu handovers, %llu requests passed on\n",
+           (unsigned long long)tally->shared, (unsigned long long)tally->handovers,
+           (unsigned long long)tally->passed);
     printf("%llu histories in which nothing goes wrong: the longest commit took %llu ms\n",
            (unsigned long long)tally->calm, (unsigned long long)tally->longest_us / 1000);
 }

@@ -20,6 +20,8 @@ uint32_t mark_of(const struct world *world, uint32_t node)
     uint32_t mark = 0;
     for (; mark < world->txns_count; mark++) {
         const struct live *live = host->live[mark];
+        if (world->txns[mark].shard != host->shard)
+            continue; /* each shard has its own */
         if (live == NULL ? mark >= host->found : !is_over(world, live))
             break;
     }
@@ -37,6 +39,8 @@ void mark_arrives(struct world *world, const struct sim_event *event)
     uint32_t participant = world->txns[event->txn].plan.participant[event->branch];
     for (uint32_t t = 0; t < event->mark; t++) {
         struct sim_txn *txn = &world->txns[t];
+        if (txn->shard != world->txns[event->txn].shard)
+            continue;
         for (uint32_t b = 0; b < txn->plan.branches; b++) {
             struct guard *guard = &txn->guard[b];
             if (txn->plan.participant[b] != participant || participant_is_plain(world, t, b) ||

@@ -2,6 +2,8 @@
  * and in the simulated journal, network and participants; the core knows nothing of them. */
 #include <string.h>
 
+#include <base/span.h>
+
 #include "sim.h"
 
 static const char *const names[MUTATE_COUNT] = {
@@ -66,6 +68,11 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_RESOLVED_ACTS] = "resolved-acts",
     [MUTATE_RESOLVED_ASKED] = "resolved-asked",
     [MUTATE_RESOLVE_FORCE] = "resolve-force",
+    [MUTATE_HANDOVER] = "handover",
+    [MUTATE_HANDED_BEFORE] = "handed-before",
+    [MUTATE_GIVEN_BACK_EARLY] = "given-back-early",
+    [MUTATE_PASSED_IS_NOTHING] = "passed-is-nothing",
+    [MUTATE_KEY_ANYWHERE] = "key-anywhere",
 };
 
 const char *mutation_name(enum mutation mutation)
@@ -159,6 +166,33 @@ void mutate_sending(const struct world *world, struct sending *what)
 {
     if (world->mutation == MUTATE_LONG_WAIT && what->op == OP_PREPARE)
         what->lock_wait_us = what->timeout_us;
+}
+
+void mutate_hands_over(struct world *world, uint32_t node, uint32_t txn)
+{
+    const struct txn *core = &world->nodes[node]->live[txn]->txn;
+    BUFFER_SCOPED struct buffer members = {0};
+    if (core->state != TXN_OPEN)
+        return;
+    record_members_begin(&members);
+    for (uint32_t i = 0; i < core->branches_count; i++) {
+        const struct txn_branch *branch = &core->branches[i];
+        record_member_append(&members,
+                             &(struct record_member){.branch = branch->number,
+                                                     .participant = span_of(branch->participant),
+                                                     .operation = span_of(branch->operation),
+                                                     .inquires = branch->inquires,
+                                                     .vote = branch->vote});
+    }
+    record_members_end(&members);
+    struct txn_record record = {.kind = TXN_RECORD_BEGIN,
+                                .forced = true,
+                                .origin = core->origin,
+                                .epoch = core->epoch,
+                                .attempt = core->attempt,
+                                .handed = core->epoch,
+                                .members = buffer_span(&members)};
+    lane_write(world, node, txn, &record);
 }
 
 /* A sloppy leader: the yes that completes the votes asks for a commit of the attempt that ends. */

@@ -13,8 +13,13 @@ struct txn_now node_now(const struct world *world, uint32_t node)
     return (struct txn_now){
         .mono = {world->now_us + 1},
         .wall = {(uint64_t)((int64_t)(WALL_BASE_US + world->now_us) +
-                            world->nodes[node]->wall_offset_us)},
+                            world->processes[world->nodes[node]->process].wall_offset_us)},
     };
+}
+
+uint32_t leader_of(const struct world *world, uint32_t txn)
+{
+    return world->shards[world->txns[txn].shard].leader;
 }
 
 /* --- effects ---------------------------------------------------------------------------------- */
@@ -84,7 +89,7 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
     if (leads) {
         check_leads(world, node);
         /* One that was deposed has not heard of the word: at the participant its epoch is old. */
-        if (node == world->leader && (op == OP_EXECUTE || op == OP_COMPENSATE))
+        if (node == leader_of(world, txn) && (op == OP_EXECUTE || op == OP_COMPENSATE))
             check_acts(world, &world->txns[txn], branch);
     }
     if (op == OP_EXECUTE) {
@@ -320,7 +325,7 @@ void node_step(struct world *world, uint32_t node, uint32_t txn, const struct tx
                 world->effects->count);
     for (uint32_t i = 0; i < world->effects->count; i++) {
         if (world_chance(world, world->crash)) { /* at every effect */
-            node_crash(world, node);
+            process_crash(world, host->process);
             if (!host->alive)
                 return;
         }
@@ -457,47 +462,11 @@ void node_on_kafka(struct world *world, const struct sim_event *event)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-void node_crash(struct world *world, uint32_t node)
-{
-    if (!world->nodes[node]->alive || (node == world->leader && world->nodes_count == NODES_MAX))
-        return;
-    world_trace(world, "node %u crashes", node);
-    world->nodes[node]->alive = false;
-    if (node != world->leader || world->takeover_planned)
-        return;
-    world->takeover_planned = true;
-    world_push(world, (struct sim_event){.kind = EV_TAKEOVER},
-               50000 + world_random(world, 3000000));
-}
-
 /* By its own clock: looked at before anything leaves. */
 bool node_leads(const struct world *world, uint32_t node)
 {
     uint64_t until_us = world->nodes[node]->lease_until_us;
     return until_us == 0 || world->now_us < until_us;
-}
-
-void node_on_drain(struct world *world, const struct sim_event *event)
-{
-    (void)event;
-    struct node *host = world->nodes[world->leader];
-    if (!host->alive || host->draining || !world_faulty(world))
-        return;
-    world_trace(world, "node %u drains", world->leader);
-    host->draining = true;
-    world_push(world, (struct sim_event){.kind = EV_STOP_NODE, .node = world->leader},
-               world_random(world, 2000000));
-}
-
-void node_on_stop(struct world *world, const struct sim_event *event)
-{
-    if (event->node == world->leader && world->nodes_count == NODES_MAX) {
-        world->nodes[event->node]->draining = false;
-        return; /* nobody could take over */
-    }
-    world_trace(world, "node %u stops", event->node);
-    wait_stop(world, event->node, false);
-    node_crash(world, event->node);
 }
 
 static void load(struct world *world, uint32_t node, uint32_t index)
@@ -506,6 +475,8 @@ static void load(struct world *world, uint32_t node, uint32_t index)
     struct live *live = world_alloc(world, sizeof(*live));
     struct txn_image image;
     journal_image(txn, &image);
+    if (world->mutation == MUTATE_HANDED_BEFORE && image.handed != 0)
+        image.handed = world->nodes[node]->epoch - 1;
     image.origin = txn->origin;
     if (txn->steps[0] != '\0') {
         char *steps = world_alloc(world, sizeof(txn->steps) + 3);
@@ -531,34 +502,29 @@ static void load(struct world *world, uint32_t node, uint32_t index)
 
 /* Raises the epoch, loads what is open, then drives it: all that it knows comes from the journal.
  */
-void node_takeover(struct world *world)
+void node_takeover(struct world *world, uint32_t shard, uint32_t process)
 {
-    if (world->nodes_count == NODES_MAX)
-        return;
-    uint64_t pause_us = world_random(world, 6000000);
-    if (world->nodes_count > 0 && world->nodes[world->leader]->alive &&
-        world_random(world, 2) == 0) /* paused for longer than its lease, then it goes on */
-    {
-        world->nodes[world->leader]->paused_until_us = world->now_us + pause_us;
-        world->nodes[world->leader]->lease_until_us = world->now_us;
-    }
+    struct shard *taken = &world->shards[shard];
     uint32_t node = world->nodes_count++;
     struct node *host = world_alloc(world, sizeof(*host));
     world->nodes[node] = host;
     sim_slots_start(world, host);
-    world->leader = node;
-    if (world->epoch == 0 || world->mutation != MUTATE_SAME_EPOCH)
-        world->epoch++;
+    taken->leader = node;
+    if (taken->epoch == 0 || world->mutation != MUTATE_SAME_EPOCH)
+        taken->epoch++;
     host->alive = true;
+    host->shard = shard;
+    host->process = process;
     host->found = world->txns_count;
-    host->epoch = world->epoch;
-    if (world_random(world, 4) == 0) /* its clock is off by hours */
-        host->wall_offset_us = (int64_t)world_random(world, 7200000000) - 3600000000;
-    world_trace(world, "node %u leads under epoch %u", node, host->epoch);
+    host->epoch = taken->epoch;
+    world_trace(world, "node %u, process %u, leads shard %u under epoch %u", node, process, shard,
+                host->epoch);
     for (uint32_t t = 0; t < world->txns_count; t++)
-        if (world->txns[t].row && !world->txns[t].ended)
+        if (world->txns[t].shard == shard && world->txns[t].row && !world->txns[t].ended)
             load(world, node, t);
     for (uint32_t t = 0; t < world->txns_count && host->alive; t++) {
+        if (world->txns[t].shard != shard)
+            continue;
         for (uint32_t o = 0; o < TXN_OUTCOME_COUNT; o++)
             if (world->txns[t].outbox[o])
                 node_publish(world, node, t, (enum txn_outcome)o);

@@ -18,6 +18,9 @@ void operators_plan(struct world *world)
 {
     world->settles = world->seed % 4 == 2;
     world->hand = world->seed + 1;
+    for (uint32_t i = 1; i < 8; i++)
+        world_push(world, (struct sim_event){.kind = EV_OPERATOR},
+                   i * UINT64_C(6000000) + (i > 3 ? FAULTS_UNTIL_US : 0));
     for (uint32_t i = 0; world->settles && i < 60; i++)
         world_push(world, (struct sim_event){.kind = EV_SETTLE}, 500000 + i * UINT64_C(700000));
 }
@@ -108,7 +111,7 @@ static void say(struct world *world, uint32_t t, const struct txn_branch *branch
     event.of.resolve.word = guard->wants;
     event.of.resolve.force = force;
     event.of.resolve.said = (struct troth_span){said, strlen(said)};
-    node_step(world, world->leader, t, &event);
+    node_step(world, leader_of(world, t), t, &event);
 }
 
 /* He was told nothing, and says the same again, as long as it makes sense. true: he did. */
@@ -160,14 +163,15 @@ static void forget(struct world *world, uint32_t t, const struct txn *txn)
     struct txn_event event = {.kind = TXN_EVENT_FORGOTTEN};
     event.of.resolve.force = force;
     event.of.resolve.said = (struct troth_span){"{}", 2};
-    node_step(world, world->leader, t, &event);
+    node_step(world, leader_of(world, t), t, &event);
 }
 
 void operator_on_settle(struct world *world, const struct sim_event *event)
 {
     (void)event;
-    for (uint32_t t = 0; t < world->txns_count && world->nodes[world->leader]->alive; t++) {
-        const struct live *live = world->nodes[world->leader]->live[t];
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        const struct node *host = world->nodes[leader_of(world, t)];
+        const struct live *live = host->alive ? host->live[t] : NULL;
         if (live == NULL || live->txn.branches_count == 0 || chance(world, 3) != 0)
             continue;
         if (insist(world, t, &live->txn))
@@ -183,8 +187,9 @@ void operator_on_settle(struct world *world, const struct sim_event *event)
 void operator_on_retry(struct world *world, const struct sim_event *event)
 {
     (void)event;
-    for (uint32_t t = 0; t < world->txns_count && world->nodes[world->leader]->alive; t++) {
-        const struct live *live = world->nodes[world->leader]->live[t];
+    for (uint32_t t = 0; t < world->txns_count; t++) {
+        const struct node *host = world->nodes[leader_of(world, t)];
+        const struct live *live = host->alive ? host->live[t] : NULL;
         if (live != NULL && world->settles && insist(world, t, &live->txn))
             continue;
         if (live == NULL || (live->txn.in[TXN_BRANCH_PARKED] | live->txn.owed_parked) == 0)
@@ -192,6 +197,6 @@ void operator_on_retry(struct world *world, const struct sim_event *event)
         for (uint32_t i = 0; i < live->txn.branches_count; i++)
             if (live->branches[i].state == TXN_BRANCH_PARKED)
                 world->txns[t].guard[live->branches[i].number - 1].resumes++;
-        node_step(world, world->leader, t, &(struct txn_event){.kind = TXN_EVENT_RESUMED});
+        node_step(world, leader_of(world, t), t, &(struct txn_event){.kind = TXN_EVENT_RESUMED});
     }
 }

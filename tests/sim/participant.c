@@ -18,7 +18,7 @@ void participant_reply(struct world *world, uint32_t node, uint32_t send, struct
                        uint32_t txn)
 {
     if (world_chance(world, 100)) /* it answers whoever leads by now */
-        node = world->leader;
+        node = leader_of(world, txn);
     world_carry(world,
                 (struct sim_event){
                     .kind = EV_RESULT, .node = node, .txn = txn, .id = send, .result = result});
@@ -330,7 +330,7 @@ void participant_on_ask(struct world *world, const struct sim_event *event)
     if (world->participant_down[participant])
         return;
     ask.kind = EV_ASKED;
-    ask.node = world_random(world, 4) == 0 && world->leader > 0 ? world->leader - 1 : world->leader;
+    ask.node = process_any(world);
     world_carry(world, ask);
 }
 

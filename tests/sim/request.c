@@ -60,6 +60,7 @@ static uint32_t txn_begin(struct world *world, uint32_t node, uint32_t client)
     if (troth_gtid_make(&parts, &txn->gtid) != 0)
         abort();
     txn->epoch = host->epoch;
+    txn->shard = host->shard;
     txn->client = client;
     txn->began_at_us = world->now_us;
     txn->plan = world->clients[client].plan;
@@ -95,7 +96,7 @@ static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
 {
     const struct sim_txn *rows = &world->txns[txn];
     enum txn_decision final = final_decision(rows);
-    if (final == TXN_UNDECIDED && !rows->row && rows->epoch < world->epoch)
+    if (final == TXN_UNDECIDED && !rows->row && rows->epoch < world->shards[rows->shard].epoch)
         final = TXN_ABORT;
     if (is_saga(&rows->plan) && rows->row && rows->outcome == TXN_OUTCOME_NONE)
         return; /* it has turned, or steps are open: not final yet */
@@ -106,7 +107,7 @@ static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
 /* A new one. The answer comes when there is something to say (wait.c). */
 static void submit(struct world *world, const struct sim_event *event)
 {
-    if (world->nodes[event->node]->draining) {
+    if (world->processes[world->nodes[event->node]->process].draining) {
         world_push(world,
                    (struct sim_event){
                        .kind = EV_REQUEST_ANSWER, .client = event->client, .what = ANSWER_NOTHING},

@@ -2,14 +2,13 @@
  * participants, clients and Kafka. One seed is one history: the same seed, the same trace.
  *
  *   world.c        the event queue, chance, the trace, failures
- *   node.c, slots.c   the coordinator: the host of the core; takeover and recovery; its slots
- *   request.c      what clients ask of it
- *   lane.c         its way to the journal: batches, unknown commits
- *   journal.c      what the database holds, and its rules
- *   participant.c, compensate.c   the guard's rules (participant-sdk.md), prepared state, inquiry
- *   locks.c        the rows of a participant's database, and who waits for them; liveness
- *   operator.c     people: they try again, settle branches by hand, and forget
- *   stray.c        events that have no business coming now
+ *   node.c, slots.c   one leadership of a shard: the host of the core; takeover and recovery; its
+ * slots process.c      the coordinators' processes: who leads what, handover, crashes, requests
+ * passed on request.c      what clients ask of it lane.c         its way to the journal: batches,
+ * unknown commits journal.c      what the database holds, and its rules participant.c, compensate.c
+ * the guard's rules (participant-sdk.md), prepared state, inquiry locks.c        the rows of a
+ * participant's database, and who waits for them; liveness operator.c     people: they try again,
+ * settle branches by hand, and forget stray.c        events that have no business coming now
  *   client.c       requests, repeated and cancelled; interactive clients and their services
  *   wait.c         who waits at a node: replies when time is over, or the node stops
  *   marks.c        which guard rows leave
@@ -29,7 +28,9 @@
 #define BRANCHES_MAX     6u
 #define PARTICIPANTS     4u /* the last one speaks plain http: it cannot inquire */
 #define CLIENTS_MAX      10u
-#define NODES_MAX        10u
+#define SHARDS           2u
+#define PROCESSES        3u  /* of coordinators */
+#define NODES_MAX        24u /* leaderships: a shard, a process, an epoch */
 #define ATTEMPTS_MAX     100u
 #define LANE_MAX         512u
 #define STEPS_TEXT_MAX   8192u
@@ -102,6 +103,11 @@ enum mutation {
     MUTATE_RESOLVED_ACTS,  /* a new leader does not read what an operator said [RESOLVEDACTS] */
     MUTATE_RESOLVED_ASKED, /* a branch that he settled is not told the decision [RESOLVEDASKED] */
     MUTATE_RESOLVE_FORCE,  /* what is unsafe is done without his force [RESOLVEFORCE] */
+    MUTATE_HANDOVER,       /* who has handed over goes on as if it had not [HANDOVER] */
+    MUTATE_HANDED_BEFORE,  /* what any leader ever handed over is kept open [HANDEDBEFORE] */
+    MUTATE_GIVEN_BACK_EARLY,  /* a shard is given back before all is written */
+    MUTATE_PASSED_IS_NOTHING, /* who has passed a request on says that nothing was done */
+    MUTATE_KEY_ANYWHERE,      /* whoever gets a keyed request begins it in a shard of its own */
     MUTATE_COUNT
 };
 
@@ -134,7 +140,10 @@ enum sim_event_kind {
     EV_DRAIN,     /* the first SIGTERM: takes nothing new */
     EV_STOP_NODE, /* the second, or the time for the drain is over */
     EV_WAIT_OVER, /* a client has waited long enough */
-    EV_TAKEOVER,
+    EV_TAKEOVER,  /* of a shard, by a process */
+    EV_HANDOVER,  /* a shard is to be given away */
+    EV_LEAVES,    /* can it be by now? */
+    EV_PASSED,    /* the first process hears nothing of what it has passed on */
     EV_CRASH_PARTICIPANT,
     EV_PARTICIPANT_UP,
     EV_CLIENT,         /* a client's own timer */
@@ -171,7 +180,9 @@ struct sim_event {
     uint64_t at_us;
     uint64_t order;
     enum sim_event_kind kind;
-    uint32_t node; /* incarnation */
+    uint32_t node; /* leadership; of requests and questions: the process that gets them */
+    uint32_t shard, process;
+    bool passed; /* by another process */
     uint32_t txn;
     uint32_t branch; /* index, from 0 */
     uint32_t attempt;
@@ -268,7 +279,7 @@ struct decision_row {
 
 struct sim_txn { /* one gtid: rows, branches, and what was told about it */
     troth_gtid gtid;
-    uint32_t epoch;
+    uint32_t epoch, shard;
     uint32_t client;
     struct plan plan;
     struct txn_origin origin;
@@ -278,6 +289,8 @@ struct sim_txn { /* one gtid: rows, branches, and what was told about it */
     uint32_t attempt;
     enum txn_protocol protocol;
     uint32_t delegated;
+    uint32_t handed;
+    bool handed_closed;
     const char *members;
     char steps[STEPS_TEXT_MAX]; /* its STEP records, a comma behind each */
     struct {
@@ -309,8 +322,8 @@ struct write {
     uint32_t attempt;
     enum txn_decision decision;
     enum txn_outcome outcome;
-    uint32_t delegated;
-    bool publishes, forced;
+    uint32_t delegated, handed;
+    bool publishes, forced, handed_closed;
     const char *members;
     const char *failure;
     enum txn_verdict verdict;
@@ -352,13 +365,27 @@ struct live {
     bool made[TXN_OUTCOME_COUNT], published[TXN_OUTCOME_COUNT];
 };
 
+struct process {
+    bool alive, draining;
+    uint64_t paused_until_us;
+    int64_t wall_offset_us;
+};
+
+struct shard {
+    uint32_t epoch;  /* in the journal */
+    uint32_t leader; /* newest leadership */
+    bool takeover_planned;
+};
+
+enum leaving { STAYS, LEAVES_SOON, LEAVES_NOW };
+
 struct node {
     bool alive;
+    uint32_t shard, process;
     uint32_t epoch;
-    bool draining;
-    uint64_t paused_until_us;
+    enum leaving leaving;    /* its shard is handed over: nothing new is accepted */
+    uint64_t leaves_at_us;   /* at the latest */
     uint64_t lease_until_us; /* 0: it is renewed */
-    int64_t wall_offset_us;
     struct live *live[TXNS_MAX];
     uint32_t found; /* transactions that were begun before its time */
     struct slots *slots;
@@ -402,10 +429,11 @@ struct world {
     uint64_t longest_us; /* from its beginning to its commit, where nothing goes wrong */
     uint32_t slots;      /* of each participant; a transaction may need more */
     uint32_t drop, duplicate, slow, crash, lose_commit; /* per thousand, while faults last */
-    uint32_t epoch;                                     /* the shard's, in the journal */
-    uint32_t leader;                                    /* newest incarnation */
+    uint32_t shards_count;                              /* used: one in half of the histories */
+    struct shard shards[SHARDS];
+    struct process processes[PROCESSES];
+    uint64_t handovers, passed; /* what was reached */
     uint32_t nodes_count;
-    bool takeover_planned;
     struct node *nodes[NODES_MAX];
     uint32_t txns_count;
     struct sim_txn txns[TXNS_MAX];
@@ -438,8 +466,8 @@ void world_trace(struct world *world, const char *format, ...)
 
 /* node.c */
 struct txn_now node_now(const struct world *world, uint32_t node);
-void node_takeover(struct world *world);
-void node_crash(struct world *world, uint32_t node);
+uint32_t leader_of(const struct world *world, uint32_t txn);
+void node_takeover(struct world *world, uint32_t shard, uint32_t process);
 void node_step(struct world *world, uint32_t node, uint32_t txn, const struct txn_event *event);
 void sim_pair(struct world *world, const struct txn *txn, enum txn_event_kind kind);
 void node_on_result(struct world *world, const struct sim_event *event);
@@ -462,8 +490,6 @@ void node_send(struct world *world, uint32_t node, uint32_t txn, uint32_t branch
 void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome);
 
 bool node_leads(const struct world *world, uint32_t node);
-void node_on_drain(struct world *world, const struct sim_event *event);
-void node_on_stop(struct world *world, const struct sim_event *event);
 
 /* marks.c */
 uint32_t mark_of(const struct world *world, uint32_t node);
@@ -478,28 +504,6 @@ void operators_plan(struct world *world);
 void stray_one(struct world *world, uint32_t node, uint32_t txn);
 void stray_all(struct world *world, uint32_t node, uint32_t txn);
 void stray_fenced(struct world *world, uint32_t node, uint32_t txn);
-
-/* wait.c */
-void wait_add(struct world *world, uint32_t node, uint32_t txn, const struct sim_event *request);
-void wait_outcome(struct world *world, uint32_t node, uint32_t txn);
-void wait_enlisted(struct live *live, uint32_t branch);
-void wait_on_over(struct world *world, const struct sim_event *event);
-void wait_stop(struct world *world, uint32_t node, bool fenced);
-
-/* slots.c */
-void sim_slots_start(const struct world *world, struct node *host);
-void sim_slots_finish(struct node *host);
-void sim_slots_reserve(struct world *world, uint32_t node, uint32_t txn, uint64_t mask);
-void sim_slots_cancel(struct world *world, uint32_t node, uint32_t txn);
-void sim_slots_release(struct world *world, uint32_t node, uint32_t txn, uint32_t index);
-void sim_slots_voted(struct world *world, uint32_t node, uint32_t txn);
-void sim_slots_run(struct world *world, uint32_t node);
-void sim_slots_on_time(struct world *world, const struct sim_event *event);
-void sim_slots_heard(struct world *world, uint32_t node, uint32_t participant);
-void sim_slots_failed(struct world *world, uint32_t node, uint32_t participant);
-bool sim_slots_down(const struct world *world, uint32_t node, uint32_t participant);
-void sim_slots_on_probe(struct world *world, const struct sim_event *event);
-void check_places(struct world *world, uint32_t node, uint32_t txn);
 
 /* request.c */
 void node_on_request(struct world *world, const struct sim_event *event);
@@ -570,6 +574,8 @@ bool mutate_answers(struct world *world, uint32_t node, uint32_t txn,
 void mutate_result(const struct world *world, struct result *result);
 /* A command that says another thing than the core meant. */
 void mutate_sending(const struct world *world, struct sending *what);
+/* The record that hands it over is written, and its leader goes on. */
+void mutate_hands_over(struct world *world, uint32_t node, uint32_t txn);
 void mutate_late_yes(struct world *world, uint32_t node, uint32_t txn, const struct result *result);
 /* Slots. */
 bool mutate_stands_behind(struct world *world, uint32_t node, uint32_t txn);
@@ -580,5 +586,6 @@ bool mutate_pretends_durable(const struct world *world, const struct txn_record 
 bool mutate_pretends_too(const struct world *world, const struct txn_record *record);
 
 #include "checks.h"
+#include "nodes.h"
 
 #endif

@@ -145,20 +145,6 @@ void world_fail(struct world *world, const char *format, ...)
 
 typedef void (*handler)(struct world *world, const struct sim_event *event);
 
-static void on_crash_node(struct world *world, const struct sim_event *event)
-{
-    (void)event;
-    if (world_faulty(world) && world->nodes_count > 0)
-        node_crash(world, world->leader);
-}
-
-static void on_takeover(struct world *world, const struct sim_event *event)
-{
-    (void)event;
-    world->takeover_planned = false;
-    node_takeover(world);
-}
-
 static void on_participant_up(struct world *world, const struct sim_event *event)
 {
     world_trace(world, "participant %u is up", event->id);
@@ -173,7 +159,7 @@ static const handler handlers[EV_COUNT] = {
     [EV_LOCK_TIMEOUT] = locks_on_timeout,
     [EV_LOCK_LOOK] = locks_on_look,
     [EV_ASK] = participant_on_ask,
-    [EV_ASKED] = node_on_asked,
+    [EV_ASKED] = process_on_asked,
     [EV_ANSWER] = participant_on_answer,
     [EV_GIVE_UP] = participant_on_give_up,
     [EV_NODE_TIMER] = node_on_timer,
@@ -190,15 +176,18 @@ static const handler handlers[EV_COUNT] = {
     [EV_BATCH_BACK] = lane_on_back,
     [EV_BATCH_LOST] = lane_on_lost,
     [EV_KAFKA] = node_on_kafka,
-    [EV_CRASH_NODE] = on_crash_node,
-    [EV_DRAIN] = node_on_drain,
-    [EV_STOP_NODE] = node_on_stop,
+    [EV_CRASH_NODE] = process_on_crash,
+    [EV_DRAIN] = process_on_drain,
+    [EV_STOP_NODE] = process_on_stop,
     [EV_WAIT_OVER] = wait_on_over,
-    [EV_TAKEOVER] = on_takeover,
+    [EV_TAKEOVER] = process_on_takeover,
+    [EV_HANDOVER] = process_on_handover,
+    [EV_LEAVES] = process_on_leaves,
+    [EV_PASSED] = process_on_passed,
     [EV_CRASH_PARTICIPANT] = participant_on_crash,
     [EV_PARTICIPANT_UP] = on_participant_up,
     [EV_CLIENT] = client_on_timer,
-    [EV_REQUEST] = node_on_request,
+    [EV_REQUEST] = process_on_request,
     [EV_REQUEST_ANSWER] = client_on_answer,
     [EV_SERVICE] = client_on_service,
     [EV_SERVICE_RETRY] = client_on_service,
@@ -210,7 +199,7 @@ static bool in_node(enum sim_event_kind kind)
     switch (kind) {
     case EV_RESULT:
     case EV_CALL_TIMEOUT:
-    case EV_ASKED:
+    case EV_LEAVES:
     case EV_NODE_TIMER:
     case EV_GRANTED:
     case EV_SLOTS:
@@ -221,9 +210,7 @@ static bool in_node(enum sim_event_kind kind)
     case EV_BATCH_BACK:
     case EV_BATCH_LOST:
     case EV_KAFKA:
-    case EV_REQUEST:
     case EV_WAIT_OVER:
-    case EV_STOP_NODE:
         return true;
     case EV_COMMAND:
     case EV_WORK_DONE:
@@ -237,6 +224,11 @@ static bool in_node(enum sim_event_kind kind)
     case EV_CRASH_NODE:
     case EV_DRAIN:
     case EV_TAKEOVER:
+    case EV_HANDOVER:
+    case EV_PASSED:
+    case EV_ASKED:
+    case EV_REQUEST:
+    case EV_STOP_NODE:
     case EV_CRASH_PARTICIPANT:
     case EV_PARTICIPANT_UP:
     case EV_CLIENT:
@@ -256,15 +248,16 @@ static void dispatch(struct world *world, const struct sim_event *event)
     if (in_node(event->kind)) {
         const struct node *node = world->nodes[event->node];
         if (!node->alive) {
-            if (event->kind != EV_RESULT || event->node == world->leader)
+            if (event->kind != EV_RESULT || event->node == leader_of(world, event->txn))
                 return;
             struct sim_event same = *event; /* an answer to an address that another one has now */
-            same.node = world->leader;
+            same.node = leader_of(world, event->txn);
             dispatch(world, &same);
             return;
         }
-        if (node->paused_until_us > world->now_us) {
-            world_push(world, *event, node->paused_until_us - world->now_us);
+        uint64_t until_us = world->processes[node->process].paused_until_us;
+        if (until_us > world->now_us) {
+            world_push(world, *event, until_us - world->now_us);
             return;
         }
     }
@@ -294,9 +287,6 @@ static void weather(struct world *world)
         crash.id = (uint32_t)world_random(world, PARTICIPANTS);
         world_push(world, crash, world_random(world, FAULTS_UNTIL_US));
     }
-    for (uint32_t i = 1; i < 8; i++)
-        world_push(world, (struct sim_event){.kind = EV_OPERATOR},
-                   i * 6000000u + (i > 3 ? FAULTS_UNTIL_US : 0));
     if (world_random(world, 10) == 0) {
         for (uint32_t i = 0; i < 200; i++)
             world_push(world, (struct sim_event){.kind = EV_BY_HAND},
@@ -305,9 +295,22 @@ static void weather(struct world *world)
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--)
         world_push(world, (struct sim_event){.kind = EV_DRAIN},
                    world_random(world, FAULTS_UNTIL_US));
-    for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--) /* the old one lives on */
-        world_push(world, (struct sim_event){.kind = EV_TAKEOVER},
-                   world_random(world, FAULTS_UNTIL_US));
+    for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--) { /* the old one lives on */
+        struct sim_event taken = {.kind = EV_TAKEOVER, .process = PROCESSES};
+        taken.shard = (uint32_t)world_random(world, world->shards_count);
+        world_push(world, taken, world_random(world, FAULTS_UNTIL_US));
+    }
+}
+
+/* Shards move, also where nothing goes wrong. */
+static void moves(struct world *world)
+{
+    uint64_t within_us = world->calm ? 500000 : FAULTS_UNTIL_US;
+    for (uint32_t i = (uint32_t)world_random(world, 4); i > 0; i--) {
+        struct sim_event leaves = {.kind = EV_HANDOVER};
+        leaves.shard = (uint32_t)world_random(world, world->shards_count);
+        world_push(world, leaves, world_random(world, within_us));
+    }
 }
 
 /* Half of the histories are about rows that everybody wants. */
@@ -350,11 +353,14 @@ void world_run(struct world *world)
     world->policy.parked_retry_us = world->seed % 4 * 400000; /* 0: only an operator */
     world->slots = BRANCHES_MAX; /* of each participant: a transaction may need them all */
     rows_choose(world);
+    world->shards_count = 1 + (uint32_t)world_random(world, SHARDS);
     if (!world->calm)
         weather(world);
+    moves(world);
     clients_plan(world);
     operators_plan(world);
-    node_takeover(world);
+    for (uint32_t s = 0; s < world->shards_count; s++)
+        process_on_takeover(world, &(struct sim_event){.shard = s, .process = s});
     while (!world->failed && world_pop(world, &event)) {
         if (event.at_us > DRAINED_UNTIL_US)
             break;
