@@ -368,7 +368,7 @@ static int refuse(const struct cli *cli, struct call *call, struct round *round,
         error = CLI_EXIT_UNKNOWN;
     if (error == CLI_EXIT_UNAVAILABLE && call->trouble != NULL)
         problem_append(call->trouble, answer->status, answer->tree);
-    else
+    else if (!call->quiet)
         problem_complain(error, answer->status, answer->tree, call->file);
     if (error == CLI_EXIT_UNKNOWN && call->hint != NULL)
         cli_complain(error, "%s", call->hint);

@@ -35,6 +35,7 @@ struct call {
     const char *file;         /* what the faults of a refusal are about; NULL: no file */
     char gtid[37];            /* of the transaction it is about, for the hint; "" */
     const char *hint;         /* printed where it is not known what became of the call; or NULL */
+    bool quiet;               /* a refusal is not complained about: nothing depends on it */
     struct buffer *trouble;   /* why it is CLI_EXIT_UNAVAILABLE, instead of complaining; or NULL */
 };
 void call_finish(struct call *call);

@@ -93,6 +93,7 @@ int participant_list(const struct cli *cli, const struct arguments *arguments);
 int participant_show(const struct cli *cli, const struct arguments *arguments);
 int participant_remove(const struct cli *cli, const struct arguments *arguments);
 int key_create(const struct cli *cli, const struct arguments *arguments);
+int node_list(const struct cli *cli, const struct arguments *arguments);
 int key_list(const struct cli *cli, const struct arguments *arguments);
 int key_revoke(const struct cli *cli, const struct arguments *arguments);
 int key_rotate(const struct cli *cli, const struct arguments *arguments);

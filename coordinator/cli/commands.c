@@ -477,6 +477,17 @@ const struct command_spec commands[] = {
         .run = key_rotate,
     },
     {
+        .group = "node",
+        .name = "list",
+        .operands = "",
+        .summary = "list the nodes that share the journal, and who leads which shards",
+        .text = "As the node that answers has seen it, up to a third of a lease ago. One that was\n"
+                "not seen for a lease's length is gone: its shards are taken by the others.",
+        .examples = "trothctl node list\n"
+                    "trothctl node list --url http://10.0.0.7:7800,http://10.0.0.8:7800",
+        .run = node_list,
+    },
+    {
         .group = "event",
         .name = "list",
         .operands = "",

@@ -34,6 +34,7 @@ declare -gA _trothctl_options=(
     ["key list"]=""
     ["key revoke"]=""
     ["key rotate"]=""
+    ["node list"]=""
     ["event list"]=""
     ["event show"]=""
     ["event resend"]=""

@@ -104,5 +104,42 @@ class Addresses(Two):
         self.assertEqual(self.asked(), (2, 1))
 
 
+NODES = """{"nodes":[
+{"name":"a","address":"http://10.0.0.7:7800","version":"0.1.0","schema":9,"started_at":"2026-11-21T05:34:49.112000Z",
+ "seen_at":"2026-11-21T05:34:49.112000Z","self":true,"live":true,"leaving":false,"shards":[0,1,2,3,7,9,10]},
+{"name":"b","address":"http://10.0.0.8:7800","version":"0.1.0","schema":9,"started_at":"2026-11-21T05:34:49.112000Z",
+ "seen_at":"2026-11-21T05:34:49.112000Z","self":false,"live":true,"leaving":true,"shards":[]},
+{"name":"c","address":"http://10.0.0.9:7800","version":"0.1.0","schema":9,"started_at":"2026-11-21T05:34:49.112000Z",
+ "seen_at":"2026-11-21T05:34:49.112000Z","self":false,"live":false,"leaving":false,"shards":[4]}],
+"shards":12,"free":[5,6,8,11]}"""
+
+
+class WhoLeads(CliTest):
+    def test_node_list(self):
+        """A line for each node: what it leads, in ranges, and whether it lives; and what nobody leads."""
+        self.answer(200, NODES)
+        out, _ = self.exits(OK, "node", "list")
+        rows = {line.split()[0]: line for line in out.splitlines()}
+        self.assertIn("live     0-3, 7, 9-10  http://10.0.0.7:7800", rows["a"])
+        self.assertIn("leaving  -             http://10.0.0.8:7800", rows["b"])
+        self.assertIn("gone     4 ", rows["c"])
+        self.assertIn("nobody leads shards 5-6, 8, 11", out)
+        self.answer(200, NODES)
+        out, _ = self.exits(OK, "node", "list", "-o", "json")
+        self.assertEqual(out, NODES + "\n")
+
+    def test_status_says_it_too(self):
+        """Behind what the probe says; who may not know it is shown the probe alone, without a complaint."""
+        self.answer(200, '{"ready":true}')
+        self.answer(200, NODES)
+        out, _ = self.exits(OK, "status")
+        self.assertIn("0-3, 7, 9-10", out)
+        self.answer(200, '{"ready":true}')
+        self.refuse(401, "unauthenticated", "no")
+        out, err = self.exits(OK, "status")
+        self.assertTrue(out.startswith("ready at "), out)
+        self.assertEqual(err, "")
+
+
 if __name__ == "__main__":
     unittest.main()

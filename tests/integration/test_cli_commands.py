@@ -432,7 +432,7 @@ class Completion(CliTest):
 
     def test_words(self):
         """Commands, their second words, options and fixed values are offered where they can stand."""
-        self.assertEqual(self.complete(""), ["def", "doctor", "event", "key", "participant", "status", "tx"])
+        self.assertEqual(self.complete(""), ["def", "doctor", "event", "key", "node", "participant", "status", "tx"])
         self.assertEqual(self.complete("-o", "json", "t"), ["tx"])
         self.assertEqual(self.complete("tx", "s"), ["show", "sql", "start"])
         self.assertEqual(self.complete("def", ""), ["apply", "delete", "diff", "list", "show", "validate"])
