@@ -52,6 +52,7 @@
 #include "watch.h"
 
 #define SCRATCH_BYTES (64u << 10)
+#define SHARE_LOOK_US UINT64_C(300000) /* so often it is looked how many nodes there are */
 
 static struct txn_policy policy_from(const struct config *config)
 {
@@ -118,6 +119,7 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
                    (uint32_t)config->open_transactions_reserved);
     driver->outbox_mode = config_outbox(config);
     driver->random = wall_now().us | 1u;
+    driver->nodes_leading = 1;
     driver->metrics.started_at = driver_now().wall;
     if (!allocate(driver) || !shards_make_key(driver)) {
         driver_destroy(driver);
@@ -266,8 +268,24 @@ static void run_again(struct driver *driver)
         (void)evtimer_add(driver->again_timer, &soon); /* else the next event's turn does */
 }
 
+/* Each node takes its part of what participants can do; who leads nothing calls nobody. */
+static void share_participants(struct driver *driver)
+{
+    const struct journal_node *nodes = NULL;
+    uint64_t now_us = driver_now().mono.us;
+    uint32_t leading = 1; /* this one, if it calls anybody */
+    if (now_us < driver->share_at_us)
+        return;
+    driver->share_at_us = now_us + SHARE_LOOK_US;
+    size_t count = shards_nodes(driver, &nodes);
+    for (size_t i = 0; i < count; i++)
+        leading += nodes[i].live && !nodes[i].self && nodes[i].shards > 0;
+    participants_share(driver, leading);
+}
+
 void driver_turn(struct driver *driver)
 {
+    share_participants(driver);
     recovery_run(driver);
     run_deferred(driver);
     run_slots(driver);

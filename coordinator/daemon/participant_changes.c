@@ -223,18 +223,18 @@ void registry_host_participant_status(void *ctx, const char *name, struct buffer
     buffer_append_format(ret_members,
                          "\"reachable\":%s,\"slots_announced\":", stats.tried ? reachable : "null");
     if (stats.announced)
-        buffer_append_uint(ret_members, stats.slots);
+        buffer_append_uint(ret_members, stats.slots_of_all);
     else
         buffer_append_text(ret_members, "null");
     static const char *const breakers[] = {
         [BREAKER_CLOSED] = "closed", [BREAKER_WARY] = "wary", [BREAKER_OPEN] = "open"};
     buffer_append_format(ret_members,
-                         ",\"slots_used\":%u,\"places\":%u,\"places_used\":%u,"
+                         ",\"slots_here\":%u,\"slots_used\":%u,\"places\":%u,\"places_used\":%u,"
                          "\"breaker\":\"%s\",\"open_transactions\":%u,\"queued\":%u,"
                          "\"in_flight\":%u,\"retries_waiting\":%u",
-                         stats.slots_used, stats.places, stats.places_used, breakers[stats.breaker],
-                         participant->share.open, stats.queued, stats.in_flight,
-                         participant->again.waiting);
+                         stats.slots, stats.slots_used, stats.places, stats.places_used,
+                         breakers[stats.breaker], participant->share.open, stats.queued,
+                         stats.in_flight, participant->again.waiting);
     buffer_append_char(ret_members, ',');
     seats_append(ctx, SEAT_PARTICIPANT, &participant->share, ret_members);
     append_heard(ret_members, "last_answer", stats.answered_at, stats.answered_status,

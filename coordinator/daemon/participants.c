@@ -140,7 +140,10 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         if (config.token_file == NULL)
             return NULL;
     }
-    return channel_create(driver->http, &config, &channel) == 0 ? channel : NULL;
+    if (channel_create(driver->http, &config, &channel) != 0)
+        return NULL;
+    channel_share(channel, driver->nodes_leading);
+    return channel;
 }
 
 static bool copy_texts(struct participant *made, const struct api_participant *from,
@@ -209,6 +212,15 @@ struct participant *participants_apply(struct driver *driver, struct participant
     }
     replace(participant, taken);
     return participant;
+}
+
+void participants_share(struct driver *driver, uint32_t nodes)
+{
+    if (nodes == driver->nodes_leading)
+        return;
+    driver->nodes_leading = nodes;
+    for (uint32_t i = 0; i < driver->participants_count; i++)
+        channel_share(driver->participants[i]->channel, nodes);
 }
 
 void participants_remove(struct driver *driver, struct participant *participant)

@@ -50,6 +50,8 @@ void participants_destroy(struct participant *participant);
 TROTH_MUST_CHECK int participants_reserve(struct driver *driver);
 /* Into the table, or its registration into the one of that name; which it is now. Takes it. */
 struct participant *participants_apply(struct driver *driver, struct participant *taken);
+/* So many nodes lead shards, and call each participant. */
+void participants_share(struct driver *driver, uint32_t nodes);
 /* Out of the table and gone; nobody needs it. */
 void participants_remove(struct driver *driver, struct participant *participant);
 void participants_finish(struct driver *driver);

@@ -136,6 +136,8 @@ struct driver {
     char node_public[2 * NODE_KEY_BYTES + 1];
     struct passing_peer *peers; /* other nodes (passing.c) */
     uint32_t next_peer;
+    uint32_t nodes_leading; /* shards, as last looked at share_at_us or before */
+    uint64_t share_at_us;
     uint32_t open;
     uint64_t open_bytes;    /* memory of open transactions (room.c) … */
     uint64_t command_bytes; /* … and of their commands that wait or are under way */

@@ -52,18 +52,19 @@ static uint32_t announced(const struct http_reply *reply, const char *name, uint
 /* Who says nothing of its places has as many as slots. */
 void channel_outbound_read_slots(struct outbound *outbound, const struct http_reply *reply)
 {
-    struct slots_pool *pool = &outbound->channel->pool;
+    struct channel *channel = outbound->channel;
     if (outbound->slots_read)
         return;
     outbound->slots_read = true;
-    breaker_heard(pool);
+    breaker_heard(&channel->pool);
     uint32_t slots = announced(reply, HEADER_SLOTS, 0);
     if (slots > 0) {
-        pool->slots = slots;
-        outbound->channel->announced = true;
+        channel->slots = slots;
+        channel->announced = true;
     }
-    pool->places = announced(reply, HEADER_PLACES, pool->slots);
-    if (pool->places < pool->slots)
-        pool->places = pool->slots;
-    channel_is_due(outbound->channel);
+    channel->places = announced(reply, HEADER_PLACES, channel->slots);
+    if (channel->places < channel->slots)
+        channel->places = channel->slots;
+    channel_take_part(channel);
+    channel_is_due(channel);
 }

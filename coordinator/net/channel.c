@@ -68,6 +68,22 @@ static uint32_t slots_of(const struct channel_config *config)
     return slots < CHANNEL_SLOTS_MAX ? slots : CHANNEL_SLOTS_MAX;
 }
 
+/* At least one: where there are more nodes than slots, the participant has to say "not now". */
+void channel_take_part(struct channel *channel)
+{
+    uint32_t slots = channel->slots / channel->nodes, places = channel->places / channel->nodes;
+    channel->pool.slots = slots > 0 ? slots : 1;
+    channel->pool.places = places > channel->pool.slots ? places : channel->pool.slots;
+}
+
+void channel_share(struct channel *channel, uint32_t nodes)
+{
+    assert(nodes > 0);
+    channel->nodes = nodes;
+    channel_take_part(channel);
+    channel_is_due(channel);
+}
+
 static int create_parts(struct channel *channel)
 {
     struct event_base *base = http_loop_base(channel->loop);
@@ -93,7 +109,9 @@ int channel_create(struct http_loop *loop, const struct channel_config *config,
     memcpy(channel->name, config->name, strlen(config->name));
     memcpy(channel->journal, config->journal, TROTH_JOURNAL_ID_LEN);
     channel->loop = loop;
-    channel->pool.slots = channel->pool.places = slots_of(config);
+    channel->slots = channel->places = slots_of(config);
+    channel->nodes = 1;
+    channel_take_part(channel);
     channel->reachable = true; /* until we know better */
     for (int i = 0; i < PHASE_COUNT; i++)
         TAILQ_INIT(&channel->phases[i].queue);
@@ -161,8 +179,9 @@ void channel_replace(struct channel *channel, struct channel *taken)
     forget_lacking(channel);
     channel->route = taken->route;
     taken->route = NULL;
-    channel->pool.slots = taken->pool.slots;
-    channel->pool.places = taken->pool.places;
+    channel->slots = taken->slots;
+    channel->places = taken->places;
+    channel_take_part(channel);
     breaker_heard(&channel->pool); /* until we know better */
     channel->config.slots = taken->config.slots;
     channel->announced = false;
@@ -239,6 +258,7 @@ void channel_stats(const struct channel *channel, struct channel_stats *ret_stat
 {
     *ret_stats = (struct channel_stats){
         .slots = channel->pool.slots,
+        .slots_of_all = channel->slots,
         .slots_used = channel->pool.used,
         .places = channel->pool.places,
         .places_used = channel->pool.held,

@@ -109,9 +109,10 @@ struct channel {
     struct event *sweep;   /* looks at all until_us, at sweep_at_us or later */
     uint64_t sweep_at_us;
     uint32_t in_flight;
-    uint32_t marks_round; /* requests that asked for the oldest open gtids */
-    struct slots_pool pool;
-    struct event *probe_again; /* while the breaker is open */
+    uint32_t marks_round;          /* requests that asked for the oldest open gtids */
+    struct slots_pool pool;        /* this node's part */
+    uint32_t slots, places, nodes; /* of all of them, and how many they are */
+    struct event *probe_again;     /* while the breaker is open */
     uint64_t probe_wait_us;
     bool reachable;
     bool announced;
@@ -121,5 +122,8 @@ struct channel {
     struct buffer scratch;
     struct buffer reason;
 };
+
+/* Makes the pool: this node's part of what all have. */
+void channel_take_part(struct channel *channel);
 
 #endif

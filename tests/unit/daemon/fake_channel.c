@@ -138,6 +138,12 @@ void channel_stats(const struct channel *channel, struct channel_stats *ret_stat
                                         .results = results};
 }
 
+void channel_share(struct channel *channel, uint32_t nodes)
+{
+    (void)channel;
+    (void)nodes;
+}
+
 struct slots_pool *channel_pool(struct channel *channel)
 {
     return &channel->pool;

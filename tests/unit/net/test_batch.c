@@ -368,6 +368,27 @@ START_TEST(slots_announced)
 }
 END_TEST
 
+START_TEST(a_part_of_the_slots)
+{
+    /* Of several nodes each uses its part of what the participant has, also of what it announces
+     * later, and one slot at least; it is told of as it is for all of them. */
+    channel_share(world.channel, 3);
+    ck_assert_uint_eq(stats().slots, 1);
+    ck_assert_uint_eq(stats().slots_of_all, 2);
+    announce("16");
+    ck_assert_uint_eq(stats().slots, 5);
+    ck_assert_uint_eq(stats().places, 5);
+    ck_assert_uint_eq(stats().slots_of_all, 16);
+    channel_share(world.channel, 2);
+    ck_assert_uint_eq(stats().slots, 8);
+    channel_share(world.channel, 40);
+    ck_assert_uint_eq(stats().slots, 1);
+    channel_share(world.channel, 1);
+    ck_assert_uint_eq(stats().slots, 16);
+    stream_end(&world, 0, 0);
+}
+END_TEST
+
 START_TEST(replicas_in_turn)
 {
     /* Replicas are called in turn. */
@@ -526,6 +547,7 @@ Suite *batch_suite(void)
     tcase_add_test(all, phase_2_passes);
     tcase_add_test(all, no_deadlock);
     tcase_add_test(all, slots_announced);
+    tcase_add_test(all, a_part_of_the_slots);
     tcase_add_test(all, replicas_in_turn);
     tcase_add_test(all, fails_over);
     tcase_add_test(all, nobody_there);

@@ -104,6 +104,10 @@ void channel_destroy(struct channel *channel);
  * are, slots that are held or waited for stay so. Not from inside a result. */
 void channel_replace(struct channel *channel, struct channel *taken);
 
+/* So many nodes call the participant: each uses its part of its slots and places, at least one. One
+ * at first. Not from inside a result. */
+void channel_share(struct channel *channel, uint32_t nodes);
+
 /* Copies. Exactly one result comes: at the latest at the deadline (of the monotonic clock; 0:
  * none), and otherwise when no connection was free while the command waited in line, or when its
  * timeout has passed behind its leaving (a request of several commands may go on for those that
@@ -127,7 +131,8 @@ void channel_list_flush(struct channel_list *due);
 void channel_list_flush_phase2(struct channel_list *due);
 
 struct channel_stats {
-    uint32_t slots;
+    uint32_t slots; /* that this node may use */
+    uint32_t slots_of_all;
     uint32_t slots_used;
     uint32_t places; /* branches from their grant to the end of phase 2's first try */
     uint32_t places_used;
@@ -136,7 +141,7 @@ struct channel_stats {
     uint32_t in_flight;      /* commands sent, not answered */
     bool reachable;          /* the last request was answered; true before the first */
     bool tried;              /* it was called once at least */
-    bool announced;          /* `slots` is the participant's own number */
+    bool announced;          /* `slots_of_all` is the participant's own number */
     struct wall answered_at; /* the last answer; 0: never */
     int answered_status;
     const char *answered_words; /* of one that was no success; "" */
