@@ -123,7 +123,7 @@ struct channel {
     struct buffer reason;
 };
 
-/* Makes the pool: this node's part of what all have. */
+/* part.c: makes the pool, this node's part of what all have. */
 void channel_take_part(struct channel *channel);
 
 #endif

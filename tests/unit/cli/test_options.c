@@ -174,7 +174,7 @@ START_TEST(help_is_complete)
         ck_assert(at->run != NULL);
         count++;
     }
-    ck_assert_uint_eq(count, 32);
+    ck_assert_uint_eq(count, 33);
 }
 END_TEST
 
