@@ -1,10 +1,13 @@
 /* /v1/events: outcome events that Kafka will not take, and that wait for an operator. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
+#include "others.h"
 #include "request.h"
 #include "router.h"
 #include <base/json.h>
+#include <base/number.h>
 
 static const struct http_header no_headers[] = {{NULL, NULL}};
 
@@ -89,20 +92,56 @@ static void add(void *arg, const struct api_problem *problem, const struct api_e
     buffer_append_char(body, '}');
 }
 
-int asides_list(const struct request *request, struct api_problem *ret_problem)
+/* What another node has set aside; what makes no sense is left out. */
+static void add_others(const struct other_answer *answer, struct buffer *body, uint64_t *total)
+{
+    struct troth_span page, events, event, count;
+    uint64_t number = 0;
+    if (answer->status != 200 ||
+        json_check(buffer_span(&answer->body), JSON_CHECK_KEPT, &page, NULL) != 0 ||
+        !json_member(page, "events", &events) || json_type(events) != JSON_ARRAY ||
+        !json_member(page, "total", &count) || number_parse(count, UINT32_MAX, &number) != 0)
+        return;
+    *total += number;
+    struct json_cursor cursor = json_cursor(events);
+    while (json_next(&cursor, NULL, &event) && !body->failed && body->len < LIST_BYTES_MAX) {
+        if (body->data[body->len - 1] != '[')
+            buffer_append_char(body, ',');
+        buffer_append_span(body, event);
+    }
+}
+
+/* Each node keeps those of the shards that it leads. */
+static void list_all(void *arg, struct others *others)
 {
     BUFFER_SCOPED struct buffer body = {0};
-    const struct api_host *host = &request->api->host;
+    struct call *call = arg;
+    const struct api_host *host = &call->api->host;
+    uint64_t total = 0;
+    call->others = others;
+    buffer_append_text(&body, "{\"events\":[");
+    if (!body.failed)
+        total = host->events(host->ctx, call->limit, add, &body);
+    for (uint32_t i = 0; i < others_count(others); i++)
+        add_others(others_at(others, i), &body, &total);
+    buffer_append_format(&body, "],\"total\":%llu", (unsigned long long)total);
+    others_append_missing(others, &body);
+    buffer_append_text(&body, "}\n");
+    call_reply(call, 200, no_headers, &body);
+}
+
+int asides_list(const struct request *request, struct api_problem *ret_problem)
+{
     uint32_t limit = LIST_LIMIT_MAX;
+    struct call *call = NULL;
     int error = query_uint(request, "limit", 1, LIST_LIMIT_MAX, &limit, ret_problem);
+    if (error == 0)
+        error = call_create(request, &call, ret_problem);
     if (error != 0)
         return error;
-    buffer_append_text(&body, "{\"events\":[");
-    if (!body.failed) {
-        uint32_t total = host->events(host->ctx, limit, add, &body);
-        buffer_append_format(&body, "],\"total\":%u}\n", total);
-    }
-    reply_json(request->exchange, 200, no_headers, &body);
+    call->limit = limit;
+    if (!others_ask(request, list_all, call))
+        list_all(call, NULL);
     return 0;
 }
 
@@ -138,42 +177,88 @@ static void done(void *arg, const struct api_problem *problem)
         call_reply(call, 204, no_headers, NULL);
 }
 
-static int begin(const struct request *request, uint8_t ret_id[API_EVENT_ID_BYTES],
-                 struct call **ret_call, struct api_problem *ret_problem)
+typedef void (*ask_host)(const struct api_host *host, struct call *call,
+                         const uint8_t id[API_EVENT_ID_BYTES]);
+
+/* One event, while the other nodes are asked whether it is theirs. */
+struct search {
+    struct call *call;
+    ask_host ask;
+    uint8_t id[API_EVENT_ID_BYTES];
+};
+
+/* The first that has it has answered for all. */
+static bool answer_for(struct call *call, const struct others *others)
 {
-    int error = request_id(request, ret_id, ret_problem);
-    return error == 0 ? call_create(request, ret_call, ret_problem) : error;
+    for (uint32_t i = 0; i < others_count(others); i++) {
+        const struct other_answer *answer = others_at(others, i);
+        BUFFER_SCOPED struct buffer body = {0};
+        if (answer->status / 100 != 2)
+            continue;
+        buffer_append_span(&body, buffer_span(&answer->body));
+        call_reply(call, answer->status, no_headers, answer->status == 204 ? NULL : &body);
+        return true;
+    }
+    return false;
+}
+
+static void search_here(void *arg, struct others *others)
+{
+    struct search *search = arg;
+    struct call *call = search->call;
+    if (answer_for(call, others)) {
+        others_finish(others);
+    } else {
+        call->others = others;
+        search->ask(&call->api->host, call, search->id);
+    }
+    free(search);
+}
+
+static int find(const struct request *request, ask_host ask, struct api_problem *ret_problem)
+{
+    struct search *search = malloc(sizeof *search);
+    if (search == NULL)
+        return api_problem_set(ret_problem, API_PROBLEM_FULL, "out of memory");
+    search->ask = ask;
+    int error = request_id(request, search->id, ret_problem);
+    if (error == 0)
+        error = call_create(request, &search->call, ret_problem);
+    if (error != 0) {
+        free(search);
+        return error;
+    }
+    if (!others_ask(request, search_here, search))
+        search_here(search, NULL);
+    return 0;
+}
+
+static void ask_get(const struct api_host *host, struct call *call, const uint8_t *id)
+{
+    host->event_get(host->ctx, id, shown, call);
+}
+
+static void ask_resend(const struct api_host *host, struct call *call, const uint8_t *id)
+{
+    host->event_resend(host->ctx, id, done, call);
+}
+
+static void ask_discard(const struct api_host *host, struct call *call, const uint8_t *id)
+{
+    host->event_discard(host->ctx, id, done, call);
 }
 
 int asides_get(const struct request *request, struct api_problem *ret_problem)
 {
-    const struct api_host *host = &request->api->host;
-    uint8_t id[API_EVENT_ID_BYTES];
-    struct call *call = NULL;
-    int error = begin(request, id, &call, ret_problem);
-    if (error == 0)
-        host->event_get(host->ctx, id, shown, call);
-    return error;
+    return find(request, ask_get, ret_problem);
 }
 
 int asides_resend(const struct request *request, struct api_problem *ret_problem)
 {
-    const struct api_host *host = &request->api->host;
-    uint8_t id[API_EVENT_ID_BYTES];
-    struct call *call = NULL;
-    int error = begin(request, id, &call, ret_problem);
-    if (error == 0)
-        host->event_resend(host->ctx, id, done, call);
-    return error;
+    return find(request, ask_resend, ret_problem);
 }
 
 int asides_discard(const struct request *request, struct api_problem *ret_problem)
 {
-    const struct api_host *host = &request->api->host;
-    uint8_t id[API_EVENT_ID_BYTES];
-    struct call *call = NULL;
-    int error = begin(request, id, &call, ret_problem);
-    if (error == 0)
-        host->event_discard(host->ctx, id, done, call);
-    return error;
+    return find(request, ask_discard, ret_problem);
 }

@@ -7,6 +7,7 @@
 
 #include <base/crash.h>
 
+#include "others.h"
 #include "problem_body.h"
 #include "view.h"
 
@@ -41,6 +42,7 @@ static void call_destroy(struct call *call)
     assert(call->api->calls > 0);
     call->api->calls--;
     buffer_finish(&call->text);
+    others_finish(call->others);
     free(call);
 }
 

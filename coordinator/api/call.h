@@ -16,8 +16,9 @@ struct call {
     struct buffer text;             /* a list so far */
     uint32_t count;                 /* entries in it */
     uint32_t limit;
-    bool payloads;   /* they are listed, too */
-    troth_gtid gtid; /* asked about; in a list the last one shown */
+    bool payloads;         /* they are listed, too */
+    struct others *others; /* the other nodes' parts of a list; NULL: there are none */
+    troth_gtid gtid;       /* asked about; in a list the last one shown */
     uint32_t branch;
     uint32_t attempt;
     char name[TROTH_NAME_LEN_MAX + 1]; /* of the definition or participant */

@@ -335,8 +335,8 @@ static enum api_whose whose(const struct request *request, enum route_by by, tro
     return API_WHOSE_OURS;
 }
 
-int pass(const struct request *request, enum route_by by, bool *ret_is_ours,
-         struct api_problem *ret_problem)
+int pass_request(const struct request *request, enum route_by by, bool *ret_is_ours,
+                 struct api_problem *ret_problem)
 {
     struct api_node node = {.name = NULL};
     troth_gtid gtid;

@@ -13,8 +13,8 @@ enum route_by {
 
 /* *ret_is_ours false: another node answers, and the exchange is taken care of. 503: its shard
  * changes hands, or its leader cannot be reached; nothing was done. */
-TROTH_MUST_CHECK int pass(const struct request *request, enum route_by by, bool *ret_is_ours,
-                          struct api_problem *ret_problem);
+TROTH_MUST_CHECK int pass_request(const struct request *request, enum route_by by,
+                                  bool *ret_is_ours, struct api_problem *ret_problem);
 /* Nothing more for those who follow a transaction under that identity. */
 void pass_end_of(struct api *api, const char *who);
 

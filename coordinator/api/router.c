@@ -182,7 +182,7 @@ void api_handle(void *arg, struct http_exchange *exchange)
         error = request_check_query(&request, route->parameters, &problem);
     bool is_ours = true;
     if (error == 0)
-        error = pass(&request, route->by, &is_ours, &problem);
+        error = pass_request(&request, route->by, &is_ours, &problem);
     if (error == 0 && is_ours)
         error = route->handler(&request, &problem);
     if (error != 0)

@@ -1,7 +1,9 @@
 /* GET /v1/transactions: the list, filtered, a page at a time. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
+#include "merge.h"
 #include "request.h"
 #include "router.h"
 #include "view.h"
@@ -26,7 +28,6 @@ static void filters_finish(struct filters *filters)
     buffer_finish(&filters->label);
     buffer_finish(&filters->key);
 }
-#define FILTERS_SCOPED __attribute__((cleanup(filters_finish)))
 
 typedef const char *(*name_at)(uint32_t i);
 
@@ -234,6 +235,12 @@ static void finish_list(struct call *call)
 {
     BUFFER_SCOPED struct buffer body = {0};
     char gtid[TROTH_GTID_TEXT_LEN + 1];
+    if (call->others != NULL) {
+        merge_append(buffer_span(&call->text), is_full(call), call->limit, call->others, &body);
+        body.failed = body.failed || call->text.failed;
+        call_reply(call, 200, no_headers, &body);
+        return;
+    }
     buffer_append_text(&body, "{\"transactions\":[");
     buffer_append_span(&body, buffer_span(&call->text));
     body.failed = body.failed || call->text.failed;
@@ -277,20 +284,64 @@ static int promise_page(const struct request *request, struct api_problem *ret_p
     return 0;
 }
 
+/* A list, while the other nodes are asked for their parts. */
+struct listing {
+    struct filters filters;
+    struct call *call;
+};
+
+static void listing_destroy(struct listing *listing)
+{
+    filters_finish(&listing->filters);
+    free(listing);
+}
+
+/* This node's own part is listed last: what another one had is no longer in its memory then, but in
+ * the journal. */
+static void on_others(void *arg, struct others *others)
+{
+    struct listing *listing = arg;
+    struct call *call = listing->call;
+    const struct api_host *host = &call->api->host;
+    call->others = others;
+    host->list(host->ctx, &listing->filters.list, listed, call);
+    listing_destroy(listing);
+}
+
+/* One key's transaction is the whole list of who leads its shard (pass.c). */
+static bool is_of_all(const struct listing *listing)
+{
+    return listing->filters.list.key.data == NULL;
+}
+
+static int begin(const struct request *request, struct listing *listing,
+                 struct api_problem *ret_problem)
+{
+    struct api_list *list = &listing->filters.list;
+    int error = read_filters(request, &listing->filters, ret_problem);
+    if (error == 0 && list->payloads)
+        error = promise_page(request, ret_problem);
+    if (error == 0)
+        error = call_create(request, &listing->call, ret_problem);
+    if (error != 0)
+        return error;
+    list->in_memory = request->is_passed && is_of_all(listing);
+    listing->call->limit = list->limit;
+    listing->call->payloads = list->payloads;
+    return 0;
+}
+
 int transactions_list(const struct request *request, struct api_problem *ret_problem)
 {
     const struct api_host *host = &request->api->host;
-    FILTERS_SCOPED struct filters filters = {.list = {.state = NULL}};
-    struct call *call;
-    int error = read_filters(request, &filters, ret_problem);
-    if (error == 0 && filters.list.payloads)
-        error = promise_page(request, ret_problem);
+    struct listing *listing = calloc(1, sizeof *listing);
+    if (listing == NULL)
+        return api_problem_set(ret_problem, API_PROBLEM_FULL, "out of memory");
+    int error = begin(request, listing, ret_problem);
+    if (error == 0 && is_of_all(listing) && others_ask(request, on_others, listing))
+        return 0;
     if (error == 0)
-        error = call_create(request, &call, ret_problem);
-    if (error != 0)
-        return error;
-    call->limit = filters.list.limit;
-    call->payloads = filters.list.payloads;
-    host->list(host->ctx, &filters.list, listed, call);
-    return 0;
+        host->list(host->ctx, &listing->filters.list, listed, listing->call);
+    listing_destroy(listing);
+    return error;
 }

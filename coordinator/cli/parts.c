@@ -151,6 +151,23 @@ int parts_labels(const struct arguments *arguments, struct buffer *ret_body)
 /* --- lists -------------------------------------------------------------------------------------
  */
 
+/* Once: the pages behind it are missing the same. */
+static void say_missing(const cJSON *names, uint32_t count)
+{
+    BUFFER_SCOPED struct buffer text = {0};
+    const cJSON *name;
+    if (count > 0)
+        return;
+    cJSON_ArrayForEach (name, names) {
+        buffer_append_text(&text, text.len > 0 ? ", " : "");
+        text_append_item(&text, name);
+    }
+    const char *words = buffer_text(&text);
+    if (words != NULL && words[0] != '\0')
+        cli_complain(CLI_EXIT_OK, "what only these nodes know is missing, they do not answer: %s",
+                     words);
+}
+
 /* One page; *ret_next is replaced by its cursor. */
 static int read_page(const struct cli *cli, struct call *call, const char *member_name,
                      parts_page fn, void *arg, uint32_t *count, struct buffer *ret_next)
@@ -163,6 +180,7 @@ static int read_page(const struct cli *cli, struct call *call, const char *membe
     const cJSON *next = member(answer.tree, "cursor");
     if (!cJSON_IsArray(entries))
         return cli_complain(CLI_EXIT_PROTOCOL, "the answer has no list \"%s\"", member_name);
+    say_missing(member(answer.tree, "missing"), *count);
     fn(arg, entries, field(answer.json, member_name));
     *count += (uint32_t)cJSON_GetArraySize(entries);
     buffer_clear(ret_next);

@@ -182,7 +182,7 @@ void queries_list(void *ctx, const struct api_list *list, api_list_fn fn, void *
         list_refuse(fn, arg, API_WHY_LEASE_OVER);
         return;
     }
-    if (listing_in_memory(list) && list->key.data == NULL) {
+    if (list->in_memory || (listing_in_memory(list) && list->key.data == NULL)) {
         listing_from_memory(driver, list, fn, arg);
         return;
     }

@@ -424,6 +424,90 @@ START_TEST(silent_stranger)
 }
 END_TEST
 
+/* --- what each node knows a part of ------------------------------------------------------------
+ */
+
+/* A list is that of all nodes: the newest first, each transaction once, as the node says that leads
+ * it; the others are asked for what is in their memory alone. */
+START_TEST(list_of_all)
+{
+    REPLY_SCOPED struct reply reply = {0};
+    fx.fake.whose = API_WHOSE_OURS;
+    fx.fake.listed = 2;
+    fx.fake.view.state = "open"; /* as the journal has it */
+    owner.listed = 3;
+    ask("GET", "/v1/transactions?state=open", NULL, NULL, &reply);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert(owner.asked.list.in_memory);
+    ck_assert(!fx.fake.asked.list.in_memory);
+    ck_assert_str_eq(owner.asked.state, "open");
+    const char *first = strstr(reply.body.data, "040000000003");
+    const char *second = strstr(reply.body.data, "040000000002");
+    const char *third = strstr(reply.body.data, "040000000001");
+    ck_assert(first != NULL && first < second && second < third);
+    ck_assert_ptr_null(strstr(third + 1, "04000000000"));
+    ck_assert_ptr_null(strstr(reply.body.data, "\"state\":\"open\""));
+    reply_has(&reply, "],\"cursor\":null}");
+}
+END_TEST
+
+/* Where one node's page ends and it has more, nothing below is shown before its next page: the
+ * cursor says where that begins. */
+START_TEST(pages_of_all)
+{
+    REPLY_SCOPED struct reply reply = {0};
+    fx.fake.whose = API_WHOSE_OURS;
+    fx.fake.listed = 2;
+    owner.listed = 2;
+    owner.origin.gtid.bytes[14] = 1;
+    ask("GET", "/v1/transactions?limit=1", NULL, NULL, &reply);
+    reply_has(&reply, "040000000101\"");
+    reply_has(&reply, "],\"cursor\":\"0198f3a2-1c40-8003-8000-040000000101\"}");
+    ck_assert_ptr_null(strstr(reply.body.data, "040000000001"));
+}
+END_TEST
+
+/* A node that does not answer is named; so is one whose answer is another's. */
+START_TEST(missing_in_a_list)
+{
+    REPLY_SCOPED struct reply reply = {0};
+    REPLY_SCOPED struct reply events = {0};
+    fx.fake.whose = API_WHOSE_OURS;
+    fx.fake.listed = 1;
+    http_server_destroy(owner_server);
+    owner_server = NULL;
+    ask("GET", "/v1/transactions", NULL, NULL, &reply);
+    ck_assert_int_eq(reply.status, 200);
+    reply_has(&reply, "040000000001");
+    reply_has(&reply, "\"cursor\":null,\"missing\":[\"other\"]}");
+    ask("GET", "/v1/events", NULL, NULL, &events);
+    reply_has(&events, "\"total\":1,\"missing\":[\"other\"]}");
+}
+END_TEST
+
+/* Events that were set aside: all of them are listed, and one is found where it is. */
+START_TEST(events_of_all)
+{
+    static const char one[] = "/v1/events/5d0f4e2a-5a51-8c1b-9d3b-2f6f2c1a7e10";
+    REPLY_SCOPED struct reply list = {0};
+    fx.fake.whose = API_WHOSE_OURS;
+    owner.events_count = 2;
+    ask("GET", "/v1/events", NULL, NULL, &list);
+    reply_has(&list, "\"total\":3}");
+    fx.fake.events_count = 0;
+    fx.fake.asked.call = NULL;
+    owner.asked.call = NULL;
+    REPLY_SCOPED struct reply reply = {0};
+    ask("DELETE", one, NULL, NULL, &reply);
+    ck_assert_int_eq(reply.status, 204);
+    ck_assert_str_eq(owner.asked.call, "event_discard");
+    ck_assert_ptr_null(fx.fake.asked.call);
+    ck_assert_uint_eq(owner.events_count, 1);
+    owner.events_count = 0;
+    expect_problem("GET", one, NULL, NULL, 404, "unknown-event", "");
+}
+END_TEST
+
 static void add(Suite *suite, const char *name, void (*with)(void), const TTest *const *tests)
 {
     TCase *tcase = tcase_create(name);
@@ -440,7 +524,8 @@ Suite *pass_suite(void)
     add(suite, "pass", setup,
         (const TTest *const[]){byte_for_byte, what_goes_along, large_bodies, never_in_a_circle,
                                owner_is_gone, owner_dies, client_leaves, stream, stream_is_left,
-                               stream_breaks, stream_is_not_read, NULL});
+                               stream_breaks, stream_is_not_read, list_of_all, pages_of_all,
+                               missing_in_a_list, events_of_all, NULL});
     add(suite, "pass_identity", setup_secure, (const TTest *const[]){identity, forged, NULL});
     add(suite, "pass_stranger", setup_stranger,
         (const TTest *const[]){answer_of_a_stranger, silent_stranger, NULL});

@@ -121,8 +121,9 @@ struct api_list {
     bool has_cursor;
     troth_gtid cursor;
     uint32_t limit;
-    bool in_doubt; /* only those open with a branch that has not acknowledged its decision */
-    bool payloads; /* views come with steps and input; else without, and need not have them read */
+    bool in_doubt;  /* only those open with a branch that has not acknowledged its decision */
+    bool in_memory; /* only what is in memory here: another node makes the list */
+    bool payloads;  /* views come with steps and input; else without, and need not have them read */
 };
 
 struct api_participant {
