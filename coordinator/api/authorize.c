@@ -98,7 +98,7 @@ static int identify(struct request *request, struct api_problem *ret_problem)
     uint32_t uid;
     if (is_operator(request)) {
         (void)http_exchange_uid(request->exchange, &uid);
-        (void)snprintf(identity->who, sizeof identity->who, "uid:%u", uid);
+        (void)snprintf(identity->who, sizeof identity->who, API_WHO_UID "%u", uid);
         identity->scopes = API_SCOPES_ALL;
         return 0;
     }

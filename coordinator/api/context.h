@@ -8,11 +8,13 @@
 /* Requests that wait for their host, also those whose client has left. Beyond: 503. */
 #define API_CALLS_MAX 100000u
 
+struct limits;
 struct passed;
 struct watch;
 
 struct api {
     struct api_host host;
+    struct limits *limits;
     uint32_t calls;
     struct buffer body;    /* borrowed by who answers with a transaction */
     struct watch *watches; /* clients that follow a transaction (events.c) */

@@ -139,6 +139,15 @@ void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t m
                           open, most, shared, text != NULL ? text : "none is left");
 }
 
+void api_refuse_caller(struct api_problem *ret_problem, const char *caller, uint32_t open)
+{
+    (void)api_problem_set(ret_problem, API_PROBLEM_TOO_MANY_REQUESTS,
+                          "caller %s has %u transactions open, and may have no more "
+                          "(caller_open_transactions_max); nothing was done, try again",
+                          caller, open);
+    ret_problem->retry_after_s = 1;
+}
+
 void api_refuse_line(struct api_problem *ret_problem, const char *participant, uint64_t wait_us,
                      uint64_t most_us)
 {

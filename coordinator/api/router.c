@@ -7,6 +7,7 @@
 
 #include "authorize.h"
 #include "call.h"
+#include "limits.h"
 #include "passed.h"
 #include "request.h"
 
@@ -164,6 +165,15 @@ static int check_serving(const struct request *request, const struct route *rout
                            "/readyz; nothing was done, try again");
 }
 
+/* Who asks, whether he may, and whether he asks too often; probes are everybody's. */
+static int admit(struct request *request, enum api_scope scope, struct api_problem *ret_problem)
+{
+    int error = authorize(request, scope, ret_problem);
+    if (error != 0 && ret_problem->status == 401)
+        limits_failed(request, ret_problem);
+    return error != 0 || scope == API_SCOPE_NONE ? error : limits_take(request, ret_problem);
+}
+
 void api_handle(void *arg, struct http_exchange *exchange)
 {
     struct request request = {.api = arg, .exchange = exchange};
@@ -171,7 +181,7 @@ void api_handle(void *arg, struct http_exchange *exchange)
     const struct route *route = find_route(exchange, &request.named);
     int error = passed_read(&request, &problem);
     if (error == 0)
-        error = authorize(&request, route != NULL ? route->scope : API_SCOPE_ANY, &problem);
+        error = admit(&request, route != NULL ? route->scope : API_SCOPE_ANY, &problem);
     if (route == NULL && error == 0) {
         refuse_unrouted(exchange);
         return;
@@ -218,6 +228,11 @@ int api_create(const struct api_host *host, struct api **ret_api)
     if (api == NULL)
         return TROTH_ERROR_NO_MEMORY;
     api->host = *host;
+    api->limits = limits_create();
+    if (api->limits == NULL) {
+        free(api);
+        return TROTH_ERROR_NO_MEMORY;
+    }
     *ret_api = api;
     return 0;
 }
@@ -229,5 +244,6 @@ void api_destroy(struct api *api)
     assert(api->calls == 0 && api->watches == NULL && api->passed == NULL);
     buffer_finish(&api->body);
     buffer_finish(&api->starts);
+    limits_destroy(api->limits);
     free(api);
 }

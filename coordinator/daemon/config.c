@@ -121,6 +121,18 @@ const struct config_key config_keys[] = {
     DURATION_KEY(prepare_timeout_max, "1h", US_PER_S, 30 * 24 * 3600 * US_PER_S,
                  "longest prepare_timeout of a definition, and longest timeout of an interactive "
                  "transaction, since branches that are prepared hold their locks for so long"),
+    COUNT_KEY(caller_requests_max, "10000", 0, 1000000,
+              "requests a second of one caller (an API key, or the network that a request comes "
+              "from), of which 16 KiB of a body cost as much as one more; beyond it 429 with "
+              "Retry-After. 0: no limit"),
+    COUNT_KEY(caller_open_transactions_max, "0", 0, 1000000,
+              "transactions of one caller that have not ended; beyond it new ones get 429. 0: no "
+              "limit but open_transactions_max, of which others have their own"),
+    COUNT_KEY(caller_watchers_max, "1000", 0, 100000,
+              "streams of events that one caller follows at a time; beyond it 429. 0: no limit"),
+    COUNT_KEY(login_failures_max, "60", 0, 1000000,
+              "API keys that are not valid, shown from one network in a minute; beyond it 429, and "
+              "not 401; valid ones are taken from there all the same. 0: no limit"),
     COUNT_KEY(open_bytes_max, "1073741824", 16777216, UINT64_C(1) << 44,
               "bytes of memory that open transactions take with inputs, outputs and the commands "
               "that wait to be sent; beyond it new ones get 503 with Retry-After, those under way "

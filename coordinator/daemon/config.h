@@ -48,6 +48,8 @@ struct config {
     char *kafka_brokers;
     char *kafka_topic;
     char *kafka_properties; /* a file; "": none */
+    uint64_t caller_requests_max, caller_open_transactions_max, caller_watchers_max;
+    uint64_t login_failures_max;
     uint64_t open_transactions_max;
     uint64_t open_transactions_reserved; /* per cent */
     uint64_t timeout_max_us;

@@ -395,9 +395,17 @@ static bool driver_serving(void *ctx)
     return driver_leading(ctx);
 }
 
+static struct api_limits limits_of(const struct config *config)
+{
+    return (struct api_limits){.requests = (uint32_t)config->caller_requests_max,
+                               .watchers = (uint32_t)config->caller_watchers_max,
+                               .failures = (uint32_t)config->login_failures_max};
+}
+
 struct api_host driver_api_host(struct driver *driver)
 {
     return (struct api_host){.ctx = driver,
+                             .limits = limits_of(driver->config),
                              .timeout_max_us = driver->config->timeout_max_us,
                              .prepare_timeout_max_us = driver->config->prepare_timeout_max_us,
                              .authenticates = config_authenticates(driver->config),

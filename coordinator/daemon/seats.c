@@ -107,7 +107,13 @@ static struct refused refuse_all(const struct entry *entry)
 bool seats_admit(struct entry *entry, struct api_problem *problem)
 {
     const struct admission *admission = &entry->driver->admission;
+    const uint64_t most = entry->driver->config->caller_open_transactions_max;
     fill(entry);
+    if (most != 0 && entry->caller != NULL && entry->caller->share.open >= most) {
+        entry->caller->share.refused++;
+        api_refuse_caller(problem, entry->caller->name, entry->caller->share.open);
+        return false;
+    }
     if (admission_look(admission, &entry->seat) != SEAT_NONE) {
         enter(entry);
         return true;

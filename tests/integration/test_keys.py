@@ -38,7 +38,7 @@ class Keyed(Trothd):
     def __init__(self, *words, **options):
         super().__init__(*words, **options)
         self.socket = self.folder / "trothd.sock"
-        self.options.update(listen_unix=self.socket, authentication="required")
+        self.options.update(listen_unix=self.socket, authentication="required", login_failures_max=100000)
 
     def connect(self, timeout=60):
         return UnixConnection(self.socket)

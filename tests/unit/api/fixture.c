@@ -21,6 +21,13 @@
 struct fixture fx;
 
 static bool authenticates;
+static struct api_limits limited;
+
+void fixture_setup_limited(void)
+{
+    limited = (struct api_limits){.requests = 1, .watchers = 1, .failures = 1};
+    fixture_setup_secure();
+}
 
 void fixture_setup_secure(void)
 {
@@ -36,6 +43,7 @@ void fixture_setup(void)
     ck_assert_ptr_nonnull(fx.base);
     ck_assert_int_eq(http_loop_create(fx.base, &fx.loop), 0);
     fx.fake.host.authenticates = authenticates;
+    fx.fake.host.limits = limited;
     ck_assert_int_eq(api_create(&fx.fake.host, &fx.api), 0);
     const struct http_server_config config = {
         .address = "127.0.0.1",

@@ -20,8 +20,10 @@ struct fixture {
 /* One a test: Check runs each in a process of its own. */
 extern struct fixture fx;
 void fixture_setup(void);
-void fixture_setup_secure(void); /* where who is not known is refused */
-void fixture_teardown(void);     /* fails when a call was never answered */
+void fixture_setup_secure(void);  /* where who is not known is refused */
+void fixture_setup_limited(void); /* likewise, and one request a second, one stream, one wrong key
+                                     a minute */
+void fixture_teardown(void);      /* fails when a call was never answered */
 
 struct reply {
     int status;
@@ -69,6 +71,7 @@ Suite *leaving_suite(void);
 Suite *openapi_suite(void);
 Suite *scopes_suite(void);
 Suite *pass_suite(void);
+Suite *limits_suite(void);
 
 /* One case a suite, each test with the fixture around it. */
 TCase *suite_case(Suite *suite);

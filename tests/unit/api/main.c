@@ -14,6 +14,7 @@ int main(void)
     srunner_add_suite(runner, participants_suite());
     srunner_add_suite(runner, asides_suite());
     srunner_add_suite(runner, router_suite());
+    srunner_add_suite(runner, limits_suite());
     srunner_add_suite(runner, leaving_suite());
     srunner_add_suite(runner, openapi_suite());
     srunner_add_suite(runner, scopes_suite());

@@ -5,6 +5,7 @@
 
 #include <admission.h>
 #include <burial.h>
+#include <config.h>
 #include <definitions.h>
 #include <entry.h>
 #include <owners.h>
@@ -17,6 +18,7 @@
 #define ENTRIES 24u
 
 static struct driver driver;
+static struct config config;
 static struct definition definition = {.name = "transfer", .version = 1, .steps_count = 3};
 static struct definition_slot slot;
 static struct participant banks[2] = {{.name = "bank_a"}, {.name = "bank_b"}};
@@ -28,6 +30,8 @@ static void set_up(void)
 {
     memset(&driver, 0, sizeof driver);
     memset(entries, 0, sizeof entries);
+    config = (struct config){.caller_open_transactions_max = 0};
+    driver.config = &config;
     driver.base = event_base_new();
     ck_assert_ptr_nonnull(driver.base);
     ck_assert_int_eq(slots_create(&driver.slots), 0);
@@ -93,6 +97,17 @@ static void says(const char *words)
     ck_assert_msg(strstr(problem.detail, words) != NULL, "\"%s\" in \"%s\"", words, problem.detail);
 }
 
+START_TEST(a_caller_has_as_many_as_it_may)
+{
+    /* Its own limit is before its seats, and nobody else's. */
+    config.caller_open_transactions_max = 3;
+    ck_assert_uint_eq(fill(false, "10.0.0.1"), 3);
+    ck_assert_str_eq(problem.slug, "too-many-requests");
+    says("caller 10.0.0.1 has 3 transactions open, and may have no more");
+    ck_assert_uint_eq(fill(true, "10.0.0.2"), 3);
+}
+END_TEST
+
 START_TEST(a_refusal_says_whose_seats_are_taken)
 {
     ck_assert_uint_eq(fill(false, "10.0.0.1"), 14 + 1 + 1 + 1);
@@ -134,6 +149,7 @@ Suite *suite_seats(void)
     TCase *tests = tcase_create("seats");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_refusal_says_whose_seats_are_taken);
+    tcase_add_test(tests, a_caller_has_as_many_as_it_may);
     tcase_add_test(tests, what_is_open_already_takes_its_seat);
     suite_add_tcase(suite, tests);
     return suite;

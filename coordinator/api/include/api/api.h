@@ -134,6 +134,13 @@ struct api_participant {
     const char *token_file; /* name of a file in participant_tokens; NULL: no token is shown */
 };
 
+/* Of one caller: who is known by a key, else the network that a request comes from; 0: none. */
+struct api_limits {
+    uint32_t requests; /* a second */
+    uint32_t watchers; /* streams of events at a time */
+    uint32_t failures; /* keys shown that are not valid, a minute, of one network */
+};
+
 /* An outcome event that Kafka will not take: set aside, and with it what its key has behind it. */
 #define API_EVENT_ID_BYTES 16u
 struct api_event {
@@ -211,6 +218,7 @@ struct api_host {
     int (*identify)(void *ctx, const uint8_t hash[API_KEY_HASH_BYTES],
                     struct api_identity *ret_identity);
     /* Longer ones are refused; 0: none is. */
+    struct api_limits limits;
     uint64_t timeout_max_us;         /* of a transaction of a definition */
     uint64_t prepare_timeout_max_us; /* of prepares, and of an interactive transaction */
     /* false: this node knows nothing yet (it does not lead, or is still loading). Everything under

@@ -11,6 +11,7 @@
 #define API_KEY_HASH_BYTES 32u
 #define API_WHO_MAX        64u
 #define API_WHO_KEY        "key:" /* and its name */
+#define API_WHO_UID        "uid:" /* an operator's, over the unix-domain socket */
 
 /* X(scope, word): each word may stand among a key's scopes; `start` also as start:PATTERN. The
  * table of routes (router.c) says which one each of them needs. */

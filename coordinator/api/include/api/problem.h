@@ -59,6 +59,7 @@ struct api_problem;
     X(TOO_MANY_BRANCHES, 422, "too-many-branches", "More branches than a transaction may have")    \
     X(COMMIT_DIFFERS, 422, "commit-differs", "It was committed with other branches")               \
     X(KEY_REUSED, 422, "idempotency-key-reused", "The Idempotency-Key belongs to another request") \
+    X(TOO_MANY_REQUESTS, 429, "too-many-requests", "More than one caller may ask for")             \
     X(HEADERS_TOO_LARGE, 431, "headers-too-large", "The headers are too large, or too many")       \
     X(INTERNAL, 500, "internal", "The coordinator could not do this")                              \
     X(NOT_IMPLEMENTED, 501, "not-implemented", "The coordinator does not do this")                 \

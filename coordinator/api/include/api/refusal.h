@@ -66,6 +66,8 @@ struct api_share {
 void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t most,
                       uint32_t shared, const struct api_share *shares, uint32_t count);
 /* It would wait so long for a slot of `participant`. */
+/* One caller has as many open as it may; and what it is, "key:billing" or a network. */
+void api_refuse_caller(struct api_problem *ret_problem, const char *caller, uint32_t open);
 void api_refuse_line(struct api_problem *ret_problem, const char *participant, uint64_t wait_us,
                      uint64_t most_us);
 /* Its turn among those of its definition that go in order would not come before it ends. */
