@@ -37,14 +37,21 @@ class Cases(TrothTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        for seconds in (SMALL["seconds"], 3):  # on a busy machine a short time may see nothing end
+            cls.figures = cls.run_all(seconds)
+            if all(row["completed"] for row in cls.figures["rounds"] if row["case"] != "recovery"):
+                break
+
+    @staticmethod
+    def run_all(seconds):
         file = run_folder().path / "figures.json"
         names = [name for name in cases.CASES if name not in LEFT_OUT]
-        flags = [text for key, value in SMALL.items() for text in (f"--{key}", str(value))]
-        cls.done = subprocess.run([BENCH / "run", *names, "--no-build", *flags, "--json", file],
-                                  env={**os.environ, "TROTH_BUILD": str(BUILD)}, stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, timeout=240)
-        assert cls.done.returncode == 0, (cls.done.stdout, cls.done.stderr)
-        cls.figures = json.loads(file.read_text())
+        flags = [text for key, value in {**SMALL, "seconds": seconds}.items() for text in (f"--{key}", str(value))]
+        done = subprocess.run([BENCH / "run", *names, "--no-build", *flags, "--json", file],
+                              env={**os.environ, "TROTH_BUILD": str(BUILD)}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        return json.loads(file.read_text())
 
     def rows(self, case):
         return {row["side"]: row for row in self.figures["summary"] if row["case"] == case}
