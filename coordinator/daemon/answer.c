@@ -163,9 +163,10 @@ static void members_as_steps(const struct txn_image *image, struct buffer *list)
         json_check(image->members, JSON_CHECK_KEPT, &members, NULL) != 0)
         members = (struct troth_span){"[]", 2};
     struct json_cursor cursor = json_cursor(members);
+    const size_t begin = list->len + 1;
     buffer_append_text(list, "[");
     while (record_member_next(&cursor, &member) == 0) {
-        buffer_append_format(list, "%s{\"branch\":%u", list->len > 1 ? "," : "", member.branch);
+        buffer_append_format(list, "%s{\"branch\":%u", list->len > begin ? "," : "", member.branch);
         append_text(list, "name", member.name);
         append_text(list, "participant", member.participant);
         append_text(list, "operation", member.operation);
@@ -174,27 +175,37 @@ static void members_as_steps(const struct txn_image *image, struct buffer *list)
     buffer_append_text(list, "]");
 }
 
-/* `made` gets the steps where the row has none. */
+/* `made`, which is empty, gets the timeline, and the steps where the row has none. Where there is
+ * no memory for one of them, it is not told. */
 static struct api_view view_of_row(const struct journal_row *row, struct buffer *made)
 {
-    if (row->steps.data == NULL)
+    struct troth_span steps = row->steps, history = row->history;
+    size_t at;
+    if (history.data != NULL)
+        txn_history_append_kept(history, made);
+    at = made->len;
+    if (steps.data == NULL)
         members_as_steps(&row->image, made);
+    if (made->failed || made->len > at)
+        steps = made->failed ? row->steps : between(made, at, made->len);
+    if (history.data != NULL)
+        history = made->failed ? (struct troth_span){NULL, 0} : between(made, 0, at);
     return (struct api_view){.origin = &row->image.origin,
                              .attempt = row->image.attempt,
                              .state = row->ended_at.us != 0 ? "ended" : "open",
                              .outcome = row->image.outcome,
                              .ended_at = row->ended_at,
-                             .steps = row->steps.data != NULL ? row->steps : buffer_span(made),
+                             .steps = steps,
                              .failure = row->image.failure,
                              .fallback = row->image.fallback,
-                             .history = row->history,
+                             .history = history,
                              .stored = true};
 }
 
 bool answer_row_listed(const struct journal_row *row, api_list_fn fn, void *arg)
 {
-    BUFFER_SCOPED struct buffer steps = {0};
-    struct api_view view = view_of_row(row, &steps);
+    BUFFER_SCOPED struct buffer made = {0};
+    struct api_view view = view_of_row(row, &made);
     return fn(arg, NULL, &view);
 }
 
@@ -207,7 +218,7 @@ void answer_row(const struct driver *driver, const struct journal_row *row, api_
         fn(arg, &problem, NULL, fresh);
         return;
     }
-    BUFFER_SCOPED struct buffer steps = {0};
-    struct api_view view = view_of_row(row, &steps);
+    BUFFER_SCOPED struct buffer made = {0};
+    struct api_view view = view_of_row(row, &made);
     fn(arg, NULL, &view, fresh);
 }

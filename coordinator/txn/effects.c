@@ -246,7 +246,7 @@ void txn_record_history(struct step *step)
 {
     struct buffer *texts = step->effects->texts;
     size_t at = texts->len;
-    txn_history_append(step->txn, texts);
+    txn_history_keep(step->txn, texts);
     if (!text_kept(step, at))
         return;
     text_set(step, TEXT_HISTORY, at, &record_last(step)->history);

@@ -1,11 +1,9 @@
-/* text.c: steps, failure and timeline as JSON for people: the same text in memory, in the END
- * record and in the API. */
-#include <base/duration.h>
+/* text.c: steps and failure as JSON for people: the same text in memory, in the END record and in
+ * the API. */
 #include <base/json.h>
-#include <base/number.h>
 
 #include "branch_states.h"
-#include "history.h"
+#include "pen.h"
 #include "shape.h"
 #include "text.h"
 
@@ -48,45 +46,6 @@ const char *txn_reply_level_name(enum txn_reply_level level)
 {
     assert(level < TXN_REPLY_COUNT);
     return reply_names[level];
-}
-
-/* These texts are made for every transaction, so they are written straight into room reserved once
- * a piece: a pen. PUT is for literals; words of ours and names need no escaping. */
-struct pen {
-    char *at;
-};
-
-static bool pen_take(struct buffer *text, size_t most, struct pen *ret_pen)
-{
-    if (!buffer_reserve(text, most))
-        return false;
-    ret_pen->at = text->data + text->len;
-    return true;
-}
-
-static void pen_give_back(struct buffer *text, const struct pen *pen)
-{
-    text->len = (size_t)(pen->at - text->data);
-    assert(text->len <= text->cap);
-}
-
-static inline void pen_put(struct pen *pen, const char *data, size_t len)
-{
-    memcpy(pen->at, data, len);
-    pen->at += len;
-}
-
-#define PUT(pen, literal) pen_put(pen, literal, sizeof(literal) - 1)
-
-static void pen_word(struct pen *pen, const char *word)
-{
-    while (*word != '\0')
-        *pen->at++ = *word++;
-}
-
-static void pen_number(struct pen *pen, uint64_t number)
-{
-    pen->at += number_format(number, pen->at);
 }
 
 static void append_reason(struct buffer *text, struct troth_span reason)
@@ -138,9 +97,8 @@ void txn_word_append(struct buffer *object, enum txn_word word, struct troth_spa
 /* --- steps -------------------------------------------------------------------------------------
  */
 
-/* Of one step without its names, its output and its reason; of one moment. */
-#define STEP_BYTES_MAX   256u
-#define MOMENT_BYTES_MAX 256u
+/* Of one step without its names, its output and its reason. */
+#define STEP_BYTES_MAX 256u
 
 /* Of a step's branch: the abort of an earlier attempt is not acknowledged; or, behind an operator's
  * word, the decision itself. */
@@ -360,135 +318,4 @@ void txn_fallback_append(const struct txn *txn, struct buffer *object)
     append_blame(object, txn, txn->fallback_cause, txn->fallback_branch, &txn->fallback_reason,
                  &txn->fallback_blocker);
     buffer_append_char(object, '}');
-}
-
-/* Why an answer was none; its status where it had one. */
-static void pen_said(struct pen *pen, const struct txn_history_entry *entry)
-{
-    uint32_t said = entry->said & ((1u << TXN_HISTORY_VOTE) - 1);
-    if (said >= TROUBLE_COUNT) {
-        PUT(pen, ",\"status\":");
-        pen_number(pen, said);
-    } else if (said != TROUBLE_NONE) {
-        PUT(pen, ",\"trouble\":\"");
-        pen_word(pen, message_trouble_name((enum message_trouble)said));
-        PUT(pen, "\"");
-    }
-}
-
-/* What a moment is about, behind its name and before the closing quote. */
-static void pen_detail(struct pen *pen, const struct txn_history_entry *entry)
-{
-    enum message_op op = (enum message_op)(entry->said >> TXN_HISTORY_OP);
-    uint32_t vote =
-        entry->said >> TXN_HISTORY_VOTE & ((1u << (TXN_HISTORY_OP - TXN_HISTORY_VOTE)) - 1);
-    switch ((enum txn_moment)entry->moment) {
-    case TXN_MOMENT_SENT:
-        PUT(pen, "\",\"op\":\"");
-        pen_word(pen, message_op_name(op));
-        break;
-    case TXN_MOMENT_ANSWERED:
-        PUT(pen, "\",\"op\":\"");
-        pen_word(pen, message_op_name(op));
-        PUT(pen, "\",\"result\":\"");
-        pen_word(pen, message_result_name((enum message_result)entry->detail));
-        break;
-    case TXN_MOMENT_WRITING:
-    case TXN_MOMENT_DURABLE:
-        PUT(pen, "\",\"record\":\"");
-        pen_word(pen, txn_record_kind_name((enum txn_record_kind)entry->detail));
-        break;
-    case TXN_MOMENT_REPLIED:
-        PUT(pen, "\",\"reply\":\"");
-        pen_word(pen, txn_reply_level_name((enum txn_reply_level)entry->detail));
-        break;
-    case TXN_MOMENT_BEGAN:
-    case TXN_MOMENT_ENLISTED:
-    case TXN_MOMENT_CLOSED:
-    case TXN_MOMENT_PUBLISHED:
-    case TXN_MOMENT_TIMEOUT:
-    case TXN_MOMENT_CANCELLED:
-    case TXN_MOMENT_RECOVERED:
-    case TXN_MOMENT_PARKED:
-    case TXN_MOMENT_ENDED:
-    case TXN_MOMENT_SKIPPED:
-    case TXN_MOMENT_RESUMED:
-    case TXN_MOMENT_RETRIED:
-    case TXN_MOMENT_IN_ORDER:
-    case TXN_MOMENT_FORGOTTEN:
-    case TXN_MOMENT_DOUBTED:
-    case TXN_MOMENT_COUNT:
-        break;
-    case TXN_MOMENT_RESOLVED:
-    case TXN_MOMENT_OVERRULED:
-        PUT(pen, "\",\"as\":\"");
-        pen_word(pen, txn_word_name((enum txn_word)entry->detail));
-        break;
-    case TXN_MOMENT_FELL_BACK:
-    case TXN_MOMENT_RESTARTED:
-    case TXN_MOMENT_TURNED:
-        PUT(pen, "\",\"cause\":\"");
-        pen_word(pen, txn_cause_name((enum txn_cause)entry->detail));
-        break;
-    }
-    if (vote != VOTE_NONE) {
-        PUT(pen, "\",\"vote\":\"");
-        pen_word(pen, message_vote_name((enum message_vote)vote));
-    }
-}
-
-static void entry_append(struct buffer *list, const struct txn_history_entry *entry)
-{
-    struct pen pen;
-    if (!pen_take(list, MOMENT_BYTES_MAX, &pen))
-        return;
-    PUT(&pen, "{\"at\":\"+");
-    pen.at += duration_format(entry->at_us, pen.at);
-    PUT(&pen, "\"");
-    if (entry->branch != 0) {
-        PUT(&pen, ",\"branch\":");
-        pen_number(&pen, entry->branch);
-    }
-    if (entry->branch != 0 || entry->attempt > 1) {
-        PUT(&pen, ",\"attempt\":");
-        pen_number(&pen, entry->attempt);
-    }
-    PUT(&pen, ",\"moment\":\"");
-    pen_word(&pen, txn_moment_name((enum txn_moment)entry->moment));
-    pen_detail(&pen, entry);
-    PUT(&pen, "\"");
-    pen_said(&pen, entry);
-    PUT(&pen, "}");
-    pen_give_back(list, &pen);
-}
-
-bool txn_history_next(const struct txn *txn, uint64_t *told, struct buffer *object)
-{
-    const uint64_t half = txn->history_cap / 2, left_out = txn->history_dropped;
-    if (*told >= txn->history_count + left_out)
-        return false;
-    if (*told >= half && *told < half + left_out) {
-        buffer_append_text(object, "{\"moment\":\"left_out\",\"count\":");
-        buffer_append_uint(object, half + left_out - *told);
-        buffer_append_char(object, '}');
-        *told = half + left_out;
-        return true;
-    }
-    uint64_t i = *told < half ? *told : *told - left_out;
-    entry_append(object, txn_history_at(txn, (uint32_t)i));
-    ++*told;
-    return true;
-}
-
-void txn_history_append(const struct txn *txn, struct buffer *list)
-{
-    const uint64_t noted = (uint64_t)txn->history_count + txn->history_dropped;
-    uint64_t told = 0;
-    buffer_append_char(list, '[');
-    while (told < noted) {
-        if (told > 0)
-            buffer_append_char(list, ',');
-        (void)txn_history_next(txn, &told, list);
-    }
-    buffer_append_char(list, ']');
 }

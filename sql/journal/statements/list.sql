@@ -84,7 +84,7 @@ with f as (
             coalesce(octet_length(t.input), 0)
             + coalesce(octet_length(d.members), octet_length(t.members), 0)
             + coalesce(octet_length(e.steps), octet_length(t.steps), 0)
-            + coalesce(octet_length(e.history), octet_length(t.history), 0)
+            + coalesce(8 * octet_length(e.history), octet_length(t.history), 0)
         else 0 end as bytes
     from f
     join troth.txn t on t.gtid = f.gtid and t.shard = f.shard

@@ -9,6 +9,22 @@ static bool is_json(struct troth_span text)
     return json_check(text, JSON_CHECK_UNIQUE_KEYS, &value, NULL) == 0;
 }
 
+/* As journals have it: what is kept by one version is read by the next. */
+#define KEPT                                                                                       \
+    "1g0l0jfa.1j0.2k3e8.1.0.1.400k0.2.0.1.800l0.0.0.3m0.0.0.3j0.1.0.1.2000n0.0.0.3k0.1.0.0.2000"   \
+    "n0.0.0.4t0l0.0.0.6"
+
+/* What is kept tells the same as what is in memory. */
+static void assert_kept(const struct txn *txn)
+{
+    BUFFER_SCOPED struct buffer kept = {0}, told = {0}, wanted = {0};
+    txn_history_keep(txn, &kept);
+    txn_history_append_kept(buffer_span(&kept), &told);
+    txn_history_append(txn, &wanted);
+    ck_assert_str_eq(buffer_text(&told), buffer_text(&wanted));
+    ck_assert_uint_lt(kept.len, wanted.len / 3);
+}
+
 START_TEST(the_end_record_tells_the_whole_way)
 {
     struct rig *rig = rig_new(2);
@@ -39,7 +55,11 @@ START_TEST(the_end_record_tells_the_whole_way)
                       "{\"n\":9007199254740993}},{\"branch\":2,\"name\":\"debit\",\"participant\":"
                       "\"bank_2\",\"operation\":\"debit\",\"state\":\"read_only\",\"vote\":"
                       "\"read_only\",\"tries\":1}]"));
-    ck_assert(is_json(record->history));
+    ck_assert_msg(span_is(record->history, KEPT), "%.*s", (int)record->history.len,
+                  record->history.data);
+    BUFFER_SCOPED struct buffer history = {0};
+    txn_history_append_kept(record->history, &history);
+    ck_assert(is_json(buffer_span(&history)));
     static const char begin[] =
         "[{\"at\":\"+0s\",\"moment\":\"began\"},"
         "{\"at\":\"+0s\",\"moment\":\"writing\",\"record\":\"begin\"},"
@@ -47,8 +67,8 @@ START_TEST(the_end_record_tells_the_whole_way)
         "{\"at\":\"+250us\",\"branch\":2,\"attempt\":1,\"moment\":\"sent\",\"op\":\"prepare\"},"
         "{\"at\":\"+1.25ms\",\"branch\":1,\"attempt\":1,\"moment\":\"answered\",\"op\":\"prepare\","
         "\"result\":\"vote\",\"vote\":\"yes\"},";
-    ck_assert_uint_gt(record->history.len, sizeof(begin));
-    ck_assert_int_eq(memcmp(record->history.data, begin, sizeof(begin) - 1), 0);
+    ck_assert_uint_gt(history.len, sizeof(begin));
+    ck_assert_int_eq(memcmp(history.data, begin, sizeof(begin) - 1), 0);
     ck_assert_ptr_null(record->failure.data);
     rig_free(rig);
 }
@@ -85,6 +105,7 @@ START_TEST(a_long_history_keeps_its_beginning_and_its_end)
     for (uint32_t i = 0; i < rig->txn.history_count; i++) /* the ring wraps once at most */
         last = rig->txn.history[i].at_us > last ? rig->txn.history[i].at_us : last;
     ck_assert_uint_eq(last, rig->now.mono.us - rig->txn.began.us);
+    assert_kept(&rig->txn);
     rig_free(rig);
 }
 END_TEST
@@ -179,6 +200,7 @@ START_TEST(the_timeline_moves_into_more_room)
     txn_history_append(&roomy->txn, &wanted);
     txn_history_append(&rig->txn, &text);
     ck_assert_str_eq(buffer_text(&text), buffer_text(&wanted));
+    assert_kept(&rig->txn);
     rig_free(roomy);
     rig_free(rig);
 }
@@ -203,7 +225,44 @@ START_TEST(a_timeline_without_room_counts_what_it_leaves_out)
         ck_assert_ptr_nonnull(strstr(buffer_text(&text), "{\"moment\":\"left_out\",\"count\":"));
         ck_assert_int_eq(strstr(text.data, "\"began\"") != NULL, cap >= 2);
         ck_assert_int_eq(strstr(text.data, "\"cancelled\"") != NULL, cap >= 3);
+        assert_kept(&rig->txn);
         rig_free(rig);
+    }
+}
+END_TEST
+
+/* As earlier versions kept it; and rows that are damaged, which are no JSON and so shown as such.
+ */
+START_TEST(a_kept_timeline_that_cannot_be_read_is_no_json)
+{
+    static const char old[] = "[{\"at\":\"+0s\",\"moment\":\"began\"}]";
+    static const char *const bad[] = {
+        "",    "1g",        "1g0.",           "1g0x",      "1-",  "1~0",           "1a0",
+        "2g0", "1k0.1..7f", "1j0.1.0.0.ffff", "1g0.10000", "1Z0", "1g0.1.0.0.0.0", "1k0.1.0.8"};
+    BUFFER_SCOPED struct buffer text = {0};
+    txn_history_append_kept(SPAN(old), &text);
+    ck_assert_str_eq(buffer_text(&text), old);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        buffer_clear(&text);
+        txn_history_append_kept((struct troth_span){bad[i], strlen(bad[i])}, &text);
+        ck_assert_msg(!is_json(buffer_span(&text)), "%s: %s", bad[i], buffer_text(&text));
+    }
+}
+END_TEST
+
+/* Whatever stands there: cut off, or with one character changed, it is read without harm. */
+START_TEST(a_damaged_timeline_does_no_harm)
+{
+    static const char kept[] = KEPT;
+    for (size_t at = 0; at < sizeof kept - 1; at++) {
+        for (int c = 1; c < 256; c++) {
+            char text[sizeof kept];
+            BUFFER_SCOPED struct buffer list = {0};
+            memcpy(text, kept, sizeof kept);
+            text[at] = (char)c;
+            txn_history_append_kept((struct troth_span){text, sizeof kept - 1}, &list);
+            txn_history_append_kept((struct troth_span){text, at + 1}, &list);
+        }
     }
 }
 END_TEST
@@ -227,6 +286,8 @@ TCase *text_tests(void)
     tcase_add_test(tests, the_timeline_moves_into_more_room);
     tcase_add_test(tests, a_timeline_without_room_counts_what_it_leaves_out);
     tcase_add_test(tests, outputs_larger_than_the_reserved_texts_go_with_the_record);
+    tcase_add_test(tests, a_kept_timeline_that_cannot_be_read_is_no_json);
+    tcase_add_test(tests, a_damaged_timeline_does_no_harm);
     tcase_add_test(tests, no_failure_is_null);
     return tests;
 }

@@ -25,7 +25,7 @@ struct event_base;
 struct journal;
 struct resolver;
 
-#define JOURNAL_SCHEMA_VERSION 11
+#define JOURNAL_SCHEMA_VERSION 12
 #define JOURNAL_SHARDS_DEFAULT 16u
 #define JOURNAL_BATCH_ROWS_MAX                                                                     \
     512u /* rows of one kind in one batch; the rest waits for the next                             \

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* One line of the timeline: what happened, when, since the transaction began. */
+/* One line of the timeline: what happened, when, since the transaction began. Journals keep these
+ * numbers, and those of the enums in a detail (txn/timeline.c): new ones come last. */
 enum txn_moment {
     TXN_MOMENT_BEGAN,
     TXN_MOMENT_ENLISTED,

@@ -571,9 +571,9 @@ const char *txn_shown_word(uint32_t i); /* all of these words; NULL: there are n
 /* Does the present attempt prepare one branch after the other? */
 bool txn_in_order(const struct txn *txn);
 
-/* JSON for people, the same text in memory, in the END record and in the API. A step whose abort of
- * the attempt before is not acknowledged says so ("earlier_abort"): only here, never in a record.
- * Outputs, which may be large, are there where they are asked for. */
+/* JSON for people, the same text in memory, in the API and, but for the timeline, in the END
+ * record. A step whose abort of the attempt before is not acknowledged says so ("earlier_abort"):
+ * only here, never in a record. Outputs, which may be large, are there where they are asked for. */
 void txn_steps_append(const struct txn *txn, bool outputs, struct buffer *list);
 void txn_failure_append(const struct txn *txn, struct buffer *object); /* "null" when none */
 /* The same for a client: a heuristic is told when the row that says mixed is durable. */
@@ -584,6 +584,9 @@ void txn_history_append(const struct txn *txn, struct buffer *list);
 /* One moment of it: the next behind the first *told, which counts it, or those that were left out
  * there. false: there is none. Without memory *object says so, and *told counts on. */
 bool txn_history_next(const struct txn *txn, uint64_t *told, struct buffer *object);
+/* As the END record has it; and JSON of that. A record that cannot be read makes no JSON. */
+void txn_history_keep(const struct txn *txn, struct buffer *text);
+void txn_history_append_kept(struct troth_span kept, struct buffer *list);
 
 const char *txn_reply_level_name(enum txn_reply_level level);
 const char *txn_state_name(enum txn_state state); /* "preparing", … */

@@ -3,8 +3,8 @@
  * 4).
  *
  * A record borrows all its spans: they live until the step that emitted it has been handled; the
- * journal copies. Lists (members, steps, history, failure) are JSON text made by the core, so that
- * a DBA can read a journal with psql; record_*_append writes them, record_*_next reads them back.
+ * journal copies. Lists (members, steps, failure) are JSON text made by the core, so that a DBA can
+ * read a journal with psql; record_*_append writes them, record_*_next reads them back.
  */
 #ifndef TXN_RECORD_H
 #define TXN_RECORD_H
@@ -111,7 +111,7 @@ struct txn_record {
     struct troth_span steps; /* JSON array for people and the event: DECISION, OUTCOME, END. Absent
                                 when there was no memory for it */
     struct troth_span failure; /* JSON object or absent: DECISION, OUTCOME, END */
-    struct troth_span history; /* JSON array, the timeline: END */
+    struct troth_span history; /* the timeline, as txn_history_keep() writes it: END */
     /* JSON object or absent: why 2PC was given up for a saga. ATTEMPT, and then DECISION, OUTCOME
      * and END of what fell back: {"attempt":1,"cause":"timeout","branch":2,"step":"charge",
      * "participant":"payments","reason":"…"} */
