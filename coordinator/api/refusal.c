@@ -160,6 +160,17 @@ void api_refuse_line(struct api_problem *ret_problem, const char *participant, u
                           wait, participant, most);
 }
 
+void api_refuse_slow(struct api_problem *ret_problem, uint64_t wait_us, uint64_t most_us)
+{
+    char wait[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
+    duration_format(wait_us - wait_us % 1000u, wait);
+    duration_format(most_us, most);
+    (void)api_problem_set(ret_problem, API_PROBLEM_FULL,
+                          "the journal takes %s for a record (line_wait_max is %s); nothing was "
+                          "done, try again",
+                          wait, most);
+}
+
 void api_refuse_turn(struct api_problem *ret_problem, const char *definition, uint64_t wait_us,
                      uint64_t end_us)
 {

@@ -154,8 +154,9 @@ const struct config_key config_keys[] = {
     DURATION_KEY(line_wait_max, "500ms", 0, 3600 * US_PER_S,
                  "a transaction that would wait longer for its participants' slots gets 503 with "
                  "Retry-After, and so does one whose turn among those that go in order would not "
-                 "come within its time to prepare; those under way go on; 0s: it waits in any "
-                 "case. Sagas, and what falls back to one, are not asked"),
+                 "come within its time to prepare, and any while the journal takes longer for "
+                 "each record; those under way go on; 0s: it waits in any case. What falls back "
+                 "to a saga is asked for the journal only, as sagas are"),
     COUNT_KEY(connections_max, "4000", 1, 100000,
               "client connections; beyond it 503. Fewer where the limit of open files is low"),
     COUNT_KEY(body_bytes_max, "1048576", 1024, 67108864,

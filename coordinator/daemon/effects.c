@@ -104,6 +104,8 @@ static void persist(struct driver *driver, struct entry *entry, const struct txn
         return;
     }
     entry->writes++;
+    if (record.forced && entry->forced_at.us == 0)
+        entry->forced_at = driver_now().mono;
 }
 
 /* --- RESERVE, RELEASE ------------------------------------------------------------------------ */

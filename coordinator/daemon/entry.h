@@ -74,6 +74,7 @@ struct entry {
     struct mono waits_since; /* … */
     struct mono inside_since;
     uint32_t writes;                   /* records without a verdict */
+    struct mono forced_at;             /* one of them, for which it waits; 0: none */
     bool accepted, decided, completed; /* the core said that clients may be told so */
     bool is_probe;                     /* of what its definition has learnt (order.c) */
     bool looking_up;                   /* its idempotency key is being looked for; not begun */

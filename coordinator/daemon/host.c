@@ -32,6 +32,7 @@
 #include "events.h"
 #include "gate.h"
 #include "keys.h"
+#include "line.h"
 #include "log.h"
 #include "metrics.h"
 #include "participant_changes.h"
@@ -349,6 +350,7 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
         return;
     assert(entry->writes > 0);
     entry->writes--;
+    line_written(entry);
     struct txn_event event = {.kind = TXN_EVENT_DURABLE,
                               .of.durable = {.record = verdict->kind,
                                              .attempt = verdict->attempt,

@@ -9,6 +9,10 @@
  * moves at the rows' own speed, so that coming again later gains nobody anything: who waits there
  * keeps its turn, and only whose turn would not come within its time to prepare is refused.
  *
+ * A saga asks for no slot, and waits where everybody does: for the journal, whose records are
+ * waited for. When these have taken longer than line_wait_max for as long as that, nobody new is
+ * let in, whatever its mode.
+ *
  * What falls back to a saga when its prepares are late needs no such help. */
 #include "line.h"
 
@@ -70,11 +74,35 @@ static bool slots_come(const struct entry *entry, uint64_t most_us, struct api_p
     return true;
 }
 
+static bool journal_comes(const struct driver *driver, uint64_t most_us,
+                          struct api_problem *problem)
+{
+    uint64_t wait_us = late_us(&driver->journal_late, most_us, driver_now().mono);
+    if (wait_us != 0)
+        api_refuse_slow(problem, wait_us, most_us);
+    return wait_us == 0;
+}
+
+void line_written(struct entry *entry)
+{
+    struct driver *driver = entry->driver;
+    struct mono now = driver_now().mono;
+    if (entry->forced_at.us == 0)
+        return;
+    late_note(&driver->journal_late, now.us - entry->forced_at.us, driver->config->line_wait_max_us,
+              now);
+    entry->forced_at.us = 0;
+}
+
 bool line_takes(const struct entry *entry, uint64_t timeout_us, struct api_problem *problem)
 {
     const struct definition_slot *slot = entry->definition;
     uint64_t most_us = entry->driver->config->line_wait_max_us;
-    if (most_us == 0 || slot == NULL || steps_mode(slot->definition) != TXN_MODE_2PC)
+    if (most_us == 0 || slot == NULL)
+        return true;
+    if (!journal_comes(entry->driver, most_us, problem))
+        return false;
+    if (steps_mode(slot->definition) != TXN_MODE_2PC)
         return true;
     return turn_comes(entry, timeout_us, problem) && slots_come(entry, most_us, problem);
 }

@@ -12,4 +12,7 @@ struct entry;
  * before it has a seat; `timeout_us` is what its client says, 0: nothing. */
 bool line_takes(const struct entry *entry, uint64_t timeout_us, struct api_problem *problem);
 
+/* A verdict has come: how long the journal takes now. */
+void line_written(struct entry *entry);
+
 #endif

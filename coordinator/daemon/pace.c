@@ -2,6 +2,7 @@
 #include "pace.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 #define WEIGHTS 16u /* of the average: as if of so many */
 
@@ -19,4 +20,22 @@ uint64_t pace_wait_us(const struct pace *pace, uint32_t before, uint64_t first_u
         return 0;
     uint64_t moving_us = before * pace->each_64 / 64;
     return moving_us > first_us ? moving_us : first_us;
+}
+
+void late_note(struct late *late, uint64_t took_us, uint64_t most_us, struct mono now)
+{
+    if (took_us <= most_us) {
+        late->since.us = 0;
+        return;
+    }
+    if (late->since.us == 0 || now.us > late->at.us + took_us + most_us)
+        late->since = now;
+    late->at = now;
+    late->took_us = took_us;
+}
+
+uint64_t late_us(const struct late *late, uint64_t most_us, struct mono now)
+{
+    bool stays = late->since.us != 0 && late->at.us >= late->since.us + most_us;
+    return stays && now.us <= late->at.us + most_us ? late->took_us : 0;
 }

@@ -24,6 +24,7 @@
 #include "config.h"
 #include "counting.h"
 #include "owners.h"
+#include "pace.h"
 
 struct definition_slot;
 struct entry;
@@ -102,6 +103,7 @@ struct driver {
     struct mono events_not_before; /* behind a failure */
     struct txn_policy policy;
     struct slots *slots;
+    struct late journal_late;          /* what records wait for that are waited for */
     struct event *slots_again;         /* a claim ends, a wary participant may be tried */
     struct participant **participants; /* by name */
     uint32_t participants_count, participants_cap;

@@ -110,6 +110,7 @@ START_TEST(who_goes_in_order_waits_for_its_turn_as_long_as_it_has_time_to_prepar
                "'prepare_timeout':'4s','steps':["
                "{'name':'one','participant':'bank_a','operation':'o'},"
                "{'name':'two','participant':'bank_b','operation':'o'}]}");
+    rig.driver->gate_armed = true; /* nobody stands aside */
     for (uint32_t i = 0; i < LEARN_LIMIT_START; i++)
         begin("ordered", &inside[i]);
     begin("ordered", &told);
@@ -122,6 +123,33 @@ START_TEST(who_goes_in_order_waits_for_its_turn_as_long_as_it_has_time_to_prepar
     rig_told_problem(&late, "full", "its time to prepare ends after 4s");
     begin("transfer", &hurried); /* another definition's line is another one */
     ck_assert_uint_eq(hurried.times, 0);
+    ck_assert_uint_eq(rig.driver->metrics.refused[REFUSAL_LINE], 1);
+}
+END_TEST
+
+static void write_late(const char *definition, struct rig_told *client, uint64_t us)
+{
+    begin(definition, client);
+    rig_advance(us);
+    rig_durable();
+}
+
+/* More load than the journal takes: sagas wait for nothing else. */
+START_TEST(while_the_journal_is_late_all_the_time_nobody_new_is_let_in)
+{
+    struct rig_told clients[6] = {0}, refused = {0};
+    write_late("read", &clients[0], 600000); /* once is a hiccup */
+    write_late("read", &clients[1], 400000);
+    write_late("read", &clients[2], 600000);
+    write_late("read", &clients[3], 600000);
+    begin("read", &refused);
+    rig_told_problem(&refused, "full", "the journal takes 6");
+    rig_told_problem(&refused, "full", "line_wait_max is 500ms");
+    rig_advance(600000); /* nothing was written meanwhile: it may be over */
+    write_late("read", &clients[4], 400000);
+    begin("read", &clients[5]);
+    for (int i = 0; i < 6; i++)
+        ck_assert_uint_eq(clients[i].times, 0);
     ck_assert_uint_eq(rig.driver->metrics.refused[REFUSAL_LINE], 1);
 }
 END_TEST
@@ -501,6 +529,7 @@ Suite *suite_neighbours(void)
     tcase_add_test(tests, who_waits_for_one_participant_is_in_nobodys_way_at_another);
     tcase_add_test(tests, who_goes_in_order_waits_for_its_turn_as_long_as_it_has_time_to_prepare);
     tcase_add_test(tests, who_would_wait_too_long_for_a_slot_is_refused);
+    tcase_add_test(tests, while_the_journal_is_late_all_the_time_nobody_new_is_let_in);
     tcase_add_test(tests, what_is_said_again_leaves_at_a_pace_and_the_rest_waits_its_turn);
     tcase_add_test(tests, each_one_that_is_acknowledged_lets_two_more_go);
     tcase_add_test(tests, nothing_is_prepared_where_nothing_is_heard);

@@ -70,6 +70,8 @@ void api_refuse_seats(struct api_problem *ret_problem, uint32_t open, uint32_t m
 void api_refuse_caller(struct api_problem *ret_problem, const char *caller, uint32_t open);
 void api_refuse_line(struct api_problem *ret_problem, const char *participant, uint64_t wait_us,
                      uint64_t most_us);
+/* It would wait so long for each record that it writes. */
+void api_refuse_slow(struct api_problem *ret_problem, uint64_t wait_us, uint64_t most_us);
 /* Its turn among those of its definition that go in order would not come before it ends. */
 void api_refuse_turn(struct api_problem *ret_problem, const char *definition, uint64_t wait_us,
                      uint64_t end_us);
