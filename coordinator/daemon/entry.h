@@ -79,7 +79,6 @@ struct entry {
     bool is_probe;                     /* of what its definition has learnt (order.c) */
     bool looking_up;                   /* its idempotency key is being looked for; not begun */
     bool unloaded;                     /* what the journal has of it cannot be driven: no steps */
-    bool doubtful;                     /* loaded as undecided from a journal that lost rows */
     bool damaged;                      /* and not even be read */
     char *trouble;                     /* why it cannot go on by itself: shown, and it is parked */
     bool ended;

@@ -105,6 +105,12 @@ static void on_heard(void *arg, const char *name, bool is_up, const char *why)
     notice_participant(arg, name, is_up, why);
 }
 
+static void on_epoch(void *arg, uint32_t shard, uint32_t epoch)
+{
+    const struct driver *driver = arg;
+    journal_epoch_seen(driver->journal, shard, epoch);
+}
+
 /* NULL: no memory. */
 static const char *token_path(const struct config *config, const char *name,
                               struct buffer *ret_path)
@@ -129,6 +135,7 @@ static struct channel *make_channel(struct driver *driver, const struct api_part
         .oldest_open = driver_oldest_open,
         .result = driver->hooks.result,
         .heard = on_heard,
+        .epoch = on_epoch,
         .arg = driver,
         .due = &driver->channels_due,
         .bytes = &driver->command_bytes};

@@ -70,7 +70,6 @@ static int load(struct driver *driver, const struct txn_image *image)
     }
     entry->txn.origin = &entry->origin;
     entry->accepted = true; /* the journal knows it: who asks again by its key may be told so */
-    entry->doubtful = image->doubtful;
     entry_insert(driver, entry);
     return 0;
 }
@@ -149,26 +148,12 @@ static bool fill_from_definition(struct driver *driver, struct entry *entry)
     return true;
 }
 
-/* It was decided, perhaps, and told, in rows that are gone: to abort it, to try it again or to turn
- * it could give it a second outcome. So somebody looks what its branches did. */
-static bool is_doubtful(struct entry *entry)
-{
-    if (entry->doubtful)
-        trouble_set(entry,
-                    "the journal went back, and what it lost may have decided this: look what its "
-                    "branches did (trothctl tx sql GTID); where one is committed commit the others "
-                    "by hand, where one is aborted end them; then trothctl tx retry, which drives "
-                    "it on as undecided");
-    return entry->doubtful;
-}
-
 static void resume(struct driver *driver, struct entry *entry)
 {
     char gtid[TROTH_GTID_TEXT_LEN + 1];
     troth_gtid_format(&entry->origin.gtid, gtid);
     participants_hold(entry);
-    if (is_doubtful(entry) ||
-        (!entry->origin.interactive && !fill_from_definition(driver, entry))) {
+    if (!entry->origin.interactive && !fill_from_definition(driver, entry)) {
         entry->unloaded = true;
         seats_take(entry);
         return;
@@ -184,7 +169,6 @@ static void resume(struct driver *driver, struct entry *entry)
 
 bool recovery_again(struct driver *driver, struct entry *entry)
 {
-    entry->doubtful = false;
     if (!entry->damaged)
         resume(driver, entry);
     return !entry->unloaded;

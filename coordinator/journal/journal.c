@@ -129,6 +129,7 @@ void journal_destroy(struct journal *journal)
     lane_finish(journal);
     params_finish(&journal->params);
     free(journal->epochs);
+    free(journal->floors);
     free(journal->seqs);
     free(journal->conninfo);
     free(journal->node);

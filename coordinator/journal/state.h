@@ -144,6 +144,7 @@ struct journal {
         uint32_t attempt;
         uint64_t step_seq;
     } acknowledged;
+    uint32_t *floors;        /* epochs that participants have seen; NULL: none above the own ones */
     bool below, above, kept; /* what the journal's rows are, on this connection (lost.c) */
     struct {
         bool sweep_answered, swept; /* every open one is noted */

@@ -1,6 +1,8 @@
 /* binding.c: what both bindings write into a request, and read of its answer. */
 #include "binding.h"
 
+#include <string.h>
+
 #include <base/now.h>
 #include <base/number.h>
 
@@ -49,6 +51,22 @@ static uint32_t announced(const struct http_reply *reply, const char *name, uint
     return (uint32_t)number;
 }
 
+static void read_epoch(const struct channel *channel, const struct http_reply *reply)
+{
+    struct troth_span value;
+    uint64_t shard, epoch;
+    const char *slash;
+    if (channel->config.epoch == NULL || !http_reply_header(reply, HEADER_EPOCH, &value) ||
+        (slash = memchr(value.data, '/', value.len)) == NULL)
+        return;
+    size_t at = (size_t)(slash - value.data);
+    if (number_parse((struct troth_span){value.data, at}, TROTH_SHARDS_MAX - 1, &shard) ==
+            TROTH_OK &&
+        number_parse((struct troth_span){slash + 1, value.len - at - 1}, TROTH_EPOCH_MAX, &epoch) ==
+            TROTH_OK)
+        channel->config.epoch(channel->config.arg, (uint32_t)shard, (uint32_t)epoch);
+}
+
 /* Who says nothing of its places has as many as slots. */
 void channel_outbound_read_slots(struct outbound *outbound, const struct http_reply *reply)
 {
@@ -66,5 +84,6 @@ void channel_outbound_read_slots(struct outbound *outbound, const struct http_re
     if (channel->places < channel->slots)
         channel->places = channel->slots;
     channel_take_part(channel);
+    read_epoch(channel, reply);
     channel_is_due(channel);
 }

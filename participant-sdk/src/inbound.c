@@ -115,6 +115,11 @@ void inbound_deliver(void *arg, struct troth_reply *task)
     task_destroy(task);
 }
 
+void inbound_tell_epoch(struct inbound *inbound, uint32_t shard, uint32_t epoch)
+{
+    (void)snprintf(inbound->epoch, sizeof inbound->epoch, "%u/%u", shard, epoch);
+}
+
 void inbound_given_out(struct inbound *inbound)
 {
     assert(inbound->pending > 0);
@@ -125,12 +130,13 @@ void inbound_given_out(struct inbound *inbound)
 static void flush_batch(struct inbound *inbound)
 {
     const char *places = inbound->participant->places_text;
-    const struct http_header headers[] = {
-        {HEADER_SLOTS, inbound->participant->slots_text},
-        {places[0] != '\0' ? HEADER_PLACES : NULL, places},
-        {NULL, NULL},
-    };
+    struct http_header headers[4] = {{HEADER_SLOTS, inbound->participant->slots_text}};
+    uint32_t n = 1;
     struct http_exchange *exchange = inbound->exchange;
+    if (places[0] != '\0')
+        headers[n++] = (struct http_header){HEADER_PLACES, places};
+    if (inbound->epoch[0] != '\0')
+        headers[n] = (struct http_header){HEADER_EPOCH, inbound->epoch};
     if (inbound->pending == 0 && !inbound->begun) {
         inbound->exchange = NULL;
         http_exchange_reply(exchange, 200, TYPE_BATCH, headers, buffer_span(&inbound->out));
@@ -209,7 +215,7 @@ static void flush_plain(struct inbound *inbound)
     const struct result *result = &inbound->plain;
     struct troth_span output = {NULL, 0};
     struct troth_span reason = {NULL, 0};
-    struct http_header headers[8] = {{HEADER_SLOTS, inbound->participant->slots_text}};
+    struct http_header headers[9] = {{HEADER_SLOTS, inbound->participant->slots_text}};
     struct http_exchange *exchange = inbound->exchange;
     uint32_t n = 1;
     char after[24];
@@ -224,6 +230,8 @@ static void flush_plain(struct inbound *inbound)
     }
     if (inbound->participant->places_text[0] != '\0')
         headers[n++] = (struct http_header){HEADER_PLACES, inbound->participant->places_text};
+    if (inbound->epoch[0] != '\0')
+        headers[n++] = (struct http_header){HEADER_EPOCH, inbound->epoch};
     if (result->state != BRANCH_IS_UNSAID)
         headers[n++] = (struct http_header){HEADER_STATE, message_state_name(result->state)};
     if (result->result == RESULT_VOTE)

@@ -98,6 +98,14 @@ bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid)
     return take_epoch(shard, parts.epoch);
 }
 
+uint32_t journals_newer(const struct journal_seen *seen, const troth_gtid *gtid)
+{
+    struct troth_gtid_parts parts;
+    troth_gtid_split(gtid, &parts);
+    assert(parts.shard < TROTH_SHARDS_MAX);
+    return seen->shards[parts.shard].epoch > parts.epoch ? seen->shards[parts.shard].epoch : 0;
+}
+
 static bool one_oldest(struct journal_seen *seen, const char *text, size_t len)
 {
     struct troth_gtid_parts parts;

@@ -47,5 +47,7 @@ bool journals_oldest_open(struct journal_seen *seen, struct troth_span list);
 /* Of a command that came. true: its epoch is newer than what was seen of its shard before (not: the
  * first seen). */
 bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid);
+/* The newest epoch seen of its shard; 0: none that is newer than its own. */
+uint32_t journals_newer(const struct journal_seen *seen, const troth_gtid *gtid);
 
 #endif

@@ -113,6 +113,17 @@ static bool take_headers(struct troth_participant *participant, struct http_exch
     return true;
 }
 
+/* So that a coordinator whose journal went back notices (protocol.md, section 8). */
+static void tell_newer(struct inbound *inbound, const struct journal_seen *journal,
+                       const troth_gtid *gtid)
+{
+    uint32_t newer = journals_newer(journal, gtid);
+    struct troth_gtid_parts parts;
+    troth_gtid_split(gtid, &parts);
+    if (newer != 0)
+        inbound_tell_epoch(inbound, parts.shard, newer);
+}
+
 static void give(struct inbound *inbound, const struct command *command,
                  struct journal_seen *journal, uint64_t now_us)
 {
@@ -128,6 +139,7 @@ static void give(struct inbound *inbound, const struct command *command,
     participant->pending++;
     if (journals_gtid(journal, &command->gtid) && participant->news != NULL)
         participant->news(participant->resource, SERVER_NEWS_EPOCH);
+    tell_newer(inbound, journal, &command->gtid);
     if (participant->pending > participant->pending_max) {
         task_set_sink(participant->mailbox, inbound_deliver, participant);
         troth_reply_retry(task, 0, "the participant has too many commands waiting");

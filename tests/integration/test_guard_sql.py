@@ -229,7 +229,7 @@ class GuardSql(unittest.TestCase):
         self.a.abort(2)
         self.assertEqual((self.a.status(2), self.a.status(2, attempt=2)), (("aborted", None), ("unknown", None)))
         self.a.prepare(2, attempt=2)  # over the tombstone
-        self.assertEqual((self.a.status(2), self.a.status(2, attempt=2)), (("aborted", None), ("prepared", None)))
+        self.assertEqual((self.a.status(2), self.a.status(2, attempt=2)), (("prepared", None), ("prepared", None)))
 
     # --- around it
 

@@ -30,9 +30,9 @@
  *       where rows may be missing, no row is "unknown", not "aborted"
  *   [WITNESS] coordinator/txn/doubt.c
  *       a branch that knows nothing may have only read: a tombstone alone proves the abort
- *   [TIMELINE] coordinator/txn/record/include/txn/record.h
+ *   [TIMELINE] coordinator/journal/lost.c sql/journal/statements/kept.sql
  *       a leader whose session was of another timeline writes nothing under its epoch any more
- *   [ABOVEALL] coordinator/txn/record/include/txn/record.h
+ *   [ABOVEALL] coordinator/journal/lost.c sql/journal/statements/epoch_raise.sql
  *       the epoch behind a loss is above every epoch that was ever seen */
 #define COMMIT 1
 #define ABORT 2

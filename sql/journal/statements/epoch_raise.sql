@@ -2,7 +2,8 @@
 -- the same node's after a restart: one epoch is one memory [SAMEEPOCH].
 -- Where another system identifier stands here than under the leader before, or another timeline though its commits did
 -- not wait for a standby, the journal may have gone back since: rows of that leader and of later ones may be missing,
--- and so may the epochs that those raised. Then the epoch goes far above them, and all below it is lost.
+-- and so may the epochs that those raised. Then the epoch goes far above them [ABOVEALL], and all below it is lost
+-- [LOSTTAIL].
 -- Answers: shard, its epoch, whether it may have gone back.
 --
 -- $1  owner

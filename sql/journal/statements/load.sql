@@ -3,7 +3,7 @@
 -- least. Columns as image.c reads them, then the shard, what a saga's steps did, and what an operator said of a branch,
 -- in the order of their appending (text as it came, not jsonb; a two-phase commit that has not come to a decision has
 -- none, and is not asked), whether there is more behind this row: of the last one that is the page's, and whether it may
--- have been decided all the same: its last row is of an epoch under which the journal lost some.
+-- have been decided all the same: its last row is of an epoch under which the journal lost some [LOSTTAIL].
 --
 -- $1  gtid: behind this one
 -- $2  shard: and this
@@ -51,7 +51,7 @@ select
         where r.gtid = t.gtid and r.shard = t.shard and r.kind = 'step'
     ) end,
     p.total >= 1000 or p.total > p.n,
-    t.epoch <= s.lost and coalesce(t.decision, d.decision) is null and t.delegated_branch = 0
+    t.epoch <= s.lost and coalesce(t.decision, d.decision) is null
         and not exists (
             select from troth.record r
             where r.gtid = t.gtid and r.shard = t.shard and r.epoch > s.lost

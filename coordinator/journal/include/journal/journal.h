@@ -167,6 +167,11 @@ size_t journal_nodes(const struct journal *journal, const struct journal_node **
  * lease. */
 const struct journal_node *journal_holder(const struct journal *journal, uint32_t shard);
 
+/* A participant has seen this epoch of the shard. One above ours: either another node leads, or the
+ * journal went back (protocol.md, section 8); the lane looks, and the journal stops, with the
+ * epochs raised where it went back. One that is absurdly high is ignored. */
+void journal_epoch_seen(struct journal *journal, uint32_t shard, uint32_t epoch);
+
 /* --- writes ---------------------------------------------------------------------------------- */
 
 /* Copies. `row` goes with the record's statement when record->publishes, else NULL. The same gtid

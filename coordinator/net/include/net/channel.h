@@ -67,6 +67,9 @@ typedef void (*channel_result)(void *arg, const struct result *result, bool sent
  * did not answer CHANNEL_SILENT_MAX times in a row. */
 typedef void (*channel_heard)(void *arg, const char *name, bool is_up, const char *why);
 
+/* The participant has seen an epoch of a shard that is newer than that of a command's gtid. */
+typedef void (*channel_epoch)(void *arg, uint32_t shard, uint32_t epoch);
+
 /* The channels that have something to send: a turn costs what is active, not what is registered. */
 struct channel;
 TAILQ_HEAD(channel_list, channel);
@@ -88,6 +91,7 @@ struct channel_config {
     channel_oldest_open oldest_open;
     channel_result result;
     channel_heard heard; /* may be NULL */
+    channel_epoch epoch; /* likewise */
     void *arg;
     struct channel_list *due; /* it enters itself there; NULL: the host flushes it every turn */
     uint64_t *bytes; /* the memory of its commands is added here while they have no result; may be

@@ -45,6 +45,7 @@
 #define HEADER_BLOCKER  "Troth-Blocker"  /* with a conflict: who holds the lock, a gtid */
 /* Replies, both bindings. */
 #define HEADER_SLOTS "Troth-Slots" /* commands of phase 1 taken at a time */
+#define HEADER_EPOCH "Troth-Epoch" /* SHARD/EPOCH: newer than the gtid's was seen */
 #define HEADER_PLACES                                                                              \
     "Troth-Places" /* branches it can keep prepared; as many as slots if not said */
 
