@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import ssl
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from from_file import FromFile  # noqa: E402
 from system import BALANCE, System  # noqa: E402
 from troth_test import ROOT, Bank, HttpServer, TrothTest, main, program, run_folder, wait_until  # noqa: E402
 
-NO_CODE = ROOT / "participant-sdk" / "examples" / "no_code"
+EXAMPLES = ROOT / "participant-sdk" / "examples"
+NO_CODE = EXAMPLES / "no_code"
 RICH = 10**9
 OURS = "DNS:trothd.test"
 HIGHEST = "00000000-0001-8{shard:03x}-bfff-ffffffffffff"  # of its shard: no coordinator gives it
@@ -40,8 +42,19 @@ class Ledger(HttpServer):
         self.words = ["--database", database, "--create-accounts", "10", "--balance", str(BALANCE), *words]
 
     def command(self):
-        return ["/usr/bin/python3", ROOT / "participant-sdk/examples/ledger_python/ledger.py", "--listen", self.listen,
+        return ["/usr/bin/python3", EXAMPLES / "ledger_python" / "ledger.py", "--listen", self.listen,
                 *self.words]
+
+
+class Mail(HttpServer):
+    ready = r"^mail ready listen=127\.0\.0\.1:(?P<port>\d+)"
+
+    def __init__(self, program_, words):
+        super().__init__("mail")
+        self.words = [program_, *words]
+
+    def command(self):
+        return [self.words[0], "-listen", self.listen, *self.words[1:]]
 
 
 class Callers(TrothTest):
@@ -239,6 +252,39 @@ class Callers(TrothTest):
         wait_until(lambda: self.trothd.submit("all_four", {}).json["outcome"] == "committed", 60, "it goes on")
         self.postgres.execute("bank_a", "delete from troth_guard.mark where ordering > (1::bigint << 61)")
         self.system.drained()
+
+    def test_a_participant_in_go_asks_too(self):
+        """The example: over mutual TLS by a name, and a token; what was sent stands in its file, once. Go compiles its
+        own library first, which takes a minute."""
+        go = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin")
+        if go is None or not os.environ.get("TROTH_TEST_GO"):
+            self.skipTest("TROTH_TEST_GO is not set, or there is no Go")
+        folder, own = run_folder().path / "go", self.authority.issue("go")
+        mails = folder / "mails.log"
+        subprocess.run([go, "build", "-o", folder / "mail", "."], cwd=EXAMPLES / "mail_go", check=True, timeout=240,
+                       env={**os.environ, "GOCACHE": str(folder / "cache"), "GOFLAGS": "-mod=mod", "GOPROXY": "off"})
+        self.new_token("mail")
+        words = ["-mails", mails, "-token-file", self.tokens / "mail.own", "-tls-certificate", own.certificate,
+                 "-tls-key", own.key, "-tls-ca", self.authority.certificate, "-coordinators", OURS]
+        OPERATIONS["mail"], INPUTS["mail"] = "send", {"to": "ann", "text": "hello"}
+        self.addCleanup(lambda: (OPERATIONS.pop("mail"), INPUTS.pop("mail"), self.secret.pop("mail")))
+        self.participants["mail"] = ("https", self.run_folder.start(Mail(folder / "mail", words)))
+        self.assertEqual(self.register("mail", "http").status, 201)
+        steps = [{"name": "send", "participant": "mail", "operation": "send", "input": INPUTS["mail"]}]
+        self.assertEqual(self.trothd.apply({"name": "send", "version": 1, "mode": "saga", "steps": steps}).status, 201)
+        for shown, status, words in self.strangers("mail"):
+            got, body = self.call("mail", "execute", **shown)
+            self.assertEqual(got, status, (shown, body))
+            self.assertIn(words, body)
+        self.assertFalse(mails.read_text())
+        gtid = self.trothd.submit("send", {}).json
+        self.assertEqual(gtid["outcome"], "committed", gtid)
+        for _ in range(2):  # again, by itself: once
+            status, _ = self.call("mail", "execute", gtid=gtid["gtid"], identity=self.trothd_identity,
+                                  token=self.secret["mail"])
+            self.assertEqual(status, 204)
+        sent = [json.loads(line) for line in mails.read_text().split()]
+        self.assertEqual([(line["op"], line["mail"]) for line in sent], [("execute", INPUTS["mail"])])
 
     # --- the secret
 

@@ -118,7 +118,7 @@ class OpenApi:
         if operation is not None:
             found = operation["responses"].get(str(status))
         else:
-            expected = {401, 404 if name is None else 405}
+            expected = {401, 429, 404 if name is None else 405}
             answered = status in expected | BEFORE_THE_PATH
             found = self.document["components"]["responses"].get(f"Problem{status}") if answered else None
         if found is None:

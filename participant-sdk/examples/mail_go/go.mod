@@ -1,0 +1,3 @@
+module troth.dev/examples/mail
+
+go 1.21
