@@ -169,6 +169,11 @@ void events_end_of(struct api *api, const char *who)
     }
 }
 
+void api_identity_ended(struct api *api, const char *who)
+{
+    events_end_of(api, who);
+}
+
 /* --- the request ------------------------------------------------------------------------------ */
 
 static int check_room(const struct api *api, const troth_gtid *gtid,

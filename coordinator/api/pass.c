@@ -16,8 +16,8 @@
 #include "outgoing.h"
 #include "problem_body.h"
 
-#define ASK_US     UINT64_C(15000000) /* what only asks; a list looks for ten seconds */
-#define MARGIN_US  UINT64_C(15000000) /* beyond what the client waits */
+#define ASK_US     UINT64_C(5000000)                 /* what only asks */
+#define MARGIN_US  UINT64_C(15000000)                /* beyond what the client waits */
 #define STREAM_US  (UINT64_C(400) * 86400 * 1000000) /* longer than any transaction is open */
 #define QUIET_US   (3 * API_WATCH_QUIET_US)
 #define EVENT_TYPE "text/event-stream"

@@ -179,6 +179,10 @@ const struct config_key config_keys[] = {
                  "of one call to a participant in phase 2"),
     DURATION_KEY(connect_timeout, "2s", 1000, 60 * US_PER_S,
                  "of connecting to a participant: finding its address and trying all it has"),
+    TEXT_KEY(node_tls_ca, "",
+             "file (PEM) with the certificates of those who sign the certificates of other nodes, "
+             "which must be for the host of their node_address (none: tls_client_ca's, else the "
+             "system's); tls_certificate is shown to them"),
     TEXT_KEY(participant_tls_ca, "",
              "file (PEM) with the certificates of those who sign the certificates of participants "
              "with https URLs, which must be for the URL's host (none: the system's)"),

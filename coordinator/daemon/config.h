@@ -32,6 +32,7 @@ struct config {
     char *tls_min;     /* "1.3" or "1.2" */
     uint64_t tls_handshakes_max;
     uint64_t tls_handshake_timeout_us;
+    char *node_tls_ca;
     char *participant_tls_ca, *participant_tls_certificate, *participant_tls_key;
     char *participant_hosts, *participant_networks;
     char *participant_tokens; /* a folder; "": none */

@@ -224,7 +224,7 @@ static int start_server(struct daemon *daemon)
                                        : NULL;
         return error;
     }
-    driver_attach_server(daemon->driver, daemon->server);
+    driver_attach_server(daemon->driver, daemon->server, daemon->api);
     memory_look(daemon->config, server.connections_max);
     return start_unix(daemon, server.connections_max);
 }
@@ -249,7 +249,7 @@ static int attach_outside(struct daemon *daemon)
     int error = reach_create(config->participant_hosts, config->participant_networks, &daemon->why,
                              &daemon->reach);
     driver_attach_reach(daemon->driver, daemon->reach);
-    driver_attach_tls(daemon->driver, daemon->tls.client);
+    driver_attach_tls(daemon->driver, daemon->tls.client, daemon->tls.nodes);
     driver_attach_kafka(daemon->driver, (const char *const *)daemon->kafka_properties);
     return error;
 }

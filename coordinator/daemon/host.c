@@ -187,8 +187,9 @@ void driver_attach(struct driver *driver, struct journal *journal)
     driver->journal = journal;
 }
 
-void driver_attach_server(struct driver *driver, const struct http_server *server)
+void driver_attach_server(struct driver *driver, const struct http_server *server, struct api *api)
 {
+    driver->api = api;
     driver->server = server;
 }
 
@@ -197,9 +198,10 @@ void driver_attach_kafka(struct driver *driver, const char *const *properties)
     driver->kafka_properties = properties;
 }
 
-void driver_attach_tls(struct driver *driver, struct http_tls *tls)
+void driver_attach_tls(struct driver *driver, struct http_tls *participants, struct http_tls *nodes)
 {
-    driver->tls = tls;
+    driver->tls = participants;
+    driver->tls_nodes = nodes;
 }
 
 void driver_attach_reach(struct driver *driver, const struct reach *reach)
@@ -282,6 +284,7 @@ static void share_participants(struct driver *driver)
     for (size_t i = 0; i < count; i++)
         leading += nodes[i].live && !nodes[i].self && nodes[i].shards > 0;
     participants_share(driver, leading);
+    passing_look(driver);
 }
 
 void driver_turn(struct driver *driver)

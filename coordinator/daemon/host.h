@@ -26,12 +26,13 @@ void driver_destroy(struct driver *driver);
 /* Gives it its journal, borrowed. It is made after the driver, since the callbacks below are part
  * of its configuration; the outbox is the driver's own, made when the journal's id is known. */
 void driver_attach(struct driver *driver, struct journal *journal);
-/* Whose budget of bytes is told of; borrowed. */
-void driver_attach_server(struct driver *driver, const struct http_server *server);
+/* Whose budget of bytes is told of, and whose streams end with a key; borrowed. */
+void driver_attach_server(struct driver *driver, const struct http_server *server, struct api *api);
 /* librdkafka's, names and values in turn; they outlive the driver. NULL: none. */
 void driver_attach_kafka(struct driver *driver, const char *const *properties);
-/* For calls to participants with https URLs; it outlives the driver. */
-void driver_attach_tls(struct driver *driver, struct http_tls *tls);
+/* For calls to participants with https URLs, and to other nodes; they outlive the driver. */
+void driver_attach_tls(struct driver *driver, struct http_tls *participants,
+                       struct http_tls *nodes);
 /* Whom it may call; it outlives the driver. Without it: anybody. */
 void driver_attach_reach(struct driver *driver, const struct reach *reach);
 /* The callbacks of the journal; arg is the driver. */

@@ -169,12 +169,21 @@ void keys_load(struct driver *driver, const struct journal_entry *entry)
              NULL);
 }
 
+static void revoked(struct driver *driver, uint32_t at)
+{
+    char who[API_WHO_MAX];
+    (void)snprintf(who, sizeof who, API_WHO_KEY "%.48s", driver->keys[at]->name);
+    take_out(driver, at);
+    if (driver->api != NULL)
+        api_identity_ended(driver->api, who);
+}
+
 /* Whoever is in memory and not in the journal any more was revoked. */
 void keys_loaded(struct driver *driver)
 {
     for (uint32_t i = driver->keys_count; i-- > 0;)
         if (driver->keys[i]->round != driver->registry_round)
-            take_out(driver, i);
+            revoked(driver, i);
 }
 
 void keys_finish(struct driver *driver)

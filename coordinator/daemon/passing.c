@@ -59,6 +59,19 @@ static void forget_left(struct driver *driver)
     }
 }
 
+void passing_look(struct driver *driver)
+{
+    for (struct passing_peer *peer = driver->peers; peer != NULL; peer = peer->next) {
+        const struct journal_node *node = node_with(driver, span_of(peer->key));
+        if (peer->http == NULL || (node != NULL && node->live))
+            continue;
+        struct http_peer *http = peer->http;
+        peer->http = NULL;
+        http_peer_destroy(http); /* who waited is answered from inside, and may ask again */
+    }
+    forget_left(driver);
+}
+
 static bool read_hex(const char *text, uint8_t ret_bytes[NODE_KEY_BYTES])
 {
     if (strlen(text) != (size_t)2 * NODE_KEY_BYTES)
@@ -184,7 +197,7 @@ static int connect_to(struct driver *driver, struct passing_peer *peer)
                                       .connections_max = CONNECTIONS_MAX,
                                       .connect_timeout_us = CONNECT_TIMEOUT_US,
                                       .limits = HTTP_LIMITS_DEFAULT,
-                                      .tls = driver->tls};
+                                      .tls = driver->tls_nodes};
     config.limits.body_bytes_max = ANSWER_BYTES_MAX;
     int error = http_peer_create(driver->http, &config, &peer->http);
     return error == TROTH_ERROR_CONFIG ? TROTH_ERROR_UNAVAILABLE : error;

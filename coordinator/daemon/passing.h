@@ -14,6 +14,9 @@ int passing_send(void *ctx, const struct api_node *node, const struct http_reque
                  struct http_call **ret_call);
 bool passing_mac(void *ctx, struct troth_span node, struct troth_span text,
                  char ret_mac[NODE_MAC_TEXT_LEN + 1]);
+/* Once in a while: what waits for a node that is not believed to live any more ends, since somebody
+ * else takes its shards: who asked may ask again. */
+void passing_look(struct driver *driver);
 /* Whom it would have called hears nothing more: what is under way is answered. */
 void passing_finish(struct driver *driver);
 

@@ -91,7 +91,9 @@ struct driver {
     struct event_base *base;
     struct http_loop *http;
     const struct http_server *server; /* NULL: none yet */
+    struct api *api;                  /* likewise */
     struct http_tls *tls;             /* of calls to participants; NULL: https is not served */
+    struct http_tls *tls_nodes;       /* of calls to other nodes */
     const struct reach *reach;        /* whom they may go to; NULL: anybody */
     const struct config *config;
     struct journal *journal;

@@ -28,6 +28,13 @@ static void on_said_client(void *arg, bool is_trouble, const char *text)
              NULL);
 }
 
+static void on_said_nodes(void *arg, bool is_trouble, const char *text)
+{
+    (void)arg;
+    log_line(is_trouble ? LOG_WARN : LOG_INFO, "tls", "of", "calls to other nodes", "said", text,
+             NULL);
+}
+
 static enum http_tls_clients clients_of(const struct config *config)
 {
     if (strcmp(config->tls_clients, "required") == 0)
@@ -51,6 +58,21 @@ static int create_server(struct event_base *base, const struct config *config, s
     return http_tls_create(base, &server, why, &tls->server);
 }
 
+/* A node shows others what it shows its clients. */
+static int create_nodes(struct event_base *base, const struct config *config, struct buffer *why,
+                        struct tls *tls)
+{
+    const char *ca = config->node_tls_ca[0] != '\0' ? config->node_tls_ca : config->tls_client_ca;
+    const struct http_tls_config nodes = {
+        .certificate = file_or_none(config->tls_certificate),
+        .key = file_or_none(config->tls_key),
+        .ca = file_or_none(ca),
+        .allows_1_2 = strcmp(config->tls_min, "1.2") == 0,
+        .said = on_said_nodes,
+    };
+    return http_tls_create(base, &nodes, why, &tls->nodes);
+}
+
 int tls_create(struct event_base *base, const struct config *config, struct buffer *why,
                struct tls *ret_tls)
 {
@@ -64,6 +86,8 @@ int tls_create(struct event_base *base, const struct config *config, struct buff
     int error = http_tls_create(base, &client, why, &ret_tls->client);
     if (error == 0 && config->tls_certificate[0] != '\0')
         error = create_server(base, config, why, ret_tls);
+    if (error == 0)
+        error = create_nodes(base, config, why, ret_tls);
     bool is_exposed = !config_is_loopback(config);
     if (error == 0 && is_exposed && (ret_tls->server == NULL || !config_authenticates(config)))
         log_line(LOG_WARN,
@@ -78,6 +102,7 @@ void tls_destroy(struct tls *tls)
 {
     http_tls_destroy(tls->server);
     http_tls_destroy(tls->client);
+    http_tls_destroy(tls->nodes);
 }
 
 void tls_reload(struct tls *tls)
@@ -85,6 +110,7 @@ void tls_reload(struct tls *tls)
     if (tls->server != NULL)
         http_tls_reload(tls->server);
     http_tls_reload(tls->client);
+    http_tls_reload(tls->nodes);
 }
 
 void tls_unshaken(void *arg, const char *client, const char *why)

@@ -1,4 +1,5 @@
-/* tls.h: trothd's certificates: those of its client API, and those for its calls to participants.
+/* tls.h: trothd's certificates: those of its client API, and those for its calls to participants
+ * and to other nodes.
  */
 #ifndef DAEMON_TLS_H
 #define DAEMON_TLS_H
@@ -11,6 +12,7 @@
 struct tls {
     struct http_tls *server; /* NULL: the client API speaks plain HTTP */
     struct http_tls *client;
+    struct http_tls *nodes; /* for what is passed on to other nodes */
 };
 
 /* TROTH_ERROR_CONFIG and a sentence in `why`: a file cannot be used. */

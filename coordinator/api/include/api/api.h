@@ -326,6 +326,10 @@ TROTH_MUST_CHECK int api_create(const struct api_host *host, struct api **ret_ap
 /* Takes NULL. Calls under way are answered by their host first. */
 void api_destroy(struct api *api);
 
+/* Another node has revoked that identity: who follows transactions under it is told no more. Not
+ * from inside a call of the host. */
+void api_identity_ended(struct api *api, const char *who);
+
 /* An http_handler: arg is the api. */
 void api_handle(void *arg, struct http_exchange *exchange);
 /* An http_problem: the server's own refusals as problem+json. */
