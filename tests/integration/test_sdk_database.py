@@ -36,7 +36,7 @@ class ParticipantDatabase(TrothTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.system = System(bank_options={"slots": 16}).start()
+        cls.system = System(bank_options={"slots": 16}, line_wait_max="0s").start()
         cls.trothd, cls.postgres = cls.system.trothd, cls.system.postgres
         # bank_a once more, with a proxy before its database.
         cls.database = TcpProxy(cls.postgres.port)

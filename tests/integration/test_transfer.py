@@ -31,7 +31,7 @@ class Transfers(TrothTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.system = System(kafka=True).start()
+        cls.system = System(kafka=True, publish_grace="30s").start()
         cls.trothd = cls.system.trothd
         for definition in (ONE_BRANCH, ONE_READER, ONLY_READERS):
             assert cls.trothd.apply(definition).status == 201
