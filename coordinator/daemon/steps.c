@@ -71,6 +71,7 @@ void steps_fill(const struct definition *definition, uint32_t index, struct txn_
     branch->timeout_us = step->timeout_us;
     branch->kind = kind_of(step->kind);
     branch->has_compensation = step->has_compensation;
+    branch->conditional = step->when.data != NULL;
     branch->compensate_needs = step->compensate_needs;
     branch->retry = retry_of(definition, step->retry);
     branch->compensate_retry = undoing_of(definition, step->compensate_retry);

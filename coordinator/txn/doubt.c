@@ -9,8 +9,10 @@
  * revoked, as behind a timeout: what it answers is the decision, as it was before. Of an
  * interactive one the members are not all known, so that it can only abort.
  *
- * A saga with a pivot that is done goes forward. Where a step is not done it cannot have committed,
- * and turns: that undoes what was done, and what a lost turn had undone is not undone twice.
+ * A saga with a pivot that is done, or with a step that is done behind it, goes forward. Where a
+ * step is not done (which one that may have been skipped does not prove by knowing nothing) it
+ * cannot have committed, and turns: that undoes what was done, and what a lost turn had undone is
+ * not undone twice.
  *
  * All else is not known by anybody: it is parked. An operator says what a branch came to, or gives
  * it up (aborted, by force), or asks again. */
@@ -117,25 +119,46 @@ static void judge_two_phase(struct step *step)
         park(step);
 }
 
-/* Before one of them: what its branches say of steps that are done is kept. */
-static void take_done(struct txn *txn)
+/* What its branches say of steps that are done is kept, and written: a later leader must not find
+ * what only makes sense behind it. A step behind the pivot says of that one, which has not acted,
+ * that it was skipped. */
+static void take_done(struct step *step)
 {
+    struct txn *txn = step->txn;
+    struct txn_branch *pivot = txn_pivot(txn);
     unask(txn, TXN_BRANCH_IDLE);
     for (uint64_t mask = FOUND(COMMITTED) & txn->in[TXN_BRANCH_IDLE]; mask != 0;) {
         struct txn_branch *branch = txn_take(txn, &mask);
-        txn->was_done |= txn_bit(txn, branch);
-        txn_branch_set(txn, branch, TXN_BRANCH_DONE);
+        txn_step_done(step, branch, branch->output);
     }
+    if (pivot == NULL || pivot->state != TXN_BRANCH_IDLE ||
+        (FOUND(COMMITTED) & txn_of_kind(txn, TXN_STEP_RETRIABLE)) == 0)
+        return;
+    txn_branch_set(txn, pivot, TXN_BRANCH_EXECUTING);
+    txn_branch_set(txn, pivot, TXN_BRANCH_SKIPPED);
+    txn_persist_step(step, pivot, RECORD_STEP_SKIPPED);
+}
+
+static uint64_t conditional(const struct txn *txn)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < txn->branches_count; i++)
+        if (txn->branches[i].conditional)
+            mask |= UINT64_C(1) << i;
+    return mask;
 }
 
 static void judge_saga(struct step *step)
 {
     struct txn *txn = step->txn;
     uint64_t pivot = txn_of_kind(txn, TXN_STEP_PIVOT);
-    if ((FOUND(COMMITTED) & pivot) != 0) {
-        take_done(txn);
+    uint64_t forward = pivot | txn_of_kind(txn, TXN_STEP_RETRIABLE);
+    uint64_t undone = FOUND(ABORTED) | FOUND(COMPENSATED) | FOUND(PREPARED);
+    undone |= FOUND(UNKNOWN) & ~conditional(txn);
+    if ((FOUND(COMMITTED) & forward) != 0) {
+        take_done(step);
         txn_run_begin(step);
-    } else if (FOUND(COMMITTED) == answered(txn)) {
+    } else if (undone == 0 || (FOUND(UNKNOWN) & pivot & conditional(txn)) != 0) {
         park(step);
     } else {
         unask(txn, TXN_BRANCH_IDLE); /* any of them may have run */
@@ -228,7 +251,8 @@ void txn_on_doubt_resumed(struct step *step)
         return;
     txn_note_moment(step, TXN_MOMENT_RESUMED);
     if (txn->protocol == TXN_PROTOCOL_SAGA) {
-        take_done(txn);
+        txn->deadline.us = 0; /* which turns nothing that he wants to stay */
+        take_done(step);
         txn_run_begin(step);
         return;
     }

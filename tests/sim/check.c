@@ -66,6 +66,8 @@ static void check_vote(struct world *world, const struct sim_txn *txn, const str
                  guard->hand_committed;
     else if (vote == VOTE_READ_ONLY)
         stands = guard->read_only == write->attempt;
+    if (txn->loss.lost) /* its branches may have done it before */
+        stands = stands || guard->committed != 0 || vote == VOTE_READ_ONLY || txn->loss.astray;
     if (!stands)
         world_fail(world, "invariant 2: txn %u #%u commits, branch %u voted %s, is prepared #%u",
                    index_of(world, txn), write->attempt, branch + 1, message_vote_name(vote),
@@ -76,7 +78,8 @@ static void check_key(struct world *world, const struct sim_txn *txn)
 {
     for (uint32_t t = 0; t < world->txns_count && !txn->plan.interactive; t++) {
         const struct sim_txn *other = &world->txns[t];
-        if (other != txn && other->client == txn->client && final_decision(other) == TXN_COMMIT)
+        if (other != txn && other->client == txn->client && !other->loss.lost && !txn->loss.lost &&
+            final_decision(other) == TXN_COMMIT)
             world_fail(world, "fault 9: one request committed twice, as txn %u and %u", t,
                        index_of(world, txn));
     }
@@ -146,6 +149,8 @@ void check_committed(struct world *world, const struct sim_txn *txn, uint32_t br
     const struct decision_row *row = &txn->decision[attempt];
     enum message_vote vote = VOTE_NONE;
     check_not_acknowledged(world, txn, branch, attempt);
+    if (executed && txn->loss.lost)
+        return; /* it was delegated to it, in rows that are gone */
     if (executed) {
         if (!txn->row || txn->attempt != attempt || txn->delegated != branch + 1 ||
             row->decision == TXN_ABORT)
@@ -153,6 +158,8 @@ void check_committed(struct world *world, const struct sim_txn *txn, uint32_t br
                        index_of(world, txn), branch + 1, attempt);
         return;
     }
+    if (loss_had_committed(txn, branch, attempt))
+        return;
     if (row->decision != TXN_COMMIT || !member_vote(row->members, branch + 1, &vote) ||
         vote != VOTE_YES)
         world_fail(world, "invariant 3: txn %u/%u commits #%u, which is decided %s",
@@ -164,6 +171,9 @@ void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t 
 {
     const struct decision_row *row = &txn->decision[attempt];
     enum message_vote vote = VOTE_NONE;
+    if (!txn->loss.astray && loss_had_committed(txn, branch, attempt))
+        world_fail(world, "invariant 3: txn %u/%u rolls back #%u, which had committed",
+                   index_of(world, txn), branch + 1, attempt);
     if (row->decision == TXN_COMMIT && member_vote(row->members, branch + 1, &vote) &&
         vote == VOTE_YES)
         world_fail(world, "invariant 3: txn %u/%u rolls back #%u, which has committed",
@@ -177,7 +187,9 @@ void check_rolled_back(struct world *world, const struct sim_txn *txn, uint32_t 
 void check_told(struct world *world, struct sim_txn *txn, enum txn_decision decision,
                 enum txn_outcome outcome)
 {
-    bool never = decision == TXN_ABORT && !txn->row && txn->epoch < world->shards[txn->shard].epoch;
+    bool gone = txn->loss.lost && (decision == txn->loss.final || txn->loss.astray);
+    bool never = gone || (decision == TXN_ABORT && !txn->row &&
+                          txn->epoch < world->shards[txn->shard].epoch);
     if (outcome != TXN_OUTCOME_NONE && txn->outbox_written[outcome] == 0 && !never)
         world_fail(world, "invariant 4: txn %u is told to be %s, which is not durable",
                    index_of(world, txn), txn_outcome_name(outcome));
@@ -195,7 +207,7 @@ void check_told(struct world *world, struct sim_txn *txn, enum txn_decision deci
 void check_accepted(struct world *world, struct sim_txn *txn)
 {
     txn->told_accepted = true;
-    if (!txn->row)
+    if (!txn->row && !loss_of(world, txn))
         world_fail(world, "invariant 4: txn %u is accepted, and nothing of it is durable",
                    index_of(world, txn));
 }
@@ -204,7 +216,7 @@ void check_accepted(struct world *world, struct sim_txn *txn)
 void check_nothing(struct world *world, struct sim_txn *txn)
 {
     txn->told_nothing = true;
-    if (txn->row)
+    if (txn->row && !txn->loss.lost)
         world_fail(world, "invariant 4: txn %u is said to have done nothing, and has a row",
                    index_of(world, txn));
 }
@@ -214,6 +226,8 @@ void check_list(struct world *world, const struct sim_txn *txn, uint32_t list,
                 enum txn_decision decision)
 {
     enum message_vote vote;
+    if (txn->loss.lost)
+        return;
     for (uint32_t b = 0; b < BRANCHES_MAX && decision == TXN_COMMIT; b++) {
         if ((list >> b & 1u) != 0 &&
             !member_vote(txn->decision[txn->attempt].members, b + 1, &vote))
@@ -245,7 +259,7 @@ void check_acknowledged(struct world *world, const struct sim_txn *txn, uint32_t
 /* Invariant 8; also of a step's own attempt, that an operator asked for. */
 void check_sent(struct world *world, const struct sim_txn *txn, uint32_t branch, uint32_t attempt)
 {
-    if (attempt > 1 && txn->attempt + txn->guard[branch].raised < attempt)
+    if (attempt > 1 && !txn->loss.lost && txn->attempt + txn->guard[branch].raised < attempt)
         world_fail(world, "invariant 8: txn %u/%u: a message of attempt %u before it began",
                    index_of(world, txn), branch + 1, attempt);
 }
@@ -323,6 +337,8 @@ static void drained_txn(struct world *world, const struct sim_txn *txn)
 {
     uint32_t t = index_of(world, txn);
     const struct live *live = world->nodes[leader_of(world, t)]->live[t];
+    if (loss_drained(world, txn))
+        return;
     for (uint32_t b = 0; b < txn->plan.branches && !is_saga(&txn->plan); b++)
         drained_branch(world, txn, b);
     if (is_saga(&txn->plan))
@@ -343,6 +359,9 @@ static void drained_txn(struct world *world, const struct sim_txn *txn)
 static void drained_client(struct world *world, uint32_t c)
 {
     const struct client *client = &world->clients[c];
+    for (uint32_t t = 0; t < world->txns_count; t++)
+        if (world->txns[t].client == c && loss_of(world, &world->txns[t]))
+            return; /* a key whose row is gone stands for a new transaction */
     if (!client->finished)
         world_fail(world, "client %u was never answered", c);
     if (client->heard == TXN_UNDECIDED)

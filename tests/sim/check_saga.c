@@ -114,6 +114,8 @@ void check_executed(struct world *world, const struct sim_txn *txn, uint32_t bra
 {
     const struct guard *guard = &txn->guard[branch];
     uint32_t t = index_of(world, txn);
+    if (txn->loss.lost)
+        return;
     if (guard->committed != 0 || guard->compensated)
         world_fail(world, "invariant 7: the action of txn %u/%u runs twice", t, branch + 1);
     if (guard->prepared != 0)
@@ -142,6 +144,8 @@ void check_compensated(struct world *world, const struct sim_txn *txn, uint32_t 
                        uint32_t attempt)
 {
     uint32_t t = index_of(world, txn);
+    if (txn->loss.lost)
+        return;
     if (txn->protocol != TXN_PROTOCOL_SAGA || txn->decision[txn->attempt].decision != TXN_ABORT ||
         txn->attempt + txn->guard[branch].raised != attempt)
         world_fail(world, "invariant 7: txn %u/%u is undone before the turn is durable", t,
@@ -178,6 +182,8 @@ void check_resolved(struct world *world, const struct sim_txn *txn, uint32_t num
     bool durable = number != 0 && txn->guard[number - 1].said != RECORD_STEP_TRYING;
     for (uint32_t b = 0; b < txn->plan.branches && number == 0; b++)
         durable = durable || txn->guard[b].forgotten;
+    if (number == 0 && loss_of(world, txn)) /* given up */
+        durable = final_decision(txn) == TXN_ABORT;
     if (!durable)
         world_fail(world, "invariant 4: txn %u/%u is told to be settled, which is not durable",
                    index_of(world, txn), number);
@@ -196,7 +202,7 @@ void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch
 {
     const struct guard *guard = &txn->guard[branch];
     uint32_t most = txn->plan.retry[branch].max_attempts;
-    if (most == 0 || txn->plan.kind[branch] == TXN_STEP_RETRIABLE)
+    if (most == 0 || txn->loss.lost || txn->plan.kind[branch] == TXN_STEP_RETRIABLE)
         return;
     for (uint32_t b = 0; b < txn->plan.branches; b++) /* behind a pivot that is done: no limit */
         if (txn->plan.kind[b] == TXN_STEP_PIVOT &&
@@ -210,7 +216,8 @@ void check_tries(struct world *world, const struct sim_txn *txn, uint32_t branch
 void check_undo_tries(struct world *world, const struct sim_txn *txn, uint32_t branch)
 {
     uint32_t most = txn->plan.retry[branch].max_attempts;
-    if (most != 0 && txn->guard[branch].undos > most * (1 + txn->guard[branch].resumes))
+    if (most != 0 && !txn->loss.lost &&
+        txn->guard[branch].undos > most * (1 + txn->guard[branch].resumes))
         world_fail(world, "fault 24: txn %u/%u was compensated %u times, %u are allowed",
                    index_of(world, txn), branch + 1, txn->guard[branch].undos, most);
 }
@@ -219,7 +226,8 @@ void check_undo_tries(struct world *world, const struct sim_txn *txn, uint32_t b
  * its abort [NOABORT]. */
 void check_saga_ended(struct world *world, const struct sim_txn *txn)
 {
-    if (txn->plan.mode != TXN_MODE_2PC_THEN_SAGA || txn->protocol != TXN_PROTOCOL_SAGA)
+    if (txn->loss.lost || txn->plan.mode != TXN_MODE_2PC_THEN_SAGA ||
+        txn->protocol != TXN_PROTOCOL_SAGA)
         return;
     for (uint32_t b = 0; b < txn->plan.branches; b++) {
         if (txn->plan.kind[b] != TXN_STEP_RETRIABLE && !txn->guard[b].forgotten &&

@@ -99,8 +99,9 @@ void clients_plan(struct world *world)
         client->plan.changes = client->plan.interactive && world_random(world, 3) == 0;
         client->plan.careless = !client->plan.interactive && world_random(world, 4) == 0;
         if (!client->plan.interactive && world_random(world, 2) == 0)
-            client->plan.mode =
-                world_random(world, 2) == 0 ? TXN_MODE_SAGA : TXN_MODE_2PC_THEN_SAGA;
+            client->plan.mode = world_random(world, 2) == 0 || world->loses
+                                    ? TXN_MODE_SAGA
+                                    : TXN_MODE_2PC_THEN_SAGA; /* doubtful, it is parked */
         if (is_saga(&client->plan))
             plan_steps(world, &client->plan);
         else

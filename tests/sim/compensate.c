@@ -54,9 +54,13 @@ void participant_status(struct world *world, const struct sim_event *event)
     const struct guard *guard = guard_of(world, event);
     struct result result = {.result = RESULT_DONE, .state = BRANCH_IS_UNKNOWN};
     result.output = (struct troth_span){"{}", 2}; /* which is no output */
-    if (guard->committed != 0) {
+    if (guard->compensated) {
+        result.state = BRANCH_IS_COMPENSATED;
+    } else if (guard->committed != 0) {
         result.state = BRANCH_IS_COMMITTED;
         result.output = (struct troth_span){"{\"n\":1}", 7};
+    } else if (guard->prepared >= event->attempt) {
+        result.state = BRANCH_IS_PREPARED;
     } else if (guard->tombstone >= event->attempt) {
         result.state = BRANCH_IS_ABORTED;
     }

@@ -213,6 +213,8 @@ void journal_apply(struct world *world, struct batch *batch)
 {
     uint32_t epoch = world->shards[world->nodes[batch->node]->shard].epoch;
     bool led = batch->epoch == epoch || world->mutation == MUTATE_NO_EPOCH_CHECK;
+    if (world->nodes[batch->node]->timeline != world->timeline)
+        led = led && world->mutation == MUTATE_TIMELINE;
     if (led)
         check_epoch(world, batch);
     for (uint32_t i = 0; i < batch->count; i++)
@@ -260,6 +262,8 @@ enum txn_answer journal_answer(const struct world *world, const struct sim_txn *
         *ret_certain = answer != TXN_ANSWER_UNDECIDED;
         return answer;
     }
+    if (loss_of(world, txn) && world->mutation != MUTATE_ABSENCE)
+        return TXN_ANSWER_UNKNOWN;
     if (txn->epoch < world->shards[txn->shard].epoch)
         return TXN_ANSWER_ABORTED; /* no row of any kind and an older epoch: for ever */
     *ret_certain = false;

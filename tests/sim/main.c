@@ -20,7 +20,7 @@ struct tally {
     uint64_t histories, steps, txns, committed, aborted, restarts, attempts, delegated;
     uint64_t sagas, compensated, fell_back;
     uint64_t calm, longest_us;
-    uint64_t handovers, passed, shared;
+    uint64_t handovers, passed, shared, losses, lost;
 };
 
 static struct txn_effects effects;
@@ -66,6 +66,9 @@ static bool run(const struct options *options, uint64_t seed, enum mutation muta
     tally->calm += world->calm;
     tally->handovers += world->handovers;
     tally->passed += world->passed;
+    tally->losses += world->losses;
+    for (uint32_t t = 0; t < world->txns_count; t++)
+        tally->lost += world->txns[t].loss.lost;
     tally->shared += world->shards_count > 1;
     if (world->longest_us > tally->longest_us)
         tally->longest_us = world->longest_us;
@@ -119,7 +122,8 @@ static void report_pairs(void)
 
 static void report(const struct tally *tally)
 {
-    report_pairs();
+    if (tally->histories > 1)
+        report_pairs();
     printf("%llu histories, %llu events, %llu transactions: %llu committed, %llu aborted, %llu "
            "with further attempts, %llu delegated; %llu sagas, %llu fell back, %llu compensated; "
            "%llu takeovers\n",
@@ -129,9 +133,11 @@ static void report(const struct tally *tally)
            (unsigned long long)tally->delegated, (unsigned long long)tally->sagas,
            (unsigned long long)tally->fell_back, (unsigned long long)tally->compensated,
            (unsigned long long)tally->restarts);
-    printf("%llu histories of several shards, %llu handovers, %llu requests passed on\n",
+    printf("%llu histories of several shards, %llu handovers, %llu requests passed on; "
+           "%llu journals went back, and %llu transactions with them\n",
            (unsigned long long)tally->shared, (unsigned long long)tally->handovers,
-           (unsigned long long)tally->passed);
+           (unsigned long long)tally->passed, (unsigned long long)tally->losses,
+           (unsigned long long)tally->lost);
     printf("%llu histories in which nothing goes wrong: the longest commit took %llu ms\n",
            (unsigned long long)tally->calm, (unsigned long long)tally->longest_us / 1000);
 }

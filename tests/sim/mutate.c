@@ -73,6 +73,9 @@ static const char *const names[MUTATE_COUNT] = {
     [MUTATE_GIVEN_BACK_EARLY] = "given-back-early",
     [MUTATE_PASSED_IS_NOTHING] = "passed-is-nothing",
     [MUTATE_KEY_ANYWHERE] = "key-anywhere",
+    [MUTATE_LOST_TAIL] = "lost-tail",
+    [MUTATE_ABSENCE] = "absence",
+    [MUTATE_TIMELINE] = "timeline",
 };
 
 const char *mutation_name(enum mutation mutation)

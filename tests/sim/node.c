@@ -193,7 +193,7 @@ static void on_publish(struct world *world, uint32_t node, uint32_t txn, enum tx
 
 void node_publish(struct world *world, uint32_t node, uint32_t txn, enum txn_outcome outcome)
 {
-    if (world->txns[txn].outbox_written[outcome] == 0)
+    if (world->txns[txn].outbox_written[outcome] == 0 && !world->txns[txn].loss.lost)
         world_fail(world, "invariant 4: txn %u is published as %s without a row", txn,
                    txn_outcome_name(outcome));
     struct sim_txn *rows = &world->txns[txn];
@@ -477,6 +477,7 @@ static void load(struct world *world, uint32_t node, uint32_t index)
     journal_image(txn, &image);
     if (world->mutation == MUTATE_HANDED_BEFORE && image.handed != 0)
         image.handed = world->nodes[node]->epoch - 1;
+    image.doubtful = loss_of(world, txn) && world->mutation != MUTATE_LOST_TAIL;
     image.origin = txn->origin;
     if (txn->steps[0] != '\0') {
         char *steps = world_alloc(world, sizeof(txn->steps) + 3);
@@ -511,8 +512,11 @@ void node_takeover(struct world *world, uint32_t shard, uint32_t process)
     sim_slots_start(world, host);
     taken->leader = node;
     if (taken->epoch == 0 || world->mutation != MUTATE_SAME_EPOCH)
-        taken->epoch++;
+        taken->epoch = (taken->seen > taken->epoch ? taken->seen : taken->epoch) + 1;
+    if (taken->seen < taken->epoch)
+        taken->seen = taken->epoch;
     host->alive = true;
+    host->timeline = world->timeline;
     host->shard = shard;
     host->process = process;
     host->found = world->txns_count;

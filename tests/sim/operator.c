@@ -187,12 +187,14 @@ void operator_on_settle(struct world *world, const struct sim_event *event)
 void operator_on_retry(struct world *world, const struct sim_event *event)
 {
     (void)event;
+    loss_operators(world);
     for (uint32_t t = 0; t < world->txns_count; t++) {
         const struct node *host = world->nodes[leader_of(world, t)];
         const struct live *live = host->alive ? host->live[t] : NULL;
         if (live != NULL && world->settles && insist(world, t, &live->txn))
             continue;
-        if (live == NULL || (live->txn.in[TXN_BRANCH_PARKED] | live->txn.owed_parked) == 0)
+        if (live == NULL || live->txn.state == TXN_DOUBTFUL ||
+            (live->txn.in[TXN_BRANCH_PARKED] | live->txn.owed_parked) == 0)
             continue;
         for (uint32_t i = 0; i < live->txn.branches_count; i++)
             if (live->branches[i].state == TXN_BRANCH_PARKED)

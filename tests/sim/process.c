@@ -107,8 +107,9 @@ void process_on_takeover(struct world *world, const struct sim_event *event)
     uint32_t shard = event->shard, process = event->process;
     if (event->what == 1)
         world->shards[shard].takeover_planned = false;
-    if (world->nodes_count == NODES_MAX)
-        return;
+    if (world->nodes_count == NODES_MAX ||
+        (event->what == 0 && world->now_us > 0 && !process_may_end(world)))
+        return;               /* room for those that must */
     if (process >= PROCESSES) /* whoever is quickest, one that was restarted among them */
         process = (uint32_t)world_random(world, PROCESSES);
     if (world->now_us > 0 && event->what == 0 && world->nodes_count > shard)
@@ -290,17 +291,17 @@ void process_on_passed(struct world *world, const struct sim_event *event)
     if (!world->processes[event->node].alive)
         return;
     answer.what = world->mutation == MUTATE_PASSED_IS_NOTHING ? ANSWER_NOTHING : ANSWER_UNKNOWN;
-    world_carry(world, answer);
+    world_push(world, answer, world_delay(world));
 }
 
 /* Its shard is on the move: nothing was done, where it would begin something. */
 static void changing(struct world *world, const struct sim_event *event)
 {
-    if (event->what == REQUEST_SUBMIT || event->what == REQUEST_OPEN)
-        world_carry(world, (struct sim_event){.kind = EV_REQUEST_ANSWER,
-                                              .client = event->client,
-                                              .txn = TXNS_MAX,
-                                              .what = ANSWER_NOTHING});
+    struct sim_event answer = {.kind = EV_REQUEST_ANSWER, .client = event->client, .txn = TXNS_MAX};
+    if (event->what != REQUEST_SUBMIT && event->what != REQUEST_OPEN)
+        return;
+    answer.what = ANSWER_NOTHING;
+    world_push(world, answer, world_delay(world)); /* one answer to a request, and no other */
 }
 
 void process_on_request(struct world *world, const struct sim_event *event)

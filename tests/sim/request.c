@@ -44,6 +44,7 @@ void node_branch_define(struct txn_branch *branch, const struct plan *plan, uint
     branch->kind = plan->kind[i];
     branch->after = plan->after[i];
     branch->has_compensation = plan->has_compensation[i];
+    branch->conditional = plan->mood[i] == MOOD_SKIP;
     branch->compensate_needs = plan->needs_output[i] ? UINT64_C(1) << i : 0;
     branch->retry = plan->retry[i];
     branch->compensate_retry = plan->retry[i];
@@ -96,6 +97,8 @@ static void tell_from_journal(struct world *world, uint32_t node, uint32_t txn)
 {
     const struct sim_txn *rows = &world->txns[txn];
     enum txn_decision final = final_decision(rows);
+    if (!rows->row && loss_of(world, rows) && world->mutation != MUTATE_ABSENCE)
+        return; /* not known */
     if (final == TXN_UNDECIDED && !rows->row && rows->epoch < world->shards[rows->shard].epoch)
         final = TXN_ABORT;
     if (is_saga(&rows->plan) && rows->row && rows->outcome == TXN_OUTCOME_NONE)
@@ -150,7 +153,8 @@ static void on_get(struct world *world, const struct sim_event *event)
         client_tell_outcome(world, event->node, event->txn, live->txn.decision, live->txn.outcome);
     } else if (live == NULL && txn->row) {
         tell_from_journal(world, event->node, event->txn);
-    } else if (live == NULL && txn->epoch < world->nodes[event->node]->epoch) {
+    } else if (live == NULL && txn->epoch < world->nodes[event->node]->epoch &&
+               !loss_of(world, txn)) {
         if (txn->told_accepted)
             world_fail(world, "invariant 4: txn %u was accepted, and now it never was", event->txn);
         client_tell(world, event->node, event->txn, ANSWER_GONE, 0, TXN_UNDECIDED);
@@ -163,7 +167,7 @@ static void on_enlist(struct world *world, const struct sim_event *event)
     if (world->nodes[event->node]->live[event->txn] == NULL) { /* as an inquiry would be answered */
         bool certain;
         enum txn_answer said = journal_answer(world, txn, event->branch + 1, 1, &certain);
-        if (said != TXN_ANSWER_UNDECIDED)
+        if (said == TXN_ANSWER_ABORTED || said == TXN_ANSWER_COMMITTED)
             client_tell(world, event->node, event->txn,
                         said == TXN_ANSWER_ABORTED ? ANSWER_REFUSED : ANSWER_ENLISTED,
                         event->branch, TXN_UNDECIDED);

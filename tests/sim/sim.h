@@ -108,6 +108,9 @@ enum mutation {
     MUTATE_GIVEN_BACK_EARLY,  /* a shard is given back before all is written */
     MUTATE_PASSED_IS_NOTHING, /* who has passed a request on says that nothing was done */
     MUTATE_KEY_ANYWHERE,      /* whoever gets a keyed request begins it in a shard of its own */
+    MUTATE_LOST_TAIL, /* what a row from before a loss does not say was not decided [LOSTTAIL] */
+    MUTATE_ABSENCE,   /* behind a loss no row is "aborted", as ever [ABSENCE] */
+    MUTATE_TIMELINE,  /* who was of the timeline before writes on under its epoch [TIMELINE] */
     MUTATE_COUNT
 };
 
@@ -143,6 +146,8 @@ enum sim_event_kind {
     EV_TAKEOVER,  /* of a shard, by a process */
     EV_HANDOVER,  /* a shard is to be given away */
     EV_LEAVES,    /* can it be by now? */
+    EV_LAG,       /* the journal's standby follows no more */
+    EV_LOSS,      /* and is promoted */
     EV_PASSED,    /* the first process hears nothing of what it has passed on */
     EV_CRASH_PARTICIPANT,
     EV_PARTICIPANT_UP,
@@ -269,13 +274,7 @@ struct guard {
     bool forgotten;
 };
 
-struct decision_row {
-    enum txn_decision decision;
-    uint32_t epoch;
-    const char *members;
-    const char *failure;
-    uint32_t delegated;
-};
+#include "rows.h"
 
 struct sim_txn { /* one gtid: rows, branches, and what was told about it */
     troth_gtid gtid;
@@ -284,24 +283,13 @@ struct sim_txn { /* one gtid: rows, branches, and what was told about it */
     struct plan plan;
     struct txn_origin origin;
     struct guard guard[BRANCHES_MAX];
-    /* the journal's rows */
-    bool row, ended;
-    uint32_t attempt;
-    enum txn_protocol protocol;
-    uint32_t delegated;
-    uint32_t handed;
-    bool handed_closed;
-    const char *members;
-    char steps[STEPS_TEXT_MAX]; /* its STEP records, a comma behind each */
-    struct {
-        uint64_t seq;
-        uint32_t at, len;
-    } step_places[STEP_RECORDS_MAX];
-    uint32_t step_places_count;
-    struct decision_row decision[ATTEMPTS_MAX];
-    enum txn_outcome outcome;
-    bool outbox[TXN_OUTCOME_COUNT]; /* waiting */
-    uint32_t outbox_written[TXN_OUTCOME_COUNT];
+    union { /* the journal's rows */
+        struct {
+            ROWS_OF_A_TXN
+        };
+        struct rows rows;
+    };
+    struct loss loss;
     uint32_t kafka[TXN_OUTCOME_COUNT];
     uint32_t kafka_order[TXN_OUTCOME_COUNT], kafka_count; /* which came first */
     uint64_t kafka_until_us;                              /* what is sent later arrives later */
@@ -373,6 +361,8 @@ struct process {
 
 struct shard {
     uint32_t epoch;  /* in the journal */
+    uint32_t seen;   /* the highest that ever was */
+    uint32_t lost;   /* of this epoch and below rows may be missing; 0: none */
     uint32_t leader; /* newest leadership */
     bool takeover_planned;
 };
@@ -382,7 +372,7 @@ enum leaving { STAYS, LEAVES_SOON, LEAVES_NOW };
 struct node {
     bool alive;
     uint32_t shard, process;
-    uint32_t epoch;
+    uint32_t epoch, timeline;
     enum leaving leaving;    /* its shard is handed over: nothing new is accepted */
     uint64_t leaves_at_us;   /* at the latest */
     uint64_t lease_until_us; /* 0: it is renewed */
@@ -432,7 +422,10 @@ struct world {
     uint32_t shards_count;                              /* used: one in half of the histories */
     struct shard shards[SHARDS];
     struct process processes[PROCESSES];
-    uint64_t handovers, passed; /* what was reached */
+    bool loses;                         /* its journal goes back, once */
+    uint32_t timeline;                  /* of the journal */
+    struct lagging *behind;             /* what its standby has */
+    uint64_t handovers, passed, losses; /* what was reached */
     uint32_t nodes_count;
     struct node *nodes[NODES_MAX];
     uint32_t txns_count;

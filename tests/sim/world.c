@@ -184,6 +184,8 @@ static const handler handlers[EV_COUNT] = {
     [EV_HANDOVER] = process_on_handover,
     [EV_LEAVES] = process_on_leaves,
     [EV_PASSED] = process_on_passed,
+    [EV_LAG] = loss_on_lag,
+    [EV_LOSS] = loss_on_loss,
     [EV_CRASH_PARTICIPANT] = participant_on_crash,
     [EV_PARTICIPANT_UP] = on_participant_up,
     [EV_CLIENT] = client_on_timer,
@@ -226,6 +228,8 @@ static bool in_node(enum sim_event_kind kind)
     case EV_TAKEOVER:
     case EV_HANDOVER:
     case EV_PASSED:
+    case EV_LAG:
+    case EV_LOSS:
     case EV_ASKED:
     case EV_REQUEST:
     case EV_STOP_NODE:
@@ -287,7 +291,7 @@ static void weather(struct world *world)
         crash.id = (uint32_t)world_random(world, PARTICIPANTS);
         world_push(world, crash, world_random(world, FAULTS_UNTIL_US));
     }
-    if (world_random(world, 10) == 0) {
+    if (world_random(world, 10) == 0 && !world->loses) {
         for (uint32_t i = 0; i < 200; i++)
             world_push(world, (struct sim_event){.kind = EV_BY_HAND},
                        world_random(world, FAULTS_UNTIL_US));
@@ -354,6 +358,7 @@ void world_run(struct world *world)
     world->slots = BRANCHES_MAX; /* of each participant: a transaction may need them all */
     rows_choose(world);
     world->shards_count = 1 + (uint32_t)world_random(world, SHARDS);
+    loss_plan(world);
     if (!world->calm)
         weather(world);
     moves(world);

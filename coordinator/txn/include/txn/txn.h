@@ -31,8 +31,8 @@
  *
  * What a host of sagas must know, in one place:
  *
- * - It sets origin->mode, and in every branch kind, after, needs, has_compensation, retry,
- *   compensate_retry, compensate_needs, timeout_us: before txn_init(), and again between
+ * - It sets origin->mode, and in every branch kind, after, needs, has_compensation, conditional,
+ * retry, compensate_retry, compensate_needs, timeout_us: before txn_init(), and again between
  *   txn_recover() and the RECOVERED step (the journal holds none of them). The protocol is the
  *   core's: txn_init sets it from the mode, txn_recover from the image.
  * - A saga's BEGIN is always forced: nothing is sent before it is durable. TXN_REPLY_ACCEPTED comes
@@ -193,6 +193,7 @@ struct txn_branch {
     enum txn_step_kind kind;
     uint64_t after; /* bit i: starts when branches[i] is done or skipped */
     bool has_compensation;
+    bool conditional;          /* it has a `when`, so that it may have been skipped */
     uint64_t compensate_needs; /* bit i: the compensation's input names the output of branches[i] */
     struct txn_retry retry, compensate_retry;
     /* From here on the core's own. */
