@@ -13,9 +13,9 @@ start_from_files() {
         quietly "$home/$name.migrate.log" "$troth_postgres" --migrate --database "$(database "$name")"
         quietly "$home/$name.check.log" "$troth_postgres" --check --database "$(database "$name")" "$no_code/$name.json"
         launch_program "$name" "$troth_postgres" --listen 127.0.0.1:0 --database "$(database "$name")" \
-            --coordinator "$TROTH_URL" "$TROTH_ROOT/$no_code/$name.json"
+            --coordinator "$TROTH_URL" --token_file "$(make_token "$name")" "$TROTH_ROOT/$no_code/$name.json"
         await_program "$name"
-        quietly "$home/$name.register.log" "$trothctl" participant add "$name" "http://$address/" --binding batch
+        register "$name" --token-file "$name.token"
         line "$(printf '%-13s' "$name") http://$address/  troth-postgres with $no_code/$name.json"
     done
     for name in purchase preorder; do

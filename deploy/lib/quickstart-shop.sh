@@ -24,7 +24,7 @@ start_shop() {
     done
     for name in "${SHOP[@]}"; do
         await_program "$name"
-        quietly "$home/$name.register.log" "$trothctl" participant add "$name" "http://$address/" --binding batch
+        register "$name"
         line "$(printf '%-13s' "$name") http://$address/  process $(cut -d' ' -f1 "$home/$name.process")"
     done
     for name in upgrade_subscription order_checkout; do
