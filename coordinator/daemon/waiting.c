@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <api/refusal.h>
+#include <base/crash.h>
 #include <base/now.h>
 #include <event2/event.h>
 #include <txn/txn.h>
@@ -203,7 +204,7 @@ static void answer_without(struct entry *entry, struct waiter **at, enum api_why
         answer_one(entry, at);
         return;
     }
-    if (txn_told(&entry->txn) == TXN_TOLD_NOTHING)
+    if (txn_told(&entry->txn) == TXN_TOLD_NOTHING || RULE_IS_OFF("told"))
         api_refuse_unavailable(&problem, why);
     else if ((*at)->resolves)
         api_refuse_unknown_word(&problem, &entry->origin.gtid, why);

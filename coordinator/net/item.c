@@ -206,6 +206,8 @@ void channel_deliver_failed(struct channel *channel)
     while ((item = TAILQ_FIRST(&channel->failed)) != NULL) {
         TAILQ_REMOVE(&channel->failed, item, link);
         struct result result = channel_item_result(item, RESULT_UNKNOWN);
+        if (RULE_IS_OFF("unknown") && result.op != OP_PREPARE)
+            result.result = RESULT_DONE;
         result.reason = (struct troth_span){item->reason, strlen(item->reason)};
         result.said = item->said;
         channel_contact_counted(channel, RESULT_UNKNOWN, item->was_sent);

@@ -31,6 +31,7 @@ struct shared {
         state; /* enum state: the test arms and lets go on, the process says that it is there */
     uint32_t passes; /* to let through before it stops */
     char armed[NAME_BYTES];
+    char off[NAME_BYTES]; /* the rule that is switched off; "": none */
     uint32_t count;
     uint32_t pid; /* of who has written the list below last */
     struct {
@@ -142,4 +143,9 @@ void crash_point_reached(const struct crash_point *point, unsigned kind)
         }
         (void)nanosleep(&wait, NULL); /* a signal that cuts it short does no harm */
     }
+}
+
+bool crash_rule_is_off(const char *rule)
+{
+    return shared != NULL && strncmp(shared->off, rule, sizeof shared->off) == 0;
 }

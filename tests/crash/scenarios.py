@@ -241,10 +241,9 @@ def a_restart_of_the_journal(scene):
 
 def a_pause_past_the_lease(scene):
     node = scene.world.nodes[0]
-    lease = float(scene.world.options["lease"].rstrip("s"))
     if node.running():
         node.pause()
-        time.sleep(lease * 1.2)  # the lease's own time: there is no other condition
+        time.sleep(scene.world.lease_seconds * 1.2)  # the lease's own time: there is no other condition
         node.resume()
     scene.asker.start("transfer", transfer(scene))
 

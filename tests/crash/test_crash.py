@@ -37,10 +37,12 @@ VICTIMS = ("node", "participant", "database", "journal") if NODES == 1 else ("no
 REACH_SECONDS_MAX = 15
 BEHIND_SECONDS_MAX = 3  # what comes when the answer is there: the end, what Kafka has confirmed
 UP_SECONDS_MAX = 60
-# Of `trothd migrate`: test_a_migration_that_is_killed. And what is noted as open since a sweep has overtaken its first
-# row, which takes a journal that stands for two seconds at the right moment.
-ELSEWHERE = {f"journal.{word}" for word in ("migrate", "migrated", "write.open_put", "sent.open_put", "wrote.open_put",
-                                             "told.open_put")}
+TRIES_MAX = 4
+# Of `trothd migrate`: test_a_migration_that_is_killed. Of a journal that went back, which nothing here does to it. And
+# what is noted as open since a sweep has overtaken its first row, which takes a journal that stands for two seconds at
+# the right moment.
+ELSEWHERE = {f"journal.{word}" for word in ("migrate", "migrated", "lost.raise", "lost.raised", "write.open_put",
+                                             "sent.open_put", "wrote.open_put", "told.open_put")}
 
 
 class Scene:
@@ -127,8 +129,7 @@ class Crash(TrothTest):
     # --- which scenario passes which point
 
     def count(self, scenarios):
-        """{(process, point): (a scenario that passes it, where)}, the first one: of the nodes and of the participants
-        one for each point."""
+        """{(node or participant, point): [(scenario, where)]}: those that pass it, first who does so most often."""
         found = {}
         for scenario in scenarios:
             before = {name: points.passed() for name, points in self.points.items()}
@@ -138,9 +139,11 @@ class Crash(TrothTest):
             self.settle()
             for name, points in self.points.items():
                 for point, passed in points.passed().items():
-                    if passed > before[name].get(point, 0):
-                        found.setdefault((self.kind(name), point), (scenario, self.place(name)))
-        return found
+                    more = passed - before[name].get(point, 0)
+                    if more > 0:
+                        found.setdefault((self.kind(name), point), []).append((more, scenario, self.place(name)))
+        return {point: [(scenario, place) for _, scenario, place in sorted(these, key=lambda one: -one[0])]
+                for point, these in found.items()}
 
     def kind(self, name):
         return "node" if name in self.world.names else "participant"
@@ -209,21 +212,19 @@ class Crash(TrothTest):
         return held is not None
 
     def settle(self):
-        """All run, and nothing is under way. The participants ask the first node: it leads."""
+        """All run, and nothing is under way."""
         for process in self.world.processes:
             up(self.world, process)
-        if self.world.leader() is not self.world.nodes[0]:
-            self.world.lead_alone()
-            for node in self.world.nodes[1:]:
-                up(self.world, node)
         self.world.drained()
 
-    def at(self, scenario, place, point, victim):
-        with self.subTest(point=point, of=place, victim=victim, scenario=scenario.__name__):
-            for _ in range(3):  # how rows share writes differs between runs
+    def at(self, candidates, point, victim):
+        """What came by once may not always: how rows share writes differs between runs, and some points are passed
+        only when somebody is late. Then another try, with another scenario."""
+        with self.subTest(point=point, victim=victim):
+            for scenario, place in (candidates * TRIES_MAX)[:TRIES_MAX]:
                 if self.run_once(scenario, place, point, victim):
                     return
-            self.fail(f"{scenario.__name__} did not come by {point}")
+            self.fail(f"nothing comes by {point} any more: {[(one.__name__, place) for one, place in candidates]}")
 
     # --- the tests
 
@@ -250,7 +251,7 @@ class Crash(TrothTest):
         for place, victim in chosen:
             if SECONDS and time.monotonic() - began > SECONDS:
                 break
-            self.at(*found[place], place[1], victim)
+            self.at(found[place], place[1], victim)
             done += 1
         print(f"{done} of {len(chosen)} pairs of point and victim, {len(found)} of {len(self.listed())} points known, "
               f"{counted:.0f} s to count, {time.monotonic() - began:.0f} s", file=sys.stderr)

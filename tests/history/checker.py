@@ -7,6 +7,11 @@ of a running system, so that a history that was kept can be checked again (test_
 wrong, one for each rule)."""
 
 import dataclasses
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from record import final_line, operations as read_operations  # noqa: E402
 
 TRANSFERS = {"transfer": ("bank_a", "bank_b"), "back": ("bank_b", "bank_a"), "deposit": (None, "bank_a"),
              "withdrawal": ("bank_a", None)}
@@ -25,6 +30,26 @@ class Final:
     till: dict = dataclasses.field(default_factory=dict)  # (gtid, branch) -> prepared, committed, aborted
     prepared: list = dataclasses.field(default_factory=list)  # names of what is left prepared
 
+    def lines(self):
+        """As JSON can have it: dicts as lists of pairs."""
+        made = dataclasses.asdict(self)
+        for name in ("transactions", "effects", "events", "till"):
+            if made[name] is not None:
+                made[name] = [[key, sorted(value) if name == "events" else value] for key, value in made[name].items()]
+        made["balances"] = {bank: list(rows.items()) for bank, rows in self.balances.items()}
+        return made
+
+    @classmethod
+    def of(cls, line):
+        def pairs(name):
+            return None if line[name] is None else {tuple(key) if isinstance(key, list) else key: tuple(value)
+                                                    if isinstance(value, list) else value for key, value in line[name]}
+        events = pairs("events")
+        return cls(transactions=pairs("transactions"), first=line["first"], effects=pairs("effects"),
+                   balances={bank: dict(rows) for bank, rows in line["balances"].items()}, till=pairs("till"),
+                   events=events and {gtid: {tuple(said) for said in all_} for gtid, all_ in events.items()},
+                   prepared=line["prepared"])
+
 
 def ended(final):
     for name in final.prepared:
@@ -35,9 +60,11 @@ def ended(final):
 
 
 def tells(operation):
-    """(gtid, outcome) that an answer says; outcome None: it is under way."""
+    """(gtid, outcome) that an answer says for good; outcome None: it is under way. What has only begun, for an
+    interactive client, is not said for good: a crash may forget it (protocol.md, section 2)."""
     answer = operation["answer"] if operation["kind"] == "ok" else {}
-    return (answer.get("gtid"), answer.get("outcome")) if answer.get("gtid") else None
+    good = operation["what"] == "start" or operation["status"] == 202 or answer.get("outcome")
+    return (answer["gtid"], answer.get("outcome")) if good and answer.get("gtid") else None
 
 
 def answers(operations, final):
@@ -58,6 +85,16 @@ def answers(operations, final):
             yield f"{who}: told that nothing was done ({operation['answer']}), and {done[operation['label']]} is there"
 
 
+def words(operations):
+    """An answer that nothing can be learnt from is none: it says that nothing was done, or of which transaction it
+    speaks, or that this is not known."""
+    for one in operations:
+        said = (one["answer"] or {}).get("detail", "")
+        if one["what"] == "start" and one["kind"] == "unknown" and one["status"] is not None and \
+                "gtid" not in one["answer"] and "not known" not in said:
+            yield f"{one['client']} at {one['asked_at']}: {one['status']} says nothing of what was done: {said or one}"
+
+
 def order(operations):
     """What is asked behind an answer never says less than that answer did: an outcome, once told, is there for
     everybody, and what was told of is never "not found"."""
@@ -74,7 +111,8 @@ def order(operations):
         outcome_at, known_at = told[one["gtid"]]
         if one["status"] == 404 and one["asked_at"] > known_at:
             yield f"{one['client']} at {one['asked_at']}: {one['gtid']} is not found, told of at {known_at}"
-        if one["kind"] == "ok" and outcome_at is not None and one["asked_at"] > outcome_at and tells(one)[1] is None:
+        if one["kind"] == "ok" and outcome_at is not None and one["asked_at"] > outcome_at and \
+                one["answer"].get("outcome") is None:
             yield f"{one['client']} at {one['asked_at']}: {one['gtid']} has no outcome, which was told at {outcome_at}"
 
 
@@ -170,9 +208,15 @@ def till(operations, final):
 
 
 def check(operations, final):
-    faults = [*ended(final), *answers(operations, final), *order(operations), *keys(operations, final),
-              *commits(operations, final), *strangers(operations, final), *money(operations, final),
-              *shops(operations, final), *till(operations, final)]
+    faults = [*ended(final), *answers(operations, final), *words(operations), *order(operations),
+              *keys(operations, final), *commits(operations, final), *strangers(operations, final),
+              *money(operations, final), *shops(operations, final), *till(operations, final)]
     if final.events is not None:
         faults += events(final)
     return faults
+
+
+if __name__ == "__main__":
+    found_ = check(read_operations(sys.argv[1]), Final.of(final_line(sys.argv[1])))
+    print(*found_ or ["nothing was told otherwise than it is"], sep="\n")
+    sys.exit(1 if found_ else 0)

@@ -7,7 +7,8 @@
 
 A line is an object. `invoke`: what was asked, before it is sent. Then one of `ok` (2xx), `fail` (an answer that says
 that nothing was done: 4xx, or 503 in these words) and `unknown` (everything else: no answer, 504). `fault`: somebody
-did something to the system. `at` is in seconds since the file began, from one clock. operations() reads it back."""
+did something to the system. `at` is in seconds since the file began, from one clock. The last line, `final`, is what
+was found at the end (checker.Final). operations() and final_line() read it back."""
 
 import json
 import re
@@ -65,12 +66,14 @@ class History:
             self.count("fault", what)
             self.write({"kind": "fault", "what": what})
 
-    def end(self):
-        """Who was not answered is not known."""
+    def end(self, final=None):
+        """Nothing more is asked; who was not answered is not known. `final`: Final.lines()."""
         for number in list(self.asked):
             self.told(number, None, None)
         with self.lock:
-            self.file.flush()
+            if final is not None:
+                self.write({"kind": "final", **final})
+            self.file.close()
 
 
 def operations(path):
@@ -81,7 +84,13 @@ def operations(path):
         line = json.loads(text)
         if line["kind"] == "invoke":
             found[line["number"]] = {**line, "asked_at": line["at"]}
-        elif line["kind"] != "fault":
+        elif line["kind"] in ("ok", "fail", "unknown"):
             found[line["number"]].update(kind=line["kind"], status=line["status"], answer=line["answer"],
                                          told_at=line["at"])
     return list(found.values())
+
+
+def final_line(path):
+    """The last line, if the history has come to its end."""
+    line = json.loads(Path(path).read_text(encoding="utf-8").splitlines()[-1])
+    return line if line["kind"] == "final" else None

@@ -69,7 +69,7 @@ class Aim(TrothTest):
         told = subprocess.run([run, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
         forms = re.findall(r"^ +(\w+) -R (\S+:[a-zA-Z0-9]+)  ", told, re.M)
         self.assertGreaterEqual({suite for suite, _ in forms},
-                                {"unit", "sim", "model", "integration", "fuzz", "monkey"})
+                                {"unit", "sim", "model", "integration", "fuzz", "history"})
         for suite, what in forms:
             if not what.endswith(":FILE"):
                 self.assertEqual(0, self.aim(suite, what, "--print").returncode, what)

@@ -7,12 +7,12 @@ rule 4`, `faults.md 40`, `faults.md, invariants 6, 7`, or another document with 
 - relative links in *.md lead to a file, and their #anchor to a heading;
 - each rule of a model (tests/model/*.pml), and each mutation of the simulator that a comment of the code names, is
   told in docs/protocol.md, and no [NAME] stands there that neither of them has;
-- each fault of docs/faults.md names a test that shows it, or says "No test";
+- each invariant and each fault of docs/faults.md names a test that shows it, or says "No test";
 - each route of the API stands in docs/interfaces.md, each migration in its table of docs/journal.md and
   docs/participant-sdk.md;
 - in docs/walk.md each function stands in a file that the same stop names;
-- in docs/*.md a `unit_…`, `integration_…`, `sim_…` or `model_…` in back quotes is a test of ctest, with a case of
-  it behind the colon; a `path/to/file.c` a file; a `function()` one of ours."""
+- in docs/*.md a `unit_…`, `integration_…`, `sim_…`, `model_…` or `history_…` in back quotes is a test of ctest, with
+  a case of it behind the colon; a `path/to/file.c` a file; a `function()` one of ours."""
 
 import re
 import sys
@@ -35,7 +35,7 @@ WORDS = re.compile(rf",{GAP}\"?((?:[A-Za-z0-9]+{GAP}?){{1,6}})")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 MODEL_RULE = re.compile(r"^ \*   \[([A-Z][A-Z0-9]+)\] ", re.MULTILINE)
 RULE_NAMES = re.compile(r"\[([A-Z][A-Z0-9]+(?:,\s+[A-Z][A-Z0-9]+)*)\]")
-TEST = re.compile(r"`((?:unit|integration|model|fuzz|style|sim|monkey)(?:_[a-z0-9_]+)?(?::[A-Za-z0-9_-]+)?)`")
+TEST = re.compile(r"`((?:unit|integration|model|fuzz|style|sim|crash|history)(?:_[a-z0-9_]+)?(?::[A-Za-z0-9_-]+)?)`")
 PATH = re.compile(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\.(?:c|h|py|sql|pml|json|cmake|md|txt|sh))`")
 FUNCTION = re.compile(r"`([a-z_][a-z0-9_]*)\(\)`")
 
@@ -147,8 +147,11 @@ def cases(root, name):
     if kind in ("fuzz", "style", "model"):
         path = {"fuzz": f"fuzz/fuzz_{rest}.c", "style": f"style/{rest}.py", "model": f"model/{rest}.pml"}[kind]
         return set(MODEL_RULE.findall(text_of(root, tests / path))) if (tests / path).is_file() else None
-    if kind in ("crash", "history", "monkey"):
-        sources = sorted((tests / kind).glob("test_*.py"))
+    if kind in ("crash", "history"):
+        named = re.findall(rf"NAME {kind}(?:_(\w+))?[ )]|foreach\(\w+ ([\w ]+)\)",
+                           text_of(root, "tests/CMakeLists.txt"))
+        there = {word for pair in named for words in pair for word in words.split()} | {""}
+        sources = sorted((tests / kind).glob("test_*.py")) if rest.removeprefix("bites_") in there else []
     else:
         sources = [*(tests / kind / rest).glob("*.c"), *(tests / kind).glob(f"test_{rest}.py")]
     if not sources:
@@ -172,9 +175,10 @@ def test_faults(root, name):
 
 
 def unshown(root):
-    for number, text in faults_part(text_of(root, "docs/faults.md"), False).items():
-        if not TEST.search(text) and "No test" not in text:
-            yield f"docs/faults.md: fault {number} names no test"
+    for invariants, what in ((True, "invariant"), (False, "fault")):
+        for number, text in faults_part(text_of(root, "docs/faults.md"), invariants).items():
+            if not TEST.search(text) and "No test" not in text:
+                yield f"docs/faults.md: {what} {number} names no test"
 
 
 def rule_faults(root, names):
@@ -243,7 +247,8 @@ def check(root):
 
 
 DOCS = {"docs/protocol.md": "# P\n## 1 Deciding\n1. Once. [FENCE]\n2. Locked.\n\n## 2 Asking\n",
-        "docs/faults.md": "# F\n## Invariants\n1. One\n\n## Faults\n1. A fault. `unit_a:case`\n2. No test: far away.\n",
+        "docs/faults.md": "# F\n## Invariants\n1. One `unit_a`\n\n## Faults\n1. A fault. `unit_a:case`\n"
+                          "2. No test: far away.\n",
         "docs/interfaces.md": "# I\n## Outcome events\nSee [one](protocol.md#1-deciding), `unit_a`, `a/a.c`, `f()`.\n",
         "tests/unit/a/a.c": "START_TEST(case)\n", "a/a.c": "int f(void);\n",
         "tests/model/a.pml": "/* a\n *   [FENCE] a/a.c\n */\n"}
@@ -261,6 +266,7 @@ main(check,
           sample("README.md", "[a](docs/protocol.md#3-none)\n"), sample("docs/a.md", "`unit_b`\n"),
           sample("docs/a.md", "`unit_a:other`\n"), sample("docs/a.md", "`a/b.c`\n"), sample("docs/a.md", "`g()`\n"),
           sample("docs/walk.md", "1. `a/a.c`\n2. `f()`\n"), sample("docs/faults.md", "## Faults\n1. A fault.\n"),
+          sample("docs/faults.md", "## Invariants\n1. One.\n"),
           sample("docs/protocol.md", "# P\n"), sample("sql/journal/0001_a.sql", ""),
           sample("coordinator/api/router.c", 'ROUTE("GET", "/v1/a", a, NULL),\n'),
           sample("docs/protocol.md", DOCS["docs/protocol.md"] + "[FENSE]\n"),

@@ -11,7 +11,7 @@ import time
 
 NAME_BYTES, POINTS_MAX = 64, 512
 IDLE, ARMED, REACHED, GO_ON = range(4)
-PASSES_AT, ARMED_AT, COUNT_AT = 4, 8, 8 + NAME_BYTES
+PASSES_AT, ARMED_AT, OFF_AT, COUNT_AT = 4, 8, 8 + NAME_BYTES, 8 + 2 * NAME_BYTES
 LIST_AT, ENTRY_BYTES = COUNT_AT + 8, NAME_BYTES + 4
 POLL_SECONDS = 0.001
 
@@ -49,6 +49,10 @@ class CrashPoints:
         self.put(PASSES_AT, passes)
         self.map[ARMED_AT:ARMED_AT + NAME_BYTES] = name.encode().ljust(NAME_BYTES, b"\0")
         self.put(0, ARMED)
+
+    def switch_off(self, rule):
+        """A rule that the program keeps (RULE_IS_OFF), to see that somebody notices; "": none."""
+        self.map[OFF_AT:OFF_AT + NAME_BYTES] = rule.encode().ljust(NAME_BYTES, b"\0")
 
     def reached(self):
         return self.state == REACHED

@@ -27,7 +27,7 @@ BANKS = ("bank_a", "bank_b")
 STORES = {"store": ("inventory", "shipping"), "cashier": ("payments", "mail")}  # process -> participants
 BALANCE = 1000
 OPTIONS = {"lease": "2s", "retry_interval": "50ms", "retry_interval_max": "500ms", "call_timeout": "2s",
-           "reply_wait": "3s", "drain_timeout": "1s"}
+           "reply_wait": "1s", "drain_timeout": "1s"}
 
 
 class Store(Shop):
@@ -74,6 +74,11 @@ class World:
         self.names, self.paired, self.proxied = NAMES[:nodes], journal == "pair", proxies
         self.options = {**OPTIONS, **options}
         self.to_journal, self.to = {}, {}
+        self.lease_seconds = float(self.options["lease"].rstrip("s"))
+        self.tokens = self.folder.path / "tokens"
+        self.tokens.mkdir()
+        (self.tokens / "banks").write_text("0123456789abcdef" * 4 + "\n")
+        self.options["participant_tokens"] = self.tokens
         self.prepare = lambda process: None  # what a test does to each process before it starts
 
     # --- the parts
@@ -127,9 +132,10 @@ class World:
         return node
 
     def start_participants(self):
-        coordinator = self.nodes[0].url
+        coordinator = ",".join(node.url for node in self.nodes)
         self.participants = [Bank(name, self.postgres.database(name), coordinator, accounts=self.accounts,
-                                  balance=BALANCE, sweep_interval=1) for name in BANKS]
+                                  balance=BALANCE, sweep_interval=1, token_file=self.tokens / "banks")
+                             for name in BANKS]
         self.participants += [Store(name, self.postgres.database(name), coordinator, stock=1000000,
                                     accounts=self.accounts) for name in STORES]
         for process in self.participants:
@@ -167,8 +173,15 @@ class World:
         return wait_until(asked, seconds, "the leader takes a change")
 
     def register(self, name):
-        reply = self.configure(lambda node: node.register(name, f"http://127.0.0.1:{self.to[name].port}/"))
+        reply = self.configure(lambda node: self.registered(node, name))
         assert reply.status in (200, 201), reply
+
+    def registered(self, node, name):
+        """Says it to this node; the banks want a token."""
+        body = {"binding": "batch", "urls": [f"http://127.0.0.1:{self.to[name].port}/"]}
+        if name in BANKS:
+            body["token_file"] = "banks"
+        return node.put(f"/v1/participants/{name}", body)
 
     def revive(self):
         """What a fault has ended is started again."""
@@ -180,21 +193,18 @@ class World:
 
     # --- the end
 
-    def lead_alone(self):
-        """The participants ask the first node about branches: it shall lead."""
-        for node in self.nodes[1:]:
-            node.stop()
-        if not self.nodes[0].running():
-            self.nodes[0].launch()
-        wait_until(lambda: self.nodes[0].get("/readyz").status == 200, 60, "the first node leads")
+    def open_transactions(self):
+        """Of all nodes that lead; None: nobody does."""
+        ready = [reply.json["open_transactions"] for reply in (node.get("/readyz") for node in self.nodes)
+                 if reply.status == 200]
+        return sum(ready) if ready else None
 
     def value(self, statement):
         return self.journal.value("journal", statement)
 
     def drained(self, seconds=120):
         wait_until(lambda: not self.postgres.prepared(), seconds, "no prepared transaction is left")
-        wait_until(lambda: self.leader().get("/readyz").json["open_transactions"] == 0, seconds,
-                   "no transaction is open")
+        wait_until(lambda: self.open_transactions() == 0, seconds, "no transaction is open")
         wait_until(lambda: self.value("select count(*) from troth.transaction where state <> 'ended'") == 0, seconds,
                    "the journal agrees")
         wait_until(lambda: self.value("select count(*) from troth.outbox") == 0, seconds, "the outbox is empty")

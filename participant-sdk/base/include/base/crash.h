@@ -9,6 +9,8 @@
 
 #ifdef TROTH_CRASH_POINTS
 
+#include <stdbool.h>
+
 struct crash_point {
     const char *name, *file;
     int line;
@@ -29,8 +31,14 @@ void crash_point_reached(const struct crash_point *point, unsigned kind);
         crash_point_reached(&here_, (unsigned)(kind));                                             \
     } while (0)
 
+/* Whether a test has switched the rule of this name off, to see that it notices. */
+bool crash_rule_is_off(const char *rule);
+
+#define RULE_IS_OFF(rule) crash_rule_is_off(rule)
+
 #else
 
+#define RULE_IS_OFF(rule)                        false
 #define CRASH_POINTS(name, name_of, kinds, kind) ((void)0)
 
 #endif
