@@ -70,8 +70,7 @@ struct entry {
     struct entry *gate_next, *gate_prev;
     struct again_own again; /* commands that wait for their turn */
     enum gate_place place;
-    uint32_t gate_rank;      /* of those before it, when it came */
-    struct mono waits_since; /* … */
+    struct mono waits_since; /* of those before it */
     struct mono inside_since;
     uint32_t writes;                   /* records without a verdict */
     struct mono forced_at;             /* one of them, for which it waits; 0: none */

@@ -91,7 +91,7 @@ static void let_in_more(struct definition_slot *slot)
     while (slot->before.first != NULL && has_room(slot)) {
         struct entry *next = slot->before.first;
         take_out(&slot->before, next);
-        pace_turn(&slot->pace, next->gate_rank, driver_now().mono.us - next->waits_since.us);
+        pace_turn(&slot->pace, driver_now().mono);
         let_in(next);
         entry_reserve(next);
     }
@@ -109,8 +109,9 @@ static void wait_before(struct definition_slot *slot, struct entry *entry)
 {
     bool goes_first = entry->txn.attempt > 1 || entry->txn.conflicts > 0;
     (goes_first ? link_first : link_last)(&slot->before, entry);
-    entry->gate_rank = goes_first ? 1 : slot->before.count;
     entry->waits_since = driver_now().mono;
+    if (slot->before.count == 1)
+        pace_begin(&slot->pace, entry->waits_since);
     entry->place = GATE_BEFORE;
     gate_arm(entry->driver);
 }

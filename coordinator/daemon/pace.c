@@ -4,14 +4,17 @@
 #include <assert.h>
 #include <stdbool.h>
 
-#define WEIGHTS 16u /* of the average: as if of so many */
-
-void pace_turn(struct pace *pace, uint32_t place, uint64_t waited_us)
+void pace_begin(struct pace *pace, struct mono now)
 {
-    assert(place > 0);
-    uint64_t each_64 = waited_us * 64 / place;
-    pace->each_64 =
-        pace->each_64 == 0 ? each_64 : (pace->each_64 * (WEIGHTS - 1) + each_64) / WEIGHTS;
+    pace->at = now;
+}
+
+/* Several at one time are as many with nothing between them. */
+void pace_turn(struct pace *pace, struct mono now)
+{
+    assert(now.us >= pace->at.us);
+    pace->each_64 = pace->each_64 - pace->each_64 / 64 + (now.us - pace->at.us);
+    pace->at = now;
 }
 
 uint64_t pace_wait_us(const struct pace *pace, uint32_t before, uint64_t first_us)

@@ -1,5 +1,5 @@
-/* pace.h: how fast a line of waiters moves, measured: what each place in it took those that came
- * to their turn of late. Pure: times come in. */
+/* pace.h: how fast a line of waiters moves, measured: what lies between two that come to their turn
+ * while others wait. Pure: times come in. */
 #ifndef DAEMON_PACE_H
 #define DAEMON_PACE_H
 
@@ -8,11 +8,14 @@
 #include <base/clock.h>
 
 struct pace {
-    uint64_t each_64; /* a place's time, on average; 64 times, in us */
+    uint64_t each_64; /* between two turns, on average; 64 times, in us */
+    struct mono at;   /* the last turn, or when the line began */
 };
 
-/* One that was the place-th in line (from 1) has come to its turn. */
-void pace_turn(struct pace *pace, uint32_t place, uint64_t waited_us);
+/* The first begins to wait. */
+void pace_begin(struct pace *pace, struct mono now);
+/* One of the line has come to its turn. */
+void pace_turn(struct pace *pace, struct mono now);
 /* How long one more would wait behind so many, of which the first has waited so long already: a
  * line that has stopped looks no faster than it is. 0: nobody waits. */
 uint64_t pace_wait_us(const struct pace *pace, uint32_t before, uint64_t first_us);
