@@ -109,6 +109,10 @@ CASES = {
         "refused and what the accepted ones take; the most memory, connections and prepared transactions meanwhile",
         "capacity,double", "64", lambda asked: [{"load": load} for load in asked.loads], limits.measure, seconds=20,
         has_full=True),
+    "memory": Case(
+        "no-ops and sagas for --seconds, one after the other: how much of trothd's resident memory a million of them\n"
+        "leave behind, over the second half of the time. The told outcomes are asked for again, so --seconds has its\n"
+        "price behind the measurement, too", "noop,saga", "64", measure=limits.memory, seconds=60),
     "history": Case("the no-op over a journal with --rows ended transactions, beside the same without",
                     "without,ended", "64", measure=history.measure, rows=10_000_000),
 }

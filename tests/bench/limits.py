@@ -1,6 +1,6 @@
 """The case of too much load: twice as many requests as there is capacity, whoever is busy (open loop). What is too much
 must be refused (503 with Retry-After) before memory, connections or prepared transactions run out, and what is accepted
-must not take longer than its share."""
+must not take longer than its share. And that of memory: what ends leaves nothing behind."""
 
 import statistics
 import threading
@@ -23,12 +23,16 @@ class Sampler(threading.Thread):
         self.samples = []
 
     def run(self):
+        self.sample()
         while not self.over.wait(SAMPLE_SECONDS):
-            trothd = self.run_.troth.trothd
-            ready = trothd.get("/readyz").json
-            self.samples.append({"rss": machine.resident_bytes(trothd.pid), "open": ready["open_transactions"],
-                                 "prepared": len(self.run_.databases.prepared()),
-                                 "connections": self.run_.troth.metric("troth_client_connections")})
+            self.sample()
+
+    def sample(self):
+        trothd = self.run_.troth.trothd
+        ready = trothd.get("/readyz").json
+        self.samples.append({"rss": machine.resident_bytes(trothd.pid), "open": ready["open_transactions"],
+                             "prepared": len(self.run_.databases.prepared()),
+                             "connections": self.run_.troth.metric("troth_client_connections")})
 
     def figures(self):
         self.over.set()
@@ -44,6 +48,31 @@ class Sampler(threading.Thread):
                 "connections_most": max(sample["connections"] for sample in self.samples)}
 
 
+def drive(run, **more):
+    """Its figures, with what was sampled meanwhile; or None."""
+    sampler = Sampler(run)
+    sampler.start()
+    figures = run.drive(**more)
+    sampled = sampler.figures()
+    if figures:
+        figures.update(sampled)
+    return figures
+
+
+def memory(stage, side, variant, clients):
+    """One after the other for --seconds: what a million of them leave in trothd's memory, over the second half."""
+    del variant
+    run, figures = measuring.Run(stage.troth(), loads()[side], clients), None
+    try:
+        run.start()
+        figures = drive(run)
+        if figures and figures["rate"]:
+            figures["rss_kib_a_million"] = figures["rss_mib_a_minute"] * 1024 / (figures["rate"] * 60 / 1e6)
+    finally:
+        figures = run.stop(figures)
+    return figures
+
+
 def measure(stage, side, variant, clients):
     """capacity: as many as this number of clients complete, each one after the other; double: twice as many are due."""
     load = loads()[variant["load"]]
@@ -55,12 +84,8 @@ def measure(stage, side, variant, clients):
     run, figures = measuring.Run(stage.troth(), load, CONNECTIONS if side == "double" else clients), None
     try:
         run.start()
-        sampler = Sampler(run)
-        sampler.start()
-        figures = run.drive(extra=extra, **more)
-        sampled = sampler.figures()
+        figures = drive(run, extra=extra, **more)
         if figures:
-            figures.update(sampled)
             if side == "capacity":
                 stage.capacity[variant["load"], clients] = figures["rate"]
             else:
