@@ -11,21 +11,35 @@
 
 #include "answer.h"
 #include "entry.h"
+#include "shards.h"
 #include "state.h"
 #include "table.h"
+
+/* Of what another node leads only its rows are known here, and they say less than is. */
+static bool is_led(const struct absent *absent, struct api_problem *ret_problem)
+{
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&absent->gtid, &parts);
+    if (shards_led(absent->driver, parts.shard) || parts.shard >= absent->driver->shards_count)
+        return true;
+    bool moves = shards_changing(absent->driver, parts.shard);
+    api_refuse_unavailable(ret_problem, moves ? API_WHY_SHARD_MOVES : API_WHY_SHARD_ELSEWHERE);
+    return false;
+}
 
 static void on_absent(void *arg, int error, const struct journal_row *row)
 {
     struct absent *absent = arg;
     struct api_problem problem;
-    if (error == 0 && absent->said_again(absent, row, &problem)) {
+    bool led = is_led(absent, &problem);
+    if (led && error == 0 && absent->said_again(absent, row, &problem)) {
         answer_row(absent->driver, row, absent->fn, absent->arg, false);
         free(absent);
         return;
     }
-    if (error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver))
+    if (led && error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver))
         api_refuse_no_row(&problem, &absent->gtid, true);
-    else if (error != 0)
+    else if (led && error != 0)
         api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
     absent->fn(absent->arg, &problem, NULL, false);
     free(absent);
@@ -47,6 +61,11 @@ static void look_up(const struct absent *what, size_t size)
 struct entry *absent_find_open(const struct absent *what, size_t size)
 {
     assert(size >= sizeof *what && what->said_again != NULL);
+    struct api_problem elsewhere;
+    if (!is_led(what, &elsewhere)) {
+        what->fn(what->arg, &elsewhere, NULL, false);
+        return NULL;
+    }
     struct entry *entry = entry_find(what->driver, &what->gtid);
     if (entry == NULL || entry->looking_up) {
         look_up(what, size);

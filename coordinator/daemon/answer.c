@@ -19,7 +19,7 @@
 /* With the clock of this moment: a process may have been paused just before. */
 bool answer_may_leave(const struct driver *driver)
 {
-    return !driver->leading || driver->journal == NULL || journal_leads(driver->journal);
+    return !driver->joined || driver->journal == NULL || journal_leads(driver->journal);
 }
 
 bool driver_may_speak(void *arg)

@@ -48,6 +48,7 @@ struct daemon {
     const char *trouble; /* why it cannot start, where that is known better than by an error */
     bool announced;
     bool stopping;
+    bool leaving; /* other nodes take the shards: nothing here has to end before */
     bool stop;
 };
 
@@ -74,11 +75,11 @@ static void on_hang_up(evutil_socket_t fd, short what, void *arg)
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
     struct daemon *daemon = arg;
-    if (driver_drained(daemon->driver))
+    if (!daemon->leaving && driver_drained(daemon->driver))
         stop_now(fd, what, daemon);
 }
 
-/* First: no new work, and what is under way may end. Second: now. */
+/* First: no new work, and what is under way may end, or goes on at the other nodes. Second: now. */
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     struct daemon *daemon = arg;
@@ -88,9 +89,11 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     }
     daemon->stopping = true;
     driver_drain(daemon->driver);
+    daemon->leaving = daemon->journal != NULL && journal_leave(daemon->journal);
     char open[16];
     (void)snprintf(open, sizeof open, "%u", driver_open(daemon->driver));
-    log_line(LOG_INFO, "stopping", "open_transactions", open, NULL);
+    log_line(LOG_INFO, "stopping", "open_transactions", open, "handed_over",
+             daemon->leaving ? "true" : "false", NULL);
     uint64_t wait = daemon->config->drain_timeout_us;
     struct timeval after = timeval_of(wait);
     static const struct timeval often = {.tv_usec = LOOK_US};
@@ -336,18 +339,38 @@ static void turn(struct daemon *daemon)
     http_loop_flush(daemon->http);
 }
 
+/* What is its share for now goes on, or there is none for it. */
+static bool is_at_work(const struct daemon *daemon)
+{
+    struct journal_stats stats;
+    if (!driver_serving(daemon->driver) || !driver_settled(daemon->driver))
+        return false;
+    journal_stats(daemon->journal, &stats);
+    return stats.shards_led > 0 || journal_state(daemon->journal) == JOURNAL_WAITING;
+}
+
+static bool has_ended(const struct daemon *daemon)
+{
+    if (driver_open(daemon->driver) > 0)
+        return false;
+    for (uint32_t i = 0; daemon->leaving && i < journal_shards(daemon->journal); i++)
+        if (journal_shard(daemon->journal, i) != JOURNAL_SHARD_FOREIGN)
+            return false;
+    return true;
+}
+
 static int loop(struct daemon *daemon)
 {
     const char *why = NULL;
     while (!daemon->stop) {
         turn(daemon);
-        if (!daemon->announced && driver_leading(daemon->driver))
+        if (!daemon->announced && is_at_work(daemon))
             announce(daemon);
         if (driver_failed(daemon->driver, &why)) {
             log_line(LOG_ERROR, "cannot go on", "reason", why, NULL);
             return DAEMON_FENCED;
         }
-        if (daemon->stopping && driver_open(daemon->driver) == 0)
+        if (daemon->stopping && has_ended(daemon))
             daemon->stop = true;
     }
     char open[16];

@@ -165,7 +165,7 @@ void definitions_forget(struct definition_slot *slot)
     struct definition_slot **at =
         definitions_find_hidden(driver, definition->name, definition->version);
     assert(*at == slot && slot->refs == 0);
-    if (driver->registry_loaded && driver->recovered && !driver->finishing) {
+    if (driver->registry_loaded && driver_settled(driver) && !driver->finishing) {
         journal_definition_forget(driver->journal,
                                   (struct troth_span){definition->name, strlen(definition->name)},
                                   definition->version, on_forgotten, driver);
@@ -302,7 +302,7 @@ void definitions_loaded(struct driver *driver)
             definitions_hide(driver, slot);
         }
     }
-    if (driver->recovered)
+    if (driver_settled(driver))
         definitions_recovered(driver);
 }
 

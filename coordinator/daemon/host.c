@@ -31,6 +31,7 @@
 #include "entry.h"
 #include "events.h"
 #include "gate.h"
+#include "handover.h"
 #include "keys.h"
 #include "line.h"
 #include "log.h"
@@ -68,9 +69,9 @@ static struct txn_policy policy_from(const struct config *config)
     return policy;
 }
 
-static void on_look_again(evutil_socket_t fd, short what, void *arg)
+static void on_turn_due(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd; /* the turn that this begins looks */
+    (void)fd; /* the turn that this begins does it */
     (void)what;
     (void)arg;
 }
@@ -85,8 +86,9 @@ static bool allocate(struct driver *driver)
            buffer_reserve(&driver->texts, TXN_TEXTS_BYTES_MAX) &&
            buffer_reserve(&driver->scratch, SCRATCH_BYTES) && slots_create(&driver->slots) == 0 &&
            gate_init(driver) &&
-           (driver->slots_again = evtimer_new(driver->base, on_look_again, driver)) != NULL &&
-           (driver->again_timer = evtimer_new(driver->base, on_look_again, driver)) != NULL;
+           (driver->slots_again = evtimer_new(driver->base, on_turn_due, driver)) != NULL &&
+           (driver->again_timer = evtimer_new(driver->base, on_turn_due, driver)) != NULL &&
+           (driver->close_again = evtimer_new(driver->base, on_turn_due, driver)) != NULL;
 }
 
 static void on_registry(struct driver *driver, const struct journal_entry *entry)
@@ -132,22 +134,11 @@ int driver_create(struct event_base *base, struct http_loop *http, const struct 
     return 0;
 }
 
-/* Who waits is told what is durable, or that it is not known here. Of what somebody else leads this
- * memory knows only what was durable before. */
-static void drop_entry(struct driver *driver, struct entry *entry)
-{
-    struct txn_event fenced = {.kind = TXN_EVENT_FENCED};
-    if (driver->fenced && !entry->looking_up)
-        txn_step(&entry->txn, &fenced, driver_now(), driver->effects);
-    answer_stopped(entry, driver->fenced ? API_WHY_OTHER_LEADS : API_WHY_STOPS);
-    entry_bury(driver, entry);
-}
-
 static void drop_entries(struct driver *driver)
 {
     for (uint32_t i = 0; driver->by_gtid != NULL && i < DRIVER_BUCKETS; i++)
         while (driver->by_gtid[i] != NULL)
-            drop_entry(driver, driver->by_gtid[i]);
+            handover_drop(driver, driver->by_gtid[i], driver->fenced);
     entry_bury_all(driver);
 }
 
@@ -170,6 +161,8 @@ void driver_destroy(struct driver *driver)
         event_free(driver->slots_again);
     if (driver->again_timer != NULL)
         event_free(driver->again_timer);
+    if (driver->close_again != NULL)
+        event_free(driver->close_again);
     buffer_finish(&driver->texts);
     buffer_finish(&driver->scratch);
     buffer_finish(&driver->row_texts);
@@ -291,6 +284,7 @@ void driver_turn(struct driver *driver)
 {
     share_participants(driver);
     recovery_run(driver);
+    handover_turn(driver);
     run_deferred(driver);
     run_slots(driver);
     run_deferred(driver);
@@ -337,8 +331,8 @@ static void on_journal_state(void *arg, enum journal_state state, const char *wh
         driver->fenced = true;
         driver_fail(driver, why != NULL ? why : "somebody else leads");
     }
-    if (state == JOURNAL_LEADING && !driver->leading) {
-        driver->leading = true;
+    if ((state == JOURNAL_LEADING || state == JOURNAL_WAITING) && !driver->joined) {
+        driver->joined = true;
         driver->shards_count = journal_shards(driver->journal);
         if (driver_make_outbox(driver))
             registry_load(driver);
@@ -349,8 +343,8 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
 {
     struct driver *driver = arg;
     struct entry *entry = entry_find(driver, &verdict->gtid);
-    if (entry == NULL)
-        return;
+    if (entry == NULL || entry->txn.epoch != verdict->epoch)
+        return; /* of an earlier time here */
     assert(entry->writes > 0);
     entry->writes--;
     line_written(entry);
@@ -360,6 +354,13 @@ static void on_verdict(void *arg, const struct journal_verdict *verdict)
                                              .verdict = verdict->verdict,
                                              .standing = verdict->standing}};
     driver_step(driver, entry, &event);
+}
+
+static bool is_loading(const struct driver *driver, const troth_gtid *gtid)
+{
+    struct troth_gtid_parts parts;
+    troth_gtid_split(gtid, &parts);
+    return parts.shard < driver->shards_count && driver->shards[parts.shard].life == SHARD_LOADING;
 }
 
 /* A record that the database will never take. Its transaction stays as it is in memory: nobody is
@@ -373,7 +374,7 @@ static void on_refused(void *arg, const troth_gtid *gtid, enum txn_record_kind k
     if (entry != NULL) {
         trouble_set(entry, "the journal's database refuses its record (%s): %s",
                     txn_record_kind_name(kind), why);
-    } else if (!driver->recovered) {
+    } else if (is_loading(driver, gtid)) {
         recovery_unreadable(driver, gtid, why);
     }
 }
@@ -390,14 +391,15 @@ struct journal_callbacks driver_journal_callbacks(void)
                                       .clock = on_clock,
                                       .refused = on_refused,
                                       .verdict = on_verdict,
+                                      .shard = handover_shard,
                                       .loaded = recovery_loaded};
 }
 
 /* --- what the API asks for ---------------------------------------------------------------- */
 
-static bool driver_serving(void *ctx)
+static bool is_serving(void *ctx)
 {
-    return driver_leading(ctx);
+    return driver_serving(ctx);
 }
 
 static struct api_limits limits_of(const struct config *config)
@@ -452,7 +454,7 @@ struct api_host driver_api_host(struct driver *driver)
                              .mac = passing_mac,
                              .node_key = driver->node_public,
                              .reply_wait_us = driver->config->reply_wait_us,
-                             .serving = driver_serving,
+                             .serving = is_serving,
                              .ready = driver_ready,
                              .nodes = shards_host_nodes,
                              .metrics = metrics_host};

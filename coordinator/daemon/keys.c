@@ -207,7 +207,7 @@ static bool is_same(const uint8_t *a, const uint8_t *b)
 static void note_use(struct driver *driver, struct key *key, struct wall now)
 {
     key->used_at = now;
-    if (key->told_at.us + USED_EVERY_US > now.us || !driver->leading)
+    if (key->told_at.us + USED_EVERY_US > now.us || !driver->joined)
         return;
     key->told_at = now;
     journal_api_key_used(driver->journal, (struct troth_span){key->name, strlen(key->name)});

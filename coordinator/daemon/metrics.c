@@ -83,7 +83,16 @@
     X(OLDEST_DOUBT, "troth_oldest_in_doubt_transaction_seconds", "gauge",                          \
       "The same of those with a branch that may be prepared and has not acknowledged its "         \
       "decision.")                                                                                 \
-    X(LEADING, "troth_leading", "gauge", "1: this node leads the journal and serves requests.")    \
+    X(LEADING, "troth_leading", "gauge", "1: this node leads shards and serves requests.")         \
+    X(SHARDS_LED, "troth_shards_led", "gauge", "Shards of the journal that this node leads.")      \
+    X(HANDOVERS, "troth_handovers_total", "counter",                                               \
+      "Shards handed over in good order, to another node (given) or to this one (got).")           \
+    X(TAKEOVERS, "troth_takeovers_total", "counter",                                               \
+      "Shards taken by this node whose leader was gone.")                                          \
+    X(TAKEOVER_SECONDS, "troth_takeover_seconds_total", "counter",                                 \
+      "Of those: the time from the end of their leases until they were led here, summed up.")      \
+    X(SHARDS_LOST, "troth_shards_lost_total", "counter",                                           \
+      "Shards that another node took from this one.")                                              \
     X(JOURNAL_CONNECTED, "troth_journal_connected", "gauge",                                       \
       "1: the journal's database is connected.")                                                   \
     X(JOURNAL_WRITABLE, "troth_journal_writable", "gauge",                                         \
@@ -409,12 +418,24 @@ static void append_shares(struct buffer *text, const struct driver *driver)
     append_participant_share(text, driver, FAMILY_PARTICIPANT_REFUSED);
 }
 
+static void append_shards(struct buffer *text, const struct journal_stats *stats)
+{
+    append(text, FAMILY_SHARDS_LED, stats->shards_led);
+    begin(text, FAMILY_HANDOVERS);
+    append_labelled(text, FAMILY_HANDOVERS, "way", "given", stats->shards_given);
+    append_labelled(text, FAMILY_HANDOVERS, "way", "got", stats->shards_got);
+    append(text, FAMILY_TAKEOVERS, stats->shards_taken);
+    append_seconds(text, FAMILY_TAKEOVER_SECONDS, stats->shards_taken_us);
+    append(text, FAMILY_SHARDS_LOST, stats->shards_lost);
+}
+
 static void append_journal(struct buffer *text, const struct driver *driver)
 {
     struct journal_stats stats = {0};
     if (driver->journal != NULL)
         journal_stats(driver->journal, &stats);
-    append(text, FAMILY_LEADING, driver_leading(driver) ? 1 : 0);
+    append(text, FAMILY_LEADING, driver_serving(driver) && stats.shards_led > 0 ? 1 : 0);
+    append_shards(text, &stats);
     append(text, FAMILY_JOURNAL_CONNECTED, stats.connected ? 1 : 0);
     append(text, FAMILY_JOURNAL_WRITABLE, stats.writable ? 1 : 0);
     append(text, FAMILY_JOURNAL_WROTE, stats.wrote_at.us / 1000000u);

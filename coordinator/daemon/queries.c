@@ -13,6 +13,7 @@
 #include "answer.h"
 #include "entry.h"
 #include "listing.h"
+#include "shards.h"
 #include "state.h"
 #include "table.h"
 
@@ -31,10 +32,16 @@ static void on_row(void *arg, int error, const struct journal_row *row)
     struct view_question *question = arg;
     struct api_problem problem;
     bool left = error == TROTH_ERROR_NOT_FOUND && answer_may_leave(question->driver);
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&question->gtid, &parts);
+    bool ours =
+        shards_led(question->driver, parts.shard) || parts.shard >= question->driver->shards_count;
     if (error == 0) {
         answer_row(question->driver, row, question->fn, question->arg, false);
     } else {
-        if (left && question->starts)
+        if (left && !ours) /* its leader may know it, without a row */
+            api_refuse_unavailable(&problem, API_WHY_SHARD_ELSEWHERE);
+        else if (left && question->starts)
             api_refuse_unavailable(&problem, API_WHY_KEY_LEFT);
         else if (left)
             api_refuse_no_row(&problem, &question->gtid, false);

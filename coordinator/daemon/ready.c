@@ -73,13 +73,16 @@ bool driver_ready(void *ctx, struct buffer *ret_details)
     struct journal_stats journal = {0};
     if (driver->journal != NULL)
         journal_stats(driver->journal, &journal);
-    bool leading = driver_leading(driver);
+    bool leading = driver_serving(driver);
+    enum journal_state state =
+        driver->journal != NULL ? journal_state(driver->journal) : JOURNAL_CONNECTING;
     bool ready = leading && journal.writable && !driver->draining && !driver->failed &&
-                 journal_state(driver->journal) == JOURNAL_LEADING;
+                 (state == JOURNAL_LEADING || state == JOURNAL_WAITING);
     buffer_append_format(ret_details,
-                         "{\"ready\":%s,\"leading\":%s,\"draining\":%s,"
+                         "{\"ready\":%s,\"leading\":%s,\"shards_led\":%u,\"draining\":%s,"
                          "\"open_transactions\":%u,\"parked_transactions\":%llu,",
-                         boolean(ready), boolean(leading), boolean(driver->draining), driver->open,
+                         boolean(ready), boolean(leading && journal.shards_led > 0),
+                         journal.shards_led, boolean(driver->draining), driver->open,
                          (unsigned long long)metrics_parked(driver));
     append_journal(ret_details, driver, &journal);
     buffer_append_char(ret_details, ',');

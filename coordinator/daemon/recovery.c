@@ -8,6 +8,7 @@
 #include <base/json.h>
 #include <definition/definition.h>
 #include <journal/journal.h>
+#include <outbox/outbox.h>
 #include <txn/txn.h>
 
 #include "arena.h"
@@ -18,6 +19,7 @@
 #include "entry.h"
 #include "log.h"
 #include "participants.h"
+#include "registry.h"
 #include "seats.h"
 #include "state.h"
 #include "steps.h"
@@ -174,21 +176,61 @@ bool recovery_again(struct driver *driver, struct entry *entry)
     return !entry->unloaded;
 }
 
+/* Its definition and its participants are known here. */
+static bool is_known(struct driver *driver, const struct entry *entry)
+{
+    char name[TROTH_NAME_LEN_MAX + 1] = "";
+    struct troth_span text = entry->origin.definition;
+    (void)snprintf(name, sizeof name, "%.*s", (int)text.len, text.data == NULL ? "" : text.data);
+    if (!entry->origin.interactive &&
+        registry_definition_of(driver, name, entry->origin.definition_version) == NULL)
+        return false;
+    for (uint32_t i = 0; i < entry->txn.branches_count; i++)
+        if (participants_find(driver, entry->branches[i].participant) == NULL)
+            return false;
+    return true;
+}
+
+/* The leader before may have had what was registered a moment ago: then the registry is read once
+ * more, before anything is said to be missing. */
+static bool may_go_on(struct driver *driver, struct shard *shard)
+{
+    if (driver->registry_round > shard->round)
+        return true;
+    if (shard->reading)
+        return false;
+    for (const struct entry *entry = shard->oldest; entry != NULL; entry = entry->newer)
+        if (!entry->damaged && !is_known(driver, entry))
+            shard->reading = true;
+    if (shard->reading)
+        registry_load(driver);
+    return !shard->reading;
+}
+
+static void go_on(struct driver *driver, struct shard *shard)
+{
+    struct entry *entry = shard->oldest;
+    shard->life = SHARD_OPEN;
+    while (entry != NULL) {
+        struct entry *newer = entry->newer; /* resume() may bury it */
+        if (entry->damaged)
+            seats_take(entry);
+        else
+            resume(driver, entry);
+        entry = newer;
+    }
+    outbox_behind(driver->outbox); /* what the leader before left in the table */
+}
+
 void recovery_run(struct driver *driver)
 {
-    if (driver->recovered || !driver->leading || !driver->registry_loaded)
+    bool settled = driver_settled(driver);
+    if (settled || !driver->joined || !driver->registry_loaded || driver->failed)
         return;
+    for (uint32_t i = 0; i < driver->shards_count; i++)
+        if (driver->shards[i].life == SHARD_LOADED && may_go_on(driver, &driver->shards[i]))
+            go_on(driver, &driver->shards[i]);
     driver->recovered = true;
-    for (uint32_t shard = 0; shard < driver->shards_count; shard++) {
-        struct entry *entry = driver->shards[shard].oldest;
-        while (entry != NULL) {
-            struct entry *newer = entry->newer; /* resume() may bury it */
-            if (entry->damaged)
-                seats_take(entry);
-            else
-                resume(driver, entry);
-            entry = newer;
-        }
-    }
-    definitions_recovered(driver);
+    if (driver_settled(driver))
+        definitions_recovered(driver);
 }

@@ -14,12 +14,14 @@
 
 bool shards_led(const struct driver *driver, uint32_t shard)
 {
-    return driver_leading(driver) && shard < driver->shards_count;
+    return driver_serving(driver) && shard < driver->shards_count &&
+           driver->shards[shard].life == SHARD_OPEN;
 }
 
 bool shards_changing(const struct driver *driver, uint32_t shard)
 {
-    return !shards_led(driver, shard) && shards_leader(driver, shard) == NULL;
+    const struct journal_node *leader = shards_leader(driver, shard);
+    return !shards_led(driver, shard) && (leader == NULL || leader->self);
 }
 
 const struct journal_node *shards_leader(const struct driver *driver, uint32_t shard)

@@ -20,9 +20,17 @@ bool driver_failed(const struct driver *driver, const char **ret_why)
     return driver->failed;
 }
 
-bool driver_leading(const struct driver *driver)
+bool driver_serving(const struct driver *driver)
 {
-    return driver->leading && driver->registry_loaded && driver->recovered;
+    return driver->joined && driver->registry_loaded && driver->recovered;
+}
+
+bool driver_settled(const struct driver *driver)
+{
+    for (uint32_t i = 0; i < driver->shards_count; i++)
+        if (driver->shards[i].life == SHARD_LOADING || driver->shards[i].life == SHARD_LOADED)
+            return false;
+    return driver->recovered;
 }
 
 /* xorshift64*: for jitter and seeds, not for secrets. */

@@ -73,9 +73,24 @@ struct notice_flow {
     uint32_t left_out;
 };
 
+/* Where a shard is in this node (handover.c). */
+enum shard_life {
+    SHARD_AWAY,
+    SHARD_LOADING, /* what is open of it comes in */
+    SHARD_LOADED,  /* all is there, and goes on when the registry has all that it needs */
+    SHARD_OPEN,    /* led */
+    SHARD_CLOSING  /* being handed over: nothing new is accepted */
+};
+
 struct shard {
+    enum shard_life life;
     uint64_t counter;
     struct entry *oldest, *newest;
+    uint64_t round;       /* of the registry, when it was taken … */
+    bool reading;         /* … and it is read once more for it */
+    struct mono leave_by; /* CLOSING: then it is not waited for any longer */
+    bool left;            /* CLOSING: all have been told to leave … */
+    bool given;           /* … have done so, and the journal may give it */
 };
 
 /* What stands above who calls it. */
@@ -133,6 +148,7 @@ struct driver {
     struct event *gate_timer;  /* while anybody waits before a gate */
     bool gate_armed;
     struct event *watch_timer; /* while there are any */
+    struct event *close_again; /* while a shard is being handed over */
     struct shard shards[TROTH_SHARDS_MAX];
     uint32_t shards_count;
     uint32_t next_shard;
@@ -148,8 +164,8 @@ struct driver {
     uint64_t random;
     bool draining;
     bool finishing; /* it is being destroyed */
-    bool leading;
-    bool recovered; /* the loaded transactions were stepped */
+    bool joined;    /* the journal can be written, and who leads what was looked at */
+    bool recovered; /* what was loaded by then was stepped, once */
     bool failed;
     bool fenced; /* failed, because somebody else leads */
     char why[256];
@@ -172,8 +188,11 @@ uint64_t driver_random(struct driver *driver);
 void driver_defer(struct driver *driver, const struct deferred *deferred);
 /* The process must end; the first reason stays. */
 void driver_fail(struct driver *driver, const char *why);
-/* Leading: all open transactions and the registry are loaded, requests are served. */
-bool driver_leading(const struct driver *driver);
+/* The registry is loaded, and what was loaded of the shards goes on: requests are served, of what
+ * is led here. */
+bool driver_serving(const struct driver *driver);
+/* Nothing that was taken waits to go on. */
+bool driver_settled(const struct driver *driver);
 /* The journal told that somebody else leads, or that it can never work: the process must end. `why`
  * gets the sentence. */
 bool driver_failed(const struct driver *driver, const char **ret_why);

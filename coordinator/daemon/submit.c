@@ -120,12 +120,13 @@ static bool admit(struct driver *driver, const struct api_submit *submit,
 static bool is_led(struct driver *driver, const struct api_submit *submit,
                    struct api_problem *problem)
 {
-    if (submit->idempotency_key.data == NULL)
-        return true;
-    uint32_t shard = driver_shard_of_key(driver, submit->idempotency_key);
+    bool keyed = submit->idempotency_key.data != NULL;
+    uint32_t shard = keyed ? driver_shard_of_key(driver, submit->idempotency_key) : 0;
+    for (uint32_t i = 0; !keyed && i < driver->shards_count && !shards_led(driver, shard); i++)
+        shard = i;
     if (shards_led(driver, shard))
         return true;
-    bool moves = shards_changing(driver, shard);
+    bool moves = keyed && shards_changing(driver, shard);
     api_refuse_unavailable(problem, moves ? API_WHY_SHARD_MOVES : API_WHY_SHARD_ELSEWHERE);
     return false;
 }

@@ -48,15 +48,28 @@ int driver_next_gtid(struct driver *driver, uint32_t shard, struct wall now, tro
     return error;
 }
 
+/* Of what another node leads nothing is known here. */
+static bool shard_of_turn(const struct driver *driver, uint32_t round, uint32_t *ret_shard)
+{
+    for (uint32_t i = 0; i < driver->shards_count; i++) {
+        uint32_t shard = (round + i) % driver->shards_count;
+        if (driver->shards[shard].life == SHARD_OPEN) {
+            *ret_shard = shard;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One shard a request, in turn: a participant's mark moves a little later, its requests stay small.
  * The turn is the participant's own: one round over all of them would always come to the same
  * participant with the same shards. */
 void driver_oldest_open(void *arg, uint32_t round, struct buffer *ret_list)
 {
     struct driver *driver = arg;
-    if (driver->shards_count == 0 || !driver->recovered)
+    uint32_t shard = 0;
+    if (!shard_of_turn(driver, round, &shard))
         return;
-    uint32_t shard = round % driver->shards_count;
     troth_gtid gtid;
     if (driver->shards[shard].oldest != NULL) {
         gtid = driver->shards[shard].oldest->origin.gtid;

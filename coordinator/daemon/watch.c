@@ -247,7 +247,7 @@ void watch_host(void *ctx, const troth_gtid *gtid, api_progress_fn fn, void *arg
     struct driver *driver = ctx;
     struct api_problem problem;
     struct watcher *watcher = NULL;
-    if (!driver_leading(driver))
+    if (!driver_serving(driver))
         api_refuse_unavailable(&problem, API_WHY_NOT_LEADING);
     else if (!start_timer(driver) || (watcher = calloc(1, sizeof *watcher)) == NULL)
         api_refuse_unavailable(&problem, API_WHY_NO_MEMORY);

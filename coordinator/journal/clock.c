@@ -53,7 +53,7 @@ bool clock_is_right(struct journal *journal)
                    "(timedatectl, chronyc)",
                    (double)off / US_PER_S, journal->clock_ahead_us > 0 ? "ahead of" : "behind",
                    (double)journal->clock_difference_us / US_PER_S);
-    journal->acquire_failed = true; /* said here: the connection's end has nothing to add */
+    journal->hello_failed = true; /* said here: the connection's end has nothing to add */
     state_set(journal, JOURNAL_CONNECTING, why);
     return false;
 }

@@ -45,6 +45,17 @@ const struct ask_kind ask_events = {
     .end = event_end,
 };
 
+static void led_param(const struct journal *journal, struct params *params)
+{
+    uint32_t shards[TROTH_SHARDS_MAX], count = 0;
+    for (uint32_t shard = 0; shard < journal->shards; shard++)
+        if (journal_shard(journal, shard) == JOURNAL_SHARD_LED)
+            shards[count++] = shard;
+    params_array(params, PARAM_INT4, count);
+    for (uint32_t i = 0; i < count; i++)
+        param_element_int4(params, shards[i]);
+}
+
 void journal_events(struct journal *journal, const struct journal_place *behind,
                     journal_event_fn fn, void *arg)
 {
@@ -57,6 +68,7 @@ void journal_events(struct journal *journal, const struct journal_place *behind,
     params_int4(&ask->params, behind->begun ? (int32_t)behind->shard : -1);
     params_int4(&ask->params, (int32_t)behind->epoch);
     params_int8(&ask->params, (int64_t)behind->seq);
+    led_param(journal, &ask->params);
     ask_send(ask);
 }
 

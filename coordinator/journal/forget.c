@@ -74,6 +74,11 @@ static void forget_ask(struct journal *journal)
     ask_send(ask);
 }
 
+static bool is_led(const struct journal *journal)
+{
+    return journal_shard(journal, journal->forget.shard) == JOURNAL_SHARD_LED;
+}
+
 static void forget_on_time(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
@@ -83,8 +88,12 @@ static void forget_on_time(evutil_socket_t fd, short what, void *arg)
         return;
     if (journal->state == JOURNAL_LEADING && journal->forget.behind == NULL)
         journal->forget.behind = calloc(journal->shards, sizeof *journal->forget.behind);
-    if (journal->state == JOURNAL_LEADING && journal->forget.behind != NULL)
-        forget_ask(journal);
+    if (journal->state == JOURNAL_LEADING && journal->forget.behind != NULL) {
+        for (uint32_t i = 0; i < journal->shards && !is_led(journal); i++)
+            journal->forget.shard = (journal->forget.shard + 1) % journal->shards;
+        if (is_led(journal))
+            forget_ask(journal);
+    }
     if (!journal->forget.asking)
         forget_in(journal, FORGET_PAUSE_US);
 }

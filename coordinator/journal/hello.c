@@ -7,12 +7,14 @@
 
 #include <journal_sql.h>
 
-#include "acquire.h"
 #include "alive.h"
 #include "clock.h"
+#include "held.h"
 #include "lease.h"
 #include "lost.h"
 #include "session.h"
+#include "steps.h"
+#include "take.h"
 #include "ticks.h"
 
 #define RUN_MIGRATE "run: trothd migrate"
@@ -50,17 +52,16 @@ static bool hello_take(struct journal *journal, PGresult *result)
         state_stop(journal, "the database holds another journal than before");
         return false;
     }
-    if (journal->seqs == NULL)
-        journal->seqs = calloc(shards, sizeof *journal->seqs);
-    if (journal->seqs == NULL) {
+    journal->shards = shards;
+    if (journal->held == NULL && held_init(journal) != TROTH_OK) {
         link_reset(&journal->lane.link);
         return false;
     }
     memcpy(journal->id, id.data, id.len);
-    journal->shards = shards;
-    snprintf(journal->application_name, sizeof journal->application_name,
-             "troth:%s:lane:", journal->id);
+    state_session_name(journal, "lane", journal->application_name,
+                       sizeof journal->application_name);
     keeper_start(journal);
+    take_start(journal);
     return true;
 }
 
@@ -69,7 +70,7 @@ static bool hello_take(struct journal *journal, PGresult *result)
 
 static void hello_on_begun(void *arg, PGresult *result)
 {
-    (void)acquire_failed(arg, result);
+    (void)steps_failed(arg, result);
 }
 
 /* Said once a connection: what it may cost is the operator's decision. */
@@ -86,14 +87,14 @@ static void hello_on_fit(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     char why[LINK_WHY_MAX];
-    if (journal->step == STEP_STOPPED || acquire_failed(journal, result))
+    if (journal->step == STEP_STOPPED || steps_failed(journal, result))
         return;
     switch (session_fit(result, why, sizeof why)) {
     case SESSION_FIT:
         return;
     case SESSION_STANDBY:
         state_set(journal, JOURNAL_CONNECTING, why);
-        journal->acquire_failed = true;
+        journal->hello_failed = true;
         link_refuse(&journal->lane.link);
         return;
     case SESSION_UNSAFE:
@@ -116,20 +117,20 @@ static void hello_on_check(void *arg, PGresult *result)
     if (session_is_shared(result))
         state_stop(journal, session_shared_why);
     else
-        (void)acquire_failed(journal, result);
+        (void)steps_failed(journal, result);
 }
 
 static void hello_on_journal(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     if (journal->step == STEP_STOPPED || !hello_schema_fits(journal, result) ||
-        acquire_failed(journal, result) || !hello_take(journal, result))
+        steps_failed(journal, result) || !hello_take(journal, result))
         return;
     clock_note(journal, journal->hello_asked_us, field_time(result, 0, 3));
-    if (journal->epochs != NULL)
-        lost_look(journal); /* reclaims, if all is there */
+    if (held_count(journal, JOURNAL_SHARD_FOREIGN) > 0)
+        lost_look(journal); /* and goes on, if all is there */
     else if (clock_is_right(journal))
-        acquire_lease(journal);
+        steps_ready(journal);
     else
         link_refuse(&journal->lane.link);
 }
@@ -153,12 +154,13 @@ static void prove_on_check(void *arg, PGresult *result)
         alive_wrote(journal);
     state_step(journal, STEP_READY);
     state_update(journal, state_can_write(journal)
-                              ? "all shards acquired"
+                              ? "connected"
                               : "connected again: what has no answer is written again");
     state_wake_lane(journal);
+    state_hurry_keeper(journal);
 }
 
-/* Loaded, and the keeper has put its mark. */
+/* The keeper has put its mark. */
 static void prove_on_due(evutil_socket_t fd, short what, void *arg)
 {
     struct journal *journal = arg;
@@ -167,7 +169,7 @@ static void prove_on_due(evutil_socket_t fd, short what, void *arg)
     if (journal->step != STEP_PROVE || !journal->keeper_marked || journal->lane.link.broken)
         return;
     session_check(&journal->lane.link, &journal->params, prove_on_check, journal);
-    acquire_sync(journal, prove_on_check);
+    steps_sync(journal, prove_on_check);
 }
 
 void hello_begin(struct journal *journal)
@@ -178,16 +180,16 @@ void hello_begin(struct journal *journal)
 
     state_step(journal, STEP_HELLO);
     session_begin(link, &journal->params, &settings, hello_on_begun, journal);
-    acquire_sync(journal, NULL);
+    steps_sync(journal, NULL);
     params_clear(&journal->params);
-    acquire_query(journal, journal_sql_session_fit, hello_on_fit);
+    steps_query(journal, journal_sql_session_fit, hello_on_fit);
     session_prepare(link, hello_on_check, journal);
     session_check(link, &journal->params, hello_on_check, journal);
-    acquire_sync(journal, NULL);
+    steps_sync(journal, NULL);
     params_clear(&journal->params);
     journal->hello_asked_us = clock_mono_us();
-    acquire_query(journal, journal_sql_hello, hello_on_journal);
-    acquire_sync(journal, NULL);
+    steps_query(journal, journal_sql_hello, hello_on_journal);
+    steps_sync(journal, NULL);
 }
 
 int hello_init(struct journal *journal)

@@ -15,7 +15,7 @@ void hindrance_note(struct journal *journal, const char *why)
     if (strcmp(journal->hindrance, why) == 0)
         return;
     snprintf(journal->hindrance, sizeof journal->hindrance, "%s", why);
-    if (journal->state != JOURNAL_LEADING)
+    if (journal->state == JOURNAL_CONNECTING)
         state_set(journal, journal->state, why);
 }
 
@@ -35,8 +35,10 @@ void hindrance_ask(struct journal *journal)
 {
     struct link *keeper = &journal->keeper;
     struct link_params view;
+    char lanes[sizeof journal->application_name];
     params_clear(&journal->params);
-    params_string(&journal->params, journal->application_name);
+    (void)snprintf(lanes, sizeof lanes, "troth:%s:lane:", journal->id);
+    params_string(&journal->params, lanes);
     if (!params_view(&journal->params, &view))
         return;
     journal->hindrance_asked_us = clock_mono_us();
@@ -51,5 +53,6 @@ const char *journal_trouble(const struct journal *journal)
 {
     if (journal->hindrance[0] != '\0')
         return journal->hindrance;
-    return journal->state == JOURNAL_LEADING ? "" : journal->why;
+    bool well = journal->state == JOURNAL_LEADING || journal->state == JOURNAL_WAITING;
+    return well ? "" : journal->why;
 }

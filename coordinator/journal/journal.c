@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acquire.h"
 #include "alive.h"
 #include "asks.h"
 #include "forget.h"
+#include "held.h"
 #include "hello.h"
 #include "lane.h"
 #include "lease.h"
 #include "nodes.h"
 #include "read.h"
 #include "state.h"
+#include "take.h"
 #include "ticks.h"
 
 static void lane_link_up(void *arg)
@@ -30,12 +31,8 @@ static void lane_link_down(void *arg, const char *why)
     if (journal->step == STEP_STOPPED)
         return;
     /* Reset by ourselves after an error: that was said, and says more than the connection can. */
-    bool said = journal->state == JOURNAL_CONNECTING && journal->acquire_failed;
-    journal->acquire_failed = false;
-    if (journal->step == STEP_RAISE) { /* whether they were raised is not known: once more */
-        free(journal->epochs);
-        journal->epochs = NULL;
-    }
+    bool said = journal->state == JOURNAL_CONNECTING && journal->hello_failed;
+    journal->hello_failed = false;
     state_step(journal, STEP_DOWN);
     lane_lost(journal);
     alive_waits(journal);
@@ -78,10 +75,9 @@ static int journal_init(struct journal *journal, struct event_base *base,
     journal->callbacks = config->callbacks;
     journal->arg = config->arg;
     journal->state = JOURNAL_CONNECTING;
-    journal->load.shard = -1;
     evutil_secure_rng_get_bytes(journal->owner, sizeof journal->owner);
     if ((error = lane_init(journal)) != TROTH_OK || (error = hello_init(journal)) != TROTH_OK ||
-        (error = acquire_init(journal)) != TROTH_OK || (error = lease_init(journal)) != TROTH_OK ||
+        (error = take_init(journal)) != TROTH_OK || (error = lease_init(journal)) != TROTH_OK ||
         (error = forget_init(journal)) != TROTH_OK ||
         (error = reader_init(journal, asks_prepared, asks_prepared_count)) != TROTH_OK)
         return error;
@@ -124,13 +120,11 @@ void journal_destroy(struct journal *journal)
     reader_finish(journal);
     forget_finish(journal);
     lease_finish(journal);
-    acquire_finish(journal);
+    take_finish(journal);
     hello_finish(journal);
     lane_finish(journal);
     params_finish(&journal->params);
-    free(journal->epochs);
-    free(journal->floors);
-    free(journal->seqs);
+    held_finish(journal);
     free(journal->conninfo);
     free(journal->node);
     free(journal->address);
@@ -166,8 +160,10 @@ int journal_append(struct journal *journal, const struct txn_record *record,
                    const struct record_outbox_row *event)
 {
     struct row *row;
+    struct troth_gtid_parts parts;
     assert(record->publishes == (event != NULL));
-    if (journal->step == STEP_STOPPED)
+    troth_gtid_split(&record->origin->gtid, &parts);
+    if (journal->step == STEP_STOPPED || !held_writes(journal, parts.shard))
         return TROTH_ERROR_FENCED;
     row = row_create(record, event);
     if (row == NULL)
@@ -180,7 +176,7 @@ int journal_append(struct journal *journal, const struct txn_record *record,
 uint64_t journal_outbox_seq(struct journal *journal, uint32_t shard)
 {
     assert(shard < journal->shards);
-    return ++journal->seqs[shard];
+    return ++journal->held[shard].seq;
 }
 
 /* Without memory the row stays in the table, and Kafka gets it once more after the next start. */
@@ -193,6 +189,10 @@ void journal_outbox_delete(struct journal *journal, const troth_gtid *gtid,
     row = row_create_delete(gtid, id);
     if (row == NULL)
         return;
+    if (!held_writes(journal, row->shard)) { /* whoever leads it publishes it again */
+        row_destroy(row);
+        return;
+    }
     row->record.epoch = journal_epoch(journal, row->shard);
     row->queued_us = clock_mono_us();
     row_queue_push(&journal->lane.queue, row);
@@ -214,4 +214,5 @@ void journal_stats(const struct journal *journal, struct journal_stats *ret_stat
     }
     ret_stats->connected = journal->lane.link.state == LINK_UP;
     ret_stats->writable = state_can_write(journal);
+    ret_stats->shards_led = held_count(journal, JOURNAL_SHARD_LED);
 }

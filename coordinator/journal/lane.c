@@ -14,6 +14,8 @@
 #include <journal_sql.h>
 
 #include "alive.h"
+#include "drop.h"
+#include "held.h"
 #include "hindrance.h"
 #include "lane.h"
 #include "session.h"
@@ -39,7 +41,7 @@ void lane_prepare(struct journal *journal)
     struct lane *lane = &journal->lane;
     link_prepare(&lane->link, STATEMENT_FENCE, journal_sql_fence, NULL, NULL);
     link_prepare(&lane->link, STATEMENT_LOCK, journal_sql_lock, NULL, NULL);
-    sweep_prepare(&lane->link);
+    lane->sweeps = false;
     for (enum statement_kind kind = 0; kind < STATEMENTS_COUNT; kind++)
         for (enum statement_form form = 0; form < FORMS_COUNT; form++)
             lane->statements[kind][form] = (struct lane_statement){.journal = journal};
@@ -99,18 +101,20 @@ static void lane_on_check(void *arg, PGresult *result)
 static void lane_on_claim(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (journal->step == STEP_STOPPED || PQresultStatus(result) != PGRES_FATAL_ERROR)
+    if (journal->step == STEP_STOPPED)
         return;
-    if (state != NULL && strcmp(state, "22012") == 0)
-        state_stop(journal, "another node took the lease over");
-    else
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR)
         lane_on_result(arg, result);
+    for (int i = 0; i < PQntuples(result); i++) {
+        uint32_t shard = (uint32_t)field_int4(result, i, 0);
+
+        if (journal_shard(journal, shard) != JOURNAL_SHARD_FOREIGN)
+            journal->held[shard].claimed = true;
+    }
 }
 
-/* By our own clock the lease has run out: the same transaction renews it, and writes nothing if it
- * is another node's by now. So a lane that can write again leads again, and one that cannot does
- * not hold on to the lease. */
+/* By our own clock a lease has run out: the same transaction renews those that are still ours. So
+ * a lane that can write again leads again, and one that cannot does not hold on to them. */
 static void lane_claim(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
@@ -119,10 +123,11 @@ static void lane_claim(struct journal *journal)
     if (state_lease_sure(journal) || lane->link.broken)
         return;
     lane->claimed_us = clock_mono_us();
+    for (uint32_t shard = 0; shard < journal->shards; shard++)
+        journal->held[shard].claimed = false;
     params_clear(&lane->params);
     params_uuid(&lane->params, journal->owner);
     params_int8(&lane->params, (int64_t)journal->lease_us);
-    params_int8(&lane->params, (int64_t)journal->shards);
     CRASH_POINT("journal.lease.claim");
     if (params_view(&lane->params, &view))
         link_query(&lane->link, journal_sql_lease_claim, &view, lane_on_claim, journal);
@@ -236,7 +241,7 @@ static void lane_sift(struct journal *journal, struct batch *batch)
  * 0: none goes. */
 static uint64_t lane_lazy_until(const struct lane *lane, uint64_t now, uint64_t delay_us)
 {
-    if (lane->queue.count - lane->queue.forced >= JOURNAL_BATCH_ROWS_MAX)
+    if (lane->queue.count - lane->queue.forced >= JOURNAL_BATCH_ROWS_MAX || lane->hurries)
         return now;
     if (lane->queue.first != NULL && now >= lane->queue.first->queued_us + delay_us)
         return now - delay_us / 2;
@@ -398,11 +403,27 @@ static void lane_acknowledged(struct journal *journal, const struct row *row)
 static void lane_wrote(struct journal *journal, bool struggled)
 {
     struct lane *lane = &journal->lane;
-    if (lane->claimed_us != 0)
-        journal->lease_until_us = lane->claimed_us + journal->lease_us;
+    for (uint32_t shard = 0; lane->claimed_us != 0 && shard < journal->shards; shard++)
+        if (journal->held[shard].claimed)
+            journal->held[shard].lease_until_us = lane->claimed_us + journal->lease_us;
     alive_wrote(journal);
+    if (!state_lease_sure(journal)) /* it ran out while nothing could be written */
+        state_hurry_keeper(journal);
     if (struggled || journal->state != JOURNAL_LEADING)
         state_recover(journal, "writes succeed again");
+}
+
+/* Shards whose epoch is not ours any more. A row of an earlier time here says nothing of this one.
+ */
+static void lane_lose(struct journal *journal, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct row *row = batch->rows[i];
+
+        if (row->verdict.verdict == TXN_FENCED &&
+            row->record.epoch == journal_epoch(journal, row->shard))
+            held_lose(journal, row->shard, "another node raised its epoch: it leads it now");
+    }
 }
 
 static void lane_deliver(struct journal *journal)
@@ -410,7 +431,6 @@ static void lane_deliver(struct journal *journal)
     struct lane *lane = &journal->lane;
     struct batch *batch = lane->flight;
     bool struggled = batch->tries >= STRUGGLING_TRIES;
-    bool fenced = false;
     for (size_t i = 0; i < lane->flight_count; i++)
         CRASH_POINTS("journal.wrote", kind_name, STATEMENTS_COUNT, lane->flight_kinds[i]);
     lane->flight = batch->next;
@@ -420,7 +440,6 @@ static void lane_deliver(struct journal *journal)
     for (size_t i = 0; i < batch->count; i++) {
         struct journal_verdict verdict = lane_verdict(batch->rows[i]);
 
-        fenced = fenced || verdict.verdict == TXN_FENCED;
         if (verdict.verdict == TXN_WRITTEN)
             lane_acknowledged(journal, batch->rows[i]);
         lane->ended += batch->rows[i]->kind == TXN_RECORD_END;
@@ -429,9 +448,9 @@ static void lane_deliver(struct journal *journal)
     }
     for (size_t i = 0; i < lane->flight_count; i++)
         CRASH_POINTS("journal.told", kind_name, STATEMENTS_COUNT, lane->flight_kinds[i]);
+    lane_lose(journal, batch);
     batch_destroy(batch);
-    if (fenced)
-        state_stop(journal, "another node raised the epoch: it leads now");
+    held_settle(journal);
     event_active(lane->wakeup, EV_TIMEOUT, 0);
 }
 
@@ -505,37 +524,6 @@ void lane_warned(struct journal *journal)
         journal->lane.unknown = true;
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
-
-static void row_fence(struct journal *journal, struct row *row)
-{
-    struct journal_verdict verdict = row->verdict;
-    verdict.verdict = TXN_FENCED;
-    verdict.standing = TXN_UNDECIDED;
-    if (row->kind != ROW_DELETE)
-        journal->callbacks.verdict(journal->arg, &verdict);
-}
-
-static void lane_fence_all(struct journal *journal)
-{
-    struct lane *lane = &journal->lane;
-    lane->flying = false;
-    while (lane->flight != NULL) {
-        struct batch *batch = lane->flight;
-
-        lane->flight = batch->next;
-        for (size_t i = 0; i < batch->count; i++)
-            row_fence(journal, batch->rows[i]);
-        batch_destroy(batch);
-    }
-    while (lane->queue.first != NULL) {
-        struct row *row = row_queue_take(&lane->queue, &lane->queue.first);
-
-        row_fence(journal, row);
-        row_destroy(row);
-    }
-}
-
 static void lane_on_time(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -546,7 +534,8 @@ static void lane_on_time(evutil_socket_t fd, short what, void *arg)
 int lane_init(struct journal *journal)
 {
     struct lane *lane = &journal->lane;
-    journal->stopped = lane_fence_all;
+    journal->stopped = drop_all;
+    journal->dropped = drop_shard;
     row_queue_init(&lane->queue);
     lane->timer = event_new(journal->base, -1, 0, lane_on_time, journal);
     lane->wakeup = event_new(journal->base, -1, 0, lane_on_time, journal);

@@ -9,28 +9,56 @@
 
 #include "beat.h"
 #include "clock.h"
+#include "held.h"
 #include "hindrance.h"
+#include "move.h"
 #include "nodes.h"
 #include "session.h"
 #include "ticks.h"
 
+#define LOOK_MOVING_US UINT64_C(100000) /* between two looks, while something moves */
+
+static bool is_among(const PGresult *result, uint32_t shard)
+{
+    for (int i = 0; i < PQntuples(result); i++)
+        if (!PQgetisnull(result, i, 0) && (uint32_t)field_int4(result, i, 0) == shard)
+            return true;
+    return false;
+}
+
+/* What was had only behind the asking is not lost when it is not among them. */
 static void lease_on_renewed(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
     if (PQresultStatus(result) != PGRES_TUPLES_OK || journal->step == STEP_STOPPED)
         return; /* asked again at the next tick */
-    if (field_int8(result, 0, 0) != (int64_t)journal->shards) {
-        /* Before the lane has looked: the journal may have gone back, the lease with it. */
-        if (journal->step == STEP_READY)
-            state_stop(journal, "another node took the lease over");
-        return;
-    }
     CRASH_POINT("journal.lease.renewed");
-    journal->lease_until_us = journal->lease_asked_us + journal->lease_us;
     journal->keeper.silences = 0;
     clock_note(journal, journal->lease_asked_us, field_time(result, 0, 1));
-    state_recover(journal, "the lease is renewed");
+    if (journal->step !=
+        STEP_READY) /* the journal may have gone back, the leases with it (lost.c) */
+        return;
+    for (uint32_t shard = 0; shard < journal->shards; shard++) {
+        struct held *held = &journal->held[shard];
+
+        if (held->state == JOURNAL_SHARD_FOREIGN || held->had_us > journal->lease_asked_us)
+            continue;
+        if (is_among(result, shard))
+            held->lease_until_us = journal->lease_asked_us + journal->lease_us;
+        else
+            held_lose(journal, shard, "another node took it over");
+    }
+    state_recover(journal, "the leases are renewed");
     state_wake_lane(journal);
+}
+
+static void lease_on_looked(void *arg, PGresult *result)
+{
+    struct journal *journal = arg;
+    if (PQresultStatus(result) != PGRES_PIPELINE_SYNC || journal->step == STEP_STOPPED)
+        return;
+    move_apply(journal);
+    event_active(journal->keeper_timer, EV_TIMEOUT, 0); /* it may be due earlier, or later */
 }
 
 static void keeper_on_check(void *arg, PGresult *result)
@@ -59,12 +87,21 @@ static void lease_renew(struct journal *journal)
     session_check(&journal->keeper, &journal->params, keeper_on_check, journal);
     if (!journal->keeper.broken)
         link_query(&journal->keeper, journal_sql_lease_hurry, NULL, NULL, NULL);
-    if (journal->leased)
-        lease_ask(journal);
+    lease_ask(journal);
+    nodes_announce(journal);
     nodes_ask(journal);
     if (journal->keeper.broken)
         return;
-    link_sync(&journal->keeper, NULL, NULL);
+    link_sync(&journal->keeper, lease_on_looked, journal);
+    link_send(&journal->keeper);
+}
+
+static void lease_look_around(struct journal *journal)
+{
+    nodes_ask(journal);
+    if (journal->keeper.broken)
+        return;
+    link_sync(&journal->keeper, lease_on_looked, journal);
     link_send(&journal->keeper);
 }
 
@@ -78,7 +115,7 @@ static uint64_t lease_tick_us(const struct journal *journal)
 static void lease_look(struct journal *journal)
 {
     char why[LINK_WHY_MAX + 120];
-    if (journal->state != JOURNAL_LEADING)
+    if (journal->state != JOURNAL_LEADING && journal->state != JOURNAL_WAITING)
         return;
     if (!state_can_write(journal)) {
         snprintf(why, sizeof why,
@@ -96,6 +133,27 @@ static bool lease_is_due(const struct journal *journal, uint64_t since_us)
     return clock_mono_us() - since_us + journal->lease_us / 20 >= journal->lease_us / 3;
 }
 
+/* While something moves, and when a lease would run out. */
+static bool look_is_due(const struct journal *journal)
+{
+    const struct picture *picture = &journal->picture;
+    uint64_t now = clock_mono_us();
+    if (picture->moving || journal->twin_until != 0)
+        return now - picture->asked_us >= LOOK_MOVING_US;
+    return now >= picture->ends_us && now - picture->asked_us >= LOOK_MOVING_US;
+}
+
+static void keeper_wake(struct journal *journal)
+{
+    uint64_t wait = lease_tick_us(journal), now = clock_mono_us();
+    const struct picture *picture = &journal->picture;
+    if ((picture->moving || journal->twin_until != 0) && wait > LOOK_MOVING_US)
+        wait = LOOK_MOVING_US;
+    else if (picture->ends_us > now && picture->ends_us - now < wait)
+        wait = picture->ends_us - now;
+    event_in(journal->keeper_timer, wait);
+}
+
 /* Renewed at a third, by who can write; a renewal that hangs gets a new connection (silence). */
 static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -104,17 +162,21 @@ static void lease_on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (journal->step == STEP_STOPPED)
         return;
-    event_in(journal->keeper_timer, lease_tick_us(journal));
+    keeper_wake(journal);
     beat_send(journal);
     lease_look(journal);
+    held_settle(journal);
     if (journal->keeper.state != LINK_UP || journal->keeper.broken ||
         journal->keeper.items_count != 0)
         return;
     if (!state_can_write(journal)) {
         if (lease_is_due(journal, journal->hindrance_asked_us))
             hindrance_ask(journal);
-    } else if (lease_is_due(journal, journal->picture.asked_us)) {
+    } else if (lease_is_due(journal, journal->picture.announced_us) ||
+               (journal->twin_until != 0 && look_is_due(journal))) {
         lease_renew(journal);
+    } else if (look_is_due(journal)) {
+        lease_look_around(journal);
     }
 }
 
@@ -132,22 +194,13 @@ static void keeper_on_marked(void *arg, PGresult *result)
     event_active(journal->proving, EV_TIMEOUT, 0);
 }
 
-/* The name says that its owner lives (lease_acquire.sql). */
-static void keeper_name(const struct journal *journal, char *ret_name, size_t size)
-{
-    char owner[2 * sizeof journal->owner + 1];
-    for (size_t i = 0; i < sizeof journal->owner; i++)
-        (void)snprintf(owner + 2 * i, 3, "%02x", journal->owner[i]);
-    (void)snprintf(ret_name, size, "troth:%s:keep:%s", journal->id, owner);
-}
-
 static void keeper_up(void *arg)
 {
     struct journal *journal = arg;
     struct link *link = &journal->keeper;
     char name[100];
     struct session_settings settings = {.application_name = name};
-    keeper_name(journal, name, sizeof name);
+    state_session_name(journal, "keep", name, sizeof name);
     session_begin(link, &journal->params, &settings, keeper_on_marked, journal);
     session_prepare(link, keeper_on_marked, journal);
     if (link->broken)
@@ -182,12 +235,6 @@ int lease_init(struct journal *journal)
     return error;
 }
 
-void lease_start(struct journal *journal)
-{
-    journal->leased = true;
-    keeper_start(journal);
-}
-
 void keeper_start(struct journal *journal)
 {
     if (journal->keeper.state == LINK_DOWN && journal->keeper.conn == NULL)
@@ -195,23 +242,31 @@ void keeper_start(struct journal *journal)
     event_in(journal->keeper_timer, lease_tick_us(journal));
 }
 
-/* A message in front of the farewell. */
-void lease_give_back(struct journal *journal)
+static void farewell(struct journal *journal, const char *sql)
 {
     struct link *link = &journal->lane.link;
     struct link_params view;
-    if (link->state != LINK_UP || link->broken || journal->epochs == NULL)
+    if (link->state != LINK_UP || link->broken)
         return;
     params_clear(&journal->params);
     params_uuid(&journal->params, journal->owner);
     if (!params_view(&journal->params, &view))
         return;
-    CRASH_POINT("journal.lease.give_back");
-    link_query(link, journal_sql_lease_give_back, &view, NULL, NULL);
+    link_query(link, sql, &view, NULL, NULL);
     if (link->broken)
         return;
     link_sync(link, NULL, NULL);
     link_send(link);
+}
+
+/* A message in front of the farewell. */
+void lease_give_back(struct journal *journal)
+{
+    if (journal->step == STEP_STOPPED || journal->id[0] == '\0')
+        return;
+    CRASH_POINT("journal.lease.give_back");
+    farewell(journal, journal_sql_lease_give_back);
+    farewell(journal, journal_sql_node_gone);
     CRASH_POINT("journal.lease.given_back");
 }
 

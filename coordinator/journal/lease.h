@@ -6,11 +6,10 @@
 
 TROTH_MUST_CHECK int lease_init(struct journal *journal);
 void lease_finish(struct journal *journal);
-/* Acquired: renewed from now on. */
-void lease_start(struct journal *journal);
 /* Its connection, also to ask what hinders the lane. */
 void keeper_start(struct journal *journal);
-/* Behind what the lane has sent: whoever waits may have it at once. Nobody waits for the answer. */
+/* Behind what the lane has sent: whoever waits may have all at once. Nobody waits for the answer.
+ */
 void lease_give_back(struct journal *journal);
 
 #endif

@@ -12,7 +12,8 @@
 #include <base/crash.h>
 #include <journal_sql.h>
 
-#include "acquire.h"
+#include "held.h"
+#include "steps.h"
 #include "ticks.h"
 
 /* More above the own one than that no history explains: whoever tells it is mistaken, or means ill.
@@ -23,28 +24,32 @@
 static uint32_t epoch_seen(const struct journal *journal, uint32_t shard)
 {
     uint32_t own = journal_epoch(journal, shard);
-    uint32_t seen = journal->floors == NULL ? 0 : journal->floors[shard];
+    uint32_t seen = journal->held[shard].seen_epoch;
     return seen > own ? seen : own;
 }
 
-/* The shards that are led, and the epoch of each. */
+/* The shards that are held, and the epoch of each. */
 static void params_led(struct journal *journal)
 {
     struct params *params = &journal->params;
+    uint32_t shards[TROTH_SHARDS_MAX], count = 0;
+    for (uint32_t shard = 0; shard < journal->shards; shard++)
+        if (journal_epoch(journal, shard) != 0)
+            shards[count++] = shard;
     params_clear(params);
-    params_array(params, PARAM_INT4, journal->shards);
-    for (uint32_t shard = 0; shard < journal->shards; shard++)
-        param_element_int4(params, shard);
-    params_array(params, PARAM_INT4, journal->shards);
-    for (uint32_t shard = 0; shard < journal->shards; shard++)
-        param_element_int4(params, epoch_seen(journal, shard));
+    params_array(params, PARAM_INT4, count);
+    for (uint32_t i = 0; i < count; i++)
+        param_element_int4(params, shards[i]);
+    params_array(params, PARAM_INT4, count);
+    for (uint32_t i = 0; i < count; i++)
+        param_element_int4(params, epoch_seen(journal, shards[i]));
 }
 
 /* Only when it is durable: who takes over later begins above all that was [ABOVEALL]. */
 static void lost_on_raised(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-    if (acquire_failed(journal, result) || PQresultStatus(result) != PGRES_PIPELINE_SYNC)
+    if (steps_failed(journal, result) || PQresultStatus(result) != PGRES_PIPELINE_SYNC)
         return;
     CRASH_POINT("journal.lost.raised");
     state_stop(journal,
@@ -57,21 +62,21 @@ static void lost_raise(struct journal *journal)
 {
     params_led(journal);
     CRASH_POINT("journal.lost.raise");
-    acquire_query(journal, journal_sql_lost, NULL);
-    acquire_sync(journal, lost_on_raised);
+    steps_query(journal, journal_sql_lost, NULL);
+    steps_sync(journal, lost_on_raised);
 }
 
 static void lost_on_kept(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-    if (acquire_failed(journal, result))
+    if (steps_failed(journal, result))
         return;
     if (PQresultStatus(result) == PGRES_TUPLES_OK)
         journal->kept = PQntuples(result) == 1 && field_bool(result, 0, 0);
     if (PQresultStatus(result) != PGRES_PIPELINE_SYNC)
         return;
     if (journal->kept)
-        acquire_reclaim(journal);
+        steps_ready(journal);
     else
         lost_raise(journal);
 }
@@ -95,34 +100,30 @@ static void lost_look_row(struct journal *journal)
     params_int8(params, (int64_t)troth_gtid_order(&journal->acknowledged.gtid));
     params_bool(params, state_lease_sure(journal));
     CRASH_POINT("journal.kept.look");
-    acquire_query(journal, journal_sql_kept, lost_on_kept);
-    acquire_sync(journal, lost_on_kept);
+    steps_query(journal, journal_sql_kept, lost_on_kept);
+    steps_sync(journal, lost_on_kept);
 }
 
 static void lost_on_epochs(void *arg, PGresult *result)
 {
     struct journal *journal = arg;
-    if (acquire_failed(journal, result))
+    if (steps_failed(journal, result))
         return;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
         journal->below = PQntuples(result) != 1 || field_bool(result, 0, 0);
-        journal->above = PQntuples(result) == 1 && field_bool(result, 0, 1);
-    }
     if (PQresultStatus(result) != PGRES_PIPELINE_SYNC)
         return;
     if (journal->below)
         lost_raise(journal);
-    else if (journal->above)
-        acquire_reclaim(journal); /* which finds that the lease is another's */
-    else
+    else /* one that is above ours is another's by now: the keeper finds out */
         lost_look_row(journal);
 }
 
 void lost_look(struct journal *journal)
 {
     params_led(journal);
-    acquire_query(journal, journal_sql_epochs, lost_on_epochs);
-    acquire_sync(journal, lost_on_epochs);
+    steps_query(journal, journal_sql_epochs, lost_on_epochs);
+    steps_sync(journal, lost_on_epochs);
 }
 
 /* Either somebody else leads, and then the row says so; or the journal went back. The lane looks,
@@ -130,21 +131,18 @@ void lost_look(struct journal *journal)
 void journal_epoch_seen(struct journal *journal, uint32_t shard, uint32_t epoch)
 {
     char why[160];
-    if (journal->epochs == NULL || journal->step == STEP_STOPPED || shard >= journal->shards ||
+    if (journal->held == NULL || journal->step == STEP_STOPPED || shard >= journal->shards ||
         epoch <= epoch_seen(journal, shard) ||
-        epoch - journal_epoch(journal, shard) > LOST_EPOCHS_BELIEVED)
+        epoch - epoch_seen(journal, shard) > LOST_EPOCHS_BELIEVED ||
+        !held_writes(journal, shard)) /* another one's matter */
         return;
-    if (journal->floors == NULL)
-        journal->floors = calloc(journal->shards, sizeof *journal->floors);
-    if (journal->floors == NULL)
-        return; /* it is told again */
-    journal->floors[shard] = epoch;
+    journal->held[shard].seen_epoch = epoch;
     (void)snprintf(
         why, sizeof why,
         "a participant has seen epoch %u of shard %u, and this node leads under %u: does "
         "another node lead, or did the journal go back?",
         epoch, shard, journal_epoch(journal, shard));
     state_set(journal, JOURNAL_CONNECTING, why);
-    journal->acquire_failed = true; /* that was said */
+    journal->hello_failed = true; /* that was said */
     link_reset(&journal->lane.link);
 }

@@ -5,7 +5,7 @@
 
 #include "state.h"
 
-/* On a new connection of a leader, before anything is written over it: acquire_reclaim() follows
- * where nothing is missing; else the epochs are raised above all that was, and it stops. */
+/* On a new connection of a leader, before anything is written over it: steps_ready() follows where
+ * nothing is missing; else the epochs are raised above all that was, and it stops. */
 void lost_look(struct journal *journal);
 #endif

@@ -4,7 +4,9 @@
 
 #include "state.h"
 
-/* On the keeper's link, behind its renewal and before its sync. */
+/* On the keeper's link, before its sync: says that this node lives … */
+void nodes_announce(struct journal *journal);
+/* … and asks who else does, and who has what, into the picture. */
 void nodes_ask(struct journal *journal);
 void nodes_finish(struct journal *journal);
 

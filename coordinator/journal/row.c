@@ -56,8 +56,10 @@ struct row *row_create(const struct txn_record *record, const struct record_outb
         head.record.steps = (struct troth_span){0};
     troth_gtid_split(&record->origin->gtid, &parts);
     head.shard = parts.shard;
-    head.verdict = (struct journal_verdict){
-        .gtid = record->origin->gtid, .kind = record->kind, .attempt = record->attempt};
+    head.verdict = (struct journal_verdict){.gtid = record->origin->gtid,
+                                            .epoch = record->epoch,
+                                            .kind = record->kind,
+                                            .attempt = record->attempt};
     count = row_spans(&head, spans);
     for (size_t i = 0; i < count; i++)
         bytes += spans[i]->len;

@@ -22,12 +22,7 @@ void state_step(struct journal *journal, enum step step)
 {
     static const uint32_t next[STEP_COUNT] = {
         [STEP_DOWN] = 1u << STEP_HELLO,
-        [STEP_HELLO] = 1u << STEP_LEASE | 1u << STEP_RECLAIM,
-        [STEP_LEASE] = 1u << STEP_WAIT | 1u << STEP_RAISE,
-        [STEP_WAIT] = 1u << STEP_LEASE,
-        [STEP_RAISE] = 1u << STEP_LOAD | 1u << STEP_LEASE,
-        [STEP_RECLAIM] = 1u << STEP_LOAD,
-        [STEP_LOAD] = 1u << STEP_PROVE,
+        [STEP_HELLO] = 1u << STEP_PROVE,
         [STEP_PROVE] = 1u << STEP_READY,
     };
     assert(step == STEP_STOPPED || step == STEP_DOWN || (next[journal->step] >> step & 1) != 0);
@@ -41,16 +36,39 @@ static bool writes(const struct journal *journal)
            (journal->lane.flight == NULL || journal->lane.flight->tries < 3);
 }
 
+static bool leads_any(const struct journal *journal)
+{
+    for (uint32_t i = 0; journal->held != NULL && i < journal->shards; i++)
+        if (journal->held[i].state == JOURNAL_SHARD_LED ||
+            journal->held[i].state == JOURNAL_SHARD_LEAVING)
+            return true;
+    return false;
+}
+
+/* Whether somebody else leads all is known when it was looked, and there was nothing to take. */
+static void tell_writing(struct journal *journal, const char *why)
+{
+    const struct picture *picture = &journal->picture;
+    if (leads_any(journal))
+        state_set(journal, JOURNAL_LEADING, why);
+    else if (journal->state == JOURNAL_LEADING || (picture->read_us != 0 && !picture->to_take))
+        state_set(journal, JOURNAL_WAITING, "other nodes lead all shards");
+}
+
 void state_update(struct journal *journal, const char *why)
 {
-    if (journal->step == STEP_READY)
-        state_set(journal, writes(journal) ? JOURNAL_LEADING : JOURNAL_CONNECTING, why);
+    if (journal->step != STEP_READY)
+        return;
+    if (writes(journal))
+        tell_writing(journal, why);
+    else
+        state_set(journal, JOURNAL_CONNECTING, why);
 }
 
 void state_recover(struct journal *journal, const char *why)
 {
     if (writes(journal))
-        state_set(journal, JOURNAL_LEADING, why);
+        tell_writing(journal, why);
 }
 
 void state_stop(struct journal *journal, const char *why)
@@ -77,7 +95,12 @@ void state_report(struct journal *journal, const troth_gtid *gtid, enum txn_reco
 
 bool state_lease_sure(const struct journal *journal)
 {
-    return clock_mono_us() + journal->lease_us / 10 < journal->lease_until_us;
+    uint64_t now = clock_mono_us() + journal->lease_us / 10;
+    for (uint32_t i = 0; journal->held != NULL && i < journal->shards; i++)
+        if (journal->held[i].state != JOURNAL_SHARD_FOREIGN &&
+            now >= journal->held[i].lease_until_us)
+            return false;
+    return true;
 }
 
 bool state_can_write(const struct journal *journal)
@@ -86,12 +109,22 @@ bool state_can_write(const struct journal *journal)
            clock_mono_us() - journal->waiting_us < journal->write_timeout_us;
 }
 
+void state_session_name(const struct journal *journal, const char *kind, char *ret_name,
+                        size_t size)
+{
+    char owner[2 * sizeof journal->owner + 1];
+    for (size_t i = 0; i < sizeof journal->owner; i++)
+        (void)snprintf(owner + 2 * i, 3, "%02x", journal->owner[i]);
+    (void)snprintf(ret_name, size, "troth:%s:%s:%s", journal->id, kind, owner);
+}
+
+void state_hurry_keeper(struct journal *journal)
+{
+    journal->picture.announced_us = 0;
+    event_active(journal->keeper_timer, EV_TIMEOUT, 0);
+}
+
 void state_wake_lane(struct journal *journal)
 {
     event_active(journal->lane.wakeup, EV_TIMEOUT, 0);
-}
-
-uint32_t journal_epoch(const struct journal *journal, uint32_t shard)
-{
-    return journal->epochs == NULL || shard >= journal->shards ? 0 : journal->epochs[shard];
 }

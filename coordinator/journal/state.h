@@ -1,16 +1,14 @@
 /* state.h: the journal's memory, where its connections stand, and what is said of that.
  *
- * Three links: `lane` writes (and acquires, and loads), `reader` answers questions, `keeper` renews
- * the lease, so that none of them waits behind another.
+ * Four links: `lane` writes, `reader` answers questions, `keeper` renews the leases and looks who
+ * else is there, `taker` takes shards, so that none of them waits behind another.
  *
  * Steps of the lane's connection, each entered by state_step():
  *
- *   DOWN -> HELLO -> LEASE <-> WAIT          another live node holds the lease
- *                      └-> RAISE -> LOAD -> PROVE -> READY
- *   after a loss, epochs already raised (the same memory, so they are not raised again):
- *   DOWN -> HELLO -> RECLAIM -> LOAD (where it stopped) -> PROVE -> READY
- *   any -> STOPPED                           fenced, or the schema is not ours
- */
+ *   DOWN -> HELLO -> PROVE -> READY
+ *   any -> STOPPED                           the schema is not ours, or a twin lives
+ *
+ * Each shard has a life of its own beside that (held.h), and what is taken its steps (take.h). */
 #ifndef JOURNAL_STATE_H
 #define JOURNAL_STATE_H
 
@@ -20,16 +18,12 @@
 #include "batch.h"
 #include "link.h"
 #include "param.h"
+#include "share.h"
 #include "statements.h"
 
 enum step {
     STEP_DOWN,
     STEP_HELLO,
-    STEP_LEASE,
-    STEP_WAIT,
-    STEP_RAISE,
-    STEP_RECLAIM,
-    STEP_LOAD,
     STEP_PROVE, /* that the session is ours alone */
     STEP_READY,
     STEP_STOPPED,
@@ -50,7 +44,8 @@ struct lane {
     enum statement_kind flight_kinds[STATEMENTS_COUNT]; /* sent, in order */
     unsigned flight_count, flight_seen;
     bool flying;         /* between send and sync; without a batch: a beat (alive.c) */
-    uint64_t claimed_us; /* it also claims the lease, which had run out; 0: no */
+    uint64_t claimed_us; /* it also renews the leases, which had run out; 0: no */
+    bool hurries;        /* lazy rows do not wait: their shard leaves */
     bool unknown;        /* a warning came: what the COMMIT waited for is not sure */
     char error_state[6]; /* SQLSTATE of the first error, "" none */
     char error_text[200];
@@ -62,6 +57,7 @@ struct lane {
     uint64_t not_before_us; /* a failed batch's backoff */
     troth_gtid swept;       /* up to there the shards have been swept, perhaps (sweep.sql) */
     size_t ended;           /* rows written since the last sweep */
+    bool sweeps;            /* its statement is prepared in this session */
     troth_gtid *poisoned;   /* transactions of which a row can never be written */
     size_t poisoned_count;
 };
@@ -74,9 +70,41 @@ struct lane {
 struct picture {
     struct journal_node nodes[JOURNAL_NODES_MAX];
     size_t count;
-    int *holders;     /* of each shard: which node has its lease; -1: none */
+    struct share_shard *shards;
     uint64_t read_us; /* when it was asked for; 0: never */
     uint64_t asked_us;
+    uint64_t announced_us; /* this node's own life, likewise */
+    uint64_t ends_us;      /* when the first lease of another one's would run out */
+    bool moving;           /* something changes hands: it is looked more often */
+    bool to_take;          /* something is free for this node, or was when it looked last */
+};
+
+/* A shard, here (held.h). */
+struct held {
+    enum journal_shard_state state;
+    uint32_t epoch;          /* raised here; 0: FOREIGN */
+    uint32_t seen_epoch;     /* the highest that was ever seen, whoever raised it */
+    uint64_t seq;            /* of the outbox */
+    uint64_t had_us;         /* since when its lease is known to be ours */
+    uint64_t lease_until_us; /* by our own clock, counted from the asking */
+    uint8_t meant_for[16];   /* LEAVING: all zero for nobody */
+    bool claimed;            /* renewed in the lane's transaction under way */
+    bool given;              /* LEAVING: the host has ended its part */
+};
+
+/* Shards that are being taken, together (take.h). */
+enum take_step { TAKE_IDLE, TAKE_LEASE, TAKE_RAISE, TAKE_LOAD };
+struct take {
+    enum take_step step;
+    uint32_t shards[TROTH_SHARDS_MAX], count;
+    uint8_t owners[TROTH_SHARDS_MAX][16]; /* whose they were; all zero: given back */
+    uint64_t free_us[TROTH_SHARDS_MAX];   /* since when they are nobody's, as the database says */
+    uint64_t asked_us, had_us;  /* when the leases were asked for, and when they were had */
+    uint32_t lost;              /* of those: from a leader whose journal may have gone back since */
+    bool swept, sweep_answered; /* every open one is noted */
+    bool pages_done;
+    troth_gtid gtid; /* the last one handed over, and its shard */
+    int32_t shard;
 };
 
 struct ask; /* read.h */
@@ -107,15 +135,16 @@ struct journal {
     uint64_t clock_difference_us; /* more: no lead */
     struct journal_callbacks callbacks;
     void *arg;
-    void (*stopped)(struct journal *journal); /* the lane's: what waits gets TXN_FENCED */
+    void (*stopped)(struct journal *journal); /* the lane's: what waits gets TXN_FENCED … */
+    void (*dropped)(struct journal *journal, uint32_t shard); /* … or what waits for one shard */
 
     enum journal_state state;
     char why[LINK_WHY_MAX]; /* as told with it: the same is not told again */
     enum step step;
-    bool acquire_failed; /* the connection is being reset for that */
+    bool hello_failed; /* the connection is being reset for that */
     char id[TROTH_JOURNAL_ID_LEN + 1];
     uint8_t owner[16];  /* this process, in the lease */
-    int64_t twin_until; /* another one of our name holds the lease, first seen until then */
+    int64_t twin_until; /* another one of our name lives, first seen until then */
     uint64_t hello_asked_us;
     int64_t clock_wall_us; /* what to add to the monotonic clock for the database's; 0: not known */
     int64_t clock_ahead_us; /* this node's wall clock, of the database's */
@@ -133,39 +162,32 @@ struct journal {
     char hindrance[LINK_WHY_MAX]; /* of the writes, since the last one that succeeded; "" unknown */
     uint64_t hindrance_asked_us;
     uint32_t shards;
-    uint32_t *epochs;         /* NULL until raised: then one memory */
+    struct held *held;        /* one a shard; NULL until their number is known */
     int64_t registry_reading; /* of the registry, the last one here … */
     int64_t registry_version; /* … and how many changes it is made from */
-    uint64_t *seqs;
-    struct { /* the last row that was acknowledged (lost.c) */
+    bool leaving;             /* it stops: no shard is taken any more */
+    uint64_t lease_asked_us;  /* monotonic: the last renewal */
+    struct {                  /* the last row that was acknowledged (lost.c) */
         bool any;
         troth_gtid gtid;
         enum txn_record_kind kind;
         uint32_t attempt;
         uint64_t step_seq;
     } acknowledged;
-    uint32_t *floors;        /* epochs that participants have seen; NULL: none above the own ones */
-    bool below, above, kept; /* what the journal's rows are, on this connection (lost.c) */
-    struct {
-        bool sweep_answered, swept; /* every open one is noted */
-        bool txns_done;
-        troth_gtid gtid; /* the last one handed over, and its shard */
-        int32_t shard;
-    } load;
-    uint64_t lease_asked_us; /* monotonic: the renewal or acquisition under way */
-    uint64_t lease_until_us; /* by our own clock, counted from the asking */
+    bool below, kept; /* what the journal's rows are, on this connection (lost.c) */
 
     struct picture picture;
     struct lane lane;
     struct reader reader;
     struct link keeper;
     bool keeper_marked; /* its session has its mark */
-    bool leased;        /* acquired: the keeper renews */
     struct event *keeper_timer;
-    struct event *acquire_timer;
-    struct event *proving; /* the lane's session may be proven to be ours alone (hello.c) */
-    struct params params;  /* of hello.c, acquire.c, load.c and lease.c */
-    char application_name[64];
+    struct link taker;
+    bool taker_sweeps; /* the sweep is prepared in its session */
+    struct take take;
+    struct event *proving;      /* the lane's session may be proven to be ours alone (hello.c) */
+    struct params params;       /* of all but lane and reader */
+    char application_name[100]; /* of the lane, with this process at its end */
     struct journal_stats stats;
 };
 
@@ -180,10 +202,15 @@ void state_recover(struct journal *journal, const char *why);
 void state_stop(struct journal *journal, const char *why);
 void state_report(struct journal *journal, const troth_gtid *gtid, enum txn_record_kind kind,
                   uint32_t attempt, const char *why);
-/* By our own clock the lease is ours; a tenth of it is left for what is on its way. */
+/* By our own clock the leases of what is led are ours; a tenth is left for what is on its way. */
 bool state_lease_sure(const struct journal *journal);
 /* No write has waited for longer than its timeout. */
 bool state_can_write(const struct journal *journal);
+/* troth:JOURNAL:KIND:OWNER, by which a session says that its process lives. */
+void state_session_name(const struct journal *journal, const char *kind, char *ret_name,
+                        size_t size);
+/* The leases are renewed and the others looked at, in the next turn. */
+void state_hurry_keeper(struct journal *journal);
 /* The lane looks what it has to write, behind what is active in this turn. */
 void state_wake_lane(struct journal *journal);
 

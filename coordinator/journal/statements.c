@@ -44,6 +44,11 @@ static const struct column begin_columns[] = {
     {PARAM_INT4, FROM_UINT32, AT(record.delegated_branch)},
 };
 
+static const struct column handed_columns[] = {
+    {PARAM_INT4, FROM_UINT32, AT(record.handed)},
+    {PARAM_BOOL, FROM_BOOL, AT(record.closed)},
+};
+
 static const struct column decide_columns[] = {
     {PARAM_TEXT, FROM_SPAN, AT(decision)},
     {PARAM_TEXT, FROM_SPAN, AT(outcome)},
@@ -126,7 +131,7 @@ struct statement {
 static const struct statement statements[STATEMENTS_COUNT] = {
     [STATEMENT_BEGIN] = {{{"begin", journal_sql_begin, ANSWERS_TAG},
                           [FORM_AGAIN] = {"begin_again", journal_sql_begin_again, ANSWERS_ROWS}},
-                         {LIST(key_columns), LIST(begin_columns)}},
+                         {LIST(key_columns), LIST(begin_columns), LIST(handed_columns)}},
     [STATEMENT_DECIDE] = {{{"decide", journal_sql_decide, ANSWERS_TAG},
                            [FORM_ONE] = {"decide_one", journal_sql_decide_one, ANSWERS_TAG}},
                           {LIST(key_columns), LIST(begin_columns), LIST(decide_columns)}},

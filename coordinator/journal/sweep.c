@@ -7,6 +7,7 @@
 #include <base/crash.h>
 #include <journal_sql.h>
 
+#include "held.h"
 #include "lane.h"
 #include "ticks.h"
 
@@ -23,15 +24,22 @@ void sweep_prepare(struct link *link)
     link_prepare(link, SWEEP_NAME, journal_sql_sweep, NULL, NULL);
 }
 
-static void sweep_params(struct journal *journal, struct params *params)
+/* Those that are written, or those that are being taken. */
+static void sweep_params(struct journal *journal, struct params *params, bool taking)
 {
+    uint32_t shards[TROTH_SHARDS_MAX], count = 0;
+    for (uint32_t shard = 0; shard < journal->shards; shard++) {
+        bool taken = journal_shard(journal, shard) == JOURNAL_SHARD_TAKING;
+        if (taking ? taken : held_writes(journal, shard))
+            shards[count++] = shard;
+    }
     params_clear(params);
-    params_array(params, PARAM_INT4, journal->shards);
-    for (uint32_t shard = 0; shard < journal->shards; shard++)
-        param_element_int4(params, shard);
-    params_array(params, PARAM_INT4, journal->shards);
-    for (uint32_t shard = 0; shard < journal->shards; shard++)
-        param_element_int4(params, journal_epoch(journal, shard));
+    params_array(params, PARAM_INT4, count);
+    for (uint32_t i = 0; i < count; i++)
+        param_element_int4(params, shards[i]);
+    params_array(params, PARAM_INT4, count);
+    for (uint32_t i = 0; i < count; i++)
+        param_element_int4(params, journal_epoch(journal, shards[i]));
 }
 
 /* What hinders it hinders its batch, which is then written without one. */
@@ -55,8 +63,11 @@ void sweep_send(struct journal *journal)
     troth_gtid up_to;
     if (lane->flight->rewritten || lane->ended < SWEEP_DUE_ROWS || now_us < SWEEP_BEHIND_US)
         return;
+    if (!lane->sweeps)
+        sweep_prepare(&lane->link);
+    lane->sweeps = true;
     up_to = gtid_of_time(now_us - SWEEP_BEHIND_US);
-    sweep_params(journal, &lane->params);
+    sweep_params(journal, &lane->params, false);
     params_uuid(&lane->params, up_to.bytes);
     params_int8(&lane->params, SWEEP_ROWS_MAX);
     CRASH_POINT("journal.sweep");
@@ -67,11 +78,14 @@ void sweep_send(struct journal *journal)
 
 void sweep_all(struct journal *journal, link_fn fn)
 {
-    struct link *link = &journal->lane.link;
+    struct link *link = &journal->taker;
     struct link_params view;
     troth_gtid last;
     memset(last.bytes, 0xff, sizeof last.bytes);
-    sweep_params(journal, &journal->params);
+    if (!journal->taker_sweeps)
+        sweep_prepare(link);
+    journal->taker_sweeps = true;
+    sweep_params(journal, &journal->params, true);
     params_uuid(&journal->params, last.bytes);
     params_text(&journal->params, (struct troth_span){0});
     CRASH_POINT("journal.sweep_all");

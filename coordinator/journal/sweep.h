@@ -10,7 +10,7 @@
 void sweep_prepare(struct link *link);
 /* In a batch, behind its statements: where enough has ended since the last one. */
 void sweep_send(struct journal *journal);
-/* By a new leader, before it loads: up to the last one there is. */
+/* By a new leader, over the taker's link, before it loads: up to the last one there is. */
 void sweep_all(struct journal *journal, link_fn fn);
 /* Its answer. false: nothing was done, the shards are not ours. */
 bool sweep_take(struct journal *journal, const PGresult *result);

@@ -198,6 +198,26 @@ int channel_send(struct channel *channel, const struct command *command, struct 
     return 0;
 }
 
+void channel_forget(struct channel *channel, bool (*gone)(void *arg, const troth_gtid *gtid),
+                    void *arg)
+{
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        struct phase *phase = &channel->phases[i];
+        struct items dropped = TAILQ_HEAD_INITIALIZER(dropped);
+        struct item *item = TAILQ_FIRST(&phase->queue);
+        while (item != NULL) {
+            struct item *next = TAILQ_NEXT(item, link);
+            if (gone(arg, &item->command.gtid)) {
+                TAILQ_REMOVE(&phase->queue, item, link);
+                TAILQ_INSERT_TAIL(&dropped, item, link);
+                phase->queued--;
+            }
+            item = next;
+        }
+        channel_items_free(channel, &dropped);
+    }
+}
+
 static void flush_lane(struct channel *channel, enum phase_number number)
 {
     const uint32_t requests_max =

@@ -74,6 +74,20 @@ void outbox_evict(struct outbox *outbox, struct key_lane *lane)
     }
 }
 
+void outbox_drop(struct outbox *outbox, struct row *row)
+{
+    struct key_lane *lane = row->lane;
+    bool first = TAILQ_FIRST(&lane->rows) == row;
+    assert(!first || lane->state != KEY_LANE_SENT);
+    TAILQ_REMOVE(&lane->rows, row, link);
+    forget(outbox, row);
+    free(row);
+    if (first)
+        lane->alone = false;
+    if (TAILQ_EMPTY(&lane->rows))
+        key_lane_destroy(&outbox->lanes, lane);
+}
+
 static void row_confirmed(struct outbox *outbox, struct row *row)
 {
     troth_gtid gtid = row->gtid;

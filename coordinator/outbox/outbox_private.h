@@ -131,6 +131,8 @@ struct row *row_copy(const struct record_outbox_row *from);
 /* Takes the row into its lane. TROTH_ERROR_NO_MEMORY: it is still the caller's. */
 TROTH_MUST_CHECK int outbox_admit(struct outbox *outbox, struct row *row);
 void outbox_drop_pending(struct outbox *outbox); /* they are in the table */
+/* Forgets one that is not with librdkafka: it is in the table, and another node's matter. */
+void outbox_drop(struct outbox *outbox, struct row *row);
 /* Forgets every row of a lane: they are in the table. */
 void outbox_evict(struct outbox *outbox, struct key_lane *lane);
 

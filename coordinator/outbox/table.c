@@ -223,6 +223,71 @@ void outbox_loaded(struct outbox *outbox)
     outbox->passed_by = 0;
 }
 
+void outbox_behind(struct outbox *outbox)
+{
+    outbox->missed = outbox->missed || outbox->behind; /* a reading may have passed them by */
+    outbox->behind = true;
+}
+
+/* --- what another node publishes -------------------------------------------------------------- */
+
+static bool is_sent(const struct row *row)
+{
+    return row->lane->state == KEY_LANE_SENT && TAILQ_FIRST(&row->lane->rows) == row;
+}
+
+static void forget_pending(struct outbox *outbox, bool (*gone)(void *arg, const troth_gtid *gtid),
+                           void *arg)
+{
+    struct row *row = TAILQ_FIRST(&outbox->pending);
+    while (row != NULL) {
+        struct row *next = TAILQ_NEXT(row, link);
+        if (gone(arg, &row->gtid)) {
+            TAILQ_REMOVE(&outbox->pending, row, link);
+            outbox->bytes -= row->bytes;
+            outbox->stats.waiting--;
+            free(row);
+        }
+        row = next;
+    }
+}
+
+static void forget_asides(struct outbox *outbox, bool (*gone)(void *arg, const troth_gtid *gtid),
+                          void *arg)
+{
+    struct key_lane *lane = TAILQ_FIRST(&outbox->lanes.in[KEY_LANE_SET_ASIDE]);
+    while (lane != NULL) {
+        struct key_lane *next = TAILQ_NEXT(lane, link);
+        if (gone(arg, &lane->aside->gtid)) {
+            key_lane_destroy(&outbox->lanes, lane);
+            outbox_behind(outbox); /* its key is no longer passed by */
+        }
+        lane = next;
+    }
+}
+
+bool outbox_forget(struct outbox *outbox, bool (*gone)(void *arg, const troth_gtid *gtid),
+                   void *arg)
+{
+    bool all = true;
+    struct row *row = TAILQ_FIRST(&outbox->by_age);
+    while (row != NULL) {
+        struct row *next = TAILQ_NEXT(row, age);
+        if (!gone(arg, &row->gtid)) {
+            row = next;
+            continue;
+        }
+        if (is_sent(row))
+            all = false;
+        else
+            outbox_drop(outbox, row);
+        row = next;
+    }
+    forget_pending(outbox, gone, arg);
+    forget_asides(outbox, gone, arg);
+    return all;
+}
+
 /* --- what was set aside ----------------------------------------------------------------------- */
 
 static struct key_lane *find_aside(const struct outbox *outbox, const uint8_t *id)

@@ -7,10 +7,12 @@ alter table troth.node add column version text;
 alter table troth.node add column schema_version integer;
 alter table troth.node add column public_key text;
 alter table troth.node add column live_until timestamptz;
+alter table troth.node add column steady_since timestamptz;
 alter table troth.node add column leaving boolean not null default false;
 comment on table troth.node is 'Coordinators that were ever here: who they are, how others reach them, when they were seen last';
 comment on column troth.node.owner is 'the process that has this name; troth.lease names it';
 comment on column troth.node.live_until is 'until then it is believed to live, unless it says so again';
+comment on column troth.node.steady_since is 'since when it has said so in time: who has only just come is given no shards';
 comment on column troth.node.leaving is 'it stops: it hands its shards over and takes none';
 
 -- A row of no consequence each, written while nothing else is: apart from troth.node, so that an announcement never

@@ -1,6 +1,7 @@
 """Several trothd share the shards of one journal: who is there, who leads what, and how that changes."""
 
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -38,6 +39,48 @@ class Nodes(TrothTest):
         node = shown["nodes"][0]
         self.assertEqual(node["address"], f"http://127.0.0.1:{a.port}")
         self.assertEqual((node["self"], node["live"], node["leaving"]), (True, True, False))
+
+    def led(self, trothd):
+        """How many shards each leads, as that node sees it; None while some are nobody's."""
+        shown = trothd.get("/v1/nodes").json
+        counts = {node["name"]: len(node["shards"]) for node in shown["nodes"] if node["live"]}
+        return None if shown["free"] else counts
+
+    def start(self, journal, *names):
+        nodes = [self.node(name, journal) for name in names]
+        nodes[0].migrate()
+        for node in nodes:
+            self.run_folder.start(node)
+        return nodes
+
+    def test_nodes_come_to_an_even_share_and_stay_there(self):
+        nodes = self.start(self.journal(), "a", "b", "c")
+        even = {"a": 6, "b": 5, "c": 5}
+        wait_until(lambda: sorted(self.led(nodes[0]).values()) == [5, 5, 6], 30, "an even share")
+        share = self.led(nodes[0])
+        self.assertEqual(sorted(share.values()), sorted(even.values()))
+        wait_until(lambda: self.led(nodes[1]) == share and self.led(nodes[2]) == share, 10, "all see the same")
+
+    def test_the_shards_of_a_dead_node_are_taken_over(self):
+        a, b = self.start(self.journal(), "a", "b")
+        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
+        began = time.monotonic()
+        b.kill9()
+        wait_until(lambda: self.led(a) == {"a": 16}, 10, "taken over")
+        took = time.monotonic() - began
+        print(f"taken over after {took:.2f} s of a lease of 2 s")
+        self.assertLess(took, 4)
+        self.run_folder.start(b)
+        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each again")
+
+    def test_a_node_that_stops_hands_all_over(self):
+        a, b = self.start(self.journal(), "a", "b")
+        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
+        began = time.monotonic()
+        b.stop()
+        wait_until(lambda: self.led(a) == {"a": 16}, 10, "handed over")
+        print(f"handed over after {time.monotonic() - began:.2f} s")
+        self.assertIn("troth_takeovers_total 0\n", a.get("/metrics").body.decode())
 
 
 if __name__ == "__main__":

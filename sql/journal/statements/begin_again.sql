@@ -23,19 +23,23 @@
 -- $18 began_at
 -- $19 members
 -- $20 delegated: the branch that decides, 0 for none
+-- $21 handed: the epoch whose leader hands it over, 0: it does not
+-- $22 closed: and its client has said commit
 prepare troth_begin_again (
     int4[], uuid[], int4[], int4[], text[], text[], bool[], bool[], text[], int8[], text[], text[],
-    text[], text[], text[], int8[], int8[], timestamptz[], text[], int4[]
+    text[], text[], text[], int8[], int8[], timestamptz[], text[], int4[],
+    int4[], bool[]
 ) as
 with r as materialized (
     select * from unnest(
         $1::int4[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::bool[],
         $8::bool[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::text[],
-        $15::text[], $16::int8[], $17::int8[], $18::timestamptz[], $19::text[], $20::int4[]
+        $15::text[], $16::int8[], $17::int8[], $18::timestamptz[], $19::text[], $20::int4[],
+        $21::int4[], $22::bool[]
     ) with ordinality as r(
         shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
         definition_version, input, labels, key, hash, traceparent, timeout_us, prepare_timeout_us,
-        began_at, members, delegated, n
+        began_at, members, delegated, handed, closed, n
     )
 ), s as materialized (
     select shard, epoch from troth.shard where shard = any($1) for share
@@ -43,17 +47,17 @@ with r as materialized (
     insert into troth.txn as t (
         shard, gtid, epoch, attempt, protocol, mode, interactive, accepted, definition,
         definition_version, input, labels, idempotency_key, request_hash, traceparent, timeout_us,
-        prepare_timeout_us, began_at, members, delegated_branch
+        prepare_timeout_us, began_at, members, delegated_branch, handed, closed
     )
     select
         r.shard, r.gtid, r.epoch, r.attempt, r.protocol, r.mode, r.interactive, r.accepted,
         r.definition, r.definition_version, r.input, r.labels, r.key, r.hash, r.traceparent,
-        r.timeout_us, r.prepare_timeout_us, r.began_at, r.members, r.delegated
+        r.timeout_us, r.prepare_timeout_us, r.began_at, r.members, r.delegated, r.handed, r.closed
     from r
     where ((r.shard, r.epoch) in (select shard, epoch from s)) is true
     on conflict (gtid, shard) do update set
         members = excluded.members, delegated_branch = excluded.delegated_branch,
-        epoch = excluded.epoch
+        epoch = excluded.epoch, handed = excluded.handed, closed = excluded.closed
     where t.attempt = excluded.attempt and t.decision is null and t.delegated_branch = 0
         and not exists (
             select from troth.decision p
@@ -68,7 +72,7 @@ select
     case when r.gtid in (select gtid from t) then null else (
         select true from troth.txn p
         where p.gtid = r.gtid and p.shard = r.shard and p.epoch = r.epoch
-            and p.members is not distinct from r.members
+            and p.members is not distinct from r.members and p.handed = r.handed
     ) end,
     case when r.gtid in (select gtid from t) then null else coalesce(
         (

@@ -4,7 +4,8 @@
 -- $1  shard
 -- $2  epoch
 -- $3  seq: of the row behind which to go on
-prepare troth_events (int4, int4, int8) as
+-- $4  shards: no others
+prepare troth_events (int4, int4, int8, int4[]) as
 select
     gtid, epoch, seq, id, aggregatetype, aggregateid, type, payload, headers,
     total >= 200 or total > n
@@ -14,7 +15,7 @@ from (
         sum(octet_length(payload) + octet_length(headers)) over w as bytes
     from (
         select * from troth.outbox
-        where (shard, epoch, seq) > ($1, $2, $3)
+        where (shard, epoch, seq) > ($1, $2, $3) and shard = any($4)
         order by shard, epoch, seq
         limit 200
     ) o

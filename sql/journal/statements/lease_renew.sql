@@ -1,5 +1,6 @@
--- lease_renew: the keeper's; with the database's clock. It also keeps up what a promotion would mean: whether commits wait
--- for a standby here (epoch_raise.sql); not where a batch holds the shard's row, the next renewal comes soon.
+-- lease_renew: the keeper's: which shards are still ours, and the database's clock. One row at least: the shard is null
+-- where there is none. It also keeps up what a promotion would mean: whether commits wait for a standby here
+-- (epoch_raise.sql); not where a batch holds the shard's row, the next renewal comes soon.
 --
 -- $1  owner
 -- $2  length of the lease, in microseconds
@@ -19,4 +20,4 @@ with u as (
     from l, n
     where s.shard = l.shard
 )
-select count(*), clock_timestamp() from u;
+select u.shard, clock_timestamp() from (select) one left join u on true;

@@ -2,12 +2,14 @@
 -- not looked through, and the oldest come first. A page has 1000 rows, fewer where they are large (16 MiB), one at
 -- least. Columns as image.c reads them, then the shard, what a saga's steps did, and what an operator said of a branch,
 -- in the order of their appending (text as it came, not jsonb; a two-phase commit that has not come to a decision has
--- none, and is not asked), whether there is more behind this row: of the last one that is the page's, and whether it may
--- have been decided all the same: its last row is of an epoch under which the journal lost some [LOSTTAIL].
+-- none, and is not asked), whether there is more behind this row (of the last one that is the page's), what the leader
+-- before wrote of its handing over, and whether it may have been decided all the same: its last row is of an epoch
+-- under which the journal lost some [LOSTTAIL].
 --
 -- $1  gtid: behind this one
 -- $2  shard: and this
-prepare troth_load (uuid, int4) as
+-- $3  shards: of those that are taken
+prepare troth_load (uuid, int4, int4[]) as
 with p as materialized (
     select
         t.shard, t.gtid, row_number() over o as n, count(*) over () as total,
@@ -25,7 +27,8 @@ with p as materialized (
             t.delegated_branch
         from troth.open o
         join troth.txn t on t.gtid = o.gtid and t.shard = o.shard
-        where (o.gtid, o.shard) > ($1, $2) and t.state is distinct from 'ended'
+        where (o.gtid, o.shard) > ($1, $2) and o.shard = any($3)
+            and t.state is distinct from 'ended'
             and not exists (
                 select from troth.ended e where e.gtid = o.gtid and e.shard = o.shard
             )
@@ -50,7 +53,7 @@ select
         from troth.record r
         where r.gtid = t.gtid and r.shard = t.shard and r.kind = 'step'
     ) end,
-    p.total >= 1000 or p.total > p.n,
+    p.total >= 1000 or p.total > p.n, t.handed, t.closed,
     t.epoch <= s.lost and coalesce(t.decision, d.decision) is null
         and not exists (
             select from troth.record r

@@ -13,16 +13,22 @@
 prepare troth_node_announce (text, uuid, int8, text, text, int4, text, bool) as
 with u as (
     insert into troth.node as n (
-        node, owner, address, version, schema_version, public_key, live_until, leaving
+        node, owner, address, version, schema_version, public_key, live_until, leaving,
+        steady_since
     )
     values (
-        $1, $2, $4, $5, $6, $7, clock_timestamp() + $3 * interval '1 microsecond', $8
+        $1, $2, $4, $5, $6, $7, clock_timestamp() + $3 * interval '1 microsecond', $8,
+        clock_timestamp()
     )
     on conflict (node) do update set
         owner = excluded.owner, address = excluded.address, version = excluded.version,
         schema_version = excluded.schema_version, public_key = excluded.public_key,
         started_at = case when n.owner = excluded.owner then n.started_at
             else excluded.started_at end,
+        steady_since = case
+            when n.owner = excluded.owner and n.live_until > clock_timestamp() then n.steady_since
+            else excluded.steady_since
+        end,
         seen_at = excluded.seen_at, live_until = excluded.live_until, leaving = excluded.leaving
     where n.owner is null or n.owner = excluded.owner or n.live_until is null
         or n.live_until <= clock_timestamp()

@@ -270,6 +270,13 @@ void node_lead(struct world *world, struct node *node)
     world_wait(world, journal_state(node->journal) == JOURNAL_LEADING);
 }
 
+uint32_t node_led(const struct node *node)
+{
+    struct journal_stats stats;
+    journal_stats(node->journal, &stats);
+    return stats.shards_led;
+}
+
 void node_stop(struct node *node)
 {
     struct world *world = node->world;

@@ -113,6 +113,7 @@ struct node_options {
 };
 void node_start(struct world *world, struct node *node, struct node_options options);
 void node_lead(struct world *world, struct node *node); /* started with defaults, and leading */
+uint32_t node_led(const struct node *node);             /* how many shards */
 void node_stop(struct node *node);
 void node_read_outbox(struct world *world, struct node *node); /* into node->outbox */
 const struct journal_verdict *node_verdict(const struct node *node, const troth_gtid *gtid,

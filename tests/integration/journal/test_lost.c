@@ -161,7 +161,7 @@ START_TEST(an_epoch_that_another_node_raised_is_no_loss)
     world_exec(&world, "update troth.lease set owner = gen_random_uuid(), node = 'later'");
     world_exec(&world, "update troth.shard set epoch = 70");
     journal_epoch_seen(node.journal, 3, 70);
-    world_wait(&world, journal_state(node.journal) == JOURNAL_FENCED);
+    world_wait(&world, node_led(&node) == 0);
     ck_assert_int_eq(world_number(&world, "select max(epoch) from troth.shard"), 70);
     ck_assert_int_eq(world_number(&world, "select max(lost) from troth.shard"), 0);
     world_finish(&world);

@@ -109,6 +109,14 @@ int channel_send(struct channel *channel, const struct command *command, struct 
     return 0;
 }
 
+void channel_forget(struct channel *channel, bool (*gone)(void *arg, const troth_gtid *gtid),
+                    void *arg)
+{
+    (void)channel;
+    (void)gone;
+    (void)arg;
+}
+
 void channel_probe(struct channel *channel)
 {
     (void)channel;

@@ -85,7 +85,13 @@ const char *journal_id(const struct journal *journal)
 uint32_t journal_shards(const struct journal *journal)
 {
     (void)journal;
-    return 4;
+    return RIG_SHARDS;
+}
+
+void journal_give(struct journal *journal, uint32_t shard)
+{
+    (void)journal;
+    rig.given |= UINT32_C(1) << shard;
 }
 
 size_t journal_nodes(const struct journal *journal, const struct journal_node **ret_nodes)
@@ -119,8 +125,10 @@ uint32_t journal_epoch(const struct journal *journal, uint32_t shard)
 void journal_stats(const struct journal *journal, struct journal_stats *ret_stats)
 {
     (void)journal;
-    *ret_stats = (struct journal_stats){
-        .gathered = rig_waiting(), .connected = true, .writable = rig.writable};
+    *ret_stats = (struct journal_stats){.gathered = rig_waiting(),
+                                        .shards_led = rig.leads ? RIG_SHARDS : 0,
+                                        .connected = true,
+                                        .writable = rig.writable};
 }
 
 static void hang_up_on(struct rig_question question)
@@ -172,6 +180,8 @@ int journal_append(struct journal *journal, const struct txn_record *record,
         return rig.append_error;
     rig.writes = grown(rig.writes, rig.writes_count, sizeof *rig.writes);
     rig.writes[rig.writes_count++] = (struct rig_write){.kind = record->kind,
+                                                        .epoch = record->epoch,
+                                                        .handed = record->handed,
                                                         .gtid = record->origin->gtid,
                                                         .attempt = record->attempt,
                                                         .decision = record->decision,

@@ -58,6 +58,8 @@ void rig_up(void)
     driver_attach(rig.driver, rig.journal);
     rig.callbacks = driver_journal_callbacks();
     rig.host = driver_api_host(rig.driver);
+    for (uint32_t shard = 0; shard < RIG_SHARDS; shard++)
+        rig.callbacks.shard(rig.driver, shard, JOURNAL_SHARD_TAKING, "");
 }
 
 void rig_stop(void)
@@ -78,9 +80,16 @@ void rig_down(void)
     config_finish(rig.config);
 }
 
+void rig_loaded(void)
+{
+    for (uint32_t shard = 0; shard < RIG_SHARDS; shard++)
+        rig.callbacks.shard(rig.driver, shard, JOURNAL_SHARD_LED, "");
+    rig.callbacks.state(rig.driver, JOURNAL_LEADING, "");
+}
+
 void rig_lead(void)
 {
-    rig.callbacks.state(rig.driver, JOURNAL_LEADING, "");
+    rig_loaded();
     rig_changed(RIG_LOAD, 0);
     rig_turn();
     ck_assert(rig.host.serving(rig.host.ctx));
@@ -223,6 +232,7 @@ void rig_verdict(enum txn_verdict verdict, enum txn_decision standing)
     ck_assert_msg(i < rig.writes_count, "nothing waits to be written");
     struct rig_write *write = &rig.writes[i];
     struct journal_verdict said = {.gtid = write->gtid,
+                                   .epoch = write->epoch,
                                    .kind = write->kind,
                                    .attempt = write->attempt,
                                    .verdict = verdict,

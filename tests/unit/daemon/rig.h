@@ -14,10 +14,13 @@
 #include <host.h>
 #include <net/channel.h>
 
+#define RIG_SHARDS 4u
+
 /* What the journal was asked to write. Texts end with a zero; "" where there was none. */
 struct rig_write {
     enum txn_record_kind kind;
     troth_gtid gtid;
+    uint32_t epoch, handed;
     uint32_t attempt;
     enum txn_decision decision;
     enum txn_outcome outcome;
@@ -90,6 +93,7 @@ struct rig {
     bool leads, writable;
     bool deaf; /* a test is over: who it asked for is not told any more, being out of scope */
     uint32_t epoch;
+    uint32_t given; /* a bit for each shard that the driver has given away */
     int append_error;
     struct rig_write *writes;
     struct rig_command *commands;
@@ -108,6 +112,7 @@ void rig_down(void);
 void rig_stop(void);
 /* The journal leads, the registry is empty, requests are served. */
 void rig_lead(void);
+void rig_loaded(void); /* all shards are loaded, the registry is not */
 /* A turn of the loop: what was put off, slots, the journal's flush. */
 void rig_turn(void);
 void rig_advance(uint64_t us); /* and whatever time was waited for comes */

@@ -71,7 +71,7 @@ static void lead(const char *name, const char *definition)
 {
     static const char body[] =
         "{\"binding\":\"batch\",\"slots\":16,\"urls\":[\"http://127.0.0.1:1/\"]}";
-    rig.callbacks.state(rig.driver, JOURNAL_LEADING, "");
+    rig_loaded();
     struct rig_question question = *rig_asked(RIG_LOAD);
     entry_is_there(question, JOURNAL_PARTICIPANT, "bank_a", body);
     entry_is_there(question, JOURNAL_PARTICIPANT, "bank_b", body);

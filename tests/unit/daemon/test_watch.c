@@ -60,7 +60,7 @@ static void set_up(void)
 {
     static const struct txn_policy policy = TXN_POLICY_DEFAULT;
     driver = (struct driver){
-        .base = event_base_new(), .leading = true, .registry_loaded = true, .recovered = true};
+        .base = event_base_new(), .joined = true, .registry_loaded = true, .recovered = true};
     driver.by_gtid = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
     driver.by_key = calloc(DRIVER_BUCKETS, sizeof(struct entry *));
     ck_assert(driver.base != NULL && driver.by_gtid != NULL && driver.by_key != NULL);

@@ -60,14 +60,23 @@ enum journal_state {
                            succeeds for write_timeout_us: writes gather.
                            LEADING follows, without loading again, or FENCED when another node took
                            over meanwhile */
-    JOURNAL_WAITING,    /* another live node holds the lease: standby */
-    JOURNAL_LEADING,    /* shards acquired under a new epoch: writes go */
-    JOURNAL_FENCED,     /* somebody else took over: no write will ever succeed; end this process */
+    JOURNAL_WAITING,    /* writes would go, but other nodes lead all shards */
+    JOURNAL_LEADING,    /* some shards are led here: writes go */
+    JOURNAL_FENCED,     /* no write will ever succeed: end this process */
     JOURNAL_STOPPED
+};
+
+/* Where a shard is, here. */
+enum journal_shard_state {
+    JOURNAL_SHARD_FOREIGN, /* another node leads it, or nobody does */
+    JOURNAL_SHARD_TAKING,  /* its epoch was raised here; what is open of it is being loaded */
+    JOURNAL_SHARD_LED,     /* loaded: its writes go */
+    JOURNAL_SHARD_LEAVING  /* it is to be handed over: journal_give() */
 };
 
 struct journal_verdict {
     troth_gtid gtid;
+    uint32_t epoch;
     enum txn_record_kind kind;
     uint32_t attempt;
     enum txn_verdict verdict;
@@ -79,8 +88,13 @@ struct journal_callbacks {
     void (*state)(void *arg, enum journal_state state, const char *why);
     /* One for each record appended, in the order of the batches. */
     void (*verdict)(void *arg, const struct journal_verdict *verdict);
-    /* Before JOURNAL_LEADING is told: every open transaction. */
+    /* Of a shard that is being taken: every open transaction. */
     void (*loaded)(void *arg, const struct txn_image *image);
+    /* FOREIGN -> TAKING -> LED -> LEAVING -> FOREIGN; and from each of them FOREIGN at any time:
+     * somebody else leads it. What was appended for it and has no verdict gets TXN_FENCED before
+     * that, or behind it under the epoch that it had. `why`: as with `state`. May be NULL: then
+     * what is LEAVING is given at once. */
+    void (*shard)(void *arg, uint32_t shard, enum journal_shard_state state, const char *why);
     /* What to add to the monotonic clock for the database's wall clock, and by how much this node's
      * wall clock is ahead of that (negative: behind); before anything is loaded, and whenever one
      * of them changed. May be NULL. */
@@ -116,9 +130,10 @@ struct journal_config {
 };
 
 /* Starts connecting, checks the schema version and whether the database and the session are fit for
- * a journal (else `state` FENCED, with what is wrong and the command that mends it), takes all
- * shards: raises each epoch by one (protocol.md, section 1, rule 4), ends older sessions of this
- * journal's lanes, loads, then tells JOURNAL_LEADING. */
+ * a journal (else `state` FENCED, with what is wrong and the command that mends it), says that this
+ * node is there, and takes its share of the shards, as they become free: raises the epoch of each
+ * (protocol.md, section 1, rule 4), loads what is open of it. Who has more than his share hands
+ * over, one shard at a time. */
 TROTH_MUST_CHECK int journal_create(struct event_base *base, const struct journal_config *config,
                                     struct journal **ret_journal);
 /* For a host that stops: every question that waits is answered now, with _UNAVAILABLE or _LOST as
@@ -132,13 +147,21 @@ enum journal_state journal_state(const struct journal *journal);
 /* Why it does not lead, or what hinders its writes, in the database's words where it has said any;
  * "" while all is well. For people; until the next turn. */
 const char *journal_trouble(const struct journal *journal);
-/* By our own clock the lease is ours, now: whoever speaks for the shards looks here first, in the
- * turn in which it speaks. false also where it only may be over (it is being renewed, or the
- * database is away): then nothing may leave, and nothing is lost. */
+/* By our own clock the leases of all shards that are led here are ours, now: whoever speaks for
+ * them looks here first, in the turn in which it speaks. false also where one only may be over (it
+ * is being renewed, or the database is away): then nothing may leave, and nothing is lost. */
 bool journal_leads(const struct journal *journal);
+enum journal_shard_state journal_shard(const struct journal *journal, uint32_t shard);
+/* LEAVING: nothing more is appended for it. When all of its rows have their verdicts it is given
+ * to whom it is meant for, and is FOREIGN. */
+void journal_give(struct journal *journal, uint32_t shard);
+/* This node stops: its shards become LEAVING, all at once. false: there is no other node to take
+ * them, and nothing changes. */
+bool journal_leave(struct journal *journal);
 const char *journal_id(
     const struct journal *journal); /* 16 hex digits; "" before the first connection */
 uint32_t journal_shards(const struct journal *journal);
+/* The one that was raised here; 0: the shard is FOREIGN. */
 uint32_t journal_epoch(const struct journal *journal, uint32_t shard);
 
 /* --- nodes: who else is there, as read with the last renewal --------------------------------- */
@@ -155,6 +178,7 @@ struct journal_node {
     uint8_t owner[16]; /* its process */
     int32_t schema;
     struct wall started_at, seen_at; /* by the database's clock */
+    struct wall steady_since;        /* since when it has said so without a pause */
     uint32_t shards;                 /* how many it leads */
     bool live;                       /* it said so within its lease's length */
     bool leaving;                    /* it stops, and takes no shards */
@@ -178,7 +202,7 @@ void journal_epoch_seen(struct journal *journal, uint32_t shard, uint32_t epoch)
  * may be appended again before its first verdict came: the journal keeps their order and puts them
  * into different batches where one statement could not hold both. There is no limit here: what was
  * begun has to be written. Who begins bounds it, by `gathered` of the stats. TROTH_ERROR_NO_MEMORY,
- * _FENCED (the journal has stopped): nothing was taken. */
+ * _FENCED (the journal has stopped, or the shard is not led here): nothing was taken. */
 TROTH_MUST_CHECK int journal_append(struct journal *journal, const struct txn_record *record,
                                     const struct record_outbox_row *row);
 /* The next outbox number of a shard, from 1 in each epoch. */
@@ -197,6 +221,11 @@ struct journal_stats {
     uint64_t unknown_commits; /* written again because the answer was lost */
     uint64_t forgotten;       /* transactions that left by age */
     uint32_t lost_shards;     /* taken over from a journal that may have gone back */
+    uint32_t shards_led;
+    uint64_t shards_given, shards_got; /* handed over to others, and by others to here */
+    uint64_t shards_taken;             /* whose leader was gone */
+    uint64_t shards_taken_us; /* of those: from the end of their leases to their being led here */
+    uint64_t shards_lost;     /* taken by others from here */
     bool connected;
     bool writable;        /* no write has waited for longer than write_timeout_us */
     struct wall wrote_at; /* the last write that succeeded; 0: none yet */
@@ -282,6 +311,7 @@ struct journal_place { /* behind which row to go on; `begun` false: at the begin
  * it is the last: then `more` is false. */
 typedef void (*journal_event_fn)(void *arg, int error, const struct record_outbox_row *row,
                                  bool more);
+/* Of the shards that are led here. */
 void journal_events(struct journal *journal, const struct journal_place *behind,
                     journal_event_fn fn, void *arg);
 /* One: row, or the error (TROTH_ERROR_NOT_FOUND). */

@@ -124,6 +124,10 @@ bool channel_has_token(struct channel *channel, const char **ret_why);
 /* Why one of its URLs may not be called, as far as that is known without asking for the address of
  * a name; NULL: it may. */
 const char *channel_refusal(const struct channel *channel);
+/* What waits in line, and is of a transaction of which `gone` says so, is not sent, and has no
+ * result. What has left goes on. */
+void channel_forget(struct channel *channel, bool (*gone)(void *arg, const troth_gtid *gtid),
+                    void *arg);
 /* Asks whether somebody is there, with a GET of each URL until one answers; any answer will do.
  * What comes of it is in the stats. */
 void channel_probe(struct channel *channel);

@@ -89,6 +89,13 @@ bool outbox_wants(const struct outbox *outbox);
 void outbox_load(struct outbox *outbox, const struct record_outbox_row *row);
 void outbox_loaded(struct outbox *outbox);
 
+/* The table may have rows that are not here, for another reason than room: it is read again. */
+void outbox_behind(struct outbox *outbox);
+/* Forgets the rows of transactions of which `gone` says so: another node publishes them, from the
+ * table. false: one of them is with Kafka still, and its confirmation will come. */
+bool outbox_forget(struct outbox *outbox, bool (*gone)(void *arg, const troth_gtid *gtid),
+                   void *arg);
+
 /* --- events that were set aside ---------------------------------------------------------------
  */
 struct outbox_aside {
