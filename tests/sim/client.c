@@ -108,10 +108,11 @@ void clients_plan(struct world *world)
             plan_branches(world, &client->plan);
         if (world->rows != 0 && !client->plan.interactive)
             plan_rows(world, &client->plan);
-        world_push(world, (struct sim_event){.kind = EV_CLIENT, .client = c},
-                   world_random(world, world->calm        ? 10000
-                                       : world->rows != 0 ? 50000
-                                                          : 15000000));
+        uint64_t at_us = world_random(world, world->calm        ? 10000
+                                             : world->rows != 0 ? 50000
+                                                                : 15000000);
+        client->finished = !world_happens(world);
+        world_push(world, (struct sim_event){.kind = EV_CLIENT, .client = c}, at_us);
     }
 }
 

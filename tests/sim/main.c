@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "shrink.h"
 #include "sim.h"
 
 #define SEEDS_DEFAULT 2000u
@@ -12,7 +13,7 @@ struct options {
     const char *program;
     uint64_t first;
     uint64_t seeds;
-    bool trace, bites, replays;
+    bool trace, bites, replays, shrinks;
     enum mutation mutation;
 };
 
@@ -27,26 +28,31 @@ static struct txn_effects effects;
 static struct buffer texts;
 static uint64_t pairs[2][TXN_STATE_COUNT][TXN_EVENT_COUNT];
 
+static void run_in(struct world *world, uint64_t seed, enum mutation mutation, bool trace)
+{
+    world->seed = seed;
+    world->mutation = mutation;
+    world->trace = trace;
+    world->effects = &effects;
+    world->pairs = pairs;
+    world->digest = UINT64_C(0xcbf29ce484222325);
+    effects.texts = &texts;
+    world_run(world);
+}
+
 static bool run(const struct options *options, uint64_t seed, enum mutation mutation,
                 struct tally *tally, uint64_t *ret_digest)
 {
     struct world *world = calloc(1, sizeof(*world));
     if (world == NULL)
         abort();
-    world->seed = seed;
-    world->mutation = mutation;
-    world->trace = options->trace;
-    world->effects = &effects;
-    world->pairs = pairs;
-    world->digest = UINT64_C(0xcbf29ce484222325);
-    effects.texts = &texts;
-    world_run(world);
+    run_in(world, seed, mutation, options->trace);
     if (world->failed && !options->bites) {
         printf("seed %llu: %s\n  replay: %s --seed %llu", (unsigned long long)seed, world->why,
                options->program, (unsigned long long)seed);
         if (mutation != MUTATE_NOTHING)
             printf(" --mutate %s", mutation_name(mutation));
-        printf(" --trace\n");
+        printf(" --trace (or --shrink)\n");
     }
     tally->histories++;
     tally->steps += world->steps;
@@ -177,6 +183,24 @@ static int replays(const struct options *options)
     return EXIT_SUCCESS;
 }
 
+static void shrink_run(void *arg, struct world *world)
+{
+    const struct options *options = arg;
+    run_in(world, options->first, options->mutation, options->trace && !options->shrinks);
+}
+
+static void shrink_told(void *arg)
+{
+    struct options *options = arg;
+    options->shrinks = false;
+}
+
+static int shrinks(struct options *options)
+{
+    return shrink_history(&(struct shrink){
+        .seed = options->first, .run = shrink_run, .told = shrink_told, .arg = options});
+}
+
 static int histories(const struct options *options)
 {
     struct tally tally = {0};
@@ -194,13 +218,15 @@ static int usage(const char *program)
 {
     fprintf(stderr,
             "usage: %s [--seed N] [--seeds N] [--fresh] [--trace] [--mutate NAME] [--bites]\n"
-            "          [--replays]\n"
+            "          [--replays] [--shrink]\n"
             "  --seed N       one history; with --seeds the first of them\n"
             "  --seeds N      so many histories (%u)\n"
             "  --fresh        seeds that nobody has seen before\n"
             "  --mutate NAME  with a protection switched off: it should fail\n"
             "  --bites        every mutation must be caught within --seeds\n"
-            "  --replays      a seed run twice must give the same trace\n",
+            "  --replays      a seed run twice must give the same trace\n"
+            "  --shrink       with --seed: that failing history, with as little going wrong as\n"
+            "                 it needs; --trace shows what is left\n",
             program, SEEDS_DEFAULT);
     for (enum mutation m = MUTATE_NOTHING + 1; m < MUTATE_COUNT; m++)
         fprintf(stderr, "    %s\n", mutation_name(m));
@@ -224,6 +250,8 @@ static bool parse(int argc, char **argv, struct options *options)
             options->trace = true;
         } else if (strcmp(argv[i], "--bites") == 0) {
             options->bites = true;
+        } else if (strcmp(argv[i], "--shrink") == 0) {
+            options->shrinks = true;
         } else if (strcmp(argv[i], "--replays") == 0) {
             options->replays = true;
         } else if (strcmp(argv[i], "--fresh") == 0) {
@@ -251,7 +279,8 @@ int main(int argc, char **argv)
         return usage(argv[0]);
     if (!buffer_reserve(&texts, TXN_TEXTS_BYTES_MAX))
         abort();
-    int code = options.bites     ? bites(&options)
+    int code = options.shrinks   ? shrinks(&options)
+               : options.bites   ? bites(&options)
                : options.replays ? replays(&options)
                                  : histories(&options);
     buffer_finish(&texts);

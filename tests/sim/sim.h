@@ -13,6 +13,7 @@
  *   wait.c         who waits at a node: replies when time is over, or the node stops
  *   marks.c        which guard rows leave
  *   check.c, check_saga.c   the invariants of faults.md: at every step, and after the drain
+ *   shrink.c       a failing history, with less and less going wrong
  *   mutate.c       protections that can be switched off, here and never in the core */
 #ifndef SIM_H
 #define SIM_H
@@ -24,7 +25,7 @@
 #include <net/slots.h>
 #include <txn/txn.h>
 
-#define TXNS_MAX         40u
+#define TXNS_MAX         64u
 #define BRANCHES_MAX     6u
 #define PARTICIPANTS     4u /* the last one speaks plain http: it cannot inquire */
 #define CLIENTS_MAX      10u
@@ -408,6 +409,8 @@ struct world {
     char why[256];
     uint64_t digest; /* of the trace */
     uint64_t steps;
+    const bool *off; /* of what may go wrong: left out (shrink.c) */
+    uint32_t off_count, happened;
     /* How often each event was stepped in each state; [1]: while it was parked. */
     uint64_t (*pairs)[TXN_STATE_COUNT][TXN_EVENT_COUNT];
     bool settles;        /* operators settle branches by hand */
@@ -446,6 +449,8 @@ struct world {
 void world_run(struct world *world);
 uint64_t world_random(struct world *world, uint64_t below);
 bool world_chance(struct world *world, uint32_t per_thousand);
+/* Once for each thing that may go wrong, or happen at all, in its order: false: not in this run. */
+bool world_happens(struct world *world);
 bool world_faulty(const struct world *world);
 uint64_t world_delay(struct world *world);
 void world_push(struct world *world, struct sim_event event, uint64_t after_us);

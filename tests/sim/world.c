@@ -22,7 +22,20 @@ bool world_faulty(const struct world *world)
 /* Of a fault: never once the faults are healed. */
 bool world_chance(struct world *world, uint32_t per_thousand)
 {
-    return world_faulty(world) && world_random(world, 1000) < per_thousand;
+    return world_faulty(world) && world_random(world, 1000) < per_thousand && world_happens(world);
+}
+
+bool world_happens(struct world *world)
+{
+    uint32_t i = world->happened++;
+    return i >= world->off_count || !world->off[i];
+}
+
+/* Planned: it may be left out, and then nothing else is drawn otherwise. */
+static void plan(struct world *world, struct sim_event event, uint64_t at_us)
+{
+    if (world_happens(world))
+        world_push(world, event, at_us);
 }
 
 uint64_t world_delay(struct world *world)
@@ -284,25 +297,24 @@ static void weather(struct world *world)
     world->crash = worse * (uint32_t)world_random(world, 12);
     world->lose_commit = worse * (uint32_t)world_random(world, 120);
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--)
-        world_push(world, (struct sim_event){.kind = EV_CRASH_NODE},
-                   world_random(world, FAULTS_UNTIL_US));
+        plan(world, (struct sim_event){.kind = EV_CRASH_NODE},
+             world_random(world, FAULTS_UNTIL_US));
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--) {
         struct sim_event crash = {.kind = EV_CRASH_PARTICIPANT};
         crash.id = (uint32_t)world_random(world, PARTICIPANTS);
-        world_push(world, crash, world_random(world, FAULTS_UNTIL_US));
+        plan(world, crash, world_random(world, FAULTS_UNTIL_US));
     }
     if (world_random(world, 10) == 0 && !world->loses) {
         for (uint32_t i = 0; i < 200; i++)
-            world_push(world, (struct sim_event){.kind = EV_BY_HAND},
-                       world_random(world, FAULTS_UNTIL_US));
+            plan(world, (struct sim_event){.kind = EV_BY_HAND},
+                 world_random(world, FAULTS_UNTIL_US));
     }
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--)
-        world_push(world, (struct sim_event){.kind = EV_DRAIN},
-                   world_random(world, FAULTS_UNTIL_US));
+        plan(world, (struct sim_event){.kind = EV_DRAIN}, world_random(world, FAULTS_UNTIL_US));
     for (uint32_t i = (uint32_t)world_random(world, 3); i > 0; i--) { /* the old one lives on */
         struct sim_event taken = {.kind = EV_TAKEOVER, .process = PROCESSES};
         taken.shard = (uint32_t)world_random(world, world->shards_count);
-        world_push(world, taken, world_random(world, FAULTS_UNTIL_US));
+        plan(world, taken, world_random(world, FAULTS_UNTIL_US));
     }
 }
 
@@ -313,7 +325,7 @@ static void moves(struct world *world)
     for (uint32_t i = (uint32_t)world_random(world, 4); i > 0; i--) {
         struct sim_event leaves = {.kind = EV_HANDOVER};
         leaves.shard = (uint32_t)world_random(world, world->shards_count);
-        world_push(world, leaves, world_random(world, within_us));
+        plan(world, leaves, world_random(world, within_us));
     }
 }
 
