@@ -90,8 +90,9 @@ def words(operations):
     speaks, or that this is not known."""
     for one in operations:
         said = (one["answer"] or {}).get("detail", "")
+        unknown = "not known" in said or (one["answer"] or {}).get("type", "").endswith("/outcome-unknown")
         if one["what"] == "start" and one["kind"] == "unknown" and one["status"] is not None and \
-                "gtid" not in one["answer"] and "not known" not in said:
+                "gtid" not in one["answer"] and not unknown:
             yield f"{one['client']} at {one['asked_at']}: {one['status']} says nothing of what was done: {said or one}"
 
 
