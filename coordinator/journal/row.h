@@ -10,6 +10,7 @@
 
 struct row {
     struct row *next;
+    struct row *same; /* while a statement's parameters are made: the next of its rows */
     unsigned kind;
     bool forced;
     uint64_t queued_us;

@@ -262,21 +262,36 @@ static void column_put(const struct column *column, const struct row *row, struc
     }
 }
 
+/* They are looked for once, and not for each column. */
+static const struct row *rows_chained(const struct batch *batch, enum statement_kind kind,
+                                      size_t *ret_count)
+{
+    struct row *first = NULL, *row, **last = &first;
+    *ret_count = 0;
+    for (size_t n = 0; (row = statement_row(batch, kind, &n)) != NULL; n++) {
+        *last = row;
+        last = &row->same;
+        ++*ret_count;
+    }
+    *last = NULL;
+    return first;
+}
+
 void statement_params(const struct batch *batch, enum statement_kind kind, struct params *params)
 {
-    size_t rows = statement_rows(batch, kind);
+    size_t rows;
+    const struct row *first = rows_chained(batch, kind, &rows);
     bool is_one = statement_form(batch, kind) == FORM_ONE;
     params_clear(params);
     for (size_t l = 0; l < COLUMN_LISTS; l++)
         for (size_t c = 0; c < statements[kind].columns[l].count; c++) {
             const struct column *column = &statements[kind].columns[l].list[c];
-            const struct row *row;
 
             if (is_one)
                 params_element(params, column->element);
             else
                 params_array(params, column->element, rows);
-            for (size_t n = 0; (row = statement_row(batch, kind, &n)) != NULL; n++)
+            for (const struct row *row = first; row != NULL; row = row->same)
                 column_put(column, row, params);
         }
 }

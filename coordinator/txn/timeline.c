@@ -182,6 +182,10 @@ void txn_history_append(const struct txn *txn, struct buffer *list)
 static void pen_hex(struct pen *pen, uint64_t number)
 {
     unsigned shift = 0;
+    if (number < 10) { /* most are */
+        *pen->at++ = (char)('0' + number);
+        return;
+    }
     while (shift < 60 && number >> shift > 15)
         shift += 4;
     for (;; shift -= 4) {
