@@ -145,7 +145,8 @@ class Troth:
         """trothd, with these options beside those of the command line, and the participants of this kind."""
         given = dict(option.split("=", 1) for option in self.asked.trothd)
         base = {key: self.trothd.options[key] for key in ("node", "journal", "log_level")}
-        self.trothd.options = {**base, **options, **given}
+        # The load is one caller, who asks more often than one may by default.
+        self.trothd.options = {**base, "caller_requests_max": 0, **options, **given}
         self.running = [self.trothd]
         self.trothd.start()
         for participant in self.make(kind, accounts) if kind else []:
