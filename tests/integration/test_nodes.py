@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from scripted import Scripted  # noqa: E402
 from troth_test import Postgres, Trothd, TrothTest, main, wait_until  # noqa: E402
 
 SHARDS = 16
@@ -81,6 +82,34 @@ class Nodes(TrothTest):
         wait_until(lambda: self.led(a) == {"a": 16}, 10, "handed over")
         print(f"handed over after {time.monotonic() - began:.2f} s")
         self.assertIn("troth_takeovers_total 0\n", a.get("/metrics").body.decode())
+
+    def test_an_open_transaction_goes_on_at_the_next_leader_when_its_node_stops(self):
+        """Interactive, with a branch: it is neither aborted nor forgotten, and its commit is taken there."""
+        scripted = Scripted()
+        self.addCleanup(scripted.end.set)
+        a, b = self.start(self.journal(), "a", "b")
+        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
+        self.assertIn(b.register("scripted", scripted.url, "http").status, (200, 201))
+        gtids = [b.post("/v1/transactions", {"mode": "2pc", "timeout": "60s"}).json["gtid"] for _ in range(8)]
+        for gtid in gtids:
+            reply = b.post(f"/v1/transactions/{gtid}/branches",
+                           {"branch": 1, "participant": "scripted", "operation": "work"})
+            self.assertEqual(reply.status, 200, reply)
+        self.assertEqual(b.stop(), 0)
+        wait_until(lambda: self.led(a) == {"a": 16}, 10, "handed over")
+        for gtid in gtids:
+            self.assertEqual(a.show(gtid)["state"], "open")
+            reply = a.post(f"/v1/transactions/{gtid}/commit", {"branches": [1]})
+            self.assertEqual((reply.status, reply.json["outcome"]), (200, "committed"), reply)
+
+    def test_a_node_that_was_paused_past_its_leases_goes_on_by_itself(self):
+        a, b = self.start(self.journal(), "a", "b")
+        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
+        b.pause()
+        wait_until(lambda: self.led(a) == {"a": 16}, 10, "taken over")
+        b.resume()
+        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each again")
+        self.assertTrue(b.running())
 
 
 if __name__ == "__main__":
