@@ -1,7 +1,5 @@
 /* share.c: see share.h. */
-#include "share.h"
-
-#include <string.h>
+#include <journal/share.h>
 
 #define NODES_CAP 64u
 

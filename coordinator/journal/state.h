@@ -14,11 +14,11 @@
 
 #include <event2/event.h>
 #include <journal/journal.h>
+#include <journal/share.h>
 
 #include "batch.h"
 #include "link.h"
 #include "param.h"
-#include "share.h"
 #include "statements.h"
 
 enum step {

@@ -1,6 +1,8 @@
 """Several trothd share the shards of one journal: who is there, who leads what, and how that changes."""
 
+import http.client
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -110,6 +112,82 @@ class Nodes(TrothTest):
         b.resume()
         wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each again")
         self.assertTrue(b.running())
+
+    def test_a_rolling_restart_under_load_loses_aborts_and_doubles_nothing(self):
+        """Each node in turn is stopped in good order and started again, while clients ask any of them, and ask again
+        under their keys where they were not told an outcome."""
+        self.under_load(lambda node: (node.stop(), node.start()), aborts=False)
+
+    def test_nodes_killed_and_paused_under_load_lose_and_double_nothing(self):
+        def hurt(node):
+            if node.name == "b":
+                node.pause()
+                time.sleep(3)  # past its leases: that is what is tried
+                node.resume()
+            else:
+                node.kill9()
+                node.start()
+        self.under_load(hurt, aborts=True)
+
+    def under_load(self, hurt, aborts):
+        shop, till = Scripted(), Scripted()
+        self.addCleanup(shop.end.set)
+        nodes = self.start(self.journal(), "a", "b", "c")
+        wait_until(lambda: sorted(self.led(nodes[0]).values()) == [5, 5, 6], 30, "an even share")
+        for name, scripted in (("shop", shop), ("till", till)):
+            self.assertIn(nodes[0].register(name, scripted.url, "http").status, (200, 201))
+        self.assertIn(nodes[0].apply({"name": "buy", "version": 1, "mode": "2pc", "steps": [
+            {"name": "one", "participant": "shop", "operation": "take"},
+            {"name": "two", "participant": "till", "operation": "pay"}]}).status, (200, 201))
+        time.sleep(1.5)  # all nodes know it within a second
+        end, outcomes = threading.Event(), {}
+        clients = [threading.Thread(target=self.client, args=(nodes, f"c{i}", end, outcomes)) for i in range(4)]
+        for client in clients:
+            client.start()
+        try:
+            for node in nodes:
+                hurt(node)
+                wait_until(lambda: sorted((self.led(node) or {}).values()) == [5, 5, 6], 40, "an even share again")
+        finally:
+            end.set()
+            for client in clients:
+                client.join()
+        told = [outcome for _, outcome in outcomes.values()]
+        print(f"{len(told)} transactions, {told.count('aborted')} aborted")
+        self.assertEqual(len({gtid for gtid, _ in outcomes.values()}), len(outcomes), "one transaction a key")
+        self.assertGreater(told.count("committed"), 50)
+        self.assertEqual(set(told) - {"committed"}, set() if not aborts or "aborted" not in told else {"aborted"})
+        for gtid, outcome in outcomes.values():
+            done = "commit" if outcome == "committed" else "abort"
+            other = "abort" if outcome == "committed" else "commit"
+            wait_until(lambda: nodes[0].show(gtid)["outcome"] == outcome, 20, "told alike by all")
+            for scripted, operation in ((shop, "take"), (till, "pay")):
+                if outcome == "committed":
+                    self.assertGreaterEqual(scripted.count(gtid, operation, done), 1, (gtid, outcome))
+                self.assertEqual(scripted.count(gtid, operation, other) if other == "commit" else 0, 0, (gtid, outcome))
+
+    @staticmethod
+    def client(nodes, name, end, outcomes):
+        number = 0
+        while not end.is_set():
+            number += 1
+            key, began = f"{name}-{number}", time.monotonic()
+            while time.monotonic() - began < 60:
+                node = nodes[int(time.monotonic() * 1000) % len(nodes)]
+                try:
+                    reply = node.submit("buy", {}, key=key, prefer="wait=5")
+                except (OSError, http.client.HTTPException):
+                    time.sleep(0.05)  # it is away: the next one is asked
+                    continue
+                if reply.status in (200, 201) and reply.json.get("outcome") in ("committed", "aborted"):
+                    outcomes[key] = (reply.json["gtid"], reply.json["outcome"])
+                    break
+                if reply.status not in (200, 201, 202, 502, 503, 504):
+                    outcomes[key] = (key, f"{reply.status} {reply.body[:200]}")
+                    break
+                time.sleep(0.05)
+            else:
+                outcomes[key] = (key, "no outcome in a minute")
 
 
 if __name__ == "__main__":
