@@ -171,7 +171,8 @@ static void refuse(struct passed *passed, int error, const char *why)
     else
         api_problem_set(&problem, API_PROBLEM_OUTCOME_UNKNOWN,
                         "it was passed on to node %s, which leads what it is about, and the answer "
-                        "did not come (%s): ask, or send it again under its key",
+                        "did not come (%s): ask (a start: GET /v1/transactions?key=), or send it "
+                        "again under its Idempotency-Key; a start without one would begin another",
                         node, why);
     problem.gtid = passed->has_gtid && problem.status == 504 ? &passed->gtid : NULL;
     reply_problem(passed->exchange, &problem, NULL);
