@@ -218,6 +218,16 @@ def a_restart_of_the_node(scene):
     scene.asker.start("transfer", transfer(scene))
 
 
+def a_node_that_comes_back(scene):
+    """Shards are handed over to it, where there is another one that has them."""
+    node, given = scene.world.nodes[-1], scene.passed("journal.lease.given")
+    scene.kill(node)
+    others = len(scene.world.nodes) > 1
+    scene.wait(lambda: not others or scene.value("select count(distinct owner) from troth.lease") == 1, 12)
+    scene.up(node)
+    scene.wait(lambda: not others or scene.passed("journal.lease.given") > given, 12)
+
+
 def a_stop_of_the_node(scene):
     node = scene.world.nodes[0]
     if node.running():
@@ -288,7 +298,8 @@ QUICK = {a_transfer: "bank_b", a_transfer_that_is_accepted: "bank_b", a_refused_
          a_saga: "cashier", a_refused_saga: "store"}
 SLOW = {a_fallback: "store", a_restart_of_the_node: "bank_b", a_restart_of_a_participant: "bank_b",
         a_participant_that_is_away: "bank_b", a_participant_that_comes_back_prepared: "bank_b",
-        a_stop_of_the_node: "bank_b", a_change_of_what_is_registered: "bank_b", a_restart_of_the_journal: "bank_b",
+        a_stop_of_the_node: "bank_b", a_node_that_comes_back: "bank_b", a_change_of_what_is_registered: "bank_b",
+        a_restart_of_the_journal: "bank_b",
         a_cancel_behind_a_takeover: "store", nothing_but_time: "bank_b", guard_rows_that_leave: "bank_b",
         a_pause_past_the_lease: "bank_b", many: "bank_a"}
 ALL = {**QUICK, **SLOW}

@@ -96,6 +96,9 @@ class World:
             self.register(name)
         for definition in definitions().values():
             assert self.configure(lambda node, d=definition: node.apply(d)).status == 201
+        for node in self.nodes:  # the others hear of it within a second
+            wait_until(lambda node=node: node.get(f"/v1/definitions/{definition['name']}").status == 200, 60,
+                       f"{node.name} knows the definitions")
         return self
 
     def start_servers(self):
