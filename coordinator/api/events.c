@@ -20,7 +20,7 @@ struct watch {
     struct api *api;
     struct http_exchange *exchange; /* NULL: given up; the host's last word frees it */
     char who[API_WHO_MAX];          /* follows it */
-    char caller[API_WHO_MAX];       /* the same, or from where */
+    struct limits_follower follower;
     troth_gtid gtid;
     uint64_t id; /* of the last event; 0: the stream has not begun */
 };
@@ -35,6 +35,7 @@ static void watch_destroy(struct watch *watch)
     while (*at != watch)
         at = &(*at)->next;
     *at = watch->next;
+    limits_unfollow(watch->api->limits, &watch->follower);
     free(watch);
 }
 
@@ -225,17 +226,6 @@ static bool is_head(const struct http_exchange *exchange)
     return method.len == 4 && memcmp(method.data, "HEAD", 4) == 0;
 }
 
-/* Streams of the same caller. */
-static uint32_t following(const struct request *request)
-{
-    char caller[API_WHO_MAX];
-    uint32_t count = 0;
-    limits_caller(request, caller);
-    for (const struct watch *watch = request->api->watches; watch != NULL; watch = watch->next)
-        count += strcmp(watch->caller, caller) == 0 ? 1 : 0;
-    return count;
-}
-
 int events_follow(const struct request *request, struct api_problem *ret_problem)
 {
     const struct api_host *host = &request->api->host;
@@ -246,8 +236,6 @@ int events_follow(const struct request *request, struct api_problem *ret_problem
     if (is_head(request->exchange))
         return look(request, &gtid, ret_problem);
     error = check_room(request->api, &gtid, ret_problem);
-    if (error == 0)
-        error = limits_follow(request, following(request), ret_problem);
     if (error != 0)
         return error;
     struct watch *watch = calloc(1, sizeof *watch);
@@ -258,8 +246,12 @@ int events_follow(const struct request *request, struct api_problem *ret_problem
                             .exchange = request->exchange,
                             .gtid = gtid};
     memcpy(watch->who, request->identity.who, sizeof watch->who);
-    limits_caller(request, watch->caller);
     request->api->watches = watch;
+    error = limits_follow(request, &watch->follower, ret_problem);
+    if (error != 0) {
+        watch_destroy(watch);
+        return error;
+    }
     http_exchange_set(request->exchange, client_left, watch);
     host->watch(host->ctx, &gtid, progressed, watch);
     return 0;

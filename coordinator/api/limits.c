@@ -28,6 +28,7 @@ struct place {
 
 struct limits {
     struct place places[SETS][WAYS];
+    struct limits_follower *followers;
     uint64_t limited, unfollowed, failed, failed_limited;
 };
 
@@ -151,20 +152,37 @@ void limits_failed(const struct request *request, struct api_problem *problem)
     problem->retry_after_s = seconds_of(wait_us);
 }
 
-int limits_follow(const struct request *request, uint32_t following,
+int limits_follow(const struct request *request, struct limits_follower *follower,
                   struct api_problem *ret_problem)
 {
+    struct limits *limits = request->api->limits;
     const uint32_t most = request->api->host.limits.watchers;
-    char name[API_WHO_MAX];
-    if (most == 0 || following < most || is_free(request))
+    uint32_t following = 0;
+    if (request->is_passed)
         return 0;
-    request->api->limits->unfollowed++;
-    limits_caller(request, name);
+    limits_caller(request, follower->caller);
+    for (const struct limits_follower *at = limits->followers; at != NULL; at = at->next)
+        following += strcmp(at->caller, follower->caller) == 0 ? 1 : 0;
+    if (most == 0 || following < most || is_free(request)) {
+        follower->next = limits->followers;
+        limits->followers = follower;
+        return 0;
+    }
+    limits->unfollowed++;
     int error = api_problem_set(ret_problem, API_PROBLEM_TOO_MANY_REQUESTS,
                                 "%s follows %u transactions, and no more (caller_watchers_max)",
-                                name, following);
+                                follower->caller, following);
     ret_problem->retry_after_s = 1;
     return error;
+}
+
+void limits_unfollow(struct limits *limits, const struct limits_follower *follower)
+{
+    struct limits_follower **at = &limits->followers;
+    while (*at != NULL && *at != follower)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = follower->next;
 }
 
 void limits_append_metrics(const struct limits *limits, struct buffer *text)

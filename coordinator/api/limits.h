@@ -28,9 +28,16 @@ TROTH_MUST_CHECK int limits_take(const struct request *request, struct api_probl
 /* Of one that is refused with 401: it stays so, or becomes 429 where a key was shown that is none,
  * and that too often. A key that is one is taken from there all the same. */
 void limits_failed(const struct request *request, struct api_problem *problem);
-/* Before one more of his clients follows a transaction; `following` of them do. */
-TROTH_MUST_CHECK int limits_follow(const struct request *request, uint32_t following,
+/* One client that follows a transaction at this node, whichever node feeds it. */
+struct limits_follower {
+    struct limits_follower *next;
+    char caller[API_WHO_MAX];
+};
+/* One more of his; until limits_unfollow() the follower stays where it is. 429: he follows as many
+ * as he may, and this one is not counted. What another node has passed on is counted there. */
+TROTH_MUST_CHECK int limits_follow(const struct request *request, struct limits_follower *follower,
                                    struct api_problem *ret_problem);
+void limits_unfollow(struct limits *limits, const struct limits_follower *follower);
 /* For Prometheus. */
 void limits_append_metrics(const struct limits *limits, struct buffer *text);
 

@@ -13,6 +13,7 @@
 #include <base/span.h>
 
 #include "call.h"
+#include "limits.h"
 #include "outgoing.h"
 #include "problem_body.h"
 
@@ -30,7 +31,8 @@ struct passed {
     struct http_call *call;
     struct outgoing outgoing;
     char who[API_WHO_MAX];
-    bool asks; /* it changes nothing */
+    struct limits_follower follower; /* of a stream */
+    bool asks;                       /* it changes nothing */
     bool has_gtid;
     troth_gtid gtid;
     bool streaming;      /* the stream has begun */
@@ -46,6 +48,7 @@ static void passed_destroy(struct passed *passed)
     *at = passed->next;
     assert(passed->api->calls > 0);
     passed->api->calls--;
+    limits_unfollow(passed->api->limits, &passed->follower);
     buffer_finish(&passed->event);
     free(passed);
 }
@@ -277,7 +280,11 @@ static int pass_on(const struct request *request, const struct api_node *node,
                                .on_line = streams ? on_line : NULL,
                                .on_done = on_done,
                                .arg = passed};
-    int error = outgoing_send(request, node, &how, &passed->outgoing, &passed->call, ret_problem);
+    int error = streams && span_is(http_exchange_method(request->exchange), "GET")
+                    ? limits_follow(request, &passed->follower, ret_problem)
+                    : 0;
+    if (error == 0)
+        error = outgoing_send(request, node, &how, &passed->outgoing, &passed->call, ret_problem);
     if (error != 0) {
         passed_destroy(passed);
         return error;

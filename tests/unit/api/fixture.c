@@ -29,6 +29,12 @@ void fixture_setup_limited(void)
     fixture_setup_secure();
 }
 
+void fixture_setup_watchers(void)
+{
+    limited = (struct api_limits){.watchers = 1};
+    fixture_setup();
+}
+
 void fixture_setup_secure(void)
 {
     authenticates = true;

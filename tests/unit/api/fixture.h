@@ -20,10 +20,11 @@ struct fixture {
 /* One a test: Check runs each in a process of its own. */
 extern struct fixture fx;
 void fixture_setup(void);
-void fixture_setup_secure(void);  /* where who is not known is refused */
-void fixture_setup_limited(void); /* likewise, and one request a second, one stream, one wrong key
-                                     a minute */
-void fixture_teardown(void);      /* fails when a call was never answered */
+void fixture_setup_secure(void);   /* where who is not known is refused */
+void fixture_setup_limited(void);  /* likewise, and one request a second, one stream, one wrong key
+                                      a minute */
+void fixture_setup_watchers(void); /* only: a caller may follow one transaction */
+void fixture_teardown(void);       /* fails when a call was never answered */
 
 struct reply {
     int status;

@@ -50,14 +50,12 @@ static void listen_there(http_handler handler, void *arg)
     ck_assert_int_eq(http_peer_create(fx.loop, &peer, &fx.fake.other), 0);
 }
 
-static void setup_with(bool secure)
+static void setup_with(void (*first)(void))
 {
-    if (secure)
-        fixture_setup_secure();
-    else
-        fixture_setup();
+    first();
     fake_init(&owner);
-    owner.host.authenticates = secure;
+    owner.host.authenticates = fx.fake.host.authenticates;
+    owner.host.limits = fx.fake.host.limits;
     owner.host.node_key = "bb";
     owner.other_key = "aa";
     ck_assert_int_eq(api_create(&owner.host, &owner_api), 0);
@@ -66,19 +64,25 @@ static void setup_with(bool secure)
 
 static void setup(void)
 {
-    setup_with(false);
+    setup_with(fixture_setup);
+    listen_there(api_handle, owner_api);
+}
+
+static void setup_watchers(void)
+{
+    setup_with(fixture_setup_watchers);
     listen_there(api_handle, owner_api);
 }
 
 static void setup_secure(void)
 {
-    setup_with(true);
+    setup_with(fixture_setup_secure);
     listen_there(api_handle, owner_api);
 }
 
 static void setup_stranger(void)
 {
-    setup_with(false);
+    setup_with(fixture_setup);
     listen_there(on_stranger, NULL);
     stranger_asked = 0;
 }
@@ -362,6 +366,22 @@ START_TEST(stream_is_left)
 }
 END_TEST
 
+/* A stream that another node feeds is one of its caller's where he asked, and nowhere else. */
+START_TEST(streams_of_one_caller)
+{
+    static const char limit[] = "127.0.0.1 follows 1 transactions, and no more";
+    int fd = follow();
+    expect_problem("GET", ONE "/events", NULL, NULL, 429, "too-many-requests", limit);
+    ck_assert_uint_eq(owner.watches_count, 1);
+    fx.fake.whose = API_WHOSE_OURS;
+    expect_problem("GET", ONE "/events", NULL, NULL, 429, "too-many-requests", limit);
+    fx.fake.whose = API_WHOSE_ANOTHERS;
+    close(fd);
+    run_until(owner_not_watched, "the owner forgets");
+    close(follow());
+}
+END_TEST
+
 /* The owner dies: the stream ends without `ended`, after which it may be asked for again. */
 START_TEST(stream_breaks)
 {
@@ -529,6 +549,7 @@ Suite *pass_suite(void)
                                owner_is_gone, owner_dies, client_leaves, stream, stream_is_left,
                                stream_breaks, stream_is_not_read, list_of_all, pages_of_all,
                                missing_in_a_list, events_of_all, NULL});
+    add(suite, "pass_limits", setup_watchers, (const TTest *const[]){streams_of_one_caller, NULL});
     add(suite, "pass_identity", setup_secure, (const TTest *const[]){identity, forged, NULL});
     add(suite, "pass_stranger", setup_stranger,
         (const TTest *const[]){answer_of_a_stranger, silent_stranger, NULL});
