@@ -221,6 +221,21 @@ static void on_put(void *arg, int error, const struct journal_entry *entry)
     *(int *)arg = error;
 }
 
+static void on_loaded(void *arg, int error, const struct journal_entry *entry)
+{
+    if (error != TROTH_OK || entry == NULL)
+        *(int *)arg = error;
+}
+
+/* A change belongs to a reading of this process. */
+static void load_registry(struct world *world, struct node *node)
+{
+    int answer = 1;
+    journal_registry_load(node->journal, on_loaded, &answer);
+    world_wait(world, answer != 1);
+    ck_assert_int_eq(answer, TROTH_OK);
+}
+
 /* Puts again and again, until that is answered with anything but `error`. */
 static int put_while(struct world *world, struct node *node, int error)
 {
@@ -252,6 +267,7 @@ START_TEST(a_read_only_server_loses_its_sessions)
     world_init(&world, false);
     world_exec(&world, "set default_transaction_read_only = off");
     node_lead(&world, &node);
+    load_registry(&world, &node);
     world_wait(&world, (pid = reader(&world)) != 0);
     read_only(&world, true); /* reaches each session when it sees the signal */
     ck_assert_int_eq(put_while(&world, &node, TROTH_OK), TROTH_ERROR_UNAVAILABLE);
