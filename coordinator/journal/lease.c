@@ -238,7 +238,7 @@ int lease_init(struct journal *journal)
 void keeper_start(struct journal *journal)
 {
     if (journal->keeper.state == LINK_DOWN && journal->keeper.conn == NULL)
-        link_start(&journal->keeper);
+        state_start_beside_lane(journal, &journal->keeper);
     event_in(journal->keeper_timer, lease_tick_us(journal));
 }
 

@@ -128,3 +128,10 @@ void state_wake_lane(struct journal *journal)
 {
     event_active(journal->lane.wakeup, EV_TIMEOUT, 0);
 }
+
+void state_start_beside_lane(struct journal *journal, struct link *link)
+{
+    if (journal->lane.link.state == LINK_UP)
+        link->host = journal->lane.link.host;
+    link_start(link);
+}

@@ -211,6 +211,8 @@ void state_session_name(const struct journal *journal, const char *kind, char *r
                         size_t size);
 /* The leases are renewed and the others looked at, in the next turn. */
 void state_hurry_keeper(struct journal *journal);
+/* Starts a link with the host that the lane is connected to: it has found who takes writes. */
+void state_start_beside_lane(struct journal *journal, struct link *link);
 /* The lane looks what it has to write, behind what is active in this turn. */
 void state_wake_lane(struct journal *journal);
 

@@ -285,5 +285,5 @@ void take_finish(struct journal *journal)
 void take_start(struct journal *journal)
 {
     if (journal->taker.state == LINK_DOWN && journal->taker.conn == NULL)
-        link_start(&journal->taker);
+        state_start_beside_lane(journal, &journal->taker);
 }
