@@ -120,9 +120,6 @@ struct link_params {
 int link_init(struct link *link, struct event_base *base, const char *conninfo,
               const char *application_name, const struct link_callbacks *callbacks, void *arg);
 void link_start(struct link *link);
-/* Begins with the host that `up` is connected to: it has found who takes writes. Of one conninfo.
- */
-void link_start_beside(struct link *link, const struct link *up);
 void link_finish(struct link *link);
 
 /* Only while LINK_UP. Failures show as `down` in a later turn. Results are binary. */
