@@ -95,15 +95,19 @@ bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid)
     shard = &seen->shards[parts.shard];
     if (order > shard->newest)
         shard->newest = order;
+    if (parts.epoch > shard->commanded)
+        shard->commanded = parts.epoch;
     return take_epoch(shard, parts.epoch);
 }
 
 uint32_t journals_newer(const struct journal_seen *seen, const troth_gtid *gtid)
 {
     struct troth_gtid_parts parts;
+    uint32_t commanded;
     troth_gtid_split(gtid, &parts);
     assert(parts.shard < TROTH_SHARDS_MAX);
-    return seen->shards[parts.shard].epoch > parts.epoch ? seen->shards[parts.shard].epoch : 0;
+    commanded = seen->shards[parts.shard].commanded;
+    return commanded > parts.epoch ? commanded : 0;
 }
 
 static bool one_oldest(struct journal_seen *seen, const char *text, size_t len)

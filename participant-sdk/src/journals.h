@@ -13,6 +13,7 @@
 
 struct journal_shard {
     uint32_t epoch;       /* the newest seen; 0: none */
+    uint32_t commanded;   /* likewise, of its commands alone */
     uint64_t newest;      /* of its commands, troth_gtid_order(); 0: none came */
     uint64_t oldest_open; /* likewise, never above `newest`; 0: none said */
 };
@@ -47,7 +48,7 @@ bool journals_oldest_open(struct journal_seen *seen, struct troth_span list);
 /* Of a command that came. true: its epoch is newer than what was seen of its shard before (not: the
  * first seen). */
 bool journals_gtid(struct journal_seen *seen, const troth_gtid *gtid);
-/* The newest epoch seen of its shard; 0: none that is newer than its own. */
+/* The newest epoch of its shard's commands; 0: none that is newer than its own. */
 uint32_t journals_newer(const struct journal_seen *seen, const troth_gtid *gtid);
 
 #endif

@@ -113,14 +113,15 @@ static bool take_headers(struct troth_participant *participant, struct http_exch
     return true;
 }
 
-/* So that a coordinator whose journal went back notices (protocol.md, section 8). */
+/* So that a coordinator whose journal went back notices (protocol.md, section 8). It ends itself
+ * with that: so it is not told of an epoch that anybody may have said. */
 static void tell_newer(struct inbound *inbound, const struct journal_seen *journal,
                        const troth_gtid *gtid)
 {
     uint32_t newer = journals_newer(journal, gtid);
     struct troth_gtid_parts parts;
     troth_gtid_split(gtid, &parts);
-    if (newer != 0)
+    if (newer != 0 && callers_are_known(&inbound->participant->callers))
         inbound_tell_epoch(inbound, parts.shard, newer);
 }
 

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from scripted import Scripted  # noqa: E402
 from system import BALANCE, System  # noqa: E402
 from troth_test import ROOT, HttpServer, TrothTest, main, wait_until  # noqa: E402
 
@@ -68,6 +69,20 @@ class HttpBinding(TrothTest):
         moments = [(entry["moment"], entry.get("record") or entry.get("op"))
                    for entry in self.trothd.show(shown["gtid"])["timeline"]]
         self.assertLess(moments.index(("durable", "begin")), moments.index(("sent", "prepare")))
+
+    def test_nobody_who_is_shown_no_token_ends_the_coordinator(self):
+        """By the word that it has seen a newer epoch, of whichever shard."""
+        scripted = Scripted()
+        if scripted.url.startswith("https"):
+            self.skipTest("whom trothd calls by https it believes")
+        said = [(200, b"{}", {"Troth-Epoch": f"{shard}/50"}) for shard in range(16)]
+        scripted.answers = {("say", "prepare"): said, ("say", "commit"): list(said)}
+        self.assertEqual(self.trothd.register("liar", scripted.url, "http").status, 201)
+        steps = [{"name": f"say_{i}", "participant": "liar", "operation": "say", "input": {}} for i in range(20)]
+        self.assertEqual(self.trothd.apply({"name": "say", "version": 1, "mode": "2pc", "steps": steps}).status, 201)
+        for _ in range(2):
+            self.assertEqual(self.trothd.submit("say", {}).json["outcome"], "committed")
+        self.assertNotIn("has seen epoch", self.trothd.output())
 
     def test_killed_before_the_decision_the_new_leader_tells_them(self):
         self.system.proxies["bank_b"].hold("reply")

@@ -34,7 +34,8 @@ class LostTail(TrothTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.system = JournalOnPair(synchronous=False, accounts=80, lazy_delay="10ms", journal_timeout="2s").start()
+        cls.system = JournalOnPair(synchronous=False, accounts=80, lazy_delay="10ms", journal_timeout="2s",
+                                   tokens=True).start()
 
     def setUp(self):
         self.trothd, self.pair = self.system.trothd, self.system.pair

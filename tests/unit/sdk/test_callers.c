@@ -123,6 +123,28 @@ START_TEST(another_file)
 }
 END_TEST
 
+/* Who commands under an older epoch than another one did is told so; what is only said of the
+ * oldest open transactions is no command. */
+START_TEST(a_newer_epoch)
+{
+    static const char call[] = SHOWN("Bearer " FIRST) "Troth-Branch: 1\r\nTroth-Attempt: 1\r\n";
+    static const char newer[] = "Troth-Gtid: 019aa4d9-1e00-8003-8000-00c000000001\r\n";
+    static const char mark[] = "Troth-Oldest-Open: 019aa4d9-1e00-8003-8000-010000000001\r\n";
+    char headers[512];
+    const char *answer;
+    snprintf(headers, sizeof headers, "%s%sTroth-Gtid: %s\r\n", call, mark, gtid_text(1));
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/quiet/abort", headers, NULL, NULL), 204);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/quiet/abort", headers, NULL, &answer), 204);
+    ck_assert_ptr_null(strstr(answer, "Troth-Epoch"));
+    snprintf(headers, sizeof headers, "%s%s", call, newer);
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/quiet/abort", headers, NULL, &answer), 204);
+    ck_assert_ptr_null(strstr(answer, "Troth-Epoch"));
+    snprintf(headers, sizeof headers, "%sTroth-Gtid: %s\r\n", call, gtid_text(1));
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/quiet/abort", headers, NULL, &answer), 204);
+    ck_assert_ptr_nonnull(strstr(answer, "Troth-Epoch: 3/3\r\n"));
+}
+END_TEST
+
 /* Without a token to compare with nobody could be let in: that is said at the start. */
 START_TEST(no_file)
 {
@@ -175,6 +197,7 @@ TCase *callers_tests(void)
     tcase_add_test(tests, no_token);
     tcase_add_test(tests, nearly_a_token);
     tcase_add_test(tests, a_token_of_one_journal);
+    tcase_add_test(tests, a_newer_epoch);
     tcase_add_test(tests, another_file);
     tcase_add_test(tests, no_file);
     tcase_add_test(tests, wrong_names);

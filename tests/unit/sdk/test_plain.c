@@ -118,6 +118,18 @@ START_TEST(bad_requests)
 }
 END_TEST
 
+/* Where nobody must show who he is nothing is told of newer epochs: anybody may have said one. */
+START_TEST(no_epoch_of_anybody)
+{
+    static const char newer[] = "Troth-Journal: " JOURNAL "\r\nTroth-Branch: 1\r\nTroth-Attempt: 1"
+                                "\r\nTroth-Gtid: 019aa4d9-1e00-8003-8000-00c000000001\r\n";
+    const char *answer;
+    ck_assert_int_eq(wire_ask(&rig, "POST", "/bank/quiet/abort", newer, NULL, NULL), 204);
+    ck_assert_int_eq(ask("/bank/quiet/abort", NULL, &answer), 204);
+    ck_assert_ptr_null(strstr(answer, "Troth-Epoch"));
+}
+END_TEST
+
 /* The batch binding is at the base itself, with and without its slash. */
 START_TEST(batch_at_the_base)
 {
@@ -138,6 +150,7 @@ TCase *plain_tests(void)
     tcase_add_test(tests, conflict);
     tcase_add_test(tests, wrong_places);
     tcase_add_test(tests, bad_requests);
+    tcase_add_test(tests, no_epoch_of_anybody);
     tcase_add_test(tests, batch_at_the_base);
     return tests;
 }
