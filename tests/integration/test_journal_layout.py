@@ -170,7 +170,7 @@ class Layout(TrothTest):
         self.fill(name)
         trothd = Trothd(name, journal=self.postgres.to(name))
         trothd.migrate()
-        self.assertEqual(self.postgres.query(name, "select distinct epoch from troth.shard"), [(2,)])
+        self.assertGreater(self.postgres.value(name, "select min(epoch) from troth.shard"), 1)  # of fill()
         self.assertGreater(self.postgres.value(name, "select max(version) from troth.migration"), len(OLD))
 
 

@@ -19,15 +19,16 @@ RATE, NOISY, ROUNDS, CALLS = 20, 4, 3, 16
 # Asks as fast as it can, over one connection after the other; says how often it was let in, and how often not.
 CLIENT = """
 import collections, http.client, signal, sys
-port, key, count = int(sys.argv[1]), sys.argv[2], collections.Counter()
-signal.signal(signal.SIGTERM, lambda *_: (print(count[200], count[429], sum(count.values()), flush=True), sys.exit(0)))
+port, key, count, ended = int(sys.argv[1]), sys.argv[2], collections.Counter(), []
+signal.signal(signal.SIGTERM, lambda *_: ended.append(True))  # what it raised, a finalizer would swallow
 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 print("begun", flush=True)
-while True:
+while not ended:
     connection.request("GET", "/v1/transactions?limit=1", headers={"Authorization": "Bearer " + key})
     answer = connection.getresponse()
     answer.read()
     count[answer.status] += 1
+print(count[200], count[429], sum(count.values()))
 """
 
 

@@ -80,7 +80,7 @@ class Resources(TrothTest):
         # The journal's sessions end, and are made anew beside all these clients.
         self.postgres.query("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'few'")
         wait_until(lambda: self.postgres.value("postgres", "select count(*) from pg_stat_activity where "
-                                                           "datname = 'few'") == 3, 20, "three sessions again")
+                                                           "datname = 'few'") == 4, 20, "four sessions again")
         for client in clients:
             client.close()
         wait_until(lambda: trothd.get("/readyz").status == 200, 20, "ready")
