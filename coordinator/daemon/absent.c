@@ -15,6 +15,20 @@
 #include "state.h"
 #include "table.h"
 
+static uint32_t epoch_of(const struct absent *absent)
+{
+    struct troth_gtid_parts parts;
+    troth_gtid_split(&absent->gtid, &parts);
+    return journal_epoch(absent->driver->journal, parts.shard);
+}
+
+/* What is open and not in memory proves something only if nobody else can have led it in between: a
+ * process that slept through its lease learns that later than what it asked meanwhile. */
+static bool led_throughout(const struct absent *absent)
+{
+    return answer_may_leave(absent->driver) && epoch_of(absent) == absent->epoch;
+}
+
 /* Of what another node leads only its rows are known here, and they say less than is. */
 static bool is_led(const struct absent *absent, struct api_problem *ret_problem)
 {
@@ -32,12 +46,17 @@ static void on_absent(void *arg, int error, const struct journal_row *row)
     struct absent *absent = arg;
     struct api_problem problem;
     bool led = is_led(absent, &problem);
+    bool open = error == 0 && row->image.outcome == TXN_OUTCOME_NONE;
+    if (led && open && !led_throughout(absent)) {
+        led = false;
+        api_refuse_unavailable(&problem, API_WHY_SHARD_MOVES);
+    }
     if (led && error == 0 && absent->said_again(absent, row, &problem)) {
         answer_row(absent->driver, row, absent->fn, absent->arg, false);
         free(absent);
         return;
     }
-    if (led && error == TROTH_ERROR_NOT_FOUND && answer_may_leave(absent->driver))
+    if (led && error == TROTH_ERROR_NOT_FOUND && led_throughout(absent))
         api_refuse_no_row(&problem, &absent->gtid, true);
     else if (led && error != 0)
         api_refuse_unavailable(&problem, API_WHY_JOURNAL_UNASKED);
@@ -55,6 +74,7 @@ static void look_up(const struct absent *what, size_t size)
         return;
     }
     memcpy(absent, what, size);
+    absent->epoch = epoch_of(absent);
     journal_get(absent->driver->journal, &absent->gtid, on_absent, absent);
 }
 

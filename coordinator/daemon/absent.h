@@ -20,6 +20,7 @@ struct absent {
     api_view_fn fn;
     void *arg;
     troth_gtid gtid;
+    uint32_t epoch; /* of its shard, when the journal was asked */
     /* The row is there. true: the same was asked before, its answer was lost, and the row is that
      * answer. false: *ret_problem says why it cannot be done now. */
     bool (*said_again)(const struct absent *absent, const struct journal_row *row,

@@ -180,6 +180,27 @@ START_TEST(what_is_said_again_behind_the_end_is_answered_from_the_journal)
 }
 END_TEST
 
+/* While it slept another node may have led, and begun that: not even an operator is to look. */
+START_TEST(who_slept_through_its_lease_says_nothing_final_of_what_is_open)
+{
+    troth_gtid gtid;
+    struct troth_gtid_parts parts = {.unix_ms = 1, .epoch = 1, .counter = 9};
+    ck_assert_int_eq(troth_gtid_make(&parts, &gtid), 0);
+    commit(&gtid, 1, 0, &told);
+    rig.leads = false;
+    row_said(&gtid, TXN_UNDECIDED, TXN_OUTCOME_NONE);
+    rig_told_problem(&told, "unavailable", "is changing hands");
+    rig.leads = true;
+    commit(&gtid, 1, 0, &told);
+    rig.epoch++; /* lost, and led again, before the answer came */
+    row_said(&gtid, TXN_UNDECIDED, TXN_OUTCOME_NONE);
+    rig_told_problem(&told, "unavailable", "is changing hands");
+    commit(&gtid, 1, 0, &told);
+    row_said(&gtid, TXN_UNDECIDED, TXN_OUTCOME_NONE);
+    rig_told_problem(&told, "wrong-state", "an operator has to look at it");
+}
+END_TEST
+
 START_TEST(who_comes_behind_the_commit_is_turned_away)
 {
     troth_gtid gtid = opened();
@@ -461,6 +482,7 @@ Suite *suite_commanding(void)
     tcase_add_test(tests, a_commit_that_names_whom_nobody_enlisted_aborts);
     tcase_add_test(tests, a_commit_said_again_gets_the_same_answer_and_with_other_branches_none);
     tcase_add_test(tests, what_is_said_again_behind_the_end_is_answered_from_the_journal);
+    tcase_add_test(tests, who_slept_through_its_lease_says_nothing_final_of_what_is_open);
     tcase_add_test(tests, who_comes_behind_the_commit_is_turned_away);
     tcase_add_test(tests, an_enlistment_of_nobody_known_is_refused_by_name);
     tcase_add_test(tests, a_client_that_never_comes_back_aborts_at_the_timeout);
