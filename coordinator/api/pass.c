@@ -222,11 +222,14 @@ static void on_done(void *arg, int error, const struct http_reply *reply)
 {
     struct passed *passed = arg;
     if (passed->streaming)
-        http_exchange_end(passed->exchange); /* whole or not: the last event says that it is */
+        http_exchange_end(passed->exchange);     /* whole or not: the last event says that it is */
+    else if (error == TROTH_ERROR_SHUTTING_DOWN) /* passing_look(), passing_finish() */
+        refuse(passed, error, "it is not believed to live any more, or this node stops");
     else if (error != 0)
         refuse(passed, error, reply->why);
     else if (!outgoing_is_answered(&passed->outgoing, reply))
-        refuse(passed, TROTH_ERROR_PROTOCOL, "what answers at its node_address is another");
+        refuse(passed, TROTH_ERROR_PROTOCOL,
+               "what answers at its node_address is another, or was started again");
     else
         hand_on(passed, reply);
     passed_destroy(passed);

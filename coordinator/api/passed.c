@@ -84,6 +84,13 @@ static int take_identity(struct request *request, const struct passed_claims *cl
     return 0;
 }
 
+static int refuse_stranger(struct api_problem *ret_problem)
+{
+    return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
+                           "the node that passed it on is not known here (yet): nothing was done, "
+                           "try again");
+}
+
 int passed_read(struct request *request, struct api_problem *ret_problem)
 {
     const struct api *api = request->api;
@@ -99,10 +106,10 @@ int passed_read(struct request *request, struct api_problem *ret_problem)
     if (!passed_prove(api, claims.by, &claims, proof) || shown.len != NODE_MAC_TEXT_LEN ||
         CRYPTO_memcmp(shown.data, proof, NODE_MAC_TEXT_LEN) != 0 ||
         !passed_answer(api, claims.by, proof, answer))
-        return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
-                               "the node that passed it on is not known here (yet): nothing was "
-                               "done, try again");
+        return refuse_stranger(ret_problem);
     http_exchange_sign(request->exchange, PASSED_ANSWER, answer);
+    if (!api->host.knows(api->host.ctx, claims.by))
+        return refuse_stranger(ret_problem);
     return take_identity(request, &claims, ret_problem);
 }
 

@@ -6,7 +6,9 @@
  *
  * The answer bears Troth-Node: what only the two can make of the proof. So an address that is
  * another's, or nobody's, is noticed in both directions, and what would open anything never leaves.
- * A request that was passed on is answered here or not at all: it goes no further. */
+ * A request that was passed on is answered here or not at all: it goes no further. One from a
+ * process that the journal did not name yet (it has just started) is refused with Troth-Node, so
+ * that it knows that nothing was done. */
 #ifndef API_PASSED_H
 #define API_PASSED_H
 
@@ -25,7 +27,7 @@
 struct passed_claims {
     struct troth_span by, to, method, path, query, who, scopes, starts, caller, key, prefer, body;
 };
-/* false: the other node is not known (any longer), or there is no memory. */
+/* false: the other node's key is none, or there is no memory. */
 bool passed_prove(const struct api *api, struct troth_span node, const struct passed_claims *claims,
                   char ret_proof[NODE_MAC_TEXT_LEN + 1]);
 /* What the answer to a request with this proof bears. */

@@ -452,6 +452,7 @@ struct api_host driver_api_host(struct driver *driver)
                              .node_at = passing_node_at,
                              .pass = passing_send,
                              .mac = passing_mac,
+                             .knows = passing_knows,
                              .node_key = driver->node_public,
                              .reply_wait_us = driver->config->reply_wait_us,
                              .serving = is_serving,

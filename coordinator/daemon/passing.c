@@ -72,12 +72,12 @@ void passing_look(struct driver *driver)
     forget_left(driver);
 }
 
-static bool read_hex(const char *text, uint8_t ret_bytes[NODE_KEY_BYTES])
+static bool read_hex(struct troth_span text, uint8_t ret_bytes[NODE_KEY_BYTES])
 {
-    if (strlen(text) != (size_t)2 * NODE_KEY_BYTES)
+    if (text.len != (size_t)2 * NODE_KEY_BYTES)
         return false;
     for (size_t i = 0; i < NODE_KEY_BYTES; i++) {
-        const char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        const char digits[3] = {text.data[2 * i], text.data[2 * i + 1], '\0'};
         char *end;
         ret_bytes[i] = (uint8_t)strtoul(digits, &end, 16);
         if (*end != '\0')
@@ -86,13 +86,19 @@ static bool read_hex(const char *text, uint8_t ret_bytes[NODE_KEY_BYTES])
     return true;
 }
 
+/* false: what is shown as a key is none, or there is no memory. */
+static bool agree(const struct driver *driver, struct troth_span key,
+                  uint8_t ret_shared[NODE_KEY_BYTES])
+{
+    uint8_t public[NODE_KEY_BYTES];
+    return read_hex(key, public) && node_key_share(driver->node_private, public, ret_shared) == 0;
+}
+
 /* NULL: no memory, or what it shows as its key is none. */
 static struct passing_peer *peer_create(struct driver *driver, const struct journal_node *node)
 {
-    uint8_t public[NODE_KEY_BYTES];
     struct passing_peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL || !read_hex(node->public_key, public) ||
-        node_key_share(driver->node_private, public, peer->shared) != 0) {
+    if (peer == NULL || !agree(driver, span_of(node->public_key), peer->shared)) {
         free(peer);
         return NULL;
     }
@@ -217,6 +223,19 @@ int passing_send(void *ctx, const struct api_node *node, const struct http_reque
 bool passing_mac(void *ctx, struct troth_span node, struct troth_span text,
                  char ret_mac[NODE_MAC_TEXT_LEN + 1])
 {
-    struct passing_peer *peer = peer_of(ctx, node);
-    return peer != NULL && node_key_mac(peer->shared, text, ret_mac) == 0;
+    const struct passing_peer *peer = peer_of(ctx, node);
+    uint8_t shared[NODE_KEY_BYTES];
+    if (peer == NULL)
+        return agree(ctx, node, shared) && node_key_mac(shared, text, ret_mac) == 0;
+    return node_key_mac(peer->shared, text, ret_mac) == 0;
+}
+
+bool passing_knows(void *ctx, struct troth_span node)
+{
+    struct driver *driver = ctx;
+    if (peer_of(driver, node) != NULL)
+        return true;
+    if (driver->journal != NULL)
+        journal_look(driver->journal);
+    return false;
 }

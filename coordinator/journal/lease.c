@@ -133,12 +133,17 @@ static bool lease_is_due(const struct journal *journal, uint64_t since_us)
     return clock_mono_us() - since_us + journal->lease_us / 20 >= journal->lease_us / 3;
 }
 
+static bool is_hurried(const struct journal *journal)
+{
+    return journal->picture.moving || journal->picture.lacks || journal->twin_until != 0;
+}
+
 /* While something moves, and when a lease would run out. */
 static bool look_is_due(const struct journal *journal)
 {
     const struct picture *picture = &journal->picture;
     uint64_t now = clock_mono_us();
-    if (picture->moving || journal->twin_until != 0)
+    if (is_hurried(journal))
         return now - picture->asked_us >= LOOK_MOVING_US;
     return now >= picture->ends_us && now - picture->asked_us >= LOOK_MOVING_US;
 }
@@ -147,11 +152,20 @@ static void keeper_wake(struct journal *journal)
 {
     uint64_t wait = lease_tick_us(journal), now = clock_mono_us();
     const struct picture *picture = &journal->picture;
-    if ((picture->moving || journal->twin_until != 0) && wait > LOOK_MOVING_US)
+    if (is_hurried(journal) && wait > LOOK_MOVING_US)
         wait = LOOK_MOVING_US;
     else if (picture->ends_us > now && picture->ends_us - now < wait)
         wait = picture->ends_us - now;
     event_in(journal->keeper_timer, wait);
+}
+
+void journal_look(struct journal *journal)
+{
+    struct picture *picture = &journal->picture;
+    if (picture->lacks || journal->keeper_timer == NULL || journal->step == STEP_STOPPED)
+        return;
+    picture->lacks = true;
+    keeper_wake(journal);
 }
 
 /* Renewed at a third, by who can write; a renewal that hangs gets a new connection (silence). */

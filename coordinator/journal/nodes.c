@@ -175,6 +175,7 @@ void nodes_announce(struct journal *journal)
 void nodes_ask(struct journal *journal)
 {
     journal->picture.asked_us = clock_mono_us();
+    journal->picture.lacks = false;
     params_clear(&journal->params);
     params_int8(&journal->params, JOURNAL_NODES_MAX);
     say(journal, journal_sql_nodes, nodes_on_nodes);

@@ -76,6 +76,7 @@ struct picture {
     uint64_t announced_us; /* this node's own life, likewise */
     uint64_t ends_us;      /* when the first lease of another one's would run out */
     bool moving;           /* something changes hands: it is looked more often */
+    bool lacks;            /* somebody showed himself who is not in it: likewise */
     bool to_take;          /* something is free for this node, or was when it looked last */
 };
 

@@ -28,7 +28,7 @@ class Nodes(TrothTest):
         return self.postgres.database(self.id().rsplit(".", 1)[-1][:40])
 
     def node(self, name, journal, **options):
-        trothd = Trothd(name, journal=journal, lease="2s", **options)
+        trothd = Trothd(name, **{"journal": journal, "lease": "2s", **options})
         self.addCleanup(trothd.stop)
         return trothd
 
@@ -188,6 +188,24 @@ class Nodes(TrothTest):
                 time.sleep(0.05)
             else:
                 outcomes[key] = (key, "no outcome in a minute")
+
+    def test_what_a_node_passes_on_when_it_has_just_started_is_never_unknown(self):
+        """The others learn a third of a lease later who it is; until then they say that nothing was done."""
+        journal = self.journal()
+        a, b = [self.node(name, journal, lease="30s") for name in "ab"]
+        a.migrate()
+        for node in (a, b):
+            self.run_folder.start(node)
+        wait_until(lambda: self.led(b) == {"a": 8, "b": 8}, 60, "half each")
+        for _ in range(3):
+            a.restart()
+            statuses = []
+
+            def begun():
+                statuses.append(a.post("/v1/transactions", {"mode": "2pc", "timeout": "1s"}).status)
+                return statuses[-1] == 201
+            wait_until(begun, 5, "a begins a transaction")
+            self.assertLessEqual(set(statuses), {201, 503})
 
 
 if __name__ == "__main__":

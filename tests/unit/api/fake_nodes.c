@@ -42,8 +42,13 @@ static bool fake_mac(void *ctx, struct troth_span node, struct troth_span text,
                      char ret_mac[NODE_MAC_TEXT_LEN + 1])
 {
     const struct fake_host *fake = ctx;
-    return !fake->is_stranger && span_is(node, fake->other_key) &&
-           node_key_mac(shared, text, ret_mac) == 0;
+    return span_is(node, fake->other_key) && node_key_mac(shared, text, ret_mac) == 0;
+}
+
+static bool fake_knows(void *ctx, struct troth_span node)
+{
+    const struct fake_host *fake = ctx;
+    return !fake->is_stranger && span_is(node, fake->other_key);
 }
 
 void fake_nodes(struct fake_host *fake)
@@ -54,6 +59,7 @@ void fake_nodes(struct fake_host *fake)
     fake->host.node_at = fake_node_at;
     fake->host.pass = fake_pass;
     fake->host.mac = fake_mac;
+    fake->host.knows = fake_knows;
     fake->host.node_key = fake->own_key;
     fake->host.reply_wait_us = 1000000;
 }

@@ -235,10 +235,20 @@ START_TEST(forged)
     expect_problem("GET", ONE, "Troth-Who: uid:0\r\nTroth-Scopes: 255\r\n", NULL, 401,
                    "unauthenticated", "");
     ck_assert_ptr_null(fx.fake.asked.call);
+}
+END_TEST
+
+/* A node that has just started, whom the owner does not know yet, is told so by the owner itself:
+ * nothing was done, and its client hears that. */
+START_TEST(stranger)
+{
     owner.is_stranger = true;
     fx.fake.whose = API_WHOSE_ANOTHERS;
     fx.fake.identity = (struct api_identity){.who = "key:one", .scopes = API_SCOPES_ALL};
-    expect_problem("GET", ONE, "Authorization: Bearer trk_x\r\n", NULL, 503, "unavailable", "");
+    expect_problem("GET", ONE, "Authorization: Bearer trk_x\r\n", NULL, 503, "unavailable",
+                   "nothing was done");
+    expect_problem("POST", "/v1/transactions", "Authorization: Bearer trk_x\r\n", START, 503,
+                   "unavailable", "nothing was done");
     ck_assert_ptr_null(owner.asked.call);
 }
 END_TEST
@@ -550,7 +560,8 @@ Suite *pass_suite(void)
                                stream_breaks, stream_is_not_read, list_of_all, pages_of_all,
                                missing_in_a_list, events_of_all, NULL});
     add(suite, "pass_limits", setup_watchers, (const TTest *const[]){streams_of_one_caller, NULL});
-    add(suite, "pass_identity", setup_secure, (const TTest *const[]){identity, forged, NULL});
+    add(suite, "pass_identity", setup_secure,
+        (const TTest *const[]){identity, forged, stranger, NULL});
     add(suite, "pass_stranger", setup_stranger,
         (const TTest *const[]){answer_of_a_stranger, silent_stranger, NULL});
     return suite;

@@ -101,6 +101,11 @@ size_t journal_nodes(const struct journal *journal, const struct journal_node **
     return 0;
 }
 
+void journal_look(struct journal *journal)
+{
+    (void)journal;
+}
+
 const struct journal_node *journal_holder(const struct journal *journal, uint32_t shard)
 {
     (void)journal;

@@ -234,10 +234,13 @@ struct api_host {
     /* http_peer_call() to that node; what that says. */
     int (*pass)(void *ctx, const struct api_node *node, const struct http_request *request,
                 struct http_call **ret_call);
-    /* What only this node and the one with that public key can make of the text. false: no such
-     * node is known. */
+    /* What only this node and the one with that public key can make of the text, whoever that is.
+     * false: it is no key, or there is no memory. */
     bool (*mac)(void *ctx, struct troth_span node, struct troth_span text,
                 char ret_mac[NODE_MAC_TEXT_LEN + 1]);
+    /* The journal names a node with that public key. false: not as far as is known; the journal is
+     * asked again soon. */
+    bool (*knows)(void *ctx, struct troth_span node);
     const char *node_key;   /* this process's public key; outlives the API */
     uint64_t reply_wait_us; /* how long a client waits that does not say */
     /* transactions; all strings borrowed for the call, the host copies */

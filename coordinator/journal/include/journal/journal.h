@@ -187,6 +187,9 @@ struct journal_node {
 /* Those seen in the last hour, the live ones first, by name. Valid until the next turn. Empty
  * before the first reading. */
 size_t journal_nodes(const struct journal *journal, const struct journal_node **ret_nodes);
+/* Somebody showed himself as a node that is not among them: they are read again soon, however often
+ * this is said. */
+void journal_look(struct journal *journal);
 /* Who leads a shard. NULL: nobody does, or it is not known: the last reading is older than a
  * lease. */
 const struct journal_node *journal_holder(const struct journal *journal, uint32_t shard);
