@@ -19,6 +19,7 @@ struct api {
     struct buffer body;    /* borrowed by who answers with a transaction */
     struct watch *watches; /* clients that follow a transaction (events.c) */
     struct passed *passed; /* requests that another node answers (pass.c) */
+    uint64_t numbered;     /* requests that went to other nodes */
     struct buffer starts;  /* of the identity of a request that another node has passed on */
 };
 

@@ -74,6 +74,7 @@ static void add_claims(struct headers *headers, const struct passed_claims *clai
 {
     add(headers, PASSED_BY, claims->by);
     add(headers, PASSED_TO, claims->to);
+    add(headers, PASSED_NUMBER, claims->number);
     add(headers, PASSED_WHO, claims->who);
     add(headers, PASSED_SCOPES, claims->scopes);
     add(headers, PASSED_STARTS, claims->starts);
@@ -127,17 +128,19 @@ int outgoing_send(const struct request *request, const struct api_node *node,
 {
     const struct http_exchange *exchange = request->exchange;
     const struct api_identity *identity = &request->identity;
-    char caller[HTTP_CLIENT_TEXT_MAX], scopes[16];
+    char caller[HTTP_CLIENT_TEXT_MAX], scopes[16], number[24];
     struct outgoing *out = ret_outgoing;
     *out = (struct outgoing){.api = request->api};
     (void)snprintf(out->node, sizeof out->node, "%s", node->name);
     (void)snprintf(out->key, sizeof out->key, "%s", node->key);
     (void)snprintf(scopes, sizeof scopes, "%u", identity->scopes);
+    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)++request->api->numbered);
     passed_caller(request, caller);
     how->method = method_of(request, how->on_line != NULL);
     const struct passed_claims claims = {
         .by = span_of(request->api->host.node_key),
         .to = span_of(out->key),
+        .number = span_of(number),
         .method = span_of(how->method),
         .path = http_exchange_path(exchange),
         .query = http_exchange_query(exchange),

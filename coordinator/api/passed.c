@@ -19,10 +19,10 @@ static void add(struct buffer *text, struct troth_span value)
 bool passed_prove(const struct api *api, struct troth_span node, const struct passed_claims *claims,
                   char ret_proof[NODE_MAC_TEXT_LEN + 1])
 {
-    const struct troth_span *const in_order[] = {&claims->by,     &claims->to,     &claims->method,
-                                                 &claims->path,   &claims->query,  &claims->who,
-                                                 &claims->scopes, &claims->starts, &claims->caller,
-                                                 &claims->key,    &claims->prefer};
+    const struct troth_span *const in_order[] = {&claims->by,     &claims->to,     &claims->number,
+                                                 &claims->method, &claims->path,   &claims->query,
+                                                 &claims->who,    &claims->scopes, &claims->starts,
+                                                 &claims->caller, &claims->key,    &claims->prefer};
     BUFFER_SCOPED struct buffer text = {0};
     buffer_append_text(&text, "troth passes on\n");
     for (size_t i = 0; i < sizeof in_order / sizeof in_order[0]; i++)
@@ -51,6 +51,7 @@ static struct passed_claims claims_of(const struct request *request)
     const struct http_exchange *exchange = request->exchange;
     return (struct passed_claims){.by = header(request, PASSED_BY),
                                   .to = header(request, PASSED_TO),
+                                  .number = header(request, PASSED_NUMBER),
                                   .method = http_exchange_method(exchange),
                                   .path = http_exchange_path(exchange),
                                   .query = http_exchange_query(exchange),
@@ -91,6 +92,20 @@ static int refuse_stranger(struct api_problem *ret_problem)
                            "try again");
 }
 
+/* What was seen on its way is not done again for whoever shows it once more. */
+static int check_new(const struct request *request, const struct passed_claims *claims,
+                     struct api_problem *ret_problem)
+{
+    const struct api_host *host = &request->api->host;
+    uint64_t number = 0;
+    if (number_parse(claims->number, INT64_MAX, &number) == 0 &&
+        host->is_new(host->ctx, claims->by, number))
+        return 0;
+    return api_problem_set(ret_problem, API_PROBLEM_UNAVAILABLE,
+                           "the other node has passed on this very request before; nothing was "
+                           "done now, try again");
+}
+
 int passed_read(struct request *request, struct api_problem *ret_problem)
 {
     const struct api *api = request->api;
@@ -110,7 +125,8 @@ int passed_read(struct request *request, struct api_problem *ret_problem)
     http_exchange_sign(request->exchange, PASSED_ANSWER, answer);
     if (!api->host.knows(api->host.ctx, claims.by))
         return refuse_stranger(ret_problem);
-    return take_identity(request, &claims, ret_problem);
+    int error = check_new(request, &claims, ret_problem);
+    return error != 0 ? error : take_identity(request, &claims, ret_problem);
 }
 
 void passed_caller(const struct request *request, char ret_text[HTTP_CLIENT_TEXT_MAX])

@@ -1,6 +1,7 @@
 /* passed.h: what a request shows that one node passes on to another, and what that one believes.
  *
  *   Troth-Passed-By, -To   the two processes. Who is not the second does not answer it
+ *   Troth-Number           another one with each request of the first: the second answers each once
  *   Troth-Who, -Scopes, -Starts, -Caller   who asks, as the first one has seen and looked up
  *   Troth-Proof            what only the two can make of all of it, with target, key and body
  *
@@ -16,6 +17,7 @@
 
 #define PASSED_BY     "Troth-Passed-By"
 #define PASSED_TO     "Troth-Passed-To"
+#define PASSED_NUMBER "Troth-Number"
 #define PASSED_WHO    "Troth-Who"
 #define PASSED_SCOPES "Troth-Scopes"
 #define PASSED_STARTS "Troth-Starts"
@@ -25,7 +27,8 @@
 
 /* What is proven; absent values are empty. */
 struct passed_claims {
-    struct troth_span by, to, method, path, query, who, scopes, starts, caller, key, prefer, body;
+    struct troth_span by, to, number, method, path, query, who, scopes, starts, caller, key, prefer;
+    struct troth_span body;
 };
 /* false: the other node's key is none, or there is no memory. */
 bool passed_prove(const struct api *api, struct troth_span node, const struct passed_claims *claims,
@@ -35,7 +38,7 @@ bool passed_answer(const struct api *api, struct troth_span node, const char *pr
                    char ret_answer[NODE_MAC_TEXT_LEN + 1]);
 
 /* Fills is_passed, identity and caller where another node has passed the request on. 503: it is not
- * for this process, or nobody known has sent it; nothing was done. */
+ * for this process, nobody known has sent it, or it came before; nothing was done. */
 TROTH_MUST_CHECK int passed_read(struct request *request, struct api_problem *ret_problem);
 /* Where the client is, also of a request that was passed on. */
 void passed_caller(const struct request *request, char ret_text[HTTP_CLIENT_TEXT_MAX]);

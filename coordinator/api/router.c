@@ -203,7 +203,7 @@ static void assert_complete(const struct api_host *host)
 {
     assert(host->serving != NULL && host->identify != NULL);
     assert(host->whose != NULL && host->node_at != NULL && host->pass != NULL);
-    assert(host->mac != NULL && host->node_key != NULL);
+    assert(host->is_new != NULL && host->mac != NULL && host->node_key != NULL);
     assert(host->submit != NULL && host->enlist != NULL && host->commit != NULL);
     assert(host->abort != NULL && host->get != NULL && host->list != NULL && host->inquire != NULL);
     assert(host->retry != NULL && host->resolve != NULL && host->forget != NULL);

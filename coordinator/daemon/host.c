@@ -453,6 +453,7 @@ struct api_host driver_api_host(struct driver *driver)
                              .pass = passing_send,
                              .mac = passing_mac,
                              .knows = passing_knows,
+                             .is_new = passing_is_new,
                              .node_key = driver->node_public,
                              .reply_wait_us = driver->config->reply_wait_us,
                              .serving = is_serving,

@@ -16,12 +16,18 @@
 #define CONNECT_TIMEOUT_US UINT64_C(2000000)
 #define ANSWER_BYTES_MAX   (96u << 20) /* a transaction with all its inputs and outputs */
 
+/* So many numbers below the highest are known one by one: who is overtaken by more is asked again.
+ */
+#define NUMBERS 65536u
+
 /* Another process, as long as it is among the nodes. */
 struct passing_peer {
     struct passing_peer *next;
     char key[JOURNAL_PUBLIC_KEY_LEN + 1];
     char address[JOURNAL_NODE_TEXT_MAX];
     uint8_t shared[NODE_KEY_BYTES];
+    uint64_t highest; /* number that came from there, and which of those below */
+    uint64_t came[NUMBERS / 64];
     struct http_peer *http; /* NULL: nothing was sent there yet, or its address cannot be called */
 };
 
@@ -238,4 +244,32 @@ bool passing_knows(void *ctx, struct troth_span node)
     if (driver->journal != NULL)
         journal_look(driver->journal);
     return false;
+}
+
+static uint64_t *number_word(struct passing_peer *peer, uint64_t number)
+{
+    return &peer->came[number % NUMBERS / 64];
+}
+
+static void raise_highest(struct passing_peer *peer, uint64_t number)
+{
+    if (number - peer->highest >= NUMBERS)
+        memset(peer->came, 0, sizeof peer->came);
+    else
+        for (uint64_t at = peer->highest + 1; at <= number; at++)
+            *number_word(peer, at) &= ~(UINT64_C(1) << at % 64);
+    peer->highest = number;
+}
+
+bool passing_is_new(void *ctx, struct troth_span node, uint64_t number)
+{
+    struct passing_peer *peer = peer_of(ctx, node);
+    const uint64_t bit = UINT64_C(1) << number % 64;
+    if (peer == NULL || (number < peer->highest && peer->highest - number >= NUMBERS))
+        return false;
+    if (number > peer->highest)
+        raise_highest(peer, number);
+    bool came = (*number_word(peer, number) & bit) != 0;
+    *number_word(peer, number) |= bit;
+    return !came;
 }

@@ -15,6 +15,7 @@ int passing_send(void *ctx, const struct api_node *node, const struct http_reque
 bool passing_mac(void *ctx, struct troth_span node, struct troth_span text,
                  char ret_mac[NODE_MAC_TEXT_LEN + 1]);
 bool passing_knows(void *ctx, struct troth_span node);
+bool passing_is_new(void *ctx, struct troth_span node, uint64_t number);
 /* Once in a while: what waits for a node that is not believed to live any more ends, since somebody
  * else takes its shards: who asked may ask again. */
 void passing_look(struct driver *driver);

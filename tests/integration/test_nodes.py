@@ -1,6 +1,7 @@
 """Several trothd share the shards of one journal: who is there, who leads what, and how that changes."""
 
 import http.client
+import socket
 import sys
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from scripted import Scripted  # noqa: E402
-from troth_test import Postgres, Trothd, TrothTest, main, wait_until  # noqa: E402
+from troth_test import Postgres, TcpProxy, Trothd, TrothTest, main, wait_until  # noqa: E402
 
 SHARDS = 16
 
@@ -103,6 +104,30 @@ class Nodes(TrothTest):
             self.assertEqual(a.show(gtid)["state"], "open")
             reply = a.post(f"/v1/transactions/{gtid}/commit", {"branches": [1]})
             self.assertEqual((reply.status, reply.json["outcome"]), (200, "committed"), reply)
+
+    def test_what_was_seen_between_two_nodes_is_not_done_again(self):
+        """Somebody on the way keeps what a passes on to b, and sends it himself."""
+        journal = self.journal()
+        tap = TcpProxy(1)
+        self.addCleanup(tap.close)
+        a, b = self.node("a", journal), self.node("b", journal, node_address=f"http://127.0.0.1:{tap.port}")
+        a.migrate()
+        self.run_folder.start(a)
+        self.run_folder.start(b)
+        tap.lead_to(b.port)
+        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
+
+        gtid = b.post("/v1/transactions", {"mode": "2pc"}).json["gtid"]
+        tap.keep("request")
+        self.assertEqual(a.get(f"/v1/transactions/{gtid}").status, 200)
+        self.assertIn(b"Troth-Proof: ", tap.kept)
+        with socket.create_connection(("127.0.0.1", b.port), timeout=30) as thief:
+            thief.sendall(tap.kept)
+            answer = thief.recv(65536)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+        self.assertNotIn(gtid.encode(), answer)
+        for _ in range(100):
+            self.assertEqual(a.get(f"/v1/transactions/{gtid}").status, 200)
 
     def test_a_node_that_was_paused_past_its_leases_goes_on_by_itself(self):
         a, b = self.start(self.journal(), "a", "b")

@@ -56,6 +56,8 @@ class TcpProxy:
         for gate in self._open.values():
             gate.set()
         self._trigger = None
+        self._keeps = None
+        self.kept = b""
         self.triggered = threading.Event()
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -83,6 +85,10 @@ class TcpProxy:
         """Another server stands behind it: connections end now, new ones go there."""
         self._server = (self._server[0], server_port)
         self.cut()
+
+    def keep(self, direction):
+        """What comes that way from now on stands in kept, too."""
+        self._keeps, self.kept = direction, b""
 
     def hold(self, direction):
         self._open[direction].clear()
@@ -150,6 +156,8 @@ class TcpProxy:
                 if direction == "request" and random.random() < self._stall[0]:
                     self.stalled += 1
                     time.sleep(self._stall[1])
+                if direction == self._keeps:
+                    self.kept += chunk
                 self._open[direction].wait()
                 tail = self._cut_at_pattern(direction, tail, chunk)
                 if direction not in self._dropped:

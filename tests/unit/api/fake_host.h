@@ -65,6 +65,7 @@ struct fake_host {
     enum api_whose whose; /* of everything that is a shard's */
     const char *own_key, *other_key;
     struct http_peer *other;                                /* NULL: it cannot be reached */
+    uint64_t highest;                                       /* number of what it has passed on */
     bool is_stranger;                                       /* it is not known here */
     char key_name[TROTH_NAME_LEN_MAX + 1], key_scopes[256]; /* of the one that there may be */
     /* The registry, in name and version order. */

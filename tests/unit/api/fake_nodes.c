@@ -51,6 +51,14 @@ static bool fake_knows(void *ctx, struct troth_span node)
     return !fake->is_stranger && span_is(node, fake->other_key);
 }
 
+static bool fake_is_new(void *ctx, struct troth_span node, uint64_t number)
+{
+    struct fake_host *fake = ctx;
+    bool is_new = span_is(node, fake->other_key) && number > fake->highest;
+    fake->highest = is_new ? number : fake->highest;
+    return is_new;
+}
+
 void fake_nodes(struct fake_host *fake)
 {
     fake->own_key = "aa";
@@ -60,6 +68,7 @@ void fake_nodes(struct fake_host *fake)
     fake->host.pass = fake_pass;
     fake->host.mac = fake_mac;
     fake->host.knows = fake_knows;
+    fake->host.is_new = fake_is_new;
     fake->host.node_key = fake->own_key;
     fake->host.reply_wait_us = 1000000;
 }

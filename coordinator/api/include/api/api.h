@@ -241,6 +241,9 @@ struct api_host {
     /* The journal names a node with that public key. false: not as far as is known; the journal is
      * asked again soon. */
     bool (*knows)(void *ctx, struct troth_span node);
+    /* true, once for each number of the node with that public key; false also for one that is far
+     * below the highest. */
+    bool (*is_new)(void *ctx, struct troth_span node, uint64_t number);
     const char *node_key;   /* this process's public key; outlives the API */
     uint64_t reply_wait_us; /* how long a client waits that does not say */
     /* transactions; all strings borrowed for the call, the host copies */
