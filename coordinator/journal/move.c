@@ -73,7 +73,8 @@ static void share(struct journal *journal)
     size_t count = look(journal, nodes);
     share_out(nodes, count, journal->picture.shards, journal->shards, &advice);
     journal->picture.moving = advice.moving;
-    journal->picture.to_take = advice.take_count > 0;
+    journal->picture.spare = advice.take_count == 0 && journal->twin_until == 0 &&
+                             held_count(journal, JOURNAL_SHARD_FOREIGN) == 0;
     if (advice.take_count > 0 && may_take(journal))
         take_begin(journal, advice.take, advice.take_count);
     if (advice.gives && journal_shard(journal, advice.give) == JOURNAL_SHARD_LED)

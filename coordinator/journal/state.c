@@ -45,14 +45,16 @@ static bool leads_any(const struct journal *journal)
     return false;
 }
 
-/* Whether somebody else leads all is known when it was looked, and there was nothing to take. */
+/* Whether somebody else leads all is known when it was looked, and there was nothing to take: not
+ * while an earlier process of this node, whose shards this one is to have, seems to live. */
 static void tell_writing(struct journal *journal, const char *why)
 {
-    const struct picture *picture = &journal->picture;
     if (leads_any(journal))
         state_set(journal, JOURNAL_LEADING, why);
-    else if (journal->state == JOURNAL_LEADING || (picture->read_us != 0 && !picture->to_take))
+    else if (journal->state == JOURNAL_LEADING || journal->picture.spare)
         state_set(journal, JOURNAL_WAITING, "other nodes lead all shards");
+    else if (journal->twin_until != 0)
+        state_set(journal, JOURNAL_CONNECTING, "an earlier trothd of this node seems to live");
 }
 
 void state_update(struct journal *journal, const char *why)

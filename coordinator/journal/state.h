@@ -77,7 +77,7 @@ struct picture {
     uint64_t ends_us;      /* when the first lease of another one's would run out */
     bool moving;           /* something changes hands: it is looked more often */
     bool lacks;            /* somebody showed himself who is not in it: likewise */
-    bool to_take;          /* something is free for this node, or was when it looked last */
+    bool spare; /* this node was counted when it looked last, has nothing, and may take nothing */
 };
 
 /* A shard, here (held.h). */

@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg2
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from scripted import Scripted  # noqa: E402
 from troth_test import Postgres, TcpProxy, Trothd, TrothTest, main, wait_until  # noqa: E402
@@ -43,6 +45,24 @@ class Nodes(TrothTest):
         node = shown["nodes"][0]
         self.assertEqual(node["address"], f"http://127.0.0.1:{a.port}")
         self.assertEqual((node["self"], node["live"], node["leaving"]), (True, True, False))
+
+    def test_a_node_whose_earlier_process_seems_to_live_is_not_ready_before_it_leads(self):
+        """What is left of that one, here a session that the server has not ended yet, is no other node."""
+        a = self.node("a", self.journal())
+        a.migrate()
+        self.run_folder.start(a)
+        database = a.options["journal"]
+        left = self.postgres.value("postgres", "select min(application_name) from pg_stat_activity where "
+                                   "application_name like 'troth:%%:keep:%%'")
+        session = psycopg2.connect(database, application_name=left)
+        self.addCleanup(session.close)
+        a.kill9()
+        a.start()  # until it says that it is ready
+        ready = a.get("/readyz")
+        self.assertEqual((ready.status, ready.json["shards_led"]), (200, SHARDS), ready)
+        said = a.output()
+        self.assertIn("an earlier trothd of this node seems to live", said)
+        self.assertNotIn("other nodes lead all shards", said)
 
     def led(self, trothd):
         """How many shards each leads, as that node sees it; None while some are nobody's."""
