@@ -252,6 +252,20 @@ class Nodes(TrothTest):
             wait_until(begun, 5, "a begins a transaction")
             self.assertLessEqual(set(statuses), {201, 503})
 
+    def test_a_shard_handed_to_a_process_that_has_ended_is_taken_at_once(self):
+        """As when somebody gives a node a shard while it stops: it is kept for a process that never comes."""
+        journal = self.journal()
+        a = self.node("a", journal)
+        a.migrate()
+        database = journal.rsplit("dbname=", 1)[1]
+        self.postgres.execute(database, "update troth.lease set owner = null, node = null, lease_until = now(), "
+                                        "wanted_by = gen_random_uuid(), wanted_until = now() + interval '1 hour' "
+                                        "where shard = 3")
+        kept = "select count(*) from troth.lease where wanted_by is not null"
+        self.assertEqual(self.postgres.value(database, kept), 1)
+        self.run_folder.start(a)
+        wait_until(lambda: self.led(a) == {"a": SHARDS}, 20, "it leads all")
+
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
--- lease_take: those of these shards that may be taken: free ones that are kept for nobody else, those whose lease has
--- run out, ours, and those of an earlier process of this node whose sessions are gone (they bear its owner at the end
--- of their names). Of each that is ours now: the shard, whose it was (null: it was given back), and for how many
+-- lease_take: those of these shards that may be taken: free ones that are kept for nobody else who lives, those whose
+-- lease has run out, ours, and those of an earlier process of this node whose sessions are gone (they bear its owner at
+-- the end of their names). Of each that is ours now: the shard, whose it was (null: it was given back), and for how many
 -- microseconds it has been nobody's.
 --
 -- $1  node
@@ -17,6 +17,10 @@ with l as materialized (
             and (
                 wanted_by is null or wanted_by = $2 or wanted_until is null
                 or wanted_until <= clock_timestamp()
+                or not exists (
+                    select from troth.node n
+                    where n.owner = t.wanted_by and n.live_until > clock_timestamp()
+                )
             )
         )
         or (owner is not null and (lease_until is null or lease_until <= clock_timestamp()))
