@@ -1,10 +1,14 @@
-"""Several trothd share the shards of one journal: who is there, who leads what, and how that changes."""
+"""Several trothd share the shards of one journal: who is there, who leads what, and how that changes. TROTH_TEST_FULL=1
+runs all of it; without, what is killed, paused and stopped is so under load only."""
 
 import http.client
+import os
+import re
 import socket
 import sys
 import threading
 import time
+import unittest
 from pathlib import Path
 
 import psycopg2
@@ -14,6 +18,8 @@ from scripted import Scripted  # noqa: E402
 from troth_test import Postgres, TcpProxy, Trothd, TrothTest, main, wait_until  # noqa: E402
 
 SHARDS = 16
+LEASE_SECONDS = 2
+FULL = os.environ.get("TROTH_TEST_FULL") == "1"  # tests/run has time for a part
 
 
 def nodes_of(trothd):
@@ -21,17 +27,28 @@ def nodes_of(trothd):
     return {node["name"]: node for node in trothd.get("/v1/nodes").json["nodes"]}
 
 
+def takeovers(trothd):
+    return int(re.search(r"^troth_takeovers_total (\d+)$", trothd.get("/metrics").body.decode(), re.MULTILINE)[1])
+
+
 class Nodes(TrothTest):
+    three = None  # nodes of one journal, for the tests that leave it as they found it
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.postgres = cls.run_folder.start(Postgres())
 
+    @classmethod
+    def tearDownClass(cls):
+        for node in cls.three or []:
+            node.stop()
+
     def journal(self):
         return self.postgres.database(self.id().rsplit(".", 1)[-1][:40])
 
     def node(self, name, journal, **options):
-        trothd = Trothd(name, **{"journal": journal, "lease": "2s", **options})
+        trothd = Trothd(name, **{"journal": journal, "lease": f"{LEASE_SECONDS}s", **options})
         self.addCleanup(trothd.stop)
         return trothd
 
@@ -77,14 +94,30 @@ class Nodes(TrothTest):
             self.run_folder.start(node)
         return nodes
 
+    def start_three(self):
+        """All run, and each leads its share."""
+        if self.three is None:
+            journal = self.postgres.database("three")
+            type(self).three = [Trothd(name, journal=journal, lease=f"{LEASE_SECONDS}s") for name in ("a", "b", "c")]
+            self.three[0].migrate()
+            for node in self.three:
+                self.run_folder.start(node)
+        for node in self.three:
+            if not node.running():  # a test before this one failed
+                node.start()
+        self.wait_even(self.three[0])
+        return self.three
+
+    def wait_even(self, seen_by):
+        wait_until(lambda: sorted((self.led(seen_by) or {}).values()) == [5, 5, 6], 40, "an even share")
+
     def test_nodes_come_to_an_even_share_and_stay_there(self):
-        nodes = self.start(self.journal(), "a", "b", "c")
-        even = {"a": 6, "b": 5, "c": 5}
-        wait_until(lambda: sorted(self.led(nodes[0]).values()) == [5, 5, 6], 30, "an even share")
+        nodes = self.start_three()
         share = self.led(nodes[0])
-        self.assertEqual(sorted(share.values()), sorted(even.values()))
+        self.assertEqual(set(share), {"a", "b", "c"})
         wait_until(lambda: self.led(nodes[1]) == share and self.led(nodes[2]) == share, 10, "all see the same")
 
+    @unittest.skipUnless(FULL, "TROTH_TEST_FULL=1")
     def test_the_shards_of_a_dead_node_are_taken_over(self):
         a, b = self.start(self.journal(), "a", "b")
         wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
@@ -93,10 +126,11 @@ class Nodes(TrothTest):
         wait_until(lambda: self.led(a) == {"a": 16}, 10, "taken over")
         took = time.monotonic() - began
         print(f"taken over after {took:.2f} s of a lease of 2 s")
-        self.assertLess(took, 4)
+        self.assertLess(took, 2 * LEASE_SECONDS)
         self.run_folder.start(b)
         wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each again")
 
+    @unittest.skipUnless(FULL, "TROTH_TEST_FULL=1")
     def test_a_node_that_stops_hands_all_over(self):
         a, b = self.start(self.journal(), "a", "b")
         wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
@@ -104,14 +138,13 @@ class Nodes(TrothTest):
         b.stop()
         wait_until(lambda: self.led(a) == {"a": 16}, 10, "handed over")
         print(f"handed over after {time.monotonic() - began:.2f} s")
-        self.assertIn("troth_takeovers_total 0\n", a.get("/metrics").body.decode())
+        self.assertEqual(takeovers(a), 0)
 
     def test_an_open_transaction_goes_on_at_the_next_leader_when_its_node_stops(self):
         """Interactive, with a branch: it is neither aborted nor forgotten, and its commit is taken there."""
         scripted = Scripted()
         self.addCleanup(scripted.end.set)
-        a, b = self.start(self.journal(), "a", "b")
-        wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
+        a, b, _ = self.start_three()
         self.assertIn(b.register("scripted", scripted.url, "http").status, (200, 201))
         gtids = [b.post("/v1/transactions", {"mode": "2pc", "timeout": "60s"}).json["gtid"] for _ in range(8)]
         for gtid in gtids:
@@ -119,7 +152,8 @@ class Nodes(TrothTest):
                            {"branch": 1, "participant": "scripted", "operation": "work"})
             self.assertEqual(reply.status, 200, reply)
         self.assertEqual(b.stop(), 0)
-        wait_until(lambda: self.led(a) == {"a": 16}, 10, "handed over")
+        self.addCleanup(b.start)
+        wait_until(lambda: "b" not in (self.led(a) or {"b": 1}), 10, "handed over")
         for gtid in gtids:
             self.assertEqual(a.show(gtid)["state"], "open")
             reply = a.post(f"/v1/transactions/{gtid}/commit", {"branches": [1]})
@@ -149,6 +183,7 @@ class Nodes(TrothTest):
         for _ in range(100):
             self.assertEqual(a.get(f"/v1/transactions/{gtid}").status, 200)
 
+    @unittest.skipUnless(FULL, "TROTH_TEST_FULL=1")
     def test_a_node_that_was_paused_past_its_leases_goes_on_by_itself(self):
         a, b = self.start(self.journal(), "a", "b")
         wait_until(lambda: self.led(a) == {"a": 8, "b": 8}, 30, "half each")
@@ -160,39 +195,55 @@ class Nodes(TrothTest):
 
     def test_a_rolling_restart_under_load_loses_aborts_and_doubles_nothing(self):
         """Each node in turn is stopped in good order and started again, while clients ask any of them, and ask again
-        under their keys where they were not told an outcome."""
-        self.under_load(lambda node: (node.stop(), node.start()), aborts=False)
+        under their keys where they were not told an outcome. Nobody has to take over anything."""
+        nodes = self.start_three()
+        self.under_load("rolled", nodes, lambda node: (node.stop(), node.start()), aborts=False)
+        self.assertEqual([takeovers(node) for node in nodes], [0, 0, 0])
 
     def test_nodes_killed_and_paused_under_load_lose_and_double_nothing(self):
-        def hurt(node):
-            if node.name == "b":
-                node.pause()
-                time.sleep(3)  # past its leases: that is what is tried
-                node.resume()
-            else:
-                node.kill9()
-                node.start()
-        self.under_load(hurt, aborts=True)
+        """What they led is taken over within two lease lengths; one that was paused past its leases goes on."""
+        nodes = self.start_three()
 
-    def under_load(self, hurt, aborts):
-        shop, till = Scripted(), Scripted()
-        self.addCleanup(shop.end.set)
-        nodes = self.start(self.journal(), "a", "b", "c")
-        wait_until(lambda: sorted(self.led(nodes[0]).values()) == [5, 5, 6], 30, "an even share")
-        for name, scripted in (("shop", shop), ("till", till)):
-            self.assertIn(nodes[0].register(name, scripted.url, "http").status, (200, 201))
+        def hurt(node):
+            witness = next(other for other in nodes if other is not node)
+            began = time.monotonic()
+            node.pause() if node.name == "b" else node.kill9()
+            wait_until(lambda: node.name not in (self.led(witness) or {node.name: 1}), 20, "taken over")
+            took = time.monotonic() - began
+            print(f"taken over after {took:.2f} s of a lease of {LEASE_SECONDS} s")
+            self.assertLess(took, 2 * LEASE_SECONDS)
+            node.resume() if node.name == "b" else node.start()
+        self.under_load("hurt", nodes, hurt, aborts=True, victims=nodes if FULL else nodes[:2])
+        self.assertTrue(all(node.running() for node in nodes))
+
+    def registered(self, nodes, **scripted):
+        """At one node, and known at all of them within a second."""
+        for name, one in scripted.items():
+            self.assertIn(nodes[0].register(name, one.url, "http").status, (200, 201))
         self.assertIn(nodes[0].apply({"name": "buy", "version": 1, "mode": "2pc", "steps": [
             {"name": "one", "participant": "shop", "operation": "take"},
             {"name": "two", "participant": "till", "operation": "pay"}]}).status, (200, 201))
-        time.sleep(1.5)  # all nodes know it within a second
+
+        def known(node):
+            return node.get("/v1/definitions/buy").status == 200 and all(
+                node.get(f"/v1/participants/{name}").json["urls"][0].rstrip("/") == one.url.rstrip("/")
+                for name, one in scripted.items())
+        wait_until(lambda: all(known(node) for node in nodes), 5, "all nodes know it")
+
+    def under_load(self, keys, nodes, hurt, aborts, victims=None):
+        shop, till = Scripted(), Scripted()
+        self.addCleanup(shop.end.set)
+        self.addCleanup(till.end.set)
+        self.registered(nodes, shop=shop, till=till)
         end, outcomes = threading.Event(), {}
-        clients = [threading.Thread(target=self.client, args=(nodes, f"c{i}", end, outcomes)) for i in range(4)]
+        clients = [threading.Thread(target=self.client, args=(nodes, f"{keys}-{i}", end, outcomes))
+                   for i in range(4)]
         for client in clients:
             client.start()
         try:
-            for node in nodes:
+            for node in victims or nodes:
                 hurt(node)
-                wait_until(lambda: sorted((self.led(node) or {}).values()) == [5, 5, 6], 40, "an even share again")
+                self.wait_even(node)
         finally:
             end.set()
             for client in clients:

@@ -1,6 +1,7 @@
 """Any node answers any request: three trothd share a journal, and each is asked for what the others lead, while they
-live, die, are paused, and have a wrong address. The participants are scripted. TROTH_PASS_FULL=1 runs all of it."""
+live, die, are paused, and have a wrong address. The participants are scripted. TROTH_TEST_FULL=1 runs all of it."""
 
+import functools
 import http.server
 import json
 import os
@@ -12,27 +13,36 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from scripted import SILENCE, Scripted  # noqa: E402
-from troth_test import Postgres, Trothd, TrothTest, main, wait_until  # noqa: E402
+from troth_test import Postgres, Trothd, TrothTest, main, run_folder, wait_until  # noqa: E402
 
-FULL = os.environ.get("TROTH_PASS_FULL") == "1"  # tests/run has time for a part
+FULL = os.environ.get("TROTH_TEST_FULL") == "1"  # tests/run has time for a part
 PAIR = {"name": "pair", "version": 1, "mode": "2pc", "prepare_timeout": "20s", "timeout": "1m",
         "steps": [{"name": "one", "participant": "left", "operation": "take", "input": {"n": "${input.n}"}},
                   {"name": "two", "participant": "right", "operation": "give", "input": {"n": "${input.n}"}}]}
+
+
+@functools.cache
+def postgres():
+    """One for all tests; each has a journal of its own."""
+    return run_folder().start(Postgres())
 
 
 class Nodes(TrothTest):
     """A journal, two participants, and nodes that a test starts."""
 
     def setUp(self):
-        self.postgres = self.run_folder.start(Postgres(self.id().rsplit(".", 1)[-1][:30]))
-        self.journal = self.postgres.database("journal")
+        self.journal = postgres().database(self.id().rsplit(".", 1)[-1][:40])
         self.left, self.right = Scripted(), Scripted()
         for scripted in (self.left, self.right):
             self.addCleanup(scripted.server.server_close)
             self.addCleanup(scripted.server.shutdown)
             self.addCleanup(scripted.end.set)
         self.nodes = []
-        self.addCleanup(self.postgres.stop)
+
+    def speak(self):
+        """No participant is silent from here on."""
+        self.left.answers.clear()
+        self.left.end.set()
 
     def start(self, *names, **options):
         made = [Trothd(name, journal=self.journal, lease="2s", log_level="debug", **options) for name in names]
@@ -113,7 +123,7 @@ class AnyNode(Nodes):
             listed = [one["gtid"] for one in node.get("/v1/transactions?limit=500").json["transactions"]]
             self.assertEqual(sorted(gtids, reverse=True), listed)
 
-    @unittest.skipUnless(FULL, "TROTH_PASS_FULL=1")
+    @unittest.skipUnless(FULL, "TROTH_TEST_FULL=1")
     def test_an_interactive_one_goes_from_node_to_node(self):
         """Begun at one, enlisted at the second, committed at the third; and without a key each begins its own."""
         a, b, c = nodes = self.start("a", "b", "c")
@@ -131,7 +141,7 @@ class AnyNode(Nodes):
             said = enlist.post(f"/v1/transactions/{gtid}/commit", {"branches": [1]})
             self.assertEqual(said.status, 422, said)
 
-    @unittest.skipUnless(FULL, "TROTH_PASS_FULL=1")
+    @unittest.skipUnless(FULL, "TROTH_TEST_FULL=1")
     def test_what_is_registered_at_one_is_used_by_all(self):
         """Within a second: a definition, a participant, and both again when they change and go."""
         nodes = self.start("a", "b", "c")
@@ -157,6 +167,7 @@ class AnyNode(Nodes):
         """What is in one node's memory alone is listed at every other one, page by page too."""
         self.left.answers[("take", "prepare")] = [SILENCE]
         nodes = self.start("a", "b", "c")
+        self.addCleanup(self.speak)  # before the nodes are stopped: they would wait for it
         self.register(nodes[0])
         self.spread(nodes)
         wait_until(lambda: all(node.get("/v1/definitions/pair").status == 200 for node in nodes), 5, "all know it")
@@ -175,7 +186,7 @@ class AnyNode(Nodes):
                 cursor = f"&cursor={page['cursor']}" if page["cursor"] else None
             self.assertEqual(paged, sorted(began, reverse=True))
 
-    @unittest.skipUnless(FULL, "TROTH_PASS_FULL=1")
+    @unittest.skipUnless(FULL, "TROTH_TEST_FULL=1")
     def test_large_bodies(self):
         """An input of nearly 512 KiB goes through another node and comes back as it was; a longer one is refused."""
         nodes = self.start("a", "b")
@@ -226,6 +237,7 @@ class Trouble(Nodes):
         """The one that was asked says "not known", never "nothing was done"; under the key the next leader answers,
         with the same transaction."""
         a, b, c = nodes = self.start("a", "b", "c")
+        self.addCleanup(self.speak)
         self.register(a)
         self.spread(nodes)
         wait_until(lambda: all(node.get("/v1/definitions/pair").status == 200 for node in nodes), 5, "all know it")
@@ -242,7 +254,7 @@ class Trouble(Nodes):
         self.assertIn(done.json["outcome"], ("committed", "aborted"), done)
         self.assertEqual(done.json["gtid"], gtid)
 
-    @unittest.skipUnless(FULL, "TROTH_PASS_FULL=1")
+    @unittest.skipUnless(FULL, "TROTH_TEST_FULL=1")
     def test_the_leader_is_paused(self):
         """What only asks is refused within its time or answered by the next leader; when the paused one wakes, all say
         the same."""
