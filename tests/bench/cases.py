@@ -78,6 +78,13 @@ def one(stage, side, variant, clients):
     return measure.troth(stage.troth(), loads()[side], clients, **more)
 
 
+def several(stage, side, variant, clients):
+    """With so many nodes as the side says, over a journal of their own; each client stays with one of them."""
+    troth = stage.troth("journal_nodes")
+    troth.set_nodes({"one": 1, "two": 2}[side])
+    return measure.troth(troth, loads()[variant["load"]], clients)
+
+
 CASES = {
     "transfer": Case(
         "two PostgreSQL participants, mode 2pc, reply \"completed\"; each client with accounts of its own, so that\n"
@@ -113,6 +120,10 @@ CASES = {
         "no-ops and sagas for --seconds, one after the other: how much of trothd's resident memory a million of them\n"
         "leave behind, over the second half of the time. The told outcomes are asked for again, so --seconds has its\n"
         "price behind the measurement, too", "noop,saga", "64", measure=limits.memory, seconds=60),
+    "nodes": Case(
+        "one trothd and two that share a journal's shards, each client with one of them: what a second one costs a\n"
+        "transaction (half of all requests are passed on), and what it gives where cores are free", "one,two", "16,64",
+        lambda asked: [{"load": load} for load in asked.loads], several),
     "history": Case("the no-op over a journal with --rows ended transactions, beside the same without",
                     "without,ended", "64", measure=history.measure, rows=10_000_000),
 }

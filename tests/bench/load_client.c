@@ -26,9 +26,9 @@ static void die(const char *what)
 
 void client_connect(struct client *client, uint32_t number, const struct load_options *options)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(options->port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uint16_t port = options->ports[number % options->port_count];
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = 1;
     client->number = number;
     client->random = now_us() * 7919u + number + 1u;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "bench_load --port PORT --clients N (--seconds S [--warm-up S] | --count N) [--rate R]\n"
+    "bench_load --port PORT… --clients N (--seconds S [--warm-up S] | --count N) [--rate R]\n"
     "           (--get PATH | --definition NAME [--input JSON] [--reply LEVEL]\n"
     "            [--outcome WORD] [--step-state WORD] [--accounts N] [--hot-a N] [--hot-b N])\n"
     "           [--refusals] [--told FILE]\n"
@@ -56,7 +56,9 @@ static void take(struct load_options *options, const struct option *option, cons
 {
     switch (option->val) {
     case 'p':
-        options->port = (uint16_t)number(option, text, 1, UINT16_MAX);
+        if (options->port_count == LOAD_PORTS_MAX)
+            refuse(option->name, text);
+        options->ports[options->port_count++] = (uint16_t)number(option, text, 1, UINT16_MAX);
         break;
     case 'c':
         options->clients = (uint32_t)number(option, text, 1, LOAD_CLIENTS_MAX);
@@ -116,7 +118,7 @@ void load_options_read(struct load_options *options, int argc, char **argv)
         take(options, &names[index], optarg);
     }
     bool bounded = (options->window_us != 0) != (options->count != 0);
-    if (optind != argc || options->port == 0 || !bounded ||
+    if (optind != argc || options->port_count == 0 || !bounded ||
         (options->get == NULL) == (options->definition == NULL) ||
         (options->tls_certificate == NULL) != (options->tls_key == NULL) ||
         (options->tls_certificate == NULL) != (options->tls_ca == NULL)) {

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #define LOAD_CLIENTS_MAX 4096u
+#define LOAD_PORTS_MAX   8u
 
 struct load_options {
-    uint16_t port;
+    uint16_t ports[LOAD_PORTS_MAX]; /* each client stays with one of them */
+    uint32_t port_count;
     uint32_t clients;
     uint64_t warm_up_us;
     uint64_t window_us;

@@ -187,7 +187,9 @@ class Run:
         self.troth.start(self.load.kind, accounts, **self.options)
         if self.load.definition:
             self.troth.define(self.load.definition)
-        self.processes = {"trothd": [self.troth.trothd.pid]}
+        if self.troth.more_nodes:
+            self.troth.settle()
+        self.processes = {"trothd": [node.pid for node in self.troth.nodes()]}
         if self.load.kind:
             self.processes["participants"] = [each.pid for each in self.troth.participants[self.load.kind]]
 
@@ -202,11 +204,12 @@ class Run:
             seconds = self.asked.warm_up + self.asked.seconds
         since = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         told = {"told": self.told} if self.load.definition else {}
-        figures = generate(self.watch(), seconds, "bench_load", "--port", self.troth.trothd.port, *extra,
+        ports = [word for node in self.troth.nodes() for word in ("--port", node.port)]
+        figures = generate(self.watch(), seconds, "bench_load", *ports, *extra,
                            *flags(self.load, self.asked, self.clients, **told, **more))
         if figures is None:
             return None
-        figures["trothd_rss_mib"] = machine.resident_bytes(self.troth.trothd.pid) / 1048576
+        figures["trothd_rss_mib"] = sum(machine.resident_bytes(node.pid) for node in self.troth.nodes()) / 1048576
         if told and (wrong := told_is_true(self.troth.trothd, self.load.definition["name"], since, self.told)):
             note(f"{self.load.definition['name']} with {self.clients} clients has no figure: {wrong}")
             return None

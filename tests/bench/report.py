@@ -19,6 +19,7 @@ COLUMNS = (("isolation", "isolation", "{}"), ("hot", "hot", "{}"), ("accounts", 
            ("rate_by_loop", "÷ loop", "{:.2f}"), ("rate_by_strong", "÷ strong", "{:.2f}"),
            ("rate_by_without", "÷ without", "{:.2f}"), ("rate_by_saga", "÷ saga", "{:.2f}"),
            ("rate_by_off", "÷ off", "{:.2f}"),
+           ("rate_by_one", "÷ one", "{:.2f}"),
            ("rate_by_capacity", "÷ capacity", "{:.2f}"),
            ("p99_by_capacity", "p99 ÷ capacity", "{:.1f}"), ("p50_by_loop", "p50 ÷ loop", "{:.2f}"),
            ("ready_s", "ready s", "{:.2f}"), ("driven_s", "driven s", "{:.2f}"),
@@ -65,7 +66,7 @@ def add_histograms(histograms):
     return sorted(map(list, total.items()))
 
 
-def summaries(case, results, others=("loop", "strong", "without", "saga", "off", "capacity")):
+def summaries(case, results, others=("loop", "strong", "without", "saga", "off", "one", "capacity")):
     """results: (variant as pairs, clients) -> side -> the figures of each round. A row for each side."""
     for (variant, clients), of_sides in results.items():
         sides = {side: medians(rounds) for side, rounds in of_sides.items() if rounds}

@@ -13,7 +13,8 @@ GUARD = sorted((ROOT / "sql" / "participant").glob("[0-9]*.sql"))
 BALANCE = 1_000_000_000
 # Which cluster a database is in, where there are three.
 PLACES = {"bank_a": 0, "loop_a": 0, "function_a": 0, "bank_b": 1, "loop_b": 1, "function_b": 1, "decisions": 2,
-          "journal": 2, "journal_parked": 2, "journal_doubt": 2, "journal_history": 2, "journal_table": 2}
+          "journal": 2, "journal_parked": 2, "journal_doubt": 2, "journal_history": 2, "journal_table": 2,
+          "journal_nodes": 2}
 KINDS = {"bank": ("bank_a", "bank_b"), "function": ("function_a", "function_b"), "nothing": ("nothing_a", "nothing_b")}
 
 
@@ -117,10 +118,11 @@ class Participant(support.HttpServer):
 
 
 class Troth:
-    """trothd over one journal, and participants of one kind."""
+    """trothd over one journal, and participants of one kind. More nodes than one share its shards evenly."""
 
     def __init__(self, databases, asked, journal="journal"):
         self.databases, self.asked, self.journal = databases, asked, journal
+        self.more_nodes = []
         self.trothd = support.Trothd(f"trothd_{journal}", journal=databases.to(journal), log_level="warn")
         self.trothd.migrate()
         self.participants, self.known, self.definitions = {}, set(), set()
@@ -149,12 +151,34 @@ class Troth:
         self.trothd.options = {**base, "caller_requests_max": 0, **options, **given}
         self.running = [self.trothd]
         self.trothd.start()
+        for node in self.more_nodes:
+            node.options = {**self.trothd.options, "node": node.name}
+            self.running.append(node)
+            node.start()
         for participant in self.make(kind, accounts) if kind else []:
             self.running.append(participant)
             participant.start()
             if participant.name not in self.known:
                 self.said(self.trothd.register(participant.name, f"http://127.0.0.1:{participant.port}/"))
                 self.known.add(participant.name)
+
+    def nodes(self):
+        return [self.trothd, *self.more_nodes]
+
+    def set_nodes(self, count):
+        """From the next start on."""
+        self.more_nodes = [support.Trothd(f"trothd_{self.journal}_{number}") for number in range(2, count + 1)]
+
+    def settle(self):
+        """Until each node leads its share, and knows what one was told of participants and definitions."""
+        def settled(node):
+            shown = node.get("/v1/nodes").json
+            led = [len(each["shards"]) for each in shown["nodes"] if each["live"]]
+            return not shown["free"] and len(led) == len(self.nodes()) and max(led) - min(led) < 2 and \
+                all(node.get(f"/v1/definitions/{name}").status == 200 for name in self.definitions) and \
+                all(node.get(f"/v1/participants/{name}").status == 200 for name in self.known)
+        for node in self.nodes():
+            support.wait_until(lambda: settled(node), 60, f"{node.name} has its share and knows all")
 
     def define(self, definition):
         if definition["name"] not in self.definitions:
