@@ -156,7 +156,9 @@ class Callers(TrothTest):
 
     @staticmethod
     def forged():
-        return f"00000000-0001-8{secrets.token_hex(2)[:3]}-8000-04{secrets.token_hex(5)}"
+        """Of a shard that the journal does not have: a participant believes the epoch in a gtid of who is known, and
+        tells trothd, who would take it for a journal that went back."""
+        return f"00000000-0001-8{16 + secrets.randbelow(4080):03x}-8000-04{secrets.token_hex(5)}"
 
     def marks(self, name):
         return dict(self.postgres.query(name, "select shard, max(ordering) from troth_guard.mark group by shard"))
