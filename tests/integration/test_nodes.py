@@ -69,8 +69,9 @@ class Nodes(TrothTest):
         a.migrate()
         self.run_folder.start(a)
         database = a.options["journal"]
-        left = self.postgres.value("postgres", "select min(application_name) from pg_stat_activity where "
-                                   "application_name like 'troth:%%:keep:%%'")
+        left = self.postgres.value(psycopg2.extensions.parse_dsn(database)["dbname"], """
+            select min(application_name) from pg_stat_activity
+            where application_name like 'troth:%:keep:%' and datname = current_database()""")  # others' nodes live, too
         session = psycopg2.connect(database, application_name=left)
         self.addCleanup(session.close)
         a.kill9()
