@@ -13,6 +13,7 @@
 
 #include <api/refusal.h>
 #include <event2/event.h>
+#include <http/loop.h>
 #include <net/channel.h>
 #include <outbox/outbox.h>
 #include <txn/txn.h>
@@ -88,6 +89,8 @@ void handover_shard(void *arg, uint32_t number, enum journal_shard_state state, 
     case JOURNAL_SHARD_FOREIGN:
         log_shard(driver, number, given ? "shard handed over" : "shard lost", why);
         away(driver, number, !given);
+        if (!given)
+            http_loop_recall(driver->http); /* commands that were held, or are still connecting */
         break;
     case JOURNAL_SHARD_TAKING:
         *shard = (struct shard){.life = SHARD_LOADING, .round = driver->registry_round};

@@ -197,7 +197,8 @@ static void wait_for_room(struct http_conn *conn)
 bool http_conn_is_held(const struct http_conn *conn)
 {
     const struct http_loop *loop = conn->loop;
-    return conn->calls && loop->may_send != NULL && !loop->may_send(loop->may_send_arg);
+    return conn->recalled ||
+           (conn->calls && loop->may_send != NULL && !loop->may_send(loop->may_send_arg));
 }
 
 bool http_conn_has_sent(const struct http_conn *conn)

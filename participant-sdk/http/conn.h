@@ -31,6 +31,7 @@ struct http_conn;
 #define HTTP_RUN_WRITE_LATE 4u  /* the other side took nothing for too long */
 #define HTTP_RUN_BROKEN     8u  /* a write failed */
 #define HTTP_RUN_OVER       16u /* its side's budget is spent */
+#define HTTP_RUN_RECALLED   32u /* what has not begun to leave must not any more */
 
 /* What a side makes of its connection. */
 struct http_conn_ops {
@@ -50,6 +51,7 @@ struct http_conn {
     bool connecting; /* the socket is */
     bool shaking;    /* hands, of TLS; until then nothing of `out` leaves */
     bool calls;      /* a client's: may be held (http_loop_hold) */
+    bool recalled;   /* nothing leaves any more, its end is scheduled (http_loop_recall) */
     bool reading;
     bool dirty;             /* in the loop's list of those that have to write */
     bool peeks;             /* looks once more before the first byte that it writes … */

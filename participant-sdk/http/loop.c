@@ -218,6 +218,18 @@ void http_loop_hold(struct http_loop *loop, bool (*may_send)(void *arg), void *a
     loop->may_send_arg = arg;
 }
 
+void http_loop_recall(struct http_loop *loop)
+{
+    struct http_conn *conn;
+    TAILQ_FOREACH(conn, &loop->all, all)
+    {
+        if (conn->calls && conn->out.len > 0 && conn->out_sent == 0) {
+            conn->recalled = true;
+            http_conn_schedule(conn, HTTP_RUN_RECALLED);
+        }
+    }
+}
+
 void http_loop_flush(struct http_loop *loop)
 {
     struct http_conns held = TAILQ_HEAD_INITIALIZER(held);

@@ -512,6 +512,11 @@ static void on_late(struct peer_link *link)
 static void on_run(struct http_conn *conn, unsigned reasons)
 {
     struct peer_link *link = (struct peer_link *)conn;
+    if ((reasons & HTTP_RUN_RECALLED) != 0) {
+        http_peer_say(link->peer, 0, "it was not sent before the lease was over");
+        give_up(link);
+        return;
+    }
     /* A broken write says nothing yet: an answer may be there to read, or its absence. But where it
      * was the first one on a kept connection, nothing has left. */
     if ((reasons & HTTP_RUN_BROKEN) != 0 && link->state == PEER_LINK_BUSY && conn->out_sent == 0 &&

@@ -77,6 +77,32 @@ START_TEST(held)
 }
 END_TEST
 
+START_TEST(recalled)
+{
+    /* What was held when the lease was over never leaves, on a new connection or a kept one; what
+     * has left is waited for. */
+    may_send = true;
+    http_loop_hold(world.loop, ask_may_send, &may_send);
+    (void)get(0, false);
+    serve_request(0);
+    http_loop_recall(world.loop);
+    answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ck_assert_int_eq(outcomes[0].status, 200);
+    again(0);
+    may_send = false;
+    (void)get(0, false);
+    (void)get(1, false);
+    WAIT_FOR(&world, raw_accept(listening, &served[1]));
+    http_loop_recall(world.loop);
+    may_send = true;
+    WAIT_FOR(&world, outcomes[0].done == 1 && outcomes[1].done == 1);
+    ck_assert_int_eq(outcomes[0].error, TROTH_ERROR_UNAVAILABLE);
+    ck_assert_int_eq(outcomes[1].error, TROTH_ERROR_UNAVAILABLE);
+    ck_assert(!raw_has(&served[0], "GET"));
+    ck_assert(!raw_has(&served[1], "GET"));
+}
+END_TEST
+
 START_TEST(bodies)
 {
     /* Chunked, until the end of the connection, none at all, and behind an interim answer. */
@@ -328,6 +354,7 @@ Suite *client_suite(void)
     tcase_add_test(all, posts);
     tcase_add_test(all, keeps_alive);
     tcase_add_test(all, held);
+    tcase_add_test(all, recalled);
     tcase_add_loop_test(all, bodies, 0, 3);
     tcase_add_test(all, head_request);
     tcase_add_test(all, lines);

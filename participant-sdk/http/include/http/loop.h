@@ -42,6 +42,11 @@ void http_loop_flush(struct http_loop *loop);
  * the first call, and not with autoflush; NULL: always, as without this. */
 void http_loop_hold(struct http_loop *loop, bool (*may_send)(void *arg), void *arg);
 
+/* Calls of which not a byte has left, held or still connecting, end with TROTH_ERROR_UNAVAILABLE
+ * (LOST, where the call was sent before): what they say may not be so any more. Their callbacks run
+ * later, in a turn of the loop; nothing of them leaves before. */
+void http_loop_recall(struct http_loop *loop);
+
 /* Flush by itself instead, once behind all events of a turn in which something was to be sent (an
  * SDK service that has no turn of its own). */
 void http_loop_autoflush(struct http_loop *loop);
