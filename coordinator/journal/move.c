@@ -66,6 +66,18 @@ static bool may_take(struct journal *journal)
            (held_count(journal, JOURNAL_SHARD_FOREIGN) > 0 || clock_is_right(journal));
 }
 
+/* A lease that has not run out yet may be an ended process's: that leads nothing. */
+static bool another_leads(const struct picture *picture, const struct share_node *nodes,
+                          uint32_t shards)
+{
+    for (uint32_t shard = 0; shard < shards; shard++) {
+        int holder = picture->shards[shard].holder;
+        if (holder >= 0 && nodes[holder].live && !nodes[holder].self)
+            return true;
+    }
+    return false;
+}
+
 static void share(struct journal *journal)
 {
     struct share_node nodes[JOURNAL_NODES_MAX];
@@ -74,7 +86,8 @@ static void share(struct journal *journal)
     share_out(nodes, count, journal->picture.shards, journal->shards, &advice);
     journal->picture.moving = advice.moving;
     journal->picture.spare = advice.take_count == 0 && journal->twin_until == 0 &&
-                             held_count(journal, JOURNAL_SHARD_FOREIGN) == 0;
+                             held_count(journal, JOURNAL_SHARD_FOREIGN) == 0 &&
+                             another_leads(&journal->picture, nodes, journal->shards);
     if (advice.take_count > 0 && may_take(journal))
         take_begin(journal, advice.take, advice.take_count);
     if (advice.gives && journal_shard(journal, advice.give) == JOURNAL_SHARD_LED)

@@ -77,7 +77,8 @@ struct picture {
     uint64_t ends_us;      /* when the first lease of another one's would run out */
     bool moving;           /* something changes hands: it is looked more often */
     bool lacks;            /* somebody showed himself who is not in it: likewise */
-    bool spare; /* this node was counted when it looked last, has nothing, and may take nothing */
+    bool spare; /* when it looked last, this node had nothing and might take nothing; another one
+                   led */
 };
 
 /* A shard, here (held.h). */
