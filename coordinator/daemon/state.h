@@ -193,8 +193,8 @@ void driver_fail(struct driver *driver, const char *why);
 bool driver_serving(const struct driver *driver);
 /* Nothing that was taken waits to go on. */
 bool driver_settled(const struct driver *driver);
-/* The journal told that somebody else leads, or that it can never work: the process must end. `why`
- * gets the sentence. */
+/* The journal told that this process can never lead (another one has its name, the schema is not
+ * ours, the journal went back): it must end. `why` gets the sentence. */
 bool driver_failed(const struct driver *driver, const char **ret_why);
 
 #endif
